@@ -1,0 +1,27 @@
+"""The result type of every figure, and the one way a figure can be undefined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class UndefinedMetric(ValueError):
+    """The data cannot support the figure; the message says why, with the counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval, its counts and the method that made the interval.
+
+    ``value`` is None exactly when ``undefined`` says why; ``low`` and ``high`` may be None for a
+    figure that has no interval.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n_cases: int
+    n_patients: int
+    n_positive: int
+    method: str
+    undefined: str | None = None

@@ -1,0 +1,85 @@
+"""What a team sends, the states it passes through, and the closed list of ways it can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Life of a submission; each change is one transaction in the ledger."""
+
+    RECEIVED = "received"
+    LINTED = "linted"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SCORING = "scoring"
+    HELD = "held"
+    RELEASED = "released"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class Failure(StrEnum):
+    """The only words a team gets about a run that failed; nothing a container prints is shown."""
+
+    IMAGE_INVALID = "image-invalid"
+    IMAGE_TOO_LARGE = "image-too-large"
+    START_FAILED = "start-failed"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out-of-memory"
+    TIMED_OUT = "timed-out"
+    NO_PREDICTIONS = "no-predictions"
+    PREDICTIONS_MALFORMED = "predictions-malformed"
+    PREDICTIONS_INCOMPLETE = "predictions-incomplete"
+    PREDICTIONS_UNKNOWN_CASE = "predictions-unknown-case"
+    PREDICTIONS_OUT_OF_RANGE = "predictions-out-of-range"
+    CANCELLED = "cancelled"
+    HARNESS_ERROR = "harness-error"
+
+    @property
+    def meaning(self) -> str:
+        """One line for the team: what happened and what to do."""
+        return _MEANING[self]
+
+
+_MEANING = {
+    Failure.IMAGE_INVALID: "The image breaks the contract; run `sequestra check` on it.",
+    Failure.IMAGE_TOO_LARGE: "The image is over the benchmark's size limit; make it smaller.",
+    Failure.START_FAILED: "The container could not be started; check its ENTRYPOINT and platform.",
+    Failure.CRASHED: "The container ended with a non-zero exit code; run `sequestra check`.",
+    Failure.OUT_OF_MEMORY: "The container was ended at its memory limit; use less memory.",
+    Failure.TIMED_OUT: "The container was ended at its time limit; make it faster.",
+    Failure.NO_PREDICTIONS: "The container wrote nothing to /output/predictions.csv.",
+    Failure.PREDICTIONS_MALFORMED: "predictions.csv is not a UTF-8 CSV file with the declared header.",
+    Failure.PREDICTIONS_INCOMPLETE: "predictions.csv lacks cases that were given.",
+    Failure.PREDICTIONS_UNKNOWN_CASE: "predictions.csv names a case that was not given, or one twice.",
+    Failure.PREDICTIONS_OUT_OF_RANGE: "A prediction is not a finite number in the declared range.",
+    Failure.CANCELLED: "The submission was cancelled.",
+    Failure.HARNESS_ERROR: "The harness failed; the steward is told and nothing is charged.",
+}
+
+
+class ContractBroken(Exception):  # noqa: N818 - a finding about the submission, not about our code
+    """A submission broke the contract: ``failure`` is for the team, ``detail`` for the steward."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        super().__init__(f"{failure.value}: {detail}")
+        self.failure = failure
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One image, by content digest, entered by one team for one benchmark."""
+
+    submission_id: str
+    team: str
+    model: str
+    benchmark: str
+    image_digest: str
+    threshold: float
+    state: State
+    received: datetime
+    failure: Failure | None = None
