@@ -1,0 +1,5 @@
+"""The researcher's commands."""
+
+import typer
+
+app = typer.Typer()

@@ -1,0 +1,5 @@
+"""One function a command: parse, call, print."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,42 @@
+"""Where the tests find what the project does not ship: real data, an engine, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _shared(folder: str) -> Path:
+    """Find ``folder`` beside SEQUESTRA_DATA or in the directory next to the repository."""
+    configured = os.environ.get("SEQUESTRA_DATA")
+    data = Path(configured) if configured else REPOSITORY.parent / "shared" / "data"
+    found = data if folder == "data" else data.parent / folder
+    if not found.is_dir():
+        pytest.skip(f"real data: no folder {folder!r} where SEQUESTRA_DATA points or beside the project")
+    return found
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real radiographs, tables and scores."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def refvals() -> Path:
+    """The folder of figures from independent implementations."""
+    return _shared("refvals")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium to open pages with."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine: install the package chromium to test the pages")
+    return found
