@@ -1,0 +1,59 @@
+"""What a scored run consists of, before disclosure control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metrics.estimate import Estimate
+
+OVERALL = ("overall", "all")
+"""Attribute and level of the figures over every case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One figure of one group of cases.
+
+    ``attribute`` and ``level`` are ("overall", "all"), an attribute and one of its levels, an
+    intersection such as ("race x sex", "White x Female"), or for a gap the attribute and
+    "max - min" or "<level> - <reference level>".
+    """
+
+    metric: str
+    attribute: str
+    level: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A point of a curve with its interval and the number of cases behind it."""
+
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A figure's points: "roc" on a fixed grid, "reliability" by equal-mass bins."""
+
+    name: str
+    attribute: str
+    level: str
+    points: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything scored for one submission; only disclosure.release may read it for show."""
+
+    plan_digest: str
+    code_version: str
+    n_cases: int
+    n_patients: int
+    n_positive: int
+    results: tuple[Result, ...]
+    curves: tuple[Curve, ...]
