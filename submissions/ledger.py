@@ -1,0 +1,432 @@
+"""The public store: submissions and their states, releases, and the audit chain.
+
+Rows are appended, never changed or removed; triggers in the database hold this. A submission's
+state is its latest transition. Every state change is one transaction with its audit entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from submissions.submission import Failure, State, Submission
+
+_METADATA = MetaData()
+
+_SUBMISSIONS = Table(
+    "submissions",
+    _METADATA,
+    Column("submission_id", String(32), primary_key=True),
+    Column("team", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("benchmark", String(200), nullable=False),
+    Column("image_digest", String(100), nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("received", DateTime(timezone=True), nullable=False),
+)
+_TRANSITIONS = Table(
+    "transitions",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("failure", String(40)),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+_RELEASES = Table(
+    "releases",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("published", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", "evaluation_key", name="one_release_an_evaluation"),
+)
+_TRACKED = Table(
+    "tracked",
+    _METADATA,
+    Column("release_number", ForeignKey("releases.number"), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+_AUDIT = Table(
+    "audit",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("event", String(60), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+)
+
+event.listen(
+    _METADATA,
+    "before_create",
+    DDL(
+        "CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$"
+    ).execute_if(dialect="postgresql"),
+)
+for _table in (_SUBMISSIONS, _TRANSITIONS, _RELEASES, _TRACKED, _AUDIT):
+    for _act in ("UPDATE", "DELETE"):
+        _name = f"append_only_{_table.name}_{_act.lower()}"
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
+                f"BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
+            ).execute_if(dialect="sqlite"),
+        )
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
+            ).execute_if(dialect="postgresql"),
+        )
+
+_NEXT: dict[State, frozenset[State]] = {
+    State.RECEIVED: frozenset({State.LINTED, State.REJECTED}),
+    State.LINTED: frozenset({State.QUEUED, State.REJECTED}),
+    State.QUEUED: frozenset({State.RUNNING, State.FAILED}),
+    # A run that was cut off goes back to running; a stored prediction goes on to scoring.
+    State.RUNNING: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
+    State.SCORING: frozenset({State.SCORING, State.HELD, State.RELEASED, State.FAILED}),
+    State.HELD: frozenset({State.RELEASED}),
+    State.RELEASED: frozenset(),
+    State.REJECTED: frozenset(),
+    State.FAILED: frozenset(),
+}
+
+UNCHARGED = frozenset({Failure.HARNESS_ERROR})
+"""Failures that are ours: a team's quota does not pay for them."""
+
+
+class LedgerError(ValueError):
+    """The ledger cannot be opened, or was asked for something it must not do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRelease:
+    """One released document as it stands in the ledger."""
+
+    number: int
+    submission_id: str
+    benchmark: str
+    document: str
+    published: datetime
+
+
+class Ledger:
+    """The public store at a database URL (SQLite or PostgreSQL)."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store and create its tables where they are missing; raise LedgerError."""
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self._engine = _connect(url)
+        self._writer = self._engine.execution_options(writes=True)
+        try:
+            with self._writer.begin() as connection:
+                _METADATA.create_all(connection)
+        except OperationalError as error:
+            raise LedgerError(
+                f"the ledger at {self._engine.url.render_as_string()} does not open "
+                f"({error.orig}); give a writable SQLite file or a running PostgreSQL"
+            ) from error
+
+    def receive(self, submission: Submission) -> None:
+        """Write a new submission in the state received."""
+        with self._transaction() as connection:
+            connection.execute(
+                insert(_SUBMISSIONS).values(
+                    submission_id=submission.submission_id,
+                    team=submission.team,
+                    model=submission.model,
+                    benchmark=submission.benchmark,
+                    image_digest=submission.image_digest,
+                    threshold=submission.threshold,
+                    received=submission.received,
+                )
+            )
+            _move(connection, submission.submission_id, State.RECEIVED, None)
+
+    def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
+        """Append a state change; raise LedgerError where the life cycle has no such step."""
+        with self._transaction() as connection:
+            _step(connection, submission_id, state, failure)
+
+    def publish(
+        self, submission_id: str, evaluation_key: str, document: str, *, state: State
+    ) -> None:
+        """Append a release and the state it brings, in one transaction; a second is refused."""
+        with self._transaction() as connection:
+            benchmark = connection.execute(
+                select(_SUBMISSIONS.c.benchmark).where(
+                    _SUBMISSIONS.c.submission_id == submission_id
+                )
+            ).scalar_one()
+            connection.execute(
+                insert(_RELEASES).values(
+                    submission_id=submission_id,
+                    benchmark=benchmark,
+                    evaluation_key=evaluation_key,
+                    document=document,
+                    published=datetime.now(UTC),
+                )
+            )
+            _step(connection, submission_id, state, None)
+            digest = hashlib.sha256(document.encode()).hexdigest()
+            _append_audit(connection, "release", submission_id, digest)
+
+    def record(self, event_name: str, subject: str, content: str) -> None:
+        """Append an entry of the steward's own to the audit chain."""
+        with self._transaction() as connection:
+            _append_audit(connection, event_name, subject, content)
+
+    def submission(self, submission_id: str) -> Submission:
+        """Read one submission with its present state; raise LedgerError where there is none."""
+        found = self._read(_SUBMISSIONS.c.submission_id == submission_id)
+        if not found:
+            raise LedgerError(
+                f"no submission {submission_id!r}; `sequestra status` lists the ones there are"
+            )
+        return found[0]
+
+    def submissions(self, *, state: State | None = None) -> list[Submission]:
+        """Read all submissions in order of receipt, each in its present state."""
+        return self._read(None if state is None else _TRANSITIONS.c.state == state.value)
+
+    def _read(self, condition: ColumnElement[bool] | None) -> list[Submission]:
+        latest = (
+            select(_TRANSITIONS.c.submission_id, func.max(_TRANSITIONS.c.number).label("number"))
+            .group_by(_TRANSITIONS.c.submission_id)
+            .subquery()
+        )
+        query = (
+            select(_SUBMISSIONS, _TRANSITIONS.c.state, _TRANSITIONS.c.failure)
+            .join(latest, latest.c.submission_id == _SUBMISSIONS.c.submission_id)
+            .join(_TRANSITIONS, _TRANSITIONS.c.number == latest.c.number)
+            .order_by(_SUBMISSIONS.c.received, _SUBMISSIONS.c.submission_id)
+        )
+        if condition is not None:
+            query = query.where(condition)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Submission(
+                submission_id=row.submission_id,
+                team=row.team,
+                model=row.model,
+                benchmark=row.benchmark,
+                image_digest=row.image_digest,
+                threshold=row.threshold,
+                state=State(row.state),
+                received=_aware(row.received),
+                failure=None if row.failure is None else Failure(row.failure),
+            )
+            for row in rows
+        ]
+
+    def charged(self, team: str, benchmark: str) -> list[datetime]:
+        """When a team's submissions that count against its quota were received."""
+        return [
+            found.received
+            for found in self.submissions()
+            if found.team == team
+            and found.benchmark == benchmark
+            and found.state is not State.REJECTED
+            and found.failure not in UNCHARGED
+        ]
+
+    def releases(self, benchmark: str | None = None) -> list[PublishedRelease]:
+        """Read the releases of submissions in the state released, oldest first."""
+        visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
+        query = select(_RELEASES).order_by(_RELEASES.c.number)
+        if benchmark is not None:
+            query = query.where(_RELEASES.c.benchmark == benchmark)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [_published(row) for row in rows if row.submission_id in visible]
+
+    def untracked(self) -> list[PublishedRelease]:
+        """Releases that have no MLflow run yet, oldest first."""
+        done = select(_TRACKED.c.release_number)
+        query = (
+            select(_RELEASES).where(_RELEASES.c.number.not_in(done)).order_by(_RELEASES.c.number)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
+        return [_published(row) for row in rows if row.submission_id in visible]
+
+    def tracked(self, release_number: int, run_id: str) -> None:
+        """Remember which MLflow run shows a release."""
+        with self._transaction() as connection:
+            connection.execute(
+                insert(_TRACKED).values(
+                    release_number=release_number, run_id=run_id, at=datetime.now(UTC)
+                )
+            )
+
+    def audit_problems(self) -> list[str]:
+        """Walk the audit chain; say where an entry does not follow from the one before it."""
+        problems: list[str] = []
+        previous = _GENESIS
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(_AUDIT).order_by(_AUDIT.c.number)):
+                expected = _entry_digest(
+                    row.previous, _aware(row.at), row.event, row.subject, row.content
+                )
+                if row.previous != previous or row.digest != expected:
+                    problems.append(f"audit entry {row.number} does not follow from the one before")
+                previous = row.digest
+        return problems
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._writer.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+                yield connection
+        except IntegrityError as error:
+            raise LedgerError(f"the ledger refused a second such row ({error.orig})") from error
+        except DBAPIError as error:
+            raise LedgerError(f"the ledger refused the change ({error.orig})") from error
+
+
+_GENESIS = "0" * 64
+
+
+def _connect(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _: object) -> None:
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.execute("PRAGMA busy_timeout=30000")
+            cursor.close()
+            # The driver must not begin transactions of its own: see _begin.
+            connection.isolation_level = None
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            # A writer takes its lock at once: one that read first could not be made to wait.
+            writes = connection.get_execution_options().get("writes", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _step(
+    connection: Connection, submission_id: str, state: State, failure: Failure | None
+) -> None:
+    latest = connection.execute(
+        select(_TRANSITIONS.c.state)
+        .where(_TRANSITIONS.c.submission_id == submission_id)
+        .order_by(_TRANSITIONS.c.number.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if latest is None:
+        raise LedgerError(f"no submission {submission_id!r}")
+    if state not in _NEXT[State(latest)]:
+        raise LedgerError(f"submission {submission_id} is {latest}; it cannot become {state.value}")
+    _move(connection, submission_id, state, failure)
+
+
+def _move(
+    connection: Connection, submission_id: str, state: State, failure: Failure | None
+) -> None:
+    connection.execute(
+        insert(_TRANSITIONS).values(
+            submission_id=submission_id,
+            state=state.value,
+            failure=None if failure is None else failure.value,
+            at=datetime.now(UTC),
+        )
+    )
+    _append_audit(
+        connection,
+        f"state:{state.value}",
+        submission_id,
+        "" if failure is None else failure.value,
+    )
+
+
+def _append_audit(connection: Connection, name: str, subject: str, content: str) -> None:
+    previous = connection.execute(
+        select(_AUDIT.c.digest).order_by(_AUDIT.c.number.desc()).limit(1)
+    ).scalar_one_or_none()
+    at = datetime.now(UTC)
+    chained = previous or _GENESIS
+    connection.execute(
+        insert(_AUDIT).values(
+            at=at,
+            event=name,
+            subject=subject,
+            content=content,
+            previous=chained,
+            digest=_entry_digest(chained, at, name, subject, content),
+        )
+    )
+
+
+def _entry_digest(previous: str, at: datetime, name: str, subject: str, content: str) -> str:
+    entry = json.dumps([previous, at.isoformat(), name, subject, content])
+    return hashlib.sha256(entry.encode()).hexdigest()
+
+
+def _published(row: Row[Any]) -> PublishedRelease:
+    return PublishedRelease(
+        number=row.number,
+        submission_id=row.submission_id,
+        benchmark=row.benchmark,
+        document=row.document,
+        published=_aware(row.published),
+    )
+
+
+def _aware(value: datetime) -> datetime:
+    """SQLite forgets the time zone; all times in the ledger are UTC."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

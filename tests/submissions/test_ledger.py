@@ -1,0 +1,145 @@
+"""The ledger only grows, knows one order of states, and shows what was tampered with."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from submissions.ledger import Ledger, LedgerError
+from submissions.submission import Failure, State, Submission
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Ledger:
+    return Ledger(f"sqlite:///{path}")
+
+
+def submission(name: str = "s1", team: str = "a team") -> Submission:
+    return Submission(
+        submission_id=name,
+        team=team,
+        model="a model",
+        benchmark="chest",
+        image_digest="sha256:" + "0" * 64,
+        threshold=0.5,
+        state=State.RECEIVED,
+        received=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+
+
+def walk(ledger: Ledger, *states: State) -> None:
+    for state in states:
+        ledger.move("s1", state)
+
+
+def test_a_submission_is_read_back_as_it_was_received(ledger: Ledger) -> None:
+    ledger.receive(submission())
+    assert ledger.submission("s1") == submission()
+
+
+def test_a_state_cannot_be_skipped(ledger: Ledger) -> None:
+    ledger.receive(submission())
+    with pytest.raises(LedgerError, match="is received; it cannot become released"):
+        ledger.move("s1", State.RELEASED)
+    assert ledger.submission("s1").state is State.RECEIVED
+
+
+def test_a_release_and_its_state_come_together_and_once(ledger: Ledger) -> None:
+    ledger.receive(submission())
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
+    ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    with pytest.raises(LedgerError, match="second such row"):
+        ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    assert [found.document for found in ledger.releases("chest")] == ["{}"]
+    assert ledger.submission("s1").state is State.RELEASED
+
+
+def test_a_held_release_is_not_shown(ledger: Ledger) -> None:
+    ledger.receive(submission())
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
+    ledger.publish("s1", "k", "{}", state=State.HELD)
+    assert ledger.releases("chest") == []
+    ledger.move("s1", State.RELEASED)
+    assert len(ledger.releases("chest")) == 1
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "UPDATE submissions SET team = 'x'",
+        "DELETE FROM submissions",
+        "UPDATE transitions SET state = 'released'",
+        "DELETE FROM transitions",
+        "UPDATE audit SET content = 'x'",
+        "DELETE FROM audit",
+    ],
+)
+def test_no_row_can_be_changed_or_removed(ledger: Ledger, path: Path, attempt: str) -> None:
+    ledger.receive(submission())
+    connection = sqlite3.connect(path)
+    with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+        connection.execute(attempt)
+    connection.close()
+
+
+def without_triggers(path: Path, change: Callable[[sqlite3.Connection], object]) -> None:
+    connection = sqlite3.connect(path)
+    for act in ("update", "delete"):
+        connection.execute(f"DROP TRIGGER append_only_audit_{act}")
+    change(connection)
+    connection.commit()
+    connection.close()
+
+
+def test_the_audit_chain_shows_a_changed_entry_and_a_missing_one(
+    ledger: Ledger, path: Path
+) -> None:
+    ledger.receive(submission())
+    walk(ledger, State.LINTED, State.QUEUED)
+    assert ledger.audit_problems() == []
+    without_triggers(
+        path, lambda connection: connection.execute("UPDATE audit SET subject='x' WHERE number=2")
+    )
+    assert ledger.audit_problems() == ["audit entry 2 does not follow from the one before"]
+
+
+def test_the_audit_chain_shows_a_missing_entry(ledger: Ledger, path: Path) -> None:
+    ledger.receive(submission())
+    walk(ledger, State.LINTED, State.QUEUED)
+    without_triggers(
+        path, lambda connection: connection.execute("DELETE FROM audit WHERE number=2")
+    )
+    assert ledger.audit_problems() == ["audit entry 3 does not follow from the one before"]
+
+
+def test_a_harness_error_is_not_charged_and_a_crash_is(ledger: Ledger) -> None:
+    ledger.receive(submission("s1"))
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING)
+    ledger.move("s1", State.FAILED, Failure.HARNESS_ERROR)
+    assert ledger.charged("a team", "chest") == []
+    ledger.receive(submission("s2"))
+    for state in (State.LINTED, State.QUEUED, State.RUNNING):
+        ledger.move("s2", state)
+    ledger.move("s2", State.FAILED, Failure.CRASHED)
+    assert len(ledger.charged("a team", "chest")) == 1
+    assert ledger.charged("another team", "chest") == []
+
+
+def test_an_unknown_submission_is_named(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="no submission 'x'"):
+        ledger.submission("x")
+
+
+def test_a_place_that_cannot_hold_a_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").mkdir()
+    with pytest.raises(LedgerError, match="does not open"):
+        Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
