@@ -57,3 +57,4 @@ class Evaluation:
     n_positive: int
     results: tuple[Result, ...]
     curves: tuple[Curve, ...]
+    confidence: float = 0.95
