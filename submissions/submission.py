@@ -52,19 +52,20 @@ _MEANING = {
     Failure.OUT_OF_MEMORY: "The container was ended at its memory limit; use less memory.",
     Failure.TIMED_OUT: "The container was ended at its time limit; make it faster.",
     Failure.NO_PREDICTIONS: "The container wrote nothing to /output/predictions.csv.",
-    Failure.PREDICTIONS_MALFORMED: "predictions.csv is not a UTF-8 CSV file with the declared header.",
+    Failure.PREDICTIONS_MALFORMED: "predictions.csv is not UTF-8 CSV with the declared header.",
     Failure.PREDICTIONS_INCOMPLETE: "predictions.csv lacks cases that were given.",
-    Failure.PREDICTIONS_UNKNOWN_CASE: "predictions.csv names a case that was not given, or one twice.",
+    Failure.PREDICTIONS_UNKNOWN_CASE: "predictions.csv has a case that was not given, or one twice.",
     Failure.PREDICTIONS_OUT_OF_RANGE: "A prediction is not a finite number in the declared range.",
     Failure.CANCELLED: "The submission was cancelled.",
     Failure.HARNESS_ERROR: "The harness failed; the steward is told and nothing is charged.",
 }
 
 
-class ContractBroken(Exception):  # noqa: N818 - a finding about the submission, not about our code
+class ContractBroken(Exception):
     """A submission broke the contract: ``failure`` is for the team, ``detail`` for the steward."""
 
     def __init__(self, failure: Failure, detail: str) -> None:
+        """Keep ``detail`` from the team: only ``failure`` may be shown."""
         super().__init__(f"{failure.value}: {detail}")
         self.failure = failure
         self.detail = detail

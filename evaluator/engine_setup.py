@@ -1,0 +1,131 @@
+"""Bring up a container engine on a machine that has none; ``python -m evaluator.engine_setup``."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from submissions import distribution
+from submissions.base_image import cache
+from submissions.engine_address import EngineUnavailable, engine_address
+
+START_SECONDS = 60.0
+PID_FILE = Path("/var/run/docker.pid")
+
+_ADVICE = (
+    "install Docker Engine (on Debian or Ubuntu: apt-get install docker.io) or Podman and start "
+    "it, or set DOCKER_HOST to one that runs"
+)
+
+
+def ensure_engine(progress: Callable[[str], None]) -> str:
+    """Make sure that a container engine answers, and say in one sentence which and how.
+
+    An engine that answers is used as it is. Otherwise, as root on Debian or Ubuntu, Docker is
+    installed from the distribution's packages where it is missing, and started. Safe to call
+    again and from several processes at once.
+
+    Raises EngineUnavailable, with what to install, where that is not possible.
+    """
+    with _lock():
+        address = engine_address()
+        if address is not None:
+            return f"Using the container engine at {address}."
+        if os.geteuid() != 0:
+            raise EngineUnavailable(f"no container engine answers on this machine; {_ADVICE}")
+        installed = shutil.which("dockerd") is None
+        if installed:
+            try:
+                progress("No container engine found.")
+                distribution.install("docker.io", "iptables", progress=progress)
+            except distribution.PackageUnavailable as error:
+                raise EngineUnavailable(
+                    f"no container engine answers; {error}; {_ADVICE}"
+                ) from error
+        progress("Starting Docker ...")
+        address = _start()
+        verb = "Installed docker.io and started" if installed else "Started"
+        return f"{verb} the container engine at {address}."
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    with (cache() / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start() -> str:
+    """Start dockerd, through systemd where that runs the machine, and wait until it answers."""
+    if Path("/run/systemd/system").is_dir():
+        subprocess.run(["systemctl", "start", "docker"], capture_output=True, check=False)
+    # One that another program started may be on its way up, or down.
+    address = _wait(_daemon_runs)
+    if address is not None:
+        return address
+    if _daemon_runs():
+        raise EngineUnavailable(
+            f"dockerd runs but has not answered for {START_SECONDS:.0f} s; restart it"
+        )
+    log_path = cache() / "dockerd.log"
+    # Without leave to change the firewall no bridge can be made; no submission needs one.
+    for options in ([], ["--iptables=false", "--ip6tables=false", "--bridge=none"]):
+        PID_FILE.unlink(missing_ok=True)  # left by one that was killed: a new one would not start
+        with log_path.open("ab") as log:
+            daemon = subprocess.Popen(
+                ["dockerd", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+        address = _wait(lambda running=daemon: running.poll() is None)  # type: ignore[misc]
+        if address is not None:
+            daemon.returncode = 0  # it is to outlive us: no warning about a child still running
+            return address
+        daemon.kill()
+        daemon.wait()
+    raise EngineUnavailable(f"dockerd was started but did not come up; its log is {log_path}")
+
+
+def _wait(running: Callable[[], bool]) -> str | None:
+    """Wait for an answer while ``running``; None when it stops or the time is over."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        alive = running()
+        address = engine_address()
+        if address is not None or not alive:
+            return address
+        time.sleep(0.2)
+    return None
+
+
+def _daemon_runs() -> bool:
+    try:
+        pid = int(PID_FILE.read_text(encoding="ascii"))
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "dockerd"
+    except (OSError, ValueError):
+        return False
+
+
+def main() -> int:
+    """Bring the engine up and say how; the exit status is 1 where that is not possible."""
+    try:
+        done = ensure_engine(lambda line: sys.stderr.write(line + "\n"))
+    except EngineUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(f"{done}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,260 @@
+"""The Python base image that submissions are built on, and the building of images from it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from submissions import distribution
+from submissions.engine_address import EngineUnavailable, engine_address
+
+PULLED = "python:3.11-slim"
+BUILT = "sequestra/python-base"
+PACKAGES = ("python3", "libstdc++6", "libgomp1")
+"""The interpreter, and what the wheels of numpy, onnxruntime and torch link against."""
+
+FIRST_ANSWER_SECONDS = 20.0
+PULL_SECONDS = 600.0
+BUILD_SECONDS = 1200.0
+PULL_RETRY_SECONDS = 24 * 3600.0
+
+_LEFT_OUT = ("doc", "man", "info", "locale", "lintian", "bug")
+_TIDY = (
+    'rm -rf "$1"/etc/apt "$1"/var/lib/apt "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/dpkg/*-old'
+    ' && find "$1" -xdev -perm /6000 -type f -exec chmod a-s {} +'
+)
+
+
+class BaseImageUnavailable(OSError):
+    """The base image can neither be pulled nor built on this machine."""
+
+
+def ensure_base_image(progress: Callable[[str], None] = lambda _: None) -> str:
+    """Tag of a Linux image with ``python3``, to pass to a build as BASE_IMAGE.
+
+    ``python:3.11-slim`` where it is present or can be pulled; otherwise an image of this
+    machine's own Debian or Ubuntu release (about 150 MB, a minute), kept as a file so that
+    another engine has it within seconds. Safe to call from several processes at once.
+
+    Raises EngineUnavailable without an engine, BaseImageUnavailable with what to do.
+    """
+    with _lock():
+        fields = distribution.release()
+        codename = fields.get("VERSION_CODENAME", "")
+        built = f"{BUILT}:{codename or 'unknown'}"
+        for tag in (PULLED, built):
+            if image_id(tag) is not None:
+                return tag
+        if _pulled(progress):
+            return PULLED
+        if not codename or not distribution.is_debian_like():
+            raise BaseImageUnavailable(
+                f"{PULLED} cannot be pulled, and this is not Debian or Ubuntu, where a base image "
+                f"could be built; load one with `docker load` and tag it {PULLED}"
+            )
+        archive = cache() / f"python-base-{codename}.tar"
+        if not archive.exists():
+            _bootstrap(codename, archive, progress)
+        progress(f"Importing {built} ...")
+        _checked("import", "--change", 'CMD ["python3"]', str(archive), built)
+        return built
+
+
+def build(context: Path, tag: str, base: str | None = None) -> str:
+    """Build the Dockerfile of ``context`` as ``tag``, without a network; its digest.
+
+    ``base`` is passed as the build argument BASE_IMAGE; by default the base image, made where
+    it is missing. The digest is the engine's content digest, "sha256:...".
+
+    Raises BaseImageUnavailable with the last line of the build's log when it fails.
+    """
+    base = base if base is not None else ensure_base_image()
+    argument = f"BASE_IMAGE={base}"
+    network = ("--network", "none")
+    _checked("build", "--quiet", *network, "--build-arg", argument, "-t", tag, str(context))
+    digest = image_id(tag)
+    if digest is None:
+        raise BaseImageUnavailable(f"the engine has built {tag} but does not know it")
+    return digest
+
+
+def image_id(tag: str) -> str | None:
+    """Content digest of a local image, or None where the engine has none of that name."""
+    done = docker("image", "inspect", "--format", "{{.Id}}", tag)
+    if done.returncode:
+        return None
+    digest = done.stdout.strip()
+    return digest if digest.startswith("sha256:") else f"sha256:{digest}"
+
+
+def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.CompletedProcess[str]:
+    """Run the command-line client of Docker, or of Podman where that is the one present.
+
+    Raises EngineUnavailable where there is no client or no engine, or it takes over ``seconds``.
+    """
+    client = shutil.which("docker") or shutil.which("podman")
+    if client is None:
+        raise EngineUnavailable("no docker or podman command on this machine; install docker.io")
+    try:
+        return subprocess.run(
+            [client, *arguments],
+            env=_environment(client),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineUnavailable(
+            f"`docker {arguments[0]}` did not end in {seconds:.0f} s; see the engine's log"
+        ) from error
+
+
+def cache() -> Path:
+    """Folder for what is costly to make again; created where it is missing."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(root) if root else Path.home() / ".cache") / "sequestra"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    with (cache() / "base-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _environment(client: str) -> dict[str, str]:
+    environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    if Path(client).name == "podman":
+        return environment
+    address = engine_address()
+    if address is None:
+        raise EngineUnavailable(
+            "no container engine answers; start one with `python -m evaluator.engine_setup`"
+        )
+    environment["DOCKER_HOST"] = address
+    if "podman" in address or not _has_buildx(client):
+        environment["DOCKER_BUILDKIT"] = "0"
+    return environment
+
+
+def _has_buildx(client: str) -> bool:
+    asked = subprocess.run([client, "buildx", "version"], capture_output=True, check=False)
+    return asked.returncode == 0
+
+
+def _checked(*arguments: str) -> None:
+    done = docker(*arguments)
+    if done.returncode:
+        last = ([*done.stdout.strip().splitlines(), *done.stderr.strip().splitlines()] or ["?"])[-1]
+        raise BaseImageUnavailable(f"`docker {arguments[0]}` failed: {last}")
+
+
+def _pulled(progress: Callable[[str], None]) -> bool:
+    """Pull the base image; a machine that could not is not asked again for a day."""
+    refused = cache() / "pull-refused"
+    if refused.exists() and time.time() - refused.stat().st_mtime < PULL_RETRY_SECONDS:
+        return False
+    progress(f"Pulling {PULLED} ...")
+    if docker("version").returncode:
+        raise EngineUnavailable("no container engine answers the docker command; start one")
+    client = shutil.which("docker") or shutil.which("podman") or "docker"
+    with tempfile.TemporaryFile("w+") as said:
+        pull = subprocess.Popen(
+            [client, "pull", PULLED],
+            env=_environment(client),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        began = time.monotonic()
+        limit = FIRST_ANSWER_SECONDS
+        while pull.poll() is None and time.monotonic() - began < limit:
+            time.sleep(0.2)
+            said.seek(0)
+            if "Pulling fs layer" in said.read():  # the registry answers: let it take its time
+                limit = PULL_SECONDS
+        if pull.poll() is None:
+            pull.kill()
+        done = pull.wait() == 0
+    if not done:
+        refused.touch()
+    return done
+
+
+def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) -> None:
+    """Write a root file system of this machine's own release, with Python, to ``archive``."""
+    if shutil.which("mmdebstrap") is None:
+        try:
+            distribution.install("mmdebstrap", progress=progress)
+        except distribution.PackageUnavailable as error:
+            raise BaseImageUnavailable(
+                f"{PULLED} cannot be pulled and mmdebstrap is missing ({error}); install mmdebstrap"
+            ) from error
+    progress(f"Building a Python base image from {codename}'s packages (about a minute) ...")
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        sources = Path(folder) / "sources.list"
+        sources.write_text("\n".join(distribution.sources(codename)) + "\n", encoding="utf-8")
+        options = Path(folder) / "apt.conf"
+        options.write_text(distribution.acquire_options(), encoding="utf-8")
+        made = Path(folder) / "base.tar"
+        done = subprocess.run(
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=essential",
+                "--skip=cleanup/apt,cleanup/mmdebstrap",  # our own hook goes further
+                f"--include={','.join(PACKAGES)}",
+                f"--aptopt={options}",
+                *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+                f"--customize-hook={_TIDY}",
+                codename,
+                str(made),
+                str(sources),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=BUILD_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise BaseImageUnavailable(
+                f"{PULLED} cannot be pulled and mmdebstrap failed ({last}); check that "
+                "`apt-get update` works on this machine"
+            )
+        made.replace(archive)
+
+
+def main() -> int:
+    """Make the base image and print its tag."""
+    try:
+        tag = ensure_base_image(lambda line: _say(sys.stderr, line))
+    except OSError as error:
+        _say(sys.stderr, str(error))
+        return 1
+    _say(sys.stdout, tag)
+    return 0
+
+
+def _say(stream: TextIO, line: str) -> None:
+    stream.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

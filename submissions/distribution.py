@@ -1,0 +1,99 @@
+"""What this machine's Linux distribution offers: its packages, its mirrors, its codename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+INSTALL_SECONDS = 600.0
+
+
+class PackageUnavailable(OSError):
+    """A package of the distribution could not be installed."""
+
+
+def release() -> dict[str, str]:
+    """Fields of /etc/os-release, unquoted; empty where there is no such file."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split("=", 1) for line in lines if "=" in line)
+    return {name: value.strip("\"'") for name, value in pairs}
+
+
+def is_debian_like() -> bool:
+    """Whether packages come from Debian's or Ubuntu's apt."""
+    fields = release()
+    names = {fields.get("ID", ""), *fields.get("ID_LIKE", "").split()}
+    return shutil.which("apt-get") is not None and bool({"debian", "ubuntu"} & names)
+
+
+def install(*packages: str, progress: Callable[[str], None]) -> None:
+    """Install ``packages`` with apt-get, under the apt settings of this machine.
+
+    Raises PackageUnavailable when this is not Debian or Ubuntu, we are not root, or apt-get fails.
+    """
+    names = " ".join(packages)
+    if not is_debian_like() or os.geteuid() != 0:
+        raise PackageUnavailable(f"cannot install {names}: that takes root on Debian or Ubuntu")
+    progress(f"Installing {names} with apt-get ...")
+    refreshed = _apt_get("update")
+    installed = _apt_get("install", "-y", "--no-install-recommends", *packages)
+    # Lists that could not all be refreshed may still name what is wanted.
+    if installed is not None:
+        raise PackageUnavailable(f"apt-get install {names} failed: {installed or refreshed}")
+
+
+def _apt_get(*arguments: str) -> str | None:
+    """Run apt-get; None when it went well, else the last line that it said."""
+    try:
+        done = subprocess.run(
+            ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments],
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it did not end in {INSTALL_SECONDS:.0f} s"
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or ["no message"])[-1]
+
+
+def sources(codename: str) -> tuple[str, ...]:
+    """One-line apt sources of release ``codename`` and its updates, as this machine has them."""
+    listed = subprocess.run(
+        [
+            "apt-get",
+            "indextargets",
+            "--format",
+            "$(REPO_URI) $(CODENAME) $(COMPONENT)",
+            "Created-By: Packages",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    found = dict.fromkeys(
+        f"deb {address} {suite} {component}"
+        for address, suite, component in map(str.split, listed.splitlines())
+        if suite == codename or suite.startswith(f"{codename}-")
+    )
+    return tuple(found)
+
+
+def acquire_options() -> str:
+    """Settings by which apt reaches its mirrors on this machine (proxies, certificates)."""
+    dumped = subprocess.run(
+        ["apt-config", "dump"], capture_output=True, text=True, check=False
+    ).stdout
+    kept = (line for line in dumped.splitlines() if line.startswith("Acquire::"))
+    return "".join(f"{line}\n" for line in kept if not line.endswith(' "";'))

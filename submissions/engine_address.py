@@ -1,0 +1,65 @@
+"""Where the container engine listens: found by asking, without starting or configuring anything."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from pathlib import Path
+
+ANSWER_SECONDS = 5.0
+
+
+class EngineUnavailable(OSError):
+    """No container engine answers, or the one that does cannot do what the contract asks."""
+
+
+def sockets() -> tuple[Path, ...]:
+    """Usual places of Docker's and Podman's sockets, the machine's before the user's own."""
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    return (
+        Path("/var/run/docker.sock"),
+        Path("/run/podman/podman.sock"),
+        runtime / "docker.sock",
+        Path.home() / ".docker" / "run" / "docker.sock",
+        runtime / "podman" / "podman.sock",
+    )
+
+
+def answers(path: Path, seconds: float = ANSWER_SECONDS) -> bool:
+    """Whether an engine answers a ping on the Unix socket ``path`` within ``seconds``."""
+    connection = http.client.HTTPConnection("localhost", timeout=seconds)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(seconds)
+        try:
+            sock.connect(str(path))
+            connection.sock = sock
+            connection.request("GET", "/_ping")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def engine_address() -> str | None:
+    """Address of the engine to use, in the form of DOCKER_HOST; None where none answers.
+
+    DOCKER_HOST wins when it is set. A Unix socket named there must answer; other transports
+    (tcp, ssh) are left to the client that connects.
+
+    Raises EngineUnavailable when DOCKER_HOST names a Unix socket on which nothing answers.
+    """
+    configured = os.environ.get("DOCKER_HOST")
+    if configured:
+        scheme, _, path = configured.partition("://")
+        if scheme == "unix" and not answers(Path(path)):
+            raise EngineUnavailable(
+                f"DOCKER_HOST is {configured}, but no container engine answers there; "
+                "start that engine, or unset DOCKER_HOST"
+            )
+        return configured
+    for path in sockets():
+        if answers(path):
+            return f"unix://{path}"
+    return None
