@@ -1,0 +1,652 @@
+"""What may leave the steward's side of an evaluation, and the one door it leaves through.
+
+The rule, in the order in which ``release`` applies it:
+
+1. A level with fewer than ``minimum_cell`` cases or patients is withheld: no figure, no count.
+2. A level with fewer than ``minimum_cell`` positive or negative cases keeps its number of cases
+   and loses everything else.
+3. Complementary suppression: what is withheld must not follow from what is shown. A shown total
+   minus its shown parts must leave at least two parts that together reach the minimum, and no
+   withheld part may be the unique solution of the shown totals, one table at a time or across
+   intersections and their margins. The next smallest level is withheld until that holds.
+   Nothing in a release tells the two reasons apart.
+4. Comparisons that involve a withheld level go with it.
+5. Counts of levels are rounded to ``count_step``. A value is rounded to the decimals of a tenth
+   of its standard error (read from its interval) and never to more than ``maximum_digits``;
+   bounds are rounded outward, so that the printed interval covers the computed one.
+6. A ROC curve is shown on a grid so coarse that each step rests on ``minimum_cell`` negative
+   cases; a reliability bin under the minimum is dropped, and so is the next smallest where only
+   one would be.
+
+Known limit: groups that nest by outside knowledge (all scanners of one maker stand at one site)
+are not recognised unless they are declared as an intersection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from itertools import combinations, pairwise
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
+from metrics.estimate import Estimate
+from submissions.submission import Submission
+
+FEEDBACK = ("open", "held")
+SCHEMA = 1
+JOINT = " x "
+VERSUS = " - "
+EXTREMES = "max - min"
+ROC_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
+
+WITHHELD = "withheld"
+"""Neither figures nor counts are shown."""
+INSUFFICIENT = "insufficient data"
+"""The number of cases is shown, and nothing else."""
+
+
+class DisclosureError(ValueError):
+    """A [disclosure] table or a stored release that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """The disclosure rule of one benchmark; read from the [disclosure] table of its file."""
+
+    minimum_cell: int = 10
+    feedback: str = "open"
+    count_step: int = 5
+    maximum_digits: int = 4
+    roc_step: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A group whose figures are not shown; ``n_cases`` (rounded) is None where that is not either.
+
+    ``reason`` is WITHHELD or INSUFFICIENT; whether a group is itself small or protects another is
+    deliberately not recorded.
+    """
+
+    attribute: str
+    level: str
+    reason: str
+    n_cases: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a reader may see of one evaluation; the only thing that boards and reports are given."""
+
+    submission_id: str
+    team: str
+    model: str
+    benchmark: str
+    received: datetime
+    image_digest: str
+    cohort_digest: str
+    plan_digest: str
+    code_version: str
+    threshold: float
+    confidence: float
+    n_cases: int
+    n_patients: int
+    n_positive: int | None
+    results: tuple[Result, ...]
+    curves: tuple[Curve, ...]
+    withheld: tuple[Withheld, ...]
+    rule: Disclosure
+
+    def find(self, metric: str, attribute: str = "overall", level: str = "all") -> Estimate | None:
+        """Look up one figure; None where the release does not hold it."""
+        for result in self.results:
+            if (result.metric, result.attribute, result.level) == (metric, attribute, level):
+                return result.estimate
+        return None
+
+    def to_json(self) -> str:
+        """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
+        document = asdict(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Release:
+        """Read what ``to_json`` wrote; raises DisclosureError for anything else."""
+        try:
+            return _parse(json.loads(text))
+        except (ValueError, TypeError, KeyError) as problem:
+            raise DisclosureError(
+                f"a stored release cannot be read ({problem}); expected the JSON document of "
+                f"schema {SCHEMA} that `sequestra release` writes: publish it again"
+            ) from problem
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON."""
+        return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def read_disclosure(table: Mapping[str, object], path: Path) -> Disclosure:
+    """Read the [disclosure] table of the benchmark at ``path``; raises DisclosureError."""
+    known = {field.name for field in fields(Disclosure)}
+    for key in table:
+        if key not in known:
+            raise DisclosureError(
+                f"{path.name} [disclosure]: unknown key {key!r}; known are "
+                f"{', '.join(sorted(known))}: remove it or mend its spelling"
+            )
+    default = Disclosure()
+    feedback = table.get("feedback", default.feedback)
+    if feedback not in FEEDBACK:
+        raise DisclosureError(
+            f"{path.name} [disclosure]: feedback is {feedback!r}; give one of {', '.join(FEEDBACK)}"
+        )
+    step = table.get("roc_step", default.roc_step)
+    if isinstance(step, bool) or not isinstance(step, int | float) or step not in ROC_STEPS:
+        raise DisclosureError(
+            f"{path.name} [disclosure]: roc_step is {step!r}; give one of "
+            f"{', '.join(map(str, ROC_STEPS))}"
+        )
+    return Disclosure(
+        # Five is the least that official statistics commonly accept; under it, this is no control.
+        minimum_cell=_whole(table, "minimum_cell", default.minimum_cell, 5, 1000, path),
+        feedback=str(feedback),
+        count_step=_whole(table, "count_step", default.count_step, 1, 100, path),
+        maximum_digits=_whole(table, "maximum_digits", default.maximum_digits, 1, 6, path),
+        roc_step=float(step),
+    )
+
+
+def _whole(
+    table: Mapping[str, object], key: str, default: int, least: int, most: int, path: Path
+) -> int:
+    found = table.get(key, default)
+    if isinstance(found, bool) or not isinstance(found, int) or not least <= found <= most:
+        raise DisclosureError(
+            f"{path.name} [disclosure]: {key} is {found!r}; give a whole number from {least} "
+            f"to {most}"
+        )
+    return found
+
+
+def release(
+    evaluation: Evaluation, *, submission: Submission, cohort_digest: str, rule: Disclosure
+) -> Release:
+    """Turn an evaluation into what may be shown of it, by the rule that heads this module."""
+    groups = _groups(evaluation)
+    withheld, insufficient = _suppressed(evaluation, groups, rule.minimum_cell)
+    hidden = withheld | insufficient
+    n_negative = evaluation.n_cases - evaluation.n_positive
+    enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
+    results = _shown_results(evaluation, groups, hidden, rule) if enough else ()
+    curves = _shown_curves(evaluation, groups, hidden, rule) if enough else ()
+    held_back = [
+        Withheld(
+            attribute,
+            level,
+            WITHHELD if (attribute, level) in withheld else INSUFFICIENT,
+            None if (attribute, level) in withheld else _nearest(counts.n_cases, rule.count_step),
+        )
+        for (attribute, level), counts in groups.items()
+        if (attribute, level) in hidden
+    ]
+    if not enough:
+        held_back.insert(0, Withheld(*OVERALL, INSUFFICIENT, evaluation.n_cases))
+    return Release(
+        submission_id=submission.submission_id,
+        team=submission.team,
+        model=submission.model,
+        benchmark=submission.benchmark,
+        received=submission.received,
+        image_digest=submission.image_digest,
+        cohort_digest=cohort_digest,
+        plan_digest=evaluation.plan_digest,
+        code_version=evaluation.code_version,
+        threshold=submission.threshold,
+        confidence=evaluation.confidence,
+        n_cases=evaluation.n_cases,
+        n_patients=evaluation.n_patients,
+        n_positive=evaluation.n_positive if enough else None,
+        results=tuple(results),
+        curves=tuple(curves),
+        withheld=tuple(held_back),
+        rule=rule,
+    )
+
+
+# -- groups and their counts -----------------------------------------------------------------------
+
+Group = tuple[str, str]
+"""An attribute and one of its levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    n_cases: int
+    n_patients: int
+    n_positive: int
+
+    @property
+    def n_negative(self) -> int:
+        return self.n_cases - self.n_positive
+
+
+def is_comparison(result: Result) -> bool:
+    """Tell a figure that compares levels (a gap) from a figure of one level."""
+    return result.level == EXTREMES or result.metric.endswith("_gap")
+
+
+def _groups(evaluation: Evaluation) -> dict[Group, _Counts]:
+    """Count each (attribute, level); where figures disagree, the largest counts are the group's."""
+    found: dict[Group, _Counts] = {}
+    for result in evaluation.results:
+        group = (result.attribute, result.level)
+        if group == OVERALL or is_comparison(result):
+            continue
+        new = result.estimate
+        old = found.get(group, _Counts(0, 0, 0))
+        if new.n_cases >= old.n_cases:
+            found[group] = _Counts(
+                new.n_cases,
+                max(new.n_patients, old.n_patients),
+                max(new.n_positive, old.n_positive),
+            )
+    return found
+
+
+# -- which groups are hidden -----------------------------------------------------------------------
+
+Cell = tuple[tuple[str, str], ...]
+"""Sorted (attribute, level) pairs; () is everyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """A cell and parts that add up to it."""
+
+    whole: Cell
+    parts: tuple[Cell, ...]
+
+
+def _suppressed(
+    evaluation: Evaluation, groups: Mapping[Group, _Counts], minimum: int
+) -> tuple[frozenset[Group], frozenset[Group]]:
+    """Return the groups shown in no way, and those of which the number of cases alone is shown."""
+    cell_of, opaque = _cells(groups)
+    everyone = _Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
+    counts = {cell_of[group]: count for group, count in groups.items() if group in cell_of}
+    counts[()] = everyone
+    totals = _totals(counts)
+
+    few = {c for c, n in counts.items() if c and min(n.n_cases, n.n_patients) < minimum}
+    sizes = {c: (n.n_cases, n.n_patients) for c, n in counts.items()}
+    withheld = _protected(few, counts, sizes, totals, minimum)
+
+    few = {c for c, n in counts.items() if c and min(n.n_positive, n.n_negative) < minimum}
+    sizes = {c: (n.n_positive, n.n_negative) for c, n in counts.items()}
+    hidden = _protected(few | withheld, counts, sizes, totals, minimum)
+
+    by_cell = {cell: group for group, cell in cell_of.items()}
+    none = frozenset(by_cell[cell] for cell in withheld) | opaque
+    return none, frozenset(by_cell[cell] for cell in hidden) - none
+
+
+def _cells(
+    groups: Mapping[Group, _Counts],
+) -> tuple[dict[Group, Cell], frozenset[Group]]:
+    """Read intersections back into their parts; those that read two ways cannot be protected."""
+    levels: dict[str, set[str]] = {}
+    for attribute, level in groups:
+        levels.setdefault(attribute, set()).add(level)
+    cells: dict[Group, Cell] = {}
+    opaque: set[str] = set()
+    for attribute, level in groups:
+        names = attribute.split(JOINT)
+        readings = [
+            parts
+            for parts in _splits(level.split(JOINT), len(names))
+            if all(
+                name not in levels or part in levels[name]
+                for name, part in zip(names, parts, strict=True)
+            )
+        ]
+        if len(names) == 1:
+            cells[attribute, level] = ((attribute, level),)
+        elif len(readings) == 1 and len(set(names)) == len(names):
+            cells[attribute, level] = tuple(sorted(zip(names, readings[0], strict=True)))
+        else:
+            opaque.add(attribute)
+    unsafe = frozenset(group for group in groups if group[0] in opaque)
+    return {group: cell for group, cell in cells.items() if group not in unsafe}, unsafe
+
+
+def _splits(words: Sequence[str], n_parts: int) -> Iterator[tuple[str, ...]]:
+    """Yield every way to join consecutive ``words`` into ``n_parts`` parts."""
+    for cuts in combinations(range(1, len(words)), n_parts - 1):
+        bounds = (0, *cuts, len(words))
+        yield tuple(JOINT.join(words[a:b]) for a, b in pairwise(bounds))
+
+
+def _totals(counts: Mapping[Cell, _Counts]) -> list[_Total]:
+    """List every sum that ties cells together, through margins that nobody declared as well."""
+    tables = {tuple(name for name, _ in cell) for cell in counts}
+    margins = {
+        subset
+        for table in tables
+        for size in range(len(table) + 1)
+        for subset in combinations(table, size)
+    }
+    members: dict[tuple[str, ...], set[Cell]] = {margin: set() for margin in margins}
+    for cell in counts:
+        for size in range(len(cell) + 1):
+            for part in combinations(cell, size):
+                members[tuple(name for name, _ in part)].add(part)
+    found = []
+    for table in margins:
+        for size in range(len(table)):
+            for margin in combinations(table, size):
+                parts: dict[Cell, list[Cell]] = {}
+                for cell in members[table]:
+                    whole = tuple(pair for pair in cell if pair[0] in margin)
+                    parts.setdefault(whole, []).append(cell)
+                found += [_Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
+    return sorted(found, key=lambda total: (len(total.whole), total.whole, total.parts))
+
+
+def _protected(
+    few: Collection[Cell],
+    counts: Mapping[Cell, _Counts],
+    sizes: Mapping[Cell, tuple[int, int]],
+    totals: Sequence[_Total],
+    minimum: int,
+) -> set[Cell]:
+    """Grow ``few`` until nothing in it follows from the cells that remain shown."""
+    hidden = set(few)
+    while True:
+        # A shown part of a hidden group would be a lower bound of it.
+        hidden |= {cell for cell in counts if any(set(outer) < set(cell) for outer in hidden)}
+        candidates = _beside_thin_remainder(hidden, sizes, totals, minimum)
+        if not candidates:
+            candidates = _beside_derivable(hidden, counts, totals)
+        if not candidates:
+            return hidden
+        hidden.add(min(candidates, key=lambda cell: (counts[cell].n_cases, cell)))
+
+
+def _beside_thin_remainder(
+    hidden: Collection[Cell],
+    sizes: Mapping[Cell, tuple[int, int]],
+    totals: Sequence[_Total],
+    minimum: int,
+) -> list[Cell]:
+    """Find a shown total whose hidden parts are one alone, or few together; return its other parts.
+
+    Parts that the evaluation does not list at all count as hidden.
+    """
+    for total in totals:
+        if total.whole in hidden or total.whole not in sizes:
+            continue
+        if any(part not in sizes for part in total.parts):
+            continue
+        inside = [part for part in total.parts if part in hidden]
+        unlisted = [
+            max(0, whole - sum(sizes[part][kind] for part in total.parts))
+            for kind, whole in enumerate(sizes[total.whole])
+        ]
+        n_hidden = len(inside) + any(unlisted)
+        rest = [sum(sizes[part][kind] for part in inside) + unlisted[kind] for kind in (0, 1)]
+        if n_hidden and (n_hidden == 1 or min(rest) < minimum):
+            shown = [part for part in total.parts if part not in hidden]
+            if shown:
+                return shown
+    return []
+
+
+def _beside_derivable(
+    hidden: Collection[Cell], counts: Mapping[Cell, _Counts], totals: Sequence[_Total]
+) -> list[Cell]:
+    """Find a hidden cell that the shown ones determine; return what could be hidden to free it.
+
+    The totals are linear equations in the cells that are not shown; a cell is determined exactly
+    when every vector of their null space is zero there.
+    """
+    unknown = sorted(
+        {
+            cell
+            for total in totals
+            for cell in (total.whole, *total.parts)
+            if cell in hidden or cell not in counts
+        }
+    )
+    if not hidden:
+        return []
+    column = {cell: i for i, cell in enumerate(unknown)}
+    rows = np.zeros((len(totals), len(unknown)))
+    for row, total in zip(rows, totals, strict=True):
+        if _unlisted(total, counts):
+            continue  # its parts do not add up to it, and a reader cannot know by how much
+        for cell, sign in ((total.whole, -1.0), *((part, 1.0) for part in total.parts)):
+            if cell in column:
+                row[column[cell]] += sign
+    _, singular, directions = np.linalg.svd(rows)
+    free = directions[int((singular > 1e-9).sum()) :]
+    for cell in sorted(hidden):
+        if np.abs(free[:, column[cell]]).max(initial=0.0) > 1e-9:
+            continue
+        own = [total for total in totals if cell in total.parts]
+        for near in (
+            {part for total in own for part in total.parts},
+            {total.whole for total in own if total.whole},
+        ):
+            shown = [other for other in near if other in counts and other not in hidden]
+            if shown:
+                return shown
+    return []
+
+
+def _unlisted(total: _Total, counts: Mapping[Cell, _Counts]) -> bool:
+    """Tell whether some cases of the whole are in no listed part."""
+    if total.whole not in counts or any(part not in counts for part in total.parts):
+        return False
+    return counts[total.whole].n_cases > sum(counts[part].n_cases for part in total.parts)
+
+
+# -- figures of what remains -----------------------------------------------------------------------
+
+
+def _shown_results(
+    evaluation: Evaluation,
+    groups: Mapping[Group, _Counts],
+    hidden: Collection[Group],
+    rule: Disclosure,
+) -> Iterator[Result]:
+    """Yield the results of shown groups, rounded, and the comparisons that touch no hidden one."""
+    valued = {
+        (result.attribute, result.level)
+        for result in evaluation.results
+        if result.estimate.value is not None
+    }
+    # A comparison over all levels would show the value of a hidden one that took part in it.
+    tainted = {attribute for attribute, level in hidden if (attribute, level) in valued}
+    for result in evaluation.results:
+        group = (result.attribute, result.level)
+        if is_comparison(result):
+            named = [
+                level
+                for attribute, level in groups
+                if attribute == result.attribute
+                and (
+                    result.level.startswith(level + VERSUS) or result.level.endswith(VERSUS + level)
+                )
+            ]
+            if any((result.attribute, level) in hidden for level in named):
+                continue
+            if len(named) < 2 and result.attribute in tainted:
+                continue
+            yield replace(result, estimate=_rounded(result.estimate, rule, evaluation, whole=False))
+        elif group not in hidden:
+            whole = group == OVERALL
+            yield replace(result, estimate=_rounded(result.estimate, rule, evaluation, whole=whole))
+
+
+def _rounded(
+    estimate: Estimate, rule: Disclosure, evaluation: Evaluation, *, whole: bool
+) -> Estimate:
+    step = 1 if whole else rule.count_step
+    digits = decimals(
+        estimate.low,
+        estimate.high,
+        estimate.n_cases,
+        confidence=evaluation.confidence,
+        most=rule.maximum_digits,
+    )
+    return replace(
+        estimate,
+        value=None if estimate.value is None else _plain(round(estimate.value, digits)),
+        low=None if estimate.low is None else _outward(estimate.low, digits, math.floor),
+        high=None if estimate.high is None else _outward(estimate.high, digits, math.ceil),
+        n_cases=_nearest(estimate.n_cases, step),
+        n_patients=_nearest(estimate.n_patients, step),
+        n_positive=_nearest(estimate.n_positive, step),
+        undefined=estimate.undefined if whole else _without_counts(estimate.undefined),
+    )
+
+
+def decimals(low: float | None, high: float | None, n: int, *, confidence: float, most: int) -> int:
+    """Return the decimals that a tenth of the standard error supports, from 0 to ``most``.
+
+    The standard error is the width of the interval over twice the normal quantile; without an
+    interval it is taken as 0.5 / sqrt(n), the largest that a proportion of n cases can have.
+    A standard error of 0.02 gives 3 decimals, one of 0.1 gives 2.
+    """
+    error = 0.0
+    if low is not None and high is not None:
+        error = (high - low) / (2 * NormalDist().inv_cdf((1 + confidence) / 2))
+    if not error > 0.0 or not math.isfinite(error):
+        error = 0.5 / math.sqrt(max(n, 1))
+    return min(max(-math.floor(math.log10(error / 10) + 1e-9), 0), most)
+
+
+def _outward(bound: float, digits: int, direction: Callable[[float], int]) -> float:
+    """Round away from the estimate; a bound that already has the digits stays as it is."""
+    return _plain(round(direction(round(bound * 10**digits, 6)) / 10**digits, digits))
+
+
+def _plain(number: float) -> float:
+    """Return a Python float, and 0.0 in place of -0.0."""
+    return float(number) + 0.0
+
+
+def _nearest(count: int, step: int) -> int:
+    """Round to the nearest multiple of ``step``, halves up."""
+    return (2 * count + step) // (2 * step) * step
+
+
+def _without_counts(reason: str | None) -> str | None:
+    """Cut a reason before its first count."""
+    if reason is None:
+        return None
+    kept = re.split(r"[;:(,]|\d", reason, maxsplit=1)[0].strip()
+    return kept or INSUFFICIENT
+
+
+def _shown_curves(
+    evaluation: Evaluation,
+    groups: Mapping[Group, _Counts],
+    hidden: Collection[Group],
+    rule: Disclosure,
+) -> Iterator[Curve]:
+    """Yield the curves of shown groups, coarsened; a curve with no point left is dropped."""
+    everyone = _Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
+    for curve in evaluation.curves:
+        group = (curve.attribute, curve.level)
+        if group in hidden or (group != OVERALL and group not in groups):
+            continue
+        counts = everyone if group == OVERALL else groups[group]
+        if curve.name == "roc":
+            points = _on_grid(curve.points, counts, rule)
+        elif curve.name == "reliability":
+            points = _large_bins(curve.points, rule)
+        else:
+            continue
+        if points:
+            shown = tuple(_rounded_point(point, counts, rule, evaluation) for point in points)
+            yield replace(curve, points=shown)
+
+
+def _on_grid(points: Sequence[CurvePoint], counts: _Counts, rule: Disclosure) -> list[CurvePoint]:
+    """Keep the points on the finest grid whose every step rests on enough negative cases."""
+    least = max(rule.roc_step, rule.minimum_cell / max(counts.n_negative, 1))
+    step = next((step for step in ROC_STEPS if step >= least - 1e-9), None)
+    if step is None:
+        return []
+    return [point for point in points if abs(point.x / step - round(point.x / step)) < 1e-6]
+
+
+def _large_bins(points: Sequence[CurvePoint], rule: Disclosure) -> list[CurvePoint]:
+    """Drop bins under the minimum, and the next smallest while what is dropped could be derived."""
+    by_size = sorted(points, key=lambda point: point.n)
+    dropped = [point for point in by_size if point.n < rule.minimum_cell]
+    kept = by_size[len(dropped) :]
+    while (
+        dropped
+        and kept
+        and (len(dropped) == 1 or sum(point.n for point in dropped) < rule.minimum_cell)
+    ):
+        dropped.append(kept.pop(0))
+    return sorted(kept, key=lambda point: point.x)
+
+
+def _rounded_point(
+    point: CurvePoint, counts: _Counts, rule: Disclosure, evaluation: Evaluation
+) -> CurvePoint:
+    digits = decimals(
+        point.low,
+        point.high,
+        min(point.n or counts.n_cases, counts.n_cases),
+        confidence=evaluation.confidence,
+        most=min(rule.maximum_digits, 3),
+    )
+    return CurvePoint(
+        x=_plain(round(point.x, 3)),
+        y=_plain(round(point.y, digits)),
+        low=None if point.low is None else _outward(point.low, digits, math.floor),
+        high=None if point.high is None else _outward(point.high, digits, math.ceil),
+        n=_nearest(point.n, rule.count_step),
+    )
+
+
+# -- reading a stored release ----------------------------------------------------------------------
+
+
+def _parse(document: dict[str, Any]) -> Release:
+    """Build a release from its JSON document; the only place that knows the keys."""
+    found = document.pop("schema")
+    if found != SCHEMA:
+        raise ValueError(f"its schema is {found!r}")
+    results = tuple(
+        Result(**(entry | {"estimate": Estimate(**entry["estimate"])}))
+        for entry in document.pop("results")
+    )
+    curves = tuple(
+        Curve(**(entry | {"points": tuple(CurvePoint(**point) for point in entry["points"])}))
+        for entry in document.pop("curves")
+    )
+    return Release(
+        received=datetime.fromisoformat(document.pop("received")),
+        results=results,
+        curves=curves,
+        withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
+        rule=Disclosure(**document.pop("rule")),
+        **document,
+    )
