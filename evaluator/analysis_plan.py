@@ -1,0 +1,178 @@
+"""What will be computed, declared before any score is seen: the [analysis] table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+
+class PlanError(ValueError):
+    """The [analysis] table cannot be followed; the message names the file and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisPlan:
+    """Figures, groups and intervals of an evaluation; its digest goes with every result.
+
+    A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
+    patients with a positive or with a negative case, gets no figure.
+    """
+
+    primary: str = "auroc"
+    subgroups: tuple[str, ...] = ()
+    intersections: tuple[tuple[str, ...], ...] = ()
+    minimum_cases: int = 20
+    minimum_per_class: int = 10
+    confidence: float = 0.95
+    replicates: int = 2000
+    seed: int = 0
+    threshold: float | None = None
+    interval: str = "logit"
+    ece_bins: int = 10
+    specificities: tuple[float, ...] = ()
+    sensitivities: tuple[float, ...] = ()
+    prevalences: tuple[float, ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that cannot be followed."""
+        for problem in _problems(self):
+            raise PlanError(problem)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every choice, so that two results can be seen to follow one plan."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_plan(table: Mapping[str, object], path: Path) -> AnalysisPlan:
+    """Read the [analysis] table of a benchmark file.
+
+    ``intersections`` holds lists of attributes, or strings such as "race x sex";
+    ``references`` maps an attribute to the level that others are compared with. Raises PlanError.
+    """
+    known = {field.name for field in fields(AnalysisPlan)}
+    for key in table:
+        if key not in known:
+            raise PlanError(
+                f"{path.name} [analysis]: {key!r} is not a key; the keys are "
+                f"{', '.join(sorted(known))}"
+            )
+    values: dict[str, object] = {}
+    for key, value in table.items():
+        values[key] = _READERS[key](value, f"{path.name} [analysis] {key}")
+    try:
+        return AnalysisPlan(**values)  # type: ignore[arg-type]
+    except PlanError as problem:
+        raise PlanError(f"{path.name} [analysis]: {problem}") from None
+
+
+def _problems(plan: AnalysisPlan) -> list[str]:
+    shares = (*plan.specificities, *plan.sensitivities, *plan.prevalences)
+    rules = (
+        (plan.minimum_cases >= 2, f"minimum_cases is {plan.minimum_cases}; give 2 or more"),
+        (
+            plan.minimum_per_class >= 1,
+            f"minimum_per_class is {plan.minimum_per_class}; give 1 or more",
+        ),
+        (0.5 <= plan.confidence < 1, f"confidence is {plan.confidence}; give 0.5 to 0.999"),
+        (
+            plan.replicates == 0 or 100 <= plan.replicates <= 1_000_000,
+            f"replicates is {plan.replicates}; give 100 or more, or 0 for no resampling",
+        ),
+        (0 <= plan.seed < 2**63, f"seed is {plan.seed}; give a whole number from 0"),
+        (
+            plan.threshold is None or 0 <= plan.threshold <= 1,
+            f"threshold is {plan.threshold}; give a probability",
+        ),
+        (
+            plan.interval in ("logit", "symmetric"),
+            f"interval is {plan.interval!r}; give 'logit' or 'symmetric'",
+        ),
+        (2 <= plan.ece_bins <= 100, f"ece_bins is {plan.ece_bins}; give 2 to 100"),
+        (
+            all(0 < share < 1 for share in shares),
+            "specificities, sensitivities and prevalences lie between 0 and 1",
+        ),
+        (
+            all(len(set(names)) == len(names) >= 2 for names in plan.intersections),
+            "an intersection names two or more different attributes",
+        ),
+        (
+            len(set(plan.subgroups)) == len(plan.subgroups)
+            and len(set(plan.intersections)) == len(plan.intersections),
+            "a subgroup or an intersection is named twice",
+        ),
+        ("overall" not in plan.subgroups, "'overall' is always there and cannot be a subgroup"),
+    )
+    return [message for holds, message in rules if not holds]
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise PlanError(f"{where} is {value!r}; give a text")
+    return value
+
+
+def _whole(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PlanError(f"{where} is {value!r}; give a whole number")
+    return value
+
+
+def _number(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PlanError(f"{where} is {value!r}; give a number")
+    return float(value)
+
+
+def _items(value: object, where: str) -> Sequence[object]:
+    if not isinstance(value, list | tuple):
+        raise PlanError(f"{where} is {value!r}; give a list")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    return tuple(_text(item, where) for item in _items(value, where))
+
+
+def _numbers(value: object, where: str) -> tuple[float, ...]:
+    return tuple(_number(item, where) for item in _items(value, where))
+
+
+def _intersections(value: object, where: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(part.strip() for part in item.split(" x "))
+        if isinstance(item, str)
+        else _texts(item, where)
+        for item in _items(value, where)
+    )
+
+
+def _references(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise PlanError(f"{where} is {value!r}; give a table: attribute = level")
+    return tuple(sorted((str(key), _text(level, where)) for key, level in value.items()))
+
+
+_READERS = {
+    "primary": _text,
+    "subgroups": _texts,
+    "intersections": _intersections,
+    "minimum_cases": _whole,
+    "minimum_per_class": _whole,
+    "confidence": _number,
+    "replicates": _whole,
+    "seed": _whole,
+    "threshold": _number,
+    "interval": _text,
+    "ece_bins": _whole,
+    "specificities": _numbers,
+    "sensitivities": _numbers,
+    "prevalences": _numbers,
+    "references": _references,
+}

@@ -1,0 +1,94 @@
+"""What every figure asks of its arrays: lengths that agree, no NaN, counts that support it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metrics.estimate import UndefinedMetric
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PROBABILITY_FLOOR = 2.0**-24
+"""Probabilities are kept this far from 0 and 1 where a logarithm is taken.
+
+It is the step of a float32 below 1, so a saturated float32 sigmoid becomes its nearest neighbour.
+"""
+
+
+def labels(y: ArrayLike) -> Bools:
+    """Turn labels 0/1 into booleans; anything else is undefined."""
+    array = np.asarray(y)
+    if array.ndim != 1:
+        raise UndefinedMetric(f"labels must be one row of numbers; got {array.ndim} dimensions")
+    if array.dtype == np.bool_:
+        return array
+    positive = array == 1
+    if not np.all(positive | (array == 0)):
+        raise UndefinedMetric("labels must be 0 or 1; another value was found")
+    return np.asarray(positive, dtype=np.bool_)
+
+
+def scores(s: ArrayLike, n: int) -> Floats:
+    """Turn scores into float64 of length ``n``; NaN is undefined, infinities are kept."""
+    array = np.asarray(s, dtype=np.float64)
+    if array.shape != (n,):
+        raise UndefinedMetric(f"{n} labels but scores of shape {array.shape}")
+    if np.isnan(array).any():
+        raise UndefinedMetric(f"{int(np.isnan(array).sum())} of {n} scores are NaN")
+    return array
+
+
+def probabilities(s: ArrayLike, n: int) -> Floats:
+    """Turn probabilities into float64 of length ``n``; outside [0, 1] is undefined."""
+    array = scores(s, n)
+    if n and not (array.min() >= 0.0 and array.max() <= 1.0):
+        raise UndefinedMetric(
+            f"calibration needs probabilities between 0 and 1; scores run from "
+            f"{array.min():g} to {array.max():g}"
+        )
+    return array
+
+
+def weights(w: ArrayLike | None, n: int) -> Floats:
+    """Turn case weights into float64 of length ``n``: 0, or within 1e-9 and 1e9; default 1."""
+    if w is None:
+        return np.ones(n)
+    array = np.asarray(w, dtype=np.float64)
+    if array.shape != (n,):
+        raise UndefinedMetric(f"{n} labels but weights of shape {array.shape}")
+    if not np.all((array == 0.0) | ((array >= 1e-9) & (array <= 1e9))):
+        raise UndefinedMetric("weights must be 0 or between 1e-9 and 1e9; another was found")
+    return array
+
+
+def both_classes(figure: str, positive: float, negative: float) -> None:
+    """Raise unless there is weight on both classes."""
+    if not (positive > 0 and negative > 0):
+        raise UndefinedMetric(
+            f"{figure} needs both classes; got {positive:g} positive, {negative:g} negative"
+        )
+
+
+def clusters(patients: ArrayLike | None, n: int) -> tuple[Ints, int]:
+    """Number the patients 0..k-1 in sorted order of their ids; None makes each case a patient."""
+    if patients is None:
+        return np.arange(n), n
+    array = np.asarray(patients)
+    if array.shape != (n,):
+        raise UndefinedMetric(f"{n} labels but patients of shape {array.shape}")
+    distinct, number = np.unique(array, return_inverse=True)
+    return number.astype(np.int64), int(distinct.size)
+
+
+def logit(p: Floats) -> Floats:
+    """Log odds of probabilities, kept ``PROBABILITY_FLOOR`` away from 0 and 1."""
+    kept = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def expit(x: Floats) -> Floats:
+    """Probability from log odds, without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))

@@ -1,0 +1,133 @@
+"""Variance of the AUROC, for cases that stand alone and for patients with several cases."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metrics import arrays
+from metrics.arrays import Bools, Floats, Ints
+from metrics.estimate import Estimate, UndefinedMetric
+from metrics.intervals import logit_symmetric, symmetric, wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """Share of the other class that each case beats: positives over negatives, and back.
+
+    ``positive`` (m,) and ``negative`` (n,) follow the order of the cases; both average ``auroc``.
+    """
+
+    auroc: float
+    positive: Floats
+    negative: Floats
+
+
+def placements(y: Bools, s: Floats) -> Placements:
+    """Placement values (DeLong 1988, the structural components V10 and V01) by sorting.
+
+    Undefined with one class only. O(n log n), as Sun & Xu 2014.
+    """
+    diseased, healthy = s[y], s[~y]
+    arrays.both_classes("auroc", diseased.size, healthy.size)
+    positive = _share_below(diseased, healthy)
+    negative = 1.0 - _share_below(healthy, diseased)
+    return Placements(float(positive.mean()), positive, negative)
+
+
+def delong_covariance(a: Placements, b: Placements) -> float:
+    """Covariance of two AUROCs over the same cases, or the variance when ``a`` is ``b``.
+
+    Undefined with fewer than two cases of a class. Source: DeLong, DeLong & Clarke-Pearson 1988.
+    """
+    m, n = a.positive.size, a.negative.size
+    if m < 2 or n < 2:
+        raise UndefinedMetric(
+            f"the variance of an AUROC needs two cases of each class; got {m} positive, "
+            f"{n} negative"
+        )
+    s10 = float((a.positive - a.auroc) @ (b.positive - b.auroc)) / (m - 1)
+    s01 = float((a.negative - a.auroc) @ (b.negative - b.auroc)) / (n - 1)
+    return s10 / m + s01 / n
+
+
+def clustered_covariance(a: Placements, b: Placements, y: Bools, patient: Ints) -> float:
+    """Covariance of two AUROCs when patients contribute several cases (Obuchowski 1997).
+
+    ``y`` (cases,), ``patient`` (cases,) numbers of patients. A patient may have cases of both
+    classes. Undefined with fewer than two patients of a class.
+    """
+    m, n = a.positive.size, a.negative.size
+    i10, i01 = np.unique(patient[y]).size, np.unique(patient[~y]).size
+    distinct, number = np.unique(patient, return_inverse=True)
+    k = distinct.size
+    if i10 < 2 or i01 < 2:
+        raise UndefinedMetric(
+            f"the clustered variance of an AUROC needs two patients of each class; got {i10} "
+            f"with positive cases, {i01} with negative cases"
+        )
+    a10, b10 = (np.bincount(number[y], p.positive - p.auroc, k) for p in (a, b))
+    a01, b01 = (np.bincount(number[~y], p.negative - p.auroc, k) for p in (a, b))
+    s10 = i10 / ((i10 - 1) * m) * float(a10 @ b10)
+    s01 = i01 / ((i01 - 1) * n) * float(a01 @ b01)
+    s11 = k / (k - 1) * float(a10 @ b01 + a01 @ b10)
+    return s10 / m + s01 / n + s11 / (m * n)
+
+
+def auroc_estimate(
+    y: ArrayLike,
+    s: ArrayLike,
+    patients: ArrayLike | None = None,
+    *,
+    confidence: float = 0.95,
+    interval: str = "logit",
+) -> Estimate:
+    """AUROC with its DeLong interval, over patients where patients repeat.
+
+    ``interval`` is "logit" or "symmetric" (as pROC). At an AUROC of exactly 0 or 1 the variance is
+    zero and says nothing; the interval then is Wilson's for the smaller class counted as trials.
+    With one case of a class there is a value and no interval. Undefined with one class only.
+    """
+    y_ = arrays.labels(y)
+    s_ = arrays.scores(s, y_.size)
+    patient, n_patients = arrays.clusters(patients, y_.size)
+    found = placements(y_, s_)
+    clustered = n_patients < y_.size
+    name = "DeLong, patient-clustered (Obuchowski)" if clustered else "DeLong"
+    low: float | None
+    high: float | None
+    try:
+        if clustered:
+            variance = clustered_covariance(found, found, y_, patient)
+        else:
+            variance = delong_covariance(found, found)
+    except UndefinedMetric as reason:
+        low, high, method = None, None, f"no interval: {reason}"
+    else:
+        low, high, method = _interval(found.auroc, variance, y_, patient, confidence, interval)
+        method = f"{name}, {method}"
+    return Estimate(found.auroc, low, high, int(y_.size), n_patients, int(y_.sum()), method)
+
+
+def _interval(
+    value: float, variance: float, y: Bools, patient: Ints, confidence: float, interval: str
+) -> tuple[float, float, str]:
+    if interval not in ("logit", "symmetric"):
+        raise UndefinedMetric(f"interval must be 'logit' or 'symmetric'; got {interval!r}")
+    standard_error = math.sqrt(max(variance, 0.0))
+    if interval == "symmetric":
+        return *symmetric(value, standard_error, confidence, (0.0, 1.0)), "symmetric"
+    if value <= 0.0 or value >= 1.0:
+        trials = min(np.unique(patient[y]).size, np.unique(patient[~y]).size)
+        return *wilson(value * trials, trials, confidence), "at its limit: Wilson, smaller class"
+    return *logit_symmetric(value, standard_error, confidence), "logit"
+
+
+def _share_below(s: Floats, others: Floats) -> Floats:
+    ranked = np.sort(others)
+    below = np.searchsorted(ranked, s, side="left")
+    upto = np.searchsorted(ranked, s, side="right")
+    return np.asarray((below + upto) / (2.0 * others.size))
