@@ -1,5 +1,385 @@
 """One function a command: parse, call, print."""
 
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evaluator import printing
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Evaluate medical-imaging AI on sequestered data.",
+)
+console = Console()
+
+_PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
+_STEWARD = "Steward: build a test cohort"
+_RESEARCHER = "Researcher: train, check, submit"
+_REVIEWER = "Reviewer: read the results"
+
+Home = Annotated[
+    Path,
+    typer.Option(
+        envvar="SEQUESTRA_HOME",
+        help="Folder of the installation: ledger, enclave, MLflow store.",
+    ),
+]
+HOME = Path("sequestra-home")
+BenchmarkName = Annotated[str, typer.Argument(help="Name of an installed benchmark.")]
+BenchmarkOption = Annotated[
+    str, typer.Option("--benchmark", "-b", help="Name of an installed benchmark.")
+]
+CatalogFolder = Annotated[
+    Path, typer.Option("--catalog", "-c", help="The catalog that `sequestra index` wrote.")
+]
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    for plugin in entry_points(group="sequestra.commands"):
+        app.add_typer(plugin.load())
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        ours = type(error).__module__.split(".")[0] in _PACKAGES
+        if not ours and not (isinstance(error, OSError) and error.filename):
+            raise
+        Console(stderr=True).print(
+            f"[bold red]error:[/] {printing.escaped(str(error))}", soft_wrap=True
+        )
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Evaluate medical-imaging AI on sequestered data."""
+    if show_version:
+        console.print(f"sequestra {version('sequestra')}")
+        raise typer.Exit
+
+
+@app.command(rich_help_panel=_STEWARD)
+def simulate(
+    output: Annotated[Path, typer.Argument(help="Folder to write the commons into.")],
+    patients: Annotated[int, typer.Option(min=10)] = 600,
+    seed: int = 1,
+) -> None:
+    """Write a multi-site chest-radiograph commons with known truth, to try things on."""
+    from cohort_selection.simulator import simulate as write_commons
+
+    with printing.progress("simulating patients") as tick:
+        made = write_commons(output, patients=patients, seed=seed, progress=tick)
+    console.print(printing.simulated(made))
+
+
+@app.command("import-images", rich_help_panel=_STEWARD)
+def import_images(
+    directory: Annotated[Path, typer.Argument(help="Folder of PNG or JPEG images.")],
+    metadata: Annotated[Path, typer.Option(help="CSV with one row an image.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
+    modality: Annotated[printing.Modality, typer.Option()] = printing.Modality.DX,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column by another name, as patient='Patient ID'; may be repeated."),
+    ] = None,
+) -> None:
+    """Turn a PNG or JPEG data set with a table into a DICOM commons."""
+    from cohort_selection.conversion import import_images as convert
+
+    columns = printing.pairs(column or [])
+    with printing.progress("converting images") as tick:
+        made = convert(
+            directory, metadata, output, modality=modality.value, columns=columns, progress=tick
+        )
+    console.print(printing.imported(made))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def index(
+    directory: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
+    clinical: Annotated[
+        list[Path], typer.Option(help="A clinical table (CSV or TSV); may be repeated.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
+) -> None:
+    """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine."""
+    from cohort_selection import catalog, dicom
+    from cohort_selection import clinical as tables
+
+    records = tables.read(*clinical)
+    with printing.progress("reading headers") as tick:
+        studies, quarantined = dicom.index(directory, progress=tick)
+    found = catalog.Catalog(tuple(studies), tuple(records), tuple(quarantined))
+    catalog.write(found, output)
+    console.print(printing.catalog(found, output))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def sequester(
+    benchmark: Annotated[Path, typer.Argument(help="The benchmark's TOML file.")],
+    catalog: CatalogFolder,
+    open_list: Annotated[
+        Path, typer.Option("--open", help="Where to write the list of the open part (CSV).")
+    ],
+    home: Home = HOME,
+) -> None:
+    """Split the commons into open and sequestered, by patient; install the benchmark."""
+    from evaluator import steward
+    from evaluator.installation import Installation
+    from evaluator.specification import read_benchmark
+
+    done = steward.sequester(Installation(home), read_benchmark(benchmark), catalog, open_list)
+    console.print(printing.sequestered(done, open_list))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def match(benchmark: BenchmarkName, catalog: CatalogFolder, home: Home = HOME) -> None:
+    """Draw a test cohort from the sequestered part, matched to the target population."""
+    from evaluator import steward
+    from evaluator.installation import Installation
+
+    installation = Installation(home)
+    matched = steward.match(installation, installation.benchmark(benchmark), catalog)
+    console.print(printing.matched(matched))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def seal(benchmark: BenchmarkName, catalog: CatalogFolder, home: Home = HOME) -> None:
+    """Check the matched cohort for leaks, de-identify it and seal it with a digest."""
+    from evaluator import steward
+    from evaluator.installation import Installation
+
+    installation = Installation(home)
+    with printing.progress("sealing cases") as tick:
+        sealed = steward.seal_cohort(
+            installation, installation.benchmark(benchmark), catalog, progress=tick
+        )
+    console.print(printing.sealed(sealed))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
+    """Check every byte of a sealed cohort against its digest, and the audit chain."""
+    from cohort_selection.cohort import verify as check_cohort
+    from evaluator.installation import Installation
+
+    installation = Installation(home)
+    cohort = installation.enclave().cohort(benchmark)
+    problems = [*check_cohort(cohort), *installation.ledger().audit_problems()]
+    console.print(printing.verified(cohort, problems))
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command(rich_help_panel=_RESEARCHER)
+def check(
+    image: Annotated[str, typer.Argument(help="A local image: tag or digest.")],
+    benchmark: BenchmarkOption,
+    open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
+    cases: Annotated[int, typer.Option(min=1, help="How many open cases to run on.")] = 10,
+    home: Home = HOME,
+) -> None:
+    """Run an image on open cases with the sequestered run's own runner, flags and limits."""
+    from evaluator.installation import Installation
+    from evaluator.practice import practise
+
+    found = practise(Installation(home), benchmark, image, open_list, cases)
+    console.print(printing.practised(found))
+    raise typer.Exit(1 if found.failure else 0)
+
+
+@app.command(rich_help_panel=_RESEARCHER)
+def submit(
+    image: Annotated[str, typer.Argument(help="A local image: tag or digest.")],
+    benchmark: BenchmarkOption,
+    team: Annotated[str, typer.Option(help="The team's name.")],
+    model: Annotated[str, typer.Option(help="The model's name, as the board shows it.")],
+    threshold: Annotated[
+        float, typer.Option(help="Operating point, fixed on public data before submitting.")
+    ] = 0.5,
+    home: Home = HOME,
+) -> None:
+    """Enter an image for a benchmark; `sequestra run` then takes it up."""
+    from evaluator import dispatch
+    from evaluator.engine import Engine
+    from evaluator.installation import Installation
+
+    installation = Installation(home)
+    found = installation.benchmark(benchmark)
+    entered = dispatch.submit(
+        installation, Engine.connect(), found, image, team=team, model=model, threshold=threshold
+    )
+    console.print(printing.submission_line(entered))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def run(home: Home = HOME) -> None:
+    """Run what is queued on the sequestered cases, score it and release it."""
+    from evaluator import dispatch
+    from evaluator.engine import Engine
+    from evaluator.installation import Installation
+
+    worked = dispatch.run_queue(
+        Installation(home),
+        Engine.connect(),
+        report=lambda submission: console.print(printing.submission_line(submission)),
+    )
+    console.print(f"{worked} submission{'s' * (worked != 1)} worked on")
+
+
+@app.command(rich_help_panel=_STEWARD)
+def release(submission_id: str, home: Home = HOME) -> None:
+    """Release a submission whose result is held."""
+    from evaluator import dispatch
+    from evaluator.installation import Installation
+
+    console.print(
+        printing.submission_line(dispatch.release_held(Installation(home), submission_id))
+    )
+
+
+@app.command(rich_help_panel=_RESEARCHER)
+def status(
+    submission_id: Annotated[str | None, typer.Argument(help="One submission; or all.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Show what became of submissions, as a team may see it."""
+    from evaluator.installation import Installation
+
+    ledger = Installation(home).ledger()
+    found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
+    for submission in found:
+        console.print(printing.submission_line(submission))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def audit(submission_id: str, home: Home = HOME) -> None:
+    """Show the steward every start of a submission's container, with details and logs."""
+    from evaluator.installation import Installation
+
+    for attempt in Installation(home).enclave().attempts(submission_id):
+        console.print(printing.attempt(*attempt))
+
+
+@app.command(rich_help_panel=_REVIEWER)
+def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
+    """Print a benchmark's leaderboard."""
+    from evaluator.installation import Installation
+    from evaluator.leaderboard import board
+
+    installation = Installation(home)
+    console.print(board.terminal(installation.ledger(), installation.benchmark(benchmark)))
+
+
+@app.command(rich_help_panel=_REVIEWER)
+def report(
+    submission_id: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    home: Home = HOME,
+) -> None:
+    """Write the report of a released submission as one HTML file that works offline."""
+    from evaluator.installation import Installation
+    from evaluator.leaderboard import board
+    from evaluator.leaderboard.report import render_report
+
+    output.write_text(render_report(board.released(Installation(home).ledger(), submission_id)))
+    console.print(f"wrote {output}")
+
+
+@app.command(rich_help_panel=_REVIEWER)
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    home: Home = HOME,
+) -> None:
+    """Serve the leaderboard and the reports; reads the public store alone."""
+    import uvicorn
+
+    from evaluator.installation import Installation
+    from evaluator.leaderboard import board
+
+    console.print(f"serving http://{host}:{port} (stop with Ctrl-C)")
+    uvicorn.run(board.web(Installation(home)), host=host, port=port, log_level="warning")
+
+
+@app.command(rich_help_panel=_REVIEWER)
+def score(
+    predictions: Annotated[Path, typer.Argument(help="CSV (or .csv.gz) with the scores.")],
+    truth: Annotated[Path, typer.Argument(help="CSV with the labels; may be the same file.")],
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label column; all found if none is named.")
+    ] = None,
+    score_column: Annotated[
+        str | None, typer.Option(help="Score column of a single label.")
+    ] = None,
+    case_column: str | None = None,
+    patient_column: Annotated[
+        str | None, typer.Option(help="Patients, for clustered intervals; '' = none.")
+    ] = None,
+    subgroup: Annotated[list[str] | None, typer.Option(help="A subgroup column.")] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    symmetric: Annotated[
+        bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not logit ones.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write.")
+    ] = None,
+) -> None:
+    """Score predictions you already have: the scoring path alone, on two CSV files."""
+    from evaluator.scoring import AnalysisPlan, score_tables
+
+    plan = AnalysisPlan(
+        subgroups=tuple(subgroup or ()), interval="symmetric" if symmetric else "logit"
+    )
+    found = score_tables(
+        predictions,
+        truth,
+        plan,
+        threshold=threshold,
+        labels=tuple(label or ()),
+        score_column=score_column,
+        case_column=case_column,
+        patient_column=patient_column,
+    )
+    for name, evaluation in found.items():
+        console.print(printing.evaluation(name, evaluation))
+    if output is not None:
+        printing.write_evaluations(found, output)
+
+
+@app.command(rich_help_panel=_STEWARD)
+def doctor(home: Home = HOME) -> None:
+    """Check that this installation is what it says it is."""
+    from evaluator.doctor import examine
+    from evaluator.installation import Installation
+
+    findings = examine(Installation(home))
+    for finding in findings:
+        console.print(printing.finding(finding))
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+@app.command(rich_help_panel=_REVIEWER)
+def demo(
+    folder: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
+    patients: Annotated[int, typer.Option(min=100)] = 600,
+    serve_page: Annotated[
+        bool, typer.Option("--serve/--no-serve", envvar="DEMO_SERVE", help="Serve the board.")
+    ] = True,
+) -> None:
+    """Walk the whole path on a simulated commons, one command after the other."""
+    from evaluator.demo import walk
+
+    walk(folder, patients=patients, serve=serve_page, console=console)

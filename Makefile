@@ -1,0 +1,39 @@
+# Two commands do all of their set-up themselves: `make demo` and `make test`.
+SHELL := /bin/sh
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check engine attacks perf clean
+
+demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
+	$(BIN)/sequestra demo
+
+test: engine  ## the tests, with a real container engine
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## what must hold before a commit
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_layering.py
+
+engine: $(READY)  ## a container engine that answers, and the Python base image
+	$(BIN)/python -m evaluator.engine_setup
+
+attacks: engine  ## a table: attack, expected, seen
+	$(BIN)/python -m tests.attacks
+
+perf: $(READY)  ## side-by-side measurements against peers
+	$(BIN)/python -m perf
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sequestra needs Python 3.11 or newer; found " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --upgrade pip
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[baselines,dev]'
+	touch $@
+
+clean:  ## remove the environment and the demonstration
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,112 @@
+"""The demonstration: the whole path on a simulated commons, one shown command after the other."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+_MARK = ".sequestra-demo"
+_NAME = "simulated-opacity"
+_TEAMS = (
+    ("sequestra-demo/densenet", "Radiology lab", "DenseNet"),
+    ("sequestra-demo/prevalence", "Reference", "Prevalence"),
+)
+
+
+class DemoError(ValueError):
+    """The demonstration cannot work where it was told to."""
+
+
+def walk(folder: Path, *, patients: int, serve: bool, console: Console) -> None:
+    """Run every step in ``folder``, made anew; raise DemoError at the first that fails."""
+    began = time.monotonic()
+    _clear(folder)
+    for title, command in _steps(folder, patients):
+        console.rule(title, align="left")
+        _run(command, console)
+    console.print(f"\nthe whole path took {time.monotonic() - began:.0f} s")
+    if serve:
+        console.rule("The page", align="left")
+        _run(["serve", "--home", str(folder / "home")], console)
+
+
+def benchmark_file() -> Path:
+    """The demonstration's benchmark, in an installed package or in a checkout."""
+    here = Path(__file__).resolve().parent
+    for place in (here / "benchmarks", here.parent / "benchmarks"):
+        if (place / f"{_NAME}.toml").is_file():
+            return place / f"{_NAME}.toml"
+    raise DemoError(f"{_NAME}.toml is not beside the package; install sequestra again")
+
+
+def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
+    home = ["--home", str(folder / "home")]
+    commons, catalog, opened = folder / "commons", folder / "catalog", folder / "open.csv"
+    model = folder / "model"
+    yield "Steward: a commons", ["simulate", str(commons), "--patients", str(patients)]
+    clinical = [
+        *("--clinical", str(commons / "clinical.csv")),
+        *("--clinical", str(commons / "measurement.tsv")),
+    ]
+    yield (
+        "Steward: index it",
+        ["index", str(commons / "dicom"), *clinical, "--output", str(catalog)],
+    )
+    catalog_option = ["--catalog", str(catalog)]
+    yield (
+        "Steward: open and sequestered",
+        ["sequester", str(benchmark_file()), *catalog_option, "--open", str(opened), *home],
+    )
+    yield "Steward: a matched cohort", ["match", _NAME, *catalog_option, *home]
+    yield "Steward: seal it", ["seal", _NAME, *catalog_option, *home]
+    yield "Researcher: train on the open part", ["train", str(opened), "--output", str(model)]
+    yield "Researcher: export to ONNX", ["export", str(model)]
+    densenet, prevalence = (image for image, _, _ in _TEAMS)
+    yield (
+        "Researcher: package the model",
+        ["package", "--model", str(model), "--tag", densenet],
+    )
+    yield (
+        "Researcher: package the reference",
+        ["package", "--prevalence", str(opened), "--tag", prevalence],
+    )
+    yield (
+        "Researcher: check it with the harness's own runner",
+        ["check", densenet, "--benchmark", _NAME, "--open", str(opened), *home],
+    )
+    for image, team, name in _TEAMS:
+        yield (
+            f"Researcher: submit {name}",
+            ["submit", image, "--benchmark", _NAME, "--team", team, "--model", name, *home],
+        )
+    yield "Steward: run the queue", ["run", *home]
+    yield "Reviewer: the board", ["leaderboard", _NAME, *home]
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).exists():
+            raise DemoError(
+                f"{folder} holds something else than an earlier demonstration; "
+                f"name an empty folder with --folder"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
+
+
+def _run(arguments: list[str], console: Console) -> None:
+    console.print(f"[bold]$ sequestra {' '.join(arguments)}[/]", soft_wrap=True, highlight=False)
+    program = [sys.executable, "-c", "from evaluator.cli import main; main()", *arguments]
+    try:
+        ended = subprocess.run(program, check=False)
+    except KeyboardInterrupt:
+        return
+    if ended.returncode:
+        raise DemoError(f"`sequestra {arguments[0]}` ended with code {ended.returncode}; see above")

@@ -1,0 +1,74 @@
+"""Is this installation what it says it is?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+
+from cohort_selection.cohort import CohortError, verify
+from evaluator.engine import Engine, EngineUnavailable
+from evaluator.installation import Installation
+from submissions.ledger import LedgerError
+
+PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: whether it is well, and what was seen."""
+
+    subject: str
+    well: bool
+    seen: str
+
+
+def examine(installation: Installation) -> list[Finding]:
+    """Look at the package names, the engine, the ledger's audit chain and each sealed cohort."""
+    return [_names(), _engine(), _ledger(installation), *_cohorts(installation)]
+
+
+def foreign_owners() -> dict[str, list[str]]:
+    """Distributions other than ours that own one of our top-level package names."""
+    owners = packages_distributions()
+    foreign = {name: sorted(set(owners.get(name, ())) - {"sequestra"}) for name in PACKAGES}
+    return {name: others for name, others in foreign.items() if others}
+
+
+def _names() -> Finding:
+    foreign = foreign_owners()
+    if not foreign:
+        return Finding("package names", True, "no other distribution owns one of ours")
+    said = "; ".join(f"{name} also belongs to {', '.join(who)}" for name, who in foreign.items())
+    return Finding("package names", False, f"{said}: install into an environment of its own")
+
+
+def _engine() -> Finding:
+    try:
+        return Finding("container engine", True, Engine.connect().description())
+    except EngineUnavailable as error:
+        return Finding("container engine", False, str(error))
+
+
+def _ledger(installation: Installation) -> Finding:
+    try:
+        ledger = installation.ledger()
+    except LedgerError as error:
+        return Finding("ledger", False, str(error))
+    problems = ledger.audit_problems()
+    seen = "; ".join(problems) or f"{len(ledger.submissions())} submissions, audit chain whole"
+    return Finding("ledger", not problems, seen)
+
+
+def _cohorts(installation: Installation) -> list[Finding]:
+    findings = []
+    enclave = installation.enclave()
+    for benchmark in installation.benchmarks():
+        if not enclave.is_sealed(benchmark.name):
+            continue
+        subject = f"cohort {benchmark.name}"
+        try:
+            problems = verify(enclave.cohort(benchmark.name))
+        except CohortError as error:
+            problems = [str(error)]
+        findings.append(Finding(subject, not problems, "; ".join(problems) or "seal whole"))
+    return findings

@@ -1,0 +1,101 @@
+"""Where an installation keeps its two stores: one folder, or what the environment says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+from evaluator.enclave import Enclave
+from evaluator.specification import Benchmark, read_benchmark
+from submissions.ledger import Ledger
+
+
+class InstallationError(ValueError):
+    """The folder is not an installation, or another dispatcher works in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The folder ``root``: public store, enclave, benchmark files and MLflow store.
+
+    ``SEQUESTRA_LEDGER`` (a database URL) and ``MLFLOW_TRACKING_URI`` take the ledger and the
+    tracking elsewhere.
+    """
+
+    root: Path
+
+    @property
+    def ledger_url(self) -> str:
+        """The database URL of the public store."""
+        here = self.root.resolve() / "public" / "ledger.sqlite"
+        return os.environ.get("SEQUESTRA_LEDGER", f"sqlite:///{here}")
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps the runs."""
+        here = self.root.resolve() / "mlflow" / "mlflow.db"
+        return os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{here}")
+
+    @property
+    def artifacts(self) -> Path:
+        """Where MLflow keeps reports when no tracking server is named."""
+        return self.root.resolve() / "mlflow" / "artifacts"
+
+    def ledger(self) -> Ledger:
+        """Open the public store."""
+        return Ledger(self.ledger_url)
+
+    def enclave(self) -> Enclave:
+        """Open the hidden store."""
+        return Enclave(self.root / "enclave")
+
+    def install(self, benchmark: Benchmark) -> None:
+        """Keep a benchmark's file; a changed file under the same name is refused once sealed."""
+        self._benchmarks.mkdir(parents=True, exist_ok=True)
+        kept = self._benchmarks / f"{benchmark.name}.toml"
+        text = benchmark.path.read_bytes()
+        sealed = self.enclave().is_sealed(benchmark.name)
+        if sealed and kept.exists() and kept.read_bytes() != text:
+            raise InstallationError(
+                f"{benchmark.path.name} differs from the file that benchmark {benchmark.name!r} "
+                f"was sealed with; give the changed benchmark a new name"
+            )
+        temporary = kept.with_suffix(".tmp")
+        temporary.write_bytes(text)
+        temporary.replace(kept)
+
+    def benchmark(self, name: str) -> Benchmark:
+        """Read an installed benchmark by name; raise InstallationError naming those there are."""
+        kept = self._benchmarks / f"{name}.toml"
+        if not kept.is_file():
+            there = ", ".join(sorted(found.name for found in self.benchmarks())) or "none"
+            raise InstallationError(
+                f"no benchmark {name!r} in {self.root}; installed: {there}. "
+                f"`sequestra sequester FILE.toml` installs one"
+            )
+        return read_benchmark(kept)
+
+    def benchmarks(self) -> list[Benchmark]:
+        """Read every installed benchmark, by name."""
+        return [read_benchmark(path) for path in sorted(self._benchmarks.glob("*.toml"))]
+
+    @contextmanager
+    def dispatching(self) -> Iterator[None]:
+        """Hold the one dispatcher's lock; the kernel frees it however the process ends."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "dispatcher.lock").open("w") as lock:
+            try:
+                flock(lock, LOCK_EX | LOCK_NB)
+            except BlockingIOError as error:
+                raise InstallationError(
+                    f"another `sequestra run` works in {self.root}; wait for it or stop it"
+                ) from error
+            yield
+
+    @property
+    def _benchmarks(self) -> Path:
+        return self.root / "benchmarks"

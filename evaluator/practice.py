@@ -1,0 +1,66 @@
+"""A researcher's check: the sequestered run's runner, flags and limits on open cases."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from submissions.image import lint
+
+from cohort_selection.cohort import BlindedCase, read_open
+from evaluator.engine import Engine
+from evaluator.installation import Installation
+from evaluator.staging import stage
+from submissions.contract import read_predictions
+from submissions.submission import ContractBroken, Failure
+
+
+class PracticeError(ValueError):
+    """There is nothing to practise on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Practised:
+    """What a check found; on open data the researcher may see everything."""
+
+    n_cases: int
+    seconds: float
+    failure: Failure | None
+    detail: str
+    log: str
+
+
+def practise(
+    installation: Installation, name: str, image: str, open_list: Path, n_cases: int
+) -> Practised:
+    """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would."""
+    benchmark = installation.benchmark(name)
+    cases = read_open(open_list)[:n_cases]
+    if not cases:
+        raise PracticeError(f"{open_list} lists no case; give the list `sequestra sequester` wrote")
+    visible = benchmark.contract.visible
+    blinded = [
+        BlindedCase(
+            secrets.token_hex(8), case.files, {key: case.attributes.get(key, "") for key in visible}
+        )
+        for case in cases
+    ]
+    engine = Engine.connect()
+    try:
+        digest = engine.resolve(image)
+        lint(engine.inspect(digest), benchmark.contract)
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            stage(blinded, benchmark.contract, Path(scratch)) as staged,
+        ):
+            outcome = engine.run(
+                digest, staged, benchmark.contract, submission_id=f"check-{secrets.token_hex(6)}"
+            )
+            given = {case.case_id for case in blinded}
+            read_predictions(staged.predictions, given, benchmark.contract)
+    except ContractBroken as broken:
+        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log)
+    seconds = outcome.seconds_start + outcome.seconds_infer
+    return Practised(len(cases), seconds, None, "", outcome.log_tail)

@@ -1,0 +1,246 @@
+"""What the command line prints: tables and lines for a terminal, no rule of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from cohort_selection.catalog import Catalog
+    from cohort_selection.cohort import Cohort
+    from cohort_selection.conversion import Imported
+    from cohort_selection.matching import Matched
+    from cohort_selection.simulator import Simulated
+    from evaluator.doctor import Finding
+    from evaluator.practice import Practised
+    from evaluator.results import Evaluation
+    from evaluator.steward import Sealed, Sequestered
+    from metrics.estimate import Estimate
+    from submissions.submission import Submission
+
+MOST_QUARANTINED = 10
+
+
+class Modality(StrEnum):
+    """What `import-images` may write."""
+
+    DX = "DX"
+    CR = "CR"
+
+
+class OptionError(ValueError):
+    """An option's text cannot be read."""
+
+
+def escaped(text: str) -> str:
+    """Text of others with its square brackets made harmless."""
+    return escape(text)
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Read NAME=VALUE options; raise OptionError."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise OptionError(f"--column is {text!r}; give NAME=COLUMN, as patient='Patient ID'")
+        found[name] = value
+    return found
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar; yields the function that moves it to (done, total)."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def simulated(made: Simulated) -> str:
+    """The size of a simulated commons and the best score its truth allows."""
+    return (
+        f"{made.n_patients} patients, {made.n_studies} studies, {made.n_positive} positive; "
+        f"achievable AUROC {made.achievable_auroc:.3f}"
+    )
+
+
+def imported(made: Imported) -> RenderableType:
+    """How many images became DICOM, and those that did not."""
+    line = f"{made.n_images} images of {made.n_patients} patients written to {made.dicom}"
+    return Group(line, *_quarantine([(each.path, each.reason) for each in made.quarantined]))
+
+
+def catalog(found: Catalog, folder: Path) -> RenderableType:
+    """What an index run found."""
+    patients = len({study.patient_id for study in found.studies})
+    line = (
+        f"{len(found.studies)} studies of {patients} patients and "
+        f"{len(found.records)} clinical records in {folder}"
+    )
+    return Group(line, *_quarantine([(each.path, each.reason) for each in found.quarantined]))
+
+
+def sequestered(done: Sequestered, open_list: Path) -> RenderableType:
+    """The flow of the criteria, rule by rule, and the two parts."""
+    flow = Table(title="Flow", title_justify="left")
+    flow.add_column("rule")
+    flow.add_column("excluded", justify="right")
+    flow.add_column("remaining", justify="right")
+    for step in done.flow:
+        flow.add_row(escape(step.rule), str(step.excluded), str(step.remaining))
+    parts = (
+        f"open: {done.open_cases} cases of {done.open_patients} patients, listed in {open_list}\n"
+        f"sequestered: {done.sequestered_cases} cases of {done.sequestered_patients} patients"
+    )
+    if done.assigned_before:
+        parts += f"\n{done.assigned_before} patients were assigned before and stay where they were"
+    return Group(flow, parts)
+
+
+def matched(found: Matched) -> RenderableType:
+    """The margins of the drawn cohort beside target and pool."""
+    table = Table(title=f"Matched cohort: {len(found.cases)} cases", title_justify="left")
+    for name in ("attribute", "level"):
+        table.add_column(name)
+    for name in ("target", "cohort", "pool", "patients"):
+        table.add_column(name, justify="right")
+    for margin in found.margins:
+        table.add_row(
+            escape(margin.attribute),
+            escape(margin.level),
+            f"{margin.target:.1%}",
+            f"{margin.cohort:.1%}",
+            f"{margin.pool:.1%}",
+            str(margin.n),
+        )
+    notes = [escape(sentence) for sentence in found.binding]
+    notes.append(f"{found.certain_share:.1%} of the pool was certain to be drawn")
+    return Group(table, *notes)
+
+
+def sealed(done: Sealed) -> RenderableType:
+    """The digest of a sealed cohort and its distance from the target."""
+    table = Table(title="Against the target", title_justify="left")
+    table.add_column("attribute")
+    table.add_column("Jensen-Shannon distance", justify="right")
+    table.add_column("largest deviation", justify="right")
+    for deviation in done.deviations:
+        table.add_row(
+            escape(deviation.attribute),
+            f"{deviation.jsd:.4f}",
+            f"{deviation.maximum:.1%} ({escape(deviation.worst_level)})",
+        )
+    cohort = done.cohort
+    line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
+    return Group(table, line)
+
+
+def verified(cohort: Cohort, problems: Sequence[str]) -> str:
+    """Whether every byte is as it was sealed."""
+    if not problems:
+        return f"{cohort.n_cases} cases, seal whole: {cohort.digest}"
+    return "\n".join(f"[red]{escape(problem)}[/]" for problem in problems)
+
+
+def practised(found: Practised) -> RenderableType:
+    """What a check on open cases ended in, with everything the container said."""
+    if found.failure is None:
+        verdict = (
+            f"[green]passed[/]: {found.n_cases} open cases in {found.seconds:.1f} s, "
+            f"predictions as the contract asks"
+        )
+    else:
+        verdict = (
+            f"[red]{found.failure.value}[/]: {escape(found.failure.meaning)}\n"
+            f"{escape(found.detail)}"
+        )
+    return Group(verdict, escape(found.log)) if found.log else verdict
+
+
+def submission_line(submission: Submission) -> str:
+    """One line a submission: its id, who, and its state or failure."""
+    said = submission.state.value
+    if submission.failure is not None:
+        said = f"{said}: {submission.failure.value}. {submission.failure.meaning}"
+    who = f"{submission.team} / {submission.model}"
+    return f"{submission.submission_id}  {escape(who)}  {submission.benchmark}  {escape(said)}"
+
+
+def attempt(at: datetime, failure: str | None, detail: str, log: str) -> RenderableType:
+    """One start of a container, for the steward."""
+    return Group(f"{at:%Y-%m-%d %H:%M:%S}  {failure or 'ended well'}", escape(detail), escape(log))
+
+
+def finding(found: Finding) -> str:
+    """One line of the doctor's."""
+    mark = "[green]well[/]" if found.well else "[red]not well[/]"
+    return f"{mark}  {found.subject}: {escape(found.seen)}"
+
+
+def evaluation(name: str, scored: Evaluation) -> RenderableType:
+    """Every figure of one label: overall first, then a group at a time."""
+    title = (
+        f"{name}: {scored.n_cases} cases, {scored.n_patients} patients, "
+        f"{scored.n_positive} positive"
+    )
+    table = Table(title=escape(title), title_justify="left")
+    for heading in ("attribute", "level", "figure"):
+        table.add_column(heading)
+    table.add_column("estimate", justify="right")
+    table.add_column(f"{scored.confidence:.0%} interval", justify="right")
+    table.add_column("method")
+    for result in scored.results:
+        value, interval = _shown(result.estimate)
+        said = result.estimate.undefined or result.estimate.method
+        table.add_row(
+            *(escape(text) for text in (result.attribute, result.level, result.metric)),
+            value,
+            interval,
+            escape(said),
+        )
+    return table
+
+
+def write_evaluations(found: Mapping[str, Evaluation], output: Path) -> None:
+    """Write the evaluations as JSON, whole or not at all."""
+    document = {name: dataclasses.asdict(scored) for name, scored in found.items()}
+    temporary = output.with_name(output.name + ".tmp")
+    with temporary.open("w") as stream:
+        json.dump(document, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(output)
+
+
+def _shown(estimate: Estimate) -> tuple[str, str]:
+    if estimate.value is None:
+        return "-", ""
+    value = f"{estimate.value:.6f}"
+    if estimate.low is None or estimate.high is None:
+        return value, ""
+    return value, f"{estimate.low:.6f} to {estimate.high:.6f}"
+
+
+def _quarantine(found: Sequence[tuple[Path, str]]) -> list[str]:
+    if not found:
+        return []
+    lines = [f"[yellow]{len(found)} files in quarantine[/]"]
+    lines += [
+        f"  {escape(str(path))}: {escape(reason)}" for path, reason in found[:MOST_QUARANTINED]
+    ]
+    if len(found) > MOST_QUARANTINED:
+        lines.append(f"  and {len(found) - MOST_QUARANTINED} more: see quarantine.csv")
+    return lines

@@ -1,0 +1,85 @@
+"""A benchmark's file: reads it and hands each table to the module that owns it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort_selection.criteria import CohortPlan, read_cohort_plan
+
+from evaluator.disclosure import Disclosure, read_disclosure
+from evaluator.scoring import AnalysisPlan, read_plan
+from submissions.contract import Contract, read_contract
+from submissions.quota import Quota, read_quota
+
+_TABLES = ("benchmark", "cohort", "contract", "quota", "analysis", "disclosure")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class SpecificationError(ValueError):
+    """The benchmark's file is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One task: who is in the cohort, what a container may do, what is scored and shown."""
+
+    name: str
+    title: str
+    description: str
+    cohort: CohortPlan
+    contract: Contract
+    quota: Quota
+    analysis: AnalysisPlan
+    disclosure: Disclosure
+    path: Path
+    digest: str
+
+
+def read_benchmark(path: Path) -> Benchmark:
+    """Read a benchmark's TOML file; raise SpecificationError or the error of a table's owner."""
+    try:
+        raw = path.read_bytes()
+        document = tomllib.loads(raw.decode())
+    except FileNotFoundError as error:
+        raise SpecificationError(f"no benchmark file {path}; give the path of a .toml") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecificationError(f"{path.name} is not TOML: {error}") from error
+    if unknown := sorted(set(document) - set(_TABLES)):
+        raise SpecificationError(
+            f"{path.name} has [{'], ['.join(unknown)}]; known tables are [{'], ['.join(_TABLES)}]"
+        )
+    tables = {name: _table(document, name, path) for name in _TABLES}
+    about = tables["benchmark"]
+    if unknown := sorted(set(about) - {"name", "title", "description"}):
+        raise SpecificationError(
+            f"{path.name}: [benchmark] has {', '.join(unknown)}; "
+            f"known keys are name, title, description"
+        )
+    name = str(about.get("name", path.stem))
+    if not _NAME.fullmatch(name):
+        raise SpecificationError(
+            f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
+        )
+    return Benchmark(
+        name=name,
+        title=str(about.get("title", name)),
+        description=str(about.get("description", "")),
+        cohort=read_cohort_plan(tables["cohort"], path),
+        contract=read_contract(tables["contract"], path),
+        quota=read_quota(tables["quota"], path),
+        analysis=read_plan(tables["analysis"], path),
+        disclosure=read_disclosure(tables["disclosure"], path),
+        path=path,
+        digest=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise SpecificationError(f"{path.name}: [{name}] must be a table; found {table!r}")
+    return table

@@ -1,0 +1,114 @@
+"""MLflow: one run for each release, with intervals, digests and the report; no per-case value."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluator.disclosure import Release
+from evaluator.leaderboard.report import render_report
+from evaluator.results import OVERALL
+from submissions.ledger import PublishedRelease
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from evaluator.installation import Installation
+
+_BATCH = 500  # MLflow takes at most 1,000 metrics a call
+_RELEASE_TAG = "sequestra.release"
+_UNFIT = re.compile(r"[^\w\-. /]")
+
+
+def track(published: PublishedRelease, installation: Installation) -> str:
+    """Write the release to MLflow and return the run's id; a run cut off half-way is replaced."""
+    from mlflow import MlflowClient  # slow to import, and only the dispatcher needs it
+
+    client = MlflowClient(tracking_uri=_prepared(installation))
+    released = Release.from_json(published.document)
+    experiment = _experiment(client, released.benchmark, installation)
+    tag = f"{published.submission_id}/{published.number}"
+    for run in client.search_runs([experiment], f"tags.`{_RELEASE_TAG}` = '{tag}'"):
+        if run.info.status == "FINISHED":
+            return str(run.info.run_id)
+        client.delete_run(run.info.run_id)
+    run = client.create_run(
+        experiment,
+        run_name=f"{released.team} / {released.model}",
+        tags={
+            _RELEASE_TAG: tag,
+            "sequestra.submission": released.submission_id,
+            "sequestra.benchmark": released.benchmark,
+            "sequestra.cohort_digest": released.cohort_digest,
+            "sequestra.image_digest": released.image_digest,
+            "sequestra.plan_digest": released.plan_digest,
+            "sequestra.code_version": released.code_version,
+        },
+    )
+    run_id = str(run.info.run_id)
+    metrics = _metrics(released)
+    client.log_batch(run_id, params=_parameters(released))
+    for first in range(0, len(metrics), _BATCH):
+        client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "report.html").write_text(render_report(released))
+        (folder / "release.json").write_text(published.document)
+        client.log_artifacts(run_id, str(folder))
+    client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def _prepared(installation: Installation) -> str:
+    uri = installation.tracking_uri
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return uri
+
+
+def _experiment(client: MlflowClient, benchmark: str, installation: Installation) -> str:
+    name = f"sequestra/{benchmark}"
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    if "MLFLOW_TRACKING_URI" in os.environ:
+        return str(client.create_experiment(name))
+    return str(client.create_experiment(name, artifact_location=installation.artifacts.as_uri()))
+
+
+def _metrics(released: Release) -> list[object]:
+    from mlflow.entities import Metric
+
+    at = int(released.received.timestamp() * 1000)
+    found: list[object] = []
+    for result in released.results:
+        group = (
+            ""
+            if (result.attribute, result.level) == OVERALL
+            else (f"/{result.attribute}/{result.level}")
+        )
+        name = _UNFIT.sub("_", f"{result.metric}{group}")
+        estimate = result.estimate
+        for suffix, value in (
+            ("", estimate.value),
+            (".low", estimate.low),
+            (".high", estimate.high),
+        ):
+            if value is not None:
+                found.append(Metric(f"{name}{suffix}", value, at, 0))
+    return found
+
+
+def _parameters(released: Release) -> list[object]:
+    from mlflow.entities import Param
+
+    return [
+        Param("team", released.team),
+        Param("model", released.model),
+        Param("benchmark", released.benchmark),
+        Param("threshold", str(released.threshold)),
+        Param("n_cases", str(released.n_cases)),
+    ]
