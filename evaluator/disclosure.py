@@ -243,7 +243,7 @@ class _Counts:
 
 def is_comparison(result: Result) -> bool:
     """Tell a figure that compares levels (a gap) from a figure of one level."""
-    return result.level == EXTREMES or result.metric.endswith("_gap")
+    return result.level == EXTREMES or "_gap" in result.metric
 
 
 def _groups(evaluation: Evaluation) -> dict[Group, _Counts]:
@@ -503,6 +503,8 @@ def _rounded(
     estimate: Estimate, rule: Disclosure, evaluation: Evaluation, *, whole: bool
 ) -> Estimate:
     step = 1 if whole else rule.count_step
+    if estimate.value is not None and not math.isfinite(estimate.value):
+        estimate = replace(estimate, value=None, low=None, high=None, undefined="not finite")
     digits = decimals(
         estimate.low,
         estimate.high,
@@ -513,8 +515,8 @@ def _rounded(
     return replace(
         estimate,
         value=None if estimate.value is None else _plain(round(estimate.value, digits)),
-        low=None if estimate.low is None else _outward(estimate.low, digits, math.floor),
-        high=None if estimate.high is None else _outward(estimate.high, digits, math.ceil),
+        low=_outward(estimate.low, digits, math.floor),
+        high=_outward(estimate.high, digits, math.ceil),
         n_cases=_nearest(estimate.n_cases, step),
         n_patients=_nearest(estimate.n_patients, step),
         n_positive=_nearest(estimate.n_positive, step),
@@ -537,8 +539,10 @@ def decimals(low: float | None, high: float | None, n: int, *, confidence: float
     return min(max(-math.floor(math.log10(error / 10) + 1e-9), 0), most)
 
 
-def _outward(bound: float, digits: int, direction: Callable[[float], int]) -> float:
+def _outward(bound: float | None, digits: int, direction: Callable[[float], int]) -> float | None:
     """Round away from the estimate; a bound that already has the digits stays as it is."""
+    if bound is None or not math.isfinite(bound):
+        return None
     return _plain(round(direction(round(bound * 10**digits, 6)) / 10**digits, digits))
 
 
@@ -620,8 +624,8 @@ def _rounded_point(
     return CurvePoint(
         x=_plain(round(point.x, 3)),
         y=_plain(round(point.y, digits)),
-        low=None if point.low is None else _outward(point.low, digits, math.floor),
-        high=None if point.high is None else _outward(point.high, digits, math.ceil),
+        low=_outward(point.low, digits, math.floor),
+        high=_outward(point.high, digits, math.ceil),
         n=_nearest(point.n, rule.count_step),
     )
 

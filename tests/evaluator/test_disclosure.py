@@ -111,6 +111,29 @@ def test_an_intersection_cell_takes_a_rectangle_with_it() -> None:
     assert set(hidden(found, "race x sex")) == {"x x F", "x x M", "y x F", "y x M"}
 
 
+def test_a_bridge_between_two_withheld_rectangles_is_found() -> None:
+    # Rows 1-2 with columns 1-2, and rows 3-4 with columns 3-4, protect themselves. The cell that
+    # joins them is the sum of its rows less the sum of their other columns: derivable at once.
+    small = {(1, 1), (1, 2), (2, 1), (2, 2), (3, 3), (3, 4), (4, 3), (4, 4), (2, 3)}
+    cells = {
+        (row, column): (18, 9) if (row, column) in small else (60, 30)
+        for row in range(1, 5)
+        for column in range(1, 5)
+    }
+    tables = {
+        "r": {f"r{i}": _summed(cells, 0, i) for i in range(1, 5)},
+        "c": {f"c{i}": _summed(cells, 1, i) for i in range(1, 5)},
+        "r x c": {f"r{row} x c{column}": n for (row, column), n in cells.items()},
+    }
+    found = hidden(of(tables, _summed(cells, 0, None)), "r x c")
+    assert {f"r{row} x c{column}" for row, column in small} < set(found)
+
+
+def _summed(cells: dict[tuple[int, int], Counts], axis: int, level: int | None) -> Counts:
+    chosen = [n for place, n in cells.items() if level is None or place[axis] == level]
+    return sum(n for n, _ in chosen), sum(p for _, p in chosen)
+
+
 def test_parts_of_a_withheld_level_are_withheld() -> None:
     tables = {
         "race": {"x": (6, 3), "y": (90, 45), "z": (120, 60), "w": (60, 30)},
@@ -312,6 +335,19 @@ def test_the_reason_of_an_undefined_figure_keeps_no_count() -> None:
     small = found.find("auroc", "site", "C")
     assert small is not None
     assert small.undefined == "insufficient data"
+
+
+def test_an_infinite_figure_is_undefined_and_an_infinite_bound_is_none() -> None:
+    ratio = replace(estimate(9.0, 300, 150), high=float("inf"))
+    boundless = replace(ratio, value=float("inf"))
+    results = (Result("lr_positive", *OVERALL, ratio), Result("lr_negative", *OVERALL, boundless))
+    found = released(scored=replace(evaluation(), results=results))
+    shown, undefined = found.find("lr_positive"), found.find("lr_negative")
+    assert shown is not None
+    assert undefined is not None
+    assert (shown.value, shown.high) == (9.0, None)
+    assert (undefined.value, undefined.undefined) == (None, "not finite")
+    assert Release.from_json(found.to_json()) == found
 
 
 # -- curves ----------------------------------------------------------------------------------------
