@@ -119,12 +119,15 @@ def _daemon_runs() -> bool:
 def main() -> int:
     """Bring the engine up and say how; the exit status is 1 where that is not possible."""
     try:
-        done = ensure_engine(lambda line: sys.stderr.write(line + "\n"))
+        _say(ensure_engine(_say))
     except EngineUnavailable as error:
-        sys.stderr.write(f"{error}\n")
+        _say(str(error))
         return 1
-    sys.stderr.write(f"{done}\n")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":

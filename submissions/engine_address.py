@@ -52,8 +52,8 @@ def engine_address() -> str | None:
     """
     configured = os.environ.get("DOCKER_HOST")
     if configured:
-        scheme, _, path = configured.partition("://")
-        if scheme == "unix" and not answers(Path(path)):
+        scheme, _, place = configured.partition("://")
+        if scheme == "unix" and not answers(Path(place)):
             raise EngineUnavailable(
                 f"DOCKER_HOST is {configured}, but no container engine answers there; "
                 "start that engine, or unset DOCKER_HOST"

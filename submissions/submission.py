@@ -54,7 +54,7 @@ _MEANING = {
     Failure.NO_PREDICTIONS: "The container wrote nothing to /output/predictions.csv.",
     Failure.PREDICTIONS_MALFORMED: "predictions.csv is not UTF-8 CSV with the declared header.",
     Failure.PREDICTIONS_INCOMPLETE: "predictions.csv lacks cases that were given.",
-    Failure.PREDICTIONS_UNKNOWN_CASE: "predictions.csv has a case that was not given, or one twice.",
+    Failure.PREDICTIONS_UNKNOWN_CASE: "predictions.csv has a case not given, or a case twice.",
     Failure.PREDICTIONS_OUT_OF_RANGE: "A prediction is not a finite number in the declared range.",
     Failure.CANCELLED: "The submission was cancelled.",
     Failure.HARNESS_ERROR: "The harness failed; the steward is told and nothing is charged.",
@@ -62,13 +62,14 @@ _MEANING = {
 
 
 class ContractBroken(Exception):
-    """A submission broke the contract: ``failure`` is for the team, ``detail`` for the steward."""
+    """A submission broke the contract: ``failure`` is for the team, the rest for the steward."""
 
-    def __init__(self, failure: Failure, detail: str) -> None:
-        """Keep ``detail`` from the team: only ``failure`` may be shown."""
+    def __init__(self, failure: Failure, detail: str, log_tail: str = "") -> None:
+        """Keep ``detail`` and the container's ``log_tail`` from the team."""
         super().__init__(f"{failure.value}: {detail}")
         self.failure = failure
         self.detail = detail
+        self.log_tail = log_tail
 
 
 @dataclass(frozen=True, slots=True)
