@@ -1,0 +1,65 @@
+"""A folder appears whole or not at all, even where the machine stops half-way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced(directory: Path) -> Iterator[Path]:
+    """Give a new folder to fill; when the block ends well, it stands in the place of ``directory``.
+
+    Everything is flushed to disk before the name changes.  An error leaves what was there before.
+    ``settle`` puts right what a kill between the two renames left.
+    """
+    directory = directory.absolute()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    settle(directory)
+    fresh = directory.with_name(f".{directory.name}.new-{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        yield fresh
+        _flush(fresh)
+        previous = _previous(directory)
+        if directory.exists():
+            directory.rename(previous)
+        fresh.rename(directory)
+        _flush_entry(directory.parent)
+        shutil.rmtree(previous, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def settle(directory: Path) -> None:
+    """Bring back the previous folder where a kill fell between the two renames."""
+    previous = _previous(directory.absolute())
+    if not previous.exists():
+        return
+    if directory.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+    else:
+        previous.rename(directory)
+
+
+def _previous(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.previous")
+
+
+def _flush(root: Path) -> None:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            _flush_entry(Path(folder, name))
+        _flush_entry(Path(folder))
+
+
+def _flush_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

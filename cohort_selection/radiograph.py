@@ -1,0 +1,186 @@
+"""A grey image and what is known of it, written as a valid DICOM radiograph."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+Modality = Literal["CR", "DX"]
+
+_CR_IMAGE = UID("1.2.840.10008.5.1.4.1.1.1")
+_DX_FOR_PRESENTATION = UID("1.2.840.10008.5.1.4.1.1.1.1")
+_IMPLEMENTATION = UID("2.25.302914702868171533861904177117634187521")
+_SEX = {"Male": "M", "Female": "F", "Other": "O"}
+
+# PS3.3 C.7.6.1.1.1: where the columns and the rows of a view point.
+_ORIENTATION = {
+    "AP": ["L", "F"],
+    "PA": ["L", "F"],
+    "AP SUPINE": ["L", "F"],
+    "LL": ["A", "F"],
+    "RL": ["P", "F"],
+    "L": ["A", "F"],
+    "LATERAL": ["A", "F"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Radiograph:
+    """Pixels (rows, columns) of one image, unsigned 8 or 16 bit, and its description."""
+
+    pixels: NDArray[np.uint8] | NDArray[np.uint16]
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    patient_id: str
+    sex: str = "Not Reported"
+    age: int | None = None
+    view: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    description: str = "Chest radiograph"
+    acquired: str = ""  # YYYYMMDD
+    institution: str = ""
+    number: int = 1
+    bits_stored: int = 0  # 0: as many as the array has
+    inverted: bool = False  # MONOCHROME1: the lowest value is shown white
+    spacing_mm: tuple[float, float] | None = None  # between rows, between columns
+    lossy_ratio: float | None = None  # of the source image, where it was lossy JPEG
+
+
+def uid(*parts: str) -> str:
+    """A UID under 2.25 (PS3.5 B.2), always the same for the same parts."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    number = int.from_bytes(digest[:16], "big")
+    # The bits that make it a version 8 (name-based by a hash of one's own) UUID, RFC 9562.
+    number = number & ~(0xF << 76) | (0x8 << 76)
+    number = number & ~(0x3 << 62) | (0x2 << 62)
+    return f"2.25.{number}"
+
+
+def write_radiograph(path: Path, radiograph: Radiograph, modality: Modality) -> None:
+    """Write a Computed Radiography or a Digital X-Ray (For Presentation) object.
+
+    Uncompressed, explicit little endian; no clock and no chance: the same input gives the same
+    bytes.  Modules as PS3.3 A.2 (CR) and A.26 (DX) ask for them; what is not known is left empty
+    where that is allowed.
+    """
+    data = _dataset(radiograph, modality)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = FileDataset(str(path), data, file_meta=data.file_meta, preamble=b"\0" * 128)
+    file.save_as(path, enforce_file_format=True)
+
+
+def _dataset(radiograph: Radiograph, modality: Modality) -> Dataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION if modality == "DX" else _CR_IMAGE
+    meta.MediaStorageSOPInstanceUID = UID(radiograph.instance_uid)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = _IMPLEMENTATION
+    meta.ImplementationVersionName = "SEQUESTRA"
+
+    data = Dataset()
+    data.file_meta = meta
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.SOPClassUID = meta.MediaStorageSOPClassUID
+    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    _describe_patient(data, radiograph)
+    data.StudyInstanceUID = radiograph.study_uid
+    data.StudyDate = radiograph.acquired
+    data.StudyTime = ""
+    data.StudyID = ""
+    data.AccessionNumber = ""
+    data.ReferringPhysicianName = ""
+    data.StudyDescription = radiograph.description
+    data.Modality = modality
+    data.SeriesInstanceUID = radiograph.series_uid
+    data.SeriesNumber = 1
+    data.InstanceNumber = radiograph.number
+    data.Manufacturer = radiograph.manufacturer
+    if radiograph.model:
+        data.ManufacturerModelName = radiograph.model
+    if radiograph.institution:
+        data.InstitutionName = radiograph.institution
+    if radiograph.acquired:
+        data.ContentDate = radiograph.acquired
+        data.AcquisitionDate = radiograph.acquired
+    data.BodyPartExamined = "CHEST"
+    data.ViewPosition = radiograph.view
+    data.ImageType = ["DERIVED", "PRIMARY"]
+    data.BurnedInAnnotation = "NO"
+    orientation = _ORIENTATION.get(radiograph.view.upper())
+    data.PatientOrientation = orientation or ""
+    data.LossyImageCompression = "00"
+    if radiograph.lossy_ratio is not None:
+        data.LossyImageCompression = "01"
+        data.LossyImageCompressionRatio = f"{radiograph.lossy_ratio:.2f}"
+        data.LossyImageCompressionMethod = "ISO_10918_1"
+    if modality == "DX":
+        _describe_digital_x_ray(data, radiograph)
+    elif radiograph.spacing_mm is not None:
+        data.PixelSpacing = _decimal(radiograph.spacing_mm)
+    _describe_pixels(data, radiograph)
+    return data
+
+
+def _describe_patient(data: Dataset, radiograph: Radiograph) -> None:
+    data.PatientName = ""
+    data.PatientID = radiograph.patient_id
+    data.PatientBirthDate = ""
+    data.PatientSex = _SEX.get(radiograph.sex, "")
+    if radiograph.age is not None:
+        data.PatientAge = f"{radiograph.age:03d}Y"
+    data.PatientIdentityRemoved = "YES"
+    data.DeidentificationMethod = "No identity was in the source"
+
+
+def _describe_digital_x_ray(data: Dataset, radiograph: Radiograph) -> None:
+    """The modules that a DX object has and a CR object has not (PS3.3 A.26.3)."""
+    data.PresentationIntentType = "FOR PRESENTATION"
+    data.ImageLaterality = "U"
+    chest = Dataset()
+    chest.CodeValue = "816094009"
+    chest.CodingSchemeDesignator = "SCT"
+    chest.CodeMeaning = "Chest"
+    data.AnatomicRegionSequence = [chest]
+    data.AcquisitionContextSequence = []
+    data.DetectorType = ""
+    data.PositionerType = ""
+    data.PixelIntensityRelationship = "LOG"
+    data.PixelIntensityRelationshipSign = 1 if radiograph.inverted else -1
+    data.RescaleIntercept = "0"
+    data.RescaleSlope = "1"
+    data.RescaleType = "US"
+    data.PresentationLUTShape = "INVERSE" if radiograph.inverted else "IDENTITY"
+    data.ImagerPixelSpacing = _decimal(radiograph.spacing_mm or (1.0, 1.0))
+    if radiograph.spacing_mm is None:
+        data.ImageComments = "Pixel spacing is not known; 1 mm stands in for it"
+    bits = radiograph.bits_stored or radiograph.pixels.dtype.itemsize * 8
+    data.WindowCenter = str(2 ** (bits - 1))
+    data.WindowWidth = str(2**bits)
+
+
+def _describe_pixels(data: Dataset, radiograph: Radiograph) -> None:
+    pixels = radiograph.pixels
+    allocated = pixels.dtype.itemsize * 8
+    stored = radiograph.bits_stored or allocated
+    data.SamplesPerPixel = 1
+    data.PhotometricInterpretation = "MONOCHROME1" if radiograph.inverted else "MONOCHROME2"
+    data.Rows, data.Columns = pixels.shape
+    data.BitsAllocated = allocated
+    data.BitsStored = stored
+    data.HighBit = stored - 1
+    data.PixelRepresentation = 0
+    raw = np.ascontiguousarray(pixels).astype(pixels.dtype.newbyteorder("<")).tobytes()
+    data.add_new("PixelData", "OB" if allocated == 8 else "OW", raw + b"\0" * (len(raw) % 2))
+
+
+def _decimal(values: tuple[float, float]) -> list[str]:
+    return [f"{value:.6g}" for value in values]
