@@ -100,8 +100,8 @@ def read_tables(
         )
     order = [places.get(name, -1) for name in rows]
     patient = _patient_column(known, patient_column)
-    attributes = _attributes(given, known, order, subgroups, age_bands)
     pairs = _pairs(given, known, labels, score_column)
+    attributes = _attributes(given, known, order, subgroups, age_bands)
     found = {}
     for label, column in pairs.items():
         y = _labels(known, label)
@@ -308,8 +308,8 @@ def _bands(texts: Sequence[str], bands: Sequence[int], known: _Table) -> NDArray
             age = math.nan
         if not edges[0] <= age < 130:
             raise ScoringInputError(
-                f"{known.path.name} line {line}: age is {text!r}; give years from {edges[0]} to 129, "
-                f"or leave it empty if unknown"
+                f"{known.path.name} line {line}: age is {text!r}; give years from {edges[0]} to "
+                f"129, or leave it empty if unknown"
             )
         found.append(names[int(np.searchsorted(edges, age, side="right")) - 1])
     return np.array(found, np.str_)
