@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,29 +45,43 @@ def stage(cases: Sequence[BlindedCase], contract: Contract, root: Path) -> Itera
     Raises OSError where the disk fails.
     """
     root.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))  # mode 0700
-    try:
-        with (folder / "lock").open("w") as lock:
+    with ExitStack() as alive:
+        with _creating(root):
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))  # mode 0700
+            alive.callback(shutil.rmtree, folder, ignore_errors=True)
+            lock = alive.enter_context((folder / "lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield _lay_out(cases, contract, folder)
-    finally:
-        _remove(folder)
+        yield _lay_out(cases, contract, folder)
 
 
 def remove_leftovers(root: Path) -> int:
     """Remove what runs left under ``root`` that were killed before they could; their number."""
-    removed = 0
-    for folder in root.glob(f"{_PREFIX}*"):
-        try:
-            with (folder / "lock").open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue  # a run that is still alive
-        except OSError:
-            pass
-        _remove(folder)
-        removed += 1
-    return removed
+    if not root.is_dir():
+        return 0
+    with _creating(root):
+        left = [folder for folder in root.glob(f"{_PREFIX}*") if not _alive(folder)]
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+@contextmanager
+def _creating(root: Path) -> Iterator[None]:
+    """Keep others from taking a folder that is not locked yet for one that was left."""
+    with (root / "staging.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _alive(folder: Path) -> bool:
+    try:
+        with (folder / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _lay_out(cases: Sequence[BlindedCase], contract: Contract, folder: Path) -> Staged:
@@ -118,7 +132,3 @@ def _place(source: Path, target: Path) -> None:
 def _settle(path: Path, mode: int) -> None:
     path.chmod(mode)
     os.utime(path, (MTIME, MTIME))
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
