@@ -276,11 +276,11 @@ def audit(submission_id: str, home: Home = HOME) -> None:
 @app.command(rich_help_panel=_REVIEWER)
 def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
     """Print a benchmark's leaderboard."""
+    from evaluator import published
     from evaluator.installation import Installation
-    from evaluator.leaderboard import board
 
     installation = Installation(home)
-    console.print(board.terminal(installation.ledger(), installation.benchmark(benchmark)))
+    console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
 
 
 @app.command(rich_help_panel=_REVIEWER)
@@ -290,11 +290,11 @@ def report(
     home: Home = HOME,
 ) -> None:
     """Write the report of a released submission as one HTML file that works offline."""
+    from evaluator import published
     from evaluator.installation import Installation
-    from evaluator.leaderboard import board
     from evaluator.leaderboard.report import render_report
 
-    output.write_text(render_report(board.released(Installation(home).ledger(), submission_id)))
+    output.write_text(render_report(published.released(Installation(home).ledger(), submission_id)))
     console.print(f"wrote {output}")
 
 
@@ -307,11 +307,11 @@ def serve(
     """Serve the leaderboard and the reports; reads the public store alone."""
     import uvicorn
 
+    from evaluator import published
     from evaluator.installation import Installation
-    from evaluator.leaderboard import board
 
     console.print(f"serving http://{host}:{port} (stop with Ctrl-C)")
-    uvicorn.run(board.web(Installation(home)), host=host, port=port, log_level="warning")
+    uvicorn.run(published.web(Installation(home)), host=host, port=port, log_level="warning")
 
 
 @app.command(rich_help_panel=_REVIEWER)

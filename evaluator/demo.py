@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,8 @@ from rich.console import Console
 
 _MARK = ".sequestra-demo"
 _NAME = "simulated-opacity"
-_TEAMS = (
-    ("sequestra-demo/densenet", "Radiology lab", "DenseNet"),
-    ("sequestra-demo/prevalence", "Reference", "Prevalence"),
-)
+_DENSENET = "sequestra-demo/densenet"
+_PREVALENCE = "sequestra-demo/prevalence"
 
 
 class DemoError(ValueError):
@@ -67,23 +66,30 @@ def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
     yield "Steward: seal it", ["seal", _NAME, *catalog_option, *home]
     yield "Researcher: train on the open part", ["train", str(opened), "--output", str(model)]
     yield "Researcher: export to ONNX", ["export", str(model)]
-    densenet, prevalence = (image for image, _, _ in _TEAMS)
     yield (
         "Researcher: package the model",
-        ["package", "--model", str(model), "--tag", densenet],
+        ["package", "--model", str(model), "--tag", _DENSENET],
     )
     yield (
-        "Researcher: package the reference",
-        ["package", "--prevalence", str(opened), "--tag", prevalence],
+        "Researcher: package the constant model",
+        ["package", "--prevalence", str(opened), "--tag", _PREVALENCE],
     )
     yield (
         "Researcher: check it with the harness's own runner",
-        ["check", densenet, "--benchmark", _NAME, "--open", str(opened), *home],
+        ["check", _DENSENET, "--benchmark", _NAME, "--open", str(opened), *home],
     )
-    for image, team, name in _TEAMS:
+    # The operating point was chosen on the validation part of the open data.
+    threshold = str(json.loads((model / "card.json").read_text())["threshold"])
+    for image, team, name, operating_point in (
+        (_DENSENET, "Demonstration lab", "DenseNet", threshold),
+        (_PREVALENCE, "Baseline", "Prevalence", "0.5"),
+    ):
         yield (
             f"Researcher: submit {name}",
-            ["submit", image, "--benchmark", _NAME, "--team", team, "--model", name, *home],
+            [
+                *("submit", image, "--benchmark", _NAME, "--team", team, "--model", name),
+                *("--threshold", operating_point, *home),
+            ],
         )
     yield "Steward: run the queue", ["run", *home]
     yield "Reviewer: the board", ["leaderboard", _NAME, *home]

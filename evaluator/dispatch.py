@@ -7,13 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from submissions.image import lint
-
 from evaluator import tracking
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.evaluation import evaluate, predict
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
+from submissions.image import lint
 from submissions.ledger import Ledger
 from submissions.submission import ContractBroken, Failure, State, Submission
 
@@ -82,6 +81,14 @@ def run_queue(
                 worked += 1
         track_releases(installation, ledger)
     return worked
+
+
+def release_held(installation: Installation, submission_id: str) -> Submission:
+    """Release a result that the steward has held; the ledger refuses any other state."""
+    ledger = installation.ledger()
+    ledger.move(submission_id, State.RELEASED)
+    track_releases(installation, ledger)
+    return ledger.submission(submission_id)
 
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cohort_selection.criteria import FlowStep, Selected, select
-from cohort_selection.matching import Matched
 from cohort_selection.representativeness import Deviation, representativeness
-from cohort_selection.sequestration import Part
 
 from cohort_selection import catalog, leakage, matching, sequestration
 from cohort_selection.cohort import Case, Cohort, seal, write_open
+from cohort_selection.matching import Matched
+from cohort_selection.sequestration import Part
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
 

@@ -25,6 +25,7 @@ _UNFIT = re.compile(r"[^\w\-. /]")
 
 def track(published: PublishedRelease, installation: Installation) -> str:
     """Write the release to MLflow and return the run's id; a run cut off half-way is replaced."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient  # slow to import, and only the dispatcher needs it
 
     client = MlflowClient(tracking_uri=_prepared(installation))

@@ -17,7 +17,9 @@ def _shared(folder: str) -> Path:
     data = Path(configured) if configured else REPOSITORY.parent / "shared" / "data"
     found = data if folder == "data" else data.parent / folder
     if not found.is_dir():
-        pytest.skip(f"real data: no folder {folder!r} where SEQUESTRA_DATA points or beside the project")
+        pytest.skip(
+            f"real data: no folder {folder!r} where SEQUESTRA_DATA points or beside the project"
+        )
     return found
 
 
@@ -36,7 +38,11 @@ def refvals() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium to open pages with."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
         pytest.skip("no Chromium on this machine: install the package chromium to test the pages")
     return found

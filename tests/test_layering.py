@@ -86,7 +86,12 @@ def test_only_staging_and_practice_lay_out_cases_for_a_container() -> None:
 
 
 def test_what_shows_results_reads_no_hidden_store() -> None:
-    hidden = {"evaluator.enclave", "evaluator.evaluation", "evaluator.dispatch", "evaluator.scoring"}
+    hidden = {
+        "evaluator.enclave",
+        "evaluator.evaluation",
+        "evaluator.dispatch",
+        "evaluator.scoring",
+    }
     for path in modules():
         if str(path).startswith("evaluator/leaderboard/"):
             assert not hidden & set(imported(path)), path

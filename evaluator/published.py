@@ -1,0 +1,56 @@
+"""What the public store shows: the board, a report, the pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from evaluator.disclosure import Release
+from evaluator.installation import Installation
+from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.ranking import rank
+from evaluator.leaderboard.terminal import render_terminal
+from evaluator.specification import Benchmark
+from submissions.ledger import Ledger
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class NotReleased(ValueError):
+    """The submission has no released result."""
+
+
+def releases(ledger: Ledger, benchmark: str | None = None) -> list[Release]:
+    """Every released document, of one benchmark or of all, oldest first."""
+    return [Release.from_json(found.document) for found in ledger.releases(benchmark)]
+
+
+def released(ledger: Ledger, submission_id: str) -> Release:
+    """The newest release of one submission; raise NotReleased where there is none."""
+    state = ledger.submission(submission_id).state
+    for found in reversed(releases(ledger)):
+        if found.submission_id == submission_id:
+            return found
+    raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+
+
+def terminal(ledger: Ledger, benchmark: Benchmark) -> Table:
+    """The board of a benchmark for a terminal."""
+    found = releases(ledger, benchmark.name)
+    primary = benchmark.analysis.primary
+    standings = rank(found, primary)
+    return render_terminal(standings, found, title=benchmark.title, primary=primary)
+
+
+def web(installation: Installation) -> FastAPI:
+    """The pages of an installation; they read the public store and nothing else."""
+    from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
+
+    ledger = installation.ledger()
+    listings = [
+        Listing(found.name, found.title, found.description, primary=found.analysis.primary)
+        for found in installation.benchmarks()
+    ]
+    return create_app(lambda benchmark: releases(ledger, benchmark), listings)

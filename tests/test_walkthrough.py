@@ -1,0 +1,224 @@
+"""The whole path through the front door: real containers, a real MLflow store."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from evaluator.disclosure import Release
+from evaluator.enclave import Enclave
+from submissions.base_image import build, docker
+from submissions.ledger import Ledger
+from submissions.submission import Failure, State
+from tests.commands import PROGRAM, environment, sequestra, succeed
+from tests.walkthrough import Walked, simulated, submit
+
+pytestmark = pytest.mark.engine
+
+HONEST = """
+import csv, os
+with open('/input/cases.csv') as lines, open('/output/predictions.csv', 'w') as out:
+    print('case_id,probability', file=out)
+    for row in csv.DictReader(lines):
+        folder = '/input/images/' + row['case_id']
+        size = sum(os.path.getsize(folder + '/' + name) for name in os.listdir(folder))
+        print(row['case_id'] + ',' + format(size % 1000 / 1000, '.6f'), file=out)
+"""
+
+HOSTILE = {
+    "network": (
+        "import socket; socket.create_connection(('1.1.1.1', 53), timeout=5)",
+        Failure.CRASHED,
+    ),
+    "elsewhere": ("open('/stolen.csv', 'w').write('x')", Failure.CRASHED),
+    "not-a-number": (
+        "import csv\n"
+        "rows = list(csv.DictReader(open('/input/cases.csv')))\n"
+        "out = open('/output/predictions.csv', 'w')\n"
+        "out.write('case_id,probability\\n')\n"
+        "out.writelines(row['case_id'] + ',nan\\n' for row in rows)\n",
+        Failure.PREDICTIONS_OUT_OF_RANGE,
+    ),
+}
+
+
+def image(folder: Path, name: str, program: str, base: str) -> str:
+    """Build an image that runs ``program``."""
+    context = folder / name
+    context.mkdir(parents=True)
+    (context / "predict.py").write_text(program)
+    (context / "Dockerfile").write_text(
+        "ARG BASE_IMAGE=python:3.11-slim\nFROM ${BASE_IMAGE}\n"
+        'COPY predict.py /app/predict.py\nENTRYPOINT ["python3", "/app/predict.py"]\n'
+    )
+    tag = f"sequestra-test/{name}"
+    build(context, tag, base)
+    return tag
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Walked:
+    """A sealed cohort with a trained baseline and the constant model on the board."""
+    found = simulated(tmp_path_factory.mktemp("walked"))
+    model = found.folder / "model"
+    succeed("train", found.open_list, "--output", model, "--epochs", "3", "--size", "64")
+    succeed("export", model)
+    succeed("package", "--model", model, "--tag", "sequestra-test/densenet")
+    succeed("package", "--prevalence", found.open_list, "--tag", "sequestra-test/prevalence")
+    submit(found, "sequestra-test/densenet", "A lab", "DenseNet")
+    submit(found, "sequestra-test/prevalence", "Baseline", "Prevalence")
+    succeed("run", "--home", found.home)
+    return found
+
+
+def releases(walked: Walked) -> dict[str, Release]:
+    published = Ledger(walked.ledger_url).releases(walked.benchmark)
+    found = [Release.from_json(each.document) for each in published]
+    return {released.model: released for released in found}
+
+
+def overall(released: Release, metric: str) -> float:
+    (value,) = [
+        result.estimate.value
+        for result in released.results
+        if (result.metric, result.attribute) == (metric, "overall")
+    ]
+    assert value is not None
+    return value
+
+
+def test_the_constant_model_has_an_auroc_of_one_half(walked: Walked) -> None:
+    assert overall(releases(walked)["Prevalence"], "auroc") == 0.5
+
+
+def test_both_models_stand_on_the_board(walked: Walked) -> None:
+    printed = succeed("leaderboard", walked.benchmark, "--home", walked.home)
+    assert "DenseNet" in printed
+    assert "Prevalence" in printed
+
+
+def test_every_release_has_one_mlflow_run_with_bounds_and_digests(walked: Walked) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{walked.home}/mlflow/mlflow.db")
+    experiment = client.get_experiment_by_name(f"sequestra/{walked.benchmark}")
+    assert experiment is not None
+    runs = {run.data.params["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == set(releases(walked))
+    for model, released in releases(walked).items():
+        run = runs[model]
+        assert run.data.tags["sequestra.cohort_digest"] == released.cohort_digest
+        assert run.data.metrics["auroc"] == overall(released, "auroc")
+        assert {"auroc.low", "auroc.high"} <= set(run.data.metrics)
+        names = {found.path for found in client.list_artifacts(run.info.run_id)}
+        assert {"report.html", "release.json"} <= names
+
+
+def test_no_label_and_no_patient_is_where_a_container_or_a_reader_looks(walked: Walked) -> None:
+    with walked.open_list.open(newline="") as lines:
+        assert "patient_id" in next(csv.reader(lines))
+    public = (walked.home / "public" / "ledger.sqlite").read_bytes()
+    for case in Enclave(walked.home / "enclave").cohort(walked.benchmark).cases():
+        assert case.patient_id.encode() not in public
+        assert case.case_id.encode() + b'"' not in public
+
+
+def test_the_report_opens_without_a_network(walked: Walked, tmp_path: Path) -> None:
+    submission = releases(walked)["DenseNet"].submission_id
+    succeed("report", submission, "--output", tmp_path / "r.html", "--home", walked.home)
+    text = (tmp_path / "r.html").read_text()
+    assert "DenseNet" in text
+    assert 'src="http' not in text
+
+
+def test_the_seal_is_whole_and_the_doctor_is_content(walked: Walked) -> None:
+    assert "seal whole" in succeed("verify", walked.benchmark, "--home", walked.home)
+    assert "not well" not in succeed("doctor", "--home", walked.home)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_container_ends_in_its_code_and_changes_no_board(
+    walked: Walked, name: str, tmp_path: Path, base_image: str
+) -> None:
+    program, failure = HOSTILE[name]
+    before = succeed("leaderboard", walked.benchmark, "--home", walked.home)
+    submission = submit(walked, image(tmp_path, name, program, base_image), "A stranger", name)
+    succeed("run", "--home", walked.home)
+    assert failure.value in succeed("status", submission, "--home", walked.home)
+    assert succeed("leaderboard", walked.benchmark, "--home", walked.home) == before
+
+
+def wait_for(path: Path, submission: str, state: str) -> None:
+    query = "SELECT state FROM transitions WHERE submission_id = ? ORDER BY number DESC LIMIT 1"
+    for _ in range(600):
+        connection = sqlite3.connect(path)
+        (found,) = connection.execute(query, (submission,)).fetchone()
+        connection.close()
+        if found == state:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the submission never was {state}")
+
+
+def containers(submission: str) -> list[str]:
+    label = f"label=sequestra.submission={submission}"
+    return docker("ps", "--all", "--quiet", "--filter", label).stdout.split()
+
+
+def test_a_run_killed_half_way_ends_with_exactly_one_evaluation(
+    walked: Walked, tmp_path: Path, base_image: str
+) -> None:
+    tag = image(tmp_path, "slow", "import time; time.sleep(8)\n" + HONEST, base_image)
+    submission = submit(walked, tag, "A slow team", "Slow")
+    running = subprocess.Popen(
+        [*PROGRAM, "run", "--home", str(walked.home)],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(walked.home / "public" / "ledger.sqlite", submission, "running")
+    for _ in range(300):
+        if containers(submission):
+            break
+        time.sleep(0.1)
+    assert containers(submission), "no container was started"
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    succeed("run", "--home", walked.home)
+    assert Enclave(walked.home / "enclave").count_evaluations(submission) == 1
+    ledger = Ledger(walked.ledger_url)
+    assert ledger.submission(submission).state is State.RELEASED
+    mine = [each for each in ledger.releases() if each.submission_id == submission]
+    assert len(mine) == 1
+    assert containers(submission) == []
+    assert not list((walked.home / "enclave" / "staging").iterdir())
+    assert ledger.audit_problems() == []
+
+
+def test_a_second_dispatcher_is_refused(walked: Walked, tmp_path: Path, base_image: str) -> None:
+    tag = image(tmp_path, "busy", "import time; time.sleep(6)\n" + HONEST, base_image)
+    submission = submit(walked, tag, "A busy team", "Busy")
+    first = subprocess.Popen(
+        [*PROGRAM, "run", "--home", str(walked.home)], env=environment(), stdout=subprocess.DEVNULL
+    )
+    wait_for(walked.home / "public" / "ledger.sqlite", submission, "running")
+    second = sequestra("run", "--home", walked.home)
+    assert second.code == 2
+    assert "another `sequestra run` works in" in second.complained
+    assert first.wait() == 0
+
+
+def test_a_release_is_written_without_any_value_of_a_single_case(walked: Walked) -> None:
+    for released in releases(walked).values():
+        document = json.loads(released.to_json())
+        text = json.dumps(document)
+        for case in Enclave(walked.home / "enclave").cohort(walked.benchmark).cases():
+            assert f'"{case.case_id}"' not in text
