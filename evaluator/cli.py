@@ -6,12 +6,13 @@ import logging
 import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from evaluator import printing
+from submissions.submission import ContractBroken
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,14 +52,19 @@ def main() -> None:
         app.add_typer(plugin.load())
     try:
         app()
+    except ContractBroken as broken:
+        _complain(f"{broken.failure.value}: {broken.failure.meaning} ({broken.detail})")
     except (ValueError, OSError) as error:
         ours = type(error).__module__.split(".")[0] in _PACKAGES
         if not ours and not (isinstance(error, OSError) and error.filename):
             raise
-        Console(stderr=True).print(
-            f"[bold red]error:[/] {printing.escaped(str(error))}", soft_wrap=True
-        )
-        sys.exit(2)
+        _complain(str(error))
+
+
+def _complain(sentence: str) -> NoReturn:
+    stderr = Console(stderr=True)
+    stderr.print(f"[bold red]error:[/] {printing.escaped(sentence)}", soft_wrap=True)
+    sys.exit(2)
 
 
 @app.callback(invoke_without_command=True)

@@ -38,6 +38,7 @@ def submit(
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"the threshold is {threshold}; declare a probability from 0 to 1")
     installation.enclave().cohort(benchmark.name)
+    configuration = engine.inspect(image)
     ledger = installation.ledger()
     now = datetime.now(UTC)
     benchmark.quota.admit(team, ledger.charged(team, benchmark.name), now)
@@ -46,14 +47,14 @@ def submit(
         team=team,
         model=model,
         benchmark=benchmark.name,
-        image_digest=engine.resolve(image),
+        image_digest=configuration.digest,
         threshold=threshold,
         state=State.RECEIVED,
         received=now,
     )
     ledger.receive(submission)
     try:
-        lint(engine.inspect(submission.image_digest), benchmark.contract)
+        lint(configuration, benchmark.contract)
     except ContractBroken as broken:
         ledger.move(submission.submission_id, State.REJECTED, broken.failure)
         raise

@@ -58,7 +58,7 @@ def predict(
             cohort.digest,
             failure=broken.failure.value,
             detail=broken.detail,
-            log="",
+            log=broken.log_tail,
             seconds_start=None,
             seconds_infer=None,
         )

@@ -7,8 +7,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from submissions.image import lint
-
 from cohort_selection.cohort import BlindedCase, read_open
 from evaluator.engine import Engine
 from evaluator.installation import Installation
@@ -49,8 +47,7 @@ def practise(
     ]
     engine = Engine.connect()
     try:
-        digest = engine.resolve(image)
-        lint(engine.inspect(digest), benchmark.contract)
+        digest = engine.resolve(image, benchmark.contract)
         with (
             tempfile.TemporaryDirectory() as scratch,
             stage(blinded, benchmark.contract, Path(scratch)) as staged,
@@ -61,6 +58,6 @@ def practise(
             given = {case.case_id for case in blinded}
             read_predictions(staged.predictions, given, benchmark.contract)
     except ContractBroken as broken:
-        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log)
+        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail)
     seconds = outcome.seconds_start + outcome.seconds_infer
     return Practised(len(cases), seconds, None, "", outcome.log_tail)

@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from evaluator.results import OVERALL
+
 if TYPE_CHECKING:
     from cohort_selection.catalog import Catalog
     from cohort_selection.cohort import Cohort
@@ -197,16 +199,18 @@ def evaluation(name: str, scored: Evaluation) -> RenderableType:
         f"{scored.n_positive} positive"
     )
     table = Table(title=escape(title), title_justify="left")
-    for heading in ("attribute", "level", "figure"):
-        table.add_column(heading)
+    for heading in ("group", "figure"):
+        table.add_column(heading, no_wrap=True)
     table.add_column("estimate", justify="right")
-    table.add_column(f"{scored.confidence:.0%} interval", justify="right")
+    table.add_column(f"{scored.confidence:.0%} interval", justify="right", no_wrap=True)
     table.add_column("method")
     for result in scored.results:
         value, interval = _shown(result.estimate)
         said = result.estimate.undefined or result.estimate.method
+        overall = (result.attribute, result.level) == OVERALL
         table.add_row(
-            *(escape(text) for text in (result.attribute, result.level, result.metric)),
+            "all" if overall else escape(f"{result.attribute}: {result.level}"),
+            escape(result.metric),
             value,
             interval,
             escape(said),

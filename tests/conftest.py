@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine import base_image, engine, image_of
+
+__all__ = ["base_image", "engine", "image_of"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

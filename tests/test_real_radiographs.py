@@ -17,9 +17,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.realdata]
 
 
 @pytest.fixture(scope="module")
-def walked(
-    tmp_path_factory: pytest.TempPathFactory, shared_data: Path, base_image: str
-) -> Walked:
+def walked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, base_image: str) -> Walked:
     """824 radiographs imported, split, matched, sealed; a baseline trained on the open part."""
     folder = tmp_path_factory.mktemp("real")
     images = shared_data / "images" / "nih_cxr"

@@ -15,10 +15,11 @@ import pytest
 
 from evaluator.disclosure import Release
 from evaluator.enclave import Enclave
-from submissions.base_image import build, docker
+from submissions.base_image import docker
 from submissions.ledger import Ledger
 from submissions.submission import Failure, State
 from tests.commands import PROGRAM, environment, sequestra, succeed
+from tests.engine import ImageBuilder
 from tests.walkthrough import Walked, simulated, submit
 
 pytestmark = pytest.mark.engine
@@ -48,20 +49,6 @@ HOSTILE = {
         Failure.PREDICTIONS_OUT_OF_RANGE,
     ),
 }
-
-
-def image(folder: Path, name: str, program: str, base: str) -> str:
-    """Build an image that runs ``program``."""
-    context = folder / name
-    context.mkdir(parents=True)
-    (context / "predict.py").write_text(program)
-    (context / "Dockerfile").write_text(
-        "ARG BASE_IMAGE=python:3.11-slim\nFROM ${BASE_IMAGE}\n"
-        'COPY predict.py /app/predict.py\nENTRYPOINT ["python3", "/app/predict.py"]\n'
-    )
-    tag = f"sequestra-test/{name}"
-    build(context, tag, base)
-    return tag
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +133,11 @@ def test_the_seal_is_whole_and_the_doctor_is_content(walked: Walked) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_container_ends_in_its_code_and_changes_no_board(
-    walked: Walked, name: str, tmp_path: Path, base_image: str
+    walked: Walked, name: str, image_of: ImageBuilder
 ) -> None:
     program, failure = HOSTILE[name]
     before = succeed("leaderboard", walked.benchmark, "--home", walked.home)
-    submission = submit(walked, image(tmp_path, name, program, base_image), "A stranger", name)
+    submission = submit(walked, image_of(program), "A stranger", name)
     succeed("run", "--home", walked.home)
     assert failure.value in succeed("status", submission, "--home", walked.home)
     assert succeed("leaderboard", walked.benchmark, "--home", walked.home) == before
@@ -174,9 +161,9 @@ def containers(submission: str) -> list[str]:
 
 
 def test_a_run_killed_half_way_ends_with_exactly_one_evaluation(
-    walked: Walked, tmp_path: Path, base_image: str
+    walked: Walked, image_of: ImageBuilder
 ) -> None:
-    tag = image(tmp_path, "slow", "import time; time.sleep(8)\n" + HONEST, base_image)
+    tag = image_of("import time; time.sleep(8)\n" + HONEST)
     submission = submit(walked, tag, "A slow team", "Slow")
     running = subprocess.Popen(
         [*PROGRAM, "run", "--home", str(walked.home)],
@@ -203,8 +190,8 @@ def test_a_run_killed_half_way_ends_with_exactly_one_evaluation(
     assert ledger.audit_problems() == []
 
 
-def test_a_second_dispatcher_is_refused(walked: Walked, tmp_path: Path, base_image: str) -> None:
-    tag = image(tmp_path, "busy", "import time; time.sleep(6)\n" + HONEST, base_image)
+def test_a_second_dispatcher_is_refused(walked: Walked, image_of: ImageBuilder) -> None:
+    tag = image_of("import time; time.sleep(6)\n" + HONEST)
     submission = submit(walked, tag, "A busy team", "Busy")
     first = subprocess.Popen(
         [*PROGRAM, "run", "--home", str(walked.home)], env=environment(), stdout=subprocess.DEVNULL
