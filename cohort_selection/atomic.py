@@ -10,10 +10,11 @@ from pathlib import Path
 
 
 @contextmanager
-def replaced(directory: Path) -> Iterator[Path]:
+def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a new folder to fill; when the block ends well, it stands in the place of ``directory``.
 
-    Everything is flushed to disk before the name changes.  An error leaves what was there before.
+    Everything is flushed to disk before the name changes, unless ``durable`` is off (for what can
+    be written again from a seed).  An error leaves what was there before.
     ``settle`` puts right what a kill between the two renames left.
     """
     directory = directory.absolute()
@@ -24,7 +25,8 @@ def replaced(directory: Path) -> Iterator[Path]:
     fresh.mkdir()
     try:
         yield fresh
-        _flush(fresh)
+        if durable:
+            _flush(fresh)
         previous = _previous(directory)
         if directory.exists():
             directory.rename(previous)

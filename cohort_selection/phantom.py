@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from scipy.special import expit
 
 Picture = NDArray[np.float64]
 
@@ -69,10 +70,10 @@ def draw(
     visibility: float = 1.0,
     size: int = 128,
 ) -> Picture:
-    """Give a (size, size) image in [0, 1] whose opacities are as dense as ``severity`` times
+    """Give a (size, size) image in [0, 1]; the denser its opacities, the higher ``severity``.
 
-    ``visibility``; a severity of 0 draws none.  Everything but the opacities is drawn from the
-    anatomy, the stance and ``rng`` alone.
+    ``severity`` runs from 0 (no opacity) to 1; ``visibility`` scales what of it can be seen.
+    All else is drawn from the anatomy, the stance and ``rng`` alone.
     """
     x, y = _grid(size, stance)
     body = _inside(x, y + 0.02, chest.width + 0.075, 0.78, 4.0, size)
@@ -101,8 +102,14 @@ def _grid(size: int, stance: Pose) -> tuple[Picture, Picture]:
 
 def _inside(x: Picture, y: Picture, a: float, b: float, power: float, size: int) -> Picture:
     """A superellipse with an edge one to two pixels soft."""
-    radius = (np.abs(x / a) ** power + np.abs(y / b) ** power) ** (1 / power)
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip((radius - 1.0) * min(a, b) * size, -40, 40))))
+    across, down = np.square(x / a), np.square(y / b)
+    if power == 2.0:
+        radius = np.sqrt(across + down)
+    elif power == 4.0:
+        radius = np.sqrt(np.sqrt(np.square(across) + np.square(down)))
+    else:
+        radius = (across ** (power / 2) + down ** (power / 2)) ** (1 / power)
+    return np.asarray(expit((1.0 - radius) * (min(a, b) * size)))
 
 
 def _lungs(
@@ -113,12 +120,12 @@ def _lungs(
     centre = chest.width * 0.52
     top = -0.05 - (chest.lung_height / 2 - height)
     lean = 0.10 * (y + 0.3)  # lungs are wider below
-    left = _inside(x + centre - lean * -1, y - top, half, height, 2.6, size)
+    left = _inside(x + centre + lean, y - top, half, height, 2.6, size)
     right = _inside(x - centre - lean, y - top, half * 0.94, height, 2.6, size)
     floor = 0.24 * stance.inspiration
     for side, at in ((left, -centre), (right, centre)):  # the domes of the diaphragm
         dome = floor - 0.05 * np.exp(-(((x - at) / 0.12) ** 2))
-        side *= 1.0 / (1.0 + np.exp(np.clip((y - dome) * size * 0.8, -40, 40)))
+        side *= expit((dome - y) * (size * 0.8))
     return np.clip(left + right, 0.0, 1.0), left, right
 
 
@@ -139,15 +146,17 @@ def _opacities(
     """Patches with soft edges, more of them and denser with severity, the lower lungs first."""
     size = x.shape[0]
     load = np.zeros_like(x)
-    for _ in range(2 + int(rng.poisson(3 * severity))):
-        side = left if rng.random() < 0.5 else right
-        weight = side * np.exp(3.0 * y)
-        place = int(np.searchsorted(np.cumsum(weight), rng.random() * weight.sum()))
+    lower = np.exp(2.0 * y)
+    chances = [np.cumsum(side * lower) for side in (left, right)]
+    for _ in range(4 + int(rng.poisson(5 * severity))):
+        which = int(rng.random() < 0.5)
+        chance, side = chances[which], (left, right)[which]
+        place = int(np.searchsorted(chance, rng.random() * chance[-1]))
         row, column = divmod(min(place, size * size - 1), size)
-        across, down = rng.uniform(0.045, 0.09, size=2)
+        across, down = rng.uniform(0.05, 0.10, size=2)
         distance = ((x - x[row, column]) / across) ** 2 + ((y - y[row, column]) / down) ** 2
         load += side * np.exp(-distance / 2) * rng.uniform(0.7, 1.1)
-    mottled = load * np.clip(1.0 + 0.35 * _texture(rng, size, 1.2), 0.0, None)
+    mottled = load * np.clip(1.0 + 0.25 * _texture(rng, size, 2.0), 0.0, None)
     return np.asarray(severity * np.tanh(mottled))
 
 

@@ -192,7 +192,7 @@ def simulate(
     tests: list[dict[str, str]] = []
     truth: list[dict[str, str]] = []
     risks: list[float] = []
-    with replaced(output) as folder:
+    with replaced(output, durable=False) as folder:
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
