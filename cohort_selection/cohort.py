@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import csv
+import hmac
+import io
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cohort_selection.atomic import replaced
+from cohort_selection.deidentification import deidentify
+
+if TYPE_CHECKING:
+    from cohort_selection.targets import Target
+
+FORMAT = 1
+KEY_VARIABLE = "SEQUESTRA_ENCLAVE_KEY"
+_MANIFEST = "manifest.json"
+_IMAGES = "images"
+_REFERENCE = "reference"
+_LABELS = "labels.sealed"
+_MOMENT = 946_684_800  # 1 January 2000: when every sealed file says that it was written
+
+
+class CohortError(ValueError):
+    """A cohort that cannot be sealed, opened or trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +57,451 @@ class BlindedCase:
     case_id: str
     files: tuple[Path, ...]
     attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """A sealed test set on disk; its labels stay encrypted until :meth:`cases` is asked."""
+
+    name: str
+    digest: str
+    directory: Path
+    n_cases: int
+    n_patients: int
+    criteria: Mapping[str, object]
+    target: Mapping[str, Mapping[str, float]]
+    seed: int
+    created: str
+    report: Mapping[str, object]
+
+    def cases(self) -> tuple[Case, ...]:
+        """Decrypt the cases with labels; ids and patients are the seal's, not the source's."""
+        return tuple(case for case, _ in _read_reference(self))
+
+    def sources(self) -> Mapping[str, tuple[str, str]]:
+        """Sealed case id -> the source's case id and patient id, for the steward's audits."""
+        return {case.case_id: source for case, source in _read_reference(self)}
+
+    def attribute_names(self) -> tuple[str, ...]:
+        """Attributes that the cases carry."""
+        return tuple(self.cases()[0].attributes)
+
+    def blinded(self, key: bytes, visible: Sequence[str] = ()) -> tuple[BlindedCase, ...]:
+        """Give the cases as one submission may see them: ids, order and files drawn by ``key``.
+
+        The key is secret and belongs to one submission; the same key gives the same view.
+        """
+        cases = self.cases()
+        missing = [name for name in visible if name not in cases[0].attributes]
+        if missing:
+            raise CohortError(
+                f"the cohort's cases have no attribute {missing[0]!r} to show to a model; "
+                f"they have {', '.join(cases[0].attributes)}"
+            )
+        shown = [
+            BlindedCase(
+                _opaque(key, "id", case.case_id),
+                tuple(sorted(case.files, key=lambda file: _opaque(key, "file", file.name))),
+                {name: case.attributes[name] for name in visible},
+            )
+            for case in cases
+        ]
+        return tuple(sorted(shown, key=lambda case: _opaque(key, "order", case.case_id)))
+
+    def unblind(self, key: bytes) -> Mapping[str, Case]:
+        """Opaque id -> case, for the submission whose view ``key`` drew."""
+        return {_opaque(key, "id", case.case_id): case for case in self.cases()}
+
+
+def seal(
+    cases: Sequence[Case],
+    directory: Path,
+    *,
+    name: str,
+    seed: int,
+    criteria: object,
+    target: Target | None,
+    report: Mapping[str, object] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Cohort:
+    """De-identify the cases into ``directory``, encrypt their labels, and put a digest on it all.
+
+    ``criteria`` is a dataclass or a mapping of JSON values. The folder appears whole or not at
+    all, and must not exist before. ``progress`` is called with the cases written and all cases.
+    Raises CohortError for cases that contradict each other, DeidentificationError for an image
+    that cannot be copied, OSError where the disk fails.
+    """
+    _refuse(cases, directory, name)
+    _sweep(directory)
+    enclave = _enclave_key(directory, create=True)
+    key = _derive(enclave, "cohort", name, str(seed))
+    ordered = sorted(cases, key=lambda case: _opaque(key, "order", case.case_id))
+    patients = sorted(
+        {case.patient_id for case in cases}, key=lambda patient: _opaque(key, "patient", patient)
+    )
+    pseudonym = {patient: f"patient-{i:06d}" for i, patient in enumerate(patients, start=1)}
+    with replaced(directory) as fresh:
+        fresh.chmod(0o700)
+        (fresh / _IMAGES).mkdir()
+        (fresh / _REFERENCE).mkdir(mode=0o700)
+        entries: list[dict[str, object]] = []
+        digests: dict[str, str] = {}
+        burned = 0
+        for i, case in enumerate(ordered, start=1):
+            sealed_id = f"case-{i:06d}"
+            folder = fresh / _IMAGES / sealed_id
+            folder.mkdir()
+            sources = sorted(case.files, key=lambda file: _opaque(key, "file", str(file)))
+            for j, source in enumerate(sources, start=1):
+                image = folder / f"{j:04d}.dcm"
+                burned += deidentify(source, image, key)
+                digests[image.relative_to(fresh).as_posix()] = _file_digest(image)
+                image.chmod(0o444)
+                os.utime(image, (_MOMENT, _MOMENT))
+            os.utime(folder, (_MOMENT, _MOMENT))
+            entries.append(
+                {
+                    "case_id": sealed_id,
+                    "patient_id": pseudonym[case.patient_id],
+                    "label": case.label,
+                    "attributes": [[name, text] for name, text in case.attributes.items()],
+                    "files": len(sources),
+                    "source_case_id": case.case_id,
+                    "source_patient_id": case.patient_id,
+                }
+            )
+            if progress is not None:
+                progress(i, len(ordered))
+        reference = _canonical({"cases": entries})
+        content: dict[str, object] = {
+            "format": FORMAT,
+            "name": name,
+            "seed": seed,
+            "n_cases": len(ordered),
+            "n_patients": len(patients),
+            "criteria": _plain(criteria),
+            "target": {} if target is None else _plain(dict(target.margins)),
+            "report": _plain({**(report or {}), "burned_in_annotation_files": burned}),
+            "images": digests,
+            "labels": _mac(key, "labels", reference),
+        }
+        digest = "sha256:" + sha256(_canonical(content)).hexdigest()
+        sealed = {
+            **content,
+            "digest": digest,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        sealed["seal"] = _mac(enclave, "manifest", _canonical(sealed))
+        labels = fresh / _REFERENCE / _LABELS
+        nonce = secrets.token_bytes(12)
+        _write_private(
+            labels,
+            nonce + AESGCM(_derive(key, "encrypt")).encrypt(nonce, reference, digest.encode()),
+        )
+        _write_private(fresh / _MANIFEST, _canonical(sealed))
+    return open_cohort(directory)
+
+
+def open_cohort(directory: Path) -> Cohort:
+    """Open a sealed cohort; its manifest must be whole and bear this enclave's seal."""
+    manifest = directory / _MANIFEST
+    try:
+        text = manifest.read_bytes()
+    except OSError:
+        raise CohortError(
+            f"{directory} is not a sealed cohort: it has no {_MANIFEST} "
+            "(sealing never finished, or this is another folder); seal it again"
+        ) from None
+    enclave = _enclave_key(directory, create=False)
+    found = _sealed_manifest(text, enclave)
+    if found is None:
+        raise CohortError(
+            f"the manifest of {directory} does not bear the seal of this key: it was changed, or "
+            f"{_key_path(directory)} is not the key it was sealed with; restore the copy that is"
+        )
+    return Cohort(
+        name=found["name"],
+        digest=found["digest"],
+        directory=directory.absolute(),
+        n_cases=found["n_cases"],
+        n_patients=found["n_patients"],
+        criteria=found["criteria"],
+        target=found["target"],
+        seed=found["seed"],
+        created=found["created"],
+        report=found["report"],
+    )
+
+
+def verify(cohort: Cohort) -> list[str]:
+    """Compare every byte with the seal; one sentence for each problem, none if it is intact."""
+    directory = cohort.directory
+    try:
+        enclave = _enclave_key(directory, create=False)
+        text = (directory / _MANIFEST).read_bytes()
+    except (CohortError, OSError) as error:
+        return [str(error)]
+    found = _sealed_manifest(text, enclave)
+    if found is None:
+        return [f"{_MANIFEST} was changed since it was sealed"]
+    problems: list[str] = []
+    content = {k: v for k, v in found.items() if k not in {"digest", "created", "seal"}}
+    if found["digest"] != "sha256:" + sha256(_canonical(content)).hexdigest():
+        problems.append(f"{_MANIFEST} does not have the digest it states")
+    if found["digest"] != cohort.digest:
+        problems.append(f"the folder holds {found['digest']}, not {cohort.digest}")
+    expected: dict[str, str] = found["images"]
+    present = {
+        path.relative_to(directory).as_posix()
+        for path in (directory / _IMAGES).rglob("*")
+        if not path.is_dir() or path.is_symlink()
+    }
+    problems += [
+        f"{path} was not there when it was sealed" for path in sorted(present - set(expected))
+    ]
+    for path, digest in expected.items():
+        if path not in present:
+            problems.append(f"{path} is missing")
+        elif (directory / path).is_symlink() or _file_digest(directory / path) != digest:
+            problems.append(f"{path} was changed since it was sealed")
+    try:
+        _decrypt(cohort, enclave, found["labels"])
+    except CohortError as error:
+        problems.append(str(error))
+    return problems
+
+
+def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> None:
+    """Write the open part as CSV: case_id, patient_id, label, files, then ``attributes``.
+
+    Files are relative to the CSV and joined by ";". Written beside and renamed, so that a kill
+    leaves the old table or the new one.
+    """
+    root = path.absolute().parent
+    root.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case_id", "patient_id", "label", "files", *attributes])
+    for case in cases:
+        files = [os.path.relpath(file.absolute(), root) for file in case.files]
+        odd = [file for file in files if ";" in file]
+        if odd:
+            raise CohortError(f"{odd[0]!r} has a ';' in its name, which separates files; rename it")
+        writer.writerow(
+            [
+                case.case_id,
+                case.patient_id,
+                case.label,
+                ";".join(files),
+                *(case.attributes[name] for name in attributes),
+            ]
+        )
+    beside = path.with_name(f".{path.name}.new-{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text.getvalue())
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_open(path: Path) -> tuple[Case, ...]:
+    """Read what :func:`write_open` wrote; every further column is an attribute."""
+    root = path.absolute().parent
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        fields = list(reader.fieldnames or ())
+        missing = [n for n in ("case_id", "patient_id", "label", "files") if n not in fields]
+        if missing:
+            raise CohortError(
+                f"{path.name} has no column {', '.join(missing)}; it is not a table of open cases: "
+                "write it with sequestra match"
+            )
+        attributes = [n for n in fields if n not in {"case_id", "patient_id", "label", "files"}]
+        cases = []
+        for line, row in enumerate(reader, start=2):
+            if row["label"] not in {"0", "1"}:
+                raise CohortError(
+                    f"{path.name} line {line}: label is {row['label']!r}; it must be 0 or 1"
+                )
+            cases.append(
+                Case(
+                    row["case_id"],
+                    row["patient_id"],
+                    tuple(Path(os.path.normpath(root / f)) for f in row["files"].split(";") if f),
+                    int(row["label"]),
+                    {name: row[name] for name in attributes},
+                )
+            )
+    return tuple(cases)
+
+
+def _refuse(cases: Sequence[Case], directory: Path, name: str) -> None:
+    if directory.exists():
+        raise CohortError(
+            f"{directory} is already there; a sealed cohort is never replaced: give another folder"
+        )
+    if not name.strip():
+        raise CohortError("the cohort has no name; give one, it becomes part of the digest")
+    if not cases:
+        raise CohortError("there is no case to seal; loosen the criteria or the target")
+    labels: dict[str, int] = {}
+    for case in cases:
+        if case.label not in {0, 1}:
+            raise CohortError(
+                f"a case has the label {case.label!r}; the reference standard is 0 or 1"
+            )
+        if labels.setdefault(case.case_id, case.label) != case.label:
+            raise CohortError("one case id has two labels; correct the clinical table")
+        if not case.files:
+            raise CohortError("a case has no image file; index the commons again")
+    if len(labels) < len(cases):
+        raise CohortError(
+            f"{len(cases) - len(labels)} case ids stand more than once; give each case once"
+        )
+    if len({tuple(case.attributes) for case in cases}) > 1:
+        raise CohortError("the cases do not all carry the same attributes; select them together")
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed sealing of the same folder left beside it."""
+    for left in directory.absolute().parent.glob(f".{directory.name}.new-*"):
+        owner = left.name.rpartition("-")[2]
+        if not Path("/proc", owner).exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _key_path(directory: Path) -> Path:
+    configured = os.environ.get(KEY_VARIABLE)
+    return Path(configured) if configured else directory.absolute().parent / "enclave.key"
+
+
+def _enclave_key(directory: Path, *, create: bool) -> bytes:
+    path = _key_path(directory)
+    if create and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Linked into place: of two that create it at once, one wins and the other reads it.
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        _write_private(draft, secrets.token_hex(32).encode() + b"\n")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    try:
+        text = path.read_text("ascii").strip()
+        mode = stat.S_IMODE(path.stat().st_mode)
+        key = bytes.fromhex(text)
+    except FileNotFoundError:
+        raise CohortError(
+            f"the enclave's key {path} is not there; put it back, or let {KEY_VARIABLE} name it"
+        ) from None
+    except ValueError:
+        raise CohortError(f"{path} is not a key: expected 64 hexadecimal digits") from None
+    if len(key) != 32:
+        raise CohortError(f"{path} holds {len(key)} bytes; expected 32 (64 hexadecimal digits)")
+    if mode & 0o077:
+        raise CohortError(f"{path} can be read by others (mode {mode:04o}); run chmod 600 on it")
+    return key
+
+
+def _sealed_manifest(text: bytes, enclave: bytes) -> dict[str, Any] | None:
+    """Parse the manifest if it is exactly what was sealed with this key."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or _canonical(found) != text:
+        return None
+    stated = found.get("seal")
+    body = _canonical({k: v for k, v in found.items() if k != "seal"})
+    if not isinstance(stated, str) or not hmac.compare_digest(
+        stated.encode(), _mac(enclave, "manifest", body).encode()
+    ):
+        return None
+    return cast("dict[str, Any]", found)
+
+
+def _decrypt(cohort: Cohort, enclave: bytes, expected_mac: str) -> bytes:
+    key = _derive(enclave, "cohort", cohort.name, str(cohort.seed))
+    path = cohort.directory / _REFERENCE / _LABELS
+    try:
+        blob = path.read_bytes()
+        reference = AESGCM(_derive(key, "encrypt")).decrypt(
+            blob[:12], blob[12:], cohort.digest.encode()
+        )
+    except OSError:
+        raise CohortError(f"{_REFERENCE}/{_LABELS} is missing") from None
+    except (InvalidTag, ValueError):
+        raise CohortError(f"{_REFERENCE}/{_LABELS} was changed since it was sealed") from None
+    if not hmac.compare_digest(expected_mac, _mac(key, "labels", reference)):
+        raise CohortError(f"{_REFERENCE}/{_LABELS} is not the table that was sealed")
+    return reference
+
+
+def _read_reference(cohort: Cohort) -> list[tuple[Case, tuple[str, str]]]:
+    enclave = _enclave_key(cohort.directory, create=False)
+    found = _sealed_manifest((cohort.directory / _MANIFEST).read_bytes(), enclave)
+    if found is None or found["digest"] != cohort.digest:
+        raise CohortError(f"{_MANIFEST} was changed since the cohort was opened")
+    images = cohort.directory / _IMAGES
+    return [
+        (
+            Case(
+                entry["case_id"],
+                entry["patient_id"],
+                tuple(
+                    images / entry["case_id"] / f"{j:04d}.dcm" for j in range(1, entry["files"] + 1)
+                ),
+                entry["label"],
+                dict(entry["attributes"]),
+            ),
+            (entry["source_case_id"], entry["source_patient_id"]),
+        )
+        for entry in json.loads(_decrypt(cohort, enclave, found["labels"]))["cases"]
+    ]
+
+
+def _opaque(key: bytes, purpose: str, text: str) -> str:
+    """Sixteen hexadecimal digits that say nothing of ``text`` without the key."""
+    return _mac(key, purpose, text.encode())[:16]
+
+
+def _mac(key: bytes, purpose: str, message: bytes) -> str:
+    return hmac.new(key, purpose.encode() + b"\0" + message, sha256).hexdigest()
+
+
+def _derive(key: bytes, *purpose: str) -> bytes:
+    return hmac.new(key, "\0".join(("derive", *purpose)).encode(), sha256).digest()
+
+
+def _canonical(content: object) -> bytes:
+    return json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode()
+
+
+def _plain(content: object) -> object:
+    """Reduce dataclasses, tuples and paths to what JSON gives back unchanged."""
+    if is_dataclass(content) and not isinstance(content, type):
+        content = asdict(content)
+    return json.loads(json.dumps(content, default=str, allow_nan=False))
+
+
+def _file_digest(path: Path) -> str:
+    digest = sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,164 @@
+"""Copy a DICOM image without anything that points back at a patient, a hospital or a label.
+
+What is kept is a closed list of attributes that describe the image itself, so that nothing unknown
+survives: no private element, no description, no date, no name. Real files carry the reference
+standard in StudyDescription; that is why the rule is a list of what may stay, not of what must go
+(the profile of PS3.15 E with every option for cleaning left out).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import warnings
+from hashlib import sha256
+from pathlib import Path
+
+import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+METHOD = "Sequestra allow-list 1"
+
+_IMAGE_KEYWORDS = """
+    SOPClassUID Modality BodyPartExamined ViewPosition PatientPosition PatientOrientation
+    ImageLaterality Laterality InstanceNumber
+    SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns
+    BitsAllocated BitsStored HighBit PixelRepresentation PixelAspectRatio
+    PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing SliceThickness SpacingBetweenSlices
+    ImagePositionPatient ImageOrientationPatient SliceLocation
+    RescaleIntercept RescaleSlope RescaleType WindowCenter WindowWidth VOILUTFunction
+    PixelIntensityRelationship PixelIntensityRelationshipSign PresentationLUTShape
+    PixelPaddingValue PixelPaddingRangeLimit
+    LossyImageCompression LossyImageCompressionRatio LossyImageCompressionMethod
+    BurnedInAnnotation
+    RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor
+    BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData
+    GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
+    ModalityLUTSequence VOILUTSequence LUTDescriptor LUTData ModalityLUTType
+    SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence PixelMeasuresSequence
+    PlanePositionSequence PlaneOrientationSequence PixelValueTransformationSequence
+    FrameVOILUTSequence
+    PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable ExtendedOffsetTableLengths
+"""
+_IMAGE = frozenset(_IMAGE_KEYWORDS.split())
+_RENAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+# Type 2 in every image's modules: the standard wants them present, and they may be empty.
+_EMPTIED = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "StudyID",
+)
+_IMAGE_TYPES = frozenset(("ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", "AXIAL", "LOCALIZER"))
+_CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
+_NUMBER = re.compile(r"[-+0-9.eE ]{0,16}")
+
+
+class DeidentificationError(ValueError):
+    """An image that cannot be copied safely."""
+
+
+def new_uid(key: bytes, uid: str) -> str:
+    """Return the UID that stands for ``uid`` under a secret key; the same one every time."""
+    digest = hmac.new(key, b"uid\0" + uid.encode(), sha256).digest()
+    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+
+
+def deidentify(source: Path, destination: Path, key: bytes) -> bool:
+    """Write a copy of ``source`` that keeps its pixel data, byte for byte, and its transfer syntax.
+
+    Returns whether the header says that text is burned into the image (BurnedInAnnotation YES).
+    Raises DeidentificationError where the file cannot be read or has no pixel data.
+    """
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")  # odd values in what is about to be dropped
+        try:
+            original = pydicom.dcmread(source, force=True)
+            kept = _kept(original)
+        except Exception as error:  # pydicom has no closed list of errors for a damaged file
+            raise DeidentificationError(
+                f"{source.name} cannot be read as DICOM ({type(error).__name__}: {error}); "
+                "index the commons again: it will be quarantined"
+            ) from error
+        if not any(
+            name in kept for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+        ):
+            raise DeidentificationError(f"{source.name} has no pixel data; leave its study out")
+        for name in _RENAMED:
+            uid = str(original.get(name) or "")
+            if uid:
+                setattr(kept, name, new_uid(key, uid))
+        for name in _EMPTIED:
+            setattr(kept, name, "")
+        kept.PatientIdentityRemoved = "YES"
+        kept.DeidentificationMethod = METHOD
+        kept.file_meta = FileMetaDataset()
+        kept.file_meta.TransferSyntaxUID = _syntax(original)
+        kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
+        kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
+        kept.save_as(destination, enforce_file_format=True)
+    return str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+
+
+def pixel_digest(path: Path) -> str:
+    """SHA-256 of an image's pixel data as it is stored, compressed or not."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        image = pydicom.dcmread(path, force=True)
+        for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
+            if name in image:
+                return sha256(image[name].value).hexdigest()
+    raise DeidentificationError(f"{path.name} has no pixel data")
+
+
+def _kept(original: Dataset) -> Dataset:
+    kept = Dataset()
+    for element in original:
+        if element.keyword == "ImageType":
+            kept.ImageType = [v for v in _values(element) if v in _IMAGE_TYPES] or ["DERIVED"]
+        elif element.keyword in _IMAGE and element.tag.group % 2 == 0:
+            if element.VR == "SQ":
+                items = [_kept(item) for item in element.value]
+                if any(len(item) for item in items):
+                    kept.add(DataElement(element.tag, "SQ", DicomSequence(items)))
+            elif _harmless(element):
+                kept.add(element)
+    return kept
+
+
+def _values(element: DataElement) -> list[str]:
+    value = element.value
+    if value is None:
+        return []
+    return [str(part) for part in ([value] if isinstance(value, str) else value)]
+
+
+def _harmless(element: DataElement) -> bool:
+    """Whether a kept attribute's value is of its kind: a code, a number, not a sentence."""
+    if element.VR == "CS":
+        return all(_CODE.fullmatch(part) for part in _values(element))
+    if element.VR == "LO":  # RescaleType
+        return all(_CODE.fullmatch(part.upper()) for part in _values(element))
+    if element.VR in {"DS", "IS"}:
+        value = element.value
+        parts = value if isinstance(value, list | tuple | pydicom.multival.MultiValue) else [value]
+        return all(part is None or _NUMBER.fullmatch(str(part)[:16]) for part in parts)
+    return element.VR not in {"LT", "ST", "UT", "UC", "SH", "PN"}
+
+
+def _syntax(original: Dataset) -> UID:
+    """Return the file's transfer syntax, or the one it was read with where it names none."""
+    stated = getattr(original, "file_meta", FileMetaDataset()).get("TransferSyntaxUID")
+    if stated:
+        return UID(str(stated))
+    implicit, _ = original.original_encoding
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

@@ -1,0 +1,161 @@
+"""Divide a commons by patient into an open and a sequestered part, batch after batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cohort_selection.balanced_sampling import fly, round_balanced
+from cohort_selection.cells import Cells, profiles, tabulate
+from cohort_selection.cohort import Case
+from cohort_selection.randomness import draw_in_cells, generator
+
+_TOLERANCE = 1e-9
+
+
+class SequestrationError(ValueError):
+    """The split was asked for something it cannot do."""
+
+
+class Part(StrEnum):
+    """Where a patient belongs, for ever."""
+
+    OPEN = "open"
+    SEQUESTERED = "sequestered"
+
+
+def split(
+    cases: Sequence[Case],
+    *,
+    variables: Sequence[str],
+    sequestered_share: float,
+    seed: int,
+    assigned: Mapping[str, Part] = MappingProxyType({}),
+    within: str = "",
+) -> dict[str, Part]:
+    """Assign every patient of ``cases``; those in ``assigned`` stay where they are.
+
+    Each new patient is sequestered with probability ``sequestered_share``. The joint table of
+    ``variables``, the table without the last of them, every single margin and the whole are
+    balanced at once by the cube method, not one after the other. ``within`` names an attribute,
+    such as the site, inside which the margins are balanced too.
+
+    Batches: give all cases so far and the assignments so far. A cell's running count then stays
+    within its rounding of the declared share, because the new patients of a cell are sequestered
+    with the conditional chance that leads there (see :func:`_continue`). The result depends on the
+    seed and on who the patients are, not on the order of the cases.
+    """
+    if not 0.0 < sequestered_share < 1.0:
+        raise SequestrationError(
+            f"sequestered_share is {sequestered_share}; give a share between 0 and 1, such as 0.2"
+        )
+    strata = list(dict.fromkeys([within, *variables] if within else variables))
+    patients, columns = profiles(cases, strata)
+    columns = columns or {"everyone": [""] * len(patients)}
+    unknown = [part for part in set(assigned.values()) if part not in set(Part)]
+    if unknown:
+        raise SequestrationError(f"an assignment is {unknown[0]!r}; expected open or sequestered")
+    new = np.array([patient not in assigned for patient in patients], dtype=np.bool_)
+    if not new.any():
+        return {patient: Part(assigned[patient]) for patient in patients}
+    hidden = np.array([assigned.get(patient) == Part.SEQUESTERED for patient in patients])
+    batch = sha256("\0".join(p for p, fresh in zip(patients, new, strict=True) if fresh).encode())
+    rng = generator(seed, "sequestration", batch.hexdigest())
+    cells = tabulate(columns)
+    take = _allocate(cells, new, hidden, sequestered_share, rng, bool(within))
+    drawn: NDArray[np.bool_] = np.zeros(len(patients), dtype=np.bool_)
+    drawn[new] = draw_in_cells(cells.of_unit[new], take, rng)
+    return {
+        patient: Part(assigned[patient])
+        if patient in assigned
+        else (Part.SEQUESTERED if drawn[i] else Part.OPEN)
+        for i, patient in enumerate(patients)
+    }
+
+
+def _allocate(
+    cells: Cells,
+    new: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
+    share: float,
+    rng: np.random.Generator,
+    within: bool,
+) -> NDArray[np.int64]:
+    """How many of the new patients of each cell are sequestered."""
+    n_cells = len(cells.counts)
+    arriving = np.bincount(cells.of_unit[new], minlength=n_cells)
+    before = np.bincount(cells.of_unit[~new], minlength=n_cells)
+    taken = np.bincount(cells.of_unit[hidden & ~new], minlength=n_cells)
+    sure, chance = _continue(before, taken, arriving, share)
+    balance = _margins(cells, range(len(cells.attributes)))
+    nested = _nested(cells)
+    if within:
+        for stratum in range(len(cells.levels[0])):
+            here = np.flatnonzero(cells.codes[:, 0] == stratum)
+            inside = _margins(cells, range(1, len(cells.attributes)))[here]
+            chance[here] = fly(chance[here], inside, rng, nested[here])
+    return sure + round_balanced(chance, balance, rng, nested)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Share of a count: its whole part and the fraction."""
+
+    whole: NDArray[np.int64]
+    fraction: NDArray[np.float64]
+
+
+def _running(count: NDArray[np.int64], share: float) -> _Running:
+    expected = share * count
+    whole = np.floor(expected + _TOLERANCE).astype(np.int64)
+    return _Running(whole, np.maximum(expected - whole, 0.0))
+
+
+def _continue(
+    before: NDArray[np.int64], taken: NDArray[np.int64], arriving: NDArray[np.int64], share: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Sure count and chance of one more, a cell, given what earlier batches made of the cell.
+
+    Let the share of a cell's running count be w + f, whole part and fraction. The rule keeps the
+    number sequestered at w or, with probability f, at w + 1. A systematic pass with a random start
+    u has this law at every time at once: it holds w + [u >= 1 - f]. Its transition from (w, f) to
+    (w', f') needs only the present count, not u: from w on, one more than w' with probability
+    max(0, f' - f) / (1 - f); from w + 1 on, with probability min(1, f' / f). Over what the earlier
+    batches may have drawn, each new patient's chance is therefore exactly the share.
+    A past that this rule cannot have produced (another share, another tool) is left out of account.
+    """
+    ours = np.abs(taken - share * before) < 1.0 - _TOLERANCE
+    before, taken = np.where(ours, before, 0), np.where(ours, taken, 0)
+    then, now = _running(before, share), _running(before + arriving, share)
+    above = taken > then.whole
+    with np.errstate(divide="ignore", invalid="ignore"):
+        from_low = np.maximum(0.0, now.fraction - then.fraction) / (1.0 - then.fraction)
+        from_high = np.minimum(1.0, now.fraction / then.fraction)
+    chance = np.where(above, from_high, from_low)
+    sure = now.whole - taken
+    certain = chance > 1.0 - _TOLERANCE
+    return sure + certain, np.where(certain | (chance < _TOLERANCE), 0.0, chance)
+
+
+def _margins(cells: Cells, attributes: Sequence[int]) -> NDArray[np.float64]:
+    """Balancing columns: the whole, then each level but the most frequent of each attribute."""
+    columns: list[NDArray[np.float64]] = [np.ones((len(cells.counts), 1))]
+    for attribute in attributes:
+        indicator = cells.indicator(attribute)
+        rarest_first = np.argsort(cells.counts @ indicator, kind="stable")
+        columns.append(indicator[:, rarest_first[:-1]])
+    return np.hstack(columns)
+
+
+def _nested(cells: Cells) -> NDArray[np.int64]:
+    """Number the cells of the table without its last attribute; neighbours, as cells are sorted."""
+    if cells.codes.shape[1] < 2:
+        return np.full(len(cells.counts), -1, dtype=np.int64)
+    changes = np.any(np.diff(cells.codes[:, :-1], axis=0) != 0, axis=1)
+    return np.concatenate([[0], np.cumsum(changes)]).astype(np.int64)

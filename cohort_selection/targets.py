@@ -1,0 +1,93 @@
+"""Target populations: the share each level of an attribute should have in the cohort."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort_selection.cells import LABEL
+
+SUM_TOLERANCE = 0.01
+
+
+class TargetError(ValueError):
+    """A target table that cannot be used; says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Shares of each level, summing to 1 for each attribute.
+
+    An attribute may be a joint one, "race x sex", with levels "White x Female". ``notes`` tells
+    what was changed when the table was read.
+    """
+
+    margins: Mapping[str, Mapping[str, float]]
+    notes: tuple[str, ...] = ()
+
+
+def read_target(table: Mapping[str, object], path: Path) -> Target:
+    """Check shares read from a TOML table ``attribute -> level -> share``.
+
+    Shares that sum to 1 within 0.01 are normalised, with a note; beyond that they are refused.
+    """
+    margins: dict[str, dict[str, float]] = {}
+    notes: list[str] = []
+    for attribute, levels in table.items():
+        if not isinstance(levels, Mapping) or not levels:
+            raise TargetError(
+                f"{path.name}: the target of {attribute} is {levels!r}; give a table of levels and "
+                "shares, such as { Female = 0.5, Male = 0.5 }"
+            )
+        shares: dict[str, float] = {}
+        for level, share in levels.items():
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise TargetError(
+                    f"{path.name}: the target of {attribute} {level} is {share!r}; "
+                    "give a share between 0 and 1"
+                )
+            shares[str(level)] = float(share)
+        total = sum(shares.values())
+        if abs(total - 1.0) > SUM_TOLERANCE:
+            raise TargetError(
+                f"{path.name}: the shares of {attribute} sum to {total:.6g}; they must sum to 1 "
+                f"(a difference up to {SUM_TOLERANCE} is normalised); correct them"
+            )
+        if abs(total - 1.0) > 1e-9:
+            notes.append(f"the shares of {attribute} summed to {total:.6g} and were normalised")
+        margins[attribute] = {level: share / total for level, share in shares.items()}
+    if LABEL in margins and not set(margins[LABEL]) <= {"0", "1"}:
+        raise TargetError(
+            f"{path.name}: the target of label has the levels {', '.join(margins[LABEL])}; "
+            'they must be "0" and "1"'
+        )
+    return Target(margins, tuple(notes))
+
+
+def read_target_csv(path: Path) -> Target:
+    """Read a CSV with the columns attribute, level, share (0..1); one row a level."""
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        missing = {"attribute", "level", "share"} - set(reader.fieldnames or ())
+        if missing:
+            raise TargetError(
+                f"{path.name} has no column {', '.join(sorted(missing))}; "
+                "the header must be attribute,level,share"
+            )
+        table: dict[str, dict[str, object]] = {}
+        for line, row in enumerate(reader, start=2):
+            attribute, level, text = row["attribute"], row["level"], row["share"]
+            try:
+                share = float(text)
+            except (TypeError, ValueError):
+                raise TargetError(
+                    f"{path.name} line {line}: share is {text!r}; give a number between 0 and 1"
+                ) from None
+            if level in table.setdefault(attribute, {}):
+                raise TargetError(f"{path.name} line {line}: {attribute} {level} stands twice")
+            table[attribute][level] = share
+    if not table:
+        raise TargetError(f"{path.name} has no rows; give attribute,level,share a line")
+    return read_target(table, path)
