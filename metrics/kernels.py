@@ -1,0 +1,276 @@
+"""Compiled inner loops of resampling: draw, transpose, scan.
+
+Weights are bytes, 64 replicates a row (one cache line a case), so that every inner loop runs over
+replicates. A replicate's random numbers depend on the seed and its own number alone, so neither
+blocks nor threads change a bit. The loops release the interpreter lock; ``resampling`` runs them
+in threads.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+LANES = 64
+
+POSITIVE = 1
+"""The case is positive."""
+TIED = 2
+"""The case shares its score with another of its group, and not all of them are negative."""
+TIE_START = 4
+TIE_END = 8
+BIN_END = 16
+"""Last case of its equal-width bin."""
+CALLED_END = 32
+"""Last case at or above the threshold."""
+
+FIGURES = 9
+TP, FP, CALLED_TP, CALLED_FP, AREA, PRECISION, SQUARES, GAP, BIN_GAP = range(FIGURES)
+"""Rows of the sums that ``scan`` leaves for each replicate.
+
+Weight of positives and negatives, the same at or above the threshold, twice the Mann-Whitney
+count, sum of precision over positives, of (p - y)^2, of y - p, and of |sum of y - p| over bins.
+"""
+
+
+@numba.njit(inline="always")
+def _mixed(x: np.uint64) -> np.uint64:
+    """Finaliser of splitmix64 (Steele, Lea & Flood 2014): spreads seeds over the state space."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@numba.njit(nogil=True, cache=True)
+def draw(seed: np.uint64, first: int, starts: NDArray[np.int64], counts: NDArray[np.uint8]) -> None:
+    """Draw with replacement within each stratum; ``counts`` (replicates, units) says how often.
+
+    ``starts`` holds the first unit of each stratum and the number of units. Generator:
+    xoshiro256++ (Blackman & Vigna 2019) a replicate; bounded draws without bias (Lemire 2019).
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    low32 = np.uint64(0xFFFFFFFF)
+    for row in range(counts.shape[0]):
+        line = counts[row]
+        line[:] = 0
+        at = _mixed(seed) ^ _mixed(np.uint64(first + row) * golden + golden)
+        s0 = _mixed(at + golden)
+        s1 = _mixed(at + np.uint64(2) * golden)
+        s2 = _mixed(at + np.uint64(3) * golden)
+        s3 = _mixed(at + np.uint64(4) * golden)
+        held = np.uint64(0)
+        full = False
+        for stratum in range(starts.size - 1):
+            start = starts[stratum]
+            size = np.uint64(starts[stratum + 1] - start)
+            if size == np.uint64(0):
+                continue
+            reject = (np.uint64(4294967296) - size) % size
+            left = np.int64(size)
+            while left > 0:
+                if full:
+                    x = held & low32
+                    full = False
+                else:
+                    z = s0 + s3
+                    held = ((z << np.uint64(23)) | (z >> np.uint64(41))) + s0
+                    t = s1 << np.uint64(17)
+                    s2 ^= s0
+                    s3 ^= s1
+                    s1 ^= s2
+                    s0 ^= s3
+                    s2 ^= t
+                    s3 = (s3 << np.uint64(45)) | (s3 >> np.uint64(19))
+                    x = held >> np.uint64(32)
+                    full = True
+                product = x * size
+                if (product & low32) >= reject:
+                    line[start + np.int64(product >> np.uint64(32))] += np.uint8(1)
+                    left -= 1
+
+
+@numba.njit(nogil=True, cache=True)
+def spread(
+    counts: NDArray[np.uint8],
+    unit: NDArray[np.int64],
+    turned: NDArray[np.uint8],
+    weights: NDArray[np.uint8],
+) -> None:
+    """Give each case its unit's counts: (replicates, units) -> (cases, replicates).
+
+    ``unit`` (cases,) in the order wanted; ``turned`` (units, replicates) is room to work in.
+    """
+    n = counts.shape[1]
+    for start in range(0, n, 64):
+        stop = min(start + 64, n)
+        for lane in range(LANES):
+            for u in range(start, stop):
+                turned[u, lane] = counts[lane, u]
+    for row in range(unit.size):
+        source = turned[unit[row]]
+        target = weights[row]
+        for lane in range(LANES):
+            target[lane] = source[lane]
+
+
+@numba.njit(nogil=True, cache=True)
+def scan(
+    weights: NDArray[np.uint8],
+    rows: NDArray[np.int32],
+    flags: NDArray[np.uint8],
+    gap: NDArray[np.float32],
+    square: NDArray[np.float32],
+    flush: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Walk down the scores of one group once, for 64 replicates.
+
+    ``weights`` (cases, 64); ``rows`` (m,) the group's cases in falling order of score, with
+    ``flags`` (m,); ``gap`` y - p and ``square`` (p - y)^2 (cases,). ``out`` (FIGURES, 64).
+    Counts are exact; the sums of float32 are emptied into float64 every ``flush`` rows.
+    """
+    tp = np.zeros(LANES, np.int32)
+    fp = np.zeros(LANES, np.int32)
+    tp_before = np.zeros(LANES, np.int32)
+    fp_before = np.zeros(LANES, np.int32)
+    called_tp = np.zeros(LANES, np.int32)
+    called_fp = np.zeros(LANES, np.int32)
+    area = np.zeros(LANES, np.int32)
+    precision = np.zeros(LANES, np.float32)
+    gaps = np.zeros(LANES, np.float32)
+    squares = np.zeros(LANES, np.float32)
+    twice_area = np.zeros(LANES, np.int64)
+    precision_sum = np.zeros(LANES, np.float64)
+    squares_sum = np.zeros(LANES, np.float64)
+    gap_bin = np.zeros(LANES, np.float64)
+    gap_sum = np.zeros(LANES, np.float64)
+    bin_sum = np.zeros(LANES, np.float64)
+    last = rows.size - 1
+    since = 0
+    for j in range(rows.size):
+        r = rows[j]
+        flag = flags[j]
+        w = weights[r]
+        g = gap[r]
+        q = square[r]
+        if flag & TIED:
+            if flag & TIE_START:
+                for k in range(LANES):
+                    tp_before[k] = tp[k]
+                    fp_before[k] = fp[k]
+            if flag & POSITIVE:
+                for k in range(LANES):
+                    tp[k] += w[k]
+            else:
+                for k in range(LANES):
+                    fp[k] += w[k]
+            if flag & TIE_END:
+                for k in range(LANES):
+                    twice_area[k] += np.int64(fp[k] - fp_before[k]) * np.int64(tp[k] + tp_before[k])
+                    precision[k] += (
+                        np.float32(tp[k] - tp_before[k])
+                        * np.float32(tp[k])
+                        / np.float32(max(np.int32(1), np.int32(tp[k] + fp[k])))
+                    )
+        elif flag & POSITIVE:
+            for k in range(LANES):
+                tp[k] += w[k]
+                precision[k] += (
+                    np.float32(w[k])
+                    * np.float32(tp[k])
+                    / np.float32(max(np.int32(1), np.int32(tp[k] + fp[k])))
+                )
+        else:
+            for k in range(LANES):
+                fp[k] += w[k]
+                area[k] += w[k] * tp[k]
+        for k in range(LANES):
+            gaps[k] += np.float32(w[k]) * g
+            squares[k] += np.float32(w[k]) * q
+        since += 1
+        if flag & CALLED_END:
+            for k in range(LANES):
+                called_tp[k] = tp[k]
+                called_fp[k] = fp[k]
+        if flag & BIN_END or since >= flush or j == last:
+            since = 0
+            for k in range(LANES):
+                twice_area[k] += np.int64(2) * np.int64(area[k])
+                area[k] = 0
+                precision_sum[k] += np.float64(precision[k])
+                precision[k] = np.float32(0)
+                squares_sum[k] += np.float64(squares[k])
+                squares[k] = np.float32(0)
+                gap_bin[k] += np.float64(gaps[k])
+                gaps[k] = np.float32(0)
+            if flag & BIN_END:
+                for k in range(LANES):
+                    gap_sum[k] += gap_bin[k]
+                    bin_sum[k] += abs(gap_bin[k])
+                    gap_bin[k] = 0.0
+    for k in range(LANES):
+        out[TP, k] = tp[k]
+        out[FP, k] = fp[k]
+        out[CALLED_TP, k] = called_tp[k]
+        out[CALLED_FP, k] = called_fp[k]
+        out[AREA, k] = twice_area[k]
+        out[PRECISION, k] = precision_sum[k]
+        out[SQUARES, k] = squares_sum[k]
+        out[GAP, k] = gap_sum[k]
+        out[BIN_GAP, k] = bin_sum[k]
+
+
+@numba.njit(nogil=True, cache=True)
+def scan_roc(
+    weights: NDArray[np.uint8],
+    rows: NDArray[np.int32],
+    flags: NDArray[np.uint8],
+    rates: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Sensitivity at each of the rising false positive ``rates``, for 64 replicates.
+
+    ``out`` (64, rates). The ROC curve is straight between its points and read at the top of a
+    vertical rise; NaN where a class has no weight.
+    """
+    m = rows.size
+    for lane in range(LANES):
+        positive = 0
+        negative = 0
+        for j in range(m):
+            w = int(weights[rows[j], lane])
+            if flags[j] & POSITIVE:
+                positive += w
+            else:
+                negative += w
+        if positive == 0 or negative == 0:
+            out[lane, :] = np.nan
+            continue
+        tp = 0
+        fp = 0
+        tp_before = 0
+        fp_before = 0
+        place = 0
+        wanted = rates[0] * negative
+        for j in range(m):
+            flag = flags[j]
+            w = int(weights[rows[j], lane])
+            if not flag & TIED or flag & TIE_START:
+                tp_before = tp
+                fp_before = fp
+            if flag & POSITIVE:
+                tp += w
+            else:
+                fp += w
+            if flag & TIED and not flag & TIE_END:
+                continue
+            while place < rates.size and fp > wanted + 1e-9 * negative:
+                share = (wanted - fp_before) / (fp - fp_before)
+                out[lane, place] = (tp_before + max(0.0, share) * (tp - tp_before)) / positive
+                place += 1
+                if place < rates.size:
+                    wanted = rates[place] * negative
+        while place < rates.size:
+            out[lane, place] = 1.0
+            place += 1

@@ -1,0 +1,283 @@
+"""Replicates: one draw of case weights that serves every figure, every group and every gap.
+
+A replicate is a draw with replacement of the patients, stratified by label: as many patients with
+a positive case, and as many without, as there are. It is kept as weights, how often each case
+counts, so a replicate of any figure is that figure with weights. Weights depend on the labels, the
+patients and the seed alone: a figure or a group more changes no other, and submissions scored on
+the same cohort are compared within the same replicates.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.arrays import Bools, Floats, Ints
+from metrics.calibration import bin_of
+from metrics.kernels import (
+    AREA,
+    BIN_END,
+    BIN_GAP,
+    CALLED_END,
+    CALLED_FP,
+    CALLED_TP,
+    FIGURES,
+    FP,
+    GAP,
+    LANES,
+    PRECISION,
+    SQUARES,
+    TIE_END,
+    TIE_START,
+    TIED,
+    TP,
+    draw,
+    scan,
+    scan_roc,
+    spread,
+)
+
+_LARGEST_FLUSH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What is drawn: the unit of each case, and the first unit of each stratum with the end."""
+
+    unit: Ints
+    starts: Ints
+
+
+def units(y: Bools, patient: Ints, n_patients: int) -> Units:
+    """Number the patients, those with a positive case first; each of the two is a stratum.
+
+    ``y`` (cases,), ``patient`` (cases,) numbers 0..n_patients-1.
+    """
+    diseased = np.zeros(n_patients, dtype=np.bool_)
+    diseased[patient[y]] = True
+    order = np.argsort(~diseased, kind="stable")
+    number = np.empty(n_patients, dtype=np.int64)
+    number[order] = np.arange(n_patients)
+    return Units(number[patient], np.array([0, int(diseased.sum()), n_patients], dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The cases of one group in falling order of score, with what the scan must know of each."""
+
+    rows: NDArray[np.int32]
+    flags: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One submission's cases in falling order of score, sorted once for every group."""
+
+    order: Ints
+    y: Bools
+    s: Floats
+    bin: NDArray[np.uint8]
+    gap: NDArray[np.float32]
+    square: NDArray[np.float32]
+
+
+def ranked(y: Bools, s: Floats, n_bins: int) -> Ranked:
+    """Sort the cases by falling score; ``n_bins`` equal-width bins are for ECE."""
+    order = np.argsort(-s, kind="stable")
+    y_, s_ = y[order], s[order]
+    gap = np.where(np.isfinite(s_), y_ - s_, 0.0)
+    member = bin_of(np.clip(s_, 0.0, 1.0), n_bins).astype(np.uint8)
+    small = np.clip(gap, -1e9, 1e9).astype(np.float32)
+    return Ranked(order, y_, s_, member, small, small**2)
+
+
+def walk(cases: Ranked, member: Bools | None, threshold: float | None) -> Walk:
+    """Pick a group's cases; ``member`` (cases,) is in the order given, None for everyone."""
+    n = cases.y.size
+    rows = np.arange(n) if member is None else np.flatnonzero(member[cases.order])
+    whole = member is None
+    s, y = (cases.s, cases.y) if whole else (cases.s[rows], cases.y[rows])
+    bins = cases.bin if whole else cases.bin[rows]
+    flags = y.astype(np.uint8)
+    if rows.size:
+        same = s[1:] == s[:-1]
+        end = np.append(~same, True)
+        start = np.insert(~same, 0, True)
+        if same.any():
+            run = np.cumsum(start) - 1
+            counted = np.bincount(run, y)[run] > 0
+            tied = ~(start & end) & counted
+            flags[tied] |= TIED
+            flags[tied & start] |= TIE_START
+            flags[tied & end] |= TIE_END
+        flags[np.append(bins[1:] != bins[:-1], True)] |= BIN_END
+        called = 0 if threshold is None else int(np.searchsorted(-s, -threshold, side="right"))
+        if called:
+            flags[called - 1] |= CALLED_END
+    return Walk(rows.astype(np.int32), flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums of every replicate for one group: (figures of ``kernels``, replicates)."""
+
+    values: Floats
+
+    @property
+    def positive(self) -> Floats:
+        """Weight of positive cases."""
+        return self.values[TP]
+
+    @property
+    def negative(self) -> Floats:
+        """Weight of negative cases."""
+        return self.values[FP]
+
+    @property
+    def true_positive(self) -> Floats:
+        """Weight of positive cases at or above the threshold."""
+        return self.values[CALLED_TP]
+
+    @property
+    def false_positive(self) -> Floats:
+        """Weight of negative cases at or above the threshold."""
+        return self.values[CALLED_FP]
+
+    @property
+    def auroc(self) -> Floats:
+        """AUROC a replicate; not finite where a class is missing."""
+        return _share(self.values[AREA], 2.0 * self.positive * self.negative)
+
+    @property
+    def average_precision(self) -> Floats:
+        """Average precision a replicate; not finite without positives."""
+        return _share(self.values[PRECISION], self.positive)
+
+    @property
+    def brier(self) -> Floats:
+        """Brier score a replicate."""
+        return _share(self.values[SQUARES], self.positive + self.negative)
+
+    @property
+    def ece(self) -> Floats:
+        """Expected calibration error a replicate."""
+        return _share(self.values[BIN_GAP], self.positive + self.negative)
+
+    @property
+    def observed_minus_expected(self) -> Floats:
+        """Prevalence minus mean probability a replicate."""
+        return _share(self.values[GAP], self.positive + self.negative)
+
+
+def replicate(
+    cases: Ranked,
+    drawn: Units,
+    walks: Sequence[Walk],
+    *,
+    replicates: int,
+    seed: int,
+    threads: int | None = None,
+) -> list[Sums]:
+    """Sums of each walk in each replicate; the bits do not depend on ``threads``.
+
+    Memory: three bytes a case for each of 64 replicates and each thread.
+    """
+    blocks = -(-replicates // LANES)
+    found = np.zeros((len(walks), FIGURES, blocks * LANES))
+    n = cases.y.size
+    flush = max(1, min(_LARGEST_FLUSH, 2**28 // max(1, int(cases.y.sum()))))
+    unit = drawn.unit[cases.order]
+
+    def run(mine: range) -> None:
+        room = _Room.of(int(drawn.starts[-1]), n)
+        for block in mine:
+            room.fill(seed, block, drawn.starts, unit)
+            here = slice(block * LANES, (block + 1) * LANES)
+            for sums, group in zip(found, walks, strict=True):
+                out = np.empty((FIGURES, LANES))
+                scan(room.weights, group.rows, group.flags, cases.gap, cases.square, flush, out)
+                sums[:, here] = out
+
+    _in_threads(run, blocks, threads)
+    return [Sums(sums[:, :replicates]) for sums in found]
+
+
+def replicate_roc(
+    cases: Ranked,
+    drawn: Units,
+    group: Walk,
+    false_positive_rates: Floats,
+    *,
+    replicates: int,
+    seed: int,
+    threads: int | None = None,
+) -> Floats:
+    """Sensitivity at each rising false positive rate in each replicate: (rates, replicates).
+
+    The replicates are those of ``replicate``. Not finite where a class is missing.
+    """
+    blocks = -(-replicates // LANES)
+    found = np.zeros((false_positive_rates.size, blocks * LANES))
+    unit = drawn.unit[cases.order]
+
+    def run(mine: range) -> None:
+        room = _Room.of(int(drawn.starts[-1]), cases.y.size)
+        for block in mine:
+            room.fill(seed, block, drawn.starts, unit)
+            out = np.empty((LANES, false_positive_rates.size))
+            scan_roc(room.weights, group.rows, group.flags, false_positive_rates, out)
+            found[:, block * LANES : (block + 1) * LANES] = out.T
+
+    _in_threads(run, blocks, threads)
+    return found[:, :replicates]
+
+
+def case_weights(drawn: Units, *, replicates: int, seed: int) -> NDArray[np.uint8]:
+    """The replicates themselves: (replicates, cases), how often each case counts."""
+    blocks = -(-replicates // LANES)
+    n = drawn.unit.size
+    found = np.zeros((blocks * LANES, n), dtype=np.uint8)
+    room = _Room.of(int(drawn.starts[-1]), n)
+    for block in range(blocks):
+        room.fill(seed, block, drawn.starts, drawn.unit)
+        found[block * LANES : (block + 1) * LANES] = room.weights.T
+    return found[:replicates]
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Arrays that one thread fills again and again."""
+
+    counts: NDArray[np.uint8]
+    turned: NDArray[np.uint8]
+    weights: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, n_units: int, n: int) -> _Room:
+        return cls(
+            np.zeros((LANES, n_units), np.uint8),
+            np.zeros((n_units, LANES), np.uint8),
+            np.zeros((n, LANES), np.uint8),
+        )
+
+    def fill(self, seed: int, block: int, starts: Ints, unit: Ints) -> None:
+        draw(np.uint64(seed), block * LANES, starts, self.counts)
+        spread(self.counts, unit, self.turned, self.weights)
+
+
+def _in_threads(run: Callable[[range], None], blocks: int, threads: int | None) -> None:
+    workers = max(1, min(threads or os.cpu_count() or 1, blocks))
+    if workers == 1:
+        run(range(blocks))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(run, [range(first, blocks, workers) for first in range(workers)]))
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
