@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -424,11 +425,21 @@ def _records(
     gathered: dict[tuple[str, str], _Gathered] = {}
     for row in rows:
         _gather(gathered.setdefault((row.patient_id, row.study_uid), _Gathered()), row)
+    of_patient: dict[str, set[CovidTest]] = defaultdict(set)
+    described = {patient_id for patient_id, _ in gathered}
     for patient_id, study_uid, test in tests:
-        gathered.setdefault((patient_id, study_uid), _Gathered()).tests.add(test)
+        if study_uid:
+            gathered.setdefault((patient_id, study_uid), _Gathered()).tests.add(test)
+        else:
+            of_patient[patient_id].add(test)
+    for patient_id in of_patient.keys() - described:
+        gathered.setdefault((patient_id, ""), _Gathered())
     nothing = _Gathered()
     return [
-        _record(key, gathered[key], gathered.get((key[0], ""), nothing)) for key in sorted(gathered)
+        _record(
+            key, gathered[key], gathered.get((key[0], ""), nothing), of_patient.get(key[0], set())
+        )
+        for key in sorted(gathered)
     ]
 
 
@@ -466,7 +477,9 @@ def _contradiction(row: _Row, column: str, value: str, place: _Place, known: str
     )
 
 
-def _record(key: tuple[str, str], own: _Gathered, of_patient: _Gathered) -> ClinicalRecord:
+def _record(
+    key: tuple[str, str], own: _Gathered, of_patient: _Gathered, tests: set[CovidTest]
+) -> ClinicalRecord:
     """One record: what its own rows say, then what the patient's rows say."""
     values = of_patient.values | own.values
     findings = {column: text for column, (text, _) in of_patient.findings.items()}
@@ -479,9 +492,7 @@ def _record(key: tuple[str, str], own: _Gathered, of_patient: _Gathered) -> Clin
     days = int(study_day) if key[1] else 0
     if "days_to_study" in values:
         findings["days_to_study"] = str(values["days_to_study"][0])
-    shifted = {
-        CovidTest(test.result, test.days_from_index - days) for test in own.tests | of_patient.tests
-    }
+    shifted = {CovidTest(test.result, test.days_from_index - days) for test in own.tests | tests}
     age = values.get("age")
     return ClinicalRecord(
         patient_id=key[0],
