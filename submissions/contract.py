@@ -141,18 +141,19 @@ def read_predictions(path: Path, case_ids: Collection[str], contract: Contract) 
         raise ContractBroken(
             Failure.PREDICTIONS_MALFORMED, f"cannot be opened as a file: {error.strerror}"
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ContractBroken(
-                Failure.PREDICTIONS_MALFORMED,
-                f"not a regular file: {stat.filemode(status.st_mode)}",
-            )
+            kind = stat.filemode(status.st_mode)
+            raise ContractBroken(Failure.PREDICTIONS_MALFORMED, f"not a regular file: {kind}")
         if status.st_nlink != 1:
             raise ContractBroken(
                 Failure.PREDICTIONS_MALFORMED, f"has {status.st_nlink} links in place of 1"
             )
-        written = file.read(contract.output_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            written = file.read(contract.output_bytes + 1)
+    finally:
+        os.close(descriptor)
     return parse_predictions(written, case_ids, contract)
 
 

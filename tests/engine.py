@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import tempfile
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from evaluator.engine import Engine
 from evaluator.engine_setup import ensure_engine
-from submissions.base_image import BaseImageUnavailable, build, ensure_base_image
+from submissions.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
 from submissions.engine_address import EngineUnavailable
-
-ImageBuilder = Callable[..., str]
 
 DOCKERFILE = """ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}
 COPY predict.py /app/predict.py
 ENTRYPOINT ["python3", "/app/predict.py"]
 """
+
+
+class ImageBuilder(Protocol):
+    """Builds an image whose program is ``script``; returns its digest."""
+
+    def __call__(self, script: str = "", *, dockerfile: str = DOCKERFILE, extra: str = "") -> str:
+        """``dockerfile`` replaces the usual one; ``extra`` is appended to it."""
+
+
+def build_image(base: str, script: str, dockerfile: str = DOCKERFILE, extra: str = "") -> str:
+    """Build an image under a tag that tells its content, once; its digest."""
+    content = hashlib.sha256("\0".join((base, script, dockerfile, extra)).encode()).hexdigest()
+    tag = f"sequestra/test:{content[:16]}"
+    present = image_id(tag)
+    if present is not None:
+        return present
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "predict.py"
+        program.write_text(script, encoding="utf-8")
+        program.chmod(0o755)
+        (Path(folder) / "Dockerfile").write_text(dockerfile + extra, encoding="utf-8")
+        return build(Path(folder), tag, base)
 
 
 def _give_up(reason: str) -> None:
@@ -51,18 +73,10 @@ def base_image(engine: Engine) -> str:
 
 
 @pytest.fixture(scope="session")
-def image_of(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> ImageBuilder:
-    """Build an image whose program is ``script``; returns its digest.
-
-    ``dockerfile`` replaces the usual one; ``extra`` is appended to it.
-    """
+def image_of(base_image: str) -> ImageBuilder:
+    """Build images from the base image."""
 
     def built(script: str = "", *, dockerfile: str = DOCKERFILE, extra: str = "") -> str:
-        context = tmp_path_factory.mktemp("context")
-        (context / "predict.py").write_text(script, encoding="utf-8")
-        (context / "predict.py").chmod(0o755)
-        (context / "Dockerfile").write_text(dockerfile + extra, encoding="utf-8")
-        content = hashlib.sha256(f"{script}{dockerfile}{extra}".encode()).hexdigest()[:12]
-        return build(context, f"sequestra/test:{content}", base_image)
+        return build_image(base_image, script, dockerfile, extra)
 
     return built

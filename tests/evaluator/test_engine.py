@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluator import engine as engine_module
+from evaluator.engine import LABEL, Engine, EngineUnavailable
+from evaluator.engine_setup import ensure_engine
+from evaluator.staging import stage
+from submissions.base_image import ensure_base_image, image_id
+from submissions.contract import Contract, read_predictions
+from submissions.submission import ContractBroken, Failure
+from tests.attacks.arena import CASE_IDS, stage_cases
+from tests.attacks.catalogue import MILD, PRELUDE
+from tests.engine import ImageBuilder
+
+ANSWER = f"{PRELUDE}\nprint('hello \\x1b[31mred')\nanswer()\n"
+SLEEP = "import time\ntime.sleep(600)\n"
+
+
+def containers(engine: Engine, submission_id: str) -> int:
+    return len(
+        engine.client.containers.list(all=True, filters={"label": f"{LABEL}={submission_id}"})
+    )
+
+
+@pytest.mark.engine
+def test_a_run_leaves_its_predictions_and_no_container(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged:
+        outcome = engine.run(image_of(ANSWER), staged, MILD, submission_id="test-run")
+        found = read_predictions(staged.predictions, CASE_IDS, MILD)
+    assert set(found.values.values()) == {(0.5,)}
+    assert containers(engine, "test-run") == 0
+    assert 0 < outcome.seconds_start < 60
+    assert 0 < outcome.seconds_infer < 60
+
+
+@pytest.mark.engine
+def test_the_log_is_shown_without_what_steers_a_terminal(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged:
+        outcome = engine.run(image_of(ANSWER), staged, MILD, submission_id="test-log")
+    assert outcome.log_tail == "hello \ufffd[31mred\n"
+
+
+@pytest.mark.engine
+def test_a_failure_brings_the_log_to_the_steward_alone(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    cases, root = stage_cases(tmp_path, MILD)
+    image = image_of("print('secret', flush=True)\nraise SystemExit(7)\n")
+    with stage(cases, MILD, root) as staged, pytest.raises(ContractBroken) as broken:
+        engine.run(image, staged, MILD, submission_id="test-crash")
+    assert broken.value.failure is Failure.CRASHED
+    assert broken.value.detail == "exit code 7"
+    assert broken.value.log_tail == "secret\n"
+    assert "secret" not in str(broken.value)
+
+
+@pytest.mark.engine
+def test_an_image_that_is_not_there_is_invalid(engine: Engine) -> None:
+    with pytest.raises(ContractBroken, match="no image sequestra/never") as broken:
+        engine.resolve("sequestra/never:built")
+    assert broken.value.failure is Failure.IMAGE_INVALID
+
+
+@pytest.mark.engine
+def test_an_image_is_known_by_its_digest(engine: Engine, image_of: ImageBuilder) -> None:
+    digest = image_of(ANSWER)
+    assert digest.startswith("sha256:")
+    assert engine.resolve(digest) == digest
+    with pytest.raises(ContractBroken) as broken:
+        engine.resolve(digest, replace(MILD, image_mb=1))
+    assert broken.value.failure is Failure.IMAGE_TOO_LARGE
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("contract", "said"),
+    [
+        (replace(MILD, cpus=1000), "grants 1000 CPUs but the engine has"),
+        (replace(MILD, memory_mb=4_000_000), "grants 4000000 MB of memory but the engine has"),
+    ],
+)
+def test_more_than_the_machine_has_is_not_promised(
+    contract: Contract, said: str, engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    cases, root = stage_cases(tmp_path, contract)
+    with stage(cases, contract, root) as staged, pytest.raises(EngineUnavailable, match=said):
+        engine.run(image_of(ANSWER), staged, contract, submission_id="test-grant")
+    assert containers(engine, "test-grant") == 0
+
+
+@pytest.mark.engine
+def test_a_flag_that_the_engine_did_not_keep_stops_the_run(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = engine_module._flags
+    monkeypatch.setattr(
+        engine_module, "_flags", lambda *given: {**flags(*given), "network_mode": "bridge"}
+    )
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged, pytest.raises(EngineUnavailable, match="no network"):
+        engine.run(image_of(ANSWER), staged, MILD, submission_id="test-flag")
+    assert containers(engine, "test-flag") == 0
+
+
+@pytest.mark.engine
+def test_what_a_killed_harness_left_is_removed_by_the_submissions_id(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    digest = image_of(SLEEP)
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom evaluator.engine import Engine\n"
+        "from evaluator.staging import stage\nfrom tests.attacks.arena import stage_cases\n"
+        "from tests.attacks.catalogue import MILD\n"
+        f"cases, root = stage_cases(Path({str(tmp_path)!r}), MILD)\n"
+        "with stage(cases, MILD, root) as staged:\n"
+        f"    Engine.connect().run({digest!r}, staged, MILD, submission_id='test-killed')\n"
+    )
+    repository = Path(__file__).resolve().parents[2]
+    killed = subprocess.Popen([sys.executable, "-c", program], cwd=repository)
+    try:
+        deadline = time.monotonic() + 30
+        while not containers(engine, "test-killed"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    assert engine.remove_orphans("test-other") == 0
+    assert containers(engine, "test-killed") == 1
+    assert engine.remove_orphans("test-killed") == 1
+    assert containers(engine, "test-killed") == 0
+
+
+@pytest.mark.engine
+def test_an_interrupted_run_leaves_no_container(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    cases, root = stage_cases(tmp_path, MILD)
+    main = threading.main_thread().ident
+    assert main is not None
+    interrupt = threading.Timer(1.5, signal.pthread_kill, (main, signal.SIGINT))
+    interrupt.start()
+    with stage(cases, MILD, root) as staged, pytest.raises(KeyboardInterrupt):
+        engine.run(image_of(SLEEP), staged, MILD, submission_id="test-interrupted")
+    interrupt.join()
+    assert containers(engine, "test-interrupted") == 0
+
+
+def test_without_an_engine_one_sentence_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with pytest.raises(EngineUnavailable, match=r"DOCKER_HOST is unix://.*, but no container"):
+        Engine.connect()
+
+
+@pytest.mark.parametrize(
+    ("info", "lacking"),
+    [
+        ({"SecurityOptions": ["name=seccomp,profile=default"]}, []),
+        ({"SecurityOptions": []}, ["the default seccomp profile"]),
+        (
+            {
+                "MemoryLimit": False,
+                "PidsLimit": False,
+                "CpuCfsQuota": False,
+                "SecurityOptions": ["name=seccomp,profile=unconfined"],
+            },
+            [
+                "a memory limit",
+                "a CPU limit",
+                "a limit of processes",
+                "the default seccomp profile",
+            ],
+        ),
+    ],
+)
+def test_an_engine_that_cannot_enforce_a_limit_is_named(
+    info: dict[str, object], lacking: list[str]
+) -> None:
+    assert engine_module._lacking(info) == lacking
+
+
+@pytest.mark.engine
+def test_setting_up_what_is_up_changes_nothing(engine: Engine) -> None:
+    assert ensure_engine(lambda _: None) == f"Using the container engine at {engine.address}."
+
+
+@pytest.mark.engine
+def test_the_base_image_is_made_once(engine: Engine, base_image: str) -> None:
+    before = image_id(base_image)
+    assert before is not None
+    assert ensure_base_image() == base_image
+    assert image_id(base_image) == before
+    size = engine.inspect(base_image).size_bytes
+    assert 50 * 2**20 < size < 250 * 2**20
+
+
+@pytest.mark.engine
+def test_no_proxy_of_the_steward_reaches_a_container(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "docker"
+    settings.mkdir()
+    (settings / "config.json").write_text(
+        '{"proxies": {"default": {"httpProxy": "http://name:password@proxy.example:3128"}}}'
+    )
+    monkeypatch.setenv("DOCKER_CONFIG", str(settings))
+    cases, root = stage_cases(tmp_path, MILD)
+    image = image_of("import os\nprint(sorted(os.environ))\n")
+    with stage(cases, MILD, root) as staged:
+        outcome = Engine.connect().run(image, staged, MILD, submission_id="test-proxy")
+    assert "HOME" in outcome.log_tail
+    assert "proxy" not in outcome.log_tail.lower()
