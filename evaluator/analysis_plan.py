@@ -18,7 +18,10 @@ class AnalysisPlan:
     """Figures, groups and intervals of an evaluation; its digest goes with every result.
 
     A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
-    patients with a positive or with a negative case, gets no figure.
+    patients with a positive or with a negative case, gets no figure. ``interval`` is "logit" or
+    "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and ``prevalences``
+    name further operating points, ``partial_auroc`` a range of false positive rates, and
+    ``references`` the level of an attribute that its others are compared with.
     """
 
     primary: str = "auroc"
@@ -35,6 +38,7 @@ class AnalysisPlan:
     specificities: tuple[float, ...] = ()
     sensitivities: tuple[float, ...] = ()
     prevalences: tuple[float, ...] = ()
+    partial_auroc: tuple[float, ...] = ()
     references: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -92,6 +96,14 @@ def _problems(plan: AnalysisPlan) -> list[str]:
         (
             plan.interval in ("logit", "symmetric"),
             f"interval is {plan.interval!r}; give 'logit' or 'symmetric'",
+        ),
+        (
+            plan.partial_auroc == ()
+            or (
+                len(plan.partial_auroc) == 2
+                and 0 <= plan.partial_auroc[0] < plan.partial_auroc[1] <= 1
+            ),
+            f"partial_auroc is {list(plan.partial_auroc)}; give [low, high] false positive rates",
         ),
         (2 <= plan.ece_bins <= 100, f"ece_bins is {plan.ece_bins}; give 2 to 100"),
         (
@@ -174,5 +186,6 @@ _READERS = {
     "specificities": _numbers,
     "sensitivities": _numbers,
     "prevalences": _numbers,
+    "partial_auroc": _numbers,
     "references": _references,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from evaluator.analysis_plan import AnalysisPlan, PlanError, read_plan
 from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from evaluator.scoring_input import ScoringInput, ScoringInputError, read_tables
-from metrics import arrays, calibration, discrimination, intervals, operating_point, recalibration
-from metrics.delong import auroc_estimate
-from metrics.estimate import Estimate, UndefinedMetric
+from metrics import arrays, calibration, discrimination, fairness, intervals, resampling
+from metrics.arrays import Bools, Floats, Ints
+from metrics.estimate import UndefinedMetric
+from metrics.gaps import MAX_MIN, Gap, Level, adjust_over_attributes, gaps
+from metrics.report import Choices, Group, RocDraws, figures, group_of, names
+from metrics.resampling import Ranked, Units, Walk
+from metrics.sums import Sums
 
 __all__ = [
     "AnalysisPlan",
@@ -31,29 +35,32 @@ __all__ = [
 ROC_GRID = np.linspace(0.0, 1.0, 41)
 """False positive rates at which ROC curves are given; never one step a case."""
 
+ROC_BAND_REPLICATES = 512
+"""The pointwise band of the overall ROC curve uses the first of the replicates."""
+
 RELIABILITY_BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _Part:
+    """A group of the plan: its cases among all, and why it has too few, if so."""
+
     attribute: str
     level: str
-    y: NDArray[np.bool_]
-    s: NDArray[np.float64]
-    patient: NDArray[np.int64]
-    counts: tuple[int, int, int]
+    member: Bools | None
+    group: Group
+    lacking: str | None
 
 
-def _group(
-    attribute: str,
-    level: str,
-    y: NDArray[np.bool_],
-    s: NDArray[np.float64],
-    patient: NDArray[np.int64],
-) -> _Group:
-    _, number = np.unique(patient, return_inverse=True)
-    counts = int(y.size), int(number.max(initial=-1)) + 1, int(y.sum())
-    return _Group(attribute, level, y, s, number.astype(np.int64), counts)
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The replicates of a submission: what was drawn, and what walks over it gave."""
+
+    cases: Ranked
+    mirrored: Ranked
+    units: Units
+    walks: Sequence[Walk]
+    sums: Sequence[Sums]
 
 
 def score(
@@ -63,16 +70,18 @@ def score(
     attributes: Mapping[str, NDArray[np.str_]] | None = None,
     plan: AnalysisPlan | None = None,
     threshold: float | None = None,
+    *,
+    threads: int | None = None,
 ) -> Evaluation:
     """Compute the whole report of one submission.
 
     ``y`` (cases,) labels 0/1; ``scores`` (cases,) probabilities, positive where >= threshold;
     ``patients`` (cases,) ids, None where every case is a patient; ``attributes`` maps a name to
     (cases,) levels. ``threshold`` is the submission's, else the plan's; without one there are no
-    figures at an operating point. Raises ScoringInputError for arrays that cannot be scored.
+    figures at an operating point. ``threads`` changes no bit of the result. Raises
+    ScoringInputError for arrays that cannot be scored.
     """
     plan = plan or AnalysisPlan()
-    threshold = plan.threshold if threshold is None else threshold
     try:
         y_ = arrays.labels(y)
         s_ = arrays.scores(scores, y_.size)
@@ -81,14 +90,18 @@ def score(
         raise ScoringInputError(f"cannot be scored: {problem}") from None
     if not y_.size:
         raise ScoringInputError("there is no case to score")
+    choices = _choices(plan, plan.threshold if threshold is None else threshold)
+    parts = list(_parts(y_, s_, patient, attributes or {}, plan))
+    drawn = _draw(y_, s_, patient, n_patients, parts, plan, choices, threads)
     results: list[Result] = []
     curves: list[Curve] = []
-    for group in _groups(y_, s_, patient, attributes or {}, plan):
-        lacking = _lacking(group, plan)
-        for metric, estimate in _figures(group, plan, threshold, lacking):
-            results.append(Result(metric, group.attribute, group.level, estimate))
-        if lacking is None:
-            curves.extend(_curves(group, plan))
+    for number, part in enumerate(parts):
+        results += _results(number, part, plan, choices, drawn, threads)
+        if part.lacking is None:
+            curves += _curves(number, part, plan, drawn, threads)
+    results += _crossed(y_, s_, patient, parts, plan)
+    if drawn is not None:
+        results += _gaps(parts, patient, plan, choices, drawn)
     return Evaluation(
         plan_digest=plan.digest,
         code_version=_code_version(),
@@ -146,22 +159,47 @@ def _banded(name: str, attributes: Mapping[str, NDArray[np.str_]]) -> str:
     return "age_group" if name == "age" and name not in attributes else name
 
 
-def _groups(
-    y: NDArray[np.bool_],
-    s: NDArray[np.float64],
-    patient: NDArray[np.int64],
+def _choices(plan: AnalysisPlan, threshold: float | None) -> Choices:
+    area = plan.partial_auroc
+    return Choices(
+        confidence=plan.confidence,
+        interval=plan.interval,
+        ece_bins=plan.ece_bins,
+        threshold=threshold,
+        specificities=tuple(sorted(plan.specificities, reverse=True)),
+        sensitivities=tuple(sorted(plan.sensitivities, reverse=True)),
+        prevalences=plan.prevalences,
+        partial_auroc=(area[0], area[1]) if area else None,
+    )
+
+
+def _parts(
+    y: Bools,
+    s: Floats,
+    patient: Ints,
     attributes: Mapping[str, NDArray[np.str_]],
     plan: AnalysisPlan,
-) -> Iterator[_Group]:
-    yield _group(*OVERALL, y, s, patient)
-    for names in (*((name,) for name in plan.subgroups), *plan.intersections):
-        columns = [_attribute(name, attributes, y.size) for name in names]
-        level = columns[0]
-        for column in columns[1:]:
-            level = np.char.add(np.char.add(level, " x "), column)
-        for value in np.unique(level):
-            member = level == value
-            yield _group(" x ".join(names), str(value), y[member], s[member], patient[member])
+) -> Iterator[_Part]:
+    everyone = group_of(y, s, patient)
+    yield _Part(*OVERALL, None, everyone, _lacking(everyone, plan))
+    for columns in (*((name,) for name in plan.subgroups), *plan.intersections):
+        for level, member in _levels(columns, attributes, y.size):
+            group = group_of(y[member], s[member], patient[member])
+            yield _Part(" x ".join(columns), level, member, group, _lacking(group, plan))
+
+
+def _levels(
+    columns: Sequence[str], attributes: Mapping[str, NDArray[np.str_]], n: int
+) -> Iterator[tuple[str, Bools]]:
+    """Each level, or combination of levels that occurs, with its cases."""
+    code = np.zeros(n, dtype=np.int64)
+    labels = [""]
+    for name in columns:
+        values, number = np.unique(_attribute(name, attributes, n), return_inverse=True)
+        code = code * values.size + number
+        labels = [f"{old} x {new}" if old else str(new) for old in labels for new in values]
+    for number in np.unique(code):
+        yield labels[int(number)], code == number
 
 
 def _attribute(name: str, attributes: Mapping[str, NDArray[np.str_]], n: int) -> NDArray[np.str_]:
@@ -176,182 +214,188 @@ def _attribute(name: str, attributes: Mapping[str, NDArray[np.str_]], n: int) ->
     return column
 
 
-def _lacking(group: _Group, plan: AnalysisPlan) -> str | None:
+def _lacking(group: Group, plan: AnalysisPlan) -> str | None:
     """Why the group is too small for any figure, or None; patients are the units."""
-    n_cases, n_patients, n_positive = group.counts
-    positive = np.unique(group.patient[group.y]).size
-    negative = np.unique(group.patient[~group.y]).size
-    if n_patients >= plan.minimum_cases and min(positive, negative) >= plan.minimum_per_class:
+    n_cases, n_positive = group.y.size, int(group.y.sum())
+    positive, negative = n_positive, n_cases - n_positive
+    if group.n_patients < n_cases:
+        positive = np.unique(group.patient[group.y]).size
+        negative = np.unique(group.patient[~group.y]).size
+    enough = group.n_patients >= plan.minimum_cases
+    if enough and min(positive, negative) >= plan.minimum_per_class:
         return None
     return (
-        f"insufficient data: {n_cases} cases of {n_patients} patients, {n_positive} positive, "
-        f"{n_cases - n_positive} negative; at least {plan.minimum_cases} patients and "
+        f"insufficient data: {n_cases} cases of {group.n_patients} patients, {n_positive} "
+        f"positive, {n_cases - n_positive} negative; at least {plan.minimum_cases} patients and "
         f"{plan.minimum_per_class} of each class are needed"
     )
 
 
-def _figures(
-    group: _Group, plan: AnalysisPlan, threshold: float | None, lacking: str | None
-) -> Iterator[tuple[str, Estimate]]:
-    """Every figure of one group, in the order they are shown."""
-    makers: dict[str, Callable[[], Estimate]] = {
-        "auroc": lambda: auroc_estimate(
-            group.y,
-            group.s,
-            group.patient,
-            confidence=plan.confidence,
-            interval=plan.interval,
-        )
-    }
-    for name, function in _POINT.items():
-        makers[name] = lambda f=function: _plain(group, f(group, plan))  # type: ignore[misc]
-    makers["brier"] = lambda: _brier(group, plan)
-    for name in _RECALIBRATED:
-        makers[name] = lambda n=name: _recalibrated(group, plan, n)  # type: ignore[misc]
-    if threshold is not None:
-        for name, (rate, hits) in _PROPORTIONS.items():
-            makers[name] = lambda r=rate, h=hits: _proportion(  # type: ignore[misc]
-                group, plan, threshold, r, h
-            )
-        for name, figure in _AT_THRESHOLD.items():
-            makers[name] = lambda f=figure: _plain(  # type: ignore[misc]
-                group, f(operating_point.confusion(group.y, group.s, threshold))
-            )
-    for name, make in makers.items():
-        if lacking is not None:
-            yield name, _undefined(group, lacking)
-            continue
-        try:
-            yield name, make()
-        except UndefinedMetric as reason:
-            yield name, _undefined(group, str(reason))
-
-
-_POINT: dict[str, Callable[[_Group, AnalysisPlan], float]] = {
-    "average_precision": lambda g, _: discrimination.average_precision(g.y, g.s),
-    "brier": lambda g, _: calibration.brier(g.y, g.s),
-    "scaled_brier": lambda g, _: calibration.scaled_brier(g.y, g.s),
-    "log_loss": lambda g, _: calibration.log_loss(g.y, g.s),
-    "ece": lambda g, plan: calibration.ece(g.y, g.s, plan.ece_bins),
-    "observed_expected_ratio": lambda g, _: calibration.observed_expected_ratio(g.y, g.s),
-    "observed_minus_expected": lambda g, _: calibration.observed_minus_expected(g.y, g.s),
-}
-
-_RECALIBRATED = ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
-
-_Hits = Callable[
-    [NDArray[np.bool_], NDArray[np.bool_]], tuple[NDArray[np.bool_], NDArray[np.bool_]]
-]
-
-_PROPORTIONS: dict[str, tuple[Callable[[operating_point.Confusion], float], _Hits]] = {
-    "sensitivity": (operating_point.sensitivity, lambda y, c: (y, c)),
-    "specificity": (operating_point.specificity, lambda y, c: (~y, ~c)),
-    "ppv": (operating_point.ppv, lambda y, c: (c, y)),
-    "npv": (operating_point.npv, lambda y, c: (~c, ~y)),
-    "accuracy": (operating_point.accuracy, lambda y, c: (y | ~y, y == c)),
-    "selection_rate": (operating_point.selection_rate, lambda y, c: (y | ~y, c)),
-    "false_positive_rate": (operating_point.false_positive_rate, lambda y, c: (~y, c)),
-    "false_negative_rate": (operating_point.false_negative_rate, lambda y, c: (y, ~c)),
-}
-"""Figure -> its formula, and from (labels, calls) the cases it is over and which of them count."""
-
-_AT_THRESHOLD: dict[str, Callable[[operating_point.Confusion], float]] = {
-    "f1": operating_point.f1,
-    "balanced_accuracy": operating_point.balanced_accuracy,
-    "mcc": operating_point.mcc,
-    "youden_j": operating_point.youden_j,
-    "lr_positive": operating_point.lr_positive,
-    "lr_negative": operating_point.lr_negative,
-}
-
-
-def _estimate(
-    group: _Group, value: float, bounds: tuple[float | None, float | None], method: str
-) -> Estimate:
-    return Estimate(value, *bounds, *group.counts, method)
-
-
-def _undefined(group: _Group, reason: str) -> Estimate:
-    return Estimate(None, None, None, *group.counts, "none", reason)
-
-
-def _plain(group: _Group, value: float) -> Estimate:
-    return _estimate(group, value, (None, None), "no interval")
-
-
-def _proportion(
-    group: _Group,
+def _draw(
+    y: Bools,
+    s: Floats,
+    patient: Ints,
+    n_patients: int,
+    parts: Sequence[_Part],
     plan: AnalysisPlan,
-    threshold: float,
-    rate: Callable[[operating_point.Confusion], float],
-    hits: _Hits,
-) -> Estimate:
-    value = rate(operating_point.confusion(group.y, group.s, threshold))
-    over, counted = hits(group.y, group.s >= threshold)
-    patient = group.patient[over]
-    low, high = intervals.clustered_wilson(counted[over], patient, plan.confidence)
-    repeat = np.unique(patient).size < patient.size
-    method = "Wilson, effective number of cases (patient-clustered)" if repeat else "Wilson"
-    return _estimate(group, value, (low, high), method)
-
-
-def _brier(group: _Group, plan: AnalysisPlan) -> Estimate:
-    value = calibration.brier(group.y, group.s)
-    loss = (group.s - group.y) ** 2 - value
-    _, member = np.unique(group.patient, return_inverse=True)
-    part = np.bincount(member, loss)
-    k = part.size
-    error = float(np.sqrt(k / (k - 1) * (part @ part))) / loss.size
-    bounds = intervals.symmetric(value, error, plan.confidence, (0.0, 1.0))
-    return _estimate(group, value, bounds, "normal, standard error over patients")
-
-
-def _recalibrated(group: _Group, plan: AnalysisPlan, name: str) -> Estimate:
-    if name == "calibration_in_the_large":
-        value, error = recalibration.offset_intercept(group.y, group.s, group.patient)
-    else:
-        fit = recalibration.recalibration(group.y, group.s, group.patient)
-        value, error = (
-            (fit.slope, fit.se_slope)
-            if name == "calibration_slope"
-            else (fit.intercept, fit.se_intercept)
+    choices: Choices,
+    threads: int | None,
+) -> _Drawn | None:
+    """The one draw of replicates that serves every part; None where the plan asks for none."""
+    if plan.replicates == 0 or parts[0].lacking is not None:
+        return None
+    cases = resampling.ranked(y, s, plan.ece_bins)
+    mirrored = resampling.ranked(~y, -s, 2) if plan.sensitivities else cases
+    drawn = resampling.units(y, patient, n_patients)
+    walks = [
+        resampling.walk(
+            cases, part.member if part.lacking is None else _nobody(y), choices.threshold
         )
-    n_cases, n_patients, _ = group.counts
-    method = "Wald, sandwich over patients" if n_patients < n_cases else "Wald"
-    return _estimate(group, value, intervals.symmetric(value, error, plan.confidence), method)
-
-
-def _curves(group: _Group, plan: AnalysisPlan) -> Iterator[Curve]:
-    heights = discrimination.roc_sensitivities(group.y, group.s, ROC_GRID)
-    yield Curve(
-        "roc",
-        group.attribute,
-        group.level,
-        tuple(
-            CurvePoint(float(x), float(height), None, None, group.y.size)
-            for x, height in zip(ROC_GRID, heights, strict=True)
-        ),
+        for part in parts
+    ]
+    sums = resampling.replicate(
+        cases, drawn, walks, replicates=plan.replicates, seed=plan.seed, threads=threads
     )
-    if group.s.min() < 0.0 or group.s.max() > 1.0:
+    return _Drawn(cases, mirrored, drawn, walks, sums)
+
+
+def _nobody(y: Bools) -> Bools:
+    return np.zeros(y.size, dtype=np.bool_)
+
+
+def _results(
+    number: int,
+    part: _Part,
+    plan: AnalysisPlan,
+    choices: Choices,
+    drawn: _Drawn | None,
+    threads: int | None,
+) -> Iterator[Result]:
+    if part.lacking is not None:
+        for name in names(choices):
+            estimate = part.group.undefined(part.lacking)
+            yield Result(name, part.attribute, part.level, estimate)
         return
+    sums = None if drawn is None else drawn.sums[number]
+    draws = None if drawn is None else _roc_draws(number, part, plan, choices, drawn, threads)
+    for name, estimate in figures(part.group, choices, sums, draws):
+        yield Result(name, part.attribute, part.level, estimate)
+
+
+def _roc_draws(
+    number: int,
+    part: _Part,
+    plan: AnalysisPlan,
+    choices: Choices,
+    drawn: _Drawn,
+    threads: int | None,
+) -> RocDraws:
+    def read(cases: Ranked, walk: Walk, rates: Sequence[float]) -> resampling.RocReplicates | None:
+        if not rates:
+            return None
+        return resampling.replicate_roc(
+            cases,
+            drawn.units,
+            walk,
+            np.array(rates),
+            replicates=plan.replicates,
+            seed=plan.seed,
+            threads=threads,
+        )
+
+    mirrored = None
+    if choices.sensitivities:
+        turned = resampling.walk(drawn.mirrored, part.member, None)
+        mirrored = read(drawn.mirrored, turned, [1.0 - x for x in choices.sensitivities])
+    walk = drawn.walks[number]
+    return RocDraws(
+        at_specificity=read(drawn.cases, walk, [1.0 - x for x in choices.specificities]),
+        at_sensitivity=mirrored,
+        at_partial=read(drawn.cases, walk, choices.partial_auroc or ()),
+    )
+
+
+def _crossed(
+    y: Bools, s: Floats, patient: Ints, parts: Sequence[_Part], plan: AnalysisPlan
+) -> Iterator[Result]:
+    """AUROCs across the border of each group: its positives or negatives against the others'."""
+    for part in parts:
+        if part.member is None or part.lacking is not None or part.member.all():
+            continue
+        for name, figure in (
+            ("bnsp_auroc", fairness.bnsp_auroc),
+            ("bpsn_auroc", fairness.bpsn_auroc),
+        ):
+            try:
+                estimate = figure(y, s, part.member, patient, confidence=plan.confidence)
+            except UndefinedMetric as reason:
+                estimate = part.group.undefined(str(reason))
+            yield Result(name, part.attribute, part.level, estimate)
+
+
+def _gaps(
+    parts: Sequence[_Part],
+    patient: Ints,
+    plan: AnalysisPlan,
+    choices: Choices,
+    drawn: _Drawn,
+) -> Iterator[Result]:
+    references = dict(plan.references)
+    found: dict[str, list[Gap]] = {}
+    for attribute in dict.fromkeys(part.attribute for part in parts[1:]):
+        mine = [(i, part) for i, part in enumerate(parts) if part.attribute == attribute]
+        levels = [
+            Level(part.level, part.group, patient[part.member], drawn.sums[i])
+            for i, part in mine
+            if part.lacking is None
+        ]
+        found[attribute] = gaps(levels, references.get(attribute), choices)
+        if len(mine) >= 2 > len(levels):
+            reason = f"insufficient data: {len(levels)} of {len(mine)} levels have enough"
+            undefined = parts[0].group.undefined(reason)
+            found[attribute] = [Gap(f"{plan.primary}_gap", MAX_MIN, undefined)]
+    for attribute, made in adjust_over_attributes(found).items():
+        for gap in made:
+            yield Result(gap.metric, attribute, gap.level, gap.estimate)
+
+
+def _curves(
+    number: int, part: _Part, plan: AnalysisPlan, drawn: _Drawn | None, threads: int | None
+) -> Iterator[Curve]:
+    group = part.group
+    heights = discrimination.roc_sensitivities(group.y, group.s, ROC_GRID)
+    low: Sequence[float | None] = [None] * ROC_GRID.size
+    high = low
+    if drawn is not None and part.member is None:
+        replicates = resampling.replicate_roc(
+            drawn.cases,
+            drawn.units,
+            drawn.walks[number],
+            ROC_GRID,
+            replicates=min(plan.replicates, ROC_BAND_REPLICATES),
+            seed=plan.seed,
+            threads=threads,
+        ).heights
+        tail = (1.0 - plan.confidence) / 2.0
+        bounds = np.quantile(replicates, [tail, 1.0 - tail], axis=1)
+        low, high = bounds[0].tolist(), bounds[1].tolist()
+    points = zip(ROC_GRID.tolist(), heights.tolist(), low, high, strict=True)
+    n = group.y.size
+    roc = tuple(CurvePoint(x, height, below, above, n) for x, height, below, above in points)
+    yield Curve("roc", part.attribute, part.level, roc)
+    if group.s.min() >= 0.0 and group.s.max() <= 1.0:
+        yield Curve("reliability", part.attribute, part.level, tuple(_reliability(group, plan)))
+
+
+def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
     n_bins = max(2, min(RELIABILITY_BINS, group.y.size // plan.minimum_cases))
     member = calibration.mass_bin_of(group.s, np.ones(group.s.size), n_bins)
-    points = []
     for number in np.unique(member):
         inside = member == number
-        low, high = intervals.clustered_wilson(
-            group.y[inside], group.patient[inside], plan.confidence
-        )
-        points.append(
-            CurvePoint(
-                float(group.s[inside].mean()),
-                float(group.y[inside].mean()),
-                low,
-                high,
-                int(inside.sum()),
-            )
-        )
-    yield Curve("reliability", group.attribute, group.level, tuple(points))
+        y = group.y[inside]
+        low, high = intervals.clustered_wilson(y, group.patient[inside], plan.confidence)
+        predicted, observed = float(group.s[inside].mean()), float(y.mean())
+        yield CurvePoint(predicted, observed, low, high, int(inside.sum()))
 
 
 def _code_version() -> str:

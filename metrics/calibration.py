@@ -44,8 +44,13 @@ def log_loss(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
     Undefined without cases. Source: Good 1952.
     """
     y_, p_, w_ = _checked("log loss", y, p, w)
-    kept = np.clip(p_, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
-    return float(w_ @ -np.where(y_, np.log(kept), np.log1p(-kept)) / w_.sum())
+    return float(w_ @ log_losses(y_, p_) / w_.sum())
+
+
+def log_losses(y: Bools, p: Floats) -> Floats:
+    """Negative log probability of what happened, a case, in nats; p as in ``log_loss``."""
+    kept = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
+    return np.asarray(-np.where(y, np.log(kept), np.log1p(-kept)))
 
 
 @dataclass(frozen=True, slots=True)

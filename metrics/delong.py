@@ -33,9 +33,10 @@ def placements(y: Bools, s: Floats) -> Placements:
     """
     diseased, healthy = s[y], s[~y]
     arrays.both_classes("auroc", diseased.size, healthy.size)
-    positive = _share_below(diseased, healthy)
-    negative = 1.0 - _share_below(healthy, diseased)
-    return Placements(float(positive.mean()), positive, negative)
+    beaten, beating = _twice_below(diseased, healthy), _twice_below(healthy, diseased)
+    m, n = diseased.size, healthy.size
+    exact = int(beaten.sum()) / (2 * m * n)
+    return Placements(exact, beaten / (2.0 * n), 1.0 - beating / (2.0 * m))
 
 
 def delong_covariance(a: Placements, b: Placements) -> float:
@@ -45,10 +46,7 @@ def delong_covariance(a: Placements, b: Placements) -> float:
     """
     m, n = a.positive.size, a.negative.size
     if m < 2 or n < 2:
-        raise UndefinedMetric(
-            f"the variance of an AUROC needs two cases of each class; got {m} positive, "
-            f"{n} negative"
-        )
+        raise UndefinedMetric(_few(m, n))
     s10 = float((a.positive - a.auroc) @ (b.positive - b.auroc)) / (m - 1)
     s01 = float((a.negative - a.auroc) @ (b.negative - b.auroc)) / (n - 1)
     return s10 / m + s01 / n
@@ -93,27 +91,58 @@ def auroc_estimate(
     """
     y_ = arrays.labels(y)
     s_ = arrays.scores(s, y_.size)
-    patient, n_patients = arrays.clusters(patients, y_.size)
-    found = placements(y_, s_)
-    clustered = n_patients < y_.size
-    name = "DeLong, patient-clustered (Obuchowski)" if clustered else "DeLong"
+    patient, n_patients = (
+        (None, y_.size) if patients is None else arrays.clusters(patients, y_.size)
+    )
+    if n_patients == y_.size:
+        patient = None
+    name = "DeLong" if patient is None else "DeLong, patient-clustered (Obuchowski)"
+    value, variance = _auroc_and_variance(y_, s_, patient)
     low: float | None
     high: float | None
-    try:
-        if clustered:
-            variance = clustered_covariance(found, found, y_, patient)
-        else:
-            variance = delong_covariance(found, found)
-    except UndefinedMetric as reason:
-        low, high, method = None, None, f"no interval: {reason}"
+    if isinstance(variance, UndefinedMetric):
+        low, high, method = None, None, f"no interval: {variance}"
     else:
-        low, high, method = _interval(found.auroc, variance, y_, patient, confidence, interval)
+        low, high, method = _interval(value, variance, y_, patient, confidence, interval)
         method = f"{name}, {method}"
-    return Estimate(found.auroc, low, high, int(y_.size), n_patients, int(y_.sum()), method)
+    return Estimate(value, low, high, int(y_.size), n_patients, int(y_.sum()), method)
+
+
+def auroc_and_variance(y: Bools, s: Floats) -> tuple[float, float]:
+    """AUROC, rounded once, and its DeLong variance by two sorts and three merges.
+
+    Undefined with fewer than two cases of a class. O(n log n).
+    """
+    from metrics.kernels import placement_sums  # numba is costly to import
+
+    diseased, healthy = np.sort(s[y]), np.sort(s[~y])
+    m, n = diseased.size, healthy.size
+    arrays.both_classes("auroc", m, n)
+    twice, positive, negative = placement_sums(diseased, healthy)
+    if m < 2 or n < 2:
+        raise UndefinedMetric(_few(m, n))
+    variance = positive / (2 * n) ** 2 / (m - 1) / m + negative / (2 * m) ** 2 / (n - 1) / n
+    return int(twice) / (2 * m * n), float(variance)
+
+
+def _auroc_and_variance(
+    y: Bools, s: Floats, patient: Ints | None
+) -> tuple[float, float | UndefinedMetric]:
+    try:
+        if patient is None:
+            return auroc_and_variance(y, s)
+        found = placements(y, s)
+        return found.auroc, clustered_covariance(found, found, y, patient)
+    except UndefinedMetric as reason:
+        return placements(y, s).auroc, reason
+
+
+def _few(m: int, n: int) -> str:
+    return f"the variance of an AUROC needs two cases of each class; got {m} positive, {n} negative"
 
 
 def _interval(
-    value: float, variance: float, y: Bools, patient: Ints, confidence: float, interval: str
+    value: float, variance: float, y: Bools, patient: Ints | None, confidence: float, interval: str
 ) -> tuple[float, float, str]:
     if interval not in ("logit", "symmetric"):
         raise UndefinedMetric(f"interval must be 'logit' or 'symmetric'; got {interval!r}")
@@ -121,13 +150,16 @@ def _interval(
     if interval == "symmetric":
         return *symmetric(value, standard_error, confidence, (0.0, 1.0)), "symmetric"
     if value <= 0.0 or value >= 1.0:
-        trials = min(np.unique(patient[y]).size, np.unique(patient[~y]).size)
+        trials = min(_distinct(y, patient), _distinct(~y, patient))
         return *wilson(value * trials, trials, confidence), "at its limit: Wilson, smaller class"
     return *logit_symmetric(value, standard_error, confidence), "logit"
 
 
-def _share_below(s: Floats, others: Floats) -> Floats:
+def _distinct(kept: Bools, patient: Ints | None) -> int:
+    return int(kept.sum()) if patient is None else int(np.unique(patient[kept]).size)
+
+
+def _twice_below(s: Floats, others: Floats) -> Ints:
     ranked = np.sort(others)
     below = np.searchsorted(ranked, s, side="left")
-    upto = np.searchsorted(ranked, s, side="right")
-    return np.asarray((below + upto) / (2.0 * others.size))
+    return np.asarray(below + np.searchsorted(ranked, s, side="right"), dtype=np.int64)

@@ -24,8 +24,8 @@ def auroc(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> float:
     curve = _cumulative(y_, s_, w_)
     arrays.both_classes("auroc", curve.tp[-1], curve.fp[-1])
     height = np.diff(curve.fp)
-    area = float(np.sum(height * (curve.tp[1:] + curve.tp[:-1])))
-    return area / (2.0 * float(curve.tp[-1] * curve.fp[-1]))
+    twice_area = float(np.sum(height * (curve.tp[1:] + curve.tp[:-1])))  # exact without weights
+    return twice_area / (2.0 * float(curve.tp[-1] * curve.fp[-1]))
 
 
 def average_precision(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -100,6 +100,72 @@ def roc_sensitivities(
     run = np.where(x[right] > x[left], x[right] - x[left], 1.0)
     share = np.clip((wanted - x[left]) / run, 0.0, 1.0)
     return np.asarray(tpr[left] + share * (tpr[right] - tpr[left]))
+
+
+def partial_auroc(
+    y: ArrayLike,
+    s: ArrayLike,
+    low: float = 0.0,
+    high: float = 0.1,
+    w: ArrayLike | None = None,
+    *,
+    standardized: bool = True,
+) -> float:
+    """Area under the ROC curve between two false positive rates.
+
+    Formula: A = integral of TPR over FPR from ``low`` to ``high``; standardized as
+    (1 + (A - A_min) / (A_max - A_min)) / 2, A_min the chance line's area and A_max the width, so
+    that 0.5 is chance and 1 perfect. Undefined with one class only or an empty range.
+    Source: McClish 1989.
+    """
+    y_, s_, w_ = _checked(y, s, w)
+    if not 0.0 <= low < high <= 1.0:
+        raise UndefinedMetric(f"a partial AUROC needs 0 <= low < high <= 1; got {low} and {high}")
+    curve = _cumulative(y_, s_, w_)
+    arrays.both_classes("a partial auroc", curve.tp[-1], curve.fp[-1])
+    ends = roc_sensitivities(y_, s_, np.array([low, high]), w_)
+    x, tpr = curve.fp / curve.fp[-1], curve.tp / curve.tp[-1]
+    inside = (x > low) & (x < high)
+    x = np.concatenate(([low], x[inside], [high]))
+    height = np.concatenate(([ends[0]], tpr[inside], [_left_limit(curve, high)]))
+    area = float(np.sum(np.diff(x) * (height[1:] + height[:-1])) / 2.0)
+    return float(standardized_area(np.array(area), low, high)) if standardized else area
+
+
+def partial_auroc_sensitivity(
+    y: ArrayLike,
+    s: ArrayLike,
+    low: float = 0.9,
+    high: float = 1.0,
+    w: ArrayLike | None = None,
+    *,
+    standardized: bool = True,
+) -> float:
+    """Area left of the ROC curve between two sensitivities: ``partial_auroc`` turned about.
+
+    Formula: integral of specificity over TPR from ``low`` to ``high``, standardized likewise.
+    Undefined with one class only or an empty range. Source: McClish 1989; pROC.
+    """
+    y_, s_, w_ = _checked(y, s, w)
+    return partial_auroc(~y_, -s_, 1.0 - high, 1.0 - low, w_, standardized=standardized)
+
+
+def standardized_area(area: Floats, low: float, high: float) -> Floats:
+    """McClish's standardization of areas between false positive rates ``low`` and ``high``."""
+    least = (high - low) * (high + low) / 2.0
+    return np.asarray((1.0 + (area - least) / ((high - low) - least)) / 2.0)
+
+
+def _left_limit(curve: Cumulative, rate: float) -> float:
+    """Height of the ROC curve where it reaches ``rate`` from the left, before a vertical rise."""
+    x, tpr = curve.fp / curve.fp[-1], curve.tp / curve.tp[-1]
+    right = int(np.searchsorted(x, rate - 1e-12, side="left"))
+    if right == 0:
+        return float(tpr[0])
+    right = min(right, x.size - 1)
+    run = x[right] - x[right - 1]
+    share = (rate - x[right - 1]) / run if run > 0 else 1.0
+    return float(tpr[right - 1] + min(1.0, share) * (tpr[right] - tpr[right - 1]))
 
 
 def _checked(y: ArrayLike, s: ArrayLike, w: ArrayLike | None) -> tuple[Bools, Floats, Floats]:

@@ -12,26 +12,24 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-LANES = 64
-
-POSITIVE = 1
-"""The case is positive."""
-TIED = 2
-"""The case shares its score with another of its group, and not all of them are negative."""
-TIE_START = 4
-TIE_END = 8
-BIN_END = 16
-"""Last case of its equal-width bin."""
-CALLED_END = 32
-"""Last case at or above the threshold."""
-
-FIGURES = 9
-TP, FP, CALLED_TP, CALLED_FP, AREA, PRECISION, SQUARES, GAP, BIN_GAP = range(FIGURES)
-"""Rows of the sums that ``scan`` leaves for each replicate.
-
-Weight of positives and negatives, the same at or above the threshold, twice the Mann-Whitney
-count, sum of precision over positives, of (p - y)^2, of y - p, and of |sum of y - p| over bins.
-"""
+from metrics.sums import (
+    AREA,
+    BIN_END,
+    BIN_GAP,
+    CALLED_END,
+    CALLED_FP,
+    CALLED_TP,
+    FP,
+    GAP,
+    LANES,
+    POSITIVE,
+    PRECISION,
+    SQUARES,
+    TIE_END,
+    TIE_START,
+    TIED,
+    TP,
+)
 
 
 @numba.njit(inline="always")
@@ -227,12 +225,13 @@ def scan_roc(
     rows: NDArray[np.int32],
     flags: NDArray[np.uint8],
     rates: NDArray[np.float64],
-    out: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    areas: NDArray[np.float64],
 ) -> None:
-    """Sensitivity at each of the rising false positive ``rates``, for 64 replicates.
+    """Sensitivity at each of the rising false positive ``rates``, and the area up to it.
 
-    ``out`` (64, rates). The ROC curve is straight between its points and read at the top of a
-    vertical rise; NaN where a class has no weight.
+    ``heights`` and ``areas`` (64, rates). The ROC curve is straight between its points and read at
+    the top of a vertical rise; NaN where a class has no weight.
     """
     m = rows.size
     for lane in range(LANES):
@@ -245,14 +244,17 @@ def scan_roc(
             else:
                 negative += w
         if positive == 0 or negative == 0:
-            out[lane, :] = np.nan
+            heights[lane, :] = np.nan
+            areas[lane, :] = np.nan
             continue
         tp = 0
         fp = 0
         tp_before = 0
         fp_before = 0
+        area = 0.0
         place = 0
         wanted = rates[0] * negative
+        whole = float(positive) * float(negative)
         for j in range(m):
             flag = flags[j]
             w = int(weights[rows[j], lane])
@@ -266,11 +268,94 @@ def scan_roc(
             if flag & TIED and not flag & TIE_END:
                 continue
             while place < rates.size and fp > wanted + 1e-9 * negative:
-                share = (wanted - fp_before) / (fp - fp_before)
-                out[lane, place] = (tp_before + max(0.0, share) * (tp - tp_before)) / positive
+                run = max(0.0, wanted - fp_before)
+                height = tp_before + run / (fp - fp_before) * (tp - tp_before)
+                heights[lane, place] = height / positive
+                areas[lane, place] = (area + run * (tp_before + height) / 2.0) / whole
                 place += 1
                 if place < rates.size:
                     wanted = rates[place] * negative
+            area += (fp - fp_before) * (tp_before + tp) / 2.0
         while place < rates.size:
-            out[lane, place] = 1.0
+            heights[lane, place] = 1.0
+            areas[lane, place] = area / whole
             place += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def placement_sums(
+    positive: NDArray[np.float64], negative: NDArray[np.float64]
+) -> tuple[int, float, float]:
+    """Twice the Mann-Whitney count and the centred squares of both classes' placements.
+
+    Both arrays rise. Squares are of counts doubled, so ties stay whole: divide by (2 n)^2 and
+    (2 m)^2. One merge each way, the second centred: nothing cancels.
+    """
+    m = positive.size
+    n = negative.size
+    twice = 0
+    below = 0
+    upto = 0
+    for i in range(m):
+        x = positive[i]
+        while below < n and negative[below] < x:
+            below += 1
+        upto = max(upto, below)
+        while upto < n and negative[upto] <= x:
+            upto += 1
+        twice += below + upto
+    mean_positive = twice / m
+    mean_negative = twice / n
+    squares_positive = 0.0
+    below = 0
+    upto = 0
+    for i in range(m):
+        x = positive[i]
+        while below < n and negative[below] < x:
+            below += 1
+        upto = max(upto, below)
+        while upto < n and negative[upto] <= x:
+            upto += 1
+        squares_positive += (below + upto - mean_positive) ** 2
+    squares_negative = 0.0
+    below = 0
+    upto = 0
+    for i in range(n):
+        x = negative[i]
+        while below < m and positive[below] < x:
+            below += 1
+        upto = max(upto, below)
+        while upto < m and positive[upto] <= x:
+            upto += 1
+        squares_negative += (2 * m - below - upto - mean_negative) ** 2
+    return twice, squares_positive, squares_negative
+
+
+@numba.njit(nogil=True, cache=True)
+def logistic_sums(
+    y: NDArray[np.bool_],
+    x: NDArray[np.float64],
+    w: NDArray[np.float64],
+    intercept: float,
+    slope: float,
+) -> tuple[float, float, float, float, float, float]:
+    """Log likelihood, gradient and information of logit P(y) = intercept + slope x."""
+    likelihood = 0.0
+    g0 = 0.0
+    g1 = 0.0
+    h00 = 0.0
+    h01 = 0.0
+    h11 = 0.0
+    for i in range(y.size):
+        eta = intercept + slope * x[i]
+        small = np.exp(-abs(eta))
+        mu = 1.0 / (1.0 + small) if eta >= 0 else small / (1.0 + small)
+        likelihood -= w[i] * (np.log1p(small) + max(0.0, -eta if y[i] else eta))
+        residual = w[i] * ((1.0 if y[i] else 0.0) - mu)
+        curve = w[i] * small / (1.0 + small) ** 2
+        g0 += residual
+        g1 += residual * x[i]
+        h00 += curve
+        h01 += curve * x[i]
+        h11 += curve * x[i] * x[i]
+    return likelihood, g0, g1, h00, h01, h11

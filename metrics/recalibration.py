@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from metrics import arrays
 from metrics.arrays import Bools, Floats
 from metrics.estimate import UndefinedMetric
 
 _STEPS = 100
-_LARGEST_SLOPE = 1e4
+_LARGEST = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,12 @@ def recalibration(
     """
     y_, lp, w_ = _checked(y, p, w)
     spread = lp[w_ > 0]
-    if np.ptp(spread) <= 1e-12 * max(1.0, float(np.abs(spread).max())):
+    if np.ptp(spread) <= 1e-9 * max(1.0, float(np.abs(spread).max())):
         raise UndefinedMetric("calibration slope needs predictions that differ; all are equal")
     _refuse_separation(y_, lp, w_)
-    design = np.column_stack([np.ones(lp.size), lp])
-    fitted, information = _fit(y_, design, np.zeros(lp.size), w_)
-    covariance = _covariance(y_, design, fitted, np.zeros(lp.size), w_, information, patients)
-    return Recalibration(
-        float(fitted[0]),
-        float(fitted[1]),
-        math.sqrt(max(0.0, float(covariance[0, 0]))),
-        math.sqrt(max(0.0, float(covariance[1, 1]))),
-    )
+    fit = _fit(y_, lp, w_, with_slope=True)
+    errors = _errors(y_, lp, w_, fit, patients)
+    return Recalibration(fit.intercept, fit.slope, float(errors[0]), float(errors[1]))
 
 
 def calibration_slope(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -82,10 +76,16 @@ def offset_intercept(
 ) -> tuple[float, float]:
     """Calibration-in-the-large and its standard error (sandwich where patients repeat)."""
     y_, lp, w_ = _checked(y, p, w)
-    design = np.ones((lp.size, 1))
-    fitted, information = _fit(y_, design, lp, w_)
-    covariance = _covariance(y_, design, fitted, lp, w_, information, patients)
-    return float(fitted[0]), math.sqrt(max(0.0, float(covariance[0, 0])))
+    fit = _fit(y_, lp, w_, with_slope=False)
+    return fit.intercept, float(_errors(y_, lp, w_, fit, patients)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    intercept: float
+    slope: float
+    with_slope: bool
+    information: Floats
 
 
 def _checked(y: ArrayLike, p: ArrayLike, w: ArrayLike | None) -> tuple[Bools, Floats, Floats]:
@@ -104,58 +104,51 @@ def _refuse_separation(y: Bools, lp: Floats, w: Floats) -> None:
         )
 
 
-def _fit(y: Bools, design: Floats, offset: Floats, w: Floats) -> tuple[Floats, NDArray[np.float64]]:
+def _fit(y: Bools, lp: Floats, w: Floats, *, with_slope: bool) -> _Fit:
     """Newton's method with halved steps, to a gradient at rounding level."""
-    beta = np.zeros(design.shape[1])
-    value = _log_likelihood(y, offset, w)
+    from metrics.kernels import logistic_sums  # numba is costly to import
+
+    a, b = 0.0, (0.0 if with_slope else 1.0)
+    value, *sums = logistic_sums(y, lp, w, a, b)
     for _ in range(_STEPS):
-        mu = arrays.expit(design @ beta + offset)
-        gradient = design.T @ (w * (y - mu))
-        information = (design * (w * mu * (1.0 - mu))[:, None]).T @ design
-        step = _solve(information, gradient)
+        step_a, step_b = _step(sums, with_slope)
         for _halving in range(60):
-            tried = _log_likelihood(y, design @ (beta + step) + offset, w)
+            tried, *next_sums = logistic_sums(y, lp, w, a + step_a, b + step_b)
             if tried >= value - 1e-12 * abs(value):
                 break
-            step = step / 2.0
-        beta, value = beta + step, tried
-        if float(np.abs(step).max()) <= 1e-11 * (1.0 + float(np.abs(beta).max())):
-            break
-    else:
-        raise UndefinedMetric("logistic recalibration did not converge")
-    if float(np.abs(beta).max()) > _LARGEST_SLOPE:
-        raise UndefinedMetric("logistic recalibration has no finite solution")
-    mu = arrays.expit(design @ beta + offset)
-    return beta, (design * (w * mu * (1.0 - mu))[:, None]).T @ design
+            step_a, step_b = step_a / 2.0, step_b / 2.0
+        a, b, value, sums = a + step_a, b + step_b, tried, next_sums
+        if max(abs(a), abs(b)) > _LARGEST:
+            raise UndefinedMetric("logistic recalibration has no finite solution")
+        if max(abs(step_a), abs(step_b)) <= 1e-11 * (1.0 + max(abs(a), abs(b))):
+            _, _, h00, h01, h11 = sums
+            information = np.array([[h00, h01], [h01, h11]]) if with_slope else np.array([[h00]])
+            return _Fit(a, b, with_slope, information)
+    raise UndefinedMetric("logistic recalibration did not converge")
 
 
-def _covariance(
-    y: Bools,
-    design: Floats,
-    beta: Floats,
-    offset: Floats,
-    w: Floats,
-    information: Floats,
-    patients: ArrayLike | None,
-) -> Floats:
-    inverse = _solve(information, np.eye(information.shape[0]))
-    patient, k = arrays.clusters(patients, y.size)
-    if k == y.size or k < 2:
-        return inverse
-    residual = w * (y - arrays.expit(design @ beta + offset))
-    part = np.column_stack([np.bincount(patient, residual * column, k) for column in design.T])
-    return np.asarray(k / (k - 1) * inverse @ (part.T @ part) @ inverse)
+def _step(sums: list[float], with_slope: bool) -> tuple[float, float]:
+    g0, g1, h00, h01, h11 = sums
+    determinant = h00 * h11 - h01 * h01 if with_slope else h00
+    if not determinant > 1e-300:
+        raise UndefinedMetric("logistic recalibration is singular: predictions too alike")
+    if not with_slope:
+        return g0 / h00, 0.0
+    step = (h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant
+    if not (math.isfinite(step[0]) and math.isfinite(step[1])):
+        raise UndefinedMetric("logistic recalibration is singular: predictions too alike")
+    return step
 
 
-def _solve(matrix: Floats, right: Floats) -> Floats:
+def _errors(y: Bools, lp: Floats, w: Floats, fit: _Fit, patients: ArrayLike | None) -> Floats:
     try:
-        solution = np.linalg.solve(matrix, right)
+        covariance = np.linalg.inv(fit.information)
     except np.linalg.LinAlgError:
         raise UndefinedMetric("logistic recalibration is singular: predictions too alike") from None
-    if not np.isfinite(solution).all():
-        raise UndefinedMetric("logistic recalibration is singular: predictions too alike")
-    return np.asarray(solution)
-
-
-def _log_likelihood(y: Bools, eta: Floats, w: Floats) -> float:
-    return -float(w @ np.logaddexp(0.0, np.where(y, -eta, eta)))
+    patient, k = (None, y.size) if patients is None else arrays.clusters(patients, y.size)
+    if patient is not None and 1 < k < y.size:
+        residual = w * (y - arrays.expit(fit.intercept + fit.slope * lp))
+        columns = [residual, residual * lp] if fit.with_slope else [residual]
+        part = np.column_stack([np.bincount(patient, column, k) for column in columns])
+        covariance = k / (k - 1) * covariance @ (part.T @ part) @ covariance
+    return np.asarray(np.sqrt(np.maximum(np.diag(covariance), 0.0)))

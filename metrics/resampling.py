@@ -19,27 +19,15 @@ from numpy.typing import NDArray
 
 from metrics.arrays import Bools, Floats, Ints
 from metrics.calibration import bin_of
-from metrics.kernels import (
-    AREA,
+from metrics.sums import (
     BIN_END,
-    BIN_GAP,
     CALLED_END,
-    CALLED_FP,
-    CALLED_TP,
     FIGURES,
-    FP,
-    GAP,
     LANES,
-    PRECISION,
-    SQUARES,
     TIE_END,
     TIE_START,
     TIED,
-    TP,
-    draw,
-    scan,
-    scan_roc,
-    spread,
+    Sums,
 )
 
 _LARGEST_FLUSH = 128
@@ -122,58 +110,6 @@ def walk(cases: Ranked, member: Bools | None, threshold: float | None) -> Walk:
     return Walk(rows.astype(np.int32), flags)
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Sums of every replicate for one group: (figures of ``kernels``, replicates)."""
-
-    values: Floats
-
-    @property
-    def positive(self) -> Floats:
-        """Weight of positive cases."""
-        return self.values[TP]
-
-    @property
-    def negative(self) -> Floats:
-        """Weight of negative cases."""
-        return self.values[FP]
-
-    @property
-    def true_positive(self) -> Floats:
-        """Weight of positive cases at or above the threshold."""
-        return self.values[CALLED_TP]
-
-    @property
-    def false_positive(self) -> Floats:
-        """Weight of negative cases at or above the threshold."""
-        return self.values[CALLED_FP]
-
-    @property
-    def auroc(self) -> Floats:
-        """AUROC a replicate; not finite where a class is missing."""
-        return _share(self.values[AREA], 2.0 * self.positive * self.negative)
-
-    @property
-    def average_precision(self) -> Floats:
-        """Average precision a replicate; not finite without positives."""
-        return _share(self.values[PRECISION], self.positive)
-
-    @property
-    def brier(self) -> Floats:
-        """Brier score a replicate."""
-        return _share(self.values[SQUARES], self.positive + self.negative)
-
-    @property
-    def ece(self) -> Floats:
-        """Expected calibration error a replicate."""
-        return _share(self.values[BIN_GAP], self.positive + self.negative)
-
-    @property
-    def observed_minus_expected(self) -> Floats:
-        """Prevalence minus mean probability a replicate."""
-        return _share(self.values[GAP], self.positive + self.negative)
-
-
 def replicate(
     cases: Ranked,
     drawn: Units,
@@ -193,6 +129,8 @@ def replicate(
     flush = max(1, min(_LARGEST_FLUSH, 2**28 // max(1, int(cases.y.sum()))))
     unit = drawn.unit[cases.order]
 
+    from metrics.kernels import scan  # numba is costly to import
+
     def run(mine: range) -> None:
         room = _Room.of(int(drawn.starts[-1]), n)
         for block in mine:
@@ -207,6 +145,14 @@ def replicate(
     return [Sums(sums[:, :replicates]) for sums in found]
 
 
+@dataclass(frozen=True, slots=True)
+class RocReplicates:
+    """Sensitivity at given false positive rates and the area up to them: (rates, replicates)."""
+
+    heights: Floats
+    areas: Floats
+
+
 def replicate_roc(
     cases: Ranked,
     drawn: Units,
@@ -216,25 +162,29 @@ def replicate_roc(
     replicates: int,
     seed: int,
     threads: int | None = None,
-) -> Floats:
-    """Sensitivity at each rising false positive rate in each replicate: (rates, replicates).
+) -> RocReplicates:
+    """Read the ROC curve of each replicate at rising false positive rates.
 
     The replicates are those of ``replicate``. Not finite where a class is missing.
     """
+    from metrics.kernels import scan_roc  # numba is costly to import
+
     blocks = -(-replicates // LANES)
-    found = np.zeros((false_positive_rates.size, blocks * LANES))
+    n_rates = false_positive_rates.size
+    found = np.zeros((2, n_rates, blocks * LANES))
     unit = drawn.unit[cases.order]
 
     def run(mine: range) -> None:
         room = _Room.of(int(drawn.starts[-1]), cases.y.size)
+        heights, areas = np.empty((LANES, n_rates)), np.empty((LANES, n_rates))
         for block in mine:
             room.fill(seed, block, drawn.starts, unit)
-            out = np.empty((LANES, false_positive_rates.size))
-            scan_roc(room.weights, group.rows, group.flags, false_positive_rates, out)
-            found[:, block * LANES : (block + 1) * LANES] = out.T
+            scan_roc(room.weights, group.rows, group.flags, false_positive_rates, heights, areas)
+            here = slice(block * LANES, (block + 1) * LANES)
+            found[0, :, here], found[1, :, here] = heights.T, areas.T
 
     _in_threads(run, blocks, threads)
-    return found[:, :replicates]
+    return RocReplicates(found[0, :, :replicates], found[1, :, :replicates])
 
 
 def case_weights(drawn: Units, *, replicates: int, seed: int) -> NDArray[np.uint8]:
@@ -266,6 +216,8 @@ class _Room:
         )
 
     def fill(self, seed: int, block: int, starts: Ints, unit: Ints) -> None:
+        from metrics.kernels import draw, spread  # numba is costly to import
+
         draw(np.uint64(seed), block * LANES, starts, self.counts)
         spread(self.counts, unit, self.turned, self.weights)
 
@@ -277,7 +229,3 @@ def _in_threads(run: Callable[[range], None], blocks: int, threads: int | None) 
         return
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, [range(first, blocks, workers) for first in range(workers)]))
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
