@@ -79,7 +79,10 @@ def estimate(
         reason = f"insufficient data: {n} cases, {positive} positive"
         return Estimate(None, None, None, n, n, positive, method, reason)
     half = 1.96 * spread / n**0.5
-    return Estimate(value, value - half, value + half, n, n, positive, method)
+    low, high = value - half, value + half
+    if spread <= 0.5:  # a share of something
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Estimate(value, low, high, n, n, positive, method)
 
 
 def evaluation(

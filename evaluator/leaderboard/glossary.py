@@ -1,0 +1,234 @@
+"""The names, directions and one-line meanings of figures, in one table for every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How a figure is called and read.
+
+    ``better`` is "higher", "lower", or "" where a figure has a target (``ideal``) and cannot rank.
+    """
+
+    name: str
+    short: str
+    section: str
+    better: str
+    meaning: str
+    ideal: str = ""
+
+
+DISCRIMINATION = "Discrimination"
+CALIBRATION = "Calibration"
+OPERATING = "At the declared threshold"
+OTHER = "Other figures"
+SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, OTHER)
+
+FIGURES: dict[str, Figure] = {
+    "auroc": Figure(
+        "Area under the ROC curve",
+        "AUROC",
+        DISCRIMINATION,
+        "higher",
+        "Chance that a positive case is scored above a negative one; 0.5 is chance.",
+        "1",
+    ),
+    "average_precision": Figure(
+        "Average precision",
+        "AP",
+        DISCRIMINATION,
+        "higher",
+        "Precision averaged over recall, step-wise; chance level is the prevalence.",
+        "1",
+    ),
+    "brier": Figure(
+        "Brier score",
+        "Brier",
+        CALIBRATION,
+        "lower",
+        "Mean squared difference between prediction and outcome.",
+        "0",
+    ),
+    "scaled_brier": Figure(
+        "Scaled Brier score",
+        "Scaled Brier",
+        CALIBRATION,
+        "higher",
+        "Share of the Brier score of a constant prevalence that the model removes.",
+        "1",
+    ),
+    "log_loss": Figure(
+        "Log loss",
+        "Log loss",
+        CALIBRATION,
+        "lower",
+        "Mean negative log-likelihood of the outcomes, predictions clipped.",
+        "0",
+    ),
+    "ece": Figure(
+        "Expected calibration error",
+        "ECE",
+        CALIBRATION,
+        "lower",
+        "Mean distance between predicted and observed share over bins; biased upward by noise.",
+        "0",
+    ),
+    "calibration_slope": Figure(
+        "Calibration slope",
+        "Slope",
+        CALIBRATION,
+        "",
+        "Logistic recalibration; under 1, predictions are too extreme.",
+        "1",
+    ),
+    "calibration_intercept": Figure(
+        "Calibration intercept",
+        "Intercept",
+        CALIBRATION,
+        "",
+        "Intercept of the logistic recalibration that gives the slope.",
+        "0",
+    ),
+    "calibration_in_the_large": Figure(
+        "Calibration in the large",
+        "In the large",
+        CALIBRATION,
+        "",
+        "Logistic intercept with the slope held at 1; above 0, risk is underestimated.",
+        "0",
+    ),
+    "observed_expected_ratio": Figure(
+        "Observed / expected",
+        "O/E",
+        CALIBRATION,
+        "",
+        "Positive cases over the sum of predictions; above 1, risk is underestimated.",
+        "1",
+    ),
+    "observed_minus_expected": Figure(
+        "Observed minus expected",
+        "O - E",
+        CALIBRATION,
+        "",
+        "Prevalence less the mean prediction; above 0, risk is underestimated.",
+        "0",
+    ),
+    "sensitivity": Figure(
+        "Sensitivity",
+        "Sens.",
+        OPERATING,
+        "higher",
+        "Share of positive cases called positive.",
+        "1",
+    ),
+    "specificity": Figure(
+        "Specificity",
+        "Spec.",
+        OPERATING,
+        "higher",
+        "Share of negative cases called negative.",
+        "1",
+    ),
+    "ppv": Figure(
+        "Positive predictive value",
+        "PPV",
+        OPERATING,
+        "higher",
+        "Share of positive calls that are right, at this cohort's prevalence.",
+        "1",
+    ),
+    "npv": Figure(
+        "Negative predictive value",
+        "NPV",
+        OPERATING,
+        "higher",
+        "Share of negative calls that are right, at this cohort's prevalence.",
+        "1",
+    ),
+    "accuracy": Figure(
+        "Accuracy", "Accuracy", OPERATING, "higher", "Share of calls that are right.", "1"
+    ),
+    "balanced_accuracy": Figure(
+        "Balanced accuracy",
+        "Bal. acc.",
+        OPERATING,
+        "higher",
+        "Mean of sensitivity and specificity.",
+        "1",
+    ),
+    "f1": Figure(
+        "F1 score",
+        "F1",
+        OPERATING,
+        "higher",
+        "Harmonic mean of sensitivity and positive predictive value.",
+        "1",
+    ),
+    "mcc": Figure(
+        "Matthews correlation",
+        "MCC",
+        OPERATING,
+        "higher",
+        "Correlation between call and outcome; 0 is chance.",
+        "1",
+    ),
+    "youden_j": Figure(
+        "Youden's J",
+        "Youden J",
+        OPERATING,
+        "higher",
+        "Sensitivity plus specificity less 1; 0 is chance.",
+        "1",
+    ),
+    "lr_positive": Figure(
+        "Positive likelihood ratio",
+        "LR+",
+        OPERATING,
+        "higher",
+        "How much a positive call raises the odds.",
+    ),
+    "lr_negative": Figure(
+        "Negative likelihood ratio",
+        "LR-",
+        OPERATING,
+        "lower",
+        "How much a negative call lowers the odds.",
+        "0",
+    ),
+    "selection_rate": Figure(
+        "Selection rate", "Selected", OPERATING, "", "Share of cases called positive."
+    ),
+    "false_positive_rate": Figure(
+        "False positive rate",
+        "FPR",
+        OPERATING,
+        "lower",
+        "Share of negative cases called positive.",
+        "0",
+    ),
+    "false_negative_rate": Figure(
+        "False negative rate",
+        "FNR",
+        OPERATING,
+        "lower",
+        "Share of positive cases called negative.",
+        "0",
+    ),
+    "net_benefit": Figure(
+        "Net benefit",
+        "Net benefit",
+        OPERATING,
+        "higher",
+        "True positives less false positives weighted by the odds of the threshold, per case.",
+    ),
+}
+
+
+def figure(metric: str) -> Figure:
+    """Look up a figure; one that is not in the table is called by its own name."""
+    if metric in FIGURES:
+        return FIGURES[metric]
+    words = metric.replace("_", " ")
+    return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")

@@ -1,0 +1,73 @@
+"""How released figures are written: the digits that survived rounding, and no more."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from evaluator.disclosure import decimals
+from metrics.estimate import Estimate
+
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+
+
+def digits(estimate: Estimate) -> int:
+    """Decimals that the released value and bounds carry between them, at least 2.
+
+    A value without an interval, or with one of no width, has what the release would allow it, so
+    that an area of exactly 0.5 reads 0.500 beside others.
+    """
+    if estimate.low is None or estimate.low == estimate.high:
+        return max(2, decimals(None, None, estimate.n_cases, confidence=0.95, most=3))
+    numbers = (estimate.value, estimate.low, estimate.high)
+    return max([2, *(_decimals(number) for number in numbers if number is not None)])
+
+
+def _decimals(number: float) -> int:
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+
+
+def number(value: float, places: int) -> str:
+    """Write with a true minus sign and without a negative zero."""
+    text = f"{value + 0.0:.{places}f}"
+    return text.replace("-", MINUS)
+
+
+def value(estimate: Estimate | None) -> str:
+    """The value alone, or an en dash."""
+    if estimate is None or estimate.value is None:
+        return DASH
+    return number(estimate.value, digits(estimate))
+
+
+def interval(estimate: Estimate | None) -> str:
+    """The interval as "low to high"; empty where there is none."""
+    if estimate is None or estimate.value is None:
+        return ""
+    if estimate.low is None and estimate.high is None:
+        return ""
+    places = digits(estimate)
+    low = "?" if estimate.low is None else number(estimate.low, places)
+    high = "unbounded" if estimate.high is None else number(estimate.high, places)
+    return f"{low} to {high}"
+
+
+def compact(estimate: Estimate | None) -> str:
+    """The interval for a narrow column: joined by a dash unless a bound is negative."""
+    text = interval(estimate)
+    return text if MINUS in text else text.replace(" to ", DASH)
+
+
+def p_value(estimate: Estimate) -> str:
+    """A p-value as "p = 0.012", or "p < 0.001" where rounding left nothing."""
+    if estimate.value is None:
+        return ""
+    if estimate.value < 0.001:
+        return "p < 0.001"
+    return f"p = {estimate.value:.{min(digits(estimate), 3)}f}"
+
+
+def percent(confidence: float) -> str:
+    """Confidence as "95 %", not broken over lines."""
+    return f"{100 * confidence:g}\N{NO-BREAK SPACE}%"

@@ -1,0 +1,347 @@
+"""The report of one submission: a page of the site, or one file that opens without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from evaluator.disclosure import EXTREMES, INSUFFICIENT, Release, is_comparison
+from evaluator.leaderboard import bars, figures, numbers
+from evaluator.leaderboard.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
+from evaluator.leaderboard.pages import STATIC, environment, named
+from evaluator.leaderboard.ranking import BASELINE_TEAMS
+from evaluator.results import OVERALL, Result
+from metrics.estimate import Estimate
+
+PRIMARY = "auroc"
+PERCENT = "\N{NO-BREAK SPACE}%"
+BY_GROUP = ("sensitivity", "specificity", "brier", "ece", "calibration_slope")
+"""Figures beside the primary one in the tables of subgroups."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """One line of the table of all figures."""
+
+    figure: Figure
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Figures of one kind."""
+
+    name: str
+    rows: tuple[FigureRow, ...]
+    threshold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One level; ``reason`` stands in place of the figures where they are not shown."""
+
+    label: str
+    overall: bool
+    reason: str
+    n_cases: int | None
+    n_patients: int
+    n_positive: int | None
+    primary: Estimate | None
+    bar: Markup
+    estimates: tuple[Estimate | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A comparison between levels, with its p-value where there is one."""
+
+    name: str
+    comparison: str
+    estimate: Estimate
+    p: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """The levels of one attribute or intersection under the row of all cases."""
+
+    key: str
+    heading: str
+    axis: Markup
+    rows: tuple[GroupRow, ...]
+    gaps: tuple[Gap, ...]
+
+
+def render_report(release: Release, *, title: str = "", standalone: bool = True) -> str:
+    """Write the report as HTML.
+
+    A standalone report holds its style, its scripts and plotly.js, asks for nothing else and
+    forbids itself to; otherwise they come from /static. ``title`` is the benchmark's.
+    """
+    attributes = _attributes(release)
+    single = [name for name in attributes if " x " not in name]
+    joint = [name for name in attributes if " x " in name]
+    columns = [m for m in BY_GROUP if any(result.metric == m for result in release.results)]
+    sections = _sections(release)
+    roc, reliability = figures.roc(release), figures.reliability(release)
+    forest = figures.forest(release, single, "forest", PRIMARY)
+    joint_forest = figures.forest(release, joint, "joint-forest", PRIMARY)
+    contents = [
+        ("figures", "All figures", bool(sections)),
+        ("calibration", "Calibration", bool(sections)),
+        ("subgroups", "Subgroups", bool(single)),
+        ("intersections", "Intersections", bool(joint)),
+        ("methods", "Methods", True),
+        ("disclosure", "What is withheld", True),
+        ("limits", "Limits", True),
+        ("provenance", "Provenance", True),
+    ]
+    drawings = [each for each in (roc, reliability, forest, joint_forest) if each is not None]
+    curves = [
+        c for c in release.curves if (c.name, c.attribute, c.level) == ("reliability", *OVERALL)
+    ]
+    inlined: dict[str, object] = {}
+    if standalone:
+        inlined = {
+            "stylesheet": _own("style.css"),
+            "figures_script": _own("figures.js"),
+            "plotly": Markup(figures.plotly_javascript()) if drawings else "",
+        }
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            release=release,
+            title=title or release.benchmark,
+            standalone=standalone,
+            baseline=release.team.strip().lower() in BASELINE_TEAMS,
+            confidence=numbers.percent(release.confidence),
+            primary=figure(PRIMARY),
+            headline=release.find(PRIMARY),
+            sentences=_sentences(release),
+            contents=[(anchor, heading) for anchor, heading, there in contents if there],
+            sections=sections,
+            calibration=_calibration(release),
+            bins=curves[0].points if curves else (),
+            columns=named(columns),
+            tables=[_table(release, name, columns) for name in single],
+            intersections=[_table(release, name, columns) for name in joint],
+            roc=roc,
+            reliability=reliability,
+            forest=forest,
+            joint_forest=joint_forest,
+            drawings=drawings,
+            methods=_methods(release),
+            provenance=_provenance(release),
+            **inlined,
+        )
+    )
+
+
+def _own(name: str) -> Markup:
+    return Markup((STATIC / name).read_text(encoding="utf-8"))
+
+
+def _attributes(release: Release) -> list[str]:
+    """Attributes in the order of the plan, those that are withheld whole at the end."""
+    shown = (result.attribute for result in release.results)
+    hidden = (held.attribute for held in release.withheld)
+    return [name for name in dict.fromkeys((*shown, *hidden)) if name != OVERALL[0]]
+
+
+def _sections(release: Release) -> list[Section]:
+    order = {metric: place for place, metric in enumerate(FIGURES)}
+    overall = [r for r in release.results if (r.attribute, r.level) == OVERALL]
+    overall.sort(key=lambda result: order.get(result.metric, len(order)))
+    found = []
+    for name in SECTIONS:
+        rows = tuple(
+            FigureRow(figure(result.metric), result.estimate)
+            for result in overall
+            if figure(result.metric).section == name
+        )
+        if rows:
+            found.append(Section(name, rows, name == OPERATING))
+    return found
+
+
+def _sentences(release: Release) -> list[str]:
+    """The headline in words, for a reader who does not think in areas under curves."""
+    cases = f"{release.n_cases} cases of {release.n_patients} patients"
+    if release.n_positive is None:
+        return [
+            f"The cohort of {cases} is too small in one class for any figure to be released "
+            f"under the rule of this benchmark."
+        ]
+    found = [
+        f"Evaluated on {cases} that the team has never seen, {release.n_positive} of the cases "
+        f"positive by the reference standard."
+    ]
+    auroc = release.find(PRIMARY)
+    if auroc is not None and auroc.value is not None:
+        found.append(
+            f"Given one positive and one negative case at random, the model scores the positive "
+            f"one higher {_share(auroc)} of the time; a coin would do so 50{PERCENT}."
+        )
+    sensitivity, specificity = release.find("sensitivity"), release.find("specificity")
+    if sensitivity and specificity and None not in (sensitivity.value, specificity.value):
+        found.append(
+            f"At the threshold of {release.threshold:g}, declared beforehand, it calls "
+            f"{_share(sensitivity)} of the positive cases positive and {_share(specificity)} of "
+            f"the negative cases negative."
+        )
+    return found
+
+
+def _share(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return numbers.DASH
+    said = f"{100 * estimate.value:.0f}{PERCENT}"
+    if estimate.low is None or estimate.high is None:
+        return said
+    return f"{said} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f}{PERCENT})"
+
+
+def _calibration(release: Release) -> list[str]:
+    """Read slope and calibration in the large off their intervals, and claim no more."""
+    found = []
+    slope = release.find("calibration_slope")
+    if slope is not None and slope.value is not None and slope.low is not None:
+        if slope.high is not None and slope.high < 1:
+            said = "predictions are too extreme: high ones too high, low ones too low"
+        elif slope.low > 1:
+            said = "predictions are too timid: they spread less than the outcomes do"
+        else:
+            said = "compatible with 1, the slope of a calibrated model"
+        found.append(
+            f"Calibration slope {numbers.value(slope)} ({numbers.interval(slope)}): {said}."
+        )
+    large = release.find("calibration_in_the_large")
+    if large is not None and large.value is not None and large.low is not None:
+        if large.low > 0:
+            said = "on average, risk is underestimated in this cohort"
+        elif large.high is not None and large.high < 0:
+            said = "on average, risk is overestimated in this cohort"
+        else:
+            said = "compatible with 0, no average error"
+        found.append(
+            f"Calibration in the large {numbers.value(large)} ({numbers.interval(large)}): {said}. "
+            f"It moves with prevalence, which this cohort sets by sampling."
+        )
+    return found
+
+
+def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTable:
+    own = [r for r in release.results if r.attribute == attribute and not is_comparison(r)]
+    found = {(result.metric, result.level): result.estimate for result in own}
+    levels = list(dict.fromkeys(result.level for result in own))
+    overall = release.find(PRIMARY)
+    primaries = [found[PRIMARY, level] for level in levels if (PRIMARY, level) in found]
+    shared = bars.axis([*primaries, *([overall] if overall else [])])
+    line = overall.value if overall else None
+    rows = []
+    if overall is not None:
+        rows.append(
+            GroupRow(
+                label="All cases",
+                overall=True,
+                reason="",
+                n_cases=release.n_cases,
+                n_patients=release.n_patients,
+                n_positive=release.n_positive,
+                primary=overall,
+                bar=bars.bar(overall, shared, line),
+                estimates=tuple(release.find(metric) for metric in columns),
+            )
+        )
+    for level in levels:
+        primary = found.get((PRIMARY, level))
+        counts = primary or next(r.estimate for r in own if r.level == level)
+        rows.append(
+            GroupRow(
+                label=figures.readable_level(level),
+                overall=False,
+                reason=_reason(own, level),
+                n_cases=counts.n_cases,
+                n_patients=counts.n_patients,
+                n_positive=counts.n_positive,
+                primary=primary,
+                bar=bars.bar(primary, shared, line) if primary else Markup(""),
+                estimates=tuple(found.get((metric, level)) for metric in columns),
+            )
+        )
+    for held in release.withheld:
+        if held.attribute == attribute:
+            said = (
+                "insufficient data: too few positive or negative cases, here or in a group that "
+                "this one protects"
+                if held.reason == INSUFFICIENT
+                else "withheld: too few cases, here or in a group that this one protects"
+            )
+            level = figures.readable_level(held.level)
+            nothing = (None,) * len(columns)
+            rows.append(
+                GroupRow(level, False, said, held.n_cases, 0, None, None, Markup(""), nothing)
+            )
+    key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
+    heading = figures.readable(attribute)
+    gaps = _gaps(release, attribute)
+    return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps)
+
+
+def _reason(own: Sequence[Result], level: str) -> str:
+    """The one reason why a level has no figure at all; empty where it has some."""
+    estimates = [result.estimate for result in own if result.level == level]
+    if any(estimate.value is not None for estimate in estimates):
+        return ""
+    return estimates[0].undefined or INSUFFICIENT
+
+
+def _gaps(release: Release, attribute: str) -> tuple[Gap, ...]:
+    own = [r for r in release.results if r.attribute == attribute and is_comparison(r)]
+    p_values = {(r.metric.removesuffix("_p"), r.level): r.estimate for r in own if _is_p(r)}
+    found = []
+    for result in own:
+        if _is_p(result):
+            continue
+        p = p_values.get((result.metric, result.level))
+        level = result.level
+        comparison = "largest less smallest" if level == EXTREMES else level
+        found.append(
+            Gap(
+                name=figure(result.metric.removesuffix("_gap")).short,
+                comparison=figures.readable_level(comparison).replace(" - ", " less "),
+                estimate=result.estimate,
+                p="" if p is None else numbers.p_value(p),
+            )
+        )
+    return tuple(found)
+
+
+def _is_p(result: Result) -> bool:
+    return result.metric.endswith("_p")
+
+
+def _methods(release: Release) -> list[tuple[str, str]]:
+    """Interval methods by name, each with the figures that it serves."""
+    by_method: dict[str, dict[str, None]] = {}
+    for result in release.results:
+        estimate = result.estimate
+        if estimate.value is not None and estimate.method and not is_comparison(result):
+            by_method.setdefault(estimate.method, {})[figure(result.metric).short] = None
+    return [(", ".join(names), method) for method, names in by_method.items()]
+
+
+def _provenance(release: Release) -> list[tuple[str, str]]:
+    return [
+        ("Submission", release.submission_id),
+        ("Received", release.received.isoformat(timespec="seconds")),
+        ("Benchmark", release.benchmark),
+        ("Container image", release.image_digest),
+        ("Sealed cohort", release.cohort_digest),
+        ("Analysis plan", release.plan_digest),
+        ("Code version", release.code_version),
+        ("This release", release.digest),
+    ]

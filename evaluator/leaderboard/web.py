@@ -1,0 +1,145 @@
+"""The site: boards and reports over the public store, which it reads through one callable."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from evaluator.disclosure import Release
+from evaluator.leaderboard import pages
+from evaluator.leaderboard.figures import plotly_file
+from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.report import render_report
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY.format(style="'self'"),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_WITH_FIGURES = {
+    # plotly.js writes style elements and style attributes; scripts stay in files of our own.
+    "Content-Security-Policy": _POLICY.format(style="'self' 'unsafe-inline'")
+}
+_READ = ["GET", "HEAD"]
+_DAY = "public, max-age=86400"
+
+Reader = Callable[[str | None], Sequence[Release]]
+"""Released documents of one benchmark, or of all where the name is None."""
+
+
+def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
+    """Build the site; it sets no cookie, asks nobody else for anything and keeps no state."""
+    app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    listings = {listing.name: listing for listing in benchmarks}
+
+    @app.middleware("http")
+    async def harden(request: Request, call_next: Callable[[Request], object]) -> Response:
+        response: Response = await call_next(request)  # type: ignore[misc]
+        for name, text in HEADERS.items():
+            response.headers.setdefault(name, text)
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+    @app.exception_handler(HTTPException)
+    async def missing(request: Request, problem: HTTPException) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": str(problem.detail)}, problem.status_code)
+        heading = "Not found" if problem.status_code == 404 else "That did not work"
+        page = pages.render_missing(heading, str(problem.detail))
+        return HTMLResponse(page, problem.status_code)
+
+    def listing(name: str) -> Listing:
+        if name not in listings:
+            raise HTTPException(404, "There is no benchmark of this name here.")
+        return listings[name]
+
+    def submission(submission_id: str) -> Release:
+        for release in read_releases(None):
+            if release.submission_id == submission_id and release.benchmark in listings:
+                return release
+        raise HTTPException(404, "There is no released submission with this id.")
+
+    @app.api_route("/", methods=_READ)
+    def home() -> HTMLResponse:
+        return HTMLResponse(pages.render_home(benchmarks, read_releases(None)))
+
+    @app.api_route("/benchmarks/{name}", methods=_READ)
+    def board(name: str) -> HTMLResponse:
+        return HTMLResponse(pages.render_board(listing(name), read_releases(name)))
+
+    @app.api_route("/submissions/{submission_id}", methods=_READ)
+    def report(submission_id: str) -> HTMLResponse:
+        found = submission(submission_id)
+        title = listings[found.benchmark].title
+        page = render_report(found, title=title, standalone=False)
+        return HTMLResponse(page, headers=_WITH_FIGURES)
+
+    @app.api_route("/submissions/{submission_id}/report.html", methods=_READ)
+    def download(submission_id: str) -> Response:
+        found = submission(submission_id)
+        page = render_report(found, title=listings[found.benchmark].title)
+        return _attachment(page, "text/html", "report.html")
+
+    @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)
+    def document(submission_id: str) -> Response:
+        return Response(submission(submission_id).to_json(), media_type="application/json")
+
+    @app.api_route("/api/benchmarks/{name}/leaderboard.json", methods=_READ)
+    def board_json(name: str) -> JSONResponse:
+        found = listing(name)
+        rows = pages.board_rows(found, read_releases(name))
+        return JSONResponse({"benchmark": name, "primary": found.primary, "rows": rows})
+
+    @app.api_route("/api/benchmarks/{name}/leaderboard.csv", methods=_READ)
+    def board_csv(name: str) -> Response:
+        rows = pages.board_rows(listing(name), read_releases(name))
+        return _attachment(_csv(rows), "text/csv", "leaderboard.csv")
+
+    @app.api_route("/static/plotly.min.js", methods=_READ)
+    def plotly() -> FileResponse:
+        return FileResponse(
+            plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
+        )
+
+    @app.api_route("/healthz", methods=_READ)
+    def healthz() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    return app
+
+
+def _attachment(text: str, media_type: str, filename: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    return Response(text, media_type=media_type, headers=headers)
+
+
+def _csv(rows: Sequence[dict[str, object]]) -> str:
+    """Write rows as CSV; text that a spreadsheet would run as a formula is quoted as text."""
+    written = io.StringIO()
+    if rows:
+        table = csv.DictWriter(written, fieldnames=list(rows[0]))
+        table.writeheader()
+        table.writerows({name: _inert(cell) for name, cell in row.items()} for row in rows)
+    return written.getvalue()
+
+
+def _inert(cell: object) -> object:
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + cell
+    return cell
