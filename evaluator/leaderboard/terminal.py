@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,14 +14,12 @@ from evaluator.leaderboard.figures import readable_level
 from evaluator.leaderboard.glossary import figure
 from evaluator.leaderboard.ranking import Standing, worst_group
 
-BESIDE = (
-    "average_precision",
-    "brier",
-    "ece",
-    "calibration_slope",
-    "sensitivity",
-    "specificity",
+PAIRS = (
+    ("average_precision", "calibration_slope"),
+    ("brier", "ece"),
+    ("sensitivity", "specificity"),
 )
+"""Figures that share a column, one above the other, so that a board fits 80 characters."""
 
 
 def render_terminal(
@@ -37,28 +36,30 @@ def render_terminal(
         title=escape(title) or None,
         title_justify="left",
         caption=None if standings else "No submission has been released yet.",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_lines=True,
     )
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("team / model", overflow="fold", min_width=12)
-    table.add_column(f"{short}\ninterval", justify="right", no_wrap=True)
-    for metric in BESIDE:
-        if metric != primary:
-            table.add_column(figure(metric).short, justify="right", no_wrap=True)
-    table.add_column(f"worst group\n{short}", justify="right", overflow="fold")
-    table.add_column("n", justify="right", no_wrap=True)
-    table.add_column("received", no_wrap=True)
+    table.add_column("model\n[dim]team[/]", overflow="fold", min_width=12)
+    table.add_column(f"{short}\n[dim]interval[/]", justify="right", no_wrap=True)
+    for pair in PAIRS:
+        above, below = (figure(metric).short for metric in pair)
+        table.add_column(f"{above}\n{below}", justify="right", no_wrap=True)
+    table.add_column(f"worst\n[dim]group[/]", justify="right", overflow="fold")
+    table.add_column("received\n[dim]cases[/]", justify="right", no_wrap=True)
     for standing in standings:
         release = by_id[standing.submission_id]
-        mark = " [dim](baseline)[/]" if standing.baseline else ""
-        value, interval = numbers.value(standing.primary), numbers.interval(standing.primary)
+        team = "(baseline)" if standing.baseline else escape(standing.team)
+        value, interval = numbers.value(standing.primary), numbers.compact(standing.primary)
         table.add_row(
             numbers.DASH if standing.rank is None else str(standing.rank),
-            f"{escape(standing.team)}{mark}\n[bold]{escape(standing.model)}[/]",
+            f"[bold]{escape(standing.model)}[/]\n[dim]{team}[/]",
             f"[bold]{value}[/]\n[dim]{interval or standing.primary.undefined or ''}[/]",
-            *(numbers.value(release.find(metric)) for metric in BESIDE if metric != primary),
+            *("\n".join(numbers.value(release.find(metric)) for metric in pair) for pair in PAIRS),
             _worst(release, primary),
-            str(release.n_cases),
-            f"{standing.received:%Y-%m-%d}",
+            f"{standing.received:%Y-%m-%d}\n[dim]{release.n_cases}[/]",
         )
     return table
 

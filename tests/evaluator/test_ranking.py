@@ -123,7 +123,7 @@ def printed(releases: list[Release], width: int = 140) -> str:
 def test_the_terminal_shows_each_standing_with_its_interval() -> None:
     text = printed([scored("a", 0.7), scored("b", None), scored("c", 0.5, team="baseline")])
     assert "Chest [red]opacity" in text
-    assert "0.666 to 0.734" in text
+    assert "0.666–0.734" in text
     assert "needs both classes" in text
     assert "(baseline)" in text
 
@@ -141,3 +141,5 @@ def test_the_terminal_table_keeps_every_figure_at_eighty_columns() -> None:
     text = printed([scored("a", 0.7123)], width=80)
     assert "0.712" in text
     assert "…" not in text
+    assert "2026-01-03" in text
+    assert "300" in text
