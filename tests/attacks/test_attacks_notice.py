@@ -1,0 +1,58 @@
+"""The attacks are worth something only if they get something where a flag is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.types import LogConfig
+
+from evaluator import engine as engine_module
+from evaluator.engine import Engine
+from tests.attacks.arena import breaches, run_attack
+from tests.attacks.catalogue import ATTACKS
+
+pytestmark = pytest.mark.engine
+
+BY_NAME = {attack.name: attack for attack in ATTACKS}
+KERNEL = "privileges: capabilities, user namespaces and the kernel's rarer doors"
+
+
+@pytest.mark.parametrize(
+    ("weaker", "name"),
+    [
+        ({"network_mode": "host"}, "network: reach the host and the metadata service"),
+        (
+            {"network_mode": "host"},
+            "network: the engine's socket, abstract sockets and raw packets",
+        ),
+        ({"read_only": False}, "files: an image full of world-writable folders"),
+        ({"cap_drop": None}, KERNEL),
+        ({"security_opt": []}, KERNEL),
+        ({"security_opt": []}, "privileges: setuid programs"),
+        ({"security_opt": ["no-new-privileges", "seccomp=unconfined"]}, KERNEL),
+        ({"pids_limit": 64}, "processes: fork bomb"),
+        ({"shm_size": 2**26}, "disk: fill /tmp and /dev/shm"),
+        ({"tmpfs": {"/tmp": "exec,size=48m"}}, "disk: fill /tmp and /dev/shm"),
+        ({"ulimits": []}, "disk: a sparse output of a terabyte"),
+        ({"log_config": LogConfig(type="json-file", config={})}, "disk: flood the log"),
+        ({"pid_mode": "host"}, "processes: see or end those of the host"),
+        ({"devices": ["/dev/zero:/dev/mem:r"]}, "privileges: devices and settings of the host"),
+    ],
+    ids=str,
+)
+def test_without_a_flag_its_attack_gets_through(
+    weaker: dict[str, object],
+    name: str,
+    engine: Engine,
+    base_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flags: Callable[..., dict[str, Any]] = engine_module._flags
+    monkeypatch.setattr(engine_module, "_flags", lambda *given: {**flags(*given), **weaker})
+    monkeypatch.setattr(engine_module, "_not_granted", lambda *_: [])
+    seen = run_attack(BY_NAME[name], engine, base_image, tmp_path)
+    assert breaches(BY_NAME[name], seen)
