@@ -48,8 +48,7 @@ CatalogFolder = Annotated[
 def main() -> None:
     """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    for plugin in entry_points(group="sequestra.commands"):
-        app.add_typer(plugin.load())
+    add_plugins(app)
     try:
         app()
     except ContractBroken as broken:
@@ -59,6 +58,12 @@ def main() -> None:
         if not ours and not (isinstance(error, OSError) and error.filename):
             raise
         _complain(str(error))
+
+
+def add_plugins(program: typer.Typer) -> None:
+    """Add the commands that other packages bring."""
+    for plugin in entry_points(group="sequestra.commands"):
+        program.add_typer(plugin.load())
 
 
 def _complain(sentence: str) -> NoReturn:

@@ -126,7 +126,7 @@ def matched(found: Matched) -> RenderableType:
             f"{margin.target:.1%}",
             f"{margin.cohort:.1%}",
             f"{margin.pool:.1%}",
-            str(margin.n),
+            str(margin.n_cohort),
         )
     notes = [escape(sentence) for sentence in found.binding]
     notes.append(f"{found.certain_share:.1%} of the pool was certain to be drawn")

@@ -64,7 +64,7 @@ def read_benchmark(path: Path) -> Benchmark:
         raise SpecificationError(
             f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
         )
-    return Benchmark(
+    found = Benchmark(
         name=name,
         title=str(about.get("title", name)),
         description=str(about.get("description", "")),
@@ -76,6 +76,24 @@ def read_benchmark(path: Path) -> Benchmark:
         path=path,
         digest=hashlib.sha256(raw).hexdigest(),
     )
+    _agree(found)
+    return found
+
+
+def _agree(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where one table names an attribute that the cohort does not keep."""
+    kept = set(benchmark.cohort.criteria.attributes)
+    intersected = {name for names in benchmark.analysis.intersections for name in names}
+    for where, named in (
+        ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
+        ("[analysis] intersections", intersected),
+        ("[contract] visible", set(benchmark.contract.visible)),
+    ):
+        if missing := sorted(named - kept):
+            raise SpecificationError(
+                f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
+                f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
+            )
 
 
 def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:

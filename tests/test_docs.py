@@ -1,0 +1,77 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import typer
+
+from cohort_selection.criteria import CohortPlan, Criteria
+from evaluator import cli
+from evaluator.analysis_plan import AnalysisPlan
+from evaluator.disclosure import Disclosure
+from evaluator.specification import read_benchmark
+from submissions.contract import Contract
+from submissions.quota import Quota
+from tests.conftest import REPOSITORY
+
+TABLES: dict[str, set[str]] = {
+    "benchmark": {"name", "title", "description"},
+    "cohort": {field.name for kind in (CohortPlan, Criteria) for field in fields(kind)}
+    - {"criteria"},
+    "contract": {field.name for field in fields(Contract)},
+    "quota": {field.name for field in fields(Quota)},
+    "analysis": {field.name for field in fields(AnalysisPlan)},
+    "disclosure": {field.name for field in fields(Disclosure)},
+}
+
+
+def section(name: str) -> str:
+    text = (REPOSITORY / "docs" / "benchmark.md").read_text()
+    _, found = text.split(f"## [{name}]\n", 1)
+    return found.split("\n## [", 1)[0]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_key_of_a_benchmark_file_has_its_line(table: str) -> None:
+    listed = set(re.findall(r"^\| `(\w+)` \|", section(table), flags=re.MULTILINE))
+    assert listed == TABLES[table]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "benchmarks").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_a_shipped_benchmark_can_be_read_and_is_named_after_its_file(path: Path) -> None:
+    assert read_benchmark(path).name == path.stem
+    assert set(tomllib.loads(path.read_text())) <= set(TABLES)
+
+
+def commands() -> set[str]:
+    app = typer.Typer()
+    app.add_typer(cli.app)
+    cli.add_plugins(app)
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return set(group.commands)
+
+
+def test_the_readme_names_only_commands_there_are() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    named = set(re.findall(r"sequestra ([a-z][a-z-]*)", text))
+    assert named
+    assert named <= commands()
+
+
+def test_every_command_stands_in_the_documents() -> None:
+    text = (REPOSITORY / "README.md").read_text() + (REPOSITORY / "docs/commands.md").read_text()
+    assert {name for name in commands() if f"sequestra {name}" not in text} == set()
+
+
+def test_every_make_target_of_the_readme_is_there() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z]+)", (REPOSITORY / "README.md").read_text()):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
