@@ -1,5 +1,105 @@
-"""The researcher's commands."""
+"""The researcher's commands: train, export, package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-app = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
+console = Console()
+
+OpenList = Annotated[
+    Path, typer.Argument(help="The open part: CSV of case_id, patient_id, label, files.")
+]
+Model = Annotated[Path, typer.Argument(help="Model directory written by `sequestra train`.")]
+
+
+@app.command()
+def train(
+    open_csv: OpenList,
+    output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("model"),
+    network: Annotated[str, typer.Option(help="densenet-small or densenet121.")] = "densenet-small",
+    epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 24,
+    size: Annotated[int, typer.Option(help="Pixels a side.")] = 96,
+    batch: Annotated[int, typer.Option(help="Images a step.")] = 32,
+    learning_rate: Annotated[
+        float, typer.Option(help="Largest step of the one-cycle rule.")
+    ] = 3e-3,
+    seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
+    validation_share: Annotated[float, typer.Option(help="Share of patients.")] = 0.25,
+    patience: Annotated[int, typer.Option(help="Epochs without a better AUROC.")] = 10,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="MLflow store; else MLFLOW_TRACKING_URI, else mlflow.db by the model."),
+    ] = None,
+) -> None:
+    """Train a MONAI network on the open part, calibrate it and track the run in MLflow."""
+    with _counting() as progress:
+        from baselines import train as training
+
+        settings = training.Settings(
+            network, epochs, size, batch, learning_rate, seed, validation_share, patience
+        )
+        card = training.train(
+            open_csv, output, settings, tracking_uri=tracking_uri, progress=progress
+        )
+    console.print(f"{output}: validation AUROC {card.validation_auroc:.3f} ({card.seconds:.0f} s)")
+    console.print(f"threshold {card.threshold:.6f} (Youden, validation part)")
+
+
+@app.command()
+def export(
+    model: Model,
+    check_on: Annotated[
+        Path | None, typer.Option(help="Open list whose images prove the export.")
+    ] = None,
+) -> None:
+    """Write the model as ONNX and prove that it gives the same probabilities."""
+    with console.status("loading torch"):
+        from baselines import export as exporting
+
+    with console.status("exporting"):
+        cases = exporting.read_checked(check_on) if check_on else ()
+        difference = exporting.export(model, cases)
+    console.print(f"{model / 'model.onnx'}: largest difference from torch {difference:.1g}")
+
+
+@app.command()
+def package(
+    tag: Annotated[str, typer.Option(help="Name of the image, e.g. team/model:1.")],
+    model: Annotated[Path | None, typer.Option(help="Exported model directory.")] = None,
+    prevalence: Annotated[
+        Path | None, typer.Option(help="Open list: build the constant model instead.")
+    ] = None,
+) -> None:
+    """Build the container image of a model, or of the constant model, without a network."""
+    with console.status("packaging") as status:
+        from baselines import package as packaging
+
+        packaged = packaging.package(
+            tag, model=model, prevalence_of=prevalence, progress=status.update
+        )
+    console.print(f"{packaged.tag}\n{packaged.digest}")
+    console.print(f"declare the threshold {packaged.threshold:.6f} when you submit it")
+
+
+@contextmanager
+def _counting() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar that moves by (what, done, total)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        tasks = {"reading": bars.add_task("reading images", total=None)}
+
+        def show(what: str, done: int, total: int) -> None:
+            stage = what.split()[0]
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(what, total=total)
+            bars.update(tasks[stage], description=what, completed=done, total=total)
+
+        yield show

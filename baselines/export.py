@@ -1,0 +1,112 @@
+"""From a trained network to ONNX, proved to give the same probabilities."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from itertools import islice
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines import densenet
+from baselines.card import ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.examples import generator, read_examples
+from baselines.predict import open_session
+from cohort_selection.cohort import Case, read_open
+
+OPSET = 18
+TOLERANCE = 1e-5
+N_CHECKED = 32
+
+
+class ExportDiffers(ValueError):
+    """The exported model does not give the probabilities of the trained one."""
+
+
+def load(directory: Path) -> tuple[densenet.Calibrated, Card]:
+    """Read a model directory: the calibrated network in evaluation mode, and its card.
+
+    Raises ModelDirectoryError.
+    """
+    card = read_card(directory)
+    network = densenet.build(card.network)
+    try:
+        network.load_state_dict(torch.load(directory / WEIGHTS, weights_only=True))
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise ModelDirectoryError(
+            f"{directory / WEIGHTS} does not hold the weights of {card.network} "
+            f"({type(error).__name__}); train the model again"
+        ) from error
+    return densenet.Calibrated(network, card.slope, card.intercept).eval(), card
+
+
+def export(directory: Path, cases_to_check: tuple[Case, ...] = ()) -> float:
+    """Write ``model.onnx`` into a model directory; give the largest difference found.
+
+    The probabilities of onnxruntime and torch are compared on the images of up to 32
+    ``cases_to_check``, or on generated images where none are given, at batches of 1 and of all.
+    Raises ExportDiffers above 1e-5, ModelDirectoryError.
+    """
+    model, card = load(directory)
+    images = _images(card, cases_to_check)
+    example = torch.from_numpy(images[:2])
+    with _quiet():
+        torch.onnx.export(
+            model,
+            (example,),
+            directory / ONNX,
+            input_names=["images"],
+            output_names=["probability"],
+            opset_version=OPSET,
+            dynamo=True,
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            external_data=False,
+        )
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images)).numpy()
+    session = open_session(directory, threads=1)
+    together = session.run(None, {"images": images})[0]
+    alone = np.concatenate([session.run(None, {"images": one[np.newaxis]})[0] for one in images])
+    difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected).max()))
+    if not difference <= TOLERANCE:
+        raise ExportDiffers(
+            f"{directory / ONNX} differs from the trained network by {difference:.2g} on "
+            f"{len(images)} images; at most {TOLERANCE:g} is allowed, so do not use it"
+        )
+    return difference
+
+
+def read_checked(open_csv: Path) -> tuple[Case, ...]:
+    """Take the first cases of the open list, to check an export on."""
+    return tuple(islice(read_open(open_csv), N_CHECKED))
+
+
+def _images(card: Card, cases: tuple[Case, ...]) -> NDArray[np.float32]:
+    """Give images (n, 1, size, size): real ones of ``cases``, else generated."""
+    if cases:
+        images = read_examples(cases[:N_CHECKED], card.size).images[:, np.newaxis]
+        return np.concatenate([images, images]) if len(images) < 2 else images
+    random = generator(card.seed, "export")
+    return random.random((N_CHECKED, 1, card.size, card.size), dtype=np.float32)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's own progress lines and notices about itself off the console."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

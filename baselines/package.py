@@ -1,0 +1,249 @@
+"""From a model directory to a container image that the contract accepts."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from baselines import prevalence
+from baselines.card import CARD, ONNX, ModelDirectoryError, read_card
+from cohort_selection.cohort import Case, read_open
+from submissions import base_image
+from submissions.distribution import release
+
+HERE = Path(__file__).resolve().parent
+LIBRARIES = (
+    "onnxruntime",
+    "numpy",
+    "pydicom",
+    "pylibjpeg",
+    "pylibjpeg-libjpeg",
+    "pylibjpeg-openjpeg",
+)
+"""What predict.py imports, in the versions installed here: what has trained also scores."""
+
+PYTHON_OF_RELEASE = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
+"""python3 of the distributions that a base image can be built from."""
+
+NEWEST_GLIBC, OLDEST_GLIBC = 36, 17
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+PIP_SECONDS = 900.0
+
+TRIMMED = (
+    "**/__pycache__",
+    "**/tests",
+    "**/*.pyi",
+    "bin",
+    "numpy/distutils",
+    "numpy/f2py",
+    "numpy/_core/include",
+    "numpy/_core/lib",
+    "onnxruntime/quantization",
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
+    "pydicom/data/test_files",
+    "pydicom/data/charset_files",
+    "pydicom/data/palettes",
+    "pydicom/sr",
+)
+"""Parts of the wheels that no prediction needs."""
+
+
+class PackagingError(OSError):
+    """The libraries of an image could not be had; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """An image in the local engine; ``threshold`` is what to declare with its submission."""
+
+    tag: str
+    digest: str
+    threshold: float
+
+
+def package(
+    tag: str,
+    *,
+    model: Path | None = None,
+    prevalence_of: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Packaged:
+    """Build the image of a model directory, or of the constant model of an open list.
+
+    Raises PackagingError unless exactly one is given, and what building either raises.
+    """
+    if model is not None and prevalence_of is None:
+        return package_model(model, tag, progress=progress)
+    if prevalence_of is not None and model is None:
+        return package_prevalence(read_open(prevalence_of), tag, progress=progress)
+    raise PackagingError("give either a model directory or an open list for the constant model")
+
+
+def package_model(
+    directory: Path, tag: str, *, progress: Callable[[str], None] = lambda _: None
+) -> Packaged:
+    """Build the image of a trained and exported model directory.
+
+    Raises ModelDirectoryError, PackagingError, EngineUnavailable, BaseImageUnavailable.
+    """
+    card = read_card(directory)
+    if not (directory / ONNX).is_file():
+        raise ModelDirectoryError(
+            f"{directory} holds no {ONNX}; run `sequestra export {directory}` first"
+        )
+    progress("finding the base image")
+    base = base_image.ensure_base_image(progress)
+    progress("gathering the libraries")
+    site = libraries(python_of(base))
+    with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
+        context = Path(folder)
+        _link_tree(site, context / "site")
+        write_program(context / "model", "predict", ("images", "predict"))
+        for name in (CARD, ONNX):
+            shutil.copyfile(directory / name, context / "model" / name)
+        progress(f"building {tag}")
+        return Packaged(tag, _build(context, tag, base), card.threshold)
+
+
+def package_prevalence(
+    cases: Sequence[Case], tag: str, *, progress: Callable[[str], None] = lambda _: None
+) -> Packaged:
+    """Build the image of the constant model: Python and nothing else.
+
+    Raises NoCases, EngineUnavailable, BaseImageUnavailable.
+    """
+    score = prevalence.prevalence(cases)
+    progress("finding the base image")
+    base = base_image.ensure_base_image(progress)
+    with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
+        context = Path(folder)
+        (context / "site").mkdir()
+        write_program(context / "model", "prevalence", ("prevalence",))
+        (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
+        progress(f"building {tag}")
+        return Packaged(tag, _build(context, tag, base), 0.5)
+
+
+def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
+    """Copy modules of this package as they are, and what starts ``program`` by `python3 DIR`."""
+    package = directory / "baselines"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for module in modules:
+        shutil.copyfile(HERE / f"{module}.py", package / f"{module}.py")
+    (directory / "__main__.py").write_text(
+        f"import sys\n\nfrom baselines.{program} import check, main\n\n"
+        'if sys.argv[1:] == ["--check"]:\n    check()\nelse:\n    main()\n',
+        encoding="utf-8",
+    )
+
+
+def libraries(python: str = "3.11") -> Path:
+    """Give a folder with LIBRARIES for Linux and ``python``, fetched once and then kept.
+
+    Raises PackagingError.
+    """
+    machine = MACHINES.get(platform.machine().lower(), platform.machine())
+    wanted = _requirements()
+    key = hashlib.sha256("\n".join([python, machine, *wanted, *TRIMMED]).encode()).hexdigest()
+    kept = base_image.cache() / f"site-{key[:16]}"
+    with _lock():
+        if kept.is_dir():
+            return kept
+        with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
+            site = Path(folder) / "site"
+            _install(wanted, site, python, machine)
+            _trim(site)
+            site.rename(kept)
+    return kept
+
+
+def python_of(base: str) -> str:
+    """Tell the Python of a base image by its tag: python:X.Y..., or one built from a release."""
+    named = re.search(r"python:(\d+\.\d+)", base)
+    if named:
+        return named.group(1)
+    return PYTHON_OF_RELEASE.get(
+        base.rpartition(":")[2] or release().get("VERSION_CODENAME", ""), "3.11"
+    )
+
+
+def _requirements() -> list[str]:
+    try:
+        return [f"{name}=={version(name)}" for name in LIBRARIES]
+    except PackageNotFoundError as error:
+        raise PackagingError(
+            f"{error.name} is not installed here, and an image gets the versions installed here; "
+            "install sequestra[baselines]"
+        ) from error
+
+
+def _install(wanted: Sequence[str], site: Path, python: str, machine: str) -> None:
+    """Fetch wheels alone, for any Linux with a glibc up to that of the base images."""
+    glibcs = range(NEWEST_GLIBC, OLDEST_GLIBC - 1, -1)
+    platforms = [
+        *(f"manylinux_2_{minor}_{machine}" for minor in glibcs),
+        f"manylinux2014_{machine}",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+        + ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
+        + [part for name in platforms for part in ("--platform", name)]
+        + ["--target", str(site), *wanted],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=PIP_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise PackagingError(
+            f"pip could not fetch {', '.join(wanted)} for Python {python} on {machine} Linux "
+            f"({(said or ['no message'])[-1]}); check that pip reaches its package index"
+        )
+
+
+def _trim(site: Path) -> None:
+    """Remove what no prediction needs; the licences in *.dist-info stay."""
+    for pattern in TRIMMED:
+        for path in sorted(site.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Copy a tree by hard links: the cache lies on the same file system as the context."""
+    shutil.copytree(source, target, copy_function=os.link)
+
+
+def _build(context: Path, tag: str, base: str) -> str:
+    """Build the context, readable by any user, and give the image's digest."""
+    shutil.copyfile(HERE / "Dockerfile", context / "Dockerfile")
+    for path in context.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return base_image.build(context, tag, base)
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    with (base_image.cache() / "libraries.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,327 @@
+"""Train a network on the open part, keep its best epoch, calibrate it, and track the run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from monai.transforms import (
+    Compose,
+    RandAdjustContrast,
+    RandAffine,
+    RandFlip,
+    RandGaussianNoise,
+)
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from baselines import calibrate, densenet
+from baselines.card import CARD, WEIGHTS, Card, write_card
+from baselines.examples import (
+    Examples,
+    Progress,
+    TrainingDataError,
+    generator,
+    read_examples,
+    split_patients,
+    subset,
+)
+from cohort_selection.cohort import read_open
+from metrics.discrimination import auroc
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "sequestra baselines"
+VERSIONS_OF = ("sequestra", "torch", "monai", "numpy", "pydicom")
+
+
+class SettingsError(ValueError):
+    """A training setting is out of its range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What training is asked to do; all of it is logged. ``size`` in pixels a side."""
+
+    network: str = "densenet-small"
+    epochs: int = 24
+    size: int = 96
+    batch: int = 32
+    learning_rate: float = 3e-3
+    seed: int = 0
+    validation_share: float = 0.25
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, so that it is found before the images are read."""
+        if self.network not in densenet.NETWORKS:
+            densenet.build(self.network)
+        if not 32 <= self.size <= 1024:
+            raise SettingsError(f"size is {self.size} pixels; give a number from 32 to 1024")
+        if self.epochs < 1 or self.patience < 1:
+            raise SettingsError(
+                f"epochs is {self.epochs} and patience {self.patience}; both must be at least 1"
+            )
+        if self.batch < 2:
+            raise SettingsError(f"batch is {self.batch}; batch normalisation needs at least 2")
+        if not 0 < self.learning_rate < 1:
+            raise SettingsError(f"learning rate is {self.learning_rate}; give one between 0 and 1")
+        if not 0 < self.validation_share < 1:
+            raise SettingsError(
+                f"validation share is {self.validation_share}; give one between 0 and 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one pass over the training part came to."""
+
+    number: int
+    training_loss: float
+    validation_loss: float
+    validation_auroc: float
+
+
+def train(
+    open_csv: Path,
+    output: Path,
+    settings: Settings = Settings(),
+    *,
+    tracking_uri: str | None = None,
+    progress: Progress | None = None,
+) -> Card:
+    """Train on the open list ``open_csv`` and write the model directory ``output``.
+
+    Deterministic for a seed on one machine and number of threads. Tracked by MLflow at
+    ``tracking_uri``, else MLFLOW_TRACKING_URI, else the file mlflow.db beside ``output``. Raises
+    TrainingDataError, SettingsError, and what ``read_open`` raises.
+    """
+    started = time.monotonic()
+    cases = read_open(open_csv)
+    examples = read_examples(cases, settings.size, progress)
+    held_out = split_patients(
+        examples.labels, examples.patients, settings.validation_share, settings.seed
+    )
+    training, validation = subset(examples, ~held_out), subset(examples, held_out)
+    if len(training.images) < settings.batch:
+        raise TrainingDataError(
+            f"the open part leaves {len(training.images)} images to train on, and a batch is "
+            f"{settings.batch}; give more cases or a smaller batch"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
+    with _tracked(tracking_uri, output, settings, digest) as run:
+        network, best, epochs = _fit(training, validation, settings, run, progress)
+        logits = infer(network, validation.images)
+        calibration = calibrate.fit(logits, validation.image_labels)
+        threshold = calibrate.youden_threshold(
+            validation.case_means(calibration(logits)), validation.labels
+        )
+        card = Card(
+            network=settings.network,
+            size=settings.size,
+            seed=settings.seed,
+            epochs=epochs,
+            best_epoch=best.number,
+            open_digest=digest,
+            n_training_cases=len(training.labels),
+            n_training_patients=len(np.unique(training.patients)),
+            n_validation_cases=len(validation.labels),
+            n_validation_patients=len(np.unique(validation.patients)),
+            n_unreadable_files=len(examples.unreadable),
+            prevalence=round(float(examples.labels.mean()), 6),
+            validation_auroc=best.validation_auroc,
+            threshold=threshold,
+            slope=calibration.slope,
+            intercept=calibration.intercept,
+            seconds=round(time.monotonic() - started, 1),
+            versions={name: version(name) for name in VERSIONS_OF},
+        )
+        torch.save(network.state_dict(), output / WEIGHTS)
+        write_card(card, output)
+        run.finish(card, output)
+    return card
+
+
+def _fit(
+    training: Examples,
+    validation: Examples,
+    settings: Settings,
+    run: _Run,
+    progress: Progress | None,
+) -> tuple[nn.Module, Epoch, int]:
+    """Train with early stopping; give the network of the best epoch, that epoch, and their number.
+
+    Best is the highest validation AUROC, then the lowest validation loss.
+    """
+    with _deterministic(settings.seed):
+        network = densenet.build(settings.network)
+        augment = _augmentation(settings)
+        order = generator(settings.seed, "order")
+        labels = torch.from_numpy(training.image_labels.astype(np.float32))
+        loss_of = nn.BCEWithLogitsLoss(pos_weight=(1 - labels).sum() / labels.sum())
+        steps = len(training.images) // settings.batch
+        optimizer = torch.optim.AdamW(
+            network.parameters(), settings.learning_rate, weight_decay=1e-2
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, settings.learning_rate, total_steps=settings.epochs * steps
+        )
+        best: Epoch | None = None
+        best_weights: dict[str, Tensor] = {}
+        number = 0
+        for number in range(1, settings.epochs + 1):
+            network.train()
+            losses = []
+            shuffled = order.permutation(len(training.images))[: steps * settings.batch]
+            for chosen in shuffled.reshape(steps, settings.batch):
+                batch = torch.stack(
+                    [augment(torch.from_numpy(training.images[i][np.newaxis])) for i in chosen]
+                )
+                optimizer.zero_grad()
+                loss = loss_of(network(batch)[:, 0], labels[chosen])
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                losses.append(float(loss.detach()))
+            epoch = _validate(network, validation, number, float(np.mean(losses)))
+            run.log(epoch)
+            if best is None or _rank(epoch) > _rank(best):
+                best = epoch
+                best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
+            if progress is not None:
+                text = f"training (validation AUROC {epoch.validation_auroc:.3f})"
+                progress(text, number, settings.epochs)
+            if number - best.number >= settings.patience:
+                break
+        assert best is not None  # there is at least one epoch
+        network.load_state_dict(best_weights)
+    return network, best, number
+
+
+def _rank(epoch: Epoch) -> tuple[float, float]:
+    return epoch.validation_auroc, -epoch.validation_loss
+
+
+def _validate(network: nn.Module, validation: Examples, number: int, loss: float) -> Epoch:
+    """Measure one epoch: AUROC of cases (mean over images), unweighted log loss of images."""
+    logits = infer(network, validation.images)
+    labels = validation.image_labels
+    return Epoch(
+        number=number,
+        training_loss=loss,
+        validation_loss=float(np.mean(np.logaddexp(0.0, logits) - labels * logits)),
+        validation_auroc=auroc(
+            validation.labels, validation.case_means(calibrate.logistic(logits))
+        ),
+    )
+
+
+def infer(network: nn.Module, images: NDArray[np.float32], batch: int = 64) -> NDArray[np.float64]:
+    """Give the logits (n,) of images (n, size, size), in evaluation mode."""
+    network.eval()
+    with torch.inference_mode():
+        parts = [
+            network(torch.from_numpy(images[start : start + batch, np.newaxis]))[:, 0].numpy()
+            for start in range(0, len(images), batch)
+        ]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _augmentation(settings: Settings) -> Callable[[Tensor], Tensor]:
+    """Vary position, side, contrast and noise as a radiograph's own acquisition does."""
+    shift = 0.06 * settings.size
+    transform = Compose(
+        [
+            RandAffine(
+                prob=0.9,
+                rotate_range=0.12,
+                translate_range=(shift, shift),
+                scale_range=(0.1, 0.1),
+                padding_mode="zeros",
+            ),
+            RandFlip(prob=0.5, spatial_axis=1),
+            RandAdjustContrast(prob=0.5, gamma=(0.75, 1.35)),
+            RandGaussianNoise(prob=0.3, std=0.03),
+        ]
+    )
+    transform.set_random_state(settings.seed)
+    return lambda image: torch.as_tensor(transform(image))
+
+
+@contextmanager
+def _deterministic(seed: int) -> Iterator[None]:
+    """Seed torch and hold it to deterministic kernels; leave its global state as it was."""
+    before = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before)
+
+
+class _Run:
+    """One MLflow run: settings, the curves by epoch, the digest of the open list, the model."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self._client = client
+        self._run_id = run_id
+
+    def log(self, epoch: Epoch) -> None:
+        for name in ("training_loss", "validation_loss", "validation_auroc"):
+            self._client.log_metric(self._run_id, name, getattr(epoch, name), step=epoch.number)
+
+    def finish(self, card: Card, output: Path) -> None:
+        for name in (
+            "validation_auroc",
+            "best_epoch",
+            "threshold",
+            "slope",
+            "intercept",
+            "seconds",
+        ):
+            self._client.log_metric(self._run_id, f"model_{name}", float(getattr(card, name)))
+        for name in (WEIGHTS, CARD):
+            self._client.log_artifact(self._run_id, str(output / name))
+
+
+@contextmanager
+def _tracked(
+    tracking_uri: str | None, output: Path, settings: Settings, digest: str
+) -> Iterator[_Run]:
+    """Open an MLflow run, end it as finished or failed; without an address, beside ``output``."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # no word leaves the machine
+    from mlflow import MlflowClient
+
+    home = output.resolve().parent
+    address = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    artifacts = None if address else (home / "mlartifacts").as_uri()
+    client = MlflowClient(tracking_uri=address or f"sqlite:///{home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment_id = (
+        experiment.experiment_id
+        if experiment
+        else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+    )
+    run = client.create_run(experiment_id, run_name=output.name, tags={"open_digest": digest})
+    run_id = run.info.run_id
+    for name, value in asdict(settings).items():
+        client.log_param(run_id, name, value)
+    try:
+        yield _Run(client, run_id)
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")

@@ -1,0 +1,126 @@
+"""Expected values by hand, by laws of images, and by a second, naive implementation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baselines import images, package
+from tests.baselines.conftest import write_dicom
+
+
+def test_area_average_by_hand() -> None:
+    # Three pixels to two: each new one covers one and a half old ones.
+    image = np.array([[0.0, 3.0, 9.0]])
+    np.testing.assert_allclose(images.resize(image, 1, 2), [[1.0, 7.0]], rtol=0, atol=1e-12)
+
+
+def test_halving_averages_two_by_two_blocks() -> None:
+    image = np.array([[1.0, 3.0, 5.0, 7.0], [1.0, 3.0, 5.0, 7.0]])
+    np.testing.assert_array_equal(images.resize(image, 1, 2), [[2.0, 6.0]])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.integers(1, 50))
+def test_resizing_keeps_the_mean_and_the_range(
+    rows: int, columns: int, high: int, wide: int
+) -> None:
+    image = np.random.default_rng(rows * 41 + columns).random((rows, columns))
+    resized = images.resize(image, high, wide)
+    assert resized.shape == (high, wide)
+    assert resized.mean() == pytest.approx(image.mean(), abs=1e-9)
+    assert resized.min() >= image.min() - 1e-9
+    assert resized.max() <= image.max() + 1e-9
+
+
+def test_a_flat_image_is_zero_not_nan() -> None:
+    assert not images.normalise(np.full((4, 4), 7.0)).any()
+
+
+def test_aspect_is_kept_and_the_rest_padded(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    wide = random.integers(1000, 4000, (20, 40), dtype=np.uint16)
+    square = images.model_input(write_dicom(tmp_path / "wide.dcm", wide), 40)
+    assert square.shape == (40, 40)
+    assert square.dtype == np.float32
+    assert not square[:10].any()
+    assert not square[30:].any()
+    assert square[10:30].mean() > 0.3
+
+
+def test_monochrome1_is_the_same_image_inverted(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 4096, (32, 32), dtype=np.uint16)
+    bright = write_dicom(tmp_path / "2.dcm", pixels)
+    dark = write_dicom(
+        tmp_path / "1.dcm",
+        (4095 - pixels).astype(np.uint16),
+        PhotometricInterpretation="MONOCHROME1",
+    )
+    np.testing.assert_allclose(
+        images.model_input(dark, 32), images.model_input(bright, 32), rtol=0, atol=1e-6
+    )
+
+
+def test_rescale_makes_physical_units(tmp_path: Path) -> None:
+    pixels = np.array([[0, 1000], [1024, 2048]], dtype=np.uint16)
+    path = write_dicom(tmp_path / "ct.dcm", pixels, RescaleSlope=2, RescaleIntercept=-1024)
+    np.testing.assert_array_equal(
+        images.read_intensities(path), [[-1024.0, 976.0], [1024.0, 3072.0]]
+    )
+
+
+def test_of_several_frames_the_middle_one_is_read(tmp_path: Path) -> None:
+    frames = np.stack([np.full((2, 2), value, dtype=np.uint16) for value in (5, 6, 7)])
+    path = write_dicom(tmp_path / "frames.dcm", frames, NumberOfFrames=3)
+    assert images.read_intensities(path)[0, 0] == 6
+
+
+def test_what_is_not_dicom_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"PK\x03\x04 a zip in place of a DICOM")
+    with pytest.raises(
+        images.UnreadableImage, match=r"a\.dcm: no pixels could be decoded"
+    ) as raised:
+        images.model_input(tmp_path / "a.dcm", 32)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.realdata
+def test_one_slice_in_five_transfer_syntaxes_gives_the_same_bits(shared_data: Path) -> None:
+    slices = sorted((shared_data / "dicom").glob("ct_chest_*.dcm"))
+    assert len(slices) == 5
+    assert len({images.model_input(path, 96).tobytes() for path in slices}) == 1
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
+    threads: str, tmp_path: Path, open_list: Path
+) -> None:
+    package.write_program(tmp_path / "app", "predict", ("images", "predict"))
+    program = (
+        "import sys, hashlib\nfrom pathlib import Path\n"
+        f"sys.path.insert(0, {str(tmp_path / 'app')!r})\n"
+        "from baselines import images\n"
+        f"assert images.__file__.startswith({str(tmp_path / 'app')!r})\n"
+        f"files = sorted(Path({str(open_list.parent)!r}).glob('*.dcm'))[:20]\n"
+        "pixels = b''.join(images.model_input(path, 64).tobytes() for path in files)\n"
+        "print(hashlib.sha256(pixels).hexdigest())\n"
+        "assert not {'torch', 'monai', 'cohort_selection'} & set(sys.modules)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    files = sorted(open_list.parent.glob("*.dcm"))[:20]
+    here = b"".join(images.model_input(path, 64).tobytes() for path in files)
+    assert said.strip() == hashlib.sha256(here).hexdigest()
