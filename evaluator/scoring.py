@@ -219,8 +219,8 @@ def _lacking(group: Group, plan: AnalysisPlan) -> str | None:
     n_cases, n_positive = group.y.size, int(group.y.sum())
     positive, negative = n_positive, n_cases - n_positive
     if group.n_patients < n_cases:
-        positive = np.unique(group.patient[group.y]).size
-        negative = np.unique(group.patient[~group.y]).size
+        positive = arrays.renumbered(group.patient[group.y])[1]
+        negative = arrays.renumbered(group.patient[~group.y])[1]
     enough = group.n_patients >= plan.minimum_cases
     if enough and min(positive, negative) >= plan.minimum_per_class:
         return None
@@ -390,8 +390,10 @@ def _curves(
 def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
     n_bins = max(2, min(RELIABILITY_BINS, group.y.size // plan.minimum_cases))
     member = calibration.mass_bin_of(group.s, np.ones(group.s.size), n_bins)
-    for number in np.unique(member):
+    for number in range(n_bins):
         inside = member == number
+        if not inside.any():
+            continue
         y = group.y[inside]
         low, high = intervals.clustered_wilson(y, group.patient[inside], plan.confidence)
         predicted, observed = float(group.s[inside].mean()), float(y.mean())

@@ -83,6 +83,14 @@ def clusters(patients: ArrayLike | None, n: int) -> tuple[Ints, int]:
     return number.astype(np.int64), int(distinct.size)
 
 
+def renumbered(number: Ints) -> tuple[Ints, int]:
+    """Number some of the patients anew, 0..k-1 in the same order, without sorting."""
+    present = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.bool_)
+    present[number] = True
+    place = np.cumsum(present) - 1
+    return place[number], int(present.sum())
+
+
 def logit(p: Floats) -> Floats:
     """Log odds of probabilities, kept ``PROBABILITY_FLOOR`` away from 0 and 1."""
     kept = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)

@@ -59,9 +59,8 @@ def clustered_covariance(a: Placements, b: Placements, y: Bools, patient: Ints) 
     classes. Undefined with fewer than two patients of a class.
     """
     m, n = a.positive.size, a.negative.size
-    i10, i01 = np.unique(patient[y]).size, np.unique(patient[~y]).size
-    distinct, number = np.unique(patient, return_inverse=True)
-    k = distinct.size
+    i10, i01 = _distinct(y, patient), _distinct(~y, patient)
+    number, k = arrays.renumbered(patient)
     if i10 < 2 or i01 < 2:
         raise UndefinedMetric(
             f"the clustered variance of an AUROC needs two patients of each class; got {i10} "
@@ -156,7 +155,7 @@ def _interval(
 
 
 def _distinct(kept: Bools, patient: Ints | None) -> int:
-    return int(kept.sum()) if patient is None else int(np.unique(patient[kept]).size)
+    return int(kept.sum()) if patient is None else arrays.renumbered(patient[kept])[1]
 
 
 def _twice_below(s: Floats, others: Floats) -> Ints:

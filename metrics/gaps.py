@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metrics import bootstrap, calibration, discrimination, fairness, operating_point
+from metrics import arrays, bootstrap, calibration, discrimination, fairness, operating_point
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.intervals import normal_quantile
@@ -234,7 +234,7 @@ def _joined(levels: Sequence[Level]) -> Group:
     """The cases of several groups, for their counts; a patient may be in more than one."""
     y = np.concatenate([level.group.y for level in levels])
     patient = np.concatenate([level.patients for level in levels])
-    return Group(y, np.empty(0), patient, int(np.unique(patient).size))
+    return Group(y, np.empty(0), patient, arrays.renumbered(patient)[1])
 
 
 def _table(group: Group, choices: Choices) -> operating_point.Confusion[float]:

@@ -56,16 +56,15 @@ def clustered_wilson(
     n = hits.size
     if n == 0:
         raise UndefinedMetric("a proportion needs at least one case; got 0")
-    _, member = np.unique(patient, return_inverse=True)
-    size = np.bincount(member)
-    k = size.size
+    size = np.bincount(patient)  # a patient without a case here has no residual either
+    k = int(np.count_nonzero(size))
     found = int(hits.sum())
     p = found / n
     if k == n:
         return wilson(found, n, confidence)
     if found in (0, n) or k < 2:
         return wilson(p * k, k, confidence)
-    residual = np.bincount(member, weights=hits) - p * size
+    residual = np.bincount(patient, weights=hits) - p * size
     variance = k / (k - 1) * float(residual @ residual) / n**2
     effect = max(1.0, variance / (p * (1.0 - p) / n))
     effective = n / effect

@@ -50,7 +50,7 @@ def confusion_matrix(y: ArrayLike, called: ArrayLike, n_classes: int) -> NDArray
     if y_.shape != called_.shape or y_.ndim != 1:
         raise UndefinedMetric(f"classes of shapes {y_.shape} and {called_.shape} do not compare")
     both = np.concatenate([y_, called_])
-    if both.size and not (0 <= both.min() and both.max() < n_classes):
+    if both.size and (both.min() < 0 or both.max() >= n_classes):
         raise UndefinedMetric(f"classes must be 0 to {n_classes - 1}")
     cells = np.bincount(y_ * n_classes + called_, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes).astype(np.int64)

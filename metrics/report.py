@@ -64,11 +64,9 @@ class Group:
 
 
 def group_of(y: Bools, s: Floats, patient: Ints) -> Group:
-    """Number the group's own patients; one case each keeps the cases' order."""
-    distinct, number = np.unique(patient, return_inverse=True)
-    if distinct.size == y.size:
-        number = np.arange(y.size)
-    return Group(y, s, number.astype(np.int64), int(distinct.size))
+    """Number the group's own patients."""
+    number, n_patients = arrays.renumbered(patient)
+    return Group(y, s, number, n_patients)
 
 
 @dataclass(frozen=True, slots=True)

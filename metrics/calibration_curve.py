@@ -1,0 +1,278 @@
+"""Calibration by smooth and isotonic curves, and tests of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metrics import arrays
+from metrics.arrays import Bools, Floats
+from metrics.calibration import brier, equal_mass_bins, equal_width_bins
+from metrics.estimate import UndefinedMetric
+from metrics.intervals import normal_p_value
+
+
+@dataclass(frozen=True, slots=True)
+class CurveError:
+    """Distances of a smooth calibration curve from the prediction, over the cases."""
+
+    ici: float
+    e50: float
+    e90: float
+    emax: float
+
+
+def integrated_calibration(y: ArrayLike, p: ArrayLike) -> CurveError:
+    """Mean (ICI), median, 90th percentile and largest distance of a lowess curve from p.
+
+    Formula: |lowess(y on p) - p| over the cases; lowess with span 2/3, no robustness steps, delta
+    1 % of the range: the smoother of R's rms val.prob (Eavg, E90, Emax). A loess of degree 2, as
+    Austin & Steyerberg 2019, gives other values. Undefined with fewer than 3 cases or where all
+    predictions are equal.
+    """
+    y_, p_ = _checked(y, p)
+    if p_.size < 3 or np.ptp(p_) == 0.0:
+        raise UndefinedMetric("a calibration curve needs 3 cases and predictions that differ")
+    order = np.argsort(p_, kind="stable")
+    distance = np.sort(np.abs(_lowess(p_[order], y_[order].astype(np.float64)) - p_[order]))
+    return CurveError(
+        float(distance.mean()),
+        float(np.quantile(distance, 0.5)),
+        float(np.quantile(distance, 0.9)),
+        float(distance[-1]),
+    )
+
+
+def smooth_ece(y: ArrayLike, p: ArrayLike) -> float:
+    """Calibration error without bins: the residuals smoothed at the scale of the error itself.
+
+    Formula: the sigma at which the integral over [0, 1] of |mean of (y - p) K_sigma(t, p)|, K a
+    Gaussian reflected at both ends, equals sigma. Undefined without cases.
+    Source: Blasiok & Nakkiran 2023.
+    """
+    y_, p_ = _checked(y, p)
+    residual = y_ - p_
+    frequency = np.arange(1, 641)
+    wave = np.empty(frequency.size)
+    for block in np.array_split(frequency, 64):
+        wave[block - 1] = np.cos(np.pi * np.outer(block, p_)) @ residual / p_.size
+    grid = (np.arange(2000) + 0.5) / 2000
+    basis = np.cos(np.pi * np.outer(grid, frequency))
+    level = float(residual.mean())
+
+    def error(sigma: float) -> float:
+        damped = wave * np.exp(-((np.pi * frequency * sigma) ** 2) / 2.0)
+        return float(np.mean(np.abs(level + 2.0 * (basis @ damped))))
+
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if error(middle) > middle else (low, middle)
+    return (low + high) / 2.0
+
+
+def debiased_calibration_error(y: ArrayLike, p: ArrayLike, n_bins: int = 10) -> float:
+    """Root mean squared calibration error over equal-mass bins, less what noise adds.
+
+    Formula: sqrt(max(0, sum_b (n_b / n) [(obs_b - pred_b)^2 - obs_b (1 - obs_b) / (n_b - 1)])).
+    Undefined where a bin has a single case. Source: Kumar, Liang & Ma 2019.
+    """
+    y_, p_ = _checked(y, p)
+    table = equal_mass_bins(y_, p_, n_bins)
+    if table.weight.min() < 2:
+        raise UndefinedMetric("the debiased error needs two cases in each bin; take fewer bins")
+    noise = table.observed * (1.0 - table.observed) / (table.weight - 1.0)
+    square = (table.observed - table.predicted) ** 2 - noise
+    return math.sqrt(max(0.0, float(table.weight @ square / table.weight.sum())))
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """Brier = reliability - resolution + uncertainty, exact when bins hold equal predictions."""
+
+    reliability: float
+    resolution: float
+    uncertainty: float
+
+
+def brier_decomposition(y: ArrayLike, p: ArrayLike, n_bins: int | None = None) -> Decomposition:
+    """Murphy's decomposition over distinct predictions, or over equal-width bins.
+
+    Formula: sum_b n_b (obs_b - pred_b)^2 / n, sum_b n_b (obs_b - prevalence)^2 / n, and
+    prevalence (1 - prevalence). Undefined without cases. Source: Murphy 1973.
+    """
+    y_, p_ = _checked(y, p)
+    prevalence = float(y_.mean())
+    if n_bins is None:
+        distinct, member = np.unique(p_, return_inverse=True)
+        weight = np.bincount(member).astype(np.float64)
+        observed, predicted = np.bincount(member, y_) / weight, distinct
+    else:
+        table = equal_width_bins(y_, p_, n_bins)
+        weight, observed, predicted = table.weight, table.observed, table.predicted
+    return Decomposition(
+        float(weight @ (observed - predicted) ** 2) / y_.size,
+        float(weight @ (observed - prevalence) ** 2) / y_.size,
+        prevalence * (1.0 - prevalence),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Corp:
+    """Brier = miscalibration - discrimination + uncertainty, by the best monotone recalibration.
+
+    ``predicted`` (distinct predictions,) rises and ``observed`` is its isotonic curve: the points
+    of a CORP reliability diagram.
+    """
+
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+    predicted: Floats
+    observed: Floats
+
+
+def corp(y: ArrayLike, p: ArrayLike) -> Corp:
+    """Reliability diagram without bins to choose, by pool-adjacent-violators.
+
+    Formula: MCB = S(p) - S(c), DSC = S(prevalence) - S(c), UNC = S(prevalence), S the Brier score
+    and c the isotonic regression of y on p. Undefined without cases.
+    Source: Dimitriadis, Gneiting & Jordan 2021.
+    """
+    y_, p_ = _checked(y, p)
+    distinct, member = np.unique(p_, return_inverse=True)
+    weight = np.bincount(member).astype(np.float64)
+    fitted = _isotonic(np.bincount(member, y_) / weight, weight)
+    recalibrated = float(np.mean((fitted[member] - y_) ** 2))
+    prevalence = float(y_.mean())
+    uncertainty = prevalence * (1.0 - prevalence)
+    return Corp(
+        brier(y_, p_) - recalibrated, uncertainty - recalibrated, uncertainty, distinct, fitted
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationTest:
+    """A test of perfect calibration: statistic, degrees of freedom (0: normal), p-value."""
+
+    statistic: float
+    freedom: int
+    p_value: float
+
+
+def spiegelhalter(y: ArrayLike, p: ArrayLike) -> CalibrationTest:
+    """Whether the Brier score is as the predictions promise.
+
+    Formula: z = sum (y - p)(1 - 2p) / sqrt(sum (1 - 2p)^2 p (1 - p)). Undefined where all
+    predictions are 0, 1/2 or 1. Source: Spiegelhalter 1986.
+    """
+    y_, p_ = _checked(y, p)
+    variance = float(np.sum((1.0 - 2.0 * p_) ** 2 * p_ * (1.0 - p_)))
+    if not variance > 0:
+        raise UndefinedMetric("Spiegelhalter's z needs predictions other than 0, 1/2 and 1")
+    z = float(np.sum((y_ - p_) * (1.0 - 2.0 * p_))) / math.sqrt(variance)
+    return CalibrationTest(z, 0, normal_p_value(z))
+
+
+def hosmer_lemeshow(y: ArrayLike, p: ArrayLike, n_groups: int = 10) -> CalibrationTest:
+    """Chi-square of observed against expected over groups of predicted risk; not for ranking.
+
+    Formula: sum_g (O_g - E_g)^2 / (E_g (1 - E_g / n_g)); groups cut at the deciles of p (type 7,
+    equal cuts merged), each cut belonging below; as many degrees of freedom as groups, for
+    predictions made without these cases. Undefined with fewer than two groups or a group whose
+    expected count is 0 or all. Source: Hosmer & Lemeshow 1980.
+    """
+    from scipy.special import chdtrc  # scipy is costly to import
+
+    y_, p_ = _checked(y, p)
+    cuts = np.unique(np.quantile(p_, np.linspace(0.0, 1.0, n_groups + 1)))
+    if cuts.size < 3:
+        raise UndefinedMetric("Hosmer-Lemeshow needs two groups of predictions; they are too alike")
+    member = np.clip(np.searchsorted(cuts, p_, side="left") - 1, 0, cuts.size - 2)
+    n = np.bincount(member, minlength=cuts.size - 1)
+    used = n > 0
+    observed = np.bincount(member, y_, cuts.size - 1)[used]
+    expected = np.bincount(member, p_, cuts.size - 1)[used]
+    spread = expected * (1.0 - expected / n[used])
+    if not np.all(spread > 0):
+        raise UndefinedMetric("Hosmer-Lemeshow is undefined: a group expects no case or only cases")
+    statistic = float(np.sum((observed - expected) ** 2 / spread))
+    freedom = int(used.sum())
+    return CalibrationTest(statistic, freedom, float(chdtrc(freedom, statistic)))
+
+
+def _checked(y: ArrayLike, p: ArrayLike) -> tuple[Bools, Floats]:
+    y_ = arrays.labels(y)
+    if not y_.size:
+        raise UndefinedMetric("calibration needs at least one case; got 0")
+    return y_, arrays.probabilities(p, y_.size)
+
+
+def _isotonic(values: Floats, weight: Floats) -> Floats:
+    """Weighted least-squares rising fit: pool adjacent violators (Ayer 1955)."""
+    level: list[float] = []
+    mass: list[float] = []
+    size: list[int] = []
+    for value, w in zip(values.tolist(), weight.tolist(), strict=True):
+        level.append(value)
+        mass.append(w)
+        size.append(1)
+        while len(level) > 1 and level[-2] >= level[-1]:
+            total = mass[-2] + mass[-1]
+            level[-2] = (level[-2] * mass[-2] + level[-1] * mass[-1]) / total
+            mass[-2] = total
+            size[-2] += size[-1]
+            level.pop()
+            mass.pop()
+            size.pop()
+    return np.repeat(np.array(level), size)
+
+
+def _lowess(x: Floats, y: Floats, span: float = 2.0 / 3.0, delta: float = 0.01) -> Floats:
+    """Locally weighted straight lines through rising ``x`` (Cleveland 1979), tricube weights.
+
+    Fits are made at points ``delta`` of the range apart and joined by straight lines.
+    """
+    n = x.size
+    k = max(2, min(n, int(span * n + 1e-7)))
+    reach = float(x[-1] - x[0])
+    fitted = np.empty(n)
+    left, last, here = 0, -1, 0
+    while True:
+        while left + k < n and x[here] - x[left] > x[left + k] - x[here]:
+            left += 1
+        fitted[here] = _local_line(x, y, left, left + k - 1, here, reach)
+        if last < here - 1 and last >= 0:
+            between = slice(last + 1, here)
+            share = (x[between] - x[last]) / (x[here] - x[last])
+            fitted[between] = share * fitted[here] + (1.0 - share) * fitted[last]
+        last = here
+        same = int(np.searchsorted(x, x[last], side="right")) - 1
+        fitted[last : same + 1] = fitted[last]
+        last = same
+        if last >= n - 1:
+            return fitted
+        stop = int(np.searchsorted(x, x[last] + delta * reach, side="right"))
+        here = max(last + 1, min(stop, n) - 1)
+
+
+def _local_line(x: Floats, y: Floats, left: int, right: int, here: int, reach: float) -> float:
+    width = max(float(x[here] - x[left]), float(x[right] - x[here]))
+    stop = int(np.searchsorted(x, x[here] + 0.999 * width, side="right"))
+    stop = max(stop, here + 1) if width > 0 else int(np.searchsorted(x, x[here], side="right"))
+    x_, y_ = x[left:stop], y[left:stop]
+    distance = np.abs(x_ - x[here])
+    w = np.zeros(x_.size)
+    near = distance <= 0.999 * width
+    if width > 0:
+        w[near] = (1.0 - (distance[near] / width) ** 3) ** 3
+    w[distance <= 0.001 * width] = 1.0
+    w /= w.sum()
+    centre = float(w @ x_)
+    spread = float(w @ (x_ - centre) ** 2)
+    if math.sqrt(spread) > 0.001 * reach:
+        w = w * (1.0 + (x[here] - centre) / spread * (x_ - centre))
+    return float(w @ y_)
