@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-from cohort_selection.dicom import OLDEST, years
+from cohort_selection.header import OLDEST, years
 
 NOT_REPORTED = "Not Reported"
 TOP_CODED = 90
