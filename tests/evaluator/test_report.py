@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from evaluator.leaderboard.report import render_report
+from evaluator.results import OVERALL, Result
+from tests.evaluator.hand_made import TABLES, estimate, evaluation, released
+
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}'
+
+
+class Page(HTMLParser):
+    """Collects what a test asks of a page: its text, tags, ids and links."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.blocks: list[str] = []
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        given = dict(attrs)
+        self._inside = tag if tag in ("script", "style") else self._inside
+        if given.get("type") == "application/json":
+            self.blocks.append("")
+            self._inside = "json"
+        self.ids += [given["id"] or ""] if "id" in given else []
+        for key in ("href", "src"):
+            self.links += [given[key] or ""] if key in given else []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "json":
+            self.blocks[-1] += data
+        elif not self._inside:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(render_report(released(), title="Airspace opacity"))
+
+
+def test_the_headline_has_its_interval_and_its_counts(page: Page) -> None:
+    assert "0.851 95 % interval 0.817 to 0.886" in page.words
+    assert "300 cases of 300 patients that the team has never seen" in page.words
+    assert "150 of the cases positive" in page.words
+    assert "85 % (82 to 89 %) of the time" in page.words
+
+
+def test_every_digest_and_the_date_stand_in_full(page: Page) -> None:
+    found = released()
+    for digest in (found.cohort_digest, found.plan_digest, found.image_digest, found.digest):
+        assert digest in page.words
+    assert "2026-01-03T09:30:00+00:00" in page.words
+
+
+def test_every_declared_level_is_there_shown_or_not(page: Page) -> None:
+    for levels in TABLES.values():
+        for level in levels:
+            assert level.replace(" x ", " × ") in page.words
+    assert "withheld: too few cases, here or in a group that this one protects" in page.words
+    assert "insufficient data: too few positive or negative cases" in page.words
+
+
+def test_methods_are_named_with_the_figures_they_serve(page: Page) -> None:
+    assert "AUROC: DeLong, logit scale." in page.words
+    assert "Sens., Spec., PPV, NPV: Wilson." in page.words
+
+
+def test_the_rule_is_told_with_its_values(page: Page) -> None:
+    assert "fewer than 10 cases or patients is withheld" in page.words
+    assert "rounded to the nearest 5" in page.words
+
+
+def test_a_gap_stands_with_its_interval_and_its_p_value() -> None:
+    scored = evaluation()
+    p = replace(estimate(0.031, 900, 400), low=None, high=None)
+    added = (Result("auroc_gap_p", "sex", "max - min", p),)
+    words = Page(
+        render_report(released(scored=replace(scored, results=scored.results + added)))
+    ).words
+    assert "AUROC largest less smallest 0.026 0.000 to 0.072 p = 0.031" in words
+
+
+def test_ids_are_unique_and_contents_lead_to_them(page: Page) -> None:
+    assert [name for name, n in Counter(page.ids).items() if n > 1] == []
+    anchors = [link[1:] for link in page.links if link.startswith("#")]
+    assert len(anchors) >= 8
+    assert set(anchors) <= set(page.ids)
+
+
+def test_a_standalone_report_asks_for_nothing(page: Page) -> None:
+    assert [link for link in page.links if not link.startswith(("#", "data:"))] == []
+
+
+def test_plotly_is_inlined_once() -> None:
+    assert render_report(released()).count("plotly.js v") == 1
+
+
+def test_names_cannot_become_markup() -> None:
+    tables = {EVIL: {EVIL: (150, 75), "B": (150, 75)}}
+    found = released(team=EVIL, model=EVIL, scored=evaluation(tables))
+    for standalone in (True, False):
+        page = Page(render_report(found, title=EVIL, standalone=standalone))
+        plain = Page(
+            render_report(
+                released(scored=evaluation({"site": tables[EVIL]})), standalone=standalone
+            )
+        )
+        assert page.tags == plain.tags
+        assert EVIL in page.words
+
+
+def test_a_figure_cannot_end_the_element_that_holds_it() -> None:
+    tables = {"site": {"</script><script>alert(1)</script>": (150, 75), "B": (150, 75)}}
+    page = Page(render_report(released(scored=evaluation(tables))))
+    assert len(page.blocks) == 3
+    assert all(json.loads(block) for block in page.blocks)
+
+
+def test_a_cohort_too_small_for_figures_still_has_a_report() -> None:
+    page = Page(render_report(released(scored=evaluation(overall=(120, 4)))))
+    assert "too small in one class for any figure to be released" in page.words
+    assert page.blocks == []
+
+
+def test_an_undefined_primary_says_why() -> None:
+    found = released()
+    why = estimate(None, 300, 150)
+    results = tuple(
+        replace(r, estimate=why) if (r.metric, r.attribute) == ("auroc", "overall") else r
+        for r in found.results
+    )
+    assert (
+        "insufficient data: 300 cases, 150 positive"
+        in Page(render_report(replace(found, results=results))).words
+    )
+
+
+def test_the_slope_is_read_off_its_interval_only() -> None:
+    def said(value: float, low: float, high: float) -> str:
+        made = replace(estimate(value, 300, 150), low=low, high=high)
+        results = (Result("calibration_slope", *OVERALL, made),)
+        return Page(render_report(released(scored=replace(evaluation(), results=results)))).words
+
+    assert "predictions are too extreme" in said(0.7, 0.5, 0.9)
+    assert "predictions are too timid" in said(1.4, 1.2, 1.6)
+    assert "compatible with 1" in said(0.8, 0.6, 1.1)
+
+
+@pytest.mark.browser
+def test_the_file_opens_without_a_network_and_draws_itself(chromium: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render_report(released(team=EVIL)), encoding="utf-8")
+    said: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width, scheme in ((1280, "light"), (375, "dark")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if scheme == "dark" else "light",
+                offline=True,
+            )
+            tab = context.new_page()
+            tab.on("console", lambda message: said.append(message.text))
+            tab.on("pageerror", lambda error: said.append(str(error)))
+            tab.on("dialog", lambda dialog: said.append(dialog.message))
+            tab.on("request", lambda request: asked.append(request.url))
+            tab.goto(path.as_uri())
+            tab.locator(".plot.drawn").nth(3).wait_for()
+            assert tab.locator(".plot .main-svg").count() >= 4
+            assert tab.locator("#plot-roc .scatterlayer .trace").count() >= 3
+            wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not tab.evaluate(wide)
+            paper = tab.locator("#plot-roc .main-svg").first.evaluate("e => e.style.background")
+            assert paper == ("rgb(22, 28, 34)" if scheme == "dark" else "rgb(255, 255, 255)")
+            context.close()
+        browser.close()
+    assert said == []
+    assert [url for url in asked if not re.match(r"file:|data:", url)] == []
