@@ -46,7 +46,7 @@ class GroupRow:
     overall: bool
     reason: str
     n_cases: int | None
-    n_patients: int
+    n_patients: int | None
     n_positive: int | None
     primary: Estimate | None
     bar: Markup
@@ -274,16 +274,12 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
         )
     for held in release.withheld:
         if held.attribute == attribute:
-            said = (
-                "insufficient data: too few positive or negative cases, here or in a group that "
-                "this one protects"
-                if held.reason == INSUFFICIENT
-                else "withheld: too few cases, here or in a group that this one protects"
-            )
             level = figures.readable_level(held.level)
             nothing = (None,) * len(columns)
             rows.append(
-                GroupRow(level, False, said, held.n_cases, 0, None, None, Markup(""), nothing)
+                GroupRow(
+                    level, False, held.reason, held.n_cases, None, None, None, Markup(""), nothing
+                )
             )
     key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
     heading = figures.readable(attribute)

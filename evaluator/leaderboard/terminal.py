@@ -47,7 +47,7 @@ def render_terminal(
     for pair in PAIRS:
         above, below = (figure(metric).short for metric in pair)
         table.add_column(f"{above}\n{below}", justify="right", no_wrap=True)
-    table.add_column(f"worst\n[dim]group[/]", justify="right", overflow="fold")
+    table.add_column("worst\n[dim]group[/]", justify="right", overflow="fold")
     table.add_column("received\n[dim]cases[/]", justify="right", no_wrap=True)
     for standing in standings:
         release = by_id[standing.submission_id]
