@@ -171,7 +171,7 @@ def spiegelhalter(y: ArrayLike, p: ArrayLike) -> CalibrationTest:
     """
     y_, p_ = _checked(y, p)
     variance = float(np.sum((1.0 - 2.0 * p_) ** 2 * p_ * (1.0 - p_)))
-    if not variance > 0:
+    if not variance > 1e-12:
         raise UndefinedMetric("Spiegelhalter's z needs predictions other than 0, 1/2 and 1")
     z = float(np.sum((y_ - p_) * (1.0 - 2.0 * p_))) / math.sqrt(variance)
     return CalibrationTest(z, 0, normal_p_value(z))
@@ -197,7 +197,7 @@ def hosmer_lemeshow(y: ArrayLike, p: ArrayLike, n_groups: int = 10) -> Calibrati
     observed = np.bincount(member, y_, cuts.size - 1)[used]
     expected = np.bincount(member, p_, cuts.size - 1)[used]
     spread = expected * (1.0 - expected / n[used])
-    if not np.all(spread > 0):
+    if not np.all(spread > 1e-12):
         raise UndefinedMetric("Hosmer-Lemeshow is undefined: a group expects no case or only cases")
     statistic = float(np.sum((observed - expected) ** 2 / spread))
     freedom = int(used.sum())
