@@ -25,7 +25,7 @@ def train(
     open_csv: OpenList,
     output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("model"),
     network: Annotated[str, typer.Option(help="densenet-small or densenet121.")] = "densenet-small",
-    epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 24,
+    epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 16,
     size: Annotated[int, typer.Option(help="Pixels a side.")] = 96,
     batch: Annotated[int, typer.Option(help="Images a step.")] = 32,
     learning_rate: Annotated[
@@ -33,7 +33,8 @@ def train(
     ] = 3e-3,
     seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
     validation_share: Annotated[float, typer.Option(help="Share of patients.")] = 0.25,
-    patience: Annotated[int, typer.Option(help="Epochs without a better AUROC.")] = 10,
+    patience: Annotated[int, typer.Option(help="Epochs without a better AUROC.")] = 8,
+    threads: Annotated[int, typer.Option(help="More are faster on an idle machine.")] = 1,
     tracking_uri: Annotated[
         str | None,
         typer.Option(help="MLflow store; else MLFLOW_TRACKING_URI, else mlflow.db by the model."),
@@ -44,7 +45,7 @@ def train(
         from baselines import train as training
 
         settings = training.Settings(
-            network, epochs, size, batch, learning_rate, seed, validation_share, patience
+            network, epochs, size, batch, learning_rate, seed, validation_share, patience, threads
         )
         card = training.train(
             open_csv, output, settings, tracking_uri=tracking_uri, progress=progress
