@@ -48,6 +48,8 @@ CatalogFolder = Annotated[
 def main() -> None:
     """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     add_plugins(app)
     try:
         app()
@@ -280,7 +282,9 @@ def audit(submission_id: str, home: Home = HOME) -> None:
     """Show the steward every start of a submission's container, with details and logs."""
     from evaluator.installation import Installation
 
-    for attempt in Installation(home).enclave().attempts(submission_id):
+    installation = Installation(home)
+    console.print(printing.submission_line(installation.ledger().submission(submission_id)))
+    for attempt in installation.enclave().attempts(submission_id):
         console.print(printing.attempt(*attempt))
 
 

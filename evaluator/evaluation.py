@@ -15,7 +15,7 @@ from evaluator.engine import Engine
 from evaluator.results import Evaluation
 from evaluator.scoring import score
 from evaluator.specification import Benchmark
-from evaluator.staging import stage
+from evaluator.staging import remove_leftovers, stage
 from submissions.contract import CONTRACT_VERSION, Predictions, read_predictions
 from submissions.submission import ContractBroken, Submission
 
@@ -40,6 +40,7 @@ def predict(
     if kept is not None:
         return kept
     engine.remove_orphans(submission.submission_id)
+    remove_leftovers(enclave.staging_folder())
     key = enclave.blinding_key(submission.submission_id)
     blinded = cohort.blinded(key, benchmark.contract.visible)
     try:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cohort_selection.criteria import FlowStep, Selected, select
-from cohort_selection.representativeness import Deviation, representativeness
-
 from cohort_selection import catalog, leakage, matching, sequestration
 from cohort_selection.cohort import Case, Cohort, seal, write_open
+from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.matching import Matched
+from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
@@ -75,8 +74,14 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     """Draw the test cohort from the sequestered part and keep its list and probabilities."""
     _, hidden = _split_cases(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
+    size = plan.size or matching.largest(hidden, plan.target, plan.tolerance).bound
     matched = matching.match(
-        hidden, plan.target, plan.size, plan.seed, cases_per_patient=plan.cases_per_patient
+        hidden,
+        plan.target,
+        size,
+        plan.seed,
+        cases_per_patient=plan.cases_per_patient,
+        tolerance=plan.tolerance,
     )
     drawn = {case.case_id for case in matched.cases}
     _write_rows(

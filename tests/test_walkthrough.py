@@ -186,7 +186,7 @@ def test_a_run_killed_half_way_ends_with_exactly_one_evaluation(
     mine = [each for each in ledger.releases() if each.submission_id == submission]
     assert len(mine) == 1
     assert containers(submission) == []
-    assert not list((walked.home / "enclave" / "staging").iterdir())
+    assert not list((walked.home / "enclave" / "staging").glob("run-*"))
     assert ledger.audit_problems() == []
 
 
