@@ -47,7 +47,7 @@ SCHEMA = 1
 JOINT = " x "
 VERSUS = " - "
 EXTREMES = "max - min"
-ROC_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
+ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
 
 WITHHELD = "withheld"
 """Neither figures nor counts are shown."""
@@ -241,17 +241,18 @@ class _Counts:
         return self.n_cases - self.n_positive
 
 
-def is_comparison(result: Result) -> bool:
-    """Tell a figure that compares levels (a gap) from a figure of one level."""
-    return result.level == EXTREMES or "_gap" in result.metric
+def group_metrics(results: Sequence[Result]) -> frozenset[str]:
+    """List the metrics computed for everyone, and so for a group; all others compare groups."""
+    return frozenset(r.metric for r in results if (r.attribute, r.level) == OVERALL)
 
 
 def _groups(evaluation: Evaluation) -> dict[Group, _Counts]:
     """Count each (attribute, level); where figures disagree, the largest counts are the group's."""
     found: dict[Group, _Counts] = {}
+    own = group_metrics(evaluation.results)
     for result in evaluation.results:
         group = (result.attribute, result.level)
-        if group == OVERALL or is_comparison(result):
+        if group == OVERALL or result.metric not in own:
             continue
         new = result.estimate
         old = found.get(group, _Counts(0, 0, 0))
@@ -478,16 +479,14 @@ def _shown_results(
     }
     # A comparison over all levels would show the value of a hidden one that took part in it.
     tainted = {attribute for attribute, level in hidden if (attribute, level) in valued}
+    own = group_metrics(evaluation.results)
     for result in evaluation.results:
         group = (result.attribute, result.level)
-        if is_comparison(result):
+        if result.metric not in own:
             named = [
                 level
                 for attribute, level in groups
-                if attribute == result.attribute
-                and (
-                    result.level.startswith(level + VERSUS) or result.level.endswith(VERSUS + level)
-                )
+                if attribute == result.attribute and _names(result.level, level)
             ]
             if any((result.attribute, level) in hidden for level in named):
                 continue
@@ -497,6 +496,15 @@ def _shown_results(
         elif group not in hidden:
             whole = group == OVERALL
             yield replace(result, estimate=_rounded(result.estimate, rule, evaluation, whole=whole))
+
+
+def _names(comparison: str, level: str) -> bool:
+    """Tell whether a comparison such as "A - B" names ``level``."""
+    return (
+        comparison == level
+        or comparison.startswith(level + VERSUS)
+        or comparison.endswith(VERSUS + level)
+    )
 
 
 def _rounded(

@@ -17,7 +17,7 @@ from pathlib import Path
 import plotly
 import plotly.graph_objects as go
 
-from evaluator.disclosure import Release, is_comparison
+from evaluator.disclosure import Release
 from evaluator.leaderboard import numbers
 from evaluator.leaderboard.glossary import figure
 from evaluator.results import OVERALL, Curve
@@ -178,7 +178,7 @@ def forest(release: Release, attributes: Sequence[str], key: str, metric: str) -
     for attribute in attributes:
         rows.append((f"<b>{_wrapped(readable(attribute))}</b>", None, ""))
         for result in release.results:
-            if (result.attribute, result.metric) != (attribute, metric) or is_comparison(result):
+            if (result.attribute, result.metric) != (attribute, metric):
                 continue
             found = result.estimate
             label = f"{_wrapped(readable_level(result.level))}"

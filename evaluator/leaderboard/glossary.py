@@ -216,6 +216,22 @@ FIGURES: dict[str, Figure] = {
         "Share of positive cases called negative.",
         "0",
     ),
+    "bnsp_auroc": Figure(
+        "AUROC, positives of the group against negatives of the others",
+        "BNSP AUROC",
+        OTHER,
+        "higher",
+        "Low where the group's positive cases are scored too low (Borkan 2019).",
+        "1",
+    ),
+    "bpsn_auroc": Figure(
+        "AUROC, negatives of the group against positives of the others",
+        "BPSN AUROC",
+        OTHER,
+        "higher",
+        "Low where the group's negative cases are scored too high (Borkan 2019).",
+        "1",
+    ),
     "net_benefit": Figure(
         "Net benefit",
         "Net benefit",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evaluator.disclosure import Release, is_comparison
+from evaluator.disclosure import Release
 from evaluator.leaderboard.glossary import figure
 from evaluator.results import OVERALL, Result
 from metrics.estimate import Estimate
@@ -98,7 +98,6 @@ def worst_group(release: Release, metric: str = "auroc") -> Result | None:
         for result in release.results
         if result.metric == metric
         and (result.attribute, result.level) != OVERALL
-        and not is_comparison(result)
         and result.estimate.value is not None
     ]
     if not shown:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluator.disclosure import EXTREMES, INSUFFICIENT, Release, is_comparison
+from evaluator.disclosure import EXTREMES, INSUFFICIENT, VERSUS, Release, group_metrics
 from evaluator.leaderboard import bars, figures, numbers
 from evaluator.leaderboard.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard.pages import STATIC, environment, named
@@ -19,6 +20,9 @@ PRIMARY = "auroc"
 PERCENT = "\N{NO-BREAK SPACE}%"
 BY_GROUP = ("sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
+ASIDE = ("_p", "_p_holm", "_detectable")
+"""Endings of the results that stand beside a comparison and not in a row of their own."""
+COMPARISONS = {EXTREMES: "largest less smallest", "min / max": "smallest by largest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,12 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A comparison between levels, with its p-value where there is one."""
+    """A comparison between levels, with its p-values and what the data could have detected."""
 
     name: str
     comparison: str
     estimate: Estimate
-    p: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class GroupTable:
     axis: Markup
     rows: tuple[GroupRow, ...]
     gaps: tuple[Gap, ...]
+    gap_in_words: str
 
 
 def render_report(release: Release, *, title: str = "", standalone: bool = True) -> str:
@@ -234,7 +239,8 @@ def _calibration(release: Release) -> list[str]:
 
 
 def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTable:
-    own = [r for r in release.results if r.attribute == attribute and not is_comparison(r)]
+    whole = group_metrics(release.results)
+    own = [r for r in release.results if r.attribute == attribute and r.metric in whole]
     found = {(result.metric, result.level): result.estimate for result in own}
     levels = list(dict.fromkeys(result.level for result in own))
     overall = release.find(PRIMARY)
@@ -284,7 +290,8 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
     key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
     heading = figures.readable(attribute)
     gaps = _gaps(release, attribute)
-    return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps)
+    words = _headline_gap(release, attribute)
+    return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps, words)
 
 
 def _reason(own: Sequence[Result], level: str) -> str:
@@ -296,38 +303,78 @@ def _reason(own: Sequence[Result], level: str) -> str:
 
 
 def _gaps(release: Release, attribute: str) -> tuple[Gap, ...]:
-    own = [r for r in release.results if r.attribute == attribute and is_comparison(r)]
-    p_values = {(r.metric.removesuffix("_p"), r.level): r.estimate for r in own if _is_p(r)}
+    """Comparisons of an attribute's levels, each with the p-values that belong to it."""
+    whole = group_metrics(release.results)
+    own = [r for r in release.results if r.attribute == attribute and r.metric not in whole]
+    beside = {(result.metric, result.level): result.estimate for result in own}
     found = []
     for result in own:
-        if _is_p(result):
+        if result.metric.endswith(ASIDE):
             continue
-        p = p_values.get((result.metric, result.level))
-        level = result.level
-        comparison = "largest less smallest" if level == EXTREMES else level
+        p, adjusted, detectable = (beside.get((result.metric + end, result.level)) for end in ASIDE)
+        notes = []
+        if p is not None and p.value is not None:
+            notes.append(numbers.p_value(p))
+        if adjusted is not None and adjusted.value is not None:
+            notes.append(f"adjusted {numbers.p_value(adjusted)}")
+        if detectable is not None and detectable.value is not None:
+            notes.append(f"detectable {numbers.value(detectable)}")
+        level = COMPARISONS.get(result.level, result.level)
         found.append(
             Gap(
-                name=figure(result.metric.removesuffix("_gap")).short,
-                comparison=figures.readable_level(comparison).replace(" - ", " less "),
+                name=_gap_name(result.metric),
+                comparison=figures.readable_level(level).replace(VERSUS, " less "),
                 estimate=result.estimate,
-                p="" if p is None else numbers.p_value(p),
+                notes=tuple(notes),
             )
         )
     return tuple(found)
 
 
-def _is_p(result: Result) -> bool:
-    return result.metric.endswith("_p")
+def _gap_name(metric: str) -> str:
+    base = metric.removesuffix("_gap")
+    return FIGURES[base].short if base in FIGURES else figure(base).name
+
+
+def _headline_gap(release: Release, attribute: str) -> str:
+    """The range of the primary figure over the levels, in one sentence."""
+    gap = release.find(f"{PRIMARY}_gap", attribute, EXTREMES)
+    if gap is None or gap.value is None:
+        return ""
+    said = f"{numbers.value(gap)} ({numbers.interval(gap)})" if gap.low is not None else ""
+    found = f"Largest less smallest {figure(PRIMARY).short}: {said or numbers.value(gap)}"
+    p = release.find(f"{PRIMARY}_gap_p", attribute, EXTREMES)
+    if p is not None and p.value is not None:
+        found += f", {numbers.p_value(p)} that all levels are equal"
+    adjusted = release.find(f"{PRIMARY}_gap_p_holm", attribute, EXTREMES)
+    if adjusted is not None and adjusted.value is not None:
+        found += f"; {numbers.p_value(adjusted)} after adjustment for the number of attributes"
+    return found + "."
 
 
 def _methods(release: Release) -> list[tuple[str, str]]:
     """Interval methods by name, each with the figures that it serves."""
     by_method: dict[str, dict[str, None]] = {}
+    whole = group_metrics(release.results)
     for result in release.results:
         estimate = result.estimate
-        if estimate.value is not None and estimate.method and not is_comparison(result):
+        if estimate.value is None or estimate.method in ("", "none"):
+            continue
+        if (result.attribute, result.level) == OVERALL:
             by_method.setdefault(estimate.method, {})[figure(result.metric).short] = None
+        elif result.metric not in whole:
+            kind = (
+                "Detectable differences"
+                if result.metric.endswith(ASIDE[2])
+                else ("P-values" if result.metric.endswith(ASIDE) else "Comparisons of levels")
+            )
+            by_method.setdefault(_without_replicates(estimate.method), {})[kind] = None
     return [(", ".join(names), method) for method, names in by_method.items()]
+
+
+def _without_replicates(method: str) -> str:
+    """Cut what differs from one comparison to the next, so that a method is listed once."""
+    return re.sub(r", \d+ of \d+ replicates degenerate|(?<=max-T) over \d+ differences", "", method)
 
 
 def _provenance(release: Release) -> list[tuple[str, str]]:

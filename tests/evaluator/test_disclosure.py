@@ -228,7 +228,7 @@ def test_no_withheld_level_follows_from_what_is_shown(
     cases = [(everyone, total[0])]
     positives = [(everyone, total[1])]
     for result in found.results:
-        if not result.metric.endswith("_gap") and result.attribute != "overall":
+        if result.metric == "brier" and result.attribute != "overall":
             mask = masks[result.attribute, result.level]
             cases.append((mask, result.estimate.n_cases))
             positives.append((mask, result.estimate.n_positive))
@@ -291,6 +291,25 @@ def test_a_range_over_shown_levels_stays() -> None:
     found = compared({"A": (90, 45), "B": (60, 30), "C": (9, 5), "D": (11, 5)}, least=20)
     assert set(hidden(found, "site")) == {"C", "D"}
     assert found.find("auroc_gap", "site", "max - min") is not None
+
+
+def test_any_figure_that_everyone_has_not_is_a_comparison() -> None:
+    levels = {"A": (90, 45), "B": (60, 30), "C": (50, 25), "D": (8, 4)}
+    made = evaluation({"site": levels}, overall=(208, 104), values={"auroc": 0.8}, least=1)
+    figures = (
+        ("demographic_parity_ratio", "min / max"),
+        ("average_absolute_odds_difference", "B - A"),
+        ("average_absolute_odds_difference", "D - A"),
+        ("bnsp_auroc", "B"),
+        ("bnsp_auroc", "D"),
+        ("auroc_gap_p_holm", "max - min"),
+    )
+    added = tuple(Result(m, "site", level, estimate(0.1, 208, 104)) for m, level in figures)
+    found = released(scored=replace(made, results=made.results + added), rule=EXACT)
+    # None of these levels is taken for a group, so that the counts of A to D still add up.
+    assert set(hidden(found, "site")) == {"C", "D"}
+    shown = {(r.metric, r.level) for r in found.results if r.attribute == "site"}
+    assert shown & set(figures) == {("average_absolute_odds_difference", "B - A")}
 
 
 # -- rounding --------------------------------------------------------------------------------------
@@ -453,7 +472,7 @@ def test_every_key_is_read() -> None:
         ({"minimum_cell": True}, "minimum_cell is True"),
         ({"minimum_cell": "10"}, "minimum_cell is '10'"),
         ({"feedback": "all"}, "feedback is 'all'; give one of open, held"),
-        ({"roc_step": 0.03}, "roc_step is 0.03; give one of 0.01"),
+        ({"roc_step": 0.03}, "roc_step is 0.03; give one of 0.025"),
         ({"minimum": 10}, "unknown key 'minimum'; known are count_step, feedback"),
     ],
 )

@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from evaluator.leaderboard.report import render_report
 from evaluator.results import OVERALL, Result
+from metrics.estimate import Estimate
 from tests.evaluator.hand_made import TABLES, estimate, evaluation, released
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}'
@@ -93,14 +94,34 @@ def test_the_rule_is_told_with_its_values(page: Page) -> None:
     assert "rounded to the nearest 5" in page.words
 
 
-def test_a_gap_stands_with_its_interval_and_its_p_value() -> None:
+def plain(value: float) -> Estimate:
+    """A figure without an interval, as a p-value is."""
+    return replace(estimate(value, 900, 400), low=None, high=None)
+
+
+def test_a_gap_stands_with_its_interval_its_p_values_and_what_could_be_detected() -> None:
     scored = evaluation()
-    p = replace(estimate(0.031, 900, 400), low=None, high=None)
-    added = (Result("auroc_gap_p", "sex", "max - min", p),)
+    added = (
+        Result("auroc_gap_p", "sex", "max - min", plain(0.031)),
+        Result("auroc_gap_p_holm", "sex", "max - min", plain(0.124)),
+        Result("auroc_gap", "sex", "Female - Male", estimate(0.013, 900, 400)),
+        Result(
+            "auroc_gap_detectable",
+            "sex",
+            "Female - Male",
+            plain(0.091),
+        ),
+    )
     words = Page(
         render_report(released(scored=replace(scored, results=scored.results + added)))
     ).words
-    assert "AUROC largest less smallest 0.026 0.000 to 0.072 p = 0.031" in words
+    assert (
+        "Largest less smallest AUROC: 0.026 (0.000 to 0.072), p = 0.031 that all levels are "
+        "equal; p = 0.124 after adjustment for the number of attributes." in words
+    )
+    assert "AUROC largest less smallest 0.026 0.000 to 0.072 p = 0.031 adjusted p = 0.124" in words
+    assert "AUROC Female less Male 0.013" in words
+    assert "detectable 0.091" in words
 
 
 def test_ids_are_unique_and_contents_lead_to_them(page: Page) -> None:
