@@ -38,14 +38,29 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def settle(directory: Path) -> None:
-    """Bring back the previous folder where a kill fell between the two renames."""
-    previous = _previous(directory.absolute())
+    """Bring back the previous folder where a kill fell between the two renames; sweep up."""
+    directory = directory.absolute()
+    for fresh in directory.parent.glob(f".{directory.name}.new-*"):
+        owner = fresh.name.rpartition("-")[2]
+        if owner.isdecimal() and not _alive(int(owner)):
+            shutil.rmtree(fresh, ignore_errors=True)
+    previous = _previous(directory)
     if not previous.exists():
         return
     if directory.exists():
         shutil.rmtree(previous, ignore_errors=True)
     else:
         previous.rename(directory)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _previous(directory: Path) -> Path:

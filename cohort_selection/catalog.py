@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,11 +17,13 @@ import pyarrow.parquet as pq
 
 from cohort_selection.atomic import replaced, settle
 from cohort_selection.clinical import ClinicalRecord, CovidTest
-from cohort_selection.dicom import Quarantined, Study
+from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
+from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
 
 STUDIES = "studies.parquet"
 RECORDS = "records.parquet"
 QUARANTINE = "quarantine.csv"
+INVENTORY = "inventory"
 
 _STUDY_SCHEMA = pa.schema(
     [
@@ -61,22 +69,100 @@ class Catalog:
     quarantined: tuple[Quarantined, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What an update of a catalog found and did."""
+
+    n_files: int
+    n_read: int
+    n_unchanged: int
+    n_studies: int
+    n_records: int
+    n_quarantined: int
+
+
+def update(
+    root: Path,
+    records: Sequence[ClinicalRecord],
+    directory: Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Indexed:
+    """Write the catalog of the DICOM files below ``root``, reading only new and changed files.
+
+    What ``dicom.index`` and ``write`` would write, with an inventory of the files beside it, by
+    which the next update knows what it need not read.  A run that was killed goes on where it
+    stopped.  Memory does not grow with the number of files.  ``workers`` are processes; None for
+    one a processor.
+
+    Raises ``EmptyCommons`` where no image can be used and ``CatalogError`` where the folder holds
+    something else than a catalog or another run is writing it; the old catalog stays.
+    """
+    refuse_no_folder(root)
+    _refuse_other_folder(directory)
+    directory = directory.absolute()
+    with _alone(directory):
+        settle(directory)
+        interrupted = sorted(directory.parent.glob(f".{directory.name}.interrupted-*"))
+        last = int(interrupted[-1].name[-3:]) if interrupted else -1
+        fresh = directory.with_name(f".{directory.name}.interrupted-{last + 1:03d}")
+        brought = bring_up_to_date(
+            root, fresh, [*interrupted, directory / INVENTORY], workers=workers, progress=progress
+        )
+        studies, quarantine = studies_and_quarantine(root, fresh)
+        with replaced(directory) as folder:
+            n_studies = _write_studies(folder / STUDIES, studies)
+            n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
+            if not n_studies:
+                first = next(_read_quarantine(folder / QUARANTINE), None)
+                shutil.rmtree(fresh)
+                raise no_image(root, brought.n_files, first)
+            pq.write_table(_records(records), folder / RECORDS)
+            shutil.copytree(fresh, folder / INVENTORY, copy_function=os.link)
+        for leftover in [*interrupted, fresh]:
+            shutil.rmtree(leftover, ignore_errors=True)
+    return Indexed(
+        n_files=brought.n_files,
+        n_read=brought.n_read,
+        n_unchanged=brought.n_unchanged,
+        n_studies=n_studies,
+        n_records=len(records),
+        n_quarantined=n_quarantined,
+    )
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep a second run off the catalog; the system lifts the lock of one that was killed."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    path = directory.with_name(f".{directory.name}.lock")
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:  # held by another run, or removed by one that ended this very moment
+            raise CatalogError(
+                f"{directory}: another run is writing this catalog; wait for it or end it"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
 def write(catalog: Catalog, directory: Path) -> None:
     """Write the catalog as the folder ``directory``, replacing an older catalog as a whole.
 
     Raises ``CatalogError`` where the folder holds something else than a catalog.
     """
-    if directory.exists() and not (directory / STUDIES).is_file() and any(directory.iterdir()):
-        raise CatalogError(
-            f"{directory} is not empty and holds no catalog; give a new folder to write to"
-        )
+    _refuse_other_folder(directory)
     with replaced(directory) as folder:
-        pq.write_table(_studies(catalog.studies), folder / STUDIES)
+        _write_studies(folder / STUDIES, catalog.studies)
         pq.write_table(_records(catalog.records), folder / RECORDS)
-        with (folder / QUARANTINE).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["path", "reason"])
-            writer.writerows([str(item.path), item.reason] for item in catalog.quarantined)
+        _write_quarantine(folder / QUARANTINE, catalog.quarantined)
 
 
 def read(directory: Path) -> Catalog:
@@ -93,10 +179,7 @@ def read(directory: Path) -> Catalog:
     try:
         studies = pq.read_table(directory / STUDIES, schema=_STUDY_SCHEMA)
         records = pq.read_table(directory / RECORDS, schema=_RECORD_SCHEMA)
-        with (directory / QUARANTINE).open(newline="", encoding="utf-8") as file:
-            quarantined = tuple(
-                Quarantined(Path(row["path"]), row["reason"]) for row in csv.DictReader(file)
-            )
+        quarantined = tuple(_read_quarantine(directory / QUARANTINE))
     except (pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise CatalogError(
             f"{directory}: its tables cannot be read ({type(error).__name__}); "
@@ -121,13 +204,49 @@ def read(directory: Path) -> Catalog:
     )
 
 
-def _studies(studies: tuple[Study, ...]) -> pa.Table:
+def _refuse_other_folder(directory: Path) -> None:
+    if directory.exists() and not (directory / STUDIES).is_file() and any(directory.iterdir()):
+        raise CatalogError(
+            f"{directory} is not empty and holds no catalog; give a new folder to write to"
+        )
+
+
+def _write_studies(path: Path, studies: Iterable[Study]) -> int:
+    """Write studies part by part; give their number."""
+    count = 0
+    remaining = iter(studies)
+    with pq.ParquetWriter(path, _STUDY_SCHEMA) as writer:
+        while part := list(islice(remaining, 4096)):
+            writer.write_table(_studies(part))
+            count += len(part)
+    return count
+
+
+def _write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> int:
+    count = 0
+    # A file's name may be no valid text; it is written as the bytes it has.
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "reason"])
+        for item in quarantined:
+            writer.writerow([str(item.path), item.reason])
+            count += 1
+    return count
+
+
+def _read_quarantine(path: Path) -> Iterator[Quarantined]:
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        for row in csv.DictReader(file):
+            yield Quarantined(Path(row["path"]), row["reason"])
+
+
+def _studies(studies: Sequence[Study]) -> pa.Table:
     columns = {name: [getattr(study, name) for study in studies] for name in _STUDY_SCHEMA.names}
     columns["files"] = [[str(path) for path in study.files] for study in studies]
     return pa.table(columns, schema=_STUDY_SCHEMA)
 
 
-def _records(records: tuple[ClinicalRecord, ...]) -> pa.Table:
+def _records(records: Sequence[ClinicalRecord]) -> pa.Table:
     columns = {name: [getattr(record, name) for record in records] for name in _RECORD_SCHEMA.names}
     columns["tests"] = [
         [{"result": test.result, "days_from_index": test.days_from_index} for test in record.tests]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.header import Header, Quarantined, read_header
 
-__all__ = ["EmptyCommons", "Quarantined", "Study", "group", "index"]
+__all__ = ["EmptyCommons", "File", "Quarantined", "Study", "files_below", "index", "one_study"]
 
 
 class EmptyCommons(ValueError):
@@ -35,6 +35,20 @@ class Study:
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the commons: where, its size and times, and why it cannot even be opened.
+
+    ``key`` orders files as their folders do: the path below the root in bytes, NUL for slash.
+    ``state`` is size, time of modification and time of change (ns); equal means unchanged.
+    """
+
+    key: bytes
+    path: Path
+    state: tuple[int, int, int]
+    problem: str | None = None
+
+
 def index(
     root: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[list[Study], list[Quarantined]]:
@@ -46,80 +60,139 @@ def index(
 
     Raises ``EmptyCommons`` where no image can be used.
     """
-    if not root.is_dir():
-        raise EmptyCommons(
-            f"{root} is {'a file' if root.exists() else 'not there'}; "
-            "give the folder that holds the DICOM files"
-        )
-    paths = sorted(_files(root.resolve()))
-    if not paths:
-        raise EmptyCommons(f"{root} is an empty folder; expected DICOM files in it or below it")
+    refuse_no_folder(root)
+    files = list(files_below(root.resolve()))
     headers: list[Header] = []
     quarantined: list[Quarantined] = []
-    for done, path in enumerate(paths, start=1):
-        found = read_header(path)
+    for done, file in enumerate(files, start=1):
+        found = read_file(file)
         if isinstance(found, Header):
             headers.append(found)
         else:
             quarantined.append(found)
         if progress is not None:
-            progress(done, len(paths))
-    studies, disagreeing = group(headers)
+            progress(done, len(files))
+    studies, disagreeing = _group(headers)
     quarantined += disagreeing
     quarantined.sort(key=lambda item: item.path)
     if not studies:
-        raise EmptyCommons(
-            f"{root} holds no usable DICOM image among its {len(paths)} files; "
-            f"the first, {quarantined[0].path.name}, is out because: {quarantined[0].reason}"
-        )
+        raise no_image(root, len(files), next(iter(quarantined), None))
     return studies, quarantined
 
 
-def group(headers: list[Header]) -> tuple[list[Study], list[Quarantined]]:
-    """Gather headers into studies, ordered by study UID; files that contradict others stay out.
+def refuse_no_folder(root: Path) -> None:
+    """Raise ``EmptyCommons`` where ``root`` is no folder."""
+    if not root.is_dir():
+        raise EmptyCommons(
+            f"{root} is {'a file' if root.exists() else 'not there'}; "
+            "give the folder that holds the DICOM files"
+        )
 
-    Out go every file of a study that names two patients, every file whose instance UID stands in
-    two studies, and all but the first (by path) of the copies of one instance in a study.
+
+def no_image(root: Path, n_files: int, first: Quarantined | None) -> EmptyCommons:
+    """The error that says why no study came of a folder."""
+    if first is None:
+        return EmptyCommons(f"{root} is an empty folder; expected DICOM files in it or below it")
+    return EmptyCommons(
+        f"{root} holds no usable DICOM image among its {n_files} files; "
+        f"the first, {first.path.name}, is out because: {first.reason}"
+    )
+
+
+def read_file(file: File) -> Header | Quarantined:
+    """The header of one file, or why there is none."""
+    if file.problem is not None:
+        return Quarantined(file.path, file.problem)
+    return read_header(file.path)
+
+
+def files_below(root: Path) -> Iterator[File]:
+    """Every file below ``root`` in the order of the paths, hidden ones and litter left out.
+
+    Folders that cannot be listed come as files with a problem.  Links to folders are not followed.
     """
-    quarantined: list[Quarantined] = []
+    yield from _files(os.fsencode(root), b"")
+
+
+_LITTER = frozenset({b"Thumbs.db", b"desktop.ini", b"__MACOSX"})
+
+
+def _files(folder: bytes, prefix: bytes) -> Iterator[File]:
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+    except OSError as error:
+        problem = f"a folder that cannot be listed: {error.strerror}"
+        yield File(prefix.rstrip(b"\0"), Path(os.fsdecode(folder)), (0, 0, 0), problem)
+        return
+    for entry in entries:
+        if entry.name.startswith(b".") or entry.name in _LITTER:
+            continue
+        key = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, key + b"\0")
+            continue
+        path = Path(os.fsdecode(entry.path))
+        try:
+            found = entry.stat()
+            if not entry.is_file():
+                continue
+            state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            entry.name.decode("utf-8")
+        except OSError as error:
+            yield File(key, path, (0, 0, 0), f"cannot be read: {error.strerror}")
+        except UnicodeDecodeError:
+            yield File(key, path, state, "its name is not UTF-8 text; rename it")
+        else:
+            yield File(key, path, state)
+
+
+def _group(headers: Sequence[Header]) -> tuple[list[Study], list[Quarantined]]:
+    """Gather headers into studies, ordered by study UID, and list those that contradict others."""
     by_study: dict[str, list[Header]] = defaultdict(list)
     studies_of: dict[str, set[str]] = defaultdict(set)
-    for header in sorted(headers, key=lambda header: header.path):
+    for header in headers:
         by_study[header.study_uid].append(header)
         studies_of[header.instance_uid].add(header.study_uid)
+    shared = {instance for instance, studies in studies_of.items() if len(studies) > 1}
     studies: list[Study] = []
+    quarantined: list[Quarantined] = []
     for study_uid in sorted(by_study):
-        members = by_study[study_uid]
-        patients = {header.patient_id for header in members}
-        if len(patients) > 1:
-            reason = (
-                f"its StudyInstanceUID stands under {len(patients)} different PatientIDs; "
-                "a study has one patient"
-            )
-            quarantined += [Quarantined(header.path, reason) for header in members]
-            continue
-        first_copy: dict[str, Header] = {}
-        for header in members:
-            if len(studies_of[header.instance_uid]) > 1:
-                quarantined.append(
-                    Quarantined(
-                        header.path,
-                        "its SOPInstanceUID stands in two studies; an image belongs to one",
-                    )
-                )
-            elif header.instance_uid in first_copy:
-                kept = first_copy[header.instance_uid].path
-                quarantined.append(
-                    Quarantined(
-                        header.path,
-                        f"a copy of {kept.name} (same SOPInstanceUID); the first by path is kept",
-                    )
-                )
-            else:
-                first_copy[header.instance_uid] = header
-        if first_copy:
-            studies.append(_study(list(first_copy.values())))
+        study, out = one_study(by_study[study_uid], shared)
+        quarantined += out
+        if study is not None:
+            studies.append(study)
     return studies, quarantined
+
+
+def one_study(
+    members: Sequence[Header], shared: Container[str]
+) -> tuple[Study | None, list[Quarantined]]:
+    """The study of these headers, which have one study UID and come in the order of their paths.
+
+    Out go all of them where they name two patients, every one whose instance UID is ``shared``
+    with another study, and all but the first of the copies of one instance.
+    """
+    patients = {header.patient_id for header in members}
+    if len(patients) > 1:
+        reason = (
+            f"its StudyInstanceUID stands under {len(patients)} different PatientIDs; "
+            "a study has one patient"
+        )
+        return None, [Quarantined(header.path, reason) for header in members]
+    kept: dict[str, Header] = {}
+    out: list[Quarantined] = []
+    for header in members:
+        if header.instance_uid in shared:
+            reason = "its SOPInstanceUID stands in two studies; an image belongs to one"
+            out.append(Quarantined(header.path, reason))
+        elif header.instance_uid in kept:
+            first = kept[header.instance_uid].path.name
+            reason = f"a copy of {first} (same SOPInstanceUID); the first by path is kept"
+            out.append(Quarantined(header.path, reason))
+        else:
+            kept[header.instance_uid] = header
+    return (_study(list(kept.values())) if kept else None), out
 
 
 def _study(members: list[Header]) -> Study:
@@ -145,12 +218,3 @@ def _study(members: list[Header]) -> Study:
         age=min(ages, default=None),
         files=tuple(header.path for header in members),
     )
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Every regular file below ``root``, hidden ones and the system's own litter left out."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and name not in {"Thumbs.db", "desktop.ini"}:
-                yield Path(folder, name)

@@ -1,0 +1,162 @@
+"""How fast headers are read, against pydicom, dicomsdl and the bare read of a file's head.
+
+    python perf/index_headers.py DICOM_FOLDER          readers side by side, one process
+    python perf/index_headers.py --generate 100000     the whole index of generated files
+
+dicomsdl is compared where it is installed (pip install dicomsdl); the project does not need it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+from cohort_selection import catalog
+from cohort_selection.dicom import files_below
+from cohort_selection.header import Header, read_header, read_header_with_pydicom
+from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+
+WANTED = ["StudyInstanceUID", "PatientID", "SOPInstanceUID", "Modality", "Rows", "Columns"]
+
+
+def plain_pydicom(path: Path) -> object:
+    return [
+        pydicom.dcmread(path, stop_before_pixels=True, force=True).get(keyword)
+        for keyword in WANTED[:1]
+    ]
+
+
+def pydicom_few_tags(path: Path) -> object:
+    data = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(WANTED))
+    return data.get("StudyInstanceUID")
+
+
+def bare_read(path: Path) -> object:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return len(os.pread(descriptor, 1 << 14, 0))
+    finally:
+        os.close(descriptor)
+
+
+def readers() -> dict[str, Callable[[Path], object]]:
+    found: dict[str, Callable[[Path], object]] = {
+        "pydicom.dcmread(stop_before_pixels=True)": plain_pydicom,
+        "pydicom.dcmread(..., specific_tags=6)": pydicom_few_tags,
+        "ours, by pydicom": read_header_with_pydicom,
+        "ours (read_header)": read_header,
+        "open and read 16 KiB (the limit)": bare_read,
+    }
+    try:
+        import dicomsdl
+    except ImportError:
+        print("dicomsdl is not installed; left out")
+    else:
+        logging.getLogger("dicomsdl").setLevel(logging.ERROR)
+
+        def with_dicomsdl(path: Path) -> object:
+            data = dicomsdl.open(str(path), load_until=0x7FE00000)
+            return [getattr(data, keyword) for keyword in WANTED]
+
+        found["dicomsdl.open(load_until=pixels), 6 values"] = with_dicomsdl
+    return found
+
+
+def compare(folder: Path, repeats: int) -> None:
+    paths = [
+        file.path
+        for file in files_below(folder.resolve())
+        if isinstance(read_header(file.path), Header)
+    ]
+    print(f"{len(paths)} files of {folder}, in the page cache; best of {repeats}; CPU time")
+    times: dict[str, float] = {}
+    for name, reader in readers().items():
+        best = float("inf")
+        for _ in range(repeats):
+            started = time.process_time()
+            for path in paths:
+                reader(path)
+            best = min(best, time.process_time() - started)
+        times[name] = best / len(paths)
+    plain = times["pydicom.dcmread(stop_before_pixels=True)"]
+    for name, seconds in sorted(times.items(), key=lambda item: item[1]):
+        print(f"{seconds * 1e6:9.1f} us a file {plain / seconds:7.1f} x pydicom   {name}")
+
+
+def generate(folder: Path, count: int) -> None:
+    """Write ``count`` small radiographs, three to a study, 1,000 to a folder."""
+    template = folder / "template"
+    study, instance = uid("study"), uid("instance")
+    pixels = np.zeros((8, 8), dtype=np.uint16)
+    write_radiograph(
+        template, Radiograph(pixels, study, uid("series"), instance, "000000000"), "DX"
+    )
+    content = template.read_bytes()
+    template.unlink()
+    for number in range(count):
+        if number % 1000 == 0:
+            place = folder / f"{number // 1000:06d}"
+            place.mkdir()
+        mine = content.replace(study[-9:].encode(), b"%09d" % (number // 3))
+        mine = mine.replace(instance[-9:].encode(), b"%09d" % number)
+        mine = mine.replace(b"000000000 ", b"%09d " % (number // 6))
+        (place / f"{number}.dcm").write_bytes(mine)
+
+
+def index_generated(count: int, workers: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root, output = Path(folder, "commons"), Path(folder, "catalog")
+        root.mkdir()
+        generate(root, count)
+        for what in ("first", "again, nothing changed"):
+            subprocess.run(
+                [sys.executable, __file__, "--one", str(root), str(output), what, str(workers)],
+                check=True,
+            )
+
+
+def index_once(root: Path, output: Path, what: str, workers: int) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    indexed = catalog.update(root, [], output, workers=workers)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(
+        f"{what}: {indexed.n_files} files, {indexed.n_studies} studies, {indexed.n_read} read, "
+        f"{seconds:.1f} s ({indexed.n_files / seconds:,.0f} files a second, {workers} processes); "
+        f"peak memory {peak / 1024:.0f} MB ({before / 1024:.0f} MB at the start), "
+        f"of a worker {children / 1024:.0f} MB"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--generate", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        root, output, what, workers = arguments.one
+        index_once(Path(root), Path(output), what, int(workers))
+    if arguments.folder:
+        compare(arguments.folder, arguments.repeats)
+    if arguments.generate:
+        index_generated(arguments.generate, arguments.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The incremental index: equal to a fresh one, whatever was read before or killed half-way."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cohort_selection import catalog, dicom, inventory
+from cohort_selection.catalog import Catalog, CatalogError
+from cohort_selection.clinical import ClinicalRecord
+from cohort_selection.dicom import EmptyCommons
+from cohort_selection.radiograph import uid
+from tests.cohort_selection.test_dicom import write
+
+RECORD = ClinicalRecord(
+    "P1", "", 61, "Female", "Asian", "Not Reported", "101", (), {"opacity": "1"}
+)
+
+
+@pytest.fixture
+def commons(tmp_path: Path) -> Path:
+    """Good studies, a study of two patients, copies, an image in two studies, and other files."""
+    root = tmp_path / "commons"
+    for number in range(12):
+        write(root / f"p{number}" / "a.dcm", f"i{number}a", f"P{number}", f"S{number}")
+        write(root / f"p{number}" / "b.dcm", f"i{number}b", f"P{number}", f"S{number}")
+    write(root / "a copy.dcm", "i3a", "P3", "S3")
+    write(root / "p1.dcm", "other", "P99", "S1")
+    write(root / "z" / "shared.dcm", "i5a", "P5", "S50")
+    (root / "notes.txt").write_text("hello")
+    (root / "empty").touch()
+    return root
+
+
+def expected(root: Path) -> Catalog:
+    studies, quarantined = dicom.index(root)
+    return Catalog(tuple(studies), (RECORD,), tuple(quarantined))
+
+
+def test_an_update_writes_what_a_fresh_index_finds(commons: Path, tmp_path: Path) -> None:
+    indexed = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert (indexed.n_files, indexed.n_read, indexed.n_unchanged) == (29, 29, 0)
+    # S1 is out (two patients); S50 is out (its one image stands in S5 as well).
+    assert indexed.n_studies == 11
+    # notes, empty, three files of S1, one copy, the image of S5 and that of S50.
+    assert indexed.n_quarantined == 8
+
+
+def test_sorting_on_disk_and_several_processes_change_nothing(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "_RUN_ROWS", 3)
+    monkeypatch.setattr(inventory, "_SHARD_ROWS", 4)
+    monkeypatch.setattr(inventory, "_BLOCK", 3)
+    monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
+    catalog.update(commons, [RECORD], tmp_path / "catalog", workers=2)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+
+def test_only_new_and_changed_files_are_read_again(commons: Path, tmp_path: Path) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    again = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert (again.n_read, again.n_unchanged) == (0, 29)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+    write(commons / "p2" / "c.dcm", "i2c", "P2", "S2")
+    (commons / "p4" / "a.dcm").unlink()
+    changed = commons / "p6" / "a.dcm"
+    before = changed.stat()
+    content = changed.read_bytes()
+    changed.write_bytes(content.replace(b"061Y", b"062Y"))
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a careless copy would
+    third = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert (third.n_files, third.n_read, third.n_unchanged) == (29, 2, 27)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+
+def test_a_shard_of_another_reader_is_not_believed(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    monkeypatch.setattr(inventory, "READER", b"another")
+    assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_read == 29
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from cohort_selection import catalog, inventory
+inventory._SHARD_ROWS = inventory._BLOCK = 100
+catalog.update(Path(sys.argv[1]), [], Path(sys.argv[2]), workers=1)
+"""
+
+
+def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+    root, output = tmp_path / "commons", tmp_path / "catalog"
+    template = write(tmp_path / "template.dcm", "name")
+    study, instance = uid("S1").encode(), uid("name").encode()
+    content = template.read_bytes()
+    for number in range(6000):
+        folder = root / f"{number // 100:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another last six digits make every file an image of a study of its own.
+        mine = content.replace(study, study[:-6] + b"%06d" % number)
+        mine = mine.replace(instance, instance[:-6] + b"%06d" % number)
+        (folder / f"{number}.dcm").write_bytes(mine)
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(root), str(output)])
+    finished = tmp_path / ".catalog.interrupted-000" / "000003.parquet"
+    deadline = time.monotonic() + 60
+    while not finished.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    assert not output.exists()
+
+    indexed = catalog.update(root, [RECORD], output, workers=1)
+    assert indexed.n_unchanged >= 400
+    assert indexed.n_read + indexed.n_unchanged == indexed.n_files == 6000
+    assert catalog.read(output) == expected(root)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "catalog",
+        "commons",
+        "template.dcm",
+    ]
+
+
+def test_two_runs_do_not_write_one_catalog(commons: Path, tmp_path: Path) -> None:
+    with (tmp_path / ".catalog.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CatalogError, match="another run is writing this catalog"):
+            catalog.update(commons, [], tmp_path / "catalog")
+
+
+def test_a_folder_without_images_leaves_the_old_catalog_and_no_litter(
+    commons: Path, tmp_path: Path
+) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    kept = expected(commons)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(EmptyCommons, match="is an empty folder"):
+        catalog.update(tmp_path / "other", [], tmp_path / "catalog")
+    (tmp_path / "other" / "notes.txt").write_text("hello")
+    with pytest.raises(
+        EmptyCommons, match=r"no usable DICOM image among its 1 files; the first, no"
+    ):
+        catalog.update(tmp_path / "other", [], tmp_path / "catalog")
+    assert catalog.read(tmp_path / "catalog") == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "catalog",
+        "commons",
+        "other",
+    ]
+
+
+def test_names_that_are_no_text_are_kept_out_and_named(commons: Path, tmp_path: Path) -> None:
+    strange = os.fsencode(commons) + b"/caf\xe9.dcm"
+    try:
+        Path(os.fsdecode(strange)).write_bytes((commons / "p0" / "a.dcm").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    found = catalog.read(tmp_path / "catalog")
+    assert found == expected(commons)
+    reasons = {os.fsencode(item.path): item.reason for item in found.quarantined}
+    assert reasons[strange] == "its name is not UTF-8 text; rename it"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_may_not_be_listed_is_named(commons: Path) -> None:
+    (commons / "p7").chmod(0)
+    _, quarantined = dicom.index(commons)
+    (commons / "p7").chmod(0o700)
+    assert any("a folder that cannot be listed" in item.reason for item in quarantined)
