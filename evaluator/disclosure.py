@@ -31,6 +31,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import NormalDist
@@ -122,13 +123,7 @@ class Release:
     @classmethod
     def from_json(cls, text: str) -> Release:
         """Read what ``to_json`` wrote; raises DisclosureError for anything else."""
-        try:
-            return _parse(json.loads(text))
-        except (ValueError, TypeError, KeyError) as problem:
-            raise DisclosureError(
-                f"a stored release cannot be read ({problem}); expected the JSON document of "
-                f"schema {SCHEMA} that `sequestra release` writes: publish it again"
-            ) from problem
+        return _read(text)
 
     @property
     def digest(self) -> str:
@@ -639,6 +634,17 @@ def _rounded_point(
 
 
 # -- reading a stored release ----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)  # pages read every release of a board, and none ever changes
+def _read(text: str) -> Release:
+    try:
+        return _parse(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise DisclosureError(
+            f"a stored release cannot be read ({problem}); expected the JSON document of "
+            f"schema {SCHEMA} that `sequestra release` writes: publish it again"
+        ) from problem
 
 
 def _parse(document: dict[str, Any]) -> Release:

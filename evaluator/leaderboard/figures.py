@@ -136,7 +136,7 @@ def reliability(release: Release) -> Drawing | None:
     drawn.add_bar(
         x=x,
         y=[point.n for point in curve.points],
-        width=0.03,
+        width=0.012,
         yaxis="y2",
         marker={"color": MUTED},
         showlegend=False,

@@ -109,11 +109,73 @@ FIGURES: dict[str, Figure] = {
     ),
     "observed_minus_expected": Figure(
         "Observed minus expected",
-        "O - E",
+        "O \N{MINUS SIGN} E",
         CALIBRATION,
         "",
         "Prevalence less the mean prediction; above 0, risk is underestimated.",
         "0",
+    ),
+    "ici": Figure(
+        "Integrated calibration index",
+        "ICI",
+        CALIBRATION,
+        "lower",
+        "Mean distance between prediction and smoothed observed share (Austin & Steyerberg 2019).",
+        "0",
+    ),
+    "e50": Figure(
+        "Median calibration error",
+        "E50",
+        CALIBRATION,
+        "lower",
+        "Half of the cases are nearer to the smoothed observed share than this.",
+        "0",
+    ),
+    "e90": Figure(
+        "90th percentile of calibration error",
+        "E90",
+        CALIBRATION,
+        "lower",
+        "Nine cases of ten are nearer to the smoothed observed share than this.",
+        "0",
+    ),
+    "smooth_ece": Figure(
+        "Smooth calibration error",
+        "Smooth ECE",
+        CALIBRATION,
+        "lower",
+        "Calibration error by kernel smoothing, without bins.",
+        "0",
+    ),
+    "calibration_error_debiased": Figure(
+        "Calibration error, debiased",
+        "Debiased CE",
+        CALIBRATION,
+        "lower",
+        "Binned calibration error less what noise alone would give.",
+        "0",
+    ),
+    "corp_miscalibration": Figure(
+        "Miscalibration (CORP)",
+        "MCB",
+        CALIBRATION,
+        "lower",
+        "Part of the Brier score that isotonic recalibration would remove (Dimitriadis 2021).",
+        "0",
+    ),
+    "corp_discrimination": Figure(
+        "Discrimination (CORP)",
+        "DSC",
+        CALIBRATION,
+        "higher",
+        "Part of the Brier score that the recalibrated ranking removes (Dimitriadis 2021).",
+    ),
+    "spiegelhalter_p": Figure(
+        "Spiegelhalter's test, p-value",
+        "Spiegelhalter p",
+        CALIBRATION,
+        "",
+        "Small where the Brier score is not that of calibrated predictions.",
     ),
     "sensitivity": Figure(
         "Sensitivity",
@@ -191,7 +253,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "lr_negative": Figure(
         "Negative likelihood ratio",
-        "LR-",
+        "LR\N{MINUS SIGN}",
         OPERATING,
         "lower",
         "How much a negative call lowers the odds.",
@@ -242,9 +304,23 @@ FIGURES: dict[str, Figure] = {
 }
 
 
+FAMILIES = {
+    "sensitivity_at_specificity_": ("Sensitivity at specificity", "Sens. at spec.", DISCRIMINATION),
+    "specificity_at_sensitivity_": ("Specificity at sensitivity", "Spec. at sens.", DISCRIMINATION),
+    "partial_auroc_": ("Partial area, false positive rates", "Partial AUROC", DISCRIMINATION),
+    "ppv_at_prevalence_": ("Positive predictive value at prevalence", "PPV at", OPERATING),
+    "npv_at_prevalence_": ("Negative predictive value at prevalence", "NPV at", OPERATING),
+}
+"""Figures whose names end in the values that they are read at."""
+
+
 def figure(metric: str) -> Figure:
     """Look up a figure; one that is not in the table is called by its own name."""
     if metric in FIGURES:
         return FIGURES[metric]
+    for start, (name, short, section) in FAMILIES.items():
+        if metric.startswith(start):
+            at = metric.removeprefix(start).replace("_", " to ")
+            return Figure(f"{name} {at}", f"{short} {at}", section, "higher", "", "1")
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")

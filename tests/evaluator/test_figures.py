@@ -9,7 +9,9 @@ import pytest
 
 from evaluator.leaderboard import bars, figures, numbers
 from evaluator.leaderboard.figures import DARK, Drawing
+from evaluator.leaderboard.glossary import OTHER, figure
 from metrics.estimate import Estimate
+from metrics.report import Choices, names
 from tests.evaluator.hand_made import estimate, evaluation, released
 
 
@@ -156,3 +158,17 @@ def test_an_interval_with_a_negative_bound_is_never_joined_by_a_dash() -> None:
 def test_a_p_value_that_rounding_left_nothing_of_is_under_a_thousandth() -> None:
     assert numbers.p_value(Estimate(0.0, None, None, 900, 900, 4, "")) == "p < 0.001"
     assert numbers.p_value(Estimate(0.031, None, None, 900, 900, 4, "")) == "p = 0.031"
+
+
+def test_every_figure_that_is_scored_has_a_name_of_its_own() -> None:
+    choices = Choices(
+        threshold=0.5, specificities=(0.9,), sensitivities=(0.9,), prevalences=(0.01,)
+    )
+    unnamed = [metric for metric in names(choices) if figure(metric).section == OTHER]
+    assert unnamed == []
+
+
+def test_a_figure_read_at_a_value_carries_it_in_its_name() -> None:
+    assert figure("sensitivity_at_specificity_0.95").name == "Sensitivity at specificity 0.95"
+    assert figure("partial_auroc_0_0.2").short == "Partial AUROC 0 to 0.2"
+    assert figure("something_new").name == "Something new"
