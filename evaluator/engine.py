@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
+import resource
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,9 +18,11 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
+from evaluator.seccomp import narrowed_profile
 from evaluator.staging import Staged
+from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address
 from submissions.image import ImageConfiguration, lint
@@ -27,6 +31,7 @@ from submissions.submission import ContractBroken, Failure
 __all__ = ["CONTAINER_UID", "LABEL", "Engine", "EngineUnavailable", "Outcome"]
 
 LABEL = "sequestra.submission"
+RUNTIME_VARIABLE = "SEQUESTRA_RUNTIME"
 CONTAINER_UID = 60_606
 """User and group of every submission: in a range that systemd and Debian leave to nobody, so that
 it owns nothing on the host, and below 65,536, so that a rootless engine can map it."""
@@ -35,6 +40,7 @@ API_SECONDS = 120
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
 OPEN_FILES = 1024
+KILLED = 128 + signal.SIGKILL
 
 _CONTROL = re.compile(r"[^\t\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd]")
 _TEAM_START_FAULTS = ("exec", "chdir", "not a directory", "no such file or directory")
@@ -56,12 +62,16 @@ class Engine:
     client: docker.DockerClient
     address: str
     name: str
+    podman: bool
+    runtime: str
     cpus: int
     memory_bytes: int
 
     @classmethod
     def connect(cls) -> Self:
         """Connect to DOCKER_HOST, Docker's socket or Podman's.
+
+        SEQUESTRA_RUNTIME may name an OCI runtime that the engine knows, such as runsc or kata.
 
         Raises EngineUnavailable when none answers, or when the one that does cannot enforce a
         limit of the contract, which it names.
@@ -88,10 +98,17 @@ class Engine:
                 f"the container engine at {address} cannot enforce {', '.join(lacking)}, which "
                 "the contract asks for; use an engine or a kernel that can"
             )
+        runtime = os.environ.get(RUNTIME_VARIABLE, "")
+        runtimes = sorted(info.get("Runtimes") or ())
+        if runtime and runtime not in runtimes:
+            raise EngineUnavailable(
+                f"{RUNTIME_VARIABLE} is {runtime!r}, but the container engine at {address} knows "
+                f"{', '.join(runtimes)}; configure that runtime or unset the variable"
+            )
         parts = version.get("Components") or ()
         podman = any("podman" in str(part.get("Name", "")).lower() for part in parts)
         name = f"{'Podman' if podman else 'Docker'} {version.get('Version', '')}"
-        return cls(client, address, name, int(info["NCPU"]), int(info["MemTotal"]))
+        return cls(client, address, name, podman, runtime, int(info["NCPU"]), int(info["MemTotal"]))
 
     def description(self) -> str:
         """One line for the steward: which engine, on what."""
@@ -174,6 +191,10 @@ class Engine:
     ) -> Iterator[Container]:
         """Create the container, and remove it whatever happens."""
         asked = _flags(staged, contract)
+        if self.runtime:
+            asked["runtime"] = self.runtime
+        if self.podman:
+            asked = _in_podmans_words(asked)
         with _our_fault("creating the container"):
             made = self.client.api.create_container(
                 digest,
@@ -254,8 +275,29 @@ def _flags(staged: Staged, contract: Contract) -> dict[str, Any]:
             config={"max-size": f"{contract.log_kb}k", "max-file": "1"},
         ),
         "restart_policy": {"Name": "no"},
+        "device_requests": [DeviceRequest(count=contract.gpus, capabilities=[["gpu"]])]
+        if contract.gpus
+        else [],
         "dns": ["127.0.0.1"],  # not the host's resolv.conf, which names its site
         "dns_search": ["."],
+    }
+
+
+def _in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
+    """Add what Podman needs to be told to keep the same limits."""
+    # It asks for a million processes a user but has bounded itself to 32,768, and the kernel then
+    # refuses to start anything. The limit that counts is that of the cgroup.
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    processes = 32_768 if hard == resource.RLIM_INFINITY else min(hard, 32_768)
+    return {
+        **asked,
+        "ulimits": [*asked["ulimits"], Ulimit(name="nproc", soft=processes, hard=processes)],
+        "security_opt": [*asked["security_opt"], f"seccomp={narrowed_profile(cache())}"],
+        # It makes these writable in a read-only container.
+        "tmpfs": {
+            **asked["tmpfs"],
+            **dict.fromkeys(("/run", "/var/tmp"), "ro,noexec,nosuid,nodev,size=4k,mode=0555"),
+        },
     }
 
 
@@ -359,7 +401,7 @@ def _final_state(container: Container) -> Mapping[str, Any]:
         for _ in range(10):
             container.reload()
             state: Mapping[str, Any] = container.attrs["State"]
-            if state.get("OOMKilled") or state.get("ExitCode") == 0:
+            if state.get("OOMKilled") or state.get("ExitCode") in (0, KILLED):
                 break
             time.sleep(0.02)
     return state
@@ -371,7 +413,9 @@ def _broken(state: Mapping[str, Any], *, limit: float, in_time: bool) -> tuple[F
         return Failure.TIMED_OUT, f"killed at its limit of {limit:g} s"
     if code == 0:
         return None
-    if state.get("OOMKilled"):
+    # We did not kill it, and nothing within can kill its first process: the kernel did. Not every
+    # engine notices.
+    if state.get("OOMKilled") or code == KILLED:
         return Failure.OUT_OF_MEMORY, f"killed at its memory limit, exit code {code}"
     return Failure.CRASHED, f"exit code {code} {_printable(str(state.get('Error') or ''))}".strip()
 

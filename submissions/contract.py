@@ -39,6 +39,7 @@ class Contract:
     output_bytes: int = 4_000_000
     image_mb: int = 4096
     log_kb: int = 256
+    gpus: int = 0
 
     def seconds(self, n_cases: int) -> float:
         """Wall-clock limit in seconds for a run over ``n_cases`` cases."""
@@ -67,6 +68,7 @@ _BOUNDS = {
     "output_bytes": (1024, 1_073_741_824),
     "image_mb": (1, 1_048_576),
     "log_kb": (1, 1_048_576),
+    "gpus": (0, 64),
 }
 """Smallest and largest value of each limit that makes sense to an engine."""
 

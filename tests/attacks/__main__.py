@@ -9,7 +9,7 @@ from pathlib import Path
 from evaluator.engine import Engine
 from evaluator.engine_setup import ensure_engine
 from submissions.base_image import ensure_base_image
-from tests.attacks.arena import breaches, run_attack
+from tests.attacks.arena import breaches, expected, run_attack
 from tests.attacks.catalogue import ATTACKS
 
 
@@ -28,12 +28,13 @@ def main() -> int:
     for attack in ATTACKS:
         with tempfile.TemporaryDirectory() as folder:
             seen = run_attack(attack, engine, base, Path(folder))
-        expected = attack.expected.value if attack.expected else "ended well"
+        end = expected(attack, engine)
+        must = end.value if end else "ended well"
         found = breaches(attack, seen)
-        held = not found and seen.outcome == expected
+        held = not found and seen.outcome == must
         failed += not held
         say(
-            f"{attack.name:<62} {expected:<25} {seen.outcome:<25} {seen.seconds:7.1f}"
+            f"{attack.name:<62} {must:<25} {seen.outcome:<25} {seen.seconds:7.1f}"
             f"{'' if held else '  FAILED'}"
         )
         for line in found if found else [] if held else [seen.detail]:

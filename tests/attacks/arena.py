@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import threading
@@ -228,16 +227,27 @@ def _left(engine: Engine, submission_id: str, staging: Path) -> list[str]:
         found.append("its container is still there")
     if list(staging.glob("run-*")):
         found.append("its staging folder is still there")
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            alive = process.stat().st_uid == CONTAINER_UID
-        except OSError:
-            continue
-        if alive:
-            found.append(f"process {process.name} of the container's user is alive on the host")
+    deadline = time.monotonic() + 5
+    while (alive := _processes(staging)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if alive:
+        found.append(f"processes {alive} of the container's user are alive on the host")
     return found
 
 
-def is_root() -> bool:
-    """Whether the host's side of a container can be looked at."""
-    return os.geteuid() == 0
+def _processes(staging: Path) -> list[str]:
+    """Processes on the host that were started over this staging folder, by number and name."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            mounts = (process / "mountinfo").read_text(encoding="utf-8")
+            if process.stat().st_uid == CONTAINER_UID and str(staging) in mounts:
+                found.append(f"{process.name} {(process / 'comm').read_text().strip()}")
+        except OSError:
+            continue
+    return found
+
+
+def expected(attack: Attack, engine: Engine) -> Failure | None:
+    """How the attack must end on this engine."""
+    return attack.on_podman if engine.podman and attack.on_podman else attack.expected

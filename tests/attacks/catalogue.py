@@ -48,6 +48,8 @@ class Attack:
     contract: Contract = MILD
     dockerfile: str = DOCKERFILE
     extra: str = ""
+    on_podman: Failure | None = None
+    """How it ends there, where that is otherwise."""
 
 
 def _in_vain(name: str, script: str, *, extra: str = "", contract: Contract = MILD) -> Attack:
@@ -410,14 +412,21 @@ for path in ("/dev/kmsg", "/dev/mem", "/dev/kvm", "/dev/fuse", "/proc/kcore", "/
 allowed = {"PATH", "HOME", "TMPDIR", "LANG", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "HOSTNAME",
            "PYTHON_VERSION", "PYTHON_SHA256", "GPG_KEY", "PYTHON_SETUPTOOLS_VERSION",
            "PYTHON_PIP_VERSION", "PYTHON_GET_PIP_URL", "PYTHON_GET_PIP_SHA256", "LC_CTYPE",
-           "container"}
+           "container", "TERM"}
 if set(os.environ) - allowed: breach("environment", set(os.environ) - allowed)
 """,
     ),
 )
 
 IMAGES = (
-    Attack("image: ONBUILD", "", Failure.IMAGE_INVALID, extra="ONBUILD RUN true\n"),
+    # An image that Podman builds loses its triggers, and so is one without.
+    Attack(
+        "image: ONBUILD",
+        "",
+        Failure.IMAGE_INVALID,
+        extra="ONBUILD RUN true\n",
+        on_podman=Failure.NO_PREDICTIONS,
+    ),
     Attack(
         "image: neither ENTRYPOINT nor CMD",
         "",

@@ -227,3 +227,38 @@ def test_no_proxy_of_the_steward_reaches_a_container(
         outcome = Engine.connect().run(image, staged, MILD, submission_id="test-proxy")
     assert "HOME" in outcome.log_tail
     assert "proxy" not in outcome.log_tail.lower()
+
+
+@pytest.mark.engine
+def test_a_runtime_that_the_engine_does_not_know_is_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQUESTRA_RUNTIME", "runsd")
+    with pytest.raises(
+        EngineUnavailable, match=r"SEQUESTRA_RUNTIME is 'runsd', but .* knows .*runc"
+    ):
+        Engine.connect()
+
+
+@pytest.mark.engine
+def test_the_runtime_asked_for_runs_the_container(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQUESTRA_RUNTIME", "runc")
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged:
+        Engine.connect().run(image_of(ANSWER), staged, MILD, submission_id="test-runtime")
+        assert read_predictions(staged.predictions, CASE_IDS, MILD)
+
+
+@pytest.mark.engine
+def test_a_gpu_that_is_not_there_is_our_fault_not_the_teams(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    if Path("/proc/driver/nvidia").exists():
+        pytest.skip("this machine has a GPU to grant")
+    contract = replace(MILD, gpus=1)
+    cases, root = stage_cases(tmp_path, contract)
+    with stage(cases, contract, root) as staged, pytest.raises(EngineUnavailable, match=r"gpu|GPU"):
+        engine.run(image_of(ANSWER), staged, contract, submission_id="test-gpu")
+    assert containers(engine, "test-gpu") == 0

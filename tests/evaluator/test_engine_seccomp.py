@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator.seccomp import NAMESPACE_FLAGS, narrowed_profile
+from submissions.engine_address import EngineUnavailable
+
+PODMAN: dict[str, Any] = {
+    "defaultAction": "SCMP_ACT_ERRNO",
+    "syscalls": [
+        {"names": ["userfaultfd"], "action": "SCMP_ACT_ERRNO"},
+        {"names": ["read", "clone", "clone3", "unshare", "mount"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}},
+    ],
+}
+
+
+def allowed(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """System calls that a profile lets through, each with the conditions on its arguments."""
+    profile = json.loads(path.read_text(encoding="utf-8"))
+    assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
+    return {
+        name: rule.get("args") or []
+        for rule in profile["syscalls"]
+        if rule["action"] == "SCMP_ACT_ALLOW"
+        for name in rule["names"]
+    }
+
+
+def test_what_makes_namespaces_and_mounts_is_shut(tmp_path: Path) -> None:
+    source = tmp_path / "seccomp.json"
+    source.write_text(json.dumps(PODMAN), encoding="utf-8")
+    found = allowed(narrowed_profile(tmp_path, (tmp_path / "none", source)))
+    assert set(found) == {"read", "clone"}
+    (condition,) = found["clone"]
+    assert condition["op"] == "SCMP_CMP_MASKED_EQ"
+    assert condition["valueTwo"] == 0
+
+
+def test_the_flags_are_those_of_the_kernels_header() -> None:
+    # include/uapi/linux/sched.h
+    flags = {
+        "CLONE_NEWNS": 0x00020000,
+        "CLONE_NEWCGROUP": 0x02000000,
+        "CLONE_NEWUTS": 0x04000000,
+        "CLONE_NEWIPC": 0x08000000,
+        "CLONE_NEWUSER": 0x10000000,
+        "CLONE_NEWPID": 0x20000000,
+        "CLONE_NEWNET": 0x40000000,
+    }
+    assert sum(flags.values()) == NAMESPACE_FLAGS
+
+
+def test_without_podmans_own_profile_nothing_runs(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match=r"seccomp profile is neither of .*none; install"):
+        narrowed_profile(tmp_path, (tmp_path / "none",))
