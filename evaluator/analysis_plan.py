@@ -20,7 +20,8 @@ class AnalysisPlan:
     A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
     patients with a positive or with a negative case, gets no figure. ``interval`` is "logit" or
     "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and ``prevalences``
-    name further operating points, ``partial_auroc`` a range of false positive rates, and
+    name further operating points, ``partial_auroc`` a range of false positive rates,
+    ``smooth_calibration`` where curves are fitted ("overall", "all" groups or "none"), and
     ``references`` the level of an attribute that its others are compared with.
     """
 
@@ -39,6 +40,7 @@ class AnalysisPlan:
     sensitivities: tuple[float, ...] = ()
     prevalences: tuple[float, ...] = ()
     partial_auroc: tuple[float, ...] = ()
+    smooth_calibration: str = "overall"
     references: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -104,6 +106,10 @@ def _problems(plan: AnalysisPlan) -> list[str]:
                 and 0 <= plan.partial_auroc[0] < plan.partial_auroc[1] <= 1
             ),
             f"partial_auroc is {list(plan.partial_auroc)}; give [low, high] false positive rates",
+        ),
+        (
+            plan.smooth_calibration in ("overall", "all", "none"),
+            f"smooth_calibration is {plan.smooth_calibration!r}; give 'overall', 'all' or 'none'",
         ),
         (2 <= plan.ece_bins <= 100, f"ece_bins is {plan.ece_bins}; give 2 to 100"),
         (
@@ -187,5 +193,6 @@ _READERS = {
     "sensitivities": _numbers,
     "prevalences": _numbers,
     "partial_auroc": _numbers,
+    "smooth_calibration": _text,
     "references": _references,
 }

@@ -96,7 +96,8 @@ def score(
     results: list[Result] = []
     curves: list[Curve] = []
     for number, part in enumerate(parts):
-        results += _results(number, part, plan, choices, drawn, threads)
+        mine = replace(choices, smooth_calibration=_smooth(part, plan))
+        results += _results(number, part, plan, mine, drawn, threads)
         if part.lacking is None:
             curves += _curves(number, part, plan, drawn, threads)
     results += _crossed(y_, s_, patient, parts, plan)
@@ -110,6 +111,7 @@ def score(
         n_positive=int(y_.sum()),
         results=tuple(results),
         curves=tuple(curves),
+        confidence=plan.confidence,
     )
 
 
@@ -257,6 +259,11 @@ def _draw(
         cases, drawn, walks, replicates=plan.replicates, seed=plan.seed, threads=threads
     )
     return _Drawn(cases, mirrored, drawn, walks, sums)
+
+
+def _smooth(part: _Part, plan: AnalysisPlan) -> bool:
+    everywhere = plan.smooth_calibration == "all"
+    return everywhere or (plan.smooth_calibration == "overall" and part.member is None)
 
 
 def _nobody(y: Bools) -> Bools:

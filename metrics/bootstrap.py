@@ -80,6 +80,7 @@ def null_p_value(null: Floats, observed: float) -> float:
 def recentred_gap_p_value(values: Floats, replicates: Floats) -> float:
     """P-value of a max - min gap over groups, if all groups were equal.
 
+    Formula: share of replicates with max_g (F*_g - mean F*_g) - min_g (same) >= the gap seen.
     ``values`` (groups,), ``replicates`` (groups, replicates). Each group's replicates are moved to
     a mean of 0, which makes the groups equal and keeps their noise and the patients they share.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,8 @@ from metrics.arrays import Bools, Floats
 from metrics.calibration import brier, equal_mass_bins, equal_width_bins
 from metrics.estimate import UndefinedMetric
 from metrics.intervals import normal_p_value
+
+_FREQUENCIES = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,8 @@ def smooth_ece(y: ArrayLike, p: ArrayLike) -> float:
     """
     y_, p_ = _checked(y, p)
     residual = y_ - p_
-    frequency = np.arange(1, 641)
-    wave = np.empty(frequency.size)
-    for block in np.array_split(frequency, 64):
-        wave[block - 1] = np.cos(np.pi * np.outer(block, p_)) @ residual / p_.size
-    grid = (np.arange(2000) + 0.5) / 2000
-    basis = np.cos(np.pi * np.outer(grid, frequency))
+    wave = _cosine_moments(p_, residual)
+    frequency, basis = _cosines()
     level = float(residual.mean())
 
     def error(sigma: float) -> float:
@@ -72,6 +71,24 @@ def smooth_ece(y: ArrayLike, p: ArrayLike) -> float:
         middle = (low + high) / 2.0
         low, high = (middle, high) if error(middle) > middle else (low, middle)
     return (low + high) / 2.0
+
+
+def _cosine_moments(p: Floats, residual: Floats) -> Floats:
+    """Mean of residual cos(k pi p) for k = 1 .. 640, by Chebyshev's recurrence."""
+    twice = 2.0 * np.cos(np.pi * p)
+    before, now = np.ones(p.size), twice / 2.0
+    found = np.empty(_FREQUENCIES)
+    for k in range(_FREQUENCIES):
+        found[k] = now @ residual / p.size
+        before, now = now, twice * now - before
+    return found
+
+
+@cache
+def _cosines() -> tuple[Floats, Floats]:
+    frequency = np.arange(1.0, _FREQUENCIES + 1.0)
+    grid = (np.arange(2000) + 0.5) / 2000
+    return frequency, np.cos(np.pi * np.outer(grid, frequency))
 
 
 def debiased_calibration_error(y: ArrayLike, p: ArrayLike, n_bins: int = 10) -> float:

@@ -81,7 +81,11 @@ def sensitivity_at(
 def specificity_at(
     y: ArrayLike, s: ArrayLike, sensitivity: float, w: ArrayLike | None = None
 ) -> float:
-    """Specificity of the ROC curve at a declared sensitivity: swaps and signs turned about."""
+    """Specificity of the ROC curve at a declared sensitivity.
+
+    Formula: ``sensitivity_at`` with the classes swapped and the scores' signs turned. Undefined
+    with one class only.
+    """
     y_, s_, w_ = _checked(y, s, w)
     return sensitivity_at(~y_, -s_, sensitivity, w_)
 

@@ -27,7 +27,10 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike, base: float = 2.0) -> float:
 
 
 def jensen_shannon_of(p: Mapping[str, float], q: Mapping[str, float], base: float = 2.0) -> float:
-    """Jensen-Shannon distance of two tables level -> count; a level absent from one counts 0."""
+    """Jensen-Shannon distance of two tables level -> count; a level absent from one counts 0.
+
+    Undefined as ``jensen_shannon``.
+    """
     levels = sorted({*p, *q})
     return jensen_shannon(
         [p.get(level, 0.0) for level in levels], [q.get(level, 0.0) for level in levels], base

@@ -77,7 +77,10 @@ def symmetric(
     confidence: float = 0.95,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> tuple[float, float]:
-    """Estimate plus and minus the normal quantile times its standard error, cut at ``bounds``."""
+    """Estimate plus and minus the normal quantile times its standard error, cut at ``bounds``.
+
+    Formula: value -+ z SE.
+    """
     half = normal_quantile(confidence) * standard_error
     return max(bounds[0], value - half), min(bounds[1], value + half)
 

@@ -45,7 +45,10 @@ def hand_till_auroc(y: ArrayLike, p: ArrayLike) -> float:
 
 
 def confusion_matrix(y: ArrayLike, called: ArrayLike, n_classes: int) -> NDArray[np.int64]:
-    """Cases by true class (rows) and called class (columns), (k, k)."""
+    """Cases by true class (rows) and called class (columns), (k, k).
+
+    Undefined where a class is not 0 to ``n_classes`` - 1.
+    """
     y_, called_ = np.asarray(y, dtype=np.int64), np.asarray(called, dtype=np.int64)
     if y_.shape != called_.shape or y_.ndim != 1:
         raise UndefinedMetric(f"classes of shapes {y_.shape} and {called_.shape} do not compare")

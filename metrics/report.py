@@ -13,6 +13,7 @@ from metrics import (
     arrays,
     bootstrap,
     calibration,
+    calibration_curve,
     discrimination,
     intervals,
     operating_point,
@@ -39,6 +40,7 @@ class Choices:
     sensitivities: tuple[float, ...] = ()
     prevalences: tuple[float, ...] = ()
     partial_auroc: tuple[float, float] | None = None
+    smooth_calibration: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +136,39 @@ def _makers(choices: Choices, sums: Sums | None, draws: RocDraws) -> dict[str, _
     )
     for name in ("calibration_in_the_large", "calibration_intercept", "calibration_slope"):
         made[name] = partial(_recalibrated, choices=choices, name=name)
+    if choices.smooth_calibration:
+        made.update(_smooth())
     if choices.threshold is not None:
         made.update(_operating_point(choices, choices.threshold, sums))
     return made
+
+
+def _smooth() -> dict[str, _Maker]:
+    """Figures of calibration curves: values without intervals, costly to resample."""
+    figures_: dict[str, tuple[Callable[[Group], float], str]] = {
+        "ici": (lambda g: calibration_curve.integrated_calibration(g.y, g.s).ici, "lowess"),
+        "smooth_ece": (lambda g: calibration_curve.smooth_ece(g.y, g.s), "Gaussian kernel"),
+        "calibration_error_debiased": (
+            lambda g: calibration_curve.debiased_calibration_error(g.y, g.s),
+            "10 equal-mass bins",
+        ),
+        "corp_miscalibration": (
+            lambda g: calibration_curve.corp(g.y, g.s).miscalibration,
+            "isotonic",
+        ),
+        "corp_discrimination": (
+            lambda g: calibration_curve.corp(g.y, g.s).discrimination,
+            "isotonic",
+        ),
+        "spiegelhalter_p": (
+            lambda g: calibration_curve.spiegelhalter(g.y, g.s).p_value,
+            "cases taken as independent",
+        ),
+    }
+    return {
+        name: lambda g, f=function, how=how: g.estimate(f(g), (None, None), f"no interval; {how}")  # type: ignore[misc]
+        for name, (function, how) in figures_.items()
+    }
 
 
 def _auroc(group: Group, choices: Choices) -> Estimate:

@@ -48,7 +48,10 @@ def standardized_net_benefit(c: Confusion[Number], threshold: float) -> Number:
 
 
 def decision_curve(y: ArrayLike, p: ArrayLike, thresholds: ArrayLike) -> Floats:
-    """Net benefit of the predictions and of calling all, (2, thresholds); calling none is 0."""
+    """Net benefit of the predictions and of calling all, (2, thresholds); calling none is 0.
+
+    Source: Vickers & Elkin 2006.
+    """
     tables = [(confusion(y, p, float(t)), float(t)) for t in np.asarray(thresholds)]
     return np.array(
         [

@@ -35,7 +35,7 @@ def figure(
 def chexnet(shared_data: Path) -> dict[str, Evaluation]:
     """Fourteen findings of the NIH test split, every image a unit as pROC takes them."""
     table = shared_data / "scores" / "nih_chexnet_scores.csv.gz"
-    plan = AnalysisPlan(interval="symmetric", replicates=0)
+    plan = AnalysisPlan(interval="symmetric", replicates=0, smooth_calibration="none")
     return score_tables(table, table, plan, patient_column="", subgroups=("sex", "age", "view"))
 
 
@@ -94,7 +94,7 @@ def test_clusters_widen_the_interval_and_leave_the_estimate(
     chexnet: dict[str, Evaluation], shared_data: Path
 ) -> None:
     table = shared_data / "scores" / "nih_chexnet_scores.csv.gz"
-    plan = AnalysisPlan(interval="symmetric", replicates=0)
+    plan = AnalysisPlan(interval="symmetric", replicates=0, smooth_calibration="none")
     clustered = score_tables(table, table, plan, labels=("Effusion",))["Effusion"]
     assert (clustered.n_cases, clustered.n_patients) == (22433, 6187)
     found, plain = figure(clustered, "auroc"), figure(chexnet["Effusion"], "auroc")
@@ -155,7 +155,14 @@ def test_intersections_are_crossed_levels() -> None:
 def test_a_group_that_is_everyone_equals_overall() -> None:
     y, s, _ = _cases()
     everyone = {"site": np.full(200, "A")}
-    found = score(y, s, None, everyone, AnalysisPlan(subgroups=("site",)), threshold=0.4)
+    found = score(
+        y,
+        s,
+        None,
+        everyone,
+        AnalysisPlan(subgroups=("site",), smooth_calibration="all"),
+        threshold=0.4,
+    )
     for result in found.results:
         if result.attribute == "overall":
             assert figure(found, result.metric, "site", "A") == result.estimate

@@ -1,0 +1,152 @@
+"""The list of every figure, made from the docstrings: ``python -m metrics.catalogue`` prints it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+from metrics import (
+    agreement,
+    bootstrap,
+    calibration,
+    calibration_curve,
+    comparison,
+    delong,
+    discrimination,
+    divergence,
+    fairness,
+    intervals,
+    multiclass,
+    operating_point,
+    recalibration,
+    utility,
+)
+
+CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
+    (
+        "Discrimination",
+        discrimination,
+        (
+            "auroc",
+            "partial_auroc",
+            "partial_auroc_sensitivity",
+            "average_precision",
+            "sensitivity_at",
+            "specificity_at",
+        ),
+    ),
+    ("Discrimination, several classes or labels", multiclass, ()),
+    (
+        "Operating point",
+        operating_point,
+        (
+            "sensitivity",
+            "specificity",
+            "false_positive_rate",
+            "false_negative_rate",
+            "ppv",
+            "npv",
+            "ppv_at_prevalence",
+            "npv_at_prevalence",
+            "accuracy",
+            "selection_rate",
+            "balanced_accuracy",
+            "youden_j",
+            "f1",
+            "mcc",
+            "lr_positive",
+            "lr_negative",
+        ),
+    ),
+    ("Utility", utility, ()),
+    (
+        "Calibration",
+        calibration,
+        (
+            "brier",
+            "scaled_brier",
+            "log_loss",
+            "ece",
+            "ece_equal_mass",
+            "mce",
+            "observed_minus_expected",
+            "observed_expected_ratio",
+        ),
+    ),
+    (
+        "Recalibration",
+        recalibration,
+        ("calibration_in_the_large", "calibration_slope", "calibration_intercept"),
+    ),
+    ("Calibration curves and tests", calibration_curve, ()),
+    ("Ordinal grades", agreement, ()),
+    ("Fairness", fairness, ()),
+    ("Comparison of submissions", comparison, ()),
+    ("Distance of populations", divergence, ()),
+    ("Intervals", intervals, ("wilson", "clustered_wilson", "symmetric", "logit_symmetric")),
+    ("Variance of the AUROC", delong, ("auroc_estimate", "clustered_covariance")),
+    (
+        "Intervals and tests from replicates",
+        bootstrap,
+        ("percentile", "basic", "null_p_value", "recentred_gap_p_value", "max_t", "holm"),
+    ),
+)
+"""Chapter, module, and its figures in order; none named means every public function."""
+
+
+def page() -> str:
+    """Write the whole page in Markdown; the same text for the same docstrings."""
+    lines = [
+        "# Every figure, with its formula and source",
+        "",
+        "Made from the docstrings by `python -m metrics.catalogue`; do not edit. Labels `y` are",
+        "0/1, `s` scores, `p` probabilities, `w` weights (default 1), all of shape (cases,). A",
+        "figure that the data cannot support is undefined and says why. A case is called positive",
+        "where its score is at or above the threshold.",
+        "",
+    ]
+    for title, module, names in CHAPTERS:
+        lines += [f"## {title}", "", f"`metrics.{module.__name__.rsplit('.', 1)[-1]}`. "]
+        lines[-1] += _text(module)[0]
+        lines.append("")
+        for name, function in _figures(module, names):
+            first, *rest = _text(function)
+            lines += [f"### `{name}`", "", first, ""]
+            for paragraph in rest:
+                lines += [paragraph, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _figures(
+    module: ModuleType, names: tuple[str, ...]
+) -> Iterator[tuple[str, Callable[..., object]]]:
+    public = {
+        name: function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function)
+        and function.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+    for name in names or tuple(public):
+        yield name, public[name]
+
+
+def _text(documented: object) -> list[str]:
+    """Paragraphs of a docstring, with Formula and Source on lines of their own."""
+    found = inspect.getdoc(documented) or ""
+    paragraphs = [" ".join(part.split()) for part in found.split("\n\n")]
+    made: list[str] = []
+    for paragraph in paragraphs:
+        text = paragraph.replace("``", "`")
+        for word in ("Formula:", "Source:"):
+            text = text.replace(f" {word}", f"\n\n**{word[:-1]}.**", 1)
+            if text.startswith(word):
+                text = text.replace(word, f"**{word[:-1]}.**", 1)
+        made += text.split("\n\n")
+    return made
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

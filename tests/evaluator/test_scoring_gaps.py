@@ -1,0 +1,214 @@
+"""Gaps, shared replicates, and what a figure or a subgroup more must leave as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evaluator.results import Evaluation, Result
+from evaluator.scoring import AnalysisPlan, ScoringInputError, score
+
+Attributes = dict[str, NDArray[np.str_]]
+
+
+def cohort(
+    n: int = 600, seed: int = 1, gap: float = 0.0
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], Attributes]:
+    """A binormal cohort; in sex = Male positives are lower by ``gap`` standard deviations."""
+    generator = np.random.default_rng(seed)
+    y = generator.random(n) < 0.4
+    sex = np.where(generator.random(n) < 0.5, "Female", "Male")
+    race = generator.choice(["A", "B", "C"], n, p=[0.5, 0.3, 0.2])
+    latent = generator.standard_normal(n) + y * (1.5 - gap * (sex == "Male"))
+    return y, 1 / (1 + np.exp(-(latent - 1))), {"sex": sex, "race": race}
+
+
+def by_key(found: Evaluation) -> dict[tuple[str, str, str], Result]:
+    keyed = {(r.metric, r.attribute, r.level): r for r in found.results}
+    assert len(keyed) == len(found.results)
+    return keyed
+
+
+PLAN = AnalysisPlan(subgroups=("sex",), replicates=500, seed=3)
+
+
+def test_a_subgroup_a_figure_or_a_point_more_changes_no_other_figure() -> None:
+    y, s, attributes = cohort()
+    before = by_key(score(y, s, None, attributes, PLAN, 0.4))
+    more = AnalysisPlan(
+        subgroups=("race", "sex"),
+        intersections=(("race", "sex"),),
+        specificities=(0.9, 0.8),
+        sensitivities=(0.9,),
+        prevalences=(0.05,),
+        partial_auroc=(0.0, 0.2),
+        smooth_calibration="all",
+        replicates=500,
+        seed=3,
+    )
+    after = by_key(score(y, s, None, attributes, more, 0.4))
+    assert len(after) > 2 * len(before)
+    for key, result in before.items():
+        if key[0].endswith("_holm"):
+            continue  # adjusted over the attributes there are
+        assert after[key] == result, key
+    for name in (
+        "sensitivity_at_specificity_0.9",
+        "specificity_at_sensitivity_0.9",
+        "partial_auroc_0_0.2",
+        "ppv_at_prevalence_0.05",
+    ):
+        estimate = after[name, "overall", "all"].estimate
+        assert estimate.value is not None
+        assert estimate.low is not None
+        assert estimate.high is not None
+        assert estimate.low < estimate.value < estimate.high
+
+
+def test_threads_change_no_bit() -> None:
+    y, s, attributes = cohort()
+    patients = np.arange(600) // 2
+    plan = AnalysisPlan(subgroups=("sex", "race"), specificities=(0.9,), replicates=500)
+    one = score(y, s, patients, attributes, plan, 0.4, threads=1)
+    assert one == score(y, s, patients, attributes, plan, 0.4, threads=2)
+    assert one == score(y, s, patients, attributes, plan, 0.4, threads=7)
+    other = AnalysisPlan(subgroups=("sex", "race"), specificities=(0.9,), replicates=500, seed=1)
+    assert one.results != score(y, s, patients, attributes, other, 0.4).results
+
+
+def test_the_order_of_cases_changes_no_bit_where_patients_are_named() -> None:
+    y, s, attributes = cohort()
+    names = np.array([f"p{k:04d}" for k in range(600)])
+    order = np.random.default_rng(2).permutation(600)
+    shuffled = {name: column[order] for name, column in attributes.items()}
+    one = by_key(score(y, s, names, attributes, PLAN, 0.4))
+    other = by_key(score(y[order], s[order], names[order], shuffled, PLAN, 0.4))
+    assert one.keys() == other.keys()
+    for key, result in one.items():
+        a, b = result.estimate, other[key].estimate
+        for x, z in ((a.value, b.value), (a.low, b.low), (a.high, b.high)):
+            assert x == (None if z is None else pytest.approx(z, rel=1e-6, abs=1e-6)), key
+
+
+def test_a_real_gap_is_called_and_no_gap_is_not() -> None:
+    y, s, attributes = cohort(3000, gap=1.0)
+    plan = replace(PLAN, references=(("sex", "Female"),))
+    found = by_key(score(y, s, None, attributes, plan, 0.4))
+    gap = found["auroc_gap", "sex", "Male - Female"].estimate
+    # binormal AUROC is Phi(d / sqrt 2): 0.856 with d = 1.5, 0.638 with d = 0.5
+    assert gap.value == pytest.approx(0.638 - 0.856, abs=0.06)
+    assert gap.high is not None
+    assert gap.high < 0
+    p = found["auroc_gap_p", "sex", "Male - Female"].estimate.value
+    assert p is not None
+    assert p <= 2 / 501
+    detectable = found["auroc_gap_detectable", "sex", "Male - Female"].estimate.value
+    assert detectable is not None
+    assert 0.02 < detectable < 0.15
+    whole = found["auroc_gap", "sex", "max - min"].estimate
+    assert whole.value == pytest.approx(-gap.value)  # type: ignore[operator]
+    called = 0
+    for seed in range(20):
+        y, s, attributes = cohort(400, seed=seed)
+        null = by_key(score(y, s, None, attributes, replace(PLAN, replicates=200)))
+        p = null["auroc_gap_p", "sex", "max - min"].estimate.value
+        called += p is not None and p < 0.05
+    assert called <= 4  # of 20 with chance 0.05, more than 4 has chance 0.003
+
+
+def test_the_reference_is_the_declared_or_the_largest_level() -> None:
+    y, s, attributes = cohort()
+    found = score(y, s, None, attributes, AnalysisPlan(subgroups=("race",), replicates=200))
+    assert {r.level for r in found.results if r.metric == "auroc_gap"} == {
+        "max - min",
+        "B - A",
+        "C - A",
+    }
+    plan = AnalysisPlan(subgroups=("race",), replicates=200, references=(("race", "C"),))
+    found = score(y, s, None, attributes, plan)
+    assert {r.level for r in found.results if r.metric == "auroc_gap"} == {
+        "max - min",
+        "A - C",
+        "B - C",
+    }
+
+
+def test_gaps_leave_out_levels_without_data_and_need_two() -> None:
+    y, s, _ = cohort()
+    site = np.array(["main"] * 590 + ["small"] * 10)
+    found = score(y, s, None, {"site": site}, AnalysisPlan(subgroups=("site",), replicates=200))
+    (gap,) = (r for r in found.results if r.metric == "auroc_gap")
+    assert gap.estimate.value is None
+    assert "1 of 2 levels" in str(gap.estimate.undefined)
+
+
+def test_named_fairness_figures_are_those_of_the_groups_rates() -> None:
+    y, s, attributes = cohort()
+    found = by_key(score(y, s, None, attributes, PLAN, 0.4))
+
+    def value(metric: str, level: str, attribute: str = "sex") -> float:
+        number = found[metric, attribute, level].estimate.value
+        assert number is not None
+        return number
+
+    tpr = value("sensitivity", "Male"), value("sensitivity", "Female")
+    fpr = value("false_positive_rate", "Male"), value("false_positive_rate", "Female")
+    selected = value("selection_rate", "Male"), value("selection_rate", "Female")
+    gaps = abs(tpr[0] - tpr[1]), abs(fpr[0] - fpr[1])
+    assert value("equal_opportunity_difference", "max - min") == pytest.approx(gaps[0])
+    assert value("equalized_odds_difference", "max - min") == pytest.approx(max(gaps))
+    assert value("demographic_parity_ratio", "min / max") == pytest.approx(
+        min(selected) / max(selected)
+    )
+    larger = "Male" if (attributes["sex"] == "Male").sum() > 300 else "Female"
+    other = "Female" if larger == "Male" else "Male"
+    assert value("average_absolute_odds_difference", f"{other} - {larger}") == pytest.approx(
+        sum(gaps) / 2
+    )
+
+
+def test_every_estimate_has_a_value_or_a_reason_and_names_its_method() -> None:
+    y, s, attributes = cohort()
+    for threshold in (0.0, 0.4, 1.0):
+        found = score(y, s, np.arange(600) // 2, attributes, PLAN, threshold)
+        for result in found.results:
+            estimate = result.estimate
+            assert (estimate.value is None) == (estimate.undefined is not None)
+            assert estimate.method
+            for number in (estimate.value, estimate.low, estimate.high):
+                assert number is None or np.isfinite(number), result
+
+
+def test_constant_scores_have_an_auroc_of_one_half_and_no_slope() -> None:
+    y, _, attributes = cohort()
+    found = by_key(score(y, np.full(600, 0.4), None, attributes, PLAN, 0.4))
+    assert found["auroc", "overall", "all"].estimate.value == 0.5
+    assert found["auroc", "overall", "all"].estimate.low == 0.5
+    assert "equal" in str(found["calibration_slope", "overall", "all"].estimate.undefined)
+    assert found["auroc_gap", "sex", "max - min"].estimate.value == 0.0
+
+
+def test_scores_that_are_no_probabilities_keep_their_ranks_alone() -> None:
+    y, s, attributes = cohort()
+    found = by_key(score(y, s * 40 - 20, None, attributes, PLAN))
+    assert found["auroc", "overall", "all"].estimate.value is not None
+    assert "probabilities" in str(found["brier", "overall", "all"].estimate.undefined)
+    assert not [c for c in score(y, s * 40 - 20, None, attributes, PLAN).curves if c.name != "roc"]
+
+
+def test_an_attribute_the_cases_lack_is_named() -> None:
+    y, s, attributes = cohort()
+    with pytest.raises(ScoringInputError, match="by 'site'; the cases have race, sex"):
+        score(y, s, None, attributes, AnalysisPlan(subgroups=("site",)))
+
+
+def test_the_overall_roc_curve_has_a_band_around_it() -> None:
+    y, s, _ = cohort()
+    (roc,) = (c for c in score(y, s, None, {}, AnalysisPlan()).curves if c.name == "roc")
+    inner = roc.points[1:-1]
+    assert all(p.low is not None and p.high is not None for p in inner)
+    inside = [p.low <= p.y <= p.high for p in inner]  # type: ignore[operator]
+    assert sum(inside) == len(inner)
