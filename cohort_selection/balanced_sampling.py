@@ -16,9 +16,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 _EPSILON = 1e-9
+_STARTS = 12
+_SLACK = 1e-4  # totals are whole numbers: what is nearer than this to one is that number
 
 
 def round_balanced(
@@ -74,31 +75,32 @@ def _land(
 ) -> NDArray[np.float64]:
     """Walk from ``start`` to an integer point whose totals stay within one, where there is one."""
     goal = columns.T @ start
-    low, high = np.floor(goal + _EPSILON), np.ceil(goal - _EPSILON)
+    low, high = np.floor(goal + _SLACK), np.ceil(goal - _SLACK)
     point = start.copy()
     while True:
         free = _open(point)
         if not free.any():
             return point
         total = columns.T @ point
-        at_low, at_high = total < low + 1e-7, total > high - 1e-7
-        end = _integer_point(
-            point, free, columns, np.where(at_high, high, low), np.where(at_low, low, high), rng
-        )
+        at_low, at_high = total < low + _SLACK, total > high - _SLACK
+        # A total that has come to a wall stays there: the integer point must have it too.
+        floor, ceiling = np.where(at_high, high, low), np.where(at_low, low, high)
+        starts = rng.random((_STARTS, len(point)))
+        end = _integer_point(point, free, columns, floor, ceiling, starts)
         reached = columns.T @ end
-        # Where no integer point fits, a wall gives way, and as far on the other side, for balance.
-        excess = np.rint(np.maximum(np.maximum(reached - high, low - reached), 0.0))
+        # Where none was found, the wall gives way, and as far on the other side, for balance.
+        excess = np.rint(np.maximum(np.maximum(reached - ceiling, floor - reached), 0.0))
         low, high = low - excess, high + excess
         away, drift = point - end, total - reached
         # How far on, from the integer point through the present one, to the first wall.
         step = np.inf
-        for moving, gap in (
-            (away, 1.0 - point),
-            (-away, point),
-            (drift, high - total),
-            (-drift, total - low),
+        for moving, gap, least in (
+            (away, 1.0 - point, _EPSILON),
+            (-away, point, _EPSILON),
+            (drift, high - total, _SLACK),
+            (-drift, total - low, _SLACK),
         ):
-            forward = moving > 1e-7
+            forward = moving > least
             if forward.any():
                 step = min(step, max(0.0, float((gap[forward] / moving[forward]).min())))
         if rng.random() * (1.0 + step) >= step:
@@ -107,36 +109,75 @@ def _land(
             return end
 
 
+@njit(cache=True)  # pragma: no cover - compiled
 def _integer_point(
     point: NDArray[np.float64],
     free: NDArray[np.bool_],
     columns: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
-    rng: np.random.Generator,
+    draws: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Find the integer point whose totals are least outside [low, high]; ties fall at random."""
+    """Search an integer point whose totals are least outside [low, high].
+
+    From several random roundings of ``point``, flip one unit or swap two as long as that helps.
+    Any integer point keeps the walk unbiased; a better one only keeps it nearer to the goal.
+    """
     n, m = columns.shape
-    settled = np.rint(point)
-    bounds = Bounds(
-        np.concatenate([np.where(free, 0.0, settled), np.zeros(m)]),
-        np.concatenate([np.where(free, 1.0, settled), np.full(m, np.inf)]),
-    )
-    constraints = [
-        LinearConstraint(np.hstack([columns.T, -np.eye(m)]), -np.inf, high),
-        LinearConstraint(np.hstack([columns.T, np.eye(m)]), low, np.inf),
-    ]
-    outside = np.full(m, 1.0)
-    outside[0] = 100.0  # the size of the whole is the last to give way
-    weight = np.concatenate([rng.normal(0.0, 0.1, n) / n, outside])
-    found = milp(
-        weight,
-        integrality=np.concatenate([np.ones(n), np.zeros(m)]),
-        bounds=bounds,
-        constraints=constraints,
-    )
-    end: NDArray[np.float64] = np.where(free, np.rint(found.x[:n]), settled)
-    return end
+    units = np.flatnonzero(free)
+    best = point.copy()
+    best_cost = np.inf
+    for start in range(draws.shape[0]):
+        end = np.rint(point)
+        for i in units:
+            end[i] = 1.0 if draws[start, i] < point[i] else 0.0
+        total = np.zeros(m)
+        for every in range(n):
+            if end[every] > 0.5:
+                total += columns[every]
+        cost = _outside(total, low, high)
+        while cost > 1e-6:
+            better = cost - 1e-6
+            one, two = units[0], units[0]
+            found = False
+            for a in range(len(units)):
+                i = units[a]
+                moved = total + (1.0 - 2.0 * end[i]) * columns[i]
+                alone = _outside(moved, low, high)
+                if alone < better:
+                    better, one, two, found = alone, i, i, True
+                for b in range(a):
+                    k = units[b]
+                    pair = _outside(moved + (1.0 - 2.0 * end[k]) * columns[k], low, high)
+                    if pair < better:
+                        better, one, two, found = pair, i, k, True
+            if not found:
+                break
+            total += (1.0 - 2.0 * end[one]) * columns[one]
+            end[one] = 1.0 - end[one]
+            if two != one:
+                total += (1.0 - 2.0 * end[two]) * columns[two]
+                end[two] = 1.0 - end[two]
+            cost = better
+        if cost < best_cost:
+            best_cost = cost
+            best = end
+        if best_cost <= 1e-6:
+            break
+    return best
+
+
+@njit(cache=True)  # pragma: no cover - compiled
+def _outside(
+    total: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> float:
+    """By how much totals are outside their walls; the first one, the whole, gives way last."""
+    cost = 0.0
+    for j in range(len(total)):
+        miss = max(total[j] - high[j], low[j] - total[j])
+        if miss > 0.0:
+            cost += 100.0 * miss if j == 0 else miss
+    return cost
 
 
 @njit(cache=True)  # pragma: no cover - compiled

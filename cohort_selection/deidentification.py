@@ -19,7 +19,12 @@ from pydicom.config import disable_value_validation
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
 
 METHOD = "Sequestra allow-list 1"
 
@@ -59,7 +64,34 @@ _EMPTIED = (
     "StudyID",
 )
 _IMAGE_TYPES = frozenset(("ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", "AXIAL", "LOCALIZER"))
-_CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
+_BODY = (
+    "CHEST|THORAX|LUNG|HEART|RIB|RIBS|STERNUM|CLAVICLE|SHOULDER|ABDOMEN|PELVIS|HIP|HEAD|BRAIN|"
+    "SKULL|NECK|SPINE|CSPINE|TSPINE|LSPINE|BREAST|ARM|ELBOW|HAND|WRIST|LEG|KNEE|ANKLE|FOOT|"
+    "EXTREMITY|WHOLEBODY|PORTABLE|LEFT|RIGHT|UPPER|LOWER"
+)
+_UNITS = "HU|HU_MOD|OD|US|MGML|PCT|Z_EFF|ED|EDW"
+# What a coded value may say; a code that is not a term of its attribute could say anything.
+_TERMS = {
+    keyword: re.compile(pattern)
+    for keyword, pattern in {
+        "Modality": "CR|DX|CT|MR|MG|US|XA|RF|NM|PT|PX|IO|OT|XC",
+        "BodyPartExamined": rf"({_BODY})([ _]({_BODY})){{0,3}}",
+        "ViewPosition": "AP|PA|LL|RL|LLD|RLD|LLO|RLO|LAT|LATERAL|CC|MLO|AP SUPINE|AP ERECT",
+        "PatientPosition": "(HF|FF)(P|S|DR|DL)|AP|PA|LL|RL",
+        "PatientOrientation": "[LRAPHF]{0,3}",
+        "ImageLaterality": "[RLUB]",
+        "Laterality": "[RL]",
+        "PhotometricInterpretation": "MONOCHROME[12]|PALETTE COLOR|RGB|YBR_(FULL|FULL_422|ICT|RCT)",
+        "RescaleType": _UNITS,
+        "ModalityLUTType": _UNITS,
+        "VOILUTFunction": "LINEAR|LINEAR_EXACT|SIGMOID",
+        "PixelIntensityRelationship": "LIN|LOG|DISP",
+        "PresentationLUTShape": "IDENTITY|INVERSE",
+        "LossyImageCompression": "0[01]",
+        "LossyImageCompressionMethod": "ISO_[0-9_]{4,8}",
+        "BurnedInAnnotation": "YES|NO",
+    }.items()
+}
 _NUMBER = re.compile(r"[-+0-9.eE ]{0,16}")
 
 
@@ -93,6 +125,8 @@ def deidentify(source: Path, destination: Path, key: bytes) -> bool:
             name in kept for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
         ):
             raise DeidentificationError(f"{source.name} has no pixel data; leave its study out")
+        if not UID(str(kept.get("SOPClassUID", ""))).keyword:  # missing, or a vendor's own class
+            kept.SOPClassUID = SecondaryCaptureImageStorage
         for name in _RENAMED:
             uid = str(original.get(name) or "")
             if uid:
@@ -143,11 +177,10 @@ def _values(element: DataElement) -> list[str]:
 
 
 def _harmless(element: DataElement) -> bool:
-    """Whether a kept attribute's value is of its kind: a code, a number, not a sentence."""
-    if element.VR == "CS":
-        return all(_CODE.fullmatch(part) for part in _values(element))
-    if element.VR == "LO":  # RescaleType
-        return all(_CODE.fullmatch(part.upper()) for part in _values(element))
+    """Whether a kept attribute's value is of its kind: a term, a number, not a sentence."""
+    if element.VR in {"CS", "LO"}:
+        term = _TERMS.get(element.keyword)
+        return term is not None and all(term.fullmatch(part) for part in _values(element))
     if element.VR in {"DS", "IS"}:
         value = element.value
         parts = value if isinstance(value, list | tuple | pydicom.multival.MultiValue) else [value]

@@ -182,17 +182,40 @@ def allocate(
     columns, goals = _columns(cells, wanted, inside, size)
     achievable = wanted
     raked = rake(counts[inside], columns, goals)
-    if raked.largest_miss > _RAKED:
+    if _miss(cells, inside, raked.probability, wanted) > _RAKED:
         achievable = _achievable(cells, wanted, counts, size)
         _refuse(cells, counts, wanted, achievable, size, tolerance)
         columns, goals = _columns(cells, achievable, inside, size)
         raked = rake(counts[inside], columns, goals)
+        miss = _miss(cells, inside, raked.probability, achievable)
+        if miss > 0.5:
+            raise MatchingError(
+                f"raking to the achievable margins stopped {miss:.2g} patients away from them; "
+                "lower size a little, or loosen the target"
+            )
     probability: NDArray[np.float64] = np.zeros(len(cells.counts))
     probability[inside] = raked.probability
     expected = counts * probability
     sure = np.floor(expected + 1e-9).astype(np.int64)
     take = sure + _rounded(cells, expected - sure, rng)
     return Allocation(probability, take, achievable, wanted)
+
+
+def _miss(
+    cells: Cells,
+    inside: NDArray[np.int64],
+    probability: NDArray[np.float64],
+    wanted: Sequence[NDArray[np.float64]],
+) -> float:
+    """Largest difference, in patients, of the expected margins from those wanted."""
+    expected = cells.counts[inside] * probability
+    return max(
+        (
+            float(np.abs(expected @ cells.indicator(k)[inside] - goal).max())
+            for k, goal in enumerate(wanted)
+        ),
+        default=0.0,
+    )
 
 
 def _tabulate(columns: dict[str, list[str]], n_patients: int, target: Target) -> Cells:

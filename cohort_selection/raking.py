@@ -13,7 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_ITERATIONS = 200
+_ITERATIONS = 300
+_FARTHEST = 1e3
+# Capped cells are flat in the dual. Their curvature is taken as none at first (pure Newton), then,
+# where that direction does not lead down, as part and as all of what it is just under the cap.
+_FLATNESS = (0.0, 0.01, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ def rake(
     columns: NDArray[np.float64],
     totals: NDArray[np.float64],
     *,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-7,
 ) -> Raked:
     """Rake a pool of ``counts`` (cells,) to ``totals`` (m,) of ``columns`` (cells, m).
 
@@ -42,7 +46,6 @@ def rake(
     multiplier = np.zeros(columns.shape[1])
     multiplier[0] = np.log(max(totals[0], 1e-12) / size.sum())
     score = columns @ multiplier
-    value = _dual(score, size, multiplier, totals)
     miss = np.inf
     iterations = 0
     while iterations < _ITERATIONS:
@@ -53,24 +56,44 @@ def rake(
         miss = float(np.abs(gradient).max())
         if miss <= tolerance:
             break
-        free = np.where(score < 0.0, expected, 0.0)
-        hessian = columns.T @ (columns * free[:, None])
-        hessian[np.diag_indices_from(hessian)] += 1e-10 * (1.0 + np.trace(hessian))
-        direction = -np.linalg.solve(hessian, gradient)
-        largest = float(np.abs(columns @ direction).max())
-        step = min(1.0, 8.0 / largest) if largest > 0 else 1.0
-        slope = float(gradient @ direction)
-        while True:
-            trial = multiplier + step * direction
-            trial_score = columns @ trial
-            trial_value = _dual(trial_score, size, trial, totals)
-            if trial_value <= value + 1e-4 * step * slope or step < 1e-8:
+        for flatness in _FLATNESS:
+            curvature = np.where(score < 0.0, expected, flatness * expected)
+            hessian = columns.T @ (columns * curvature[:, None])
+            hessian[np.diag_indices_from(hessian)] += 1e-12 * (1.0 + np.trace(hessian))
+            direction: NDArray[np.float64] = -np.linalg.solve(hessian, gradient)
+            step = _descend(score, size, multiplier, totals, columns, direction, gradient)
+            if step > 0.0:
                 break
-            step /= 2.0
-        if step < 1e-8 or float(np.abs(trial).max()) > 1e3:
+        else:
             break
-        multiplier, score, value = trial, trial_score, trial_value
+        multiplier = multiplier + step * direction
+        score = columns @ multiplier
+        if float(np.abs(multiplier).max()) > _FARTHEST:
+            break
     return Raked(np.exp(np.minimum(score, 0.0)), miss, iterations)
+
+
+def _descend(
+    score: NDArray[np.float64],
+    size: NDArray[np.float64],
+    multiplier: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    direction: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> float:
+    """Length of a step along ``direction`` that lowers the dual enough; 0 where none was found."""
+    change = columns @ direction
+    slope = float(gradient @ direction)
+    here = _dual(score, size, multiplier, totals)
+    step = min(1.0, 8.0 / max(float(np.abs(change).max()), 1e-300))
+    for _ in range(12):
+        there = _dual(score + step * change, size, multiplier + step * direction, totals)
+        # The last digits of the dual are noise; near the solution the full step is the right one.
+        if there <= here + 1e-4 * step * slope + 1e-13 * abs(here):
+            return step
+        step /= 2.0
+    return 0.0
 
 
 def _dual(
