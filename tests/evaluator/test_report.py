@@ -217,6 +217,10 @@ def test_the_file_opens_without_a_network_and_draws_itself(chromium: str, tmp_pa
             assert not tab.evaluate(wide)
             paper = tab.locator("#plot-roc .main-svg").first.evaluate("e => e.style.background")
             assert paper == ("rgb(22, 28, 34)" if scheme == "dark" else "rgb(255, 255, 255)")
+            tab.emulate_media(media="print")
+            box = tab.locator("#plot-roc").bounding_box()
+            assert box is not None
+            assert box["height"] >= 400  # a plot without a height of its own collapses on paper
             context.close()
         browser.close()
     assert said == []

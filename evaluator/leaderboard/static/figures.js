@@ -24,6 +24,7 @@
       layout.font.size = 11;
       layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 44) };
     }
+    plot.style.height = `${layout.height}px`; // else it collapses on paper
     const still = { displayModeBar: false, responsive: true, scrollZoom: false };
     return Plotly.react(plot, recoloured(given.data, colours), layout, still).then(() => {
       plot.classList.add("drawn");
