@@ -10,15 +10,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-from cohort_selection.header import OLDEST, years
+from cohort_selection import clinical_cells as cells
+from cohort_selection.clinical_cells import NOT_REPORTED, TOP_CODED, ClinicalError
 
-NOT_REPORTED = "Not Reported"
-TOP_CODED = 90
-"""Years given to a patient whose age is withheld because it is above 89 (HIPAA Safe Harbor)."""
-
-
-class ClinicalError(ValueError):
-    """A clinical table that cannot be read as one: names the file, the line and the column."""
+__all__ = ["NOT_REPORTED", "ClinicalError", "ClinicalRecord", "CovidTest", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,80 +43,87 @@ class ClinicalRecord:
     findings: Mapping[str, str]
 
 
-# The only place that knows column names.  Earlier names win: in a study-level download
-# submitter_id is the study's and case_ids the patient's.
-_PATIENT = ("case_ids", "cases.submitter_id", "patient_id", "patientid", "patient", "submitter_id")
-_STUDY = ("study_uid", "studyinstanceuid", "study_instance_uid")
-_AGE = ("age_at_imaging", "age_at_index", "age", "patient_age", "patientage")
-_OVER_89 = ("age_at_imaging_gt89", "age_at_index_gt89")
-_SEX = ("sex", "patient_sex", "patientsex", "gender", "patient gender")
-_RACE = ("race",)
-_ETHNICITY = ("ethnicity",)
-_SITE = ("site_id", "site")
-_RESULT = ("test_result_text",)
-_TEST_DAY = ("test_days_from_index",)
-_TEST_NAME = ("test_name",)
-_STUDY_DAY = ("days_to_study",)
+# The only place that knows column names: what we call a field, and how tables call it, in lower
+# case.  Earlier names win: in a study-level download submitter_id is the study's and case_ids the
+# patient's.
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "patient": (
+        "case_ids",
+        "cases.submitter_id",
+        "patient_id",
+        "patientid",
+        "patient",
+        "submitter_id",
+    ),
+    "study": ("study_uid", "studyinstanceuid", "study_instance_uid"),
+    "age": ("age_at_imaging", "age_at_index", "age", "patient_age", "patientage"),
+    "over_89": ("age_at_imaging_gt89", "age_at_index_gt89"),
+    "sex": ("sex", "patient_sex", "patientsex", "gender", "patient gender"),
+    "race": ("race",),
+    "ethnicity": ("ethnicity",),
+    "race_ethnicity": ("race_ethnicity",),
+    "site": ("site_id", "site"),
+    "study_day": ("days_to_study",),
+    "test_name": ("test_name",),
+    "test_result": ("test_result_text",),
+    "test_day": ("test_days_from_index",),
+    # Two signs are in use: the dictionary's, test minus study, and that of MIDRC's challenge
+    # notebook, study minus test.
+    "test_before_study": ("days_from_test_to_study",),
+    "positive_days": ("days_from_study_to_pos_covid_test",),
+    "negative_days": ("days_from_study_to_neg_covid_test",),
+}
+MAPPABLE = ("patient", "study", "age", "sex", "race", "ethnicity", "site", "study_day")
+"""Fields that ``read`` can be told the column of."""
 
-_UNKNOWN = frozenset(
+# Lists in the MIDRC dictionary, or made lists by the portal; exports flatten them to name_0, ...
+_LISTS = frozenset(
     {
-        "",
-        "?",
-        "-",
-        "declined",
-        "n/a",
-        "na",
-        "nan",
-        "none",
-        "not available",
-        "not reported",
-        "not specified",
-        "null",
-        "u",
-        "undefined",
-        "unk",
-        "unknown",
+        "associated_ids",
+        "body_part_examined",
+        "data_category",
+        "data_format",
+        "data_type",
+        "image_type",
+        "imager_pixel_spacing",
+        "index_event",
+        "linked_external_data",
+        "modality",
+        "object_id",
+        "pixel_spacing",
+        "race_ethnicity_detail",
+        "study_modality",
+        "view_position",
+        "zip",
     }
 )
-_SEXES = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"} | dict.fromkeys(
-    ("o", "other"), "Other"
-)
-_NATIVE = "American Indian or Alaska Native"
-_BLACK = "Black or African American"
-_PACIFIC = "Native Hawaiian or other Pacific Islander"
-_RACES = {
-    "american indian or alaska native": _NATIVE,
-    "american indian and alaska native": _NATIVE,
-    "american indian/alaska native": _NATIVE,
-    "asian": "Asian",
-    "black": _BLACK,
-    "black or african american": _BLACK,
-    "black/african american": _BLACK,
-    "african american": _BLACK,
-    "native hawaiian or other pacific islander": _PACIFIC,
-    "native hawaiian and other pacific islander": _PACIFIC,
-    "native hawaiian or pacific islander": _PACIFIC,
-    "native hawaiian/other pacific islander": _PACIFIC,
-    "other": "Other",
-    "white": "White",
-}
-_ETHNICITIES = {
-    "hispanic": "Hispanic or Latino",
-    "hispanic or latino": "Hispanic or Latino",
-    "hispanic/latino": "Hispanic or Latino",
-    "not hispanic": "Not Hispanic or Latino",
-    "non-hispanic": "Not Hispanic or Latino",
-    "not hispanic or latino": "Not Hispanic or Latino",
-    "not hispanic/latino": "Not Hispanic or Latino",
-}
-_RESULTS = {
-    "positive": "Positive",
-    "negative": "Negative",
-    "indeterminate": "Indeterminate",
-}
+_MODALITIES = frozenset({"modality", "study_modality"})
 
-# MIDRC's tools write 890 for "over 89" and 999 for "unknown"; 139 was an older "over 89".
-_AGE_CODES: Mapping[int, int | None] = {139: TOP_CODED, 890: TOP_CODED, 999: None}
+# Nodes that have many rows for one patient or study, by their type or by a column of their own.
+_MANY_TYPES = frozenset(
+    {"annotation", "condition", "medication", "observation", "procedure", "visit"}
+)
+_MANY_COLUMNS = frozenset({"series_uid", "condition_code", "condition_name", "procedure_name"})
+_STUDY_OF_SERIES = ("study_uid", "imaging_studies.submitter_id")
+_BOOKKEEPING = frozenset(
+    {
+        "type",
+        "id",
+        "project_id",
+        "submitter_id",
+        "core_metadata_collections.submitter_id",
+        "imaging_studies.submitter_id",
+        "file_name",
+        "file_size",
+        "file_state",
+        "md5sum",
+        "object_id",
+        "storage_urls",
+        "state",
+        "created_datetime",
+        "updated_datetime",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One line of a table in our words; None where the table has no such column."""
+    """One line of a table in our words; "Not Reported" or None where it does not say."""
 
     place: _Place
     patient_id: str
@@ -148,6 +150,26 @@ class _Row:
     ethnicity: str
     site: str
     study_day: int | None
+    tests: tuple[CovidTest, ...]
+    findings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One line of a table of tests; days from the study (``of_study``) or the index event."""
+
+    patient_id: str
+    study_uid: str
+    test: CovidTest
+    of_study: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """One of the many rows of a series, a condition and the like."""
+
+    patient_id: str
+    study_uid: str
     findings: dict[str, str]
 
 
@@ -157,89 +179,133 @@ class _Gathered:
 
     values: dict[str, tuple[str | int, _Place]] = field(default_factory=dict)
     findings: dict[str, tuple[str, _Place]] = field(default_factory=dict)
-    tests: set[CovidTest] = field(default_factory=set)
+    many: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    index_tests: set[CovidTest] = field(default_factory=set)
+    study_tests: set[CovidTest] = field(default_factory=set)
 
 
-def read(*tables: Path) -> list[ClinicalRecord]:
+def read(*tables: Path, columns: Mapping[str, str] | None = None) -> list[ClinicalRecord]:
     """Join clinical tables into records, ordered by patient and study.
 
-    A table is read by its header: MIDRC's names and the common ones of public image sets.  A table
-    with ``test_result_text`` is a list of COVID-19 tests; every other column of any other table is
-    kept verbatim as a finding.  A record of one study already carries what the tables say of its
-    patient; a record with an empty ``study_uid`` speaks for the patient's other studies.
+    A table is read by its header: the names of MIDRC's nodes and the common ones of public image
+    sets; ``columns`` says where a table of other origin has a field of ``MAPPABLE`` (a table
+    without that column is read as if nothing had been said).
+
+    - A table with ``test_result_text`` is a list of COVID-19 tests.
+    - A table of series, conditions, procedures and the like has many rows for one study or
+      patient: their values are findings, each once, joined by ``|``.
+    - Any other table has one row for each patient or study; its other columns are findings,
+      verbatim, but for lists (``name_0``, ``name_1``: joined by ``|``) and modalities (``CR,DX``).
+
+    A record of one study already carries what the tables say of its patient; a record with an
+    empty ``study_uid`` speaks for the patient's other studies.  That a patient was ever positive
+    (``covid19_positive``) is a finding and never a test.
 
     Raises ``ClinicalError`` where a column is missing, a value is none that its column can have,
     two rows contradict each other, or one patient has two sexes.
     """
+    for name in columns or {}:
+        if name not in MAPPABLE:
+            raise ClinicalError(f"column map: {name!r} is unknown; expected {', '.join(MAPPABLE)}")
     rows: list[_Row] = []
-    tests: list[tuple[str, str, CovidTest]] = []
+    tests: list[_Test] = []
+    many: list[_Many] = []
     for table in tables:
-        header, lines = _open(table)
-        if header.find(_RESULT):
+        header, lines = _open(table, columns or {})
+        if header.has("test_result"):
             tests += [found for place, line in lines if (found := _test(place, header, line))]
+        elif header.many:
+            many += [_many(place, header, line) for place, line in lines]
         else:
             rows += [_row(place, header, line) for place, line in lines]
-    if not rows and not tests:
+    if not rows and not tests and not many:
         names = ", ".join(table.name for table in tables) or "no table"
         raise ClinicalError(f"{names}: no rows; expected one line for each patient or study")
     _refuse_two_sexes(rows)
-    return _records(rows, tests)
+    return _records(rows, tests, many)
 
 
 # Reading a table
 
 
 class _Header:
-    """Which columns a table has, arrays flattened to ``name_0, name_1 ...`` put together again."""
+    """Which columns a table has; lists that were flattened are put together again."""
 
-    def __init__(self, table: str, names: Sequence[str]) -> None:
+    def __init__(self, table: str, names: Sequence[str], columns: Mapping[str, str]) -> None:
         self.table = table
         self.names = names
+        self.many = False
+        known = {name for aliases in _NAMES.values() for name in aliases} | _LISTS
         self._columns: dict[str, list[int]] = {}
-        known = {*_PATIENT, *_STUDY, *_AGE, *_OVER_89, *_SEX, *_RACE, *_ETHNICITY, *_SITE}
-        known |= {*_RESULT, *_TEST_DAY, *_TEST_NAME, *_STUDY_DAY}
         for position, name in enumerate(names):
             plain = name.lower().lstrip("*")
             flattened = re.fullmatch(r"(.+?)_(\d+)", plain)
             if flattened and flattened[1] in known:
                 plain = flattened[1]
             self._columns.setdefault(plain, []).append(position)
-        self._used: set[int] = set()
-        for aliases in (_PATIENT, _STUDY, _SEX, _RACE, _ETHNICITY, _SITE):
-            self._used.update(self.find(aliases))
-        for alias in (*_AGE, *_OVER_89, *_STUDY_DAY):
-            self._used.update(self._columns.get(alias, ()))
+        self._aliases = {
+            field: (columns[field].lower(),)
+            if field in columns and columns[field].lower() in self._columns
+            else aliases
+            for field, aliases in _NAMES.items()
+        }
 
-    def find(self, aliases: Sequence[str]) -> list[int]:
-        """Positions of the first of ``aliases`` that the table has; none where it has none."""
-        return next((self._columns[name] for name in aliases if name in self._columns), [])
+    def has(self, field: str) -> bool:
+        """Whether a column says this."""
+        return any(name in self._columns for name in self._aliases[field])
 
-    def require(self, aliases: Sequence[str], what: str) -> list[int]:
-        """As ``find``, but an absent column is an error."""
-        found = self.find(aliases)
-        if not found:
+    def require(self, field: str, what: str) -> None:
+        """Raise ``ClinicalError`` where no column says this."""
+        if not self.has(field):
             shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
             raise ClinicalError(
                 f"{self.table} line 1: no column for {what}; found {shown}; "
-                f"name one of them {' or '.join(aliases)}"
+                f"name one of them {' or '.join(self._aliases[field])}"
             )
-        return found
 
-    def all_of(self, aliases: Sequence[str], line: Sequence[str]) -> list[str]:
-        """Every value under the aliases that is not blank, in the order of the aliases."""
-        positions = [place for name in aliases for place in self._columns.get(name, ())]
-        return [line[place] for place in positions if line[place]]
+    def said(self, field: str, line: Sequence[str]) -> list[tuple[str, str]]:
+        """Column and text of every cell for a field that is not blank, best column first."""
+        return [
+            (self.names[position], line[position])
+            for name in self._aliases[field]
+            for position in self._columns.get(name, ())
+            if line[position]
+        ]
+
+    def first(self, field: str, line: Sequence[str]) -> str:
+        """The first text for a field that says something; empty where none does."""
+        texts = (text for _, text in self.said(field, line))
+        return next((text for text in texts if not cells.is_unknown(text)), "")
+
+    def under(self, names: Iterable[str], line: Sequence[str]) -> list[str]:
+        """Texts that are not blank in the columns of these names."""
+        positions = [position for name in names for position in self._columns.get(name, ())]
+        return [line[position] for position in positions if line[position]]
 
     def findings(self, line: Sequence[str]) -> dict[str, str]:
-        """The columns that are nobody else's, verbatim."""
-        return {
-            name: line[position]
-            for position, name in enumerate(self.names)
-            if name and position not in self._used
-        }
+        """The columns that are nobody else's."""
+        # The patient's and the age's other columns stay with them; submitter_id is a finding
+        # where it is not the patient's.
+        used = {name for field in _NAMES if field != "patient" for name in self._aliases[field]}
+        present = [name for name in self._aliases["patient"] if name in self._columns]
+        used.update(present[:1])
+        found: dict[str, str] = {}
+        for plain, positions in self._columns.items():
+            if not plain or plain in used:
+                continue
+            texts = [line[position] for position in positions]
+            if plain in _MODALITIES:
+                found[plain] = cells.modalities(texts)
+            elif plain in _LISTS:
+                found[plain] = "|".join(dict.fromkeys(text for text in texts if text))
+            else:
+                found[self.names[positions[0]].lstrip("*")] = texts[0]
+        return found
 
 
-def _open(table: Path) -> tuple[_Header, list[tuple[_Place, list[str]]]]:
+def _open(
+    table: Path, columns: Mapping[str, str]
+) -> tuple[_Header, list[tuple[_Place, list[str]]]]:
     try:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -261,10 +327,10 @@ def _open(table: Path) -> tuple[_Header, list[tuple[_Place, list[str]]]]:
         if name and name in seen:
             raise ClinicalError(f"{table.name} line 1: two columns are named {name!r}; rename one")
         seen.add(name)
-    header = _Header(table.name, names)
-    header.require(_PATIENT, "the patient")
-    if header.find(_RESULT):
-        header.require(_TEST_DAY, "the day of the test")
+    header = _Header(table.name, names, columns)
+    header.require("patient", "the patient")
+    if header.has("test_result") and not header.has("test_before_study"):
+        header.require("test_day", "the day of the test")
     lines: list[tuple[_Place, list[str]]] = []
     for line in reader:
         place = _Place(table.name, reader.line_num)
@@ -275,132 +341,111 @@ def _open(table: Path) -> tuple[_Header, list[tuple[_Place, list[str]]]]:
                 f"{place}: {len(line)} fields, but the header names {len(names)} columns; "
                 "quote the field that holds a separator"
             )
-        filled = zip_longest(names, line, fillvalue="")
-        lines.append((place, [cell.strip() for _, cell in filled]))
+        lines.append((place, [c.strip() for _, c in zip_longest(names, line, fillvalue="")]))
+    header.many = _has_many_rows(header, lines)
     return header, lines
+
+
+def _has_many_rows(header: _Header, lines: Sequence[tuple[_Place, list[str]]]) -> bool:
+    types = {text for _, line in lines for text in header.under(("type",), line)}
+    if types:
+        return all(name in _MANY_TYPES or name.endswith("_file") for name in types)
+    return any(name.lower().lstrip("*") in _MANY_COLUMNS for name in header.names)
 
 
 def _row(place: _Place, header: _Header, line: Sequence[str]) -> _Row:
     patient_id, study_uid = _keys(place, header, line)
+    race = cells.race(place, header.first("race", line))
+    ethnicity = cells.ethnicity(place, header.first("ethnicity", line))
+    combined = cells.listed([text for _, text in header.said("race_ethnicity", line)])
+    findings = header.findings(line)
+    if combined:
+        findings["race_ethnicity"] = "|".join(combined)
+        from_combined = cells.race_and_ethnicity(place, combined)
+        race = from_combined[0] if race == NOT_REPORTED else race
+        ethnicity = from_combined[1] if ethnicity == NOT_REPORTED else ethnicity
     return _Row(
         place=place,
         patient_id=patient_id,
         study_uid=study_uid,
         age=_age(place, header, line),
-        sex=_category(place, "sex", header.all_of(_SEX, line), _SEXES),
-        race=_category(place, "race", header.all_of(_RACE, line), _RACES),
-        ethnicity=_category(place, "ethnicity", header.all_of(_ETHNICITY, line), _ETHNICITIES),
-        site=next(iter(header.all_of(_SITE, line)), ""),
-        study_day=_day(place, "days_to_study", header.all_of(_STUDY_DAY, line)),
-        findings=header.findings(line),
+        sex=cells.sex(place, header.first("sex", line)),
+        race=race,
+        ethnicity=ethnicity,
+        site=header.first("site", line) or NOT_REPORTED,
+        study_day=cells.day(place, "days_to_study", header.first("study_day", line)),
+        tests=(
+            *_tests_of_study(place, header, line, "positive_days", "Positive"),
+            *_tests_of_study(place, header, line, "negative_days", "Negative"),
+        ),
+        findings=findings,
     )
 
 
-def _test(place: _Place, header: _Header, line: Sequence[str]) -> tuple[str, str, CovidTest] | None:
+def _tests_of_study(
+    place: _Place, header: _Header, line: Sequence[str], field: str, result: str
+) -> list[CovidTest]:
+    column = _NAMES[field][0]
+    texts = cells.listed([text for _, text in header.said(field, line)])
+    days = (cells.day(place, column, text) for text in texts)
+    return [CovidTest(result, day) for day in days if day is not None]
+
+
+def _test(place: _Place, header: _Header, line: Sequence[str]) -> _Test | None:
     """One line of a table of tests; None for another test than COVID-19's, or one without a day."""
-    name = " ".join(header.all_of(_TEST_NAME, line)).upper()
+    name = header.first("test_name", line).upper()
     if name and not any(word in name for word in ("COVID", "SARS")):
         return None
     patient_id, study_uid = _keys(place, header, line)
-    day = _day(place, "test_days_from_index", header.all_of(_TEST_DAY, line))
-    result = _category(place, "test_result_text", header.all_of(_RESULT, line), _RESULTS)
-    if day is None:
+    result = cells.test_result(place, header.first("test_result", line))
+    day = cells.day(place, "test_days_from_index", header.first("test_day", line))
+    if day is not None:
+        return _Test(patient_id, study_uid, CovidTest(result, day), of_study=False)
+    before = cells.day(place, "days_from_test_to_study", header.first("test_before_study", line))
+    if before is None:
         return None
-    return patient_id, study_uid, CovidTest(result or NOT_REPORTED, day)
+    return _Test(patient_id, study_uid, CovidTest(result, -before), of_study=True)
+
+
+def _many(place: _Place, header: _Header, line: Sequence[str]) -> _Many:
+    patient_id, study_uid = _keys(place, header, line)
+    study_uid = study_uid or next(iter(header.under(_STUDY_OF_SERIES, line)), "")
+    findings = header.findings(line)
+    return _Many(
+        patient_id,
+        study_uid,
+        {name: text for name, text in findings.items() if text and name not in _BOOKKEEPING},
+    )
 
 
 def _keys(place: _Place, header: _Header, line: Sequence[str]) -> tuple[str, str]:
-    patients = {line[position] for position in header.find(_PATIENT)} - {""}
+    said = header.said("patient", line)
+    best = said[0][0].lower() if said else ""
+    # The flattened cells of one column must agree; a less trusted column is not asked.
+    texts = [text for name, text in said if _stem(name.lower()) == _stem(best)]
+    patients = cells.listed(texts) if _stem(best).lstrip("*") == "case_ids" else texts[:1]
     if len(patients) != 1:
         raise ClinicalError(
             f"{place}: {len(patients)} patient ids; expected one, give each row its patient"
         )
-    studies = {line[position] for position in header.find(_STUDY)} - {""}
+    studies = {text for _, text in header.said("study", line)}
     if len(studies) > 1:
         raise ClinicalError(f"{place}: {len(studies)} study UIDs; give each study its own row")
-    return patients.pop(), studies.pop() if studies else ""
+    return patients[0], studies.pop() if studies else ""
 
 
-def _category(place: object, column: str, texts: Sequence[str], known: Mapping[str, str]) -> str:
-    """The MIDRC value of a category; empty where it is not reported."""
-    for text in texts:
-        key = " ".join(text.lower().split())
-        if key in _UNKNOWN:
-            continue
-        if key not in known:
-            allowed = ", ".join(dict.fromkeys(known.values()))
-            raise ClinicalError(
-                f"{place}: {column} is {text!r}; expected {allowed}, "
-                f"or {NOT_REPORTED} (or empty) where unknown"
-            )
-        return known[key]
-    return ""
+def _stem(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def _age(place: _Place, header: _Header, line: Sequence[str]) -> int | None:
     """Whole years at imaging, else at the index event; 90 where the table says only 'over 89'."""
-    for column in _AGE:
-        for text in header.all_of((column,), line):
-            age = _years(place, column, text)
-            if age is not None:
-                return age
-    withheld = any(text.lower() in {"yes", "true", "1"} for text in header.all_of(_OVER_89, line))
+    for column, text in header.said("age", line):
+        age = cells.age(place, column, text)
+        if age is not None:
+            return age
+    withheld = any(cells.over_89(text) for _, text in header.said("over_89", line))
     return TOP_CODED if withheld else None
-
-
-def _years(place: object, column: str, text: str) -> int | None:
-    if text.lower() in _UNKNOWN:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if number in _AGE_CODES:
-        return _AGE_CODES[int(number)]
-    age = int(number) if number.is_integer() and 0 <= number <= OLDEST else years(text)
-    if age is None:
-        raise ClinicalError(
-            f"{place}: {column} is {text!r}; give whole years from 0 to {OLDEST}, "
-            "or leave it empty if unknown"
-        )
-    return age
-
-
-def _day(place: _Place, column: str, texts: Sequence[str]) -> int | None:
-    for text in texts:
-        if text.lower() in _UNKNOWN:
-            continue
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
-        if not number.is_integer():
-            raise ClinicalError(f"{place}: {column} is {text!r}; give a whole number of days")
-        return int(number)
-    return None
-
-
-# One cell, for tables of another layout
-
-
-def parse_age(place: str, column: str, text: str) -> int | None:
-    """Whole years; None where unknown.  Raises ``ClinicalError`` naming ``place``."""
-    return _years(place, column, text)
-
-
-def parse_sex(place: str, text: str) -> str:
-    """MIDRC's word for a sex, "Not Reported" where unknown; raises ``ClinicalError``."""
-    return _category(place, "sex", [text], _SEXES) or NOT_REPORTED
-
-
-def parse_race(place: str, text: str) -> str:
-    """MIDRC's word for a race, "Not Reported" where unknown; raises ``ClinicalError``."""
-    return _category(place, "race", [text], _RACES) or NOT_REPORTED
-
-
-def parse_ethnicity(place: str, text: str) -> str:
-    """MIDRC's word for an ethnicity, "Not Reported" where unknown; raises ``ClinicalError``."""
-    return _category(place, "ethnicity", [text], _ETHNICITIES) or NOT_REPORTED
 
 
 # Joining
@@ -409,7 +454,7 @@ def parse_ethnicity(place: str, text: str) -> str:
 def _refuse_two_sexes(rows: Iterable[_Row]) -> None:
     seen: dict[str, tuple[str, _Place]] = {}
     for row in rows:
-        if not row.sex:
+        if row.sex == NOT_REPORTED:
             continue
         sex, place = seen.setdefault(row.patient_id, (row.sex, row.place))
         if sex != row.sex:
@@ -420,24 +465,35 @@ def _refuse_two_sexes(rows: Iterable[_Row]) -> None:
 
 
 def _records(
-    rows: Sequence[_Row], tests: Sequence[tuple[str, str, CovidTest]]
+    rows: Sequence[_Row], tests: Sequence[_Test], many: Sequence[_Many]
 ) -> list[ClinicalRecord]:
     gathered: dict[tuple[str, str], _Gathered] = {}
     for row in rows:
         _gather(gathered.setdefault((row.patient_id, row.study_uid), _Gathered()), row)
-    of_patient: dict[str, set[CovidTest]] = defaultdict(set)
+    for test in tests:
+        if test.study_uid:
+            own = gathered.setdefault((test.patient_id, test.study_uid), _Gathered())
+            (own.study_tests if test.of_study else own.index_tests).add(test.test)
+    for one in many:
+        if one.study_uid:
+            _add_many(gathered.setdefault((one.patient_id, one.study_uid), _Gathered()), one)
     described = {patient_id for patient_id, _ in gathered}
-    for patient_id, study_uid, test in tests:
-        if study_uid:
-            gathered.setdefault((patient_id, study_uid), _Gathered()).tests.add(test)
-        else:
-            of_patient[patient_id].add(test)
+    of_patient: dict[str, _Gathered] = defaultdict(_Gathered)
+    for test in tests:
+        if not test.study_uid:
+            of_patient[test.patient_id].index_tests.add(test.test)
+    for one in many:
+        if not one.study_uid:
+            _add_many(of_patient[one.patient_id], one)
     for patient_id in of_patient.keys() - described:
-        gathered.setdefault((patient_id, ""), _Gathered())
+        gathered[patient_id, ""] = _Gathered()
     nothing = _Gathered()
     return [
         _record(
-            key, gathered[key], gathered.get((key[0], ""), nothing), of_patient.get(key[0], set())
+            key,
+            gathered[key],
+            gathered.get((key[0], ""), nothing),
+            of_patient.get(key[0], nothing),
         )
         for key in sorted(gathered)
     ]
@@ -452,7 +508,7 @@ def _gather(into: _Gathered, row: _Row) -> None:
         ("site", row.site),
         ("days_to_study", row.study_day),
     ):
-        if value is not None and value != "":
+        if value is not None and value != NOT_REPORTED:
             known, place = into.values.setdefault(column, (value, row.place))
             if known != value:
                 raise _contradiction(row, column, str(value), place, str(known))
@@ -460,8 +516,14 @@ def _gather(into: _Gathered, row: _Row) -> None:
         known_text, place = into.findings.setdefault(column, (text, row.place))
         if not known_text:
             into.findings[column] = (text, row.place)
-        elif text and text != known_text:
+        elif text and text != known_text and column not in _BOOKKEEPING:
             raise _contradiction(row, column, text, place, known_text)
+    into.study_tests.update(row.tests)
+
+
+def _add_many(into: _Gathered, one: _Many) -> None:
+    for column, text in one.findings.items():
+        into.many[column].update(text.split("|"))
 
 
 def _contradiction(row: _Row, column: str, value: str, place: _Place, known: str) -> ClinicalError:
@@ -478,21 +540,25 @@ def _contradiction(row: _Row, column: str, value: str, place: _Place, known: str
 
 
 def _record(
-    key: tuple[str, str], own: _Gathered, of_patient: _Gathered, tests: set[CovidTest]
+    key: tuple[str, str], own: _Gathered, patient: _Gathered, of_patient: _Gathered
 ) -> ClinicalRecord:
     """One record: what its own rows say, then what the patient's rows say."""
-    values = of_patient.values | own.values
-    findings = {column: text for column, (text, _) in of_patient.findings.items()}
-    findings.update(
-        (column, text)
-        for column, (text, _) in own.findings.items()
-        if text or column not in findings
-    )
-    study_day = own.values.get("days_to_study", (0, None))[0]
-    days = int(study_day) if key[1] else 0
+    values = patient.values | own.values
+    findings: dict[str, str] = {}
+    for source in (of_patient, patient, own):
+        findings.update((column, "|".join(sorted(texts))) for column, texts in source.many.items())
+        findings.update(
+            (column, text)
+            for column, (text, _) in source.findings.items()
+            if text or column not in findings
+        )
     if "days_to_study" in values:
         findings["days_to_study"] = str(values["days_to_study"][0])
-    shifted = {CovidTest(test.result, test.days_from_index - days) for test in own.tests | tests}
+    days = int(own.values["days_to_study"][0]) if key[1] and "days_to_study" in own.values else 0
+    tests = own.study_tests | {
+        CovidTest(test.result, test.days_from_index - days)
+        for test in own.index_tests | of_patient.index_tests
+    }
     age = values.get("age")
     return ClinicalRecord(
         patient_id=key[0],
@@ -502,7 +568,7 @@ def _record(
         race=_said(values, "race"),
         ethnicity=_said(values, "ethnicity"),
         site=_said(values, "site"),
-        tests=tuple(sorted(shifted, key=lambda test: (test.days_from_index, test.result))),
+        tests=tuple(sorted(tests, key=lambda test: (test.days_from_index, test.result))),
         findings=findings,
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cohort_selection import clinical
+from cohort_selection import clinical_cells
 from cohort_selection.atomic import replaced
 from cohort_selection.dicom import Quarantined
 from cohort_selection.radiograph import Modality, Radiograph, uid, write_radiograph
@@ -211,7 +211,7 @@ def _read_table(metadata: Path, overrides: Mapping[str, str]) -> list[_Row]:
             )
         line = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
         row = _row(metadata.name, reader.line_num, line, columns)
-        if row.sex != clinical.NOT_REPORTED:
+        if row.sex != clinical_cells.NOT_REPORTED:
             sex, earlier = sexes.setdefault(row.patient_id, (row.sex, row.line))
             if sex != row.sex:
                 raise ConversionError(
@@ -267,10 +267,10 @@ def _row(table: str, number: int, line: Mapping[str, str], columns: Columns) -> 
         image=image,
         patient_id=patient_id,
         study=cell(columns.study) if columns.study else image,
-        age=clinical.parse_age(place, columns.age, cell(columns.age)),
-        sex=clinical.parse_sex(place, cell(columns.sex)),
-        race=clinical.parse_race(place, cell(columns.race)),
-        ethnicity=clinical.parse_ethnicity(place, cell(columns.ethnicity)),
+        age=clinical_cells.age(place, columns.age, cell(columns.age)),
+        sex=clinical_cells.sex(place, cell(columns.sex)),
+        race=clinical_cells.race(place, cell(columns.race)),
+        ethnicity=clinical_cells.ethnicity(place, cell(columns.ethnicity)),
         view=cell(columns.view).upper().replace("?", ""),
         site=cell(columns.site),
         original_spacing=_positive_pair(place, down or across, across or down),

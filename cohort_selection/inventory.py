@@ -28,7 +28,7 @@ READER = b"1"
 
 _SHARD_ROWS = 8192
 _BLOCK = 256  # files that one worker gets at a time
-_RUN_ROWS = 1 << 17  # rows that are sorted in memory at once
+_RUN_ROWS = 1 << 15  # rows that are sorted in memory at once
 _WORTH_A_POOL = 2000  # files; below that, starting processes takes longer than reading
 
 _TEXTS = tuple(

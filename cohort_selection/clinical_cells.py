@@ -1,0 +1,201 @@
+"""One rule for each way in which clinical tables write an age, a category, a day or a list.
+
+``place`` is where a cell stands ("cases.tsv line 7"); it opens the message of each error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from cohort_selection.header import OLDEST, years
+
+NOT_REPORTED = "Not Reported"
+TOP_CODED = 90
+"""Years given to a patient whose age is withheld because it is above 89 (HIPAA Safe Harbor)."""
+
+
+class ClinicalError(ValueError):
+    """A clinical table that cannot be read as one: names the file, the line and the column."""
+
+
+_UNKNOWN = frozenset(
+    {
+        "",
+        "?",
+        "-",
+        "[]",
+        "declined",
+        "n/a",
+        "na",
+        "nan",
+        "none",
+        "not available",
+        "not reported",
+        "not specified",
+        "null",
+        "u",
+        "undefined",
+        "unk",
+        "unknown",
+    }
+)
+_SEXES = {
+    "f": "Female",
+    "female": "Female",
+    "m": "Male",
+    "male": "Male",
+    "o": "Other",
+    "other": "Other",
+}
+_NATIVE = "American Indian or Alaska Native"
+_BLACK = "Black or African American"
+_PACIFIC = "Native Hawaiian or other Pacific Islander"
+_RACES = {
+    "american indian or alaska native": _NATIVE,
+    "american indian and alaska native": _NATIVE,
+    "american indian/alaska native": _NATIVE,
+    "asian": "Asian",
+    "black": _BLACK,
+    "black or african american": _BLACK,
+    "black/african american": _BLACK,
+    "african american": _BLACK,
+    "native hawaiian or other pacific islander": _PACIFIC,
+    "native hawaiian and other pacific islander": _PACIFIC,
+    "native hawaiian or pacific islander": _PACIFIC,
+    "native hawaiian/other pacific islander": _PACIFIC,
+    "other": "Other",
+    "white": "White",
+}
+_HISPANIC, _NOT_HISPANIC = "Hispanic or Latino", "Not Hispanic or Latino"
+_ETHNICITIES = {
+    "hispanic": _HISPANIC,
+    "hispanic or latino": _HISPANIC,
+    "hispanic/latino": _HISPANIC,
+    "not hispanic": _NOT_HISPANIC,
+    "non-hispanic": _NOT_HISPANIC,
+    "not hispanic or latino": _NOT_HISPANIC,
+    "not hispanic/latino": _NOT_HISPANIC,
+}
+# In the standard of 1997, which the fields race and ethnicity follow, people of the Middle East
+# and North Africa are White (OMB, 62 FR 58782); Directive 15 of 2024 lists them apart.
+_COMBINED = _RACES | {
+    "hispanic or latino": _HISPANIC,
+    "middle eastern or north african": "White",
+}
+_RESULTS = {"positive": "Positive", "negative": "Negative", "indeterminate": "Indeterminate"}
+
+# MIDRC's tools write 890 for "over 89" and 999 for "unknown"; 139 was an older "over 89".
+_AGE_CODES: Mapping[int, int | None] = {139: TOP_CODED, 890: TOP_CODED, 999: None}
+
+
+def is_unknown(text: str) -> bool:
+    """Whether a cell says that nothing is known."""
+    return text.lower() in _UNKNOWN
+
+
+def age(place: object, column: str, text: str) -> int | None:
+    """Whole years; None where unknown; 90 for MIDRC's codes for 'over 89'."""
+    if is_unknown(text):
+        return None
+    number = _number(text)
+    if number in _AGE_CODES:
+        return _AGE_CODES[int(number)]
+    found = int(number) if number.is_integer() and 0 <= number <= OLDEST else years(text)
+    if found is None:
+        raise ClinicalError(
+            f"{place}: {column} is {text!r}; give whole years from 0 to {OLDEST}, "
+            "or leave it empty if unknown"
+        )
+    return found
+
+
+def over_89(text: str) -> bool:
+    """Whether ``age_at_..._gt89`` says that the age is withheld."""
+    return text.lower() in {"yes", "true", "1"}
+
+
+def sex(place: object, text: str) -> str:
+    """MIDRC's word for a sex; "Not Reported" where unknown."""
+    return _category(place, "sex", text, _SEXES)
+
+
+def race(place: object, text: str) -> str:
+    """MIDRC's word for a race; "Not Reported" where unknown."""
+    return _category(place, "race", text, _RACES)
+
+
+def ethnicity(place: object, text: str) -> str:
+    """MIDRC's word for an ethnicity; "Not Reported" where unknown."""
+    return _category(place, "ethnicity", text, _ETHNICITIES)
+
+
+def test_result(place: object, text: str) -> str:
+    """MIDRC's word for the result of a test; "Not Reported" where unknown."""
+    return _category(place, "test_result_text", text, _RESULTS)
+
+
+def race_and_ethnicity(place: object, texts: Sequence[str]) -> tuple[str, str]:
+    """Race and ethnicity, as they were asked for in two questions, of one combined answer.
+
+    The answer is the list ``race_ethnicity`` of OMB's Directive 15 of 2024.  Whoever names
+    Hispanic or Latino is; whoever names anything else alone is not.  One race is that race, more
+    than one is Other, none is Not Reported.
+    """
+    answers = {_category(place, "race_ethnicity", text, _COMBINED) for text in texts}
+    answers -= {NOT_REPORTED}
+    if not answers:
+        return NOT_REPORTED, NOT_REPORTED
+    races = answers - {_HISPANIC}
+    origin = _HISPANIC if _HISPANIC in answers else _NOT_HISPANIC
+    if not races:
+        return NOT_REPORTED, origin
+    return (races.pop() if len(races) == 1 else "Other"), origin
+
+
+def day(place: object, column: str, text: str) -> int | None:
+    """A whole number of days; None where unknown."""
+    if is_unknown(text):
+        return None
+    number = _number(text)
+    if not number.is_integer():
+        raise ClinicalError(f"{place}: {column} is {text!r}; give a whole number of days")
+    return int(number)
+
+
+def listed(texts: Sequence[str]) -> list[str]:
+    """The items of a list, however it is written, in order and each once.
+
+    Over several cells (``name_0``, ``name_1``), in one with commas, or as ``['one', 'two']``.
+    """
+    items = (
+        item.strip(" '\"")
+        for text in texts
+        for item in re.split(r"[,|]", text.strip().removeprefix("[").removesuffix("]"))
+    )
+    return list(dict.fromkeys(item for item in items if item))
+
+
+def modalities(texts: Sequence[str]) -> str:
+    """``CR,DX`` for each of MIDRC's spellings: "DX, CR", "['DX', 'CR']", two cells."""
+    return ",".join(sorted(item.upper() for item in listed(texts)))
+
+
+def _category(place: object, column: str, text: str, known: Mapping[str, str]) -> str:
+    key = " ".join(text.lower().split())
+    if is_unknown(key):
+        return NOT_REPORTED
+    if key not in known:
+        allowed = ", ".join(dict.fromkeys(known.values()))
+        raise ClinicalError(
+            f"{place}: {column} is {text!r}; expected {allowed}, "
+            f"or {NOT_REPORTED} (or empty) where unknown"
+        )
+    return known[key]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
