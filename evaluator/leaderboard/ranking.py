@@ -41,6 +41,7 @@ class Standing:
 def rank(releases: Sequence[Release], primary: str = "auroc") -> tuple[Standing, ...]:
     """Order by the primary figure; equal released values share a rank, undefined ones have none.
 
+    ``releases`` come oldest first: of a submission that was scored again, the newest counts.
     Raises ValueError for a figure that is best at a target value, since it orders nothing.
     """
     better = figure(primary).better
@@ -56,7 +57,8 @@ def rank(releases: Sequence[Release], primary: str = "auroc") -> tuple[Standing,
         return value is None, worth, release.received, release.submission_id
 
     entries: dict[tuple[str, str], list[Release]] = {}
-    for release in sorted(releases, key=place):
+    newest = {release.submission_id: release for release in releases}
+    for release in sorted(newest.values(), key=place):
         entries.setdefault((release.team, release.model), []).append(release)
     best = sorted((own[0] for own in entries.values()), key=place)
     standings: list[Standing] = []

@@ -38,7 +38,7 @@ _READ = ["GET", "HEAD"]
 _DAY = "public, max-age=86400"
 
 Reader = Callable[[str | None], Sequence[Release]]
-"""Released documents of one benchmark, or of all where the name is None."""
+"""Released documents of one benchmark, or of all where the name is None; oldest first."""
 
 
 def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
@@ -63,13 +63,18 @@ def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
         page = pages.render_missing(heading, str(problem.detail))
         return HTMLResponse(page, problem.status_code)
 
+    @app.exception_handler(Exception)
+    async def broken(request: Request, problem: Exception) -> Response:
+        sentence = "The site could not read what it shows; its steward will find why in the log."
+        return HTMLResponse(pages.render_missing("That did not work", sentence), 500, HEADERS)
+
     def listing(name: str) -> Listing:
         if name not in listings:
             raise HTTPException(404, "There is no benchmark of this name here.")
         return listings[name]
 
     def submission(submission_id: str) -> Release:
-        for release in read_releases(None):
+        for release in reversed(read_releases(None)):
             if release.submission_id == submission_id and release.benchmark in listings:
                 return release
         raise HTTPException(404, "There is no released submission with this id.")

@@ -82,6 +82,14 @@ def test_of_equal_submissions_of_one_model_the_earlier_stands() -> None:
     assert [s.submission_id for s in rank(releases)] == ["early"]
 
 
+def test_of_a_submission_that_was_scored_again_the_newest_release_counts() -> None:
+    board = rank([scored("a", 0.9), scored("b", 0.8), scored("a", 0.7)])
+    assert [(s.submission_id, s.primary.value, s.entries) for s in board] == [
+        ("b", 0.8, 1),
+        ("a", 0.7, 1),
+    ]
+
+
 def test_order_of_the_releases_does_not_matter() -> None:
     releases = [
         scored(name, value) for name, value in zip("abcd", (0.7, 0.9, 0.7, None), strict=True)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from evaluator.disclosure import Release
 from evaluator.leaderboard.pages import Listing
@@ -54,12 +54,12 @@ def read(benchmark: str | None) -> Sequence[Release]:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, log_level: str = "warning") -> Iterator[str]:
     """Serve on a free port of this machine; yields the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level=log_level, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -205,6 +205,25 @@ def test_the_report_can_be_taken_away_as_one_file(client: httpx.Client) -> None:
     assert "plotly.js v" in answer.text
 
 
+def test_of_a_submission_that_was_scored_again_the_newest_release_is_shown() -> None:
+    older = _named(_scored(0.65), "s-1", "Group A", "first", 2)
+    with serving(create_app(lambda _: [older, *RELEASES], LISTINGS)) as address:
+        text = httpx.get(f"{address}/submissions/s-1/release.json").text
+    assert Release.from_json(text) == RELEASES[0]
+
+
+def test_a_store_that_cannot_be_read_is_a_hardened_page_without_details() -> None:
+    def fails(_: str | None) -> Sequence[Release]:
+        raise OSError("/secret/path/of/the/store")
+
+    with serving(create_app(fails, LISTINGS), log_level="critical") as address:
+        answer = httpx.get(f"{address}/")
+    assert answer.status_code == 500
+    assert "<h1>That did not work</h1>" in answer.text
+    assert "secret" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 def test_rows_of_different_cohorts_carry_a_warning() -> None:
     other = RELEASES[0].to_json().replace("c0" * 32, "d0" * 32)
     releases = [Release.from_json(other), *RELEASES[1:]]
@@ -217,8 +236,16 @@ def test_rows_of_different_cohorts_carry_a_warning() -> None:
 # -- in a browser ----------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
 @pytest.fixture
-def tab(chromium: str, address: str) -> Iterator[Page]:
+def tab(browser: Browser, address: str) -> Iterator[Page]:
     """A page whose console must stay silent and whose requests must stay here."""
     troubles: list[str] = []
 
@@ -226,15 +253,14 @@ def tab(chromium: str, address: str) -> Iterator[Page]:
         if not url.startswith((address, "data:")):
             troubles.append(f"request to {url}")
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: troubles.append(f"dialog {dialog.message}"))
-        page.on("request", lambda request: watch(request.url))
-        yield page
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("dialog", lambda dialog: troubles.append(f"dialog {dialog.message}"))
+    page.on("request", lambda request: watch(request.url))
+    yield page
+    context.close()
     assert troubles == []
 
 
@@ -316,13 +342,12 @@ def test_a_phone_can_sort_the_board(tab: Page, address: str) -> None:
 
 
 @pytest.mark.browser
-def test_the_board_reads_without_scripts(chromium: str, address: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(java_script_enabled=False).new_page()
-        page.goto(f"{address}/benchmarks/chest-opacity")
-        assert _order(page) == ["s-2", "s-1", "s-3"]
-        assert page.locator(".board svg.bar").count() == 4
-        page.goto(f"{address}/submissions/s-1")
-        assert page.locator("noscript p:visible").count() == 4
-        browser.close()
+def test_the_board_reads_without_scripts(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/benchmarks/chest-opacity")
+    assert _order(page) == ["s-2", "s-1", "s-3"]
+    assert page.locator(".board svg.bar").count() == 4
+    page.goto(f"{address}/submissions/s-1")
+    assert page.locator("noscript p:visible").count() == 4
+    context.close()
