@@ -24,7 +24,9 @@ Model = Annotated[Path, typer.Argument(help="Model directory written by `sequest
 def train(
     open_csv: OpenList,
     output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("model"),
-    network: Annotated[str, typer.Option(help="densenet-small or densenet121.")] = "densenet-small",
+    network: Annotated[
+        str, typer.Option(help="densenet-small, densenet121 or radiomics.")
+    ] = "densenet-small",
     epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 16,
     size: Annotated[int, typer.Option(help="Pixels a side.")] = 96,
     batch: Annotated[int, typer.Option(help="Images a step.")] = 32,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines import densenet
+from baselines import networks
 from baselines.card import ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
 from baselines.examples import generator, read_examples
 from baselines.predict import open_session
@@ -30,13 +30,13 @@ class ExportDiffers(ValueError):
     """The exported model does not give the probabilities of the trained one."""
 
 
-def load(directory: Path) -> tuple[densenet.Calibrated, Card]:
+def load(directory: Path) -> tuple[networks.Calibrated, Card]:
     """Read a model directory: the calibrated network in evaluation mode, and its card.
 
     Raises ModelDirectoryError.
     """
     card = read_card(directory)
-    network = densenet.build(card.network)
+    network = networks.build(card.network)
     try:
         network.load_state_dict(torch.load(directory / WEIGHTS, weights_only=True))
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
@@ -44,7 +44,7 @@ def load(directory: Path) -> tuple[densenet.Calibrated, Card]:
             f"{directory / WEIGHTS} does not hold the weights of {card.network} "
             f"({type(error).__name__}); train the model again"
         ) from error
-    return densenet.Calibrated(network, card.slope, card.intercept).eval(), card
+    return networks.Calibrated(network, card.slope, card.intercept).eval(), card
 
 
 def export(directory: Path, cases_to_check: tuple[Case, ...] = ()) -> float:

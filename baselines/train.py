@@ -24,7 +24,7 @@ from monai.transforms import (
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines import calibrate, densenet
+from baselines import calibrate, networks, radiomics
 from baselines.card import CARD, WEIGHTS, Card, write_card
 from baselines.examples import (
     Examples,
@@ -69,8 +69,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, so that it is found before the images are read."""
-        if self.network not in densenet.NETWORKS:
-            densenet.build(self.network)
+        if self.network not in networks.NETWORKS:
+            networks.build(self.network)
         if not 32 <= self.size <= 1024:
             raise SettingsError(f"size is {self.size} pixels; give a number from 32 to 1024")
         if self.epochs < 1 or self.patience < 1:
@@ -131,7 +131,8 @@ def train(
         _tracked(tracking_uri, output, settings, digest) as run,
         _deterministic(settings.seed, settings.threads),
     ):
-        network, best, epochs = _fit(training, validation, settings, run, progress)
+        fit = _fit_logistic if settings.network == radiomics.NAME else _fit
+        network, best, epochs = fit(training, validation, settings, run, progress)
         logits = infer(network, validation.images)
         calibration = calibrate.fit(logits, validation.image_labels)
         threshold = calibrate.youden_threshold(
@@ -174,7 +175,7 @@ def _fit(
 
     Best is the highest validation AUROC, then the lowest validation loss.
     """
-    network = densenet.build(settings.network)
+    network = networks.build(settings.network)
     augment = _augmentation(settings)
     order = generator(settings.seed, "order")
     labels = torch.from_numpy(training.image_labels.astype(np.float32))
@@ -216,6 +217,27 @@ def _fit(
     return network, best, number
 
 
+def _fit_logistic(
+    training: Examples,
+    validation: Examples,
+    settings: Settings,
+    run: _Run,
+    progress: Progress | None,
+) -> tuple[nn.Module, Epoch, int]:
+    """Fit the model that needs no epochs; give it as ``_fit`` does, after one."""
+    network = radiomics.fit(training, settings.seed)
+    training_loss = _log_loss(infer(network, training.images), training.image_labels)
+    epoch = _validate(network, validation, 1, training_loss)
+    run.log(epoch)
+    if progress is not None:
+        progress("training", 1, 1)
+    return network, epoch, 1
+
+
+def _log_loss(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
+
+
 def _rank(epoch: Epoch) -> tuple[float, float]:
     return epoch.validation_auroc, -epoch.validation_loss
 
@@ -223,11 +245,10 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
 def _validate(network: nn.Module, validation: Examples, number: int, loss: float) -> Epoch:
     """Measure one epoch: AUROC of cases (mean over images), unweighted log loss of images."""
     logits = infer(network, validation.images)
-    labels = validation.image_labels
     return Epoch(
         number=number,
         training_loss=loss,
-        validation_loss=float(np.mean(np.logaddexp(0.0, logits) - labels * logits)),
+        validation_loss=_log_loss(logits, validation.image_labels),
         validation_auroc=auroc(
             validation.labels, validation.case_means(calibrate.logistic(logits))
         ),

@@ -17,7 +17,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from baselines import calibrate, densenet, export, package, predict, prevalence, train
+from baselines import calibrate, export, networks, package, predict, prevalence, train
 from baselines.card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
 from baselines.examples import TrainingDataError, read_examples
 from cohort_selection.cohort import read_open
@@ -234,7 +234,7 @@ def test_threads_follow_the_limit_of_the_control_group(
 
 
 def test_settings_that_cannot_work_are_refused_at_once() -> None:
-    with pytest.raises(densenet.UnknownNetwork, match="choose from densenet-small, densenet121"):
+    with pytest.raises(networks.UnknownNetwork, match="choose from densenet-small"):
         train.Settings(network="resnet")
     with pytest.raises(train.SettingsError, match="size is 8 pixels"):
         train.Settings(size=8)
@@ -257,7 +257,7 @@ def test_too_few_images_for_a_batch_are_said(tmp_path: Path, open_list: Path) ->
 
 
 def test_densenet121_is_there_and_gives_one_logit() -> None:
-    network = densenet.build("densenet121").eval()
+    network = networks.build("densenet121").eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 1, 64, 64)).shape == (1, 1)
     # 6,953,856 in the published feature extractor with three input channels (torchvision:
@@ -278,3 +278,23 @@ def test_a_directory_without_a_model_is_said(tmp_path: Path, trained: Trained) -
         export.load(tmp_path)
     with pytest.raises(ModelDirectoryError, match=r"run `sequestra export"):
         package.package_model(tmp_path, "x:1")
+
+
+def test_radiomics_learns_is_exported_and_predicts(
+    open_list: Path, mounted: Path, tmp_path: Path, trained: Trained
+) -> None:
+    directory = tmp_path / "radiomics"
+    settings = train.Settings(network="radiomics", size=48, batch=16, validation_share=0.4, seed=1)
+    card = train.train(open_list, directory, settings, tracking_uri=trained.tracking_uri)
+    assert card.validation_auroc > 0.8
+    assert (card.epochs, card.best_epoch) == (1, 1)
+    assert export.export(directory, export.read_checked(open_list)) <= 1e-5
+    assert predict.predict(directory, mounted, tmp_path / "out.csv", threads=1) == 73
+    cases = {case.case_id: case for case in read_open(open_list)}
+    found = _read(tmp_path / "out.csv")
+    found.pop("broken")
+    mean = {
+        label: np.mean([found[case_id] for case_id, case in cases.items() if case.label == label])
+        for label in (0, 1)
+    }
+    assert mean[1] > mean[0] + 0.3
