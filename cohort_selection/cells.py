@@ -111,13 +111,15 @@ def profiles(
     A patient whose cases differ has the sorted levels joined by "|": the profile of the patient,
     not of one arbitrary case.
     """
-    seen: dict[str, list[set[str]]] = {}
+    seen: dict[str, tuple[str, ...]] = {}
+    others: dict[str, list[tuple[str, ...]]] = {}
     for case in cases:
-        sets = seen.setdefault(case.patient_id, [set() for _ in variables])
-        for levels, variable in zip(sets, variables, strict=True):
-            levels.add(value(case, variable))
+        levels = tuple(value(case, variable) for variable in variables)
+        first = seen.setdefault(case.patient_id, levels)
+        if first != levels:
+            others.setdefault(case.patient_id, [first]).append(levels)
+    for patient, rows in others.items():
+        seen[patient] = tuple("|".join(sorted(set(column))) for column in zip(*rows, strict=True))
     patients = tuple(sorted(seen))
-    return patients, {
-        variable: ["|".join(sorted(seen[patient][k])) for patient in patients]
-        for k, variable in enumerate(variables)
-    }
+    columns = zip(*(seen[patient] for patient in patients), strict=True)
+    return patients, dict(zip(variables, map(list, columns), strict=bool(patients)))

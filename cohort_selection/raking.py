@@ -60,7 +60,7 @@ def rake(
             curvature = np.where(score < 0.0, expected, flatness * expected)
             hessian = columns.T @ (columns * curvature[:, None])
             hessian[np.diag_indices_from(hessian)] += 1e-12 * (1.0 + np.trace(hessian))
-            direction: NDArray[np.float64] = -np.linalg.solve(hessian, gradient)
+            direction = -np.linalg.solve(hessian, gradient).astype(np.float64)
             step = _descend(score, size, multiplier, totals, columns, direction, gradient)
             if step > 0.0:
                 break
