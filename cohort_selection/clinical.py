@@ -249,10 +249,32 @@ class _Header:
             else aliases
             for field, aliases in _NAMES.items()
         }
+        self._positions = {field: self._under(names) for field, names in self._aliases.items()}
+        self._findings = self._plan_findings()
+
+    def _under(self, names: Iterable[str]) -> list[int]:
+        return [position for name in names for position in self._columns.get(name, ())]
+
+    def _plan_findings(self) -> list[tuple[str, list[int]]]:
+        """Names and positions of the columns that are nobody else's.
+
+        Of the columns that can name a patient only the one that does is taken: submitter_id is a
+        finding where it is the study's.
+        """
+        taken = {name for field in _NAMES if field != "patient" for name in self._aliases[field]}
+        taken.update([name for name in self._aliases["patient"] if name in self._columns][:1])
+        return [
+            (
+                plain if plain in _LISTS else self.names[positions[0]].lstrip("*"),
+                positions,
+            )
+            for plain, positions in self._columns.items()
+            if plain and plain not in taken
+        ]
 
     def has(self, field: str) -> bool:
         """Whether a column says this."""
-        return any(name in self._columns for name in self._aliases[field])
+        return bool(self._positions[field])
 
     def require(self, field: str, what: str) -> None:
         """Raise ``ClinicalError`` where no column says this."""
@@ -267,39 +289,32 @@ class _Header:
         """Column and text of every cell for a field that is not blank, best column first."""
         return [
             (self.names[position], line[position])
-            for name in self._aliases[field]
-            for position in self._columns.get(name, ())
+            for position in self._positions[field]
             if line[position]
         ]
 
     def first(self, field: str, line: Sequence[str]) -> str:
         """The first text for a field that says something; empty where none does."""
-        texts = (text for _, text in self.said(field, line))
-        return next((text for text in texts if not cells.is_unknown(text)), "")
+        for position in self._positions[field]:
+            if not cells.is_unknown(line[position]):
+                return line[position]
+        return ""
 
     def under(self, names: Iterable[str], line: Sequence[str]) -> list[str]:
         """Texts that are not blank in the columns of these names."""
-        positions = [position for name in names for position in self._columns.get(name, ())]
-        return [line[position] for position in positions if line[position]]
+        return [line[position] for position in self._under(names) if line[position]]
 
     def findings(self, line: Sequence[str]) -> dict[str, str]:
         """The columns that are nobody else's."""
-        # The patient's and the age's other columns stay with them; submitter_id is a finding
-        # where it is not the patient's.
-        used = {name for field in _NAMES if field != "patient" for name in self._aliases[field]}
-        present = [name for name in self._aliases["patient"] if name in self._columns]
-        used.update(present[:1])
         found: dict[str, str] = {}
-        for plain, positions in self._columns.items():
-            if not plain or plain in used:
-                continue
-            texts = [line[position] for position in positions]
-            if plain in _MODALITIES:
-                found[plain] = cells.modalities(texts)
-            elif plain in _LISTS:
-                found[plain] = "|".join(dict.fromkeys(text for text in texts if text))
+        for name, positions in self._findings:
+            if name in _MODALITIES:
+                found[name] = cells.modalities([line[position] for position in positions])
+            elif len(positions) == 1:
+                found[name] = line[positions[0]]
             else:
-                found[self.names[positions[0]].lstrip("*")] = texts[0]
+                texts = (line[position] for position in positions)
+                found[name] = "|".join(dict.fromkeys(text for text in texts if text))
         return found
 
 
@@ -420,10 +435,9 @@ def _many(place: _Place, header: _Header, line: Sequence[str]) -> _Many:
 
 def _keys(place: _Place, header: _Header, line: Sequence[str]) -> tuple[str, str]:
     said = header.said("patient", line)
-    best = said[0][0].lower() if said else ""
-    # The flattened cells of one column must agree; a less trusted column is not asked.
-    texts = [text for name, text in said if _stem(name.lower()) == _stem(best)]
-    patients = cells.listed(texts) if _stem(best).lstrip("*") == "case_ids" else texts[:1]
+    patients = [text for _, text in said[:1]]
+    if said and _stem(said[0][0]) == "case_ids":  # a list, of which all must be one patient
+        patients = cells.listed([text for name, text in said if _stem(name) == "case_ids"])
     if len(patients) != 1:
         raise ClinicalError(
             f"{place}: {len(patients)} patient ids; expected one, give each row its patient"
@@ -435,7 +449,7 @@ def _keys(place: _Place, header: _Header, line: Sequence[str]) -> tuple[str, str
 
 
 def _stem(name: str) -> str:
-    return re.sub(r"_\d+$", "", name)
+    return re.sub(r"_\d+$", "", name.lower().lstrip("*"))
 
 
 def _age(place: _Place, header: _Header, line: Sequence[str]) -> int | None:
