@@ -324,6 +324,10 @@ def _lacking(info: Mapping[str, Any]) -> list[str]:
     if info.get("SwapLimit") is False and _swaps():
         lacking.append("a swap limit (or turn swap off)")
     options = " ".join(info.get("SecurityOptions") or ())
+    if (info.get("Rootless") or "rootless" in options) and (
+        info.get("CgroupVersion") != "2" or info.get("CgroupDriver") == "none"
+    ):
+        lacking.append("memory, CPU and process limits (a rootless engine needs cgroup v2)")
     if "seccomp" not in options or "profile=unconfined" in options:
         lacking.append("the default seccomp profile")
     return lacking

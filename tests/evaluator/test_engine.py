@@ -176,6 +176,22 @@ def test_without_an_engine_one_sentence_says_what_to_do(
         ({"SecurityOptions": []}, ["the default seccomp profile"]),
         (
             {
+                "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
+                "CgroupVersion": "1",
+                "MemoryLimit": True,
+            },
+            ["memory, CPU and process limits (a rootless engine needs cgroup v2)"],
+        ),
+        (
+            {
+                "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
+                "CgroupVersion": "2",
+                "CgroupDriver": "systemd",
+            },
+            [],
+        ),
+        (
+            {
                 "MemoryLimit": False,
                 "PidsLimit": False,
                 "CpuCfsQuota": False,
