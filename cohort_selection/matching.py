@@ -96,6 +96,8 @@ def match(
 ) -> Matched:
     """Draw ``size`` patients whose margins are as near to ``target`` as the pool allows.
 
+    ``size`` 0 asks for the largest cohort within ``tolerance``, and then for the closest of that
+    size. To balance cases and controls see :func:`cohort_selection.targets.tie_to_label`.
     ``cases_per_patient``: "one" draws one case of each patient at random first, all equally
     likely, and matches those; "all" keeps every case of a drawn patient, and a patient whose cases
     differ in a target attribute cannot be drawn. Levels the target does not name have share 0.
@@ -112,6 +114,13 @@ def match(
         ordered = _one_a_patient(ordered, n_of_patient, seed)
     patients, columns = profiles(ordered, tuple(target.margins))
     cells = _tabulate(columns, len(patients), target)
+    if size == 0:
+        size = largest_of_cells(cells, target, tolerance).bound
+        if size == 0:
+            raise MatchingError(
+                f"no cohort of any size is within {tolerance:.3g} of the target; allow more, or "
+                "change the target"
+            )
     allocation = allocate(cells, target, size, generator(seed, "matching", "round"), tolerance)
     drawn = draw_in_cells(cells.of_unit, allocation.take, generator(seed, "matching", "draw"))
     chosen = {patient for patient, taken in zip(patients, drawn, strict=True) if taken}

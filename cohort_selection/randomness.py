@@ -5,6 +5,7 @@ from __future__ import annotations
 from zlib import crc32
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -21,11 +22,23 @@ def draw_in_cells(
     ``cell`` is (units,), in an order that must not depend on the files; ``take`` is (cells,), at
     most the number of units of the cell. One random number a unit, whatever ``take`` is.
     """
-    ticket = rng.random(len(cell))
-    order = np.lexsort((ticket, cell))
-    sorted_cell = cell[order]
-    first = np.searchsorted(sorted_cell, np.arange(len(take)))
-    rank = np.arange(len(cell)) - first[sorted_cell]
-    drawn: NDArray[np.bool_] = np.zeros(len(cell), dtype=np.bool_)
-    drawn[order] = rank < take[sorted_cell]
+    return _select(cell, take.astype(np.int64), rng.random(len(cell)))
+
+
+@njit(cache=True)  # pragma: no cover - compiled
+def _select(
+    cell: NDArray[np.int64], take: NDArray[np.int64], ticket: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Selection sampling (Fan, Muller & Rezucha 1962) in every cell at once, in one pass."""
+    ahead = np.zeros(len(take), dtype=np.int64)
+    for unit in range(len(cell)):
+        ahead[cell[unit]] += 1
+    wanted = take.copy()
+    drawn = np.zeros(len(cell), dtype=np.bool_)
+    for unit in range(len(cell)):
+        c = cell[unit]
+        if ticket[unit] * ahead[c] < wanted[c]:
+            drawn[unit] = True
+            wanted[c] -= 1
+        ahead[c] -= 1
     return drawn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,32 @@ def read_target(table: Mapping[str, object], path: Path) -> Target:
             'they must be "0" and "1"'
         )
     return Target(margins, tuple(notes))
+
+
+def tie_to_label(target: Target, attributes: Sequence[str]) -> Target:
+    """Ask for the same shares of ``attributes`` among positives and negatives.
+
+    Their margins, and that of the label, become joint margins "label x attribute": cases and
+    controls balanced on every attribute at once. Raises TargetError where one has no margin.
+    """
+    for name in (LABEL, *attributes):
+        if name not in target.margins:
+            raise TargetError(
+                f"cases and controls cannot be balanced on {name}: the target gives it no shares; "
+                f"add [cohort.target.{name}]"
+            )
+    margins = {
+        name: shares
+        for name, shares in target.margins.items()
+        if name not in attributes and (name != LABEL or not attributes)
+    }
+    for name in attributes:
+        margins[f"{LABEL} x {name}"] = {
+            f"{label} x {level}": share * of_label
+            for label, of_label in target.margins[LABEL].items()
+            for level, share in target.margins[name].items()
+        }
+    return Target(margins, target.notes)
 
 
 def read_target_csv(path: Path) -> Target:

@@ -13,7 +13,13 @@ from scipy.stats import chi2_contingency
 
 from cohort_selection.cohort import Case
 from cohort_selection.matching import Matched, MatchingError, largest, match
-from cohort_selection.targets import Target, TargetError, read_target, read_target_csv
+from cohort_selection.targets import (
+    Target,
+    TargetError,
+    read_target,
+    read_target_csv,
+    tie_to_label,
+)
 
 HALF = Target({"sex": {"Female": 0.5, "Male": 0.5}, "label": {"0": 0.5, "1": 0.5}})
 
@@ -260,3 +266,23 @@ def test_a_target_table_is_read_and_its_faults_have_a_line(tmp_path: Path) -> No
     table.write_text("attribute,level\nsex,Female\n")
     with pytest.raises(TargetError, match=r"target\.csv has no column share"):
         read_target_csv(table)
+
+
+def test_the_largest_cohort_is_drawn_at_its_bound_and_within_the_tolerance() -> None:
+    cases = pool(600)
+    positives = sum(case.label for case in cases)
+    matched = match(cases, HALF, 0, seed=2, tolerance=0.1)
+    # Positives may be 40 %: all of them and half as many negatives again.
+    assert len(matched.cases) == pytest.approx(positives / 0.4, abs=1.0)
+    assert all(abs(m.cohort - m.target) <= 0.1 + 1.5 / len(matched.cases) for m in matched.margins)
+
+
+def test_cases_and_controls_are_balanced_on_every_attribute_at_once() -> None:
+    target = Target({**HALF.margins, "age": {"60+": 0.4, "0-59": 0.6}})
+    matched = match(pool(900), tie_to_label(target, ["sex", "age"]), 100, seed=3)
+    counts = Counter((c.label, c.attributes["sex"]) for c in matched.cases)
+    assert all(abs(n - 25) <= 1 for n in counts.values())
+    ages = Counter((c.label, c.attributes["age"]) for c in matched.cases)
+    assert abs(ages[0, "60+"] - ages[1, "60+"]) <= 2
+    with pytest.raises(TargetError, match="cannot be balanced on race: the target gives it no"):
+        tie_to_label(target, ["race"])

@@ -1,0 +1,106 @@
+"""The append-only list of who is open and who is sequestered, each line chained to the one before.
+
+A line is ``chain,batch,patient_id,part``; ``chain`` is the SHA-256 of the previous line's chain and
+this line's other fields. A changed, removed or moved line breaks every chain after it, and the last
+chain value, written down elsewhere (an audit log, a digest), pins the whole list.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from cohort_selection.sequestration import Part
+
+_HEADER = "chain,batch,patient_id,part"
+_START = sha256(b"sequestra assignment list 1").hexdigest()
+
+
+class AssignmentError(ValueError):
+    """The list was changed, or somebody was to be moved."""
+
+
+def read_assignment(path: Path) -> dict[str, Part]:
+    """Read and check the whole list; a patient stands in it once.
+
+    An absent list is an empty one. A last line without its end, as a kill leaves it, does not
+    count. Raises AssignmentError, with the line, where the chain is broken.
+    """
+    return _read(path)[0]
+
+
+def head(path: Path) -> str:
+    """Return the last value of the chain, which stands for the whole list."""
+    return _read(path)[1]
+
+
+def append_assignment(path: Path, parts: Mapping[str, Part], batch: str) -> int:
+    """Add the patients of ``parts`` that the list does not have yet; return how many.
+
+    Raises AssignmentError if one of ``parts`` differs from the list: a patient once assigned never
+    moves. Held under a lock and flushed to disk before it returns.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        known, chain, whole, _ = _read(path)
+        moved = sum(patient in known and known[patient] != part for patient, part in parts.items())
+        if moved:
+            raise AssignmentError(
+                f"{moved} patients stand in {path.name} with the other part; a patient once "
+                "assigned never moves: give split() the assignments so far"
+            )
+        new = sorted(patient for patient in parts if patient not in known)
+        lines = [] if whole else [_HEADER]
+        for patient in new:
+            fields = _fields(batch, patient, parts[patient])
+            chain = _link(chain, fields)
+            lines.append(f"{chain},{fields}")
+        stream.truncate(whole)
+        if lines:
+            stream.write(("\n".join(lines) + "\n").encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+    return len(new)
+
+
+def _read(path: Path) -> tuple[dict[str, Part], str, int, int]:
+    """Return assignments, last chain value, bytes of whole lines, and number of lines."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}, _START, 0, 0
+    whole = content.rfind(b"\n") + 1
+    lines = content[:whole].decode("utf-8", errors="replace").split("\n")[:-1]
+    if lines and lines[0] != _HEADER:
+        raise AssignmentError(f"{path.name} line 1: expected {_HEADER}; this is another file")
+    parts: dict[str, Part] = {}
+    chain = _START
+    for number, line in enumerate(lines[1:], start=2):
+        stated, _, fields = line.partition(",")
+        chain = _link(chain, fields)
+        row = next(csv.reader([fields]), [])
+        if stated != chain or len(row) != 3 or row[2] not in set(Part) or row[1] in parts:
+            raise AssignmentError(
+                f"{path.name} line {number}: the chain is broken here; the list was changed after "
+                "it was written: restore it from a copy"
+            )
+        parts[row[1]] = Part(row[2])
+    return parts, chain, whole, len(lines)
+
+
+def _fields(batch: str, patient: str, part: Part) -> str:
+    if any(mark in text for text in (batch, patient) for mark in "\r\n"):
+        raise AssignmentError("a patient or batch id holds a line break; correct the source table")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([batch, patient, part.value])
+    return text.getvalue()
+
+
+def _link(chain: str, fields: str) -> str:
+    return sha256(f"{chain},{fields}".encode()).hexdigest()

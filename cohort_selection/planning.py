@@ -1,0 +1,99 @@
+"""How many cases a subgroup needs for the precision that is wanted of its AUROC."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+from scipy.special import ndtri
+
+from cohort_selection.cells import value
+from cohort_selection.cohort import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Positives and negatives to plan for."""
+
+    positives: int
+    negatives: int
+
+
+def auroc_standard_error(auroc: float, positives: int, negatives: int) -> float:
+    """Standard error expected of an AUROC (Hanley & McNeil 1982, Radiology 143, eq. 1)."""
+    q1 = auroc / (2.0 - auroc)
+    q2 = 2.0 * auroc**2 / (1.0 + auroc)
+    variance = (
+        auroc * (1.0 - auroc)
+        + (positives - 1) * (q1 - auroc**2)
+        + (negatives - 1) * (q2 - auroc**2)
+    ) / (positives * negatives)
+    return sqrt(variance)
+
+
+def needed_for_auroc(
+    auroc: float, half_width: float, *, prevalence: float = 0.5, confidence: float = 0.95
+) -> Needed:
+    """Fewest cases whose expected interval is ``auroc`` +- ``half_width``."""
+    if not 0.5 <= auroc < 1.0 or not (0.0 < half_width < 0.5 and 0.0 < prevalence < 1.0):
+        raise ValueError(
+            f"an AUROC of {auroc} +- {half_width} at prevalence {prevalence} cannot be planned for; "
+            "give an AUROC from 0.5, a half width under 0.5 and a prevalence between 0 and 1"
+        )
+    wanted = half_width / float(ndtri(0.5 + confidence / 2.0))
+
+    def split(n: int) -> Needed:
+        positives = max(1, round(n * prevalence))
+        return Needed(positives, max(1, n - positives))
+
+    low, high = 2, 4
+    while auroc_standard_error(auroc, *_counts(split(high))) > wanted:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if auroc_standard_error(auroc, *_counts(split(middle))) > wanted:
+            low = middle
+        else:
+            high = middle
+    return split(high)
+
+
+def too_small(
+    cases: Sequence[Case], attributes: Sequence[str], minimum_cases: int, minimum_per_class: int
+) -> tuple[str, ...]:
+    """One sentence for each subgroup of a cohort that is under a minimum."""
+    sentences = []
+    for attribute in attributes:
+        counts = Counter((value(case, attribute), case.label) for case in cases)
+        for level in sorted({level for level, _ in counts}):
+            negatives, positives = counts[level, 0], counts[level, 1]
+            short = max(
+                minimum_cases - negatives - positives,
+                minimum_per_class - positives,
+                minimum_per_class - negatives,
+            )
+            if short > 0:
+                enough = len(cases) * _growth(
+                    positives, negatives, minimum_cases, minimum_per_class
+                )
+                sentences.append(
+                    f"{attribute} {level}: {positives} positive and {negatives} negative cases; "
+                    f"at least {minimum_cases} cases and {minimum_per_class} of each class are "
+                    f"needed: enlarge the cohort to about {ceil(enough)}"
+                )
+    return tuple(sentences)
+
+
+def _growth(positives: int, negatives: int, minimum_cases: int, minimum_per_class: int) -> float:
+    """By what factor a cohort must grow for a level to reach its minima."""
+    return max(
+        minimum_cases / max(positives + negatives, 1),
+        minimum_per_class / max(positives, 1),
+        minimum_per_class / max(negatives, 1),
+    )
+
+
+def _counts(needed: Needed) -> tuple[int, int]:
+    return needed.positives, needed.negatives
