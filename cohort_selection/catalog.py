@@ -119,7 +119,7 @@ def update(
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
             pq.write_table(_records(records), folder / RECORDS)
-            shutil.copytree(fresh, folder / INVENTORY, copy_function=os.link)
+            shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
         for leftover in [*interrupted, fresh]:
             shutil.rmtree(leftover, ignore_errors=True)
     return Indexed(
@@ -130,6 +130,13 @@ def update(
         n_records=len(records),
         n_quarantined=n_quarantined,
     )
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
 
 
 @contextmanager

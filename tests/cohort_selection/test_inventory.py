@@ -91,6 +91,23 @@ def test_a_shard_of_another_reader_is_not_believed(
     assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_read == 29
 
 
+@pytest.mark.realdata
+def test_the_real_odd_files_are_indexed_alike(shared_data: Path, tmp_path: Path) -> None:
+    catalog.update(shared_data / "dicom", [RECORD], tmp_path / "catalog")
+    assert catalog.read(tmp_path / "catalog") == expected(shared_data / "dicom")
+
+
+def test_a_file_system_without_hard_links_will_do(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_unchanged == 29
+
+
 KILLED = """
 import sys
 from pathlib import Path
