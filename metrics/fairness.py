@@ -17,7 +17,8 @@ from metrics.estimate import Estimate
 def max_min_gap(rates: Floats) -> Floats:
     """Largest minus smallest of a figure over the groups; 0 where all are equal.
 
-    Formula: max_g F_g - min_g F_g. Noise alone makes it positive: read it with its null p-value and its bias-corrected interval.
+    Formula: max_g F_g - min_g F_g. Noise alone makes it positive: read it with its null p-value
+    and its bias-corrected interval.
     """
     return np.asarray(rates.max(axis=0) - rates.min(axis=0))
 

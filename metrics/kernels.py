@@ -40,76 +40,132 @@ def _mixed(x: np.uint64) -> np.uint64:
     return x ^ (x >> np.uint64(31))
 
 
+@numba.njit(inline="always")
+def _swapped(
+    low: np.uint64, high: np.uint64, by: np.uint64, mask: np.uint64
+) -> tuple[np.uint64, np.uint64]:
+    """Exchange the upper parts of ``low`` with the lower parts of ``high``."""
+    apart = ((low >> by) ^ high) & mask
+    return low ^ (apart << by), high ^ apart
+
+
 @numba.njit(nogil=True, cache=True)
 def draw(seed: np.uint64, first: int, starts: NDArray[np.int64], counts: NDArray[np.uint8]) -> None:
     """Draw with replacement within each stratum; ``counts`` (replicates, units) says how often.
 
-    ``starts`` holds the first unit of each stratum and the number of units. Generator:
-    xoshiro256++ (Blackman & Vigna 2019) a replicate; bounded draws without bias (Lemire 2019).
+    ``starts`` holds the first unit of each stratum and the number of units; ``counts`` may have
+    columns to spare. Generator: two xoshiro256++ in turn (Blackman & Vigna 2019) for each
+    replicate, so that the processor has work while one waits; a draw takes 32 bits, bounded
+    without bias (Lemire 2019).
     """
     golden = np.uint64(0x9E3779B97F4A7C15)
     low32 = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    one = np.uint8(1)
     for row in range(counts.shape[0]):
-        line = counts[row]
-        line[:] = 0
+        counts[row, :] = 0
         at = _mixed(seed) ^ _mixed(np.uint64(first + row) * golden + golden)
-        s0 = _mixed(at + golden)
-        s1 = _mixed(at + np.uint64(2) * golden)
-        s2 = _mixed(at + np.uint64(3) * golden)
-        s3 = _mixed(at + np.uint64(4) * golden)
-        held = np.uint64(0)
-        full = False
+        a0 = _mixed(at + golden)
+        a1 = _mixed(at + np.uint64(2) * golden)
+        a2 = _mixed(at + np.uint64(3) * golden)
+        a3 = _mixed(at + np.uint64(4) * golden)
+        b0 = _mixed(at + np.uint64(5) * golden)
+        b1 = _mixed(at + np.uint64(6) * golden)
+        b2 = _mixed(at + np.uint64(7) * golden)
+        b3 = _mixed(at + np.uint64(8) * golden)
         for stratum in range(starts.size - 1):
-            start = starts[stratum]
-            size = np.uint64(starts[stratum + 1] - start)
+            size = np.uint64(starts[stratum + 1] - starts[stratum])
             if size == np.uint64(0):
                 continue
             reject = (np.uint64(4294967296) - size) % size
+            mine = counts[row, starts[stratum] : starts[stratum + 1]]
             left = np.int64(size)
             while left > 0:
-                if full:
-                    x = held & low32
-                    full = False
+                z = a0 + a3
+                a = ((z << np.uint64(23)) | (z >> np.uint64(41))) + a0
+                t = a1 << np.uint64(17)
+                a2 ^= a0
+                a3 ^= a1
+                a1 ^= a2
+                a0 ^= a3
+                a2 ^= t
+                a3 = (a3 << np.uint64(45)) | (a3 >> np.uint64(19))
+                z = b0 + b3
+                b = ((z << np.uint64(23)) | (z >> np.uint64(41))) + b0
+                t = b1 << np.uint64(17)
+                b2 ^= b0
+                b3 ^= b1
+                b1 ^= b2
+                b0 ^= b3
+                b2 ^= t
+                b3 = (b3 << np.uint64(45)) | (b3 >> np.uint64(19))
+                p0 = (a >> half) * size
+                p1 = (a & low32) * size
+                p2 = (b >> half) * size
+                p3 = (b & low32) * size
+                least = min(min(p0 & low32, p1 & low32), min(p2 & low32, p3 & low32))
+                if left >= 4 and least >= reject:
+                    mine[p0 >> half] += one
+                    mine[p1 >> half] += one
+                    mine[p2 >> half] += one
+                    mine[p3 >> half] += one
+                    left -= 4
                 else:
-                    z = s0 + s3
-                    held = ((z << np.uint64(23)) | (z >> np.uint64(41))) + s0
-                    t = s1 << np.uint64(17)
-                    s2 ^= s0
-                    s3 ^= s1
-                    s1 ^= s2
-                    s0 ^= s3
-                    s2 ^= t
-                    s3 = (s3 << np.uint64(45)) | (s3 >> np.uint64(19))
-                    x = held >> np.uint64(32)
-                    full = True
-                product = x * size
-                if (product & low32) >= reject:
-                    line[start + np.int64(product >> np.uint64(32))] += np.uint8(1)
-                    left -= 1
+                    for product in (p0, p1, p2, p3):
+                        if left > 0 and (product & low32) >= reject:
+                            mine[product >> half] += one
+                            left -= 1
 
 
 @numba.njit(nogil=True, cache=True)
 def spread(
-    counts: NDArray[np.uint8],
+    counts: NDArray[np.uint64],
     unit: NDArray[np.int64],
-    turned: NDArray[np.uint8],
-    weights: NDArray[np.uint8],
+    turned: NDArray[np.uint64],
+    weights: NDArray[np.uint64],
 ) -> None:
     """Give each case its unit's counts: (replicates, units) -> (cases, replicates).
 
-    ``unit`` (cases,) in the order wanted; ``turned`` (units, replicates) is room to work in.
+    All arrays are bytes seen as words of eight: ``counts`` (64, units / 8) with units a multiple
+    of eight, ``turned`` (units, 8) room to work in, ``weights`` (cases, 8). ``unit`` (cases,) in
+    the order wanted. Squares of 8 x 8 bytes are transposed in registers (Warren 2012, 7-3).
     """
-    n = counts.shape[1]
-    for start in range(0, n, 64):
-        stop = min(start + 64, n)
-        for lane in range(LANES):
-            for u in range(start, stop):
-                turned[u, lane] = counts[lane, u]
+    m1 = np.uint64(0x00FF00FF00FF00FF)
+    m2 = np.uint64(0x0000FFFF0000FFFF)
+    m4 = np.uint64(0x00000000FFFFFFFF)
+    e8 = np.uint64(8)
+    e16 = np.uint64(16)
+    e32 = np.uint64(32)
+    for u in range(counts.shape[1]):
+        for g in range(8):
+            x0, x1 = counts[8 * g, u], counts[8 * g + 1, u]
+            x2, x3 = counts[8 * g + 2, u], counts[8 * g + 3, u]
+            x4, x5 = counts[8 * g + 4, u], counts[8 * g + 5, u]
+            x6, x7 = counts[8 * g + 6, u], counts[8 * g + 7, u]
+            x0, x1 = _swapped(x0, x1, e8, m1)
+            x2, x3 = _swapped(x2, x3, e8, m1)
+            x4, x5 = _swapped(x4, x5, e8, m1)
+            x6, x7 = _swapped(x6, x7, e8, m1)
+            x0, x2 = _swapped(x0, x2, e16, m2)
+            x1, x3 = _swapped(x1, x3, e16, m2)
+            x4, x6 = _swapped(x4, x6, e16, m2)
+            x5, x7 = _swapped(x5, x7, e16, m2)
+            x0, x4 = _swapped(x0, x4, e32, m4)
+            x1, x5 = _swapped(x1, x5, e32, m4)
+            x2, x6 = _swapped(x2, x6, e32, m4)
+            x3, x7 = _swapped(x3, x7, e32, m4)
+            turned[8 * u, g] = x0
+            turned[8 * u + 1, g] = x1
+            turned[8 * u + 2, g] = x2
+            turned[8 * u + 3, g] = x3
+            turned[8 * u + 4, g] = x4
+            turned[8 * u + 5, g] = x5
+            turned[8 * u + 6, g] = x6
+            turned[8 * u + 7, g] = x7
     for row in range(unit.size):
-        source = turned[unit[row]]
-        target = weights[row]
-        for lane in range(LANES):
-            target[lane] = source[lane]
+        source = unit[row]
+        for g in range(8):
+            weights[row, g] = turned[source, g]
 
 
 @numba.njit(nogil=True, cache=True)

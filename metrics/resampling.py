@@ -209,9 +209,10 @@ class _Room:
 
     @classmethod
     def of(cls, n_units: int, n: int) -> _Room:
+        whole = -(-n_units // 8) * 8  # transposed in squares of eight
         return cls(
-            np.zeros((LANES, n_units), np.uint8),
-            np.zeros((n_units, LANES), np.uint8),
+            np.zeros((LANES, whole), np.uint8),
+            np.zeros((whole, LANES), np.uint8),
             np.zeros((n, LANES), np.uint8),
         )
 
@@ -219,7 +220,12 @@ class _Room:
         from metrics.kernels import draw, spread  # numba is costly to import
 
         draw(np.uint64(seed), block * LANES, starts, self.counts)
-        spread(self.counts, unit, self.turned, self.weights)
+        spread(
+            self.counts.view(np.uint64),
+            unit,
+            self.turned.view(np.uint64),
+            self.weights.view(np.uint64),
+        )
 
 
 def _in_threads(run: Callable[[range], None], blocks: int, threads: int | None) -> None:

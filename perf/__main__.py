@@ -1,0 +1,56 @@
+"""``python -m perf``: run every timing and write a JSON and a plain table to perf/results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from perf import auroc_bootstrap, auroc_interval, coverage, radiographs, whole_report
+from perf.timing import Timed, machine, table
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+SUITES = {
+    "auroc-interval": lambda _: auroc_interval.run(),
+    "auroc-bootstrap": lambda _: auroc_bootstrap.run(),
+    "report": lambda _: whole_report.run(),
+    "parts": lambda _: whole_report.limit(),
+    "first-call": lambda _: whole_report.first_calls(),
+    "radiographs": lambda _: radiographs.run(),
+    "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
+}
+REFERENCE = {
+    "auroc-interval": auroc_interval.OURS,
+    "auroc-bootstrap": auroc_bootstrap.OURS,
+    "report": whole_report.OURS,
+}
+
+
+def main() -> None:
+    """Run the suites named, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m perf", description=__doc__)
+    names = (*SUITES, "coverage")
+    parser.add_argument("suites", nargs="*", help=f"of {', '.join(names)}; none named: all timings")
+    parser.add_argument("--quick", action="store_true", help="fewer replicates in the long runs")
+    options = parser.parse_args()
+    for name in options.suites:
+        if name not in names:
+            parser.error(f"no suite {name!r}; the suites are {', '.join(names)}")
+    RESULTS.mkdir(exist_ok=True)
+    for name in options.suites or SUITES:
+        if name == "coverage":
+            print(coverage.run(RESULTS, simulations=200 if options.quick else 2_000))
+            continue
+        before = machine()
+        rows: list[Timed] = SUITES[name](options.quick)
+        text = table(rows, REFERENCE.get(name, rows[0].program))
+        print(text, flush=True)
+        (RESULTS / f"{name}.txt").write_text(text)
+        found = {"machine": before, "rows": [asdict(row) for row in rows]}
+        (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
