@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from evaluator.seccomp import narrowed_profile
 from evaluator.staging import Staged
+from submissions.archive import lint_archive, without_names
 from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address
@@ -136,6 +138,26 @@ class Engine:
         found = self.inspect(image)
         lint(found, contract)
         return found.digest
+
+    def load(self, archive: Path, contract: Contract) -> str:
+        """Lint a `docker save` archive, load its image under no name, and give its digest.
+
+        Raises ContractBroken where the contract forbids the archive or its image.
+        """
+        linted = lint_archive(archive, contract).digest
+        with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+            nameless = Path(folder) / "image.tar"
+            without_names(archive, nameless, contract)
+            with _our_fault("loading an image"), nameless.open("rb") as file:
+                try:
+                    self.client.api.load_image(file)
+                except APIError as error:
+                    raise ContractBroken(
+                        Failure.IMAGE_INVALID,
+                        f"the engine does not load the image: {_printable(str(error))}",
+                    ) from error
+        # What was linted is what runs: were anything else loaded, this digest would be unknown.
+        return self.resolve(linted, contract)
 
     def run(
         self, image_digest: str, staged: Staged, contract: Contract, *, submission_id: str
