@@ -40,6 +40,7 @@ class Contract:
     image_mb: int = 4096
     log_kb: int = 256
     gpus: int = 0
+    repeat_share: float = 0.0
 
     def seconds(self, n_cases: int) -> float:
         """Wall-clock limit in seconds for a run over ``n_cases`` cases."""
@@ -69,6 +70,7 @@ _BOUNDS = {
     "image_mb": (1, 1_048_576),
     "log_kb": (1, 1_048_576),
     "gpus": (0, 64),
+    "repeat_share": (0, 1),
 }
 """Smallest and largest value of each limit that makes sense to an engine."""
 

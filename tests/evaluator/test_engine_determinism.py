@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cohort_selection.cohort import BlindedCase
+from evaluator.determinism import Repetition, repeat
+from evaluator.engine import Engine
+from submissions.contract import Predictions
+from tests.attacks.catalogue import MILD, PRELUDE
+from tests.engine import ImageBuilder
+
+pytestmark = pytest.mark.engine
+
+SCORE = """
+cases = case_ids()
+with open("/output/predictions.csv", "w") as file:
+    file.write("case_id,probability\\n")
+    for index, case_id in enumerate(cases):
+        (image,) = os.listdir(f"/input/images/{case_id}")
+        pixel = open(f"/input/images/{case_id}/{image}", "rb").read()[0] / 100
+        file.write(f"{case_id},{@SCORE@}\\n")
+"""
+
+
+def repetition(
+    score: str, share: float, engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> Repetition:
+    """Repeat a model that gives ``score``; in the first run each case's was its first byte."""
+    cases = []
+    for index in range(10):
+        file = tmp_path / f"{index}.dcm"
+        file.write_bytes(bytes([index]))
+        cases.append(BlindedCase(f"case{index}", (file,), {}))
+    first = Predictions({f"case{index}": (index / 100,) for index in range(10)})
+    return repeat(
+        image_of(PRELUDE + SCORE.replace("@SCORE@", score)),
+        cases,
+        first,
+        replace(MILD, repeat_share=share),
+        engine,
+        tmp_path / "staging",
+        submission_id="test-repeat",
+        seed=1,
+    )
+
+
+def test_a_model_that_sees_the_case_alone_agrees_with_itself(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    found = repetition("pixel", 0.25, engine, image_of, tmp_path)
+    assert found == Repetition(3, 0.0)
+    assert found.agrees
+    assert list((tmp_path / "staging").glob("run-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("score", "least", "most"),
+    [
+        ("pixel + 0.001 * index", 0.001, 0.01),
+        ("pixel + 0.5 / len(cases)", 0.05, 0.05),
+        ("pixel + 0.25 * (int(case_id, 16) % 1009) / 1009", 1e-6, 0.25),
+        ("pixel + 0.25 * os.urandom(1)[0] / 255", 1e-3, 0.25),
+    ],
+    ids=["order", "number of cases", "id", "chance"],
+)
+def test_what_else_a_score_depends_on_shows(
+    score: str, least: float, most: float, engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    found = repetition(score, 1.0, engine, image_of, tmp_path)
+    assert found.n_cases == 10
+    assert least <= round(found.largest_difference, 9) <= most
+    assert not found.agrees
+
+
+def test_without_a_share_nothing_is_run(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    assert repetition("1 / 0", 0.0, engine, image_of, tmp_path) == Repetition(0, 0.0)
