@@ -48,8 +48,6 @@ CatalogFolder = Annotated[
 def main() -> None:
     """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     add_plugins(app)
     try:
         app()

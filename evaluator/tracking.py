@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.disclosure import Release
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.report import drawings, render_report
 from evaluator.results import OVERALL
 from submissions.ledger import PublishedRelease
 
@@ -28,6 +29,7 @@ def track(published: PublishedRelease, installation: Installation) -> str:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient  # slow to import, and only the dispatcher needs it
 
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it sets itself to INFO when imported
     client = MlflowClient(tracking_uri=_prepared(installation))
     released = Release.from_json(published.document)
     experiment = _experiment(client, released.benchmark, installation)
@@ -57,6 +59,10 @@ def track(published: PublishedRelease, installation: Installation) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "report.html").write_text(render_report(released))
+        (folder / "figures").mkdir()
+        for name, drawing in drawings(released).items():
+            if drawing is not None:
+                (folder / "figures" / f"{name}.json").write_text(drawing.specification)
         (folder / "release.json").write_text(published.document)
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED")

@@ -106,7 +106,7 @@ def test_every_release_has_one_mlflow_run_with_bounds_and_digests(walked: Walked
         assert run.data.metrics["auroc"] == overall(released, "auroc")
         assert {"auroc.low", "auroc.high"} <= set(run.data.metrics)
         names = {found.path for found in client.list_artifacts(run.info.run_id)}
-        assert {"report.html", "release.json"} <= names
+        assert {"report.html", "release.json", "figures"} <= names
 
 
 def test_no_label_and_no_patient_is_where_a_container_or_a_reader_looks(walked: Walked) -> None:

@@ -90,9 +90,7 @@ def render_report(release: Release, *, title: str = "", standalone: bool = True)
     joint = [name for name in attributes if " x " in name]
     columns = [m for m in BY_GROUP if any(result.metric == m for result in release.results)]
     sections = _sections(release)
-    roc, reliability = figures.roc(release), figures.reliability(release)
-    forest = figures.forest(release, single, "forest", PRIMARY)
-    joint_forest = figures.forest(release, joint, "joint-forest", PRIMARY)
+    drawn = drawings(release)
     contents = [
         ("figures", "All figures", bool(sections)),
         ("calibration", "Calibration", bool(sections)),
@@ -103,7 +101,6 @@ def render_report(release: Release, *, title: str = "", standalone: bool = True)
         ("limits", "Limits", True),
         ("provenance", "Provenance", True),
     ]
-    drawings = [each for each in (roc, reliability, forest, joint_forest) if each is not None]
     curves = [
         c for c in release.curves if (c.name, c.attribute, c.level) == ("reliability", *OVERALL)
     ]
@@ -112,7 +109,7 @@ def render_report(release: Release, *, title: str = "", standalone: bool = True)
         inlined = {
             "stylesheet": _own("style.css"),
             "figures_script": _own("figures.js"),
-            "plotly": Markup(figures.plotly_javascript()) if drawings else "",
+            "plotly": Markup(figures.plotly_javascript()) if any(drawn.values()) else "",
         }
     return (
         environment()
@@ -133,16 +130,26 @@ def render_report(release: Release, *, title: str = "", standalone: bool = True)
             columns=named(columns),
             tables=[_table(release, name, columns) for name in single],
             intersections=[_table(release, name, columns) for name in joint],
-            roc=roc,
-            reliability=reliability,
-            forest=forest,
-            joint_forest=joint_forest,
-            drawings=drawings,
+            **drawn,
+            drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
             provenance=_provenance(release),
             **inlined,
         )
     )
+
+
+def drawings(release: Release) -> dict[str, figures.Drawing | None]:
+    """The report's figures by name; None where nothing released supports one."""
+    attributes = _attributes(release)
+    single = [name for name in attributes if " x " not in name]
+    joint = [name for name in attributes if " x " in name]
+    return {
+        "roc": figures.roc(release),
+        "reliability": figures.reliability(release),
+        "forest": figures.forest(release, single, "forest", PRIMARY),
+        "joint_forest": figures.forest(release, joint, "joint-forest", PRIMARY),
+    }
 
 
 def _own(name: str) -> Markup:
