@@ -86,7 +86,10 @@ def _land(
         # A total that has come to a wall stays there: the integer point must have it too.
         floor, ceiling = np.where(at_high, high, low), np.where(at_low, low, high)
         starts = rng.random((_STARTS, len(point)))
-        end = _integer_point(point, free, columns, floor, ceiling, starts)
+        # A wall that gave way once is harder; that of the first total, the whole, the hardest.
+        hardness = np.where(high - low > 1.5, 10.0, 1.0)
+        hardness[0] = 100.0
+        end = _integer_point(point, free, columns, floor, ceiling, hardness, starts)
         reached = columns.T @ end
         # Where none was found, the wall gives way, and as far on the other side, for balance.
         excess = np.rint(np.maximum(np.maximum(reached - ceiling, floor - reached), 0.0))
@@ -116,6 +119,7 @@ def _integer_point(
     columns: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
+    hardness: NDArray[np.float64],
     draws: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Search an integer point whose totals are least outside [low, high].
@@ -135,7 +139,7 @@ def _integer_point(
         for every in range(n):
             if end[every] > 0.5:
                 total += columns[every]
-        cost = _outside(total, low, high)
+        cost = _outside(total, low, high, hardness)
         while cost > 1e-6:
             better = cost - 1e-6
             one, two = units[0], units[0]
@@ -143,12 +147,12 @@ def _integer_point(
             for a in range(len(units)):
                 i = units[a]
                 moved = total + (1.0 - 2.0 * end[i]) * columns[i]
-                alone = _outside(moved, low, high)
+                alone = _outside(moved, low, high, hardness)
                 if alone < better:
                     better, one, two, found = alone, i, i, True
                 for b in range(a):
                     k = units[b]
-                    pair = _outside(moved + (1.0 - 2.0 * end[k]) * columns[k], low, high)
+                    pair = _outside(moved + (1.0 - 2.0 * end[k]) * columns[k], low, high, hardness)
                     if pair < better:
                         better, one, two, found = pair, i, k, True
             if not found:
@@ -169,14 +173,17 @@ def _integer_point(
 
 @njit(cache=True)  # pragma: no cover - compiled
 def _outside(
-    total: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+    total: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    hardness: NDArray[np.float64],
 ) -> float:
-    """By how much totals are outside their walls; the first one, the whole, gives way last."""
+    """By how much totals are outside their walls, each times how hard its wall is."""
     cost = 0.0
     for j in range(len(total)):
         miss = max(total[j] - high[j], low[j] - total[j])
         if miss > 0.0:
-            cost += 100.0 * miss if j == 0 else miss
+            cost += hardness[j] * miss
     return cost
 
 

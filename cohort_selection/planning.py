@@ -39,7 +39,7 @@ def needed_for_auroc(
     """Fewest cases whose expected interval is ``auroc`` +- ``half_width``."""
     if not 0.5 <= auroc < 1.0 or not (0.0 < half_width < 0.5 and 0.0 < prevalence < 1.0):
         raise ValueError(
-            f"an AUROC of {auroc} +- {half_width} at prevalence {prevalence} cannot be planned for; "
+            f"an AUROC of {auroc} +- {half_width}, prevalence {prevalence}, cannot be planned for; "
             "give an AUROC from 0.5, a half width under 0.5 and a prevalence between 0 and 1"
         )
     wanted = half_width / float(ndtri(0.5 + confidence / 2.0))

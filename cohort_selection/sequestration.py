@@ -68,15 +68,32 @@ def split(
     batch = sha256("\0".join(p for p, fresh in zip(patients, new, strict=True) if fresh).encode())
     rng = generator(seed, "sequestration", batch.hexdigest())
     cells = tabulate(columns)
-    take = _allocate(cells, new, hidden, sequestered_share, rng, bool(within))
-    drawn: NDArray[np.bool_] = np.zeros(len(patients), dtype=np.bool_)
-    drawn[new] = draw_in_cells(cells.of_unit[new], take, rng)
+    drawn = split_cells(cells, new, hidden, sequestered_share, rng, within=bool(within))
     return {
         patient: Part(assigned[patient])
         if patient in assigned
         else (Part.SEQUESTERED if drawn[i] else Part.OPEN)
         for i, patient in enumerate(patients)
     }
+
+
+def split_cells(
+    cells: Cells,
+    new: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
+    share: float,
+    rng: np.random.Generator,
+    *,
+    within: bool = False,
+) -> NDArray[np.bool_]:
+    """As :func:`split`, for a tabulated pool: mark the new units (units,) that are sequestered.
+
+    ``hidden`` marks the earlier units that are; ``within`` balances inside the first attribute.
+    """
+    take = _allocate(cells, new, hidden, share, rng, within)
+    drawn: NDArray[np.bool_] = np.zeros(len(new), dtype=np.bool_)
+    drawn[new] = draw_in_cells(cells.of_unit[new], take, rng)
+    return drawn
 
 
 def _allocate(
