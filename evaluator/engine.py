@@ -26,7 +26,7 @@ from evaluator.staging import Staged
 from submissions.archive import lint_archive, without_names
 from submissions.base_image import cache
 from submissions.contract import Contract
-from submissions.engine_address import EngineUnavailable, engine_address
+from submissions.engine_address import EngineUnavailable, engine_address, no_engine
 from submissions.image import ImageConfiguration, lint
 from submissions.submission import ContractBroken, Failure
 
@@ -80,10 +80,7 @@ class Engine:
         """
         address = engine_address()
         if address is None:
-            raise EngineUnavailable(
-                "no container engine answers on this machine; install docker.io or podman and "
-                "start it, or run `python -m evaluator.engine_setup` as root"
-            )
+            raise EngineUnavailable(no_engine())
         try:
             client = docker.from_env(
                 environment={**os.environ, "DOCKER_HOST": address}, timeout=API_SECONDS

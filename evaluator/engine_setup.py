@@ -14,15 +14,10 @@ from pathlib import Path
 
 from submissions import distribution
 from submissions.base_image import cache
-from submissions.engine_address import EngineUnavailable, engine_address
+from submissions.engine_address import EngineUnavailable, engine_address, no_engine
 
 START_SECONDS = 60.0
 PID_FILE = Path("/var/run/docker.pid")
-
-_ADVICE = (
-    "install Docker Engine (on Debian or Ubuntu: apt-get install docker.io) or Podman and start "
-    "it, or set DOCKER_HOST to one that runs"
-)
 
 
 def ensure_engine(progress: Callable[[str], None]) -> str:
@@ -39,18 +34,14 @@ def ensure_engine(progress: Callable[[str], None]) -> str:
         if address is not None:
             return f"Using the container engine at {address}."
         if os.geteuid() != 0:
-            raise EngineUnavailable(f"no container engine answers on this machine; {_ADVICE}")
-        installed = shutil.which("dockerd") is None
-        if installed:
-            try:
-                progress("No container engine found.")
-                distribution.install("docker.io", "iptables", progress=progress)
-            except distribution.PackageUnavailable as error:
-                raise EngineUnavailable(
-                    f"no container engine answers; {error}; {_ADVICE}"
-                ) from error
+            raise EngineUnavailable(no_engine())
+        daemon = _dockerd()
+        installed = daemon is None
+        if daemon is None:
+            progress("No container engine found.")
+            daemon = _install(progress)
         progress("Starting Docker ...")
-        address = _start()
+        address = _start(daemon)
         verb = "Installed docker.io and started" if installed else "Started"
         return f"{verb} the container engine at {address}."
 
@@ -62,7 +53,26 @@ def _lock() -> Iterator[None]:
         yield
 
 
-def _start() -> str:
+def _dockerd() -> str | None:
+    """Path of dockerd, which may lie where only root's own shells look."""
+    return shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin")
+
+
+def _install(progress: Callable[[str], None]) -> str:
+    """Install Docker from the distribution's packages; the path of dockerd."""
+    try:
+        distribution.install("docker.io", "iptables", progress=progress)
+        if shutil.which("docker") is None:  # newer releases have the client on its own
+            distribution.install("docker-cli", progress=progress)
+    except distribution.PackageUnavailable as error:
+        raise EngineUnavailable(f"{no_engine()} ({error})") from error
+    daemon = _dockerd()
+    if daemon is None:
+        raise EngineUnavailable("docker.io is installed but has no dockerd; install Docker Engine")
+    return daemon
+
+
+def _start(dockerd: str) -> str:
     """Start dockerd, through systemd where that runs the machine, and wait until it answers."""
     if Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "start", "docker"], capture_output=True, check=False)
@@ -80,7 +90,7 @@ def _start() -> str:
         PID_FILE.unlink(missing_ok=True)  # left by one that was killed: a new one would not start
         with log_path.open("ab") as log:
             daemon = subprocess.Popen(
-                ["dockerd", *options],
+                [dockerd, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

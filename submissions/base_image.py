@@ -205,9 +205,15 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
                 f"{PULLED} cannot be pulled and mmdebstrap is missing ({error}); install mmdebstrap"
             ) from error
     progress(f"Building a Python base image from {codename}'s packages (about a minute) ...")
+    lines = distribution.sources(codename)
+    if not lines:
+        raise BaseImageUnavailable(
+            f"{PULLED} cannot be pulled and apt has no sources for {codename}; "
+            "check that `apt-get update` works on this machine"
+        )
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         sources = Path(folder) / "sources.list"
-        sources.write_text("\n".join(distribution.sources(codename)) + "\n", encoding="utf-8")
+        sources.write_text("\n".join(lines) + "\n", encoding="utf-8")
         options = Path(folder) / "apt.conf"
         options.write_text(distribution.acquire_options(), encoding="utf-8")
         made = Path(folder) / "base.tar"

@@ -69,13 +69,20 @@ def _apt_get(*arguments: str) -> str | None:
 
 
 def sources(codename: str) -> tuple[str, ...]:
-    """One-line apt sources of release ``codename`` and its updates, as this machine has them."""
+    """One-line apt sources of release ``codename`` and its updates, as this machine has them.
+
+    Lists that were never fetched are fetched, where we are root. Empty where apt has none.
+    """
+    return _sources(codename) or (_apt_get("update") is None and _sources(codename)) or ()
+
+
+def _sources(codename: str) -> tuple[str, ...]:
     listed = subprocess.run(
         [
             "apt-get",
             "indextargets",
             "--format",
-            "$(REPO_URI) $(CODENAME) $(COMPONENT)",
+            "$(REPO_URI)|$(CODENAME)|$(COMPONENT)",
             "Created-By: Packages",
         ],
         capture_output=True,
@@ -84,7 +91,7 @@ def sources(codename: str) -> tuple[str, ...]:
     ).stdout
     found = dict.fromkeys(
         f"deb {address} {suite} {component}"
-        for address, suite, component in map(str.split, listed.splitlines())
+        for address, suite, component in (line.split("|") for line in listed.splitlines())
         if suite == codename or suite.startswith(f"{codename}-")
     )
     return tuple(found)

@@ -26,6 +26,20 @@ def sockets() -> tuple[Path, ...]:
     )
 
 
+def no_engine() -> str:
+    """One sentence for the steward where no engine answers: what is in the way, what to do."""
+    for path in sockets():
+        if path.is_socket() and not os.access(path, os.R_OK | os.W_OK):
+            return (
+                f"a container engine's socket is at {path}, but this user may not open it; "
+                "become a member of its group (usually docker) or root, or set DOCKER_HOST"
+            )
+    return (
+        "no container engine answers on this machine; install Docker Engine (on Debian or Ubuntu: "
+        "apt-get install docker.io) or Podman and start it, or set DOCKER_HOST to one that runs"
+    )
+
+
 def answers(path: Path, seconds: float = ANSWER_SECONDS) -> bool:
     """Whether an engine answers a ping on the Unix socket ``path`` within ``seconds``."""
     connection = http.client.HTTPConnection("localhost", timeout=seconds)

@@ -14,7 +14,6 @@ from evaluator import engine as engine_module
 from evaluator.engine import LABEL, Engine, EngineUnavailable
 from evaluator.engine_setup import ensure_engine
 from evaluator.staging import stage
-from submissions.base_image import ensure_base_image, image_id
 from submissions.contract import Contract, read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
@@ -215,16 +214,6 @@ def test_an_engine_that_cannot_enforce_a_limit_is_named(
 @pytest.mark.engine
 def test_setting_up_what_is_up_changes_nothing(engine: Engine) -> None:
     assert ensure_engine(lambda _: None) == f"Using the container engine at {engine.address}."
-
-
-@pytest.mark.engine
-def test_the_base_image_is_made_once(engine: Engine, base_image: str) -> None:
-    before = image_id(base_image)
-    assert before is not None
-    assert ensure_base_image() == base_image
-    assert image_id(base_image) == before
-    size = engine.inspect(base_image).size_bytes
-    assert 50 * 2**20 < size < 250 * 2**20
 
 
 @pytest.mark.engine

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluator import engine_setup
+from evaluator.engine import Engine
+from submissions import base_image as base_image_module
+from submissions import distribution, engine_address
+from submissions.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
+from submissions.engine_address import EngineUnavailable
+
+
+def test_a_socket_on_which_nobody_answers_is_no_engine(tmp_path: Path) -> None:
+    path = tmp_path / "docker.sock"
+    assert not engine_address.answers(path)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        assert not engine_address.answers(path)
+        sock.listen()
+        assert not engine_address.answers(path, seconds=0.1)
+
+
+def test_what_is_configured_but_down_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with pytest.raises(EngineUnavailable, match=r"DOCKER_HOST is .* start that engine, or unset"):
+        engine_setup.ensure_engine(lambda _: None)
+
+
+def test_without_an_engine_and_without_root_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(engine_address, "sockets", lambda: (tmp_path / "docker.sock",))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(EngineUnavailable, match=r"apt-get install docker\.io\) or Podman"):
+        engine_setup.ensure_engine(lambda _: None)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_socket_that_this_user_may_not_open_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = Path("/tmp") / f"sequestra-test-{os.getpid()}.sock"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        try:
+            path.chmod(0o600)
+            child = os.fork()
+            if child == 0:
+                os.setuid(65_534)
+                engine_address.sockets = lambda: (path,)
+                os._exit(0 if "may not open it" in engine_address.no_engine() else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        finally:
+            path.unlink()
+
+
+@pytest.mark.engine
+def test_two_at_once_find_the_same_engine(engine: Engine) -> None:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "evaluator.engine_setup"],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in started]
+    assert said == [f"Using the container engine at {engine.address}.\n"] * 2
+    assert [process.returncode for process in started] == [0, 0]
+
+
+@pytest.mark.engine
+def test_the_base_image_is_made_once(
+    engine: Engine, base_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = image_id(base_image)
+    assert before is not None
+
+    def never(*_: object) -> bool:
+        raise AssertionError("the base image is there")
+
+    monkeypatch.setattr(base_image_module, "_pulled", never)
+    monkeypatch.setattr(base_image_module, "_bootstrap", never)
+    assert ensure_base_image() == base_image
+    assert image_id(base_image) == before
+    assert 50 * 2**20 < engine.inspect(base_image).size_bytes < 250 * 2**20
+
+
+@pytest.mark.engine
+def test_a_build_that_fails_says_why(base_image: str, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY not-there /app\n", encoding="utf-8"
+    )
+    with pytest.raises(BaseImageUnavailable, match=r"`docker build` failed: .*not-there"):
+        build(tmp_path, "sequestra/test:fails", base_image)
+
+
+@pytest.mark.skipif(not distribution.is_debian_like(), reason="needs Debian or Ubuntu")
+def test_the_mirrors_are_those_of_this_machine() -> None:
+    codename = distribution.release()["VERSION_CODENAME"]
+    lines = distribution.sources(codename)
+    assert lines
+    for line in lines:
+        kind, address, suite, _component = line.split()
+        assert kind == "deb"
+        assert "://" in address
+        assert suite.startswith(codename)
