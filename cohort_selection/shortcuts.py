@@ -1,0 +1,187 @@
+"""How well headers alone predict the label: what a model could learn instead of medicine."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.config import disable_value_validation
+from scipy.stats import rankdata
+
+from cohort_selection.cohort import Case
+from cohort_selection.randomness import generator
+
+HEADERS = (
+    "Modality", "Manufacturer", "Rows", "Columns", "BitsAllocated", "BitsStored",
+    "PhotometricInterpretation", "PixelSpacing", "ImagerPixelSpacing", "ViewPosition",
+    "PatientPosition", "BodyPartExamined", "WindowCenter", "WindowWidth", "RescaleIntercept",
+    "LossyImageCompression", "PixelIntensityRelationship", "ImageType", "SOPClassUID",
+)  # fmt: skip
+_FOLDS = 5
+_SMOOTHING = 2.0
+ALARM = 0.7
+"""A header field whose cross-validated AUROC reaches this is a shortcut to be shouted at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """One field's cross-validated AUROC for the label, and the value that gives most away.
+
+    ``high`` is the 95 % point of the same figure under shuffled labels: what chance reaches.
+    """
+
+    field: str
+    auroc: float
+    high: float
+    telling: str
+
+    @property
+    def alarming(self) -> bool:
+        """Whether the field predicts the label beyond chance and beyond the alarm."""
+        return self.auroc >= ALARM and self.auroc > self.high
+
+
+def audit(
+    cases: Sequence[Case],
+    *,
+    attributes: Sequence[str] = (),
+    seed: int = 0,
+    shuffles: int = 20,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Shortcut, ...]:
+    """Measure each header field, the number of files and the named attributes; strongest first.
+
+    Reads the header of each case's first file. The last row, "all fields", adds up the log odds of
+    every field. Folds keep a patient together, so that nobody is learnt by heart. Raises
+    ValueError where a class has fewer than 2 patients.
+    """
+    fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, "transfer syntax")}
+    for done, case in enumerate(cases, start=1):
+        for name, text in _header(case.files[0]).items():
+            fields[name].append(text)
+        if progress is not None:
+            progress(done, len(cases))
+    fields["number of files"] = [str(len(case.files)) for case in cases]
+    for name in attributes:
+        fields[f"attribute {name}"] = [case.attributes[name] for case in cases]
+    return audit_fields(
+        fields, [case.label for case in cases], [case.patient_id for case in cases], seed, shuffles
+    )
+
+
+def audit_fields(
+    fields: Mapping[str, Sequence[str]],
+    labels: Sequence[int],
+    patients: Sequence[str],
+    seed: int = 0,
+    shuffles: int = 20,
+) -> tuple[Shortcut, ...]:
+    """As :func:`audit`, for fields that are already read; each (cases,) long."""
+    y = np.asarray(labels, dtype=np.int64)
+    owner = np.unique(np.asarray(patients, dtype=np.str_), return_inverse=True)[1].reshape(-1)
+    for label in (0, 1):
+        if len(np.unique(owner[y == label])) < 2:
+            raise ValueError(
+                f"the shortcut audit needs 2 patients of each class; label {label} has "
+                f"{len(np.unique(owner[y == label]))}"
+            )
+    rng = generator(seed, "shortcuts")
+    fold = rng.permutation(int(owner.max()) + 1)[owner] % _FOLDS
+    coded = {
+        name: np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
+        for name, values in fields.items()
+    }
+    varying = {name: pair for name, pair in coded.items() if len(pair[0]) > 1}
+    shuffled = [_shuffle(y, owner, rng) for _ in range(shuffles)]
+    found = []
+    total = np.zeros(len(y))
+    for name, (values, codes) in varying.items():
+        evidence = _evidence(codes.reshape(-1), y, fold, len(values))
+        total += evidence
+        chance = [_auroc(_evidence(codes.reshape(-1), z, fold, len(values)), z) for z in shuffled]
+        found.append(
+            Shortcut(
+                name,
+                _auroc(evidence, y),
+                float(np.quantile(chance, 0.95)),
+                _telling(values, codes.reshape(-1), y),
+            )
+        )
+    found.sort(key=lambda shortcut: -shortcut.auroc)
+    if varying:
+        together = [
+            _auroc(
+                sum(
+                    (_evidence(c.reshape(-1), z, fold, len(v)) for v, c in varying.values()),
+                    np.zeros(len(y)),
+                ),
+                z,
+            )
+            for z in shuffled
+        ]
+        found.append(
+            Shortcut(
+                "all fields", _auroc(total, y), float(np.quantile(together, 0.95)), found[0].field
+            )
+        )
+    return tuple(found)
+
+
+def _header(path: Path) -> dict[str, str]:
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        image = pydicom.dcmread(
+            path, stop_before_pixels=True, force=True, specific_tags=list(HEADERS)
+        )
+        found = {name: str(image.get(name, "")) for name in HEADERS}
+        found["transfer syntax"] = str(image.file_meta.get("TransferSyntaxUID", ""))
+    return found
+
+
+def _shuffle(
+    y: NDArray[np.int64], owner: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Give every case the label of another patient's case; patients keep their cases together."""
+    order = np.argsort(rng.permutation(int(owner.max()) + 1)[owner], kind="stable")
+    shuffled: NDArray[np.int64] = np.empty_like(y)
+    shuffled[np.argsort(owner, kind="stable")] = y[order]
+    return shuffled
+
+
+def _evidence(
+    codes: NDArray[np.int64], y: NDArray[np.int64], fold: NDArray[np.int64], n_values: int
+) -> NDArray[np.float64]:
+    """Log odds of the label given a field's value, learnt on the other folds, shrunk to none."""
+    score = np.zeros(len(y))
+    for k in range(_FOLDS):
+        learn = fold != k
+        prior = float(y[learn].mean()) if learn.any() else 0.5
+        prior = min(max(prior, 1e-3), 1.0 - 1e-3)
+        positive = np.bincount(codes[learn], weights=y[learn], minlength=n_values)
+        count = np.bincount(codes[learn], minlength=n_values)
+        rate = (positive + _SMOOTHING * prior) / (count + _SMOOTHING)
+        odds = np.log(rate / (1.0 - rate)) - np.log(prior / (1.0 - prior))
+        score[~learn] = odds[codes[~learn]]
+    return score
+
+
+def _auroc(score: NDArray[np.float64], y: NDArray[np.int64]) -> float:
+    """Mann-Whitney with ties counted one half."""
+    ranks = rankdata(score)
+    n1 = int(y.sum())
+    n0 = len(y) - n1
+    return float((ranks[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)) if n1 and n0 else 0.5
+
+
+def _telling(values: NDArray[np.str_], codes: NDArray[np.int64], y: NDArray[np.int64]) -> str:
+    """Describe the value whose share of positives is furthest from the whole, in patients."""
+    count = np.bincount(codes)
+    positive = np.bincount(codes, weights=y)
+    weight = np.abs(positive - count * y.mean())
+    k = int(weight.argmax())
+    return f"{values[k] or 'absent'}: {int(positive[k])} of {int(count[k])} positive"
