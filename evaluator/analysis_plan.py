@@ -18,10 +18,11 @@ class AnalysisPlan:
     """Figures, groups and intervals of an evaluation; its digest goes with every result.
 
     A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
-    patients with a positive or with a negative case, gets no figure. ``interval`` is "logit" or
-    "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and ``prevalences``
-    name further operating points, ``partial_auroc`` a range of false positive rates,
-    ``smooth_calibration`` where curves are fitted ("overall", "all" groups or "none"), and
+    patients with a positive or with a negative case, gets no figure. ``stratified`` keeps the
+    number of positives in each replicate; give false where it was left to chance. ``interval`` is
+    "logit" or "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and
+    ``prevalences`` name further operating points, ``partial_auroc`` a range of false positive
+    rates, ``smooth_calibration`` where curves are fitted ("overall", "all" groups or "none"), and
     ``references`` the level of an attribute that its others are compared with.
     """
 
@@ -33,6 +34,7 @@ class AnalysisPlan:
     confidence: float = 0.95
     replicates: int = 2000
     seed: int = 0
+    stratified: bool = True
     threshold: float | None = None
     interval: str = "logit"
     ece_bins: int = 10
@@ -142,6 +144,12 @@ def _whole(value: object, where: str) -> int:
     return value
 
 
+def _yes_or_no(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise PlanError(f"{where} is {value!r}; give true or false")
+    return value
+
+
 def _number(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PlanError(f"{where} is {value!r}; give a number")
@@ -186,6 +194,7 @@ _READERS = {
     "confidence": _number,
     "replicates": _whole,
     "seed": _whole,
+    "stratified": _yes_or_no,
     "threshold": _number,
     "interval": _text,
     "ece_bins": _whole,

@@ -172,6 +172,7 @@ def _choices(plan: AnalysisPlan, threshold: float | None) -> Choices:
         sensitivities=tuple(sorted(plan.sensitivities, reverse=True)),
         prevalences=plan.prevalences,
         partial_auroc=(area[0], area[1]) if area else None,
+        seed=plan.seed,
     )
 
 
@@ -248,7 +249,7 @@ def _draw(
         return None
     cases = resampling.ranked(y, s, plan.ece_bins)
     mirrored = resampling.ranked(~y, -s, 2) if plan.sensitivities else cases
-    drawn = resampling.units(y, patient, n_patients)
+    drawn = resampling.units(y, patient, n_patients, stratified=plan.stratified)
     walks = [
         resampling.walk(
             cases, part.member if part.lacking is None else _nobody(y), choices.threshold

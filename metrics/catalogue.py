@@ -16,6 +16,7 @@ from metrics import (
     delong,
     discrimination,
     divergence,
+    ece_interval,
     fairness,
     intervals,
     multiclass,
@@ -86,11 +87,20 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     ("Comparison of submissions", comparison, ()),
     ("Distance of populations", divergence, ()),
     ("Intervals", intervals, ("wilson", "clustered_wilson", "symmetric", "logit_symmetric")),
+    ("Interval of the expected calibration error", ece_interval, ("ece_interval",)),
     ("Variance of the AUROC", delong, ("auroc_estimate", "clustered_covariance")),
     (
         "Intervals and tests from replicates",
         bootstrap,
-        ("percentile", "basic", "null_p_value", "recentred_gap_p_value", "max_t", "holm"),
+        (
+            "percentile",
+            "basic",
+            "cautious",
+            "null_p_value",
+            "recentred_gap_p_value",
+            "max_t",
+            "holm",
+        ),
     ),
 )
 """Chapter, module, and its figures in order; none named means every public function."""

@@ -77,8 +77,9 @@ def gaps(levels: Sequence[Level], reference: str | None, choices: Choices) -> li
     """Every gap of one attribute: max - min, and each level against ``reference``.
 
     The reference is the level with most patients where ``reference`` is None or has no data.
-    Max - min gaps have a bias-corrected interval and a p-value for "all groups are equal";
-    differences have intervals simultaneous over the attribute's levels and p-values to match.
+    Max - min gaps have an interval that allows for their bias and a p-value for "all groups are
+    equal"; differences have intervals simultaneous over the attribute's levels and p-values to
+    match.
     """
     if len(levels) < 2:
         return []
@@ -132,19 +133,14 @@ def _of_figure(
 ) -> list[Gap]:
     everyone = _joined(levels)
     gap = float(fairness.max_min_gap(values))
-    p = bootstrap.recentred_gap_p_value(values, drawn)
-    made = [
-        Gap(
-            f"{metric}_gap",
-            MAX_MIN,
-            _corrected(everyone, gap, fairness.max_min_gap(drawn), choices),
-        ),
-        Gap(
-            f"{metric}_gap_p",
-            MAX_MIN,
-            everyone.estimate(p, (None, None), "recentred bootstrap: all groups equal"),
-        ),
-    ]
+    null = fairness.max_min_gap(bootstrap.centred(drawn))
+    estimate = _cautious(everyone, gap, fairness.max_min_gap(drawn), null, choices)
+    p = everyone.estimate(
+        bootstrap.null_p_value(null, gap),
+        (None, None),
+        "recentred bootstrap: all groups equal",
+    )
+    made = [Gap(f"{metric}_gap", MAX_MIN, estimate), Gap(f"{metric}_gap_p", MAX_MIN, p)]
     others = [i for i in range(len(levels)) if i != base]
     difference = values[others] - values[base]
     together = bootstrap.max_t(difference, drawn[others] - drawn[base], choices.confidence)
@@ -170,6 +166,9 @@ def _of_figure(
     return made
 
 
+_Form = Callable[..., Floats]
+
+
 def _named(
     levels: Sequence[Level],
     base: int,
@@ -177,52 +176,62 @@ def _named(
     drawn: Mapping[str, Floats],
     choices: Choices,
 ) -> list[Gap]:
-    everyone = _joined(levels)
-
-    def both(form: Callable[..., Floats], *rates: str) -> tuple[float, Floats]:
-        return float(form(*(values[r] for r in rates))), form(*(drawn[r] for r in rates))
-
     tpr, fpr, selected = "sensitivity", "false_positive_rate", "selection_rate"
-    differences = {
-        "demographic_parity_difference": both(fairness.demographic_parity_difference, selected),
-        "equal_opportunity_difference": both(fairness.equal_opportunity_difference, tpr),
-        "equalized_odds_difference": both(fairness.equalized_odds_difference, tpr, fpr),
+    everyone = _joined(levels)
+    equal = {rate: bootstrap.centred(replicates) for rate, replicates in drawn.items()}
+
+    def of(form: _Form, rates: tuple[str, ...], table: Mapping[str, Floats]) -> Floats:
+        return form(*(table[rate] for rate in rates))
+
+    differences: dict[str, tuple[_Form, tuple[str, ...]]] = {
+        "demographic_parity_difference": (fairness.demographic_parity_difference, (selected,)),
+        "equal_opportunity_difference": (fairness.equal_opportunity_difference, (tpr,)),
+        "equalized_odds_difference": (fairness.equalized_odds_difference, (tpr, fpr)),
+        "predictive_parity_difference": (fairness.predictive_parity_difference, ("ppv",)),
     }
-    if "ppv" in values:
-        differences["predictive_parity_difference"] = both(
-            fairness.predictive_parity_difference, "ppv"
-        )
-    ratios = {
-        "demographic_parity_ratio": both(fairness.demographic_parity_ratio, selected),
-        "equalized_odds_ratio": both(fairness.equalized_odds_ratio, tpr, fpr),
+    ratios: dict[str, tuple[_Form, tuple[str, ...]]] = {
+        "demographic_parity_ratio": (fairness.demographic_parity_ratio, (selected,)),
+        "equalized_odds_ratio": (fairness.equalized_odds_ratio, (tpr, fpr)),
     }
-    made = [
-        Gap(name, MAX_MIN, _corrected(everyone, value, replicates, choices))
-        for name, (value, replicates) in differences.items()
-    ]
-    for name, (value, replicates) in ratios.items():
-        made.append(Gap(name, "min / max", _corrected(everyone, value, replicates, choices)))
-    odds = fairness.average_absolute_odds_difference(values[tpr], values[fpr], base)
-    odds_drawn = fairness.average_absolute_odds_difference(drawn[tpr], drawn[fpr], base)
+    made = []
+    for name, (form, rates) in differences.items():
+        if values.keys() >= set(rates):
+            value, null = float(of(form, rates, values)), of(form, rates, equal)
+            estimate = _cautious(everyone, value, of(form, rates, drawn), null, choices)
+            made.append(Gap(name, MAX_MIN, estimate))
+    for name, (form, rates) in ratios.items():
+        value = float(of(form, rates, values))
+        estimate = _cautious(everyone, value, of(form, rates, drawn), None, choices)
+        made.append(Gap(name, "min / max", estimate))
+
+    def odds(table: Mapping[str, Floats]) -> Floats:
+        return fairness.average_absolute_odds_difference(table[tpr], table[fpr], base)
+
+    found, replicates, nulls = odds(values), odds(drawn), odds(equal)
     for i, level in enumerate(levels):
         if i != base:
             pair = _joined([level, levels[base]])
-            estimate = _corrected(pair, float(odds[i]), odds_drawn[i], choices)
+            estimate = _cautious(pair, float(found[i]), replicates[i], nulls[i], choices)
             name = f"{level.name} - {levels[base].name}"
             made.append(Gap("average_absolute_odds_difference", name, estimate))
     return made
 
 
-def _corrected(group: Group, value: float, replicates: Floats, choices: Choices) -> Estimate:
-    """Estimate with the basic interval, for figures in [0, 1] that noise moves one way."""
+def _cautious(
+    group: Group, value: float, replicates: Floats, null: Floats | None, choices: Choices
+) -> Estimate:
+    """Estimate of a figure in [0, 1] that noise moves one way."""
     if not np.isfinite(value):
         return group.undefined("the ratio is undefined: no group has a call")
     try:
         spread = bootstrap.spread_of(replicates)
     except UndefinedMetric as reason:
         return group.estimate(value, (None, None), str(reason))
-    bounds = bootstrap.basic(spread, value, choices.confidence, (0.0, 1.0))
-    method = f"basic bootstrap (bias-correcting), {replicates.size} replicates{spread.note}"
+    bounds = bootstrap.cautious(spread, value, choices.confidence, (0.0, 1.0), null)
+    ends = "lower end basic, upper percentile"
+    if null is None:
+        ends = "lower end percentile, upper basic"
+    method = f"bootstrap, {ends}, {replicates.size} replicates{spread.note}"
     return group.estimate(value, bounds, method)
 
 

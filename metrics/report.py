@@ -22,6 +22,7 @@ from metrics import (
 )
 from metrics.arrays import Bools, Floats, Ints
 from metrics.delong import auroc_estimate
+from metrics.ece_interval import ece_interval
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.operating_point import Confusion
 from metrics.resampling import RocReplicates
@@ -41,6 +42,7 @@ class Choices:
     prevalences: tuple[float, ...] = ()
     partial_auroc: tuple[float, float] | None = None
     smooth_calibration: bool = True
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _makers(choices: Choices, sums: Sums | None, draws: RocDraws) -> dict[str, _
     made["log_loss"] = lambda g: _mean(
         g, calibration.log_losses(g.y, _probabilities(g)), choices, (0.0, np.inf)
     )
-    made["ece"] = lambda g: _ece(g, choices, None if sums is None else sums.ece)
+    made["ece"] = partial(_ece, choices=choices)
     made["observed_minus_expected"] = lambda g: _mean(
         g, g.y - _probabilities(g), choices, (-1.0, 1.0)
     )
@@ -314,16 +316,18 @@ def _resampled(group: Group, value: float, replicates: Floats | None, choices: C
     return group.estimate(value, bounds, method)
 
 
-def _ece(group: Group, choices: Choices, replicates: Floats | None) -> Estimate:
+def _ece(group: Group, choices: Choices) -> Estimate:
     value = calibration.ece(group.y, group.s, choices.ece_bins)
-    if replicates is None:
-        return group.estimate(value, (None, None), "no interval: no replicates asked for")
-    bounds = bootstrap.basic(bootstrap.spread_of(replicates), value, choices.confidence, (0.0, 1.0))
-    method = (
-        f"{choices.ece_bins} equal-width bins (lo, hi]; basic bootstrap (bias-correcting), "
-        f"{replicates.size} replicates"
+    bounds = ece_interval(
+        group.y,
+        group.s,
+        group.patient,
+        n_bins=choices.ece_bins,
+        confidence=choices.confidence,
+        seed=choices.seed,
     )
-    return group.estimate(value, bounds, method)
+    bins = f"{choices.ece_bins} equal-width bins (lo, hi]"
+    return group.estimate(value, bounds, f"{bins}; normal gaps of bins, upward bias allowed for")
 
 
 def _recalibrated(group: Group, choices: Choices, name: str) -> Estimate:

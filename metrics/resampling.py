@@ -41,11 +41,14 @@ class Units:
     starts: Ints
 
 
-def units(y: Bools, patient: Ints, n_patients: int) -> Units:
+def units(y: Bools, patient: Ints, n_patients: int, *, stratified: bool = True) -> Units:
     """Number the patients, those with a positive case first; each of the two is a stratum.
 
-    ``y`` (cases,), ``patient`` (cases,) numbers 0..n_patients-1.
+    ``y`` (cases,), ``patient`` (cases,) numbers 0..n_patients-1. ``stratified`` False draws all
+    patients together, for cohorts in which the number of positives was left to chance.
     """
+    if not stratified:
+        return Units(patient, np.array([0, n_patients], dtype=np.int64))
     diseased = np.zeros(n_patients, dtype=np.bool_)
     diseased[patient[y]] = True
     order = np.argsort(~diseased, kind="stable")

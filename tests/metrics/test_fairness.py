@@ -190,6 +190,30 @@ def test_null_p_values_are_uniform_where_a_percentile_interval_never_holds_zero(
     assert np.mean(p_values) == pytest.approx(0.5, abs=0.05)
 
 
+def test_the_cautious_interval_holds_the_gap_where_each_half_alone_does_not() -> None:
+    generator = np.random.default_rng(5)
+    held, null_held, percentile_held = 0, 0, 0
+    for truth in (0.0, 0.15):
+        centre = np.array([0.0, 0.0, 0.0, truth])
+        for _ in range(300):
+            values = centre + generator.standard_normal(4) * 0.04
+            replicates = values[:, None] + generator.standard_normal((4, 600)) * 0.04
+            gaps = fairness.max_min_gap(replicates)
+            spread = bootstrap.spread_of(gaps)
+            gap = float(fairness.max_min_gap(values))
+            null = fairness.max_min_gap(bootstrap.centred(replicates))
+            low, high = bootstrap.cautious(spread, gap, 0.95, (0.0, 1.0), null)
+            assert low <= gap <= high
+            inside = low <= truth <= high
+            held += inside and truth > 0
+            null_held += inside and truth == 0
+            below, above = bootstrap.percentile(spread, 0.95)
+            percentile_held += truth > 0 and below <= truth <= above
+    assert held >= 0.93 * 300
+    assert null_held >= 0.93 * 300
+    assert percentile_held < held
+
+
 def test_too_many_degenerate_replicates_give_no_interval() -> None:
     replicates = np.full(100, 0.5)
     replicates[:4] = np.nan

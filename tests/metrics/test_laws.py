@@ -23,6 +23,7 @@ from metrics import (
     recalibration,
     utility,
 )
+from metrics.ece_interval import ece_interval
 from metrics.estimate import UndefinedMetric
 
 Weighted = Callable[..., float]
@@ -237,6 +238,8 @@ def test_ten_thousand_nasty_inputs_give_a_value_or_a_reason() -> None:
         "kappa": lambda y, s: agreement.quadratic_weighted_kappa(y, s > 0.5, 0, 1),
         "tau": lambda y, s: agreement.kendall_tau_b(y, s),
         "ici": calibration_curve.integrated_calibration,
+        "ece_low": lambda y, s: ece_interval(y, s, np.arange(y.size) // 2)[0],
+        "ece_high": lambda y, s: ece_interval(y, s)[1],
         "debiased": lambda y, s: calibration_curve.debiased_calibration_error(y, s, 2),
         "spiegelhalter": calibration_curve.spiegelhalter,
         "hosmer_lemeshow": lambda y, s: calibration_curve.hosmer_lemeshow(y, s, 3),
