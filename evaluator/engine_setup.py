@@ -55,7 +55,7 @@ def _lock() -> Iterator[None]:
 
 def _dockerd() -> str | None:
     """Path of dockerd, which may lie where only root's own shells look."""
-    return shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin")
+    return shutil.which("dockerd", path=distribution.system_path())
 
 
 def _install(progress: Callable[[str], None]) -> str:
@@ -91,6 +91,7 @@ def _start(dockerd: str) -> str:
         with log_path.open("ab") as log:
             daemon = subprocess.Popen(
                 [dockerd, *options],
+                env={**os.environ, "PATH": distribution.system_path()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -231,6 +231,7 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
                 str(made),
                 str(sources),
             ],
+            env={**os.environ, "PATH": distribution.system_path()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -15,6 +15,11 @@ class PackageUnavailable(OSError):
     """A package of the distribution could not be installed."""
 
 
+def system_path() -> str:
+    """PATH with the folders of system programs, which a shell may leave out."""
+    return f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+
+
 def release() -> dict[str, str]:
     """Fields of /etc/os-release, unquoted; empty where there is no such file."""
     try:
@@ -53,7 +58,7 @@ def _apt_get(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
             ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments],
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            env={**os.environ, "PATH": system_path(), "DEBIAN_FRONTEND": "noninteractive"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
