@@ -241,6 +241,11 @@ def _write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> int:
     return count
 
 
+def read_quarantine(directory: Path) -> Iterator[Quarantined]:
+    """Read the files that an indexing kept out, one at a time."""
+    return _read_quarantine(directory / QUARANTINE)
+
+
 def _read_quarantine(path: Path) -> Iterator[Quarantined]:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         for row in csv.DictReader(file):

@@ -126,16 +126,17 @@ def index(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
 ) -> None:
-    """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine."""
-    from cohort_selection import catalog, dicom
+    """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine.
+
+    Run again on a folder that has grown, it reads the new and changed files alone.
+    """
+    from cohort_selection import catalog
     from cohort_selection import clinical as tables
 
     records = tables.read(*clinical)
     with printing.progress("reading headers") as tick:
-        studies, quarantined = dicom.index(directory, progress=tick)
-    found = catalog.Catalog(tuple(studies), tuple(records), tuple(quarantined))
-    catalog.write(found, output)
-    console.print(printing.catalog(found, output))
+        indexed = catalog.update(directory, records, output, progress=tick)
+    console.print(printing.indexed(indexed, output, catalog.read_quarantine(output)))
 
 
 @app.command(rich_help_panel=_STEWARD)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,10 @@ from rich.table import Table
 from evaluator.results import OVERALL
 
 if TYPE_CHECKING:
-    from cohort_selection.catalog import Catalog
+    from cohort_selection.catalog import Indexed
     from cohort_selection.cohort import Cohort
     from cohort_selection.conversion import Imported
+    from cohort_selection.header import Quarantined
     from cohort_selection.matching import Matched
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
@@ -82,17 +84,18 @@ def simulated(made: Simulated) -> str:
 def imported(made: Imported) -> RenderableType:
     """How many images became DICOM, and those that did not."""
     line = f"{made.n_images} images of {made.n_patients} patients written to {made.dicom}"
-    return Group(line, *_quarantine([(each.path, each.reason) for each in made.quarantined]))
+    first = [(each.path, each.reason) for each in made.quarantined[:MOST_QUARANTINED]]
+    return Group(line, *_quarantine(first, len(made.quarantined)))
 
 
-def catalog(found: Catalog, folder: Path) -> RenderableType:
-    """What an index run found."""
-    patients = len({study.patient_id for study in found.studies})
+def indexed(found: Indexed, folder: Path, kept_out: Iterable[Quarantined]) -> RenderableType:
+    """What an index run read, and the first of what it kept out."""
     line = (
-        f"{len(found.studies)} studies of {patients} patients and "
-        f"{len(found.records)} clinical records in {folder}"
+        f"{found.n_studies} studies and {found.n_records} clinical records in {folder}; "
+        f"{found.n_files} files, {found.n_read} read, {found.n_unchanged} unchanged"
     )
-    return Group(line, *_quarantine([(each.path, each.reason) for each in found.quarantined]))
+    first = [(each.path, each.reason) for each in islice(kept_out, MOST_QUARANTINED)]
+    return Group(line, *_quarantine(first, found.n_quarantined))
 
 
 def sequestered(done: Sequestered, open_list: Path) -> RenderableType:
@@ -238,13 +241,11 @@ def _shown(estimate: Estimate) -> tuple[str, str]:
     return value, f"{estimate.low:.6f} to {estimate.high:.6f}"
 
 
-def _quarantine(found: Sequence[tuple[Path, str]]) -> list[str]:
-    if not found:
+def _quarantine(first: Sequence[tuple[Path, str]], total: int) -> list[str]:
+    if not total:
         return []
-    lines = [f"[yellow]{len(found)} files in quarantine[/]"]
-    lines += [
-        f"  {escape(str(path))}: {escape(reason)}" for path, reason in found[:MOST_QUARANTINED]
-    ]
-    if len(found) > MOST_QUARANTINED:
-        lines.append(f"  and {len(found) - MOST_QUARANTINED} more: see quarantine.csv")
+    lines = [f"[yellow]{total} files in quarantine[/]"]
+    lines += [f"  {escape(str(path))}: {escape(reason)}" for path, reason in first]
+    if total > len(first):
+        lines.append(f"  and {total - len(first)} more: see quarantine.csv")
     return lines
