@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.distance import jensenshannon
 
 from cohort_selection.cells import value
 from cohort_selection.cohort import Case
 from cohort_selection.criteria import NOT_REPORTED
+from cohort_selection.randomness import generator
 from cohort_selection.targets import Target
+from metrics.divergence import jensen_shannon
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,11 @@ class Deviation:
 
     ``jsd`` is the Jensen-Shannon distance (square root, base 2: 0 to 1), as MIDRC-REACT;
     ``jsd_without_not_reported`` leaves that level out on both sides, None where nothing is left.
-    ``maximum`` and ``mean`` are absolute differences of shares over the levels of either side.
+    ``maximum`` and ``mean`` are absolute differences of shares over the levels of either side,
+    ``standardised`` the largest standardised difference of a level, ``not_reported`` the cohort's
+    share of that level. ``chance_median`` and ``chance_high`` (95 %) are the distances that random
+    draws of as many cases from the compared shares have: a joint table's distance says nothing
+    without them. None where no seed for the draws was given.
     """
 
     attribute: str
@@ -30,25 +35,61 @@ class Deviation:
     maximum: float
     mean: float
     worst_level: str
+    standardised: float = 0.0
+    not_reported: float = 0.0
+    chance_median: float | None = None
+    chance_high: float | None = None
 
 
 def representativeness(
-    cases: Sequence[Case], against: Target | Sequence[Case], attributes: Sequence[str]
+    cases: Sequence[Case],
+    against: Target | Sequence[Case],
+    attributes: Sequence[str],
+    *,
+    seed: int | None = None,
 ) -> tuple[Deviation, ...]:
     """Compare cases with a target or with other cases, attribute by attribute.
 
     A case counts once. Attributes may be joint ("race x sex"); a target must name each of them.
+    With a ``seed``, each distance gets its distribution under random draws.
     """
-    return tuple(
-        deviation(
-            attribute,
-            shares(cases, attribute),
+    found = []
+    for attribute in attributes:
+        wanted = (
             against.margins[attribute]
             if isinstance(against, Target)
-            else shares(against, attribute),
+            else shares(against, attribute)
         )
-        for attribute in attributes
-    )
+        row = deviation(attribute, shares(cases, attribute), wanted)
+        if seed is not None:
+            median, high = chance(wanted, len(cases), generator(seed, "chance", attribute))
+            row = replace(row, chance_median=median, chance_high=high)
+        found.append(row)
+    return tuple(found)
+
+
+def over_time(
+    batches: Sequence[tuple[str, Sequence[Case]]],
+    against: Target | Sequence[Case],
+    attributes: Sequence[str],
+) -> tuple[tuple[str, tuple[Deviation, ...]], ...]:
+    """Compare what has come so far after each batch; ``batches`` are (name, new cases) in order."""
+    so_far: list[Case] = []
+    rows = []
+    for name, new in batches:
+        so_far.extend(new)
+        rows.append((name, representativeness(so_far, against, attributes)))
+    return tuple(rows)
+
+
+def chance(
+    wanted: Mapping[str, float], n: int, rng: np.random.Generator, draws: int = 400
+) -> tuple[float, float]:
+    """Median and 95 % point of the distance of ``n`` random cases from their own population."""
+    p = _normalised(wanted, sorted(wanted))
+    counts = rng.multinomial(n, p, size=draws)
+    found = [jensen_shannon(row / n, p) for row in counts]
+    return float(np.median(found)), float(np.quantile(found, 0.95))
 
 
 def shares(cases: Sequence[Case], attribute: str) -> dict[str, float]:
@@ -65,20 +106,23 @@ def deviation(attribute: str, found: Mapping[str, float], wanted: Mapping[str, f
     difference = np.abs(p - q)
     without = None
     if reported and all(sum(side.get(k, 0.0) for k in reported) > 0 for side in (found, wanted)):
-        without = distance(_normalised(found, reported), _normalised(wanted, reported))
+        without = jensen_shannon(_normalised(found, reported), _normalised(wanted, reported))
     return Deviation(
         attribute,
-        distance(p, q),
+        jensen_shannon(p, q),
         without,
         float(difference.max()),
         float(difference.mean()),
         levels[int(difference.argmax())],
+        _standardised(p, q),
+        float(p[levels.index(NOT_REPORTED)]) if NOT_REPORTED in levels else 0.0,
     )
 
 
-def distance(p: np.typing.NDArray[np.float64], q: np.typing.NDArray[np.float64]) -> float:
-    """Jensen-Shannon distance of two vectors of shares, base 2 (Endres & Schindelin 2003)."""
-    return float(jensenshannon(p, q, base=2)) if np.any(p != q) else 0.0
+def _standardised(p: np.typing.NDArray[np.float64], q: np.typing.NDArray[np.float64]) -> float:
+    """Largest standardised difference of a level (Austin 2009, Stat Med 28); capped at 10."""
+    pooled = np.sqrt((p * (1 - p) + q * (1 - q)) / 2.0)
+    return float(min((np.abs(p - q)[pooled > 0] / pooled[pooled > 0]).max(initial=0.0), 10.0))
 
 
 def _normalised(table: Mapping[str, float], levels: Sequence[str]) -> np.typing.NDArray[np.float64]:
