@@ -91,7 +91,11 @@ def score(
     if not y_.size:
         raise ScoringInputError("there is no case to score")
     choices = _choices(plan, plan.threshold if threshold is None else threshold)
-    parts = list(_parts(y_, s_, patient, attributes or {}, plan))
+    columns = {name: _attribute(name, attributes or {}, y_.size) for name in _named(plan)}
+    order = np.argsort(-s_, kind="stable")  # once: sorting what is sorted costs next to nothing
+    y_, s_, patient = y_[order], s_[order], patient[order]
+    columns = {name: column[order] for name, column in columns.items()}
+    parts = list(_parts(y_, s_, patient, columns, plan))
     drawn = _draw(y_, s_, patient, n_patients, parts, plan, choices, threads)
     results: list[Result] = []
     curves: list[Curve] = []
@@ -161,6 +165,12 @@ def _banded(name: str, attributes: Mapping[str, NDArray[np.str_]]) -> str:
     return "age_group" if name == "age" and name not in attributes else name
 
 
+def _named(plan: AnalysisPlan) -> tuple[str, ...]:
+    """The attributes that the plan groups cases by, each once."""
+    crossed = (name for names_ in plan.intersections for name in names_)
+    return tuple(dict.fromkeys((*plan.subgroups, *crossed)))
+
+
 def _choices(plan: AnalysisPlan, threshold: float | None) -> Choices:
     area = plan.partial_auroc
     return Choices(
@@ -180,29 +190,27 @@ def _parts(
     y: Bools,
     s: Floats,
     patient: Ints,
-    attributes: Mapping[str, NDArray[np.str_]],
+    columns: Mapping[str, NDArray[np.str_]],
     plan: AnalysisPlan,
 ) -> Iterator[_Part]:
     everyone = group_of(y, s, patient)
     yield _Part(*OVERALL, None, everyone, _lacking(everyone, plan))
-    for columns in (*((name,) for name in plan.subgroups), *plan.intersections):
-        for level, member in _levels(columns, attributes, y.size):
+    coded = {name: np.unique(column, return_inverse=True) for name, column in columns.items()}
+    for names_ in (*((name,) for name in plan.subgroups), *plan.intersections):
+        for level, member in _levels([coded[name] for name in names_], y.size):
             group = group_of(y[member], s[member], patient[member])
-            yield _Part(" x ".join(columns), level, member, group, _lacking(group, plan))
+            yield _Part(" x ".join(names_), level, member, group, _lacking(group, plan))
 
 
-def _levels(
-    columns: Sequence[str], attributes: Mapping[str, NDArray[np.str_]], n: int
-) -> Iterator[tuple[str, Bools]]:
+def _levels(coded: Sequence[tuple[NDArray[np.str_], Ints]], n: int) -> Iterator[tuple[str, Bools]]:
     """Each level, or combination of levels that occurs, with its cases."""
     code = np.zeros(n, dtype=np.int64)
     labels = [""]
-    for name in columns:
-        values, number = np.unique(_attribute(name, attributes, n), return_inverse=True)
+    for values, number in coded:
         code = code * values.size + number
         labels = [f"{old} x {new}" if old else str(new) for old in labels for new in values]
-    for number in np.unique(code):
-        yield labels[int(number)], code == number
+    for place in np.flatnonzero(np.bincount(code)).tolist():
+        yield labels[place], code == place
 
 
 def _attribute(name: str, attributes: Mapping[str, NDArray[np.str_]], n: int) -> NDArray[np.str_]:

@@ -71,8 +71,9 @@ def cautious(
     Formula: [2 F - q_high, q_high] for a gap F, [q_low, 2 F - q_low] for a ratio. For a gap,
     which noise pushes up, the upper end is the percentile interval's and the lower end the basic
     interval's, but not above the least gap unless fewer than (1 - ``confidence``) / 2 of the
-    ``null`` replicates, of equal groups, reach the estimate. For a ratio below 1, pushed down, ``null`` is None: the lower end is the percentile interval's, the upper the basic's.
-    Neither interval alone covers (``perf/coverage.py``); this one contains the estimate.
+    ``null`` replicates, of equal groups, reach the estimate. For a ratio below 1, pushed down,
+    ``null`` is None: the lower end is the percentile interval's, the upper the basic's. Neither
+    interval alone covers (``perf/coverage.py``); this one contains the estimate.
     """
     low, high = percentile(spread, confidence)
     if null is None:
@@ -104,7 +105,10 @@ def null_p_value(null: Floats, observed: float) -> float:
 
 def centred(replicates: Floats) -> Floats:
     """Replicates (groups, replicates) moved to a mean of 0 each, as if all groups were equal."""
-    return np.asarray(replicates - np.nanmean(replicates, axis=1, keepdims=True))
+    mean = replicates.mean(axis=1, keepdims=True)
+    if not np.isfinite(mean).all():
+        mean = np.nanmean(replicates, axis=1, keepdims=True)
+    return np.asarray(replicates - mean)
 
 
 def recentred_gap_p_value(values: Floats, replicates: Floats) -> float:

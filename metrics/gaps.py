@@ -236,7 +236,8 @@ def _cautious(
 
 
 def _error(replicates: Floats) -> float:
-    return float(np.nanstd(replicates, ddof=1))
+    kept = replicates[np.isfinite(replicates)]
+    return float(kept.std(ddof=1)) if kept.size > 1 else 0.0
 
 
 def _joined(levels: Sequence[Level]) -> Group:

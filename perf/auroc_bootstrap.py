@@ -53,7 +53,9 @@ def run(n: int = 10_000) -> list[Timed]:
     y, s = cohort.y, cohort.s
     generator = np.random.default_rng(1)
 
-    def vectorized_auc(positive: NDArray, negative: NDArray, axis: int = -1) -> NDArray:
+    def vectorized_auc(
+        positive: NDArray[np.float64], negative: NDArray[np.float64], axis: int = -1
+    ) -> NDArray[np.float64]:
         both = np.concatenate([positive, negative], axis=axis)
         m, k = positive.shape[axis], negative.shape[axis]
         ranks = rankdata(both, axis=axis)[..., :m].sum(axis=-1)
@@ -96,7 +98,7 @@ def run(n: int = 10_000) -> list[Timed]:
     ]
     if not importlib.util.find_spec("fairlearn"):
         return [*side_by_side(work, programs), missing(work, "fairlearn MetricFrame")]
-    from fairlearn.metrics import MetricFrame
+    from fairlearn.metrics import MetricFrame  # type: ignore[import-not-found,unused-ignore]
 
     def fairlearn_run() -> object:
         with warnings.catch_warnings():

@@ -47,7 +47,9 @@ def _of_size(n: int) -> list[Timed]:
     ]
     absent = []
     if importlib.util.find_spec("rocauc_comparison"):
-        from rocauc_comparison import delong_roc_variance
+        from rocauc_comparison import (  # type: ignore[import-not-found,unused-ignore]
+            delong_roc_variance,
+        )
 
         programs.append(
             Program(
@@ -59,7 +61,9 @@ def _of_size(n: int) -> list[Timed]:
     else:
         absent.append(missing(work, "rocauc-comparison DeLong"))
     if importlib.util.find_spec("confidenceinterval"):
-        from confidenceinterval import roc_auc_score as interval_auc
+        from confidenceinterval import (  # type: ignore[import-not-found,unused-ignore]
+            roc_auc_score as interval_auc,
+        )
 
         programs.append(
             Program(

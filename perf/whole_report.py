@@ -87,7 +87,7 @@ def expert_numpy(cohort: Simulated, replicates: int) -> None:
                 _numpy_figures(y_all[member], s_all[member])
 
 
-def _numpy_figures(y: NDArray[np.bool_], s: NDArray[np.float64]) -> tuple[float, ...]:
+def _numpy_figures(y: NDArray[np.bool_], s: NDArray[np.float64]) -> tuple[object, ...]:
     order = np.argsort(-s)
     y_, s_ = y[order], s[order]
     end = np.append(s_[1:] != s_[:-1], True)
@@ -120,7 +120,7 @@ def _numpy_figures(y: NDArray[np.bool_], s: NDArray[np.float64]) -> tuple[float,
     )
 
 
-def _ece(y: NDArray, s: NDArray) -> float:
+def _ece(y: NDArray[np.bool_], s: NDArray[np.float64]) -> float:
     bins = np.bincount(np.clip(np.ceil(s * 15).astype(int) - 1, 0, 14), y - s, 15)
     return float(np.abs(bins).sum() / y.size)
 
@@ -199,7 +199,7 @@ def run(n: int = 10_000) -> list[Timed]:
 
 
 def _fairlearn(cohort: Simulated, replicates: int) -> None:
-    from fairlearn.metrics import MetricFrame
+    from fairlearn.metrics import MetricFrame  # type: ignore[import-not-found,unused-ignore]
 
     called = (cohort.s >= THRESHOLD).astype(int)
     on_calls = {
