@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numba import njit, prange
 from numpy.typing import NDArray
-from pydicom.pixels import pixel_array
 from scipy.fft import dctn
+
+from cohort_selection.deidentification import read_grey
 
 _SIDE = 64
 _LOW = 16
@@ -47,17 +46,6 @@ def perceptual_hash(pixels: NDArray[np.float64]) -> NDArray[np.uint64]:
     bits = np.concatenate([[False], spectrum > np.median(spectrum)])
     words: NDArray[np.uint64] = np.packbits(bits).view(np.uint64)
     return words
-
-
-def read_grey(path: Path) -> NDArray[np.float64]:
-    """Read a DICOM image's middle frame as grey values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image = pydicom.dcmread(path, force=True)
-        frames = int(image.get("NumberOfFrames") or 1)
-        pixels = pixel_array(image, index=frames // 2)
-    grey: NDArray[np.float64] = np.asarray(pixels, dtype=np.float64)
-    return grey.mean(axis=2) if grey.ndim == 3 else grey
 
 
 def near_duplicates(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.config import disable_value_validation
 from scipy.stats import rankdata
 
 from cohort_selection.cohort import Case
+from cohort_selection.deidentification import TRANSFER_SYNTAX, header_fields
 from cohort_selection.randomness import generator
 
 HEADERS = (
@@ -60,9 +57,9 @@ def audit(
     every field. Folds keep a patient together, so that nobody is learnt by heart. Raises
     ValueError where a class has fewer than 2 patients.
     """
-    fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, "transfer syntax")}
+    fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, TRANSFER_SYNTAX)}
     for done, case in enumerate(cases, start=1):
-        for name, text in _header(case.files[0]).items():
+        for name, text in header_fields(case.files[0], HEADERS).items():
             fields[name].append(text)
         if progress is not None:
             progress(done, len(cases))
@@ -130,17 +127,6 @@ def audit_fields(
             )
         )
     return tuple(found)
-
-
-def _header(path: Path) -> dict[str, str]:
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        image = pydicom.dcmread(
-            path, stop_before_pixels=True, force=True, specific_tags=list(HEADERS)
-        )
-        found = {name: str(image.get(name, "")) for name in HEADERS}
-        found["transfer syntax"] = str(image.file_meta.get("TransferSyntaxUID", ""))
-    return found
 
 
 def _shuffle(

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from cohort_selection.deidentification import read_grey
 from cohort_selection.leakage import LeakError, check
 from cohort_selection.near_duplicates import (
     BITS,
@@ -18,7 +19,6 @@ from cohort_selection.near_duplicates import (
     close_pairs,
     near_duplicates,
     perceptual_hash,
-    read_grey,
 )
 from tests.cohort_selection.test_leakage import case
 
