@@ -109,6 +109,10 @@ class Engine:
         name = f"{'Podman' if podman else 'Docker'} {version.get('Version', '')}"
         return cls(client, address, name, podman, runtime, int(info["NCPU"]), int(info["MemTotal"]))
 
+    def close(self) -> None:
+        """Close the connection; the engine is not asked anything after this."""
+        self.client.close()
+
     def description(self) -> str:
         """One line for the steward: which engine, on what."""
         return f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
