@@ -19,7 +19,7 @@ COVID = "covid19"
 AGE_BANDS = (0, 18, 30, 40, 50, 65, 75, 85)
 """Lower ends of the CDC's age groups, in years, as MIDRC uses them."""
 _BUILT_IN = (
-    "sex", "age_group", "race", "ethnicity", "site", "view", "manufacturer", "modality",
+    "sex", "age", "age_group", "race", "ethnicity", "site", "view", "manufacturer", "modality",
     "body_part", "loinc",
 )  # fmt: skip
 
@@ -312,6 +312,7 @@ def _attribute(
 ) -> str:
     own = {
         "sex": study.sex if record.sex in {"", NOT_REPORTED} else record.sex,
+        "age": "" if age[study.study_uid] is None else str(age[study.study_uid]),
         "age_group": age_group(age[study.study_uid], criteria.age_bands),
         "race": record.race,
         "ethnicity": record.ethnicity,

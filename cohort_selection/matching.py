@@ -26,6 +26,7 @@ from cohort_selection.targets import Target
 
 DEFAULT_TOLERANCE = 0.05
 _LEAST_CHANCE = 0.01  # of the average chance: what the programme leaves to every eligible patient
+_COMBINATIONS = 50_000
 _RAKED = 1e-4  # patients: a margin nearer than this counts as met
 
 
@@ -51,6 +52,8 @@ class Margin:
 class Matched:
     """A matched cohort; ``inclusion`` is each pool case's probability of having been drawn.
 
+    Where one case of each patient was drawn first, the cases left out then have no entry, and the
+    probability of the others is that of both draws.
     ``certain_share`` and ``excluded_share`` are the shares of the pool's patients with probability
     1 and 0; ``binding`` says in sentences what kept the cohort from its target.
     """
@@ -176,6 +179,55 @@ def largest_of_cells(cells: Cells, target: Target, tolerance: float) -> Largest:
         if abs(dual) > 1e-9
     )
     return Largest(int(np.floor(-solved.fun + 1e-6)), binding)
+
+
+def would_help(
+    cases: Sequence[Case], target: Target, size: int, *, cases_per_patient: str = "one"
+) -> tuple[str, ...]:
+    """Say how many more patients, and of which levels, would let ``size`` meet the target exactly.
+
+    The fewest, by linear programme over every combination of levels that has a share; other mixes
+    of as many may do as well. Empty where none is needed.
+    """
+    if cases_per_patient == "one":
+        first = {case.patient_id: case for case in sorted(cases, key=lambda case: case.case_id)}
+        cases = tuple(first.values())
+    patients, columns = profiles(cases, tuple(target.margins))
+    cells = _tabulate(columns, len(patients), target)
+    shares = _shares(cells, target)
+    wanted = [_whole(share * size, size) for share in shares]
+    held = cells.counts * _eligible(cells, shares, 0.0)
+    choices = [np.flatnonzero(share > 0) for share in shares]
+    n_new = int(np.prod([len(choice) for choice in choices]))
+    if n_new > _COMBINATIONS:
+        return (f"the target has {n_new} combinations of levels, too many to search for help",)
+    combinations = np.stack(np.meshgrid(*choices, indexing="ij"), axis=-1).reshape(n_new, -1)
+    rows = []
+    for k, share in enumerate(shares):
+        extra: NDArray[np.float64] = np.zeros((n_new, len(share)))
+        extra[np.arange(n_new), combinations[:, k]] = 1.0
+        rows.append(np.hstack([cells.indicator(k).T, extra.T]))
+    solved = linprog(
+        np.concatenate([np.zeros(len(held)), np.ones(n_new)]),
+        A_eq=csr_matrix(np.vstack(rows)),
+        b_eq=np.concatenate(wanted),
+        bounds=[(0.0, float(n)) for n in held] + [(0.0, None)] * n_new,
+        method="highs",
+    )
+    if solved.x is None:
+        return (
+            "no number of further patients meets the target: its margins contradict each other",
+        )
+    needed = np.ceil(solved.x[len(held) :] - 1e-6)
+    return tuple(
+        f"{needed[c]:.0f} more: "
+        + ", ".join(
+            f"{name} {cells.levels[k][combinations[c, k]]}"
+            for k, name in enumerate(cells.attributes)
+        )
+        for c in np.argsort(-needed, kind="stable")
+        if needed[c] > 0
+    )
 
 
 def allocate(

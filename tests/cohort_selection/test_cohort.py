@@ -315,6 +315,30 @@ def test_an_image_that_cannot_be_read_stops_the_seal_and_leaves_nothing(tmp_path
     assert {path.name for path in (tmp_path / "enclave").iterdir()} == {"enclave.key"}
 
 
+def test_a_full_disk_is_an_error_of_the_disk_and_leaves_nothing(tmp_path: Path) -> None:
+    """The kernel refuses the write, as a full disk does: a limit on the size of a file."""
+    cases = small_commons(tmp_path / "commons")
+    script = f"""
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from cohort_selection.cohort import read_open, seal
+root = Path({str(tmp_path)!r})
+cases = read_open(root / "open.csv")
+resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900))
+try:
+    seal(cases, root / "enclave" / "chest", name="chest", seed=7, criteria={{}}, target=None)
+except OSError as error:
+    print(error.strerror)
+"""
+    write_open(tmp_path / "open.csv", cases, ["sex"])
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "File too large"
+    assert {path.name for path in (tmp_path / "enclave").iterdir()} == {"enclave.key"}
+
+
 def test_killed_half_way_nothing_is_left_that_opens(tmp_path: Path) -> None:
     script = f"""
 import sys, time

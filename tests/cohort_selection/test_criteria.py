@@ -76,8 +76,9 @@ def test_age_falls_back_on_the_header_and_bands_are_named() -> None:
     assert [age_group(a, (18, 40, 60)) for a in (17, 18, 39, 40, 60, 99, None)] == [
         "under 18", "18-39", "18-39", "40-59", "60+", "60+", "Not Reported",
     ]  # fmt: skip
-    selected = select([study("1")], [record("1", {"o": "1"}, age=None)], Criteria("o"))
-    assert selected.cases[0].attributes == {"sex": "Female", "age_group": "50-64"}
+    criteria = Criteria("o", attributes=("sex", "age", "age_group"))
+    selected = select([study("1")], [record("1", {"o": "1"}, age=None)], criteria)
+    assert selected.cases[0].attributes == {"sex": "Female", "age": "50", "age_group": "50-64"}
 
 
 def test_a_record_of_the_study_goes_before_one_of_the_patient() -> None:
@@ -155,7 +156,9 @@ def test_a_label_that_is_neither_0_nor_1_is_told_with_its_count() -> None:
 
 
 def test_an_unknown_attribute_and_an_empty_selection_are_refused() -> None:
-    with pytest.raises(SelectionError, match="attribute 'income' is neither one of sex, age_group"):
+    with pytest.raises(
+        SelectionError, match="attribute 'income' is neither one of sex, age, age_group"
+    ):
         select([study("1")], [record("1", {"o": "1"})], Criteria("o", attributes=("income",)))
     with pytest.raises(SelectionError, match="the rule 'modality is CT' alone excludes 1"):
         select([study("1")], [record("1", {"o": "1"})], Criteria("o", modalities=("CT",)))

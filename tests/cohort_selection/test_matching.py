@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from cohort_selection.cohort import Case
-from cohort_selection.matching import Matched, MatchingError, largest, match
+from cohort_selection.matching import Matched, MatchingError, largest, match, would_help
 from cohort_selection.targets import (
     Target,
     TargetError,
@@ -290,3 +290,17 @@ def test_cases_and_controls_are_balanced_on_every_attribute_at_once() -> None:
     assert abs(ages[0, "60+"] - ages[1, "60+"]) <= 2
     with pytest.raises(TargetError, match="cannot be balanced on race: the target gives it no"):
         tie_to_label(target, ["race"])
+
+
+def test_what_would_help_is_counted_and_helps() -> None:
+    """70 of each sex and label are wanted of 140, and there are 30 positives, 15 of each sex."""
+    cases = [
+        Case(f"s{i}", f"p{i}", (), int(i < 30), {"sex": ("Female", "Male")[i % 2]})
+        for i in range(200)
+    ]
+    told = would_help(cases, HALF, 140)
+    assert sum(int(sentence.split(" ")[0]) for sentence in told) == 40
+    assert all("label 1" in sentence for sentence in told)
+    more = [Case(f"n{i}", f"q{i}", (), 1, {"sex": ("Female", "Male")[i % 2]}) for i in range(40)]
+    assert would_help([*cases, *more], HALF, 140) == ()
+    assert match([*cases, *more], HALF, 140, seed=0).binding == ()
