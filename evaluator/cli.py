@@ -284,7 +284,7 @@ def audit(submission_id: str, home: Home = HOME) -> None:
     installation = Installation(home)
     console.print(printing.submission_line(installation.ledger().submission(submission_id)))
     for attempt in installation.enclave().attempts(submission_id):
-        console.print(printing.attempt(*attempt))
+        console.print(printing.attempt(attempt))
 
 
 @app.command(rich_help_panel=_REVIEWER)

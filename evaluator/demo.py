@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,15 @@ def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
     yield "Reviewer: the board", ["leaderboard", _NAME, *home]
 
 
+def _environment() -> dict[str, str]:
+    """The environment without what would lead the demonstration into a real installation."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SEQUESTRA_") and name != "MLFLOW_TRACKING_URI"
+    }
+
+
 def _clear(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
@@ -111,7 +121,7 @@ def _run(arguments: list[str], console: Console) -> None:
     console.print(f"[bold]$ sequestra {' '.join(arguments)}[/]", soft_wrap=True, highlight=False)
     program = [sys.executable, "-c", "from evaluator.cli import main; main()", *arguments]
     try:
-        ended = subprocess.run(program, check=False)
+        ended = subprocess.run(program, check=False, env=_environment())
     except KeyboardInterrupt:
         return
     if ended.returncode:

@@ -7,14 +7,22 @@ rows are appended and never changed.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import hmac
 import json
+import os
+import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import (
     Column,
+    Connection,
     DateTime,
     Float,
     Integer,
@@ -32,6 +40,7 @@ from sqlalchemy import (
 from cohort_selection.cohort import Cohort, open_cohort
 from evaluator.results import Evaluation
 from submissions.contract import Predictions
+from submissions.submission import ContractBroken, Failure
 
 _METADATA = MetaData()
 _KEYS = Table(
@@ -46,7 +55,8 @@ _ATTEMPTS = Table(
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("submission_id", String(32), nullable=False, index=True),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("cohort_digest", String(64), nullable=False),
+    Column("cohort_digest", String(80), nullable=False),
+    Column("event", String(20), nullable=False),
     Column("failure", String(40)),
     Column("detail", Text, nullable=False),
     Column("log", Text, nullable=False),
@@ -58,7 +68,7 @@ _PREDICTIONS = Table(
     _METADATA,
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("submission_id", String(32), nullable=False),
-    Column("cohort_digest", String(64), nullable=False),
+    Column("cohort_digest", String(80), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("document", Text, nullable=False),
     UniqueConstraint("submission_id", "cohort_digest", name="predicted_once"),
@@ -75,8 +85,35 @@ _EVALUATIONS = Table(
 )
 
 
+class Event(StrEnum):
+    """What can happen to a submission's run, as the steward is told."""
+
+    STARTED = "started"
+    ENDED = "ended"
+    FAILED = "failed"
+    ENGINE_FAULT = "engine-fault"
+    HARNESS_FAULT = "harness-fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of a submission's story in the enclave."""
+
+    at: datetime
+    event: Event
+    failure: Failure | None
+    detail: str
+    log: str
+    seconds_start: float | None
+    seconds_infer: float | None
+
+
 class EnclaveError(ValueError):
     """The hidden store has no such cohort, or holds one already."""
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a benchmark may be called: it names folders."""
 
 
 class Enclave:
@@ -90,8 +127,30 @@ class Enclave:
         self._engine = create_engine(f"sqlite:///{self.folder / 'enclave.sqlite'}")
         _METADATA.create_all(self._engine)
 
+    def secret(self) -> bytes:
+        """The installation's secret, made once; draws that nobody outside can repeat use it."""
+        path = self.folder / "secret"
+        if not path.exists():
+            draft = self.folder / f".secret.{os.getpid()}"
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(secrets.token_bytes(32))
+                os.fsync(stream.fileno())
+            with suppress(FileExistsError):
+                os.link(draft, path)  # of two that make it at once, one wins
+            draft.unlink()
+        return path.read_bytes()
+
+    def seed(self, declared: int, purpose: str) -> int:
+        """A seed from the declared one and the secret: the benchmark's file alone gives no draw."""
+        message = f"{purpose} {declared}".encode()
+        digest = hmac.new(self.secret(), message, hashlib.sha256).digest()
+        return int.from_bytes(digest[:7], "big")
+
     def benchmark_folder(self, benchmark: str) -> Path:
         """Where the assignment, the matched list and the sealed cohort of a benchmark lie."""
+        if not NAME.fullmatch(benchmark):
+            raise EnclaveError(f"{benchmark!r} is no benchmark's name: letters, digits, hyphens")
         folder = self.folder / "benchmarks" / benchmark
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -125,45 +184,50 @@ class Enclave:
                 connection.execute(insert(_KEYS).values(submission_id=submission_id, key=key))
         return bytes(key)
 
-    def record_attempt(
+    def record(
+        self, submission_id: str, cohort_digest: str, event: Event, detail: str = ""
+    ) -> None:
+        """Append what happened to a submission, for the steward alone."""
+        with self._engine.begin() as connection:
+            _append(connection, submission_id, cohort_digest, event, detail=detail)
+
+    def record_failure(
+        self, submission_id: str, cohort_digest: str, broken: ContractBroken
+    ) -> None:
+        """Append a failure that is the team's: it stands, and the run is not tried again."""
+        with self._engine.begin() as connection:
+            _append(
+                connection,
+                submission_id,
+                cohort_digest,
+                Event.FAILED,
+                failure=broken.failure.value,
+                detail=broken.detail,
+                log=broken.log_tail,
+            )
+
+    def record_predictions(
         self,
         submission_id: str,
         cohort_digest: str,
+        predictions: Predictions,
         *,
-        failure: str | None,
-        detail: str,
         log: str,
-        seconds_start: float | None,
-        seconds_infer: float | None,
+        seconds_start: float,
+        seconds_infer: float,
     ) -> None:
-        """Append what happened in one start of a container, for the steward alone."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                insert(_ATTEMPTS).values(
-                    submission_id=submission_id,
-                    at=datetime.now(UTC),
-                    cohort_digest=cohort_digest,
-                    failure=failure,
-                    detail=detail,
-                    log=log,
-                    seconds_start=seconds_start,
-                    seconds_infer=seconds_infer,
-                )
-            )
-
-    def attempts(self, submission_id: str) -> list[tuple[datetime, str | None, str, str]]:
-        """Time, failure, detail and log of each start of a submission's container."""
-        query = select(_ATTEMPTS).where(_ATTEMPTS.c.submission_id == submission_id)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(_ATTEMPTS.c.number)).all()
-        return [(row.at, row.failure, row.detail, row.log) for row in rows]
-
-    def keep_predictions(
-        self, submission_id: str, cohort_digest: str, predictions: Predictions
-    ) -> None:
-        """Store the predictions of a finished run, once for a submission and cohort."""
+        """Store a finished run and what it predicted, once for a submission and cohort."""
         document = json.dumps(dict(predictions.values), sort_keys=True)
         with self._engine.begin() as connection:
+            _append(
+                connection,
+                submission_id,
+                cohort_digest,
+                Event.ENDED,
+                log=log,
+                seconds_start=seconds_start,
+                seconds_infer=seconds_infer,
+            )
             connection.execute(
                 insert(_PREDICTIONS).values(
                     submission_id=submission_id,
@@ -172,6 +236,24 @@ class Enclave:
                     document=document,
                 )
             )
+
+    def attempts(self, submission_id: str) -> list[Attempt]:
+        """Everything that happened to a submission's runs, oldest first."""
+        query = select(_ATTEMPTS).where(_ATTEMPTS.c.submission_id == submission_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_ATTEMPTS.c.number)).all()
+        return [
+            Attempt(
+                at=row.at,
+                event=Event(row.event),
+                failure=None if row.failure is None else Failure(row.failure),
+                detail=row.detail,
+                log=row.log,
+                seconds_start=row.seconds_start,
+                seconds_infer=row.seconds_infer,
+            )
+            for row in rows
+        ]
 
     def predictions(self, submission_id: str, cohort_digest: str) -> Predictions | None:
         """Read the predictions of an earlier run, or None where it has not finished yet."""
@@ -208,3 +290,30 @@ class Enclave:
         query = select(_EVALUATIONS.c.number).where(_EVALUATIONS.c.submission_id == submission_id)
         with self._engine.connect() as connection:
             return len(connection.execute(query).all())
+
+
+def _append(
+    connection: Connection,
+    submission_id: str,
+    cohort_digest: str,
+    event: Event,
+    *,
+    failure: str | None = None,
+    detail: str = "",
+    log: str = "",
+    seconds_start: float | None = None,
+    seconds_infer: float | None = None,
+) -> None:
+    connection.execute(
+        insert(_ATTEMPTS).values(
+            submission_id=submission_id,
+            at=datetime.now(UTC),
+            cohort_digest=cohort_digest,
+            event=event.value,
+            failure=failure,
+            detail=detail,
+            log=log,
+            seconds_start=seconds_start,
+            seconds_infer=seconds_infer,
+        )
+    )

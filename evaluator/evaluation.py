@@ -10,8 +10,9 @@ import numpy as np
 
 from cohort_selection.cohort import Cohort
 from evaluator.disclosure import Release, release
-from evaluator.enclave import Enclave
+from evaluator.enclave import Enclave, Event
 from evaluator.engine import Engine
+from evaluator.probing import depends_on_threshold, set_apart, without
 from evaluator.results import Evaluation
 from evaluator.scoring import score
 from evaluator.specification import Benchmark
@@ -33,68 +34,74 @@ def predict(
 ) -> Predictions:
     """Run the submission's container on the blinded cohort and keep what it predicted.
 
-    A run that had finished before is not run again. Raises ContractBroken for whatever is the
-    team's; the enclave has the whole story either way.
+    A run that had ended before, well or through a fault of the team's, is not run again. Raises
+    ContractBroken for whatever is the team's; the enclave has the whole story either way.
     """
-    kept = enclave.predictions(submission.submission_id, cohort.digest)
+    name = submission.submission_id
+    kept = enclave.predictions(name, cohort.digest)
     if kept is not None:
         return kept
-    engine.remove_orphans(submission.submission_id)
+    for attempt in enclave.attempts(name):
+        if attempt.failure is not None:
+            raise ContractBroken(attempt.failure, attempt.detail, attempt.log)
+    engine.remove_orphans(name)
     remove_leftovers(enclave.staging_folder())
-    key = enclave.blinding_key(submission.submission_id)
+    key = enclave.blinding_key(name)
     blinded = cohort.blinded(key, benchmark.contract.visible)
+    enclave.record(name, cohort.digest, Event.STARTED)
     try:
         with stage(blinded, benchmark.contract, enclave.staging_folder()) as staged:
             outcome = engine.run(
-                submission.image_digest,
-                staged,
-                benchmark.contract,
-                submission_id=submission.submission_id,
+                submission.image_digest, staged, benchmark.contract, submission_id=name
             )
             given = {case.case_id for case in blinded}
             opaque = read_predictions(staged.predictions, given, benchmark.contract)
     except ContractBroken as broken:
-        enclave.record_attempt(
-            submission.submission_id,
-            cohort.digest,
-            failure=broken.failure.value,
-            detail=broken.detail,
-            log=broken.log_tail,
-            seconds_start=None,
-            seconds_infer=None,
-        )
+        enclave.record_failure(name, cohort.digest, broken)
         raise
     known = cohort.unblind(key)
     predictions = Predictions(
         {known[case_id].case_id: values for case_id, values in opaque.values.items()}
     )
-    enclave.record_attempt(
-        submission.submission_id,
+    enclave.record_predictions(
+        name,
         cohort.digest,
-        failure=None,
-        detail="",
+        predictions,
         log=outcome.log_tail,
         seconds_start=outcome.seconds_start,
         seconds_infer=outcome.seconds_infer,
     )
-    enclave.keep_predictions(submission.submission_id, cohort.digest, predictions)
     return predictions
 
 
 def judge(
     submission: Submission, benchmark: Benchmark, cohort: Cohort, predictions: Predictions
-) -> Evaluation:
-    """Score predictions against the reference standard of the cohort."""
+) -> tuple[Evaluation, Evaluation]:
+    """Score predictions against the reference standard: everything, and what may be released.
+
+    The second lacks the figures by which predictions that set a few cases apart would read their
+    labels; disclosure control proper comes after it.
+    """
     cases = cohort.cases()
-    names = sorted({name for case in cases for name in case.attributes})
-    return score(
-        np.array([case.label == 1 for case in cases], dtype=np.bool_),
-        np.array([predictions.values[case.case_id][0] for case in cases], dtype=np.float64),
-        np.array([case.patient_id for case in cases]),
-        {name: np.array([case.attributes.get(name, "") for case in cases]) for name in names},
-        benchmark.analysis,
+    labels = np.array([case.label == 1 for case in cases], dtype=np.bool_)
+    scores = np.array([predictions.values[case.case_id][0] for case in cases], dtype=np.float64)
+    patients = np.array([case.patient_id for case in cases])
+    attributes = {
+        name: np.array([case.attributes[name] for case in cases])
+        for name in cohort.attribute_names()
+    }
+    plan = benchmark.analysis
+    full = score(labels, scores, patients, attributes, plan, submission.threshold)
+    found = set_apart(
+        scores,
         submission.threshold,
+        {name: attributes[name] for name in plan.subgroups},
+        plan.intersections,
+        benchmark.disclosure.minimum_cell,
     )
+    thresholded = {result.metric for result in full.results if depends_on_threshold(result.metric)}
+    unthresholded = frozenset({result.metric for result in full.results} - thresholded)
+    return full, without(full, found, unthresholded)
 
 
 def evaluate(
@@ -102,11 +109,11 @@ def evaluate(
 ) -> Evaluated:
     """Score, keep the evaluation in the enclave, and pass it through disclosure control."""
     cohort = enclave.cohort(benchmark.name)
-    evaluation = judge(submission, benchmark, cohort, predictions)
-    key = evaluation_key(submission, cohort, evaluation)
-    enclave.keep_evaluation(submission.submission_id, key, evaluation)
+    full, harmless = judge(submission, benchmark, cohort, predictions)
+    key = evaluation_key(submission, cohort, full)
+    enclave.keep_evaluation(submission.submission_id, key, full)
     released = release(
-        evaluation,
+        harmless,
         submission=submission,
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
+from cohort_selection.cohort import Cohort, verify
 from evaluator.enclave import Enclave
 from evaluator.specification import Benchmark, read_benchmark
 from submissions.ledger import Ledger
+
+BENCHMARK_DIGEST = "benchmark_digest"
+"""Where a cohort's seal names the file it was made for."""
 
 
 class InstallationError(ValueError):
@@ -54,25 +58,45 @@ class Installation:
         return Enclave(self.root / "enclave")
 
     def install(self, benchmark: Benchmark) -> None:
-        """Keep a benchmark's file; a changed file under the same name is refused once sealed."""
+        """Keep a benchmark's file; once its cohort is sealed, another one is refused."""
+        enclave = self.enclave()
+        if enclave.is_sealed(benchmark.name):
+            self._same_as_sealed(benchmark, enclave.cohort(benchmark.name))
         self._benchmarks.mkdir(parents=True, exist_ok=True)
         kept = self._benchmarks / f"{benchmark.name}.toml"
-        text = benchmark.path.read_bytes()
-        sealed = self.enclave().is_sealed(benchmark.name)
-        if sealed and kept.exists() and kept.read_bytes() != text:
-            raise InstallationError(
-                f"{benchmark.path.name} differs from the file that benchmark {benchmark.name!r} "
-                f"was sealed with; give the changed benchmark a new name"
-            )
         temporary = kept.with_suffix(".tmp")
-        temporary.write_bytes(text)
+        temporary.write_bytes(benchmark.path.read_bytes())
         temporary.replace(kept)
+
+    def sealed(self, name: str) -> tuple[Benchmark, Cohort]:
+        """A benchmark and its cohort, both checked against the seal, ready to run on.
+
+        Raises InstallationError where the benchmark's file, or any byte of the cohort, is not what
+        was sealed.
+        """
+        benchmark = self.benchmark(name)
+        cohort = self.enclave().cohort(name)
+        self._same_as_sealed(benchmark, cohort)
+        if problems := verify(cohort):
+            raise InstallationError(
+                f"the cohort of {name!r} is not what was sealed: {problems[0]}; restore it from "
+                f"a copy (`sequestra verify {name}` lists all)"
+            )
+        return benchmark, cohort
+
+    def _same_as_sealed(self, benchmark: Benchmark, cohort: Cohort) -> None:
+        if cohort.report.get(BENCHMARK_DIGEST) != benchmark.digest:
+            raise InstallationError(
+                f"{benchmark.path.name} is not the file that benchmark {benchmark.name!r} was "
+                f"sealed with; restore it, or give the changed benchmark a new name"
+            )
 
     def benchmark(self, name: str) -> Benchmark:
         """Read an installed benchmark by name; raise InstallationError naming those there are."""
+        names = self.names()
         kept = self._benchmarks / f"{name}.toml"
-        if not kept.is_file():
-            there = ", ".join(sorted(found.name for found in self.benchmarks())) or "none"
+        if name not in names:
+            there = ", ".join(names) or "none"
             raise InstallationError(
                 f"no benchmark {name!r} in {self.root}; installed: {there}. "
                 f"`sequestra sequester FILE.toml` installs one"
@@ -81,7 +105,11 @@ class Installation:
 
     def benchmarks(self) -> list[Benchmark]:
         """Read every installed benchmark, by name."""
-        return [read_benchmark(path) for path in sorted(self._benchmarks.glob("*.toml"))]
+        return [self.benchmark(name) for name in self.names()]
+
+    def names(self) -> list[str]:
+        """The installed benchmarks' names, in order."""
+        return sorted(path.stem for path in self._benchmarks.glob("*.toml"))
 
     @contextmanager
     def dispatching(self) -> Iterator[None]:

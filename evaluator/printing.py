@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from cohort_selection.matching import Matched
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
+    from evaluator.enclave import Attempt
     from evaluator.practice import Practised
     from evaluator.results import Evaluation
     from evaluator.steward import Sealed, Sequestered
@@ -184,9 +184,14 @@ def submission_line(submission: Submission) -> str:
     return f"{submission.submission_id}  {escape(who)}  {submission.benchmark}  {escape(said)}"
 
 
-def attempt(at: datetime, failure: str | None, detail: str, log: str) -> RenderableType:
-    """One start of a container, for the steward."""
-    return Group(f"{at:%Y-%m-%d %H:%M:%S}  {failure or 'ended well'}", escape(detail), escape(log))
+def attempt(found: Attempt) -> RenderableType:
+    """One line of a run's story, for the steward."""
+    said = found.event.value if found.failure is None else found.failure.value
+    if found.seconds_start is not None and found.seconds_infer is not None:
+        said += f"  start {found.seconds_start:.2f} s, inference {found.seconds_infer:.2f} s"
+    lines = [f"{found.at:%Y-%m-%d %H:%M:%S}  {said}"]
+    lines += [escape(text) for text in (found.detail, found.log) if text]
+    return Group(*lines)
 
 
 def finding(found: Finding) -> str:

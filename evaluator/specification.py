@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.criteria import CohortPlan, read_cohort_plan
-
 from evaluator.disclosure import Disclosure, read_disclosure
+from evaluator.leaderboard.glossary import figure
 from evaluator.scoring import AnalysisPlan, read_plan
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
 _TABLES = ("benchmark", "cohort", "contract", "quota", "analysis", "disclosure")
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # it names folders and addresses
 
 
 class SpecificationError(ValueError):
@@ -81,7 +81,7 @@ def read_benchmark(path: Path) -> Benchmark:
 
 
 def _agree(benchmark: Benchmark) -> None:
-    """Raise SpecificationError where one table names an attribute that the cohort does not keep."""
+    """Raise SpecificationError where the tables do not fit each other."""
     kept = set(benchmark.cohort.criteria.attributes)
     intersected = {name for names in benchmark.analysis.intersections for name in names}
     for where, named in (
@@ -94,6 +94,22 @@ def _agree(benchmark: Benchmark) -> None:
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
             )
+    label = benchmark.cohort.criteria.label
+    if label in benchmark.contract.visible:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [contract] visible has {label}, the reference standard; "
+            f"a container may never see it"
+        )
+    if len(benchmark.contract.outputs) != 1:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [contract] outputs has {len(benchmark.contract.outputs)} "
+            f"names; one is scored: give one"
+        )
+    if not figure(benchmark.analysis.primary).better:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] primary is {benchmark.analysis.primary!r}; give a "
+            f"figure that is better the higher or the lower, such as auroc or brier"
+        )
 
 
 def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:

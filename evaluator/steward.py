@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cohort_selection import catalog, leakage, matching, sequestration
+from cohort_selection.assignment import append_assignment, head, read_assignment
 from cohort_selection.cohort import Case, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.matching import Matched
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
-from evaluator.installation import Installation
+from evaluator.installation import BENCHMARK_DIGEST, Installation
 from evaluator.specification import Benchmark
-
-_ASSIGNED = ("patient_id", "part")
 
 
 class StewardError(ValueError):
@@ -46,20 +46,23 @@ def sequester(
     """
     installation.install(benchmark)
     selected = _select(benchmark, catalog_folder)
-    before = _assignment(installation)
+    path = _assignment_list(installation)
+    before = read_assignment(path)
     plan = benchmark.cohort
     parts = sequestration.split(
         selected.cases,
         variables=plan.stratify,
         sequestered_share=plan.sequestered_share,
-        seed=plan.seed,
+        seed=installation.enclave().seed(plan.seed, "sequestration"),
         assigned=before,
         within=plan.within,
     )
-    _assign(installation, {**before, **parts})
+    new = append_assignment(path, parts, benchmark.name)
+    installation.ledger().record(
+        "sequester", benchmark.name, f"{new} new patients; list {head(path)}"
+    )
     opened, hidden = _parts(selected.cases, parts)
     write_open(open_list, opened, plan.criteria.attributes)
-    installation.ledger().record("sequester", benchmark.name, f"{len(parts) - len(before)} new")
     return Sequestered(
         flow=selected.flow,
         open_cases=len(opened),
@@ -71,27 +74,28 @@ def sequester(
 
 
 def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Matched:
-    """Draw the test cohort from the sequestered part and keep its list and probabilities."""
+    """Draw the test cohort from the sequestered part and keep its list and probabilities.
+
+    The draw takes the installation's secret: the benchmark's file alone does not repeat it.
+    """
+    _refuse_sealed(installation, benchmark)
     _, hidden = _split_cases(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
-    size = plan.size or matching.largest(hidden, plan.target, plan.tolerance).bound
     matched = matching.match(
         hidden,
         plan.target,
-        size,
-        plan.seed,
+        plan.size,
+        installation.enclave().seed(plan.seed, "matching"),
         cases_per_patient=plan.cases_per_patient,
         tolerance=plan.tolerance,
     )
-    drawn = {case.case_id for case in matched.cases}
-    _write_rows(
-        _matched_list(installation, benchmark),
-        ("case_id", "inclusion_probability", "drawn"),
-        (
-            (case_id, repr(probability), int(case_id in drawn))
-            for case_id, probability in sorted(matched.inclusion.items())
-        ),
-    )
+    document = {
+        BENCHMARK_DIGEST: benchmark.digest,
+        "drawn": sorted(case.case_id for case in matched.cases),
+        "inclusion": dict(sorted(matched.inclusion.items())),
+    }
+    digest = _write(_matched_list(installation, benchmark), document)
+    installation.ledger().record("match", benchmark.name, digest)
     return matched
 
 
@@ -111,13 +115,15 @@ def seal_cohort(
     progress: Callable[[int, int], None] | None = None,
 ) -> Sealed:
     """Check the matched cohort for leaks against the open part, then seal it with its digest."""
-    if installation.enclave().is_sealed(benchmark.name):
-        raise StewardError(
-            f"benchmark {benchmark.name!r} is sealed already; a sealed cohort never changes: "
-            f"give a new draw a new benchmark name"
-        )
+    ledger, enclave = installation.ledger(), installation.enclave()
+    if enclave.is_sealed(benchmark.name) and not ledger.is_recorded("seal", benchmark.name):
+        # An earlier sealing was cut off between the folder and the ledger.
+        _, cohort = installation.sealed(benchmark.name)
+        ledger.record("seal", benchmark.name, cohort.digest)
+        return Sealed(cohort, _deviations(cohort.cases(), benchmark))
+    _refuse_sealed(installation, benchmark)
     opened, hidden = _split_cases(installation, benchmark, catalog_folder)
-    drawn = _read_matched(installation, benchmark)
+    drawn, inclusion = _read_matched(installation, benchmark)
     cases = tuple(case for case in hidden if case.case_id in drawn)
     if len(cases) != len(drawn):
         raise StewardError(
@@ -126,19 +132,36 @@ def seal_cohort(
         )
     leakage.check(opened, cases)
     plan = benchmark.cohort
-    deviations = representativeness(cases, plan.target, tuple(plan.target.margins))
+    deviations = _deviations(cases, benchmark)
     cohort = seal(
         cases,
-        installation.enclave().benchmark_folder(benchmark.name) / "cohort",
+        enclave.benchmark_folder(benchmark.name) / "cohort",
         name=benchmark.name,
         seed=plan.seed,
         criteria=plan.criteria,
         target=plan.target,
-        report={"deviations": [asdict(deviation) for deviation in deviations]},
+        report={
+            BENCHMARK_DIGEST: benchmark.digest,
+            "deviations": [asdict(deviation) for deviation in deviations],
+            "inclusion_probabilities": sorted(inclusion[case.case_id] for case in cases),
+        },
         progress=progress,
     )
-    installation.ledger().record("seal", benchmark.name, cohort.digest)
+    ledger.record("seal", benchmark.name, cohort.digest)
     return Sealed(cohort, deviations)
+
+
+def _deviations(cases: Sequence[Case], benchmark: Benchmark) -> tuple[Deviation, ...]:
+    target = benchmark.cohort.target
+    return representativeness(cases, target, tuple(target.margins))
+
+
+def _refuse_sealed(installation: Installation, benchmark: Benchmark) -> None:
+    if installation.enclave().is_sealed(benchmark.name):
+        raise StewardError(
+            f"benchmark {benchmark.name!r} is sealed already; a sealed cohort never changes: "
+            f"give a new draw a new benchmark name"
+        )
 
 
 def _select(benchmark: Benchmark, catalog_folder: Path) -> Selected:
@@ -149,7 +172,7 @@ def _select(benchmark: Benchmark, catalog_folder: Path) -> Selected:
 def _split_cases(
     installation: Installation, benchmark: Benchmark, catalog_folder: Path
 ) -> tuple[list[Case], list[Case]]:
-    parts = _assignment(installation)
+    parts = read_assignment(_assignment_list(installation))
     cases = _select(benchmark, catalog_folder).cases
     if not all(case.patient_id in parts for case in cases):
         raise StewardError(
@@ -173,40 +196,33 @@ def _assignment_list(installation: Installation) -> Path:
     return installation.enclave().folder / "assignment.csv"
 
 
-def _assignment(installation: Installation) -> dict[str, Part]:
-    path = _assignment_list(installation)
-    if not path.exists():
-        return {}
-    with path.open(newline="") as lines:
-        return {row["patient_id"]: Part(row["part"]) for row in csv.DictReader(lines)}
-
-
-def _assign(installation: Installation, parts: Mapping[str, Part]) -> None:
-    rows = ((patient_id, part.value) for patient_id, part in sorted(parts.items()))
-    _write_rows(_assignment_list(installation), _ASSIGNED, rows)
-
-
 def _matched_list(installation: Installation, benchmark: Benchmark) -> Path:
-    return installation.enclave().benchmark_folder(benchmark.name) / "matched.csv"
+    return installation.enclave().benchmark_folder(benchmark.name) / "matched.json"
 
 
-def _read_matched(installation: Installation, benchmark: Benchmark) -> set[str]:
+def _read_matched(
+    installation: Installation, benchmark: Benchmark
+) -> tuple[frozenset[str], Mapping[str, float]]:
     path = _matched_list(installation, benchmark)
+    again = f"run `sequestra match {benchmark.name}`"
     if not path.exists():
+        raise StewardError(f"no matched cohort for {benchmark.name!r}; {again} first")
+    document = json.loads(path.read_text())
+    if document[BENCHMARK_DIGEST] != benchmark.digest:
         raise StewardError(
-            f"no matched cohort for {benchmark.name!r}; "
-            f"run `sequestra match {benchmark.name}` first"
+            f"the cohort of {benchmark.name!r} was matched under another version of its file; "
+            f"{again} again"
         )
-    with path.open(newline="") as lines:
-        return {row["case_id"] for row in csv.DictReader(lines) if row["drawn"] == "1"}
+    return frozenset(document["drawn"]), document["inclusion"]
 
 
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _write(path: Path, document: Mapping[str, object]) -> str:
+    """Write JSON whole or not at all; return its SHA-256."""
+    text = json.dumps(document, sort_keys=True)
     temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(header)
-        writer.writerows(rows)
-        lines.flush()
-        os.fsync(lines.fileno())
+    with temporary.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
     temporary.replace(path)
+    return hashlib.sha256(text.encode()).hexdigest()

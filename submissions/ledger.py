@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from submissions.quota import Quota
 from submissions.submission import Failure, State, Submission
 
 _METADATA = MetaData()
@@ -172,9 +174,14 @@ class Ledger:
                 f"({error.orig}); give a writable SQLite file or a running PostgreSQL"
             ) from error
 
-    def receive(self, submission: Submission) -> None:
-        """Write a new submission in the state received."""
+    def receive(self, submission: Submission, quota: Quota) -> None:
+        """Write a new submission in the state received; raise QuotaError where none is left.
+
+        The quota is asked and used in one transaction: two submissions at once cannot share one.
+        """
         with self._transaction() as connection:
+            charged = _charged(connection, submission.team, submission.benchmark)
+            quota.admit(submission.team, charged, submission.received)
             connection.execute(
                 insert(_SUBMISSIONS).values(
                     submission_id=submission.submission_id,
@@ -209,12 +216,11 @@ class Ledger:
                     benchmark=benchmark,
                     evaluation_key=evaluation_key,
                     document=document,
-                    published=datetime.now(UTC),
+                    published=_hour(),
                 )
             )
             _step(connection, submission_id, state, None)
-            digest = hashlib.sha256(document.encode()).hexdigest()
-            _append_audit(connection, "release", submission_id, digest)
+            _append_audit(connection, _RELEASE, submission_id, _digest(document))
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
@@ -235,46 +241,21 @@ class Ledger:
         return self._read(None if state is None else _TRANSITIONS.c.state == state.value)
 
     def _read(self, condition: ColumnElement[bool] | None) -> list[Submission]:
-        latest = (
-            select(_TRANSITIONS.c.submission_id, func.max(_TRANSITIONS.c.number).label("number"))
-            .group_by(_TRANSITIONS.c.submission_id)
-            .subquery()
-        )
-        query = (
-            select(_SUBMISSIONS, _TRANSITIONS.c.state, _TRANSITIONS.c.failure)
-            .join(latest, latest.c.submission_id == _SUBMISSIONS.c.submission_id)
-            .join(_TRANSITIONS, _TRANSITIONS.c.number == latest.c.number)
-            .order_by(_SUBMISSIONS.c.received, _SUBMISSIONS.c.submission_id)
-        )
-        if condition is not None:
-            query = query.where(condition)
         with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [
-            Submission(
-                submission_id=row.submission_id,
-                team=row.team,
-                model=row.model,
-                benchmark=row.benchmark,
-                image_digest=row.image_digest,
-                threshold=row.threshold,
-                state=State(row.state),
-                received=_aware(row.received),
-                failure=None if row.failure is None else Failure(row.failure),
-            )
-            for row in rows
-        ]
+            return _submissions(connection, condition)
 
     def charged(self, team: str, benchmark: str) -> list[datetime]:
         """When a team's submissions that count against its quota were received."""
-        return [
-            found.received
-            for found in self.submissions()
-            if found.team == team
-            and found.benchmark == benchmark
-            and found.state is not State.REJECTED
-            and found.failure not in UNCHARGED
-        ]
+        with self._engine.connect() as connection:
+            return _charged(connection, team, benchmark)
+
+    def is_recorded(self, event_name: str, subject: str) -> bool:
+        """Whether the audit chain has such an entry."""
+        query = select(_AUDIT.c.number).where(
+            _AUDIT.c.event == event_name, _AUDIT.c.subject == subject
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def releases(self, benchmark: str | None = None) -> list[PublishedRelease]:
         """Read the releases of submissions in the state released, oldest first."""
@@ -301,15 +282,18 @@ class Ledger:
         """Remember which MLflow run shows a release."""
         with self._transaction() as connection:
             connection.execute(
-                insert(_TRACKED).values(
-                    release_number=release_number, run_id=run_id, at=datetime.now(UTC)
-                )
+                insert(_TRACKED).values(release_number=release_number, run_id=run_id, at=_hour())
             )
 
     def audit_problems(self) -> list[str]:
-        """Walk the audit chain; say where an entry does not follow from the one before it."""
+        """Walk the audit chain and hold the tables against it; one sentence for each problem.
+
+        The chain has no key: it shows what was changed by accident or by somebody who did not
+        compute it anew.
+        """
         problems: list[str] = []
         previous = _GENESIS
+        chained: Counter[tuple[str, str, str]] = Counter()
         with self._engine.connect() as connection:
             for row in connection.execute(select(_AUDIT).order_by(_AUDIT.c.number)):
                 expected = _entry_digest(
@@ -318,6 +302,27 @@ class Ledger:
                 if row.previous != previous or row.digest != expected:
                     problems.append(f"audit entry {row.number} does not follow from the one before")
                 previous = row.digest
+                chained[row.event, row.subject, row.content] += 1
+            stored: Counter[tuple[str, str, str]] = Counter()
+            for row in connection.execute(select(_TRANSITIONS)):
+                stored[f"state:{row.state}", row.submission_id, row.failure or ""] += 1
+            for row in connection.execute(select(_RELEASES)):
+                stored[_RELEASE, row.submission_id, _digest(row.document)] += 1
+        problems += [
+            f"{event_name} of {subject} stands in the tables and not in the audit chain"
+            for event_name, subject, _ in stored - chained
+        ]
+        tabled = Counter(
+            {
+                entry: count
+                for entry, count in chained.items()
+                if entry[0] == _RELEASE or entry[0].startswith("state:")
+            }
+        )
+        problems += [
+            f"{event_name} of {subject} stands in the audit chain and not in the tables"
+            for event_name, subject, _ in tabled - stored
+        ]
         return problems
 
     @contextmanager
@@ -334,6 +339,16 @@ class Ledger:
 
 
 _GENESIS = "0" * 64
+_RELEASE = "release"
+
+
+def _digest(document: str) -> str:
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def _hour() -> datetime:
+    """The time as the public store tells it: the exact end of a run could carry a message out."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _connect(url: str) -> Engine:
@@ -357,6 +372,47 @@ def _connect(url: str) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _submissions(connection: Connection, condition: ColumnElement[bool] | None) -> list[Submission]:
+    latest = (
+        select(_TRANSITIONS.c.submission_id, func.max(_TRANSITIONS.c.number).label("number"))
+        .group_by(_TRANSITIONS.c.submission_id)
+        .subquery()
+    )
+    query = (
+        select(_SUBMISSIONS, _TRANSITIONS.c.state, _TRANSITIONS.c.failure)
+        .join(latest, latest.c.submission_id == _SUBMISSIONS.c.submission_id)
+        .join(_TRANSITIONS, _TRANSITIONS.c.number == latest.c.number)
+        .order_by(_SUBMISSIONS.c.received, _SUBMISSIONS.c.submission_id)
+    )
+    if condition is not None:
+        query = query.where(condition)
+    return [
+        Submission(
+            submission_id=row.submission_id,
+            team=row.team,
+            model=row.model,
+            benchmark=row.benchmark,
+            image_digest=row.image_digest,
+            threshold=row.threshold,
+            state=State(row.state),
+            received=_aware(row.received),
+            failure=None if row.failure is None else Failure(row.failure),
+        )
+        for row in connection.execute(query).all()
+    ]
+
+
+def _charged(connection: Connection, team: str, benchmark: str) -> list[datetime]:
+    same = _SUBMISSIONS.c.benchmark == benchmark
+    return [
+        found.received
+        for found in _submissions(connection, same)
+        if found.team.casefold() == team.casefold()
+        and found.state is not State.REJECTED
+        and found.failure not in UNCHARGED
+    ]
 
 
 def _step(
@@ -383,7 +439,7 @@ def _move(
             submission_id=submission_id,
             state=state.value,
             failure=None if failure is None else failure.value,
-            at=datetime.now(UTC),
+            at=_hour(),
         )
     )
     _append_audit(
@@ -398,7 +454,7 @@ def _append_audit(connection: Connection, name: str, subject: str, content: str)
     previous = connection.execute(
         select(_AUDIT.c.digest).order_by(_AUDIT.c.number.desc()).limit(1)
     ).scalar_one_or_none()
-    at = datetime.now(UTC)
+    at = _hour()
     chained = previous or _GENESIS
     connection.execute(
         insert(_AUDIT).values(

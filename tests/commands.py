@@ -26,7 +26,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"SEQUESTRA_HOME", "SEQUESTRA_LEDGER", "MLFLOW_TRACKING_URI"}
+        if name == "SEQUESTRA_DATA"
+        or not (name.startswith("SEQUESTRA_") or name == "MLFLOW_TRACKING_URI")
     }
     return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **(extra or {})}
 

@@ -51,6 +51,7 @@ def test_every_image_is_imported(walked: Walked) -> None:
 def test_no_patient_is_on_both_sides(walked: Walked) -> None:
     with (walked.home / "enclave" / "assignment.csv").open(newline="") as lines:
         part = {row["patient_id"]: row["part"] for row in csv.DictReader(lines)}
+    assert set(part.values()) == {"open", "sequestered"}
     with walked.open_list.open(newline="") as lines:
         opened = {row["patient_id"] for row in csv.DictReader(lines)}
     assert opened
@@ -84,11 +85,13 @@ def test_the_cohort_has_the_targets_shares_to_one_patient(walked: Walked) -> Non
     assert abs(sum(case.label for case in cases) - 96) <= 1  # three in five of 160
 
 
-def test_no_sealed_header_names_a_finding_a_patient_or_a_date(walked: Walked) -> None:
+def test_no_sealed_header_names_a_finding_a_patient_or_a_study(walked: Walked) -> None:
     cohort = Enclave(walked.home / "enclave").cohort("nih-any-finding")
-    with (walked.folder / "commons" / "clinical.csv").open(newline="") as lines:
-        patients = {row["case_ids"] for row in csv.DictReader(lines)}
-    for case in cohort.cases()[:20]:
-        header = case.files[0].read_bytes()[:2000].lower()
-        assert b"finding" not in header
-        assert case.patient_id not in patients
+    sources = cohort.sources()
+    for case in cohort.cases():
+        study, patient = sources[case.case_id]
+        content = case.files[0].read_bytes()
+        assert study.encode() not in content
+        assert b"finding" not in content.lower()
+        assert b"PatientID" not in content
+        assert f"LO\x04\x00{patient:<4}".encode() not in content

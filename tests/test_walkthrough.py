@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import signal
 import sqlite3
@@ -109,13 +107,16 @@ def test_every_release_has_one_mlflow_run_with_bounds_and_digests(walked: Walked
         assert {"report.html", "release.json", "figures"} <= names
 
 
-def test_no_label_and_no_patient_is_where_a_container_or_a_reader_looks(walked: Walked) -> None:
-    with walked.open_list.open(newline="") as lines:
-        assert "patient_id" in next(csv.reader(lines))
+def test_no_patient_or_case_of_the_cohort_is_named_where_others_may_read(walked: Walked) -> None:
     public = (walked.home / "public" / "ledger.sqlite").read_bytes()
-    for case in Enclave(walked.home / "enclave").cohort(walked.benchmark).cases():
-        assert case.patient_id.encode() not in public
-        assert case.case_id.encode() + b'"' not in public
+    sources = Enclave(walked.home / "enclave").cohort(walked.benchmark).sources()
+    opened = walked.open_list.read_text()
+    assert sources
+    for sealed_id, (case_id, patient_id) in sources.items():
+        assert case_id not in opened
+        assert f",{patient_id}," not in opened
+        for name in (sealed_id, case_id, patient_id):
+            assert name.encode() not in public
 
 
 def test_the_report_opens_without_a_network(walked: Walked, tmp_path: Path) -> None:
@@ -201,11 +202,3 @@ def test_a_second_dispatcher_is_refused(walked: Walked, image_of: ImageBuilder) 
     assert second.code == 2
     assert "another `sequestra run` works in" in second.complained
     assert first.wait() == 0
-
-
-def test_a_release_is_written_without_any_value_of_a_single_case(walked: Walked) -> None:
-    for released in releases(walked).values():
-        document = json.loads(released.to_json())
-        text = json.dumps(document)
-        for case in Enclave(walked.home / "enclave").cohort(walked.benchmark).cases():
-            assert f'"{case.case_id}"' not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from submissions.ledger import Ledger, LedgerError
+from submissions.quota import Quota, QuotaError
 from submissions.submission import Failure, State, Submission
+
+QUOTA = Quota(per_team=2, days=7)
 
 
 @pytest.fixture
@@ -42,19 +46,19 @@ def walk(ledger: Ledger, *states: State) -> None:
 
 
 def test_a_submission_is_read_back_as_it_was_received(ledger: Ledger) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     assert ledger.submission("s1") == submission()
 
 
 def test_a_state_cannot_be_skipped(ledger: Ledger) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     with pytest.raises(LedgerError, match="is received; it cannot become released"):
         ledger.move("s1", State.RELEASED)
     assert ledger.submission("s1").state is State.RECEIVED
 
 
 def test_a_release_and_its_state_come_together_and_once(ledger: Ledger) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
     ledger.publish("s1", "k", "{}", state=State.RELEASED)
     with pytest.raises(LedgerError, match="second such row"):
@@ -64,7 +68,7 @@ def test_a_release_and_its_state_come_together_and_once(ledger: Ledger) -> None:
 
 
 def test_a_held_release_is_not_shown(ledger: Ledger) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
     ledger.publish("s1", "k", "{}", state=State.HELD)
     assert ledger.releases("chest") == []
@@ -84,7 +88,7 @@ def test_a_held_release_is_not_shown(ledger: Ledger) -> None:
     ],
 )
 def test_no_row_can_be_changed_or_removed(ledger: Ledger, path: Path, attempt: str) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     connection = sqlite3.connect(path)
     with pytest.raises(sqlite3.IntegrityError, match="only grows"):
         connection.execute(attempt)
@@ -103,30 +107,37 @@ def without_triggers(path: Path, change: Callable[[sqlite3.Connection], object])
 def test_the_audit_chain_shows_a_changed_entry_and_a_missing_one(
     ledger: Ledger, path: Path
 ) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     walk(ledger, State.LINTED, State.QUEUED)
     assert ledger.audit_problems() == []
     without_triggers(
         path, lambda connection: connection.execute("UPDATE audit SET subject='x' WHERE number=2")
     )
-    assert ledger.audit_problems() == ["audit entry 2 does not follow from the one before"]
+    assert ledger.audit_problems() == [
+        "audit entry 2 does not follow from the one before",
+        "state:linted of s1 stands in the tables and not in the audit chain",
+        "state:linted of x stands in the audit chain and not in the tables",
+    ]
 
 
 def test_the_audit_chain_shows_a_missing_entry(ledger: Ledger, path: Path) -> None:
-    ledger.receive(submission())
+    ledger.receive(submission(), QUOTA)
     walk(ledger, State.LINTED, State.QUEUED)
     without_triggers(
         path, lambda connection: connection.execute("DELETE FROM audit WHERE number=2")
     )
-    assert ledger.audit_problems() == ["audit entry 3 does not follow from the one before"]
+    assert ledger.audit_problems() == [
+        "audit entry 3 does not follow from the one before",
+        "state:linted of s1 stands in the tables and not in the audit chain",
+    ]
 
 
 def test_a_harness_error_is_not_charged_and_a_crash_is(ledger: Ledger) -> None:
-    ledger.receive(submission("s1"))
+    ledger.receive(submission("s1"), QUOTA)
     walk(ledger, State.LINTED, State.QUEUED, State.RUNNING)
     ledger.move("s1", State.FAILED, Failure.HARNESS_ERROR)
     assert ledger.charged("a team", "chest") == []
-    ledger.receive(submission("s2"))
+    ledger.receive(submission("s2"), QUOTA)
     for state in (State.LINTED, State.QUEUED, State.RUNNING):
         ledger.move("s2", state)
     ledger.move("s2", State.FAILED, Failure.CRASHED)
@@ -143,3 +154,51 @@ def test_a_place_that_cannot_hold_a_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").mkdir()
     with pytest.raises(LedgerError, match="does not open"):
         Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+
+
+def test_a_team_under_another_spelling_has_no_second_quota(ledger: Ledger) -> None:
+    ledger.receive(submission("s1", "Team"), QUOTA)
+    ledger.receive(submission("s2", "TEAM"), QUOTA)
+    with pytest.raises(QuotaError, match="has used its 2"):
+        ledger.receive(submission("s3", "team"), QUOTA)
+
+
+def test_submissions_at_once_share_one_quota(path: Path) -> None:
+    ledgers = [Ledger(f"sqlite:///{path}") for _ in range(8)]
+    refused = []
+
+    def enter(number: int) -> None:
+        try:
+            ledgers[number].receive(submission(f"s{number}"), QUOTA)
+        except QuotaError:
+            refused.append(number)
+
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 6
+    assert len(ledgers[0].submissions()) == 2
+
+
+def test_a_forged_release_is_missing_from_the_audit_chain(ledger: Ledger, path: Path) -> None:
+    ledger.receive(submission(), QUOTA)
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "INSERT INTO transitions (submission_id, state, at) VALUES ('s1', 'released', '2026-01-01')"
+    )
+    connection.commit()
+    connection.close()
+    assert ledger.audit_problems() == [
+        "state:released of s1 stands in the tables and not in the audit chain"
+    ]
+
+
+def test_the_public_store_tells_the_hour_of_a_run_and_no_more(ledger: Ledger, path: Path) -> None:
+    ledger.receive(submission(), QUOTA)
+    connection = sqlite3.connect(path)
+    times = connection.execute("SELECT at FROM transitions UNION SELECT at FROM audit").fetchall()
+    connection.close()
+    assert times
+    assert all(str(at).endswith(":00:00.000000") for (at,) in times)

@@ -1,0 +1,113 @@
+"""Predictions made to read labels off a release: what they set apart is not shown.
+
+An image that gives one case another score than all the rest learns that case's label from any
+released figure. Whether it does can be seen in the predictions alone, so nothing is learned from
+being refused. The rule, for everyone and for every declared group: fewer than the minimum cell may
+not be set apart, neither by having another score than the most frequent one nor by standing alone
+on one side of the threshold. Where it is broken in one level, the whole attribute goes, since the
+other levels and the total would give the missing one back.
+
+Known limit: two submissions whose predictions differ in one case still differ by that case. Quotas
+and held results slow this down; they do not end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.results import OVERALL, Evaluation
+
+JOINT = " x "
+_AT_EVERY_THRESHOLD = (
+    "auroc",
+    "partial_auroc",
+    "average_precision",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "bpsn_auroc",
+    "bnsp_auroc",
+    "brier",
+    "scaled_brier",
+    "log_loss",
+    "ece",
+    "observed_minus_expected",
+    "observed_expected_ratio",
+    "calibration_",
+    "ici",
+    "smooth_ece",
+    "corp_",
+    "spiegelhalter_p",
+)
+"""How the names of figures begin that are not read at the declared threshold; others are."""
+OVERALL_ATTRIBUTE = OVERALL[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SetApart:
+    """Attributes in which predictions set a few cases apart: by score, or by the threshold."""
+
+    by_score: frozenset[str]
+    by_threshold: frozenset[str]
+
+
+def set_apart(
+    scores: NDArray[np.float64],
+    threshold: float,
+    attributes: Mapping[str, NDArray[np.str_]],
+    intersections: tuple[tuple[str, ...], ...],
+    minimum: int,
+) -> SetApart:
+    """Find the attributes in which fewer than ``minimum`` cases are set apart.
+
+    ``scores`` is (n,), each array of ``attributes`` (n,). Labels are not looked at.
+    """
+    groups: dict[str, NDArray[np.str_]] = {
+        OVERALL_ATTRIBUTE: np.full(scores.shape, OVERALL[1]),
+        **attributes,
+    }
+    for names in intersections:
+        rows = zip(*(attributes[name] for name in names), strict=True)
+        groups[JOINT.join(names)] = np.array([JOINT.join(row) for row in rows])
+    by_score, by_threshold = set(), set()
+    for attribute, levels in groups.items():
+        for level in np.unique(levels):
+            inside = scores[levels == level]
+            _, counts = np.unique(inside, return_counts=True)
+            if 0 < inside.size - counts.max() < minimum:
+                by_score.add(attribute)
+            n_above = int((inside >= threshold).sum())
+            if 0 < min(n_above, inside.size - n_above) < minimum:
+                by_threshold.add(attribute)
+    return SetApart(frozenset(by_score), frozenset(by_threshold))
+
+
+def depends_on_threshold(metric: str) -> bool:
+    """Whether a figure, or the figure that a gap compares, is read at the declared threshold."""
+    return not any(metric.startswith(name) for name in _AT_EVERY_THRESHOLD)
+
+
+def without(evaluation: Evaluation, found: SetApart, unthresholded: frozenset[str]) -> Evaluation:
+    """Leave out the figures that ``found`` forbids; nothing at all where it is everyone's scores.
+
+    ``unthresholded`` names the figures that do not depend on the threshold.
+    """
+    if OVERALL_ATTRIBUTE in found.by_score:
+        return replace(evaluation, results=(), curves=())
+    everywhere = OVERALL_ATTRIBUTE in found.by_threshold
+    return replace(
+        evaluation,
+        results=tuple(
+            result
+            for result in evaluation.results
+            if result.attribute not in found.by_score
+            and (
+                result.metric in unthresholded
+                or not (everywhere or result.attribute in found.by_threshold)
+            )
+        ),
+        curves=tuple(curve for curve in evaluation.curves if curve.attribute not in found.by_score),
+    )

@@ -1,0 +1,73 @@
+"""Predictions made to read a label off a release get nothing for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evaluator.analysis_plan import AnalysisPlan
+from evaluator.probing import OVERALL_ATTRIBUTE, depends_on_threshold, set_apart, without
+from evaluator.results import Evaluation
+from evaluator.scoring import score
+
+SEX = np.array(["Female", "Male"] * 100)
+LABELS = np.arange(200) % 5 < 2
+PLAN = AnalysisPlan(subgroups=("sex",), replicates=100)
+
+
+def released(scores: np.ndarray, labels: np.ndarray = LABELS) -> Evaluation:
+    full = score(labels, scores, None, {"sex": SEX}, PLAN, 0.5)
+    found = set_apart(scores, 0.5, {"sex": SEX}, (), 10)
+    metrics = {result.metric for result in full.results}
+    unthresholded = frozenset(name for name in metrics if not depends_on_threshold(name))
+    return without(full, found, unthresholded)
+
+
+@pytest.mark.parametrize("target", [0, 2, 199])
+def test_one_case_scored_unlike_the_rest_brings_no_figure(target: int) -> None:
+    scores = np.full(200, 0.1)
+    scores[target] = 0.9
+    assert released(scores).results == ()
+    assert released(scores).curves == ()
+
+
+def test_what_a_probe_is_told_does_not_depend_on_the_label_it_asks_for() -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.uniform(0.0, 0.4, 200)  # all different, and one alone above the threshold
+    scores[0] = 0.9
+    flipped = LABELS.copy()
+    flipped[0] = not flipped[0]
+    for labels in (LABELS, flipped):
+        shown = {result.metric for result in released(scores, labels).results}
+        assert "auroc" in shown
+        assert not {"sensitivity", "ppv", "specificity", "accuracy", "selection_rate"} & shown
+
+
+def test_a_case_alone_above_the_threshold_in_one_group_hides_the_whole_attribute() -> None:
+    rng = np.random.default_rng(2)
+    scores = np.where(SEX == "Male", rng.uniform(0.4, 0.6, 200), rng.uniform(0.0, 0.4, 200))
+    scores[0] = 0.9  # the one woman above
+    shown = {(result.metric, result.attribute) for result in released(scores).results}
+    assert ("sensitivity", OVERALL_ATTRIBUTE) in shown
+    assert ("sensitivity", "sex") not in shown
+    assert ("auroc", "sex") in shown
+
+
+def test_the_constant_model_and_an_ordinary_one_keep_every_figure() -> None:
+    for scores in (np.full(200, 0.4), np.random.default_rng(3).uniform(0, 1, 200)):
+        full = score(LABELS, scores, None, {"sex": SEX}, PLAN, 0.5)
+        assert replace(released(scores)) == full
+
+
+def test_every_figure_of_a_report_without_a_threshold_is_known_not_to_need_one() -> None:
+    scores = np.random.default_rng(4).uniform(0, 1, 200)
+    plan = replace(PLAN, specificities=(0.9,), sensitivities=(0.9,), partial_auroc=(0.0, 0.1))
+    without_threshold = score(LABELS, scores, None, {"sex": SEX}, plan, None)
+    with_threshold = score(LABELS, scores, None, {"sex": SEX}, plan, 0.5)
+    free = {result.metric for result in without_threshold.results}
+    assert {name for name in free if depends_on_threshold(name)} == set()
+    read_there = {result.metric for result in with_threshold.results} - free
+    assert read_there
+    assert {name for name in read_there if not depends_on_threshold(name)} == set()
