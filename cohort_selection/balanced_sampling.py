@@ -32,7 +32,7 @@ def round_balanced(
 
     ``balance`` is (units, totals), its first column the one that must hold before all others.
     ``group`` (units,) numbers nested strata, equal numbers adjacent: the sum of each is kept to
-    within its own rounding.
+    within its own rounding (as with the totals, one more is possible but rare).
     """
     groups = np.full(len(probability), -1, dtype=np.int64) if group is None else group
     matrix = np.ascontiguousarray(balance, dtype=np.float64)

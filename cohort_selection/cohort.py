@@ -146,7 +146,7 @@ def seal(
         (fresh / _REFERENCE).mkdir(mode=0o700)
         entries: list[dict[str, object]] = []
         digests: dict[str, str] = {}
-        burned = 0
+        burned = commented = 0
         for i, case in enumerate(ordered, start=1):
             sealed_id = f"case-{i:06d}"
             folder = fresh / _IMAGES / sealed_id
@@ -154,7 +154,9 @@ def seal(
             sources = sorted(case.files, key=lambda file: _opaque(key, "file", str(file)))
             for j, source in enumerate(sources, start=1):
                 image = folder / f"{j:04d}.dcm"
-                burned += deidentify(source, image, key)
+                copied = deidentify(source, image, key)
+                burned += copied.burned_in
+                commented += copied.comment
                 digests[image.relative_to(fresh).as_posix()] = _file_digest(image)
                 image.chmod(0o444)
                 os.utime(image, (_MOMENT, _MOMENT))
@@ -181,7 +183,13 @@ def seal(
             "n_patients": len(patients),
             "criteria": _plain(criteria),
             "target": {} if target is None else _plain(dict(target.margins)),
-            "report": _plain({**(report or {}), "burned_in_annotation_files": burned}),
+            "report": _plain(
+                {
+                    **(report or {}),
+                    "burned_in_annotation_files": burned,
+                    "compressed_files_with_a_comment": commented,
+                }
+            ),
             "images": digests,
             "labels": _mac(key, "labels", reference),
         }

@@ -12,6 +12,7 @@ import hmac
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -100,6 +101,18 @@ _TERMS = {
 _NUMBER = re.compile(r"[-+0-9.eE ]{0,16}")
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy may still say, since pixel data are kept byte for byte.
+
+    ``burned_in``: the header admits text in the picture. ``comment``: the compressed stream has a
+    comment or an Exif block of its own.
+    """
+
+    burned_in: bool
+    comment: bool
+
+
 class DeidentificationError(ValueError):
     """An image that cannot be copied safely."""
 
@@ -110,10 +123,9 @@ def new_uid(key: bytes, uid: str) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def deidentify(source: Path, destination: Path, key: bytes) -> bool:
+def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
     """Write a copy of ``source`` that keeps its pixel data, byte for byte, and its transfer syntax.
 
-    Returns whether the header says that text is burned into the image (BurnedInAnnotation YES).
     Raises DeidentificationError where the file cannot be read or has no pixel data.
     """
     with warnings.catch_warnings(), disable_value_validation():
@@ -145,7 +157,10 @@ def deidentify(source: Path, destination: Path, key: bytes) -> bool:
         kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
         kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
         kept.save_as(destination, enforce_file_format=True)
-    return str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+    return Copied(
+        str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES",
+        kept.file_meta.TransferSyntaxUID.is_compressed and _has_comment(kept.get("PixelData")),
+    )
 
 
 def pixel_digest(path: Path) -> str:
@@ -180,6 +195,24 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
         found = {name: str(image.get(name, "")) for name in names}
         found[TRANSFER_SYNTAX] = str(image.file_meta.get("TransferSyntaxUID", ""))
     return found
+
+
+def _has_comment(pixels: bytes | None) -> bool:
+    """Whether the head of a JPEG or JPEG 2000 stream holds a comment, or Exif, of one letter up."""
+    start = (pixels or b"").find(b"\xff\xd8")
+    codestream = (pixels or b"").find(b"\xff\x4f\xff\x51")
+    if pixels is None or (start < 0 and codestream < 0):
+        return False
+    old = codestream < 0 or 0 <= start < codestream
+    at = (start if old else codestream) + 2
+    while at + 4 <= len(pixels) and pixels[at] == 0xFF:
+        marker, length = pixels[at + 1], int.from_bytes(pixels[at + 2 : at + 4], "big")
+        if marker in ({0xDA, 0xD9} if old else {0x90, 0x93}):  # the picture itself begins
+            return False
+        if marker in ({0xFE, 0xE1, 0xED} if old else {0x64}) and length > 2:
+            return True
+        at += 2 + length
+    return False
 
 
 def _kept(original: Dataset) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import signal
 import stat
@@ -15,9 +16,16 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
 from cohort_selection.cohort import (
     KEY_VARIABLE,
@@ -400,6 +408,28 @@ def test_real_images_of_every_transfer_syntax_keep_their_pixels_and_lose_their_w
         for keyword in ("PatientName", "StudyDescription", "InstitutionName", "StudyInstanceUID"):
             word = str(original.get(keyword) or "")
             assert not word or word.encode(errors="replace") not in head
+
+
+def test_text_that_pixel_data_may_carry_is_counted_in_the_report(tmp_path: Path) -> None:
+    """Pixel data stay as they are: a JPEG's own comment, and words in the picture, are reported."""
+    picture = io.BytesIO()
+    Image.new("L", (4, 4)).save(picture, "JPEG", comment=SECRET.encode())
+    cases = small_commons(tmp_path / "commons", 2)
+    for file, syntax in zip(
+        cases[0].files, [JPEGBaseline8Bit, ExplicitVRLittleEndian], strict=True
+    ):
+        with disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = pydicom.dcmread(file)
+            image.BurnedInAnnotation = "YES"
+            if syntax.is_compressed:
+                image.PixelData = encapsulate([picture.getvalue()])
+                image["PixelData"].VR = "OB"
+                image.file_meta.TransferSyntaxUID = syntax
+            image.save_as(file, enforce_file_format=True)
+    report = sealed(tmp_path, cases).report
+    assert report["burned_in_annotation_files"] == 2
+    assert report["compressed_files_with_a_comment"] == 1
 
 
 def test_the_open_list_is_read_as_it_was_written(tmp_path: Path) -> None:
