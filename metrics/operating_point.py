@@ -49,7 +49,7 @@ def sensitivity(c: Confusion[Number]) -> Number:
 
     Source: Yerushalmy 1947.
     """
-    return _ratio("sensitivity", c.tp, c.tp + c.fn, "positive cases")
+    return ratio("sensitivity", c.tp, c.tp + c.fn, "positive cases")
 
 
 def specificity(c: Confusion[Number]) -> Number:
@@ -57,17 +57,17 @@ def specificity(c: Confusion[Number]) -> Number:
 
     Source: Yerushalmy 1947.
     """
-    return _ratio("specificity", c.tn, c.tn + c.fp, "negative cases")
+    return ratio("specificity", c.tn, c.tn + c.fp, "negative cases")
 
 
 def false_positive_rate(c: Confusion[Number]) -> Number:
     """Share of negative cases called positive: FP / (TN + FP). Undefined without negatives."""
-    return _ratio("false positive rate", c.fp, c.tn + c.fp, "negative cases")
+    return ratio("false positive rate", c.fp, c.tn + c.fp, "negative cases")
 
 
 def false_negative_rate(c: Confusion[Number]) -> Number:
     """Share of positive cases called negative: FN / (TP + FN). Undefined without positives."""
-    return _ratio("false negative rate", c.fn, c.tp + c.fn, "positive cases")
+    return ratio("false negative rate", c.fn, c.tp + c.fn, "positive cases")
 
 
 def ppv(c: Confusion[Number]) -> Number:
@@ -75,12 +75,12 @@ def ppv(c: Confusion[Number]) -> Number:
 
     It holds at the prevalence of the cohort; see ``ppv_at_prevalence`` for another.
     """
-    return _ratio("ppv", c.tp, c.tp + c.fp, "cases called positive")
+    return ratio("ppv", c.tp, c.tp + c.fp, "cases called positive")
 
 
 def npv(c: Confusion[Number]) -> Number:
     """Share of cases not called that are negative: TN / (TN + FN). Undefined if all are called."""
-    return _ratio("npv", c.tn, c.tn + c.fn, "cases called negative")
+    return ratio("npv", c.tn, c.tn + c.fn, "cases called negative")
 
 
 def ppv_at_prevalence(c: Confusion[Number], prevalence: float) -> Number:
@@ -91,7 +91,7 @@ def ppv_at_prevalence(c: Confusion[Number], prevalence: float) -> Number:
     """
     se, fpr = sensitivity(c), false_positive_rate(c)
     hit = se * prevalence
-    return _ratio("ppv at prevalence", hit, hit + fpr * (1.0 - prevalence), "calls")
+    return ratio("ppv at prevalence", hit, hit + fpr * (1.0 - prevalence), "calls")
 
 
 def npv_at_prevalence(c: Confusion[Number], prevalence: float) -> Number:
@@ -102,17 +102,17 @@ def npv_at_prevalence(c: Confusion[Number], prevalence: float) -> Number:
     """
     fnr, sp = false_negative_rate(c), specificity(c)
     cleared = sp * (1.0 - prevalence)
-    return _ratio("npv at prevalence", cleared, cleared + fnr * prevalence, "cases cleared")
+    return ratio("npv at prevalence", cleared, cleared + fnr * prevalence, "cases cleared")
 
 
 def accuracy(c: Confusion[Number]) -> Number:
     """Share of cases called rightly: (TP + TN) / n. Undefined without cases."""
-    return _ratio("accuracy", c.tp + c.tn, c.tp + c.fp + c.fn + c.tn, "cases")
+    return ratio("accuracy", c.tp + c.tn, c.tp + c.fp + c.fn + c.tn, "cases")
 
 
 def selection_rate(c: Confusion[Number]) -> Number:
     """Share of cases called positive: (TP + FP) / n. Undefined without cases."""
-    return _ratio("selection rate", c.tp + c.fp, c.tp + c.fp + c.fn + c.tn, "cases")
+    return ratio("selection rate", c.tp + c.fp, c.tp + c.fp + c.fn + c.tn, "cases")
 
 
 def balanced_accuracy(c: Confusion[Number]) -> Number:
@@ -130,7 +130,7 @@ def f1(c: Confusion[Number]) -> Number:
 
     Undefined where no case is positive and none is called. Source: van Rijsbergen 1979.
     """
-    return _ratio("f1", 2.0 * c.tp, 2.0 * c.tp + c.fp + c.fn, "positive or called cases")
+    return ratio("f1", 2.0 * c.tp, 2.0 * c.tp + c.fp + c.fn, "positive or called cases")
 
 
 def mcc(c: Confusion[Number]) -> Number:
@@ -141,7 +141,7 @@ def mcc(c: Confusion[Number]) -> Number:
     """
     root: Number = np.sqrt(c.tp + c.fp) * np.sqrt(c.tp + c.fn)
     root = root * np.sqrt(c.tn + c.fp) * np.sqrt(c.tn + c.fn)
-    return _ratio("mcc", c.tp * c.tn - c.fp * c.fn, root, "cases in a margin of the 2x2 table")
+    return ratio("mcc", c.tp * c.tn - c.fp * c.fn, root, "cases in a margin of the 2x2 table")
 
 
 def lr_positive(c: Confusion[Number]) -> Number:
@@ -149,7 +149,7 @@ def lr_positive(c: Confusion[Number]) -> Number:
 
     Undefined without false positives. Source: Simel, Samsa & Matchar 1991.
     """
-    return _ratio("lr+", sensitivity(c), false_positive_rate(c), "false positives")
+    return ratio("lr+", sensitivity(c), false_positive_rate(c), "false positives")
 
 
 def lr_negative(c: Confusion[Number]) -> Number:
@@ -157,10 +157,11 @@ def lr_negative(c: Confusion[Number]) -> Number:
 
     Undefined without true negatives. Source: Simel, Samsa & Matchar 1991.
     """
-    return _ratio("lr-", false_negative_rate(c), specificity(c), "true negatives")
+    return ratio("lr-", false_negative_rate(c), specificity(c), "true negatives")
 
 
-def _ratio(figure: str, part: Number, whole: Number, missing: str) -> Number:
+def ratio(figure: str, part: Number, whole: Number, missing: str) -> Number:
+    """Divide, or say that the ``figure`` is undefined for want of what is ``missing``."""
     if isinstance(whole, np.ndarray):
         return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
     if not whole > 0:

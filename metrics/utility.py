@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
-from metrics.operating_point import Confusion, Number, confusion
+from metrics.operating_point import Confusion, Number, confusion, ratio
 
 
 def net_benefit(c: Confusion[Number], threshold: float) -> Number:
@@ -20,9 +20,8 @@ def net_benefit(c: Confusion[Number], threshold: float) -> Number:
     if not 0.0 <= threshold < 1.0:
         raise UndefinedMetric(f"net benefit needs a threshold in [0, 1); got {threshold:g}")
     n: Number = c.tp + c.fp + c.fn + c.tn
-    if not np.all(n > 0):
-        raise UndefinedMetric("net benefit needs at least one case; got 0")
-    return c.tp / n - c.fp / n * (threshold / (1.0 - threshold))
+    gain: Number = c.tp - c.fp * (threshold / (1.0 - threshold))
+    return ratio("net benefit", gain, n, "cases")
 
 
 def treat_all_net_benefit(c: Confusion[Number], threshold: float) -> Number:
@@ -41,10 +40,9 @@ def standardized_net_benefit(c: Confusion[Number], threshold: float) -> Number:
     Formula: net benefit / prevalence. Undefined without positives. Source: Kerr 2016.
     """
     positive: Number = c.tp + c.fn
-    if not np.all(positive > 0):
-        raise UndefinedMetric("standardized net benefit needs a positive case; got 0")
     n: Number = c.tp + c.fp + c.fn + c.tn
-    return net_benefit(c, threshold) / (positive / n)
+    gain: Number = net_benefit(c, threshold) * n
+    return ratio("standardized net benefit", gain, positive, "positive cases")
 
 
 def decision_curve(y: ArrayLike, p: ArrayLike, thresholds: ArrayLike) -> Floats:
