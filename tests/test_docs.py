@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,14 @@ def test_a_shipped_benchmark_can_be_read_and_is_named_after_its_file(path: Path)
 
 
 def commands() -> set[str]:
-    app = typer.Typer()
-    app.add_typer(cli.app)
-    cli.add_plugins(app)
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    return set(group.commands)
+    plugins = [plugin.load() for plugin in entry_points(group="sequestra.commands")]
+    assert plugins
+    found: set[str] = set()
+    for app in (cli.app, *plugins):
+        group = typer.main.get_command(app)
+        assert isinstance(group, typer.core.TyperGroup)
+        found |= set(group.commands)
+    return found
 
 
 def test_the_readme_names_only_commands_there_are() -> None:

@@ -202,3 +202,49 @@ def test_a_second_dispatcher_is_refused(walked: Walked, image_of: ImageBuilder) 
     assert second.code == 2
     assert "another `sequestra run` works in" in second.complained
     assert first.wait() == 0
+
+
+def test_a_key_that_is_not_there_stops_the_queue_and_is_nobodys_failure(
+    walked: Walked, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    submission = submit(walked, image_of(HONEST), "A patient team", "Patient")
+    nowhere = {"SEQUESTRA_ENCLAVE_KEY": str(tmp_path / "nowhere.key")}
+    stopped = sequestra("run", "--home", walked.home, env=nowhere)
+    assert stopped.code == 2
+    assert "nowhere.key" in stopped.complained
+    assert Ledger(walked.ledger_url).submission(submission).state is State.QUEUED
+    succeed("run", "--home", walked.home)
+    assert Ledger(walked.ledger_url).submission(submission).state is State.RELEASED
+
+
+def test_an_image_that_only_the_engine_refuses_keeps_nobody_waiting(
+    walked: Walked, image_of: ImageBuilder
+) -> None:
+    made = docker("create", image_of(HONEST)).stdout.strip()
+    try:
+        docker("commit", "--change", 'ENTRYPOINT [""]', made, "sequestra-test/refused")
+    finally:
+        docker("rm", made)
+    ledger = Ledger(walked.ledger_url)
+    entered = sequestra(
+        *("submit", "sequestra-test/refused", "--benchmark", walked.benchmark),
+        *("--home", walked.home, "--team", "A stranger", "--model", "Refused"),
+    )
+    behind = submit(walked, image_of(HONEST + "\n#"), "Next in line", "Behind")
+    for _ in range(3):
+        sequestra("run", "--home", walked.home)
+    assert ledger.submission(behind).state is State.RELEASED
+    (refused,) = [each for each in ledger.submissions() if each.model == "Refused"]
+    assert refused.state is (State.FAILED if entered.code == 0 else State.REJECTED)
+
+
+def test_a_file_changed_after_sealing_stops_the_queue(walked: Walked) -> None:
+    kept = walked.home / "benchmarks" / f"{walked.benchmark}.toml"
+    text = kept.read_text()
+    try:
+        kept.write_text(text.replace("minimum_cell = 10", "minimum_cell = 5"))
+        doctor = sequestra("doctor", "--home", walked.home)
+        assert doctor.code == 1
+        assert "is not the file" in doctor.printed.replace("\n", " ")
+    finally:
+        kept.write_text(text)
