@@ -19,7 +19,7 @@ check: $(READY)  ## what must hold before a commit
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layering.py
 
-engine: $(READY)  ## a container engine that answers, and the Python base image
+engine: $(READY)  ## a container engine that answers
 	$(BIN)/python -m evaluator.engine_setup
 
 attacks: engine  ## a table: attack, expected, seen
@@ -30,7 +30,8 @@ perf: $(READY)  ## side-by-side measurements against peers
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sequestra needs Python 3.11 or newer; found " + sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || { echo "Python's venv module is missing; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[baselines,dev]'
 	touch $@
