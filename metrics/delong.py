@@ -112,11 +112,14 @@ def auroc_and_variance(y: Bools, s: Floats) -> tuple[float, float]:
 
     Undefined with fewer than two cases of a class. O(n log n).
     """
-    from metrics.kernels import placement_sums  # numba is costly to import
+    from metrics.kernels import placement_sums, split  # numba is costly to import
 
-    diseased, healthy = np.sort(s[y]), np.sort(s[~y])
-    m, n = diseased.size, healthy.size
+    m = int(np.count_nonzero(y))
+    n = y.size - m
     arrays.both_classes("auroc", m, n)
+    diseased, healthy = split(y, s, m)
+    diseased.sort()
+    healthy.sort()
     twice, positive, negative = placement_sums(diseased, healthy)
     if m < 2 or n < 2:
         raise UndefinedMetric(_few(m, n))

@@ -339,16 +339,33 @@ def scan_roc(
 
 
 @numba.njit(nogil=True, cache=True)
+def split(
+    y: NDArray[np.bool_], s: NDArray[np.float64], n_positive: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scores of the positives and of the negatives, in one pass without a branch to mispredict."""
+    n = s.size
+    positive = np.empty(n_positive + 1)
+    negative = np.empty(n - n_positive + 1)
+    i = 0
+    for k in range(n):
+        positive[i] = s[k]
+        negative[k - i] = s[k]
+        i += y[k]
+    return positive[:n_positive], negative[: n - n_positive]
+
+
+@numba.njit(nogil=True, cache=True)
 def placement_sums(
     positive: NDArray[np.float64], negative: NDArray[np.float64]
 ) -> tuple[int, float, float]:
     """Twice the Mann-Whitney count and the centred squares of both classes' placements.
 
     Both arrays rise. Squares are of counts doubled, so ties stay whole: divide by (2 n)^2 and
-    (2 m)^2. One merge each way, the second centred: nothing cancels.
+    (2 m)^2. Sums of squares are taken about the mean: nothing cancels.
     """
     m = positive.size
     n = negative.size
+    count = np.empty(m, np.int64)
     twice = 0
     below = 0
     upto = 0
@@ -359,20 +376,13 @@ def placement_sums(
         upto = max(upto, below)
         while upto < n and negative[upto] <= x:
             upto += 1
+        count[i] = below + upto
         twice += below + upto
     mean_positive = twice / m
     mean_negative = twice / n
     squares_positive = 0.0
-    below = 0
-    upto = 0
     for i in range(m):
-        x = positive[i]
-        while below < n and negative[below] < x:
-            below += 1
-        upto = max(upto, below)
-        while upto < n and negative[upto] <= x:
-            upto += 1
-        squares_positive += (below + upto - mean_positive) ** 2
+        squares_positive += (count[i] - mean_positive) ** 2
     squares_negative = 0.0
     below = 0
     upto = 0
