@@ -133,7 +133,11 @@ def test_what_a_killed_harness_left_is_removed_by_the_submissions_id(
     killed = subprocess.Popen([sys.executable, "-c", program], cwd=repository)
     try:
         deadline = time.monotonic() + 30
-        while not containers(engine, "test-killed"):
+        running: dict[str, str | list[str] | bool] = {
+            "label": f"{LABEL}=test-killed",
+            "status": "running",
+        }
+        while not engine.client.containers.list(filters=running):
             assert time.monotonic() < deadline
             time.sleep(0.1)
     finally:
