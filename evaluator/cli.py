@@ -344,23 +344,29 @@ def score(
     ] = None,
     subgroup: Annotated[list[str] | None, typer.Option(help="A subgroup column.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="A benchmark's TOML file, for its [analysis] table.")
+    ] = None,
     symmetric: Annotated[
         bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not logit ones.")
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write.")
+    replicates: Annotated[
+        int | None, typer.Option(help="Bootstrap replicates; 0: no resampled interval or gap.")
     ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV to write, one row a figure.")] = None,
+    report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
     """Score predictions you already have: the scoring path alone, on two CSV files."""
-    from evaluator.scoring import AnalysisPlan, score_tables
+    from evaluator import own_scores
+    from evaluator.scoring import score_tables
+    from evaluator.specification import read_analysis
 
-    plan = AnalysisPlan(
-        subgroups=tuple(subgroup or ()), interval="symmetric" if symmetric else "logit"
-    )
+    chosen = read_analysis(plan, subgroups=subgroup, symmetric=symmetric, replicates=replicates)
     found = score_tables(
         predictions,
         truth,
-        plan,
+        chosen,
         threshold=threshold,
         labels=tuple(label or ()),
         score_column=score_column,
@@ -370,7 +376,11 @@ def score(
     for name, evaluation in found.items():
         console.print(printing.evaluation(name, evaluation))
     if output is not None:
-        printing.write_evaluations(found, output)
+        own_scores.write_json(found, output)
+    if table is not None:
+        own_scores.write_csv(found, table)
+    if report_file is not None:
+        own_scores.write_reports(found, threshold, report_file)
 
 
 @app.command(rich_help_panel=_STEWARD)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -224,17 +221,6 @@ def evaluation(name: str, scored: Evaluation) -> RenderableType:
             escape(said),
         )
     return table
-
-
-def write_evaluations(found: Mapping[str, Evaluation], output: Path) -> None:
-    """Write the evaluations as JSON, whole or not at all."""
-    document = {name: dataclasses.asdict(scored) for name, scored in found.items()}
-    temporary = output.with_name(output.name + ".tmp")
-    with temporary.open("w") as stream:
-        json.dump(document, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(output)
 
 
 def _shown(estimate: Estimate) -> tuple[str, str]:

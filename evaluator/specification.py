@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cohort_selection.criteria import CohortPlan, read_cohort_plan
@@ -41,13 +42,7 @@ class Benchmark:
 
 def read_benchmark(path: Path) -> Benchmark:
     """Read a benchmark's TOML file; raise SpecificationError or the error of a table's owner."""
-    try:
-        raw = path.read_bytes()
-        document = tomllib.loads(raw.decode())
-    except FileNotFoundError as error:
-        raise SpecificationError(f"no benchmark file {path}; give the path of a .toml") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpecificationError(f"{path.name} is not TOML: {error}") from error
+    raw, document = _document(path)
     if unknown := sorted(set(document) - set(_TABLES)):
         raise SpecificationError(
             f"{path.name} has [{'], ['.join(unknown)}]; known tables are [{'], ['.join(_TABLES)}]"
@@ -80,6 +75,25 @@ def read_benchmark(path: Path) -> Benchmark:
     return found
 
 
+def read_analysis(
+    path: Path | None,
+    *,
+    subgroups: Sequence[str] | None,
+    symmetric: bool,
+    replicates: int | None,
+) -> AnalysisPlan:
+    """The [analysis] table of a benchmark's file, or the default, with what options change."""
+    plan = AnalysisPlan()
+    if path is not None:
+        plan = read_plan(_table(_document(path)[1], "analysis", path), path)
+    return replace(
+        plan,
+        subgroups=tuple(subgroups) if subgroups else plan.subgroups,
+        interval="symmetric" if symmetric else plan.interval,
+        replicates=plan.replicates if replicates is None else replicates,
+    )
+
+
 def _agree(benchmark: Benchmark) -> None:
     """Raise SpecificationError where the tables do not fit each other."""
     kept = set(benchmark.cohort.criteria.attributes)
@@ -110,6 +124,16 @@ def _agree(benchmark: Benchmark) -> None:
             f"{benchmark.path.name}: [analysis] primary is {benchmark.analysis.primary!r}; give a "
             f"figure that is better the higher or the lower, such as auroc or brier"
         )
+
+
+def _document(path: Path) -> tuple[bytes, dict[str, object]]:
+    try:
+        raw = path.read_bytes()
+        return raw, tomllib.loads(raw.decode())
+    except FileNotFoundError as error:
+        raise SpecificationError(f"no benchmark file {path}; give the path of a .toml") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecificationError(f"{path.name} is not TOML: {error}") from error
 
 
 def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:

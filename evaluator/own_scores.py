@@ -1,0 +1,79 @@
+"""Writes scores of the user's own predictions: JSON, CSV and HTML, nothing withheld."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evaluator.disclosure import Disclosure, release
+from evaluator.leaderboard.report import render_report
+from evaluator.results import Evaluation
+from submissions.submission import State, Submission
+
+NOTHING_WITHHELD = Disclosure(minimum_cell=1, count_step=1, maximum_digits=6, roc_step=0.025)
+"""The data are the reader's own: there is nobody to protect them from."""
+
+_COLUMNS = (
+    *("label", "metric", "attribute", "level", "value", "low", "high"),
+    *("n_cases", "n_patients", "n_positive", "method", "undefined"),
+)
+
+
+def write_json(found: Mapping[str, Evaluation], path: Path) -> None:
+    """Write every evaluation by its label, whole or not at all."""
+    document = {label: dataclasses.asdict(scored) for label, scored in found.items()}
+    _write(path, json.dumps(document, indent=1))
+
+
+def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
+    """Write one row a figure, whole or not at all; undefined values are empty and say why."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(_COLUMNS)
+    for label, scored in found.items():
+        for result in scored.results:
+            estimate = dataclasses.asdict(result.estimate)
+            figures = ["" if estimate[name] is None else estimate[name] for name in _COLUMNS[4:]]
+            rows.writerow([label, result.metric, result.attribute, result.level, *figures])
+    _write(path, text.getvalue())
+
+
+def write_reports(
+    found: Mapping[str, Evaluation], threshold: float | None, path: Path
+) -> tuple[Path, ...]:
+    """Write one HTML report a label; with several, the label is put into the file's name."""
+    written = []
+    for label, scored in found.items():
+        place = path if len(found) == 1 else path.with_name(f"{path.stem}-{label}{path.suffix}")
+        submission = Submission(
+            submission_id="own scores",
+            team="own scores",
+            model=label,
+            benchmark="own scores",
+            image_digest="none",
+            threshold=0.5 if threshold is None else threshold,
+            state=State.RELEASED,
+            received=datetime.now(UTC),
+        )
+        shown = release(scored, submission=submission, cohort_digest="none", rule=NOTHING_WITHHELD)
+        _write(place, render_report(shown, title=label))
+        written.append(place)
+    return tuple(written)
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new-{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
