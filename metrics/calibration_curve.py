@@ -285,7 +285,9 @@ def _local_line(x: Floats, y: Floats, left: int, right: int, here: int, reach: f
     w = np.zeros(x_.size)
     near = distance <= 0.999 * width
     if width > 0:
-        w[near] = (1.0 - (distance[near] / width) ** 3) ** 3
+        share = distance[near] / width
+        kept = 1.0 - share * share * share  # products: numpy's power is ten times slower
+        w[near] = kept * kept * kept
     w[distance <= 0.001 * width] = 1.0
     w /= w.sum()
     centre = float(w @ x_)
