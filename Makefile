@@ -19,8 +19,9 @@ check: $(READY)  ## what must hold before a commit
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layering.py
 
-engine: $(READY)  ## a container engine that answers
+engine: $(READY)  ## a container engine that answers, and the Python base image
 	$(BIN)/python -m evaluator.engine_setup
+	$(BIN)/python -m submissions.base_image
 
 attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks

@@ -66,6 +66,7 @@ def submit(
         state=State.RECEIVED,
         received=datetime.now(UTC),
     )
+    engine.keep(submission.image_digest, submission.submission_id)
     ledger.receive(submission, benchmark.quota)
     try:
         lint(configuration, benchmark.contract)

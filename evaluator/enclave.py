@@ -89,6 +89,7 @@ class Event(StrEnum):
     """What can happen to a submission's run, as the steward is told."""
 
     STARTED = "started"
+    REPEATED = "repeated"
     ENDED = "ended"
     FAILED = "failed"
     ENGINE_FAULT = "engine-fault"

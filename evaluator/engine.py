@@ -38,6 +38,9 @@ CONTAINER_UID = 60_606
 """User and group of every submission: in a range that systemd and Debian leave to nobody, so that
 it owns nothing on the host, and below 65,536, so that a rootless engine can map it."""
 
+KEPT = "sequestra/kept"
+"""Repository of the names by which entered images are kept, one tag a submission."""
+
 API_SECONDS = 120
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
@@ -129,6 +132,20 @@ class Engine:
                 raise ContractBroken(
                     Failure.IMAGE_INVALID, f"the engine has no image {_printable(image)[:200]}"
                 ) from None
+
+    def has(self, image: str) -> bool:
+        """Whether the engine still has an image."""
+        with _our_fault("looking for the image"):
+            try:
+                self.client.api.inspect_image(image)
+            except NotFound:
+                return False
+        return True
+
+    def keep(self, image_digest: str, submission_id: str) -> None:
+        """Give an entered image a name of ours, so that a clean-up does not take it for unused."""
+        with _our_fault("naming the image"):
+            self.client.api.tag(image_digest, KEPT, submission_id)
 
     def resolve(self, image: str, contract: Contract | None = None) -> str:
         """Content digest of a local image, after linting its configuration.

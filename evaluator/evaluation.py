@@ -9,9 +9,10 @@ from importlib.metadata import version
 import numpy as np
 
 from cohort_selection.cohort import Cohort
+from evaluator.determinism import repeat
 from evaluator.disclosure import Release, release
 from evaluator.enclave import Enclave, Event
-from evaluator.engine import Engine
+from evaluator.engine import Engine, EngineUnavailable
 from evaluator.probing import depends_on_threshold, set_apart, without
 from evaluator.results import Evaluation
 from evaluator.scoring import score
@@ -44,6 +45,10 @@ def predict(
     for attempt in enclave.attempts(name):
         if attempt.failure is not None:
             raise ContractBroken(attempt.failure, attempt.detail, attempt.log)
+    if not engine.has(submission.image_digest):
+        raise EngineUnavailable(
+            f"the engine has no image {submission.image_digest} any more; load it again"
+        )
     engine.remove_orphans(name)
     remove_leftovers(enclave.staging_folder())
     key = enclave.blinding_key(name)
@@ -56,9 +61,27 @@ def predict(
             )
             given = {case.case_id for case in blinded}
             opaque = read_predictions(staged.predictions, given, benchmark.contract)
+        repetition = repeat(
+            submission.image_digest,
+            blinded,
+            opaque,
+            benchmark.contract,
+            engine,
+            enclave.staging_folder(),
+            submission_id=name,
+            seed=int.from_bytes(key[:4], "big"),
+        )
     except ContractBroken as broken:
         enclave.record_failure(name, cohort.digest, broken)
         raise
+    if repetition.n_cases:
+        enclave.record(
+            name,
+            cohort.digest,
+            Event.REPEATED,
+            f"{repetition.n_cases} cases run again: largest difference "
+            f"{repetition.largest_difference:g}",
+        )
     known = cohort.unblind(key)
     predictions = Predictions(
         {known[case_id].case_id: values for case_id, values in opaque.values.items()}
