@@ -45,6 +45,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         log.open("wb") as said,
         subprocess.Popen(
             ["podman", *options, "system", "service", "--time", "0", f"unix://{path}"],
+            cwd=path.parent,  # conmon leaves a file where the service was started
             stdout=said,
             stderr=said,
         ) as service,
