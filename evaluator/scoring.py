@@ -52,6 +52,10 @@ class _Part:
     lacking: str | None
 
 
+_Coded = tuple[NDArray[np.str_], Ints]
+"""The levels of an attribute, sorted, and the level number of each case."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Drawn:
     """The replicates of a submission: what was drawn, and what walks over it gave."""
@@ -91,11 +95,11 @@ def score(
     if not y_.size:
         raise ScoringInputError("there is no case to score")
     choices = _choices(plan, plan.threshold if threshold is None else threshold)
-    columns = {name: _attribute(name, attributes or {}, y_.size) for name in _named(plan)}
+    coded = {name: _coded(name, attributes or {}, y_.size) for name in _named(plan)}
     order = np.argsort(-s_, kind="stable")  # once: sorting what is sorted costs next to nothing
     y_, s_, patient = y_[order], s_[order], patient[order]
-    columns = {name: column[order] for name, column in columns.items()}
-    parts = list(_parts(y_, s_, patient, columns, plan))
+    coded = {name: (values, code[order]) for name, (values, code) in coded.items()}
+    parts = list(_parts(y_, s_, patient, coded, plan))
     drawn = _draw(y_, s_, patient, n_patients, parts, plan, choices, threads)
     results: list[Result] = []
     curves: list[Curve] = []
@@ -190,12 +194,11 @@ def _parts(
     y: Bools,
     s: Floats,
     patient: Ints,
-    columns: Mapping[str, NDArray[np.str_]],
+    coded: Mapping[str, _Coded],
     plan: AnalysisPlan,
 ) -> Iterator[_Part]:
     everyone = group_of(y, s, patient)
     yield _Part(*OVERALL, None, everyone, _lacking(everyone, plan))
-    coded = {name: np.unique(column, return_inverse=True) for name, column in columns.items()}
     for names_ in (*((name,) for name in plan.subgroups), *plan.intersections):
         for level, member in _levels([coded[name] for name in names_], y.size):
             group = group_of(y[member], s[member], patient[member])
@@ -213,7 +216,7 @@ def _levels(coded: Sequence[tuple[NDArray[np.str_], Ints]], n: int) -> Iterator[
         yield labels[place], code == place
 
 
-def _attribute(name: str, attributes: Mapping[str, NDArray[np.str_]], n: int) -> NDArray[np.str_]:
+def _coded(name: str, attributes: Mapping[str, NDArray[np.str_]], n: int) -> _Coded:
     if name not in attributes:
         raise ScoringInputError(
             f"the plan asks for subgroups by {name!r}; the cases have "
@@ -222,7 +225,8 @@ def _attribute(name: str, attributes: Mapping[str, NDArray[np.str_]], n: int) ->
     column = np.asarray(attributes[name], dtype=np.str_)
     if column.shape != (n,):
         raise ScoringInputError(f"attribute {name!r} has shape {column.shape} for {n} cases")
-    return column
+    values, code = np.unique(column, return_inverse=True)
+    return values, code.astype(np.int64)
 
 
 def _lacking(group: Group, plan: AnalysisPlan) -> str | None:

@@ -247,37 +247,60 @@ print(imported - start, time.perf_counter() - ready, peak_memory())
 """
 
 
-def alone(
-    n: int, *, function: str = "ours", replicates: int = REPLICATES, cold: bool = False
-) -> tuple[float, float, float]:
-    """Run in a process of its own: seconds to import, seconds of the first call, peak MB.
+_FIRST = """
+import time
+start = time.perf_counter()
+from evaluator.scoring import AnalysisPlan, score
+imported = time.perf_counter()
+from perf.cohorts import simulated
+from perf.timing import peak_memory
+cohort = simulated({n})
+plan = AnalysisPlan(smooth_calibration="none")
+calls = []
+for _ in range(2):
+    ready = time.perf_counter()
+    score(cohort.y, cohort.s, None, None, plan, 0.3)
+    calls.append(time.perf_counter() - ready)
+print(imported - start, calls[0] - calls[1], peak_memory())
+"""
 
-    ``cold`` gives it an empty cache, so that the kernels are compiled.
-    """
+
+def alone(
+    n: int, *, function: str = "ours", replicates: int = REPLICATES
+) -> tuple[float, float, float]:
+    """Run in a process of its own: seconds to import, seconds of the call, peak MB."""
     code = _ALONE.format(n=n, function=function, threads=None, replicates=replicates)
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **({"NUMBA_CACHE_DIR": folder} if cold else {})}
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=environment,
-            cwd=Path(__file__).resolve().parent.parent,
-        )
+    return _in_a_process(code, {})
+
+
+def _in_a_process(code: str, environment: dict[str, str]) -> tuple[float, float, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+        cwd=Path(__file__).resolve().parent.parent,
+    )
     imported, took, memory = (float(x) for x in done.stdout.split()[-3:])
     return imported, took, memory
 
 
-def first_calls(n: int = 10_000) -> list[Timed]:
-    """The first call of a process, with and without compiled kernels in the cache."""
-    work = f"first call in a new process, n = {n:,}"
-    alone(n)
+def first_calls(n: int = 1_000) -> list[Timed]:
+    """What the first score() of a process costs over its second, cache empty and filled."""
+    work = f"first score() of a process less its second, n = {n:,}"
+    code = _FIRST.format(n=n)
+    _in_a_process(code, {})
     found = []
-    for label, cold in (("cache empty: compiles", True), ("cache filled", False)):
-        imported, took, memory = alone(n, cold=cold)
-        note = f"import {imported:.2f} s before it; peak {memory:.0f} MB"
-        found.append(Timed(work, f"Sequestra: 12 figures, {label}", "", took, None, 1, note))
+    with tempfile.TemporaryDirectory() as folder:
+        for label, environment in (
+            ("cache empty: compiles", {"NUMBA_CACHE_DIR": folder}),
+            ("cache filled", {"NUMBA_CACHE_DIR": folder}),
+            ("cache filled, again", {"NUMBA_CACHE_DIR": folder}),
+        ):
+            imported, took, memory = _in_a_process(code, environment)
+            note = f"import of evaluator.scoring {imported:.2f} s; peak {memory:.0f} MB"
+            found.append(Timed(work, f"Sequestra: {label}", "", took, None, 1, note))
     return found
 
 
