@@ -13,6 +13,8 @@ and it is unbiased for the same reason as the flight: each move is a martingale.
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -77,7 +79,12 @@ def _land(
     goal = columns.T @ start
     low, high = np.floor(goal + _SLACK), np.ceil(goal - _SLACK)
     point = start.copy()
-    while True:
+    for turn in count():
+        # Each turn settles a unit or meets a wall; should that ever go on, walls fall one and all.
+        if turn >= 3 * len(point):
+            low[1:], high[1:] = -np.inf, np.inf
+        if turn >= 6 * len(point):
+            low[:], high[:] = -np.inf, np.inf
         free = _open(point)
         if not free.any():
             return point
@@ -95,6 +102,8 @@ def _land(
         excess = np.rint(np.maximum(np.maximum(reached - ceiling, floor - reached), 0.0))
         low, high = low - excess, high + excess
         away, drift = point - end, total - reached
+        # At the wall and staying there: what is left of the difference is noise of the arithmetic.
+        drift[(at_low | at_high) & (np.abs(drift) < 0.5)] = 0.0
         # How far on, from the integer point through the present one, to the first wall.
         step = np.inf
         for moving, gap, least in (
@@ -110,6 +119,7 @@ def _land(
             point = _tidy(point + step * away)
         else:
             return end
+    raise AssertionError("unreachable")
 
 
 @njit(cache=True)  # pragma: no cover - compiled

@@ -304,3 +304,28 @@ def test_what_would_help_is_counted_and_helps() -> None:
     more = [Case(f"n{i}", f"q{i}", (), 1, {"sex": ("Female", "Male")[i % 2]}) for i in range(40)]
     assert would_help([*cases, *more], HALF, 140) == ()
     assert match([*cases, *more], HALF, 140, seed=0).binding == ()
+
+
+@pytest.mark.parametrize("problem", range(40))
+def test_any_pool_and_target_give_a_cohort_of_the_size_asked_for(problem: int) -> None:
+    """Random pools, attributes, targets and sizes, feasible or not; the tolerance allows all."""
+    rng = np.random.default_rng(problem)
+    n, sizes = int(rng.integers(20, 500)), rng.integers(2, 7, int(rng.integers(1, 5))).tolist()
+    shares = [rng.dirichlet(np.full(size, rng.choice([0.3, 1.0, 3.0]))) for size in sizes]
+    columns = [rng.choice(size, n, p=p) for size, p in zip(sizes, shares, strict=True)]
+    cases = [
+        Case(f"s{i}", f"p{i}", (), int(rng.random() < 0.3), {
+            f"a{k}": str(column[i]) for k, column in enumerate(columns)
+        })
+        for i in range(n)
+    ]  # fmt: skip
+    margins = {
+        f"a{k}": {str(j): float(p) for j, p in enumerate(rng.dirichlet(np.full(size, 2.0)))}
+        for k, size in enumerate(sizes)
+    }
+    size = int(rng.integers(1, n))
+    target = Target({**margins, "label": {"0": 0.5, "1": 0.5}})
+    matched = match(cases, target, size, seed=problem, tolerance=1.0)
+    assert len(matched.cases) == size
+    assert sum(matched.inclusion.values()) == pytest.approx(size, abs=0.01)
+    assert max(abs(m.cohort - m.achievable) * size for m in matched.margins) < 3.0
