@@ -306,11 +306,12 @@ def test_what_would_help_is_counted_and_helps() -> None:
     assert match([*cases, *more], HALF, 140, seed=0).binding == ()
 
 
-@pytest.mark.parametrize("problem", range(40))
+@pytest.mark.parametrize("problem", [*range(25), 69])  # 69: a walk that once stood still
 def test_any_pool_and_target_give_a_cohort_of_the_size_asked_for(problem: int) -> None:
     """Random pools, attributes, targets and sizes, feasible or not; the tolerance allows all."""
     rng = np.random.default_rng(problem)
-    n, sizes = int(rng.integers(20, 500)), rng.integers(2, 7, int(rng.integers(1, 5))).tolist()
+    n = int(rng.integers(20, 800))
+    sizes = [int(rng.integers(2, 7)) for _ in range(int(rng.integers(1, 5)))]
     shares = [rng.dirichlet(np.full(size, rng.choice([0.3, 1.0, 3.0]))) for size in sizes]
     columns = [rng.choice(size, n, p=p) for size, p in zip(sizes, shares, strict=True)]
     cases = [
