@@ -147,7 +147,19 @@ def sealed(done: Sealed) -> RenderableType:
         )
     cohort = done.cohort
     line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
-    return Group(table, line)
+    told = [
+        f"[bold red]shortcut:[/] {escape(each.field)} alone predicts the label with an AUROC of "
+        f"{each.auroc:.2f} ({escape(each.telling)})"
+        for each in done.shortcuts
+        if each.alarming
+    ]
+    if done.shortcuts and not told:
+        strongest = done.shortcuts[0]
+        told = [
+            f"no shortcut in the headers: the strongest, {escape(strongest.field)}, predicts the "
+            f"label with an AUROC of {strongest.auroc:.2f}, {strongest.high:.2f} by chance"
+        ]
+    return Group(table, *told, line)
 
 
 def verified(cohort: Cohort, problems: Sequence[str]) -> str:

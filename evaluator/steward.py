@@ -16,6 +16,7 @@ from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.matching import Matched
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
+from cohort_selection.shortcuts import Shortcut, audit
 from evaluator.installation import BENCHMARK_DIGEST, Installation
 from evaluator.specification import Benchmark
 
@@ -101,10 +102,11 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed cohort and how near it came to its target."""
+    """A sealed cohort, how near it came to its target, and what headers alone tell of the label."""
 
     cohort: Cohort
     deviations: tuple[Deviation, ...]
+    shortcuts: tuple[Shortcut, ...]
 
 
 def seal_cohort(
@@ -120,7 +122,8 @@ def seal_cohort(
         # An earlier sealing was cut off between the folder and the ledger.
         _, cohort = installation.sealed(benchmark.name)
         ledger.record("seal", benchmark.name, cohort.digest)
-        return Sealed(cohort, _deviations(cohort.cases(), benchmark))
+        sealed = cohort.cases()
+        return Sealed(cohort, _deviations(sealed, benchmark), _shortcuts(sealed))
     _refuse_sealed(installation, benchmark)
     opened, hidden = _split_cases(installation, benchmark, catalog_folder)
     drawn, inclusion = _read_matched(installation, benchmark)
@@ -133,6 +136,7 @@ def seal_cohort(
     leakage.check(opened, cases)
     plan = benchmark.cohort
     deviations = _deviations(cases, benchmark)
+    shortcuts = _shortcuts(cases)
     cohort = seal(
         cases,
         enclave.benchmark_folder(benchmark.name) / "cohort",
@@ -143,17 +147,26 @@ def seal_cohort(
         report={
             BENCHMARK_DIGEST: benchmark.digest,
             "deviations": [asdict(deviation) for deviation in deviations],
+            "shortcuts": [asdict(shortcut) for shortcut in shortcuts],
             "inclusion_probabilities": sorted(inclusion[case.case_id] for case in cases),
         },
         progress=progress,
     )
     ledger.record("seal", benchmark.name, cohort.digest)
-    return Sealed(cohort, deviations)
+    return Sealed(cohort, deviations, shortcuts)
 
 
 def _deviations(cases: Sequence[Case], benchmark: Benchmark) -> tuple[Deviation, ...]:
     target = benchmark.cohort.target
     return representativeness(cases, target, tuple(target.margins))
+
+
+def _shortcuts(cases: Sequence[Case]) -> tuple[Shortcut, ...]:
+    """The header audit, where both classes have the two patients that it takes."""
+    patients = {
+        label: {case.patient_id for case in cases if case.label == label} for label in (0, 1)
+    }
+    return audit(cases) if min(map(len, patients.values())) >= 2 else ()
 
 
 def _refuse_sealed(installation: Installation, benchmark: Benchmark) -> None:
