@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -339,6 +340,7 @@ def _tracked(
     home = output.resolve().parent
     address = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     artifacts = None if address else (home / "mlartifacts").as_uri()
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it sets itself to INFO when imported
     client = MlflowClient(tracking_uri=address or f"sqlite:///{home / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT)
     experiment_id = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 _MARK = ".sequestra-demo"
 _NAME = "simulated-opacity"
@@ -118,7 +120,8 @@ def _clear(folder: Path) -> None:
 
 
 def _run(arguments: list[str], console: Console) -> None:
-    console.print(f"[bold]$ sequestra {' '.join(arguments)}[/]", soft_wrap=True, highlight=False)
+    shown = escape(shlex.join(["sequestra", *arguments]))
+    console.print(f"[bold]$ {shown}[/]", soft_wrap=True, highlight=False)
     program = [sys.executable, "-c", "from evaluator.cli import main; main()", *arguments]
     try:
         ended = subprocess.run(program, check=False, env=_environment())
