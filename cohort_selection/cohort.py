@@ -325,7 +325,7 @@ def read_open(path: Path) -> tuple[Case, ...]:
         if missing:
             raise CohortError(
                 f"{path.name} has no column {', '.join(missing)}; it is not a table of open cases: "
-                "write it with sequestra match"
+                "write it with `sequestra sequester`"
             )
         attributes = [n for n in fields if n not in {"case_id", "patient_id", "label", "files"}]
         cases = []

@@ -98,7 +98,7 @@ _TERMS = {
         "BurnedInAnnotation": "YES|NO",
     }.items()
 }
-_NUMBER = re.compile(r"[-+0-9.eE ]{0,16}")
+_NUMBER = re.compile(r"[-+0-9.eE ]{0,24}")  # longer than the standard's 16: real files are
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ def _harmless(element: DataElement) -> bool:
     if element.VR in {"DS", "IS"}:
         value = element.value
         parts = value if isinstance(value, list | tuple | pydicom.multival.MultiValue) else [value]
-        return all(part is None or _NUMBER.fullmatch(str(part)[:16]) for part in parts)
+        return all(part is None or _NUMBER.fullmatch(str(part)) for part in parts)
     return element.VR not in {"LT", "ST", "UT", "UC", "SH", "PN"}
 
 

@@ -78,3 +78,14 @@ def test_every_make_target_of_the_readme_is_there() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for target in re.findall(r"make ([a-z]+)", (REPOSITORY / "README.md").read_text()):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    "package", ["metrics", "cohort_selection", "submissions", "baselines", "evaluator"]
+)
+def test_the_architecture_names_every_module_and_no_other(package: str) -> None:
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    (row,) = re.findall(rf"^\| `{package}/` \| (.*) \|$", text, flags=re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row))
+    there = {path.stem for path in (REPOSITORY / package).glob("*.py")} - {"__init__"}
+    assert named == there
