@@ -2,9 +2,14 @@
 
 An image that gives one case another score than all the rest learns that case's label from any
 released figure. Whether it does can be seen in the predictions alone, so nothing is learned from
-being refused. The rule, for everyone and for every declared group: fewer than the minimum cell may
-not be set apart, neither by having another score than the most frequent one nor by standing alone
-on one side of the threshold. Where it is broken in one level, the whole attribute goes, since the
+being refused. The rule, for everyone and for every declared group:
+
+- by score: where most cases share one score, those that do not must be as many as the minimum cell,
+  or none;
+- by threshold: the cases on either side must be half the minimum cell, or none.
+
+Levels under the minimum cell, which disclosure control withholds, are judged together as what the
+shown levels leave over. Where the rule is broken in one level, the whole attribute goes, since the
 other levels and the total would give the missing one back.
 
 Known limit: two submissions whose predictions differ in one case still differ by that case. Quotas
@@ -13,7 +18,7 @@ and held results slow this down; they do not end it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,15 +79,27 @@ def set_apart(
         groups[JOINT.join(names)] = np.array([JOINT.join(row) for row in rows])
     by_score, by_threshold = set(), set()
     for attribute, levels in groups.items():
-        for level in np.unique(levels):
-            inside = scores[levels == level]
+        for inside in _parts(scores, levels, minimum):
             _, counts = np.unique(inside, return_counts=True)
-            if 0 < inside.size - counts.max() < minimum:
+            most = int(counts.max())
+            if 0 < inside.size - most < min(minimum, most):
                 by_score.add(attribute)
             n_above = int((inside >= threshold).sum())
-            if 0 < min(n_above, inside.size - n_above) < minimum:
+            if 0 < min(n_above, inside.size - n_above) < max(2, minimum // 2):
                 by_threshold.add(attribute)
     return SetApart(frozenset(by_score), frozenset(by_threshold))
+
+
+def _parts(
+    scores: NDArray[np.float64], levels: NDArray[np.str_], minimum: int
+) -> Iterator[NDArray[np.float64]]:
+    """The scores of each level that reaches the minimum, and of all the others together."""
+    names, places, counts = np.unique(levels, return_inverse=True, return_counts=True)
+    small = (counts < minimum)[places]
+    for place in np.flatnonzero(counts >= minimum):
+        yield scores[places == place]
+    if small.any() and names.size > 1:
+        yield scores[small]
 
 
 def depends_on_threshold(metric: str) -> bool:

@@ -55,6 +55,28 @@ def test_a_case_alone_above_the_threshold_in_one_group_hides_the_whole_attribute
     assert ("auroc", "sex") in shown
 
 
+def test_levels_that_are_withheld_anyway_do_not_take_the_others_with_them() -> None:
+    scores = np.random.default_rng(5).uniform(0, 1, 200)
+    race = np.array(["White"] * 120 + ["Black"] * 66 + ["Asian"] * 8 + ["Other"] * 6)
+    found = set_apart(scores, 0.5, {"race": race}, (), 10)
+    assert found.by_score == frozenset()
+    assert found.by_threshold == frozenset()
+
+
+def test_a_case_set_apart_in_the_levels_that_are_withheld_would_follow_from_the_rest() -> None:
+    scores = np.random.default_rng(6).uniform(0, 0.4, 200)
+    scores[:60] = 0.9
+    scores[195] = 0.9  # alone above among the fourteen of the small levels
+    race = np.array(["White"] * 120 + ["Black"] * 66 + ["Asian"] * 8 + ["Other"] * 6)
+    assert set_apart(scores, 0.5, {"race": race}, (), 10).by_threshold == {"race"}
+
+
+def test_a_small_group_of_different_scores_sets_nobody_apart() -> None:
+    scores = np.random.default_rng(7).uniform(0, 1, 200)
+    group = np.array(["ten"] * 10 + ["rest"] * 190)
+    assert set_apart(scores, 0.0, {"group": group}, (), 10).by_score == frozenset()
+
+
 def test_the_constant_model_and_an_ordinary_one_keep_every_figure() -> None:
     for scores in (np.full(200, 0.4), np.random.default_rng(3).uniform(0, 1, 200)):
         full = score(LABELS, scores, None, {"sex": SEX}, PLAN, 0.5)
