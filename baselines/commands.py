@@ -14,13 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 app = typer.Typer(no_args_is_help=True)
 console = Console()
 
+PANEL = "Researcher: train, check, submit"
+"""Where the help of the whole command line lists these commands."""
+
 OpenList = Annotated[
     Path, typer.Argument(help="The open part: CSV of case_id, patient_id, label, files.")
 ]
 Model = Annotated[Path, typer.Argument(help="Model directory written by `sequestra train`.")]
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def train(
     open_csv: OpenList,
     output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("model"),
@@ -56,7 +59,7 @@ def train(
     console.print(f"threshold {card.threshold:.6f} (Youden, validation part)")
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def export(
     model: Model,
     check_on: Annotated[
@@ -73,7 +76,7 @@ def export(
     console.print(f"{model / 'model.onnx'}: largest difference from torch {difference:.1g}")
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def package(
     tag: Annotated[str, typer.Option(help="Name of the image, e.g. team/model:1.")],
     model: Annotated[Path | None, typer.Option(help="Exported model directory.")] = None,
