@@ -27,6 +27,7 @@ attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks
 
 perf: $(READY)  ## side-by-side measurements against peers
+	$(BIN)/python -m pip install --quiet --no-deps --requirement perf/peers.txt
 	$(BIN)/python -m perf
 
 $(READY): pyproject.toml constraints.txt
