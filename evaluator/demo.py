@@ -39,12 +39,14 @@ def walk(folder: Path, *, patients: int, serve: bool, console: Console) -> None:
 
 
 def benchmark_file() -> Path:
-    """The demonstration's benchmark, in an installed package or in a checkout."""
-    here = Path(__file__).resolve().parent
-    for place in (here / "benchmarks", here.parent / "benchmarks"):
-        if (place / f"{_NAME}.toml").is_file():
-            return place / f"{_NAME}.toml"
-    raise DemoError(f"{_NAME}.toml is not beside the package; install sequestra again")
+    """The demonstration's benchmark, in the checkout that this module is part of."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / f"{_NAME}.toml"
+    if not path.is_file():
+        raise DemoError(
+            f"{path} is not there; run the demonstration in a checkout of the project, "
+            f"installed with `pip install --editable .`"
+        )
+    return path
 
 
 def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
