@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# The resampling kernels are compiled once, here, and kept beside the package.
+COMPILE := from numpy import arange, linspace; from evaluator.scoring import AnalysisPlan, score; score(arange(80) % 2, linspace(0, 1, 80), plan=AnalysisPlan(replicates=100), threshold=0.5)
+
 .PHONY: demo test check engine attacks perf clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
@@ -36,6 +39,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[baselines,dev]'
+	$(BIN)/python -c '$(COMPILE)'
 	touch $@
 
 clean:  ## remove the environment and the demonstration
