@@ -156,8 +156,8 @@ def sealed(done: Sealed) -> RenderableType:
     if done.shortcuts and not told:
         strongest = done.shortcuts[0]
         told = [
-            f"no shortcut in the headers: the strongest, {escape(strongest.field)}, predicts the "
-            f"label with an AUROC of {strongest.auroc:.2f}, {strongest.high:.2f} by chance"
+            f"headers alone: the strongest, {escape(strongest.field)}, predicts the label with an "
+            f"AUROC of {strongest.auroc:.2f}; chance reaches {strongest.high:.2f}"
         ]
     return Group(table, *told, line)
 
