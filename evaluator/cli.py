@@ -57,7 +57,7 @@ def main() -> None:
         ours = type(error).__module__.split(".")[0] in _PACKAGES
         if not ours and not (isinstance(error, OSError) and error.filename):
             raise
-        _complain(str(error))
+        _complain(str(error) if ours else printing.system_error(error))
 
 
 def add_plugins(program: typer.Typer) -> None:

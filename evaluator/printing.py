@@ -50,6 +50,14 @@ def escaped(text: str) -> str:
     return escape(text)
 
 
+def system_error(error: Exception) -> str:
+    """What the system says of a path, and what to do."""
+    if not isinstance(error, OSError):
+        return str(error)
+    said = (error.strerror or type(error).__name__).lower()
+    return f"{error.filename}: {said}; give a path that is there and that you may use"
+
+
 def pairs(texts: Sequence[str]) -> dict[str, str]:
     """Read NAME=VALUE options; raise OptionError."""
     found = {}
