@@ -1,4 +1,4 @@
-"""A folder appears whole or not at all, even where the machine stops half-way."""
+"""A folder or a file appears whole or not at all, even where the machine stops half-way."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
         shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file beside ``path``, flush it to disk and rename it into place."""
+    fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
+    try:
+        with fresh.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def settle(directory: Path) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cohort_selection.atomic import replaced
+from cohort_selection.atomic import replaced, write_bytes
 from cohort_selection.deidentification import deidentify
 
 if TYPE_CHECKING:
@@ -282,8 +282,7 @@ def verify(cohort: Cohort) -> list[str]:
 def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> None:
     """Write the open part as CSV: case_id, patient_id, label, files, then ``attributes``.
 
-    Files are relative to the CSV and joined by ";". Written beside and renamed, so that a kill
-    leaves the old table or the new one.
+    Files are relative to the CSV and joined by ";". A kill leaves the old table or the new one.
     """
     root = path.absolute().parent
     root.mkdir(parents=True, exist_ok=True)
@@ -304,15 +303,7 @@ def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> 
                 *(case.attributes[name] for name in attributes),
             ]
         )
-    beside = path.with_name(f".{path.name}.new-{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as stream:
-            stream.write(text.getvalue())
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_bytes(path, text.getvalue().encode())
 
 
 def read_open(path: Path) -> tuple[Case, ...]:

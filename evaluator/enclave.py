@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -39,6 +38,7 @@ from sqlalchemy import (
 
 from cohort_selection.cohort import Cohort, open_cohort
 from evaluator.results import Evaluation
+from evaluator.specification import NAME
 from submissions.contract import Predictions
 from submissions.submission import ContractBroken, Failure
 
@@ -111,10 +111,6 @@ class Attempt:
 
 class EnclaveError(ValueError):
     """The hidden store has no such cohort, or holds one already."""
-
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What a benchmark may be called: it names folders."""
 
 
 class Enclave:

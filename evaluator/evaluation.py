@@ -13,7 +13,7 @@ from evaluator.determinism import repeat
 from evaluator.disclosure import Release, release
 from evaluator.enclave import Enclave, Event
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.probing import depends_on_threshold, set_apart, without
+from evaluator.probing import set_apart, without
 from evaluator.results import Evaluation
 from evaluator.scoring import score
 from evaluator.specification import Benchmark
@@ -110,8 +110,7 @@ def judge(
     scores = np.array([predictions.values[case.case_id][0] for case in cases], dtype=np.float64)
     patients = np.array([case.patient_id for case in cases])
     attributes = {
-        name: np.array([case.attributes[name] for case in cases])
-        for name in cohort.attribute_names()
+        name: np.array([case.attributes[name] for case in cases]) for name in cases[0].attributes
     }
     plan = benchmark.analysis
     full = score(labels, scores, patients, attributes, plan, submission.threshold)
@@ -122,9 +121,7 @@ def judge(
         plan.intersections,
         benchmark.disclosure.minimum_cell,
     )
-    thresholded = {result.metric for result in full.results if depends_on_threshold(result.metric)}
-    unthresholded = frozenset({result.metric for result in full.results} - thresholded)
-    return full, without(full, found, unthresholded)
+    return full, without(full, found)
 
 
 def evaluate(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
+from cohort_selection.atomic import write_bytes
 from cohort_selection.cohort import Cohort, verify
 from evaluator.enclave import Enclave
 from evaluator.specification import Benchmark, read_benchmark
@@ -63,10 +64,7 @@ class Installation:
         if enclave.is_sealed(benchmark.name):
             self._same_as_sealed(benchmark, enclave.cohort(benchmark.name))
         self._benchmarks.mkdir(parents=True, exist_ok=True)
-        kept = self._benchmarks / f"{benchmark.name}.toml"
-        temporary = kept.with_suffix(".tmp")
-        temporary.write_bytes(benchmark.path.read_bytes())
-        temporary.replace(kept)
+        write_bytes(self._benchmarks / f"{benchmark.name}.toml", benchmark.path.read_bytes())
 
     def sealed(self, name: str) -> tuple[Benchmark, Cohort]:
         """A benchmark and its cohort, both checked against the seal, ready to run on.

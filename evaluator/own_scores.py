@@ -6,11 +6,11 @@ import csv
 import dataclasses
 import io
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cohort_selection.atomic import write_bytes
 from evaluator.disclosure import Disclosure, release
 from evaluator.leaderboard.report import render_report
 from evaluator.results import Evaluation
@@ -28,7 +28,7 @@ _COLUMNS = (
 def write_json(found: Mapping[str, Evaluation], path: Path) -> None:
     """Write every evaluation by its label, whole or not at all."""
     document = {label: dataclasses.asdict(scored) for label, scored in found.items()}
-    _write(path, json.dumps(document, indent=1))
+    write_bytes(path, json.dumps(document, indent=1).encode())
 
 
 def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
@@ -41,7 +41,7 @@ def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
             estimate = dataclasses.asdict(result.estimate)
             figures = ["" if estimate[name] is None else estimate[name] for name in _COLUMNS[4:]]
             rows.writerow([label, result.metric, result.attribute, result.level, *figures])
-    _write(path, text.getvalue())
+    write_bytes(path, text.getvalue().encode())
 
 
 def write_reports(
@@ -62,18 +62,6 @@ def write_reports(
             received=datetime.now(UTC),
         )
         shown = release(scored, submission=submission, cohort_digest="none", rule=NOTHING_WITHHELD)
-        _write(place, render_report(shown, title=label))
+        write_bytes(place, render_report(shown, title=label).encode())
         written.append(place)
     return tuple(written)
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new-{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.disclosure import JOINT
 from evaluator.results import OVERALL, Evaluation
 
-JOINT = " x "
 _AT_EVERY_THRESHOLD = (
     "auroc",
     "partial_auroc",
@@ -104,14 +104,11 @@ def _parts(
 
 def depends_on_threshold(metric: str) -> bool:
     """Whether a figure, or the figure that a gap compares, is read at the declared threshold."""
-    return not any(metric.startswith(name) for name in _AT_EVERY_THRESHOLD)
+    return not metric.startswith(_AT_EVERY_THRESHOLD)
 
 
-def without(evaluation: Evaluation, found: SetApart, unthresholded: frozenset[str]) -> Evaluation:
-    """Leave out the figures that ``found`` forbids; nothing at all where it is everyone's scores.
-
-    ``unthresholded`` names the figures that do not depend on the threshold.
-    """
+def without(evaluation: Evaluation, found: SetApart) -> Evaluation:
+    """Leave out the figures that ``found`` forbids: all of them where it is everyone's scores."""
     if OVERALL_ATTRIBUTE in found.by_score:
         return replace(evaluation, results=(), curves=())
     everywhere = OVERALL_ATTRIBUTE in found.by_threshold
@@ -122,7 +119,7 @@ def without(evaluation: Evaluation, found: SetApart, unthresholded: frozenset[st
             for result in evaluation.results
             if result.attribute not in found.by_score
             and (
-                result.metric in unthresholded
+                not depends_on_threshold(result.metric)
                 or not (everywhere or result.attribute in found.by_threshold)
             )
         ),

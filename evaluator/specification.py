@@ -17,7 +17,8 @@ from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
 _TABLES = ("benchmark", "cohort", "contract", "quota", "analysis", "disclosure")
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # it names folders and addresses
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a benchmark may be called: it names folders and addresses."""
 
 
 class SpecificationError(ValueError):
@@ -55,7 +56,7 @@ def read_benchmark(path: Path) -> Benchmark:
             f"known keys are name, title, description"
         )
     name = str(about.get("name", path.stem))
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise SpecificationError(
             f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
         )

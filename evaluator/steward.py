@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cohort_selection import catalog, leakage, matching, sequestration
 from cohort_selection.assignment import append_assignment, head, read_assignment
+from cohort_selection.atomic import write_bytes
 from cohort_selection.cohort import Case, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.matching import Matched
@@ -231,11 +231,6 @@ def _read_matched(
 
 def _write(path: Path, document: Mapping[str, object]) -> str:
     """Write JSON whole or not at all; return its SHA-256."""
-    text = json.dumps(document, sort_keys=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    return hashlib.sha256(text.encode()).hexdigest()
+    text = json.dumps(document, sort_keys=True).encode()
+    write_bytes(path, text)
+    return hashlib.sha256(text).hexdigest()
