@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.cohort import Case
+from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.dicom import Study
-from cohort_selection.targets import Target, read_target
 
 NOT_REPORTED = "Not Reported"
 COVID = "covid19"
@@ -22,10 +21,6 @@ _BUILT_IN = (
     "sex", "age", "age_group", "race", "ethnicity", "site", "view", "manufacturer", "modality",
     "body_part", "loinc",
 )  # fmt: skip
-
-
-class CohortPlanError(ValueError):
-    """The [cohort] table of a benchmark's file is not what it should be."""
 
 
 class SelectionError(ValueError):
@@ -54,21 +49,6 @@ class Criteria:
 
 
 @dataclass(frozen=True, slots=True)
-class CohortPlan:
-    """The [cohort] table: criteria, split and matching of one benchmark."""
-
-    criteria: Criteria
-    sequestered_share: float = 0.2
-    stratify: tuple[str, ...] = (LABEL, "sex", "age_group")
-    within: str = ""
-    size: int = 0
-    seed: int = 0
-    cases_per_patient: str = "one"
-    tolerance: float = 0.05
-    target: Target = field(default_factory=lambda: Target({}))
-
-
-@dataclass(frozen=True, slots=True)
 class FlowStep:
     """One rule, the studies it excluded and the studies left."""
 
@@ -87,23 +67,16 @@ class Selected:
 
 KEYS = (
     "modalities", "views", "body_parts", "loinc", "minimum_age", "maximum_age", "label",
-    "covid_window", "invert_label", "age_bands", "attributes", "sequestered_share", "stratify",
-    "within", "size", "seed", "cases_per_patient", "tolerance", "target",
+    "covid_window", "invert_label", "age_bands", "attributes",
 )  # fmt: skip
-"""Every key of the [cohort] table."""
+"""The keys of the [cohort] table that say which studies count."""
 
 
-def read_cohort_plan(table: Mapping[str, object], path: Path) -> CohortPlan:
-    """Read the [cohort] table; raises CohortPlanError or TargetError, naming file and key."""
-    unknown = sorted(set(table) - set(KEYS))
-    if unknown:
+def read_criteria(read: CohortTable) -> Criteria:
+    """Read the rules of the [cohort] table; raises CohortPlanError, naming file and key."""
+    if LABEL not in read.values:
         raise CohortPlanError(
-            f"{path.name}: [cohort] has {', '.join(unknown)}; known keys are {', '.join(KEYS)}"
-        )
-    read = _Table(table, path)
-    if LABEL not in table:
-        raise CohortPlanError(
-            f"{path.name}: [cohort] has no label; name a 0/1 column of the clinical table, "
+            f"{read.path.name}: [cohort] has no label; name a 0/1 column of the clinical table, "
             f'or "{COVID}"'
         )
     window = read.whole_numbers("covid_window", (-14, 0))
@@ -112,47 +85,19 @@ def read_cohort_plan(table: Mapping[str, object], path: Path) -> CohortPlan:
     bands = read.whole_numbers("age_bands", AGE_BANDS)
     if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
         read.refuse("age_bands", "ages in years, rising, such as [0, 40, 60, 80]")
-    criteria = Criteria(
+    return Criteria(
         label=read.text("label", ""),
         modalities=tuple(m.upper() for m in read.texts("modalities", ())),
         views=tuple(v.upper() for v in read.texts("views", ())),
         body_parts=tuple(b.upper() for b in read.texts("body_parts", ())),
         loinc=read.texts("loinc", ()),
         minimum_age=read.whole_number("minimum_age", 0),
-        maximum_age=read.whole_number("maximum_age", 0) if "maximum_age" in table else None,
+        maximum_age=read.whole_number("maximum_age", 0) if "maximum_age" in read.values else None,
         covid_window=(window[0], window[1]),
         invert_label=read.truth("invert_label"),
         age_bands=bands,
         attributes=read.texts("attributes", ("sex", "age_group")),
     )
-    share = read.number("sequestered_share", 0.2)
-    if not 0.0 < share < 1.0:
-        read.refuse("sequestered_share", "a share between 0 and 1, such as 0.2")
-    tolerance = read.number("tolerance", 0.05)
-    if not 0.0 <= tolerance <= 1.0:
-        read.refuse("tolerance", "the largest deviation of a margin to accept, between 0 and 1")
-    cases_per_patient = read.text("cases_per_patient", "one")
-    if cases_per_patient not in {"one", "all"}:
-        read.refuse("cases_per_patient", '"one" (drawn at random) or "all"')
-    size = read.whole_number("size", 0)
-    if "size" in table and size < 1:
-        read.refuse("size", "a number of patients from 1")
-    target = table.get("target", {})
-    if not isinstance(target, Mapping):
-        read.refuse("target", "a table of attributes, such as [cohort.target.sex]")
-    plan = CohortPlan(
-        criteria=criteria,
-        sequestered_share=share,
-        stratify=read.texts("stratify", (LABEL, "sex", "age_group")),
-        within=read.text("within", ""),
-        size=size,
-        seed=read.whole_number("seed", 0),
-        cases_per_patient=cases_per_patient,
-        tolerance=tolerance,
-        target=read_target(target, path) if isinstance(target, Mapping) else Target({}),
-    )
-    _refuse_undeclared(plan, path)
-    return plan
 
 
 def select(
@@ -339,75 +284,3 @@ def _refuse_missing(criteria: Criteria, columns: Sequence[str]) -> None:
                 f"the attribute {name!r} is neither one of {', '.join(_BUILT_IN)} nor a column of "
                 f"the clinical table, which has {listed}; correct [cohort] attributes"
             )
-
-
-def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
-    """Every variable of the split and the target must be kept with the cases."""
-    known = {LABEL, *plan.criteria.attributes}
-    used = {"stratify": plan.stratify, "target": tuple(plan.target.margins)}
-    if plan.within:
-        used["within"] = (plan.within,)
-    for key, names in used.items():
-        for name in names:
-            missing = [part for part in name.split(" x ") if part not in known]
-            if missing:
-                raise CohortPlanError(
-                    f"{path.name}: [cohort] {key} names {missing[0]!r}, which is neither label nor "
-                    f"in attributes ({', '.join(plan.criteria.attributes)}); add it there"
-                )
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Typed access to a TOML table, with one sentence for each wrong value."""
-
-    values: Mapping[str, object]
-    path: Path
-
-    def refuse(self, key: str, expected: str) -> None:
-        """Raise for the value of ``key``."""
-        raise CohortPlanError(
-            f"{self.path.name}: [cohort] {key} is {self.values.get(key)!r}; give {expected}"
-        )
-
-    def text(self, key: str, default: str) -> str:
-        """Read a string."""
-        value = self.values.get(key, default)
-        if not isinstance(value, str):
-            self.refuse(key, "a text in quotes")
-        return str(value)
-
-    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """Read a list of strings."""
-        value = self.values.get(key, default)
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            self.refuse(key, "a list of texts in quotes")
-        return tuple(value) if isinstance(value, list | tuple) else ()
-
-    def number(self, key: str, default: float) -> float:
-        """Read a number."""
-        value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.refuse(key, "a number")
-        return float(value) if isinstance(value, int | float) else default
-
-    def whole_number(self, key: str, default: int) -> int:
-        """Read a whole number from 0."""
-        value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.refuse(key, "a whole number, 0 or more")
-        return value if isinstance(value, int) else default
-
-    def whole_numbers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """Read a list of whole numbers of either sign."""
-        value = self.values.get(key, default)
-        if not isinstance(value, list | tuple) or not all(type(v) is int for v in value):
-            self.refuse(key, "a list of whole numbers")
-        return tuple(value) if isinstance(value, list | tuple) else ()
-
-    def truth(self, key: str) -> bool:
-        """Read true or false, false by default."""
-        value = self.values.get(key, False)
-        if not isinstance(value, bool):
-            self.refuse(key, "true or false")
-        return bool(value)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cohort_selection.criteria import CohortPlan, read_cohort_plan
+from cohort_selection.cohort_plan import CohortPlan, read_cohort_plan
 from evaluator.disclosure import Disclosure, read_disclosure
 from evaluator.leaderboard.glossary import figure
 from evaluator.scoring import AnalysisPlan, read_plan

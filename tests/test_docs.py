@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cohort_selection.criteria import CohortPlan, Criteria
+from cohort_selection.cohort_plan import CohortPlan
+from cohort_selection.criteria import Criteria
 from evaluator import cli
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.disclosure import Disclosure

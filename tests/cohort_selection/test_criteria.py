@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from cohort_selection.clinical import ClinicalRecord, CovidTest
+from cohort_selection.cohort_plan import read_cohort_plan
+from cohort_selection.cohort_table import CohortPlanError
 from cohort_selection.criteria import (
-    CohortPlanError,
     Criteria,
     FlowStep,
     SelectionError,
     age_group,
-    read_cohort_plan,
     select,
 )
 from cohort_selection.dicom import Study
