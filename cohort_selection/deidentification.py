@@ -11,18 +11,14 @@ from __future__ import annotations
 import hmac
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import pydicom
-from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels import pixel_array
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import (
     UID,
@@ -32,7 +28,6 @@ from pydicom.uid import (
 )
 
 METHOD = "Sequestra allow-list 1"
-TRANSFER_SYNTAX = "transfer syntax"
 
 _IMAGE_KEYWORDS = """
     SOPClassUID Modality BodyPartExamined ViewPosition PatientPosition PatientOrientation
@@ -172,29 +167,6 @@ def pixel_digest(path: Path) -> str:
             if name in image:
                 return sha256(image[name].value).hexdigest()
     raise DeidentificationError(f"{path.name} has no pixel data")
-
-
-def read_grey(path: Path) -> NDArray[np.float64]:
-    """Read a DICOM image's middle frame as grey values."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        image = pydicom.dcmread(path, force=True)
-        frames = int(image.get("NumberOfFrames") or 1)
-        pixels = pixel_array(image, index=frames // 2)
-    grey: NDArray[np.float64] = np.asarray(pixels, dtype=np.float64)
-    return grey.mean(axis=2) if grey.ndim == 3 else grey
-
-
-def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Read attributes of an image's header as text, empty where absent, and its transfer syntax."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        image = pydicom.dcmread(
-            path, stop_before_pixels=True, force=True, specific_tags=list(names)
-        )
-        found = {name: str(image.get(name, "")) for name in names}
-        found[TRANSFER_SYNTAX] = str(image.file_meta.get("TransferSyntaxUID", ""))
-    return found
 
 
 def _has_comment(pixels: bytes | None) -> bool:

@@ -11,7 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from cohort_selection.deidentification import read_grey
+from cohort_selection.pixels import read_grey
 
 _SIDE = 64
 _LOW = 16

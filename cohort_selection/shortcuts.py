@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from cohort_selection.cohort import Case
-from cohort_selection.deidentification import TRANSFER_SYNTAX, header_fields
+from cohort_selection.pixels import TRANSFER_SYNTAX, header_fields
 from cohort_selection.randomness import generator
 
 HEADERS = (

@@ -28,6 +28,7 @@ HOMES = {
         "cohort_selection/dicom.py",
         "cohort_selection/header.py",
         "cohort_selection/deidentification.py",
+        "cohort_selection/pixels.py",
         "cohort_selection/conversion.py",
         "cohort_selection/simulator.py",
         "cohort_selection/radiograph.py",

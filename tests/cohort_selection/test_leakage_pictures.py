@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cohort_selection.deidentification import read_grey
 from cohort_selection.leakage import LeakError, check
 from cohort_selection.near_duplicates import (
     BITS,
@@ -20,6 +19,7 @@ from cohort_selection.near_duplicates import (
     near_duplicates,
     perceptual_hash,
 )
+from cohort_selection.pixels import read_grey
 from tests.cohort_selection.test_leakage import case
 
 
