@@ -39,6 +39,11 @@ _STUDY_SCHEMA = pa.schema(
         ("sex", pa.string()),
         ("age", pa.int16()),
         ("files", pa.list_(pa.string())),
+        ("fields", pa.map_(pa.string(), pa.list_(pa.string()))),
+        ("loinc_name", pa.string()),
+        ("loinc_method", pa.string()),
+        ("loinc_system", pa.string()),
+        ("loinc_contrast", pa.string()),
     ]
 )
 _RECORD_SCHEMA = pa.schema(
@@ -194,7 +199,13 @@ def read(directory: Path) -> Catalog:
         ) from error
     return Catalog(
         tuple(
-            Study(**{**row, "files": tuple(Path(name) for name in row["files"])})
+            Study(
+                **{
+                    **row,
+                    "files": tuple(Path(name) for name in row["files"]),
+                    "fields": {name: tuple(values) for name, values in row["fields"]},
+                }
+            )
             for row in studies.to_pylist()
         ),
         tuple(
@@ -255,6 +266,7 @@ def _read_quarantine(path: Path) -> Iterator[Quarantined]:
 def _studies(studies: Sequence[Study]) -> pa.Table:
     columns = {name: [getattr(study, name) for study in studies] for name in _STUDY_SCHEMA.names}
     columns["files"] = [[str(path) for path in study.files] for study in studies]
+    columns["fields"] = [list(study.fields.items()) for study in studies]
     return pa.table(columns, schema=_STUDY_SCHEMA)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cohort_selection.header import Header, Quarantined, read_header
+from cohort_selection.header_elements import HEADER_FIELDS
 
 __all__ = ["EmptyCommons", "File", "Quarantined", "Study", "files_below", "index", "one_study"]
 
@@ -19,7 +20,11 @@ class EmptyCommons(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One imaging study as its headers describe it."""
+    """One imaging study as its headers describe it.
+
+    ``fields`` are the distinct values of each header field over the study's images. ``loinc`` and
+    what follows from the code may come from elsewhere than the headers: see ``harmonisation``.
+    """
 
     study_uid: str
     patient_id: str
@@ -33,6 +38,11 @@ class Study:
     sex: str
     age: int | None
     files: tuple[Path, ...]
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    loinc_name: str = ""
+    loinc_method: str = ""
+    loinc_system: str = ""
+    loinc_contrast: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +227,13 @@ def _study(members: list[Header]) -> Study:
         sex=sexes.pop() if len(sexes) == 1 else "Not Reported",
         age=min(ages, default=None),
         files=tuple(header.path for header in members),
+        fields=_fields(members),
     )
+
+
+def _fields(members: Sequence[Header]) -> dict[str, tuple[str, ...]]:
+    values: dict[str, set[str]] = defaultdict(set)
+    for header in members:
+        for name, text in header.fields.items():
+            values[name].add(text)
+    return {name: tuple(sorted(values[name])) for name in HEADER_FIELDS if name in values}

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
 from cohort_selection.header import Header
 
-READER = b"1"
+READER = b"2"
 """Stands in every shard; a shard that another reader wrote is read anew."""
 
 _SHARD_ROWS = 8192
@@ -32,7 +32,7 @@ _RUN_ROWS = 1 << 15  # rows that are sorted in memory at once
 _WORTH_A_POOL = 2000  # files; below that, starting processes takes longer than reading
 
 _TEXTS = tuple(
-    field.name for field in fields(Header) if field.name not in {"path", "age"}
+    field.name for field in fields(Header) if field.name not in {"path", "age", "fields"}
 )  # study_uid, patient_id ...
 _SCHEMA = pa.schema(
     [
@@ -43,6 +43,7 @@ _SCHEMA = pa.schema(
         ("reason", pa.string()),
         *((name, pa.string()) for name in _TEXTS),
         ("age", pa.int16()),
+        ("fields", pa.map_(pa.string(), pa.string())),
     ],
     metadata={"reader": READER},
 )
@@ -201,9 +202,10 @@ def _read_all(files: Iterable[File]) -> list[_Row]:
     for file in files:
         found = read_file(file)
         if isinstance(found, Quarantined):
-            described: tuple[object, ...] = (found.reason, *(None for _ in _TEXTS), None)
+            described: tuple[object, ...] = (found.reason, *(None for _ in _TEXTS), None, None)
         else:
-            described = (None, *(getattr(found, name) for name in _TEXTS), found.age)
+            texts = (getattr(found, name) for name in _TEXTS)
+            described = (None, *texts, found.age, tuple(found.fields.items()))
         rows.append((file.key, *file.state, *described))
     return rows
 
@@ -258,10 +260,15 @@ def _path(root: Path, row: _Row) -> Path:
 
 
 def _header(root: Path, row: _Row) -> Header:
-    texts = (str(text) for text in row[_FIRST_TEXT:-1])
-    described = dict(zip(_TEXTS, texts, strict=True))
-    age = row[-1]
-    return Header(path=_path(root, row), age=age if isinstance(age, int) else None, **described)
+    *texts, age, fields = row[_FIRST_TEXT:]
+    assert isinstance(fields, Iterable)
+    described = dict(zip(_TEXTS, map(str, texts), strict=True))
+    return Header(
+        path=_path(root, row),
+        age=age if isinstance(age, int) else None,
+        fields=dict(fields),
+        **described,
+    )
 
 
 # Sorting on disk

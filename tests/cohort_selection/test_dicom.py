@@ -107,6 +107,19 @@ def test_real_headers_agree_with_the_table_beside_them(
             assert study.sex == words[row["patient_sex"]]
             position = row["patient_position"] if row["patient_position"] in {"AP", "PA"} else ""
             assert study.view == (row["view"] or position)
+            fields = {
+                "Rows": row["rows"],
+                "Columns": row["columns"],
+                "BitsStored": row["bits_stored"],
+                "PhotometricInterpretation": row["photometric"],
+                "PatientPosition": row["patient_position"],
+                "ViewPosition": row["view"],
+                "NumberOfFrames": row["frames"],
+            }
+            assert {name: study.fields.get(name, ("",)) for name in fields} == {
+                name: (text,) for name, text in fields.items()
+            }
+            assert row["transfer_syntax_uid"] in study.fields["TransferSyntaxUID"]
             if row["patient_age"]:
                 assert study.age == int(row["patient_age"].removesuffix("Y"))
 
@@ -131,6 +144,33 @@ def test_files_of_one_study_come_together_whatever_their_names(tmp_path: Path) -
     assert [path.name for path in together.files] == ["two.DCM", "no_suffix"]
     assert (together.modality, together.view) == ("CR,DX", "LL,PA")
     assert (together.age, together.sex) == (61, "Female")
+
+
+def test_a_study_has_each_value_of_its_images_once(tmp_path: Path) -> None:
+    write(tmp_path / "1", "a", BitsStored=12, HighBit=11, ImageType=["DERIVED", "PRIMARY"])
+    write(tmp_path / "2", "b", ImageType=["DERIVED", "PRIMARY"], KVP="90.0", Grid="NONE")
+    (study,) = index(tmp_path)[0]
+    assert study.fields["BitsStored"] == ("12", "16")
+    assert study.fields["ImageType"] == ("DERIVED\\PRIMARY",)
+    assert study.fields["KVP"] == ("90.0",)
+    assert study.fields["Grid"] == ("NONE",)
+    assert "SliceThickness" not in study.fields
+
+
+def test_what_is_kept_of_a_header_names_nobody_and_no_day(tmp_path: Path) -> None:
+    write(
+        tmp_path / "1",
+        InstitutionName="Saint Nowhere",
+        OperatorsName="Doe^Jane",
+        StationName="ROOM1",
+        DeviceSerialNumber="4711",
+        SeriesDescription="cardiomegaly",
+        AcquisitionDate="20200102",
+    )
+    (study,) = index(tmp_path)[0]
+    kept = "".join(text for values in study.fields.values() for text in values)
+    for text in ("Nowhere", "Doe", "ROOM1", "4711", "cardiomegaly", "20200102"):
+        assert text not in kept
 
 
 def test_the_order_of_files_on_disk_changes_nothing(

@@ -1,0 +1,424 @@
+"""The elements of a DICOM file that a header is made of, read from the file's first bytes.
+
+``quick_elements`` parses little endian files itself and leaves every other file, and every oddity,
+to ``pydicom_elements``: the two must agree (tested), the first is merely much faster.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import BinaryIO
+
+import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.tag import BaseTag
+
+
+class Unfit(ValueError):
+    """Why a file goes to quarantine."""
+
+
+class _Odd(Exception):
+    """The quick parser leaves this file to pydicom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The elements that are wanted, as text by keyword, and where the pixel data begins."""
+
+    texts: Mapping[str, str]  # identity
+    fields: Mapping[str, str]  # of HEADER_FIELDS, those that say something
+    syntax: str
+    pixels_at: int  # position of the value; 0 where there is no pixel data
+    pixels_length: int
+    ended_at: int  # position of the first element that was not read
+
+
+_IDENTITY: Mapping[int, str] = {
+    0x00080005: "SpecificCharacterSet",
+    0x00080018: "SOPInstanceUID",
+    0x00080020: "StudyDate",
+    0x00080022: "AcquisitionDate",
+    0x00081030: "StudyDescription",
+    0x00081032: "ProcedureCodeSequence",
+    0x00100020: "PatientID",
+    0x00100030: "PatientBirthDate",
+    0x00100040: "PatientSex",
+    0x00101010: "PatientAge",
+    0x0020000D: "StudyInstanceUID",
+}
+_ACQUISITION: Mapping[int, str] = {
+    0x00080008: "ImageType",
+    0x00080016: "SOPClassUID",
+    0x00080060: "Modality",
+    0x00080064: "ConversionType",
+    0x00080068: "PresentationIntentType",
+    0x00080070: "Manufacturer",
+    0x00081090: "ManufacturerModelName",
+    0x00180010: "ContrastBolusAgent",
+    0x00180015: "BodyPartExamined",
+    0x00180020: "ScanningSequence",
+    0x00180022: "ScanOptions",
+    0x00180050: "SliceThickness",
+    0x00180060: "KVP",
+    0x00180087: "MagneticFieldStrength",
+    0x00180088: "SpacingBetweenSlices",
+    0x00181110: "DistanceSourceToDetector",
+    0x00181150: "ExposureTime",
+    0x00181151: "XRayTubeCurrent",
+    0x00181152: "Exposure",
+    0x00181164: "ImagerPixelSpacing",
+    0x00181166: "Grid",
+    0x00181210: "ConvolutionKernel",
+    0x00185100: "PatientPosition",
+    0x00185101: "ViewPosition",
+    0x00187004: "DetectorType",
+    0x00189302: "AcquisitionType",
+    0x00189323: "ExposureModulationType",
+    0x00200060: "Laterality",
+    0x00200062: "ImageLaterality",
+    0x00280002: "SamplesPerPixel",
+    0x00280004: "PhotometricInterpretation",
+    0x00280008: "NumberOfFrames",
+    0x00280010: "Rows",
+    0x00280011: "Columns",
+    0x00280030: "PixelSpacing",
+    0x00280100: "BitsAllocated",
+    0x00280101: "BitsStored",
+    0x00280102: "HighBit",
+    0x00280103: "PixelRepresentation",
+    0x00280301: "BurnedInAnnotation",
+    0x00281040: "PixelIntensityRelationship",
+    0x00281050: "WindowCenter",
+    0x00281051: "WindowWidth",
+    0x00281052: "RescaleIntercept",
+    0x00281053: "RescaleSlope",
+    0x00281054: "RescaleType",
+    0x00282110: "LossyImageCompression",
+    0x00282112: "LossyImageCompressionRatio",
+}
+TRANSFER_SYNTAX = "TransferSyntaxUID"
+HEADER_FIELDS = (*_ACQUISITION.values(), TRANSFER_SYNTAX)
+"""What the catalog keeps of each image's header: how it was made and stored, nothing of the
+patient, the place or the time, and no text that somebody wrote."""
+
+_KEYWORDS = {**_IDENTITY, **_ACQUISITION}
+_TAGS: list[BaseTag | int | str | tuple[int, int]] = list(_KEYWORDS)
+_PROCEDURE = 0x00081032
+_NUMBERS = frozenset(
+    {0x00280002, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103}
+)
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+ITEM, _END_OF_ITEM, END_OF_ITEMS = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+UNDEFINED = 0xFFFFFFFF
+_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR"}) | {
+    b"UT",
+    b"UV",
+}
+_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+_BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+HEADS = (1 << 14, 1 << 20)
+"""Bytes of the file's head that are read at first, and once more where they did not suffice."""
+
+
+# The quick way: the elements of a little endian file, by hand (PS3.5 chapter 7)
+
+tag_and_length = struct.Struct("<HHI").unpack_from
+_tag_vr_length = struct.Struct("<HH2sH").unpack_from
+_turned_vr_length = struct.Struct("<I2sH").unpack_from  # the tag as one number, halves exchanged
+_turned_length = struct.Struct("<II").unpack_from
+_long_length = struct.Struct("<I").unpack_from
+
+
+def _turned(tag: int) -> int:
+    return (tag & 0xFFFF) << 16 | tag >> 16
+
+
+_CODE, _SCHEME = 0x00080100, 0x00080102
+_TURNED_SYNTAX = _turned(0x00020010)
+_WANTED = {_turned(tag): tag for tag in (*_KEYWORDS, _CODE, _SCHEME)}
+_TEXTUAL = frozenset(b"AE AS CS DA DS DT IS LO LT SH ST TM UC UI UR UT".split())
+_EXPECTED = {
+    turned: frozenset({b"US"})
+    if tag in _NUMBERS
+    else (frozenset({b"SQ"}) if tag == _PROCEDURE else _TEXTUAL)
+    for turned, tag in _WANTED.items()
+}
+_TURNED_PIXELS = frozenset(_turned(tag) for tag in _PIXELS)
+
+
+def quick_elements(descriptor: int, head: bytes, size: int) -> Elements | None:
+    """The wanted elements, or None where pydicom should have a look."""
+    for length in HEADS:
+        if length > len(head) and len(head) < size:
+            head = os.pread(descriptor, length, 0)
+        try:
+            return _parse(head, whole=len(head) == size)
+        except (IndexError, struct.error):  # past the end of what was read
+            if len(head) == size:
+                return None
+        except (_Odd, UnicodeDecodeError):
+            return None
+    return None
+
+
+def _parse(head: bytes, *, whole: bool) -> Elements:
+    if head[128:144] != b"DICM\x02\x00\x00\x00UL\x04\x00" + head[140:144]:
+        raise _Odd  # no preamble, or a group 2 that does not say its length
+    body = 144 + _long_length(head, 140)[0]
+    syntax, at = _syntax(head, 144, body)
+    if at != body or syntax in {"", _BIG_ENDIAN, DEFLATED}:
+        raise _Odd
+    end = len(head)
+    if syntax == _IMPLICIT:
+        wanted, at = _implicit_values(head, body, end)
+        start, length = at + 8, 0
+        if at < end:
+            _, length = _turned_length(head, at)
+    else:
+        wanted, at = _explicit_values(head, body, end)
+        start, length = at + 12, 0
+        if at < end:
+            (length,) = _long_length(head, at + 8)
+    if at >= end and not whole:
+        raise IndexError
+    texts, fields = _texts(wanted, explicit=syntax != _IMPLICIT)
+    fields[TRANSFER_SYNTAX] = syntax
+    if at < end:
+        return Elements(texts, fields, syntax, start, length, at)
+    return Elements(texts, fields, syntax, 0, 0, at)
+
+
+def _syntax(head: bytes, at: int, end: int) -> tuple[str, int]:
+    """The transfer syntax that group 2 names, and the place after the group."""
+    found = b""
+    while at < end:
+        turned, vr, length = _turned_vr_length(head, at)
+        if turned & 0xFFFF != 2:
+            raise _Odd
+        at += 8
+        if vr in _LONG:
+            (length,) = _long_length(head, at)
+            at += 4
+        elif vr not in _SHORT:
+            raise _Odd
+        if turned == _TURNED_SYNTAX:
+            found = head[at : at + length]
+        at += length
+    return found.rstrip(b"\0 ").decode("ascii"), at
+
+
+def _explicit_values(head: bytes, at: int, end: int) -> tuple[dict[int, bytes], int]:
+    """Values of the wanted elements from ``at``, and the place of pixel data, else ``end``.
+
+    ``IndexError`` where the last element reaches beyond ``end``.
+    """
+    found: dict[int, bytes] = {}
+    while at < end:
+        turned, vr, length = _turned_vr_length(head, at)
+        start = at + 8
+        if vr not in _SHORT:
+            if vr not in _LONG:
+                raise _Odd
+            if turned in _TURNED_PIXELS:
+                return found, at
+            (length,) = _long_length(head, start)
+            start += 4
+            if length == UNDEFINED:
+                if vr != b"SQ":
+                    raise _Odd
+                length = _after_items(head, start, explicit=True) - start
+        at = start + length
+        if turned in _WANTED:
+            if vr not in _EXPECTED[turned]:
+                raise _Odd
+            found[_WANTED[turned]] = head[start:at]
+    if at > end:
+        raise IndexError
+    return found, at
+
+
+def _implicit_values(head: bytes, at: int, end: int) -> tuple[dict[int, bytes], int]:
+    """As ``_explicit_values``, for elements that do not state their representation."""
+    found: dict[int, bytes] = {}
+    while at < end:
+        turned, length = _turned_length(head, at)
+        if turned in _TURNED_PIXELS:
+            return found, at
+        if turned & 0xFFFF >= 0xFFFC:  # padding, or the end of a sequence that never began
+            raise _Odd
+        start = at + 8
+        if length == UNDEFINED:
+            length = _after_items(head, start, explicit=False) - start
+        at = start + length
+        if turned in _WANTED:
+            found[_WANTED[turned]] = head[start:at]
+    if at > end:
+        raise IndexError
+    return found, at
+
+
+def _after_items(head: bytes, at: int, *, explicit: bool) -> int:
+    """The place after a sequence of undefined length whose first item is at ``at``."""
+    while True:
+        group, element, length = tag_and_length(head, at)
+        at += 8
+        tag = group << 16 | element
+        if tag == END_OF_ITEMS:
+            return at
+        if tag != ITEM:
+            raise _Odd
+        at = _after_item(head, at, explicit=explicit) if length == UNDEFINED else at + length
+
+
+def _after_item(head: bytes, at: int, *, explicit: bool) -> int:
+    """The place after an item of undefined length whose first element is at ``at``."""
+    while True:
+        group, element, length = tag_and_length(head, at)
+        if group << 16 | element == _END_OF_ITEM:
+            return at + 8
+        if explicit:
+            group, element, vr, length = _tag_vr_length(head, at)
+            at += 8
+            if vr in _LONG:
+                (length,) = _long_length(head, at)
+                at += 4
+            elif vr not in _SHORT:
+                raise _Odd
+            if length == UNDEFINED and vr != b"SQ":
+                raise _Odd
+        else:
+            at += 8
+        at = _after_items(head, at, explicit=explicit) if length == UNDEFINED else at + length
+
+
+def _texts(wanted: Mapping[int, bytes], *, explicit: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """Identity and acquisition, of what says something."""
+    character_set = wanted.get(0x00080005, b"").strip(b"\0 ")
+    if b"ISO_IR 13" in character_set.split(b"\\"):  # not quite ASCII
+        raise _Odd
+    encoding = {b"ISO_IR 192": "utf-8", b"ISO_IR 100": "latin-1"}.get(character_set, "ascii")
+    texts: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    for tag, value in wanted.items():
+        if tag in _ACQUISITION:
+            text = _number_text(value) if tag in _NUMBERS else _repeated_text(value, encoding)
+            if text:
+                fields[_ACQUISITION[tag]] = text
+        elif tag == _PROCEDURE:
+            texts["LOINC"] = _loinc_of_items(value, explicit=explicit)
+        elif tag in _IDENTITY:
+            texts[_IDENTITY[tag]] = _decoded(value, encoding)
+    return texts, fields
+
+
+def _decoded(value: bytes, encoding: str) -> str:
+    if b"\x1b" in value:  # ISO 2022: a change of the character set inside the text
+        raise _Odd
+    return _tidy(value.decode(encoding))
+
+
+# What devices write is the same in thousands of files.
+_repeated_text = lru_cache(maxsize=4096)(_decoded)
+
+
+@lru_cache(maxsize=4096)
+def _number_text(value: bytes) -> str:
+    if len(value) not in {0, 2}:
+        raise _Odd
+    return str(value[0] | value[1] << 8) if value else ""
+
+
+def _loinc_of_items(value: bytes, *, explicit: bool) -> str:
+    values = _explicit_values if explicit else _implicit_values
+    at = 0
+    while at + 8 <= len(value):
+        group, element, length = tag_and_length(value, at)
+        at += 8
+        if group << 16 | element != ITEM:
+            break
+        after = at + length
+        end = after
+        if length == UNDEFINED:
+            after = _after_item(value, at, explicit=explicit)
+            end = after - 8
+        codes, _ = values(value[:end], at, end)
+        if _tidy(codes.get(_SCHEME, b"").decode("ascii")) in {"LN", "LOINC"}:
+            return _tidy(codes.get(_CODE, b"").decode("ascii"))
+        at = after
+    return ""
+
+
+# The sure way
+
+
+def pydicom_elements(file: BinaryIO) -> Elements:
+    """The wanted elements of any file that pydicom can read; raises ``Unfit`` with the reason."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")  # odd values are judged later, by what they are used for
+        try:
+            data = pydicom.dcmread(
+                file, stop_before_pixels=True, force=True, specific_tags=list(_TAGS)
+            )
+            texts = {keyword: _text(data, keyword) for keyword in _IDENTITY.values()}
+            said = {keyword: _text(data, keyword) for keyword in _ACQUISITION.values()}
+            texts["LOINC"] = _loinc(data)
+            texts["MediaStorageSOPClassUID"] = str(
+                data.file_meta.get("MediaStorageSOPClassUID", "")
+            )
+            syntax = str(data.file_meta.get("TransferSyntaxUID", ""))
+            said[TRANSFER_SYNTAX] = syntax
+            fields = {keyword: text for keyword, text in said.items() if text}
+        except (EOFError, InvalidDicomError) as error:
+            raise Unfit("truncated: the file ends inside its header") from error
+        except OSError:
+            raise
+        except Exception as error:
+            # pydicom promises no closed list of errors for a damaged file, and none may stop us.
+            raise Unfit(f"damaged header ({type(error).__name__}: {error})") from error
+    if not len(data):
+        raise Unfit("truncated: the file ends before its first element")
+    at = file.tell()
+    element = file.read(12)
+    order = ">" if syntax == _BIG_ENDIAN else "<"
+    if syntax == DEFLATED or len(element) < 8:
+        return Elements(texts, fields, syntax, 0, 0, at)
+    group, number, length = struct.unpack(order + "HHI", element[:8])
+    start = at + 8
+    if (group << 16 | number) not in _PIXELS:
+        start = 0
+    elif element[4:6] in _LONG and len(element) == 12:
+        (length,) = struct.unpack(order + "I", element[8:])
+        start = at + 12
+    return Elements(texts, fields, syntax, start, length, at)
+
+
+def _text(data: Dataset, keyword: str) -> str:
+    value = data.get(keyword)
+    if value is None or keyword == "ProcedureCodeSequence":
+        return ""
+    if not isinstance(value, str) and hasattr(value, "__iter__"):
+        value = "\\".join(str(part) for part in value)
+    return _tidy(str(value))
+
+
+def _tidy(text: str) -> str:
+    """One blank for many, none at the ends; each of several values by itself."""
+    if "\\" in text:
+        return "\\".join(" ".join(part.replace("\0", " ").split()) for part in text.split("\\"))
+    return " ".join(text.replace("\0", " ").split())
+
+
+def _loinc(data: Dataset) -> str:
+    for item in data.get("ProcedureCodeSequence") or ():
+        if _text(item, "CodingSchemeDesignator") in {"LN", "LOINC"}:
+            return _text(item, "CodeValue")
+    return ""
