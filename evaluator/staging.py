@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import stat
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from cohort_selection.cohort import BlindedCase
 from submissions.contract import Contract
@@ -20,38 +23,54 @@ from submissions.contract import Contract
 MTIME = 946_684_800
 """2000-01-01 00:00 UTC: the one modification time that a container sees."""
 
+REMOVAL_SECONDS = 1.0
+"""How long the end of a run waits for its folder to be gone; a large one goes on being removed."""
+
 _PREFIX = "run-"
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP}
+_GET_FLAGS, _SET_FLAGS, _TOP_OF_TREES = 0x80086601, 0x40086602, 0x00020000  # linux/fs.h
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
     """Where one run's input lies and where its predictions are to be written."""
 
+    folder: Path
     input: Path
     predictions: Path
     n_cases: int
 
 
 @contextmanager
-def stage(cases: Sequence[BlindedCase], contract: Contract, root: Path) -> Iterator[Staged]:
+def stage(
+    cases: Sequence[BlindedCase], contract: Contract, root: Path, *, copying: bool = False
+) -> Iterator[Staged]:
     """Lay out ``cases`` under ``root`` for one run; removed again on success and on failure.
 
     The input holds ``cases.csv`` (case_id, n_files and the contract's visible attributes, in the
     order given) and ``images/<case_id>/<opaque>.dcm``. A file that everybody may read and that
-    bears the constant time ``MTIME`` is linked, costing no copy; any other is copied. The folder
-    is closed to other users of the machine; the predictions file lies in it, empty, outside the
-    input, and writable by the container's user, who owns nothing.
+    bears the constant time ``MTIME`` is linked, costing no copy; any other is copied, and so is
+    one that cannot be linked where ``copying`` allows it. The folder is closed to other users of
+    the machine; the predictions file lies in it, empty, outside the input, and writable by the
+    container's user, who owns nothing.
 
-    Raises OSError where the disk fails.
+    Raises OSError where the disk fails, or where files that need no copy cannot be linked.
     """
     root.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as alive:
-        with _creating(root):
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))  # mode 0700
-            alive.callback(shutil.rmtree, folder, ignore_errors=True)
-            lock = alive.enter_context((folder / "lock").open("w"))
+    _spread(root)
+    held = ExitStack()
+    with _creating(root):
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))  # mode 0700
+        try:
+            lock = held.enter_context((folder / "lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield _lay_out(cases, contract, folder)
+        except OSError:
+            _remove(folder, held)
+            raise
+    try:
+        yield _lay_out(cases, contract, folder, copying=copying)
+    finally:
+        _remove(folder, held)
 
 
 def remove_leftovers(root: Path) -> int:
@@ -59,10 +78,20 @@ def remove_leftovers(root: Path) -> int:
     if not root.is_dir():
         return 0
     with _creating(root):
-        left = [folder for folder in root.glob(f"{_PREFIX}*") if not _alive(folder)]
-        for folder in left:
-            shutil.rmtree(folder, ignore_errors=True)
+        claimed = [(folder, _claim(folder)) for folder in root.glob(f"{_PREFIX}*")]
+    left = [(folder, held) for folder, held in claimed if held is not None]
+    for folder, held in left:
+        _remove(folder, held)
     return len(left)
+
+
+def is_alive(folder: Path) -> bool:
+    """Whether the process whose run was staged in ``folder`` still lives."""
+    held = _claim(folder)
+    if held is None:
+        return True
+    held.close()
+    return False
 
 
 @contextmanager
@@ -73,27 +102,69 @@ def _creating(root: Path) -> Iterator[None]:
         yield
 
 
-def _alive(folder: Path) -> bool:
+def _claim(folder: Path) -> ExitStack | None:
+    """Take the lock of a run that has ended, so that one alone removes it; None where it lives."""
+    held = ExitStack()
     try:
-        with (folder / "lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+        lock = held.enter_context((folder / "lock").open("r+"))
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # killed before it had a lock, or removed in part
+    except OSError:  # locked, or another user's
+        held.close()
+        return None
+    return held
 
 
-def _lay_out(cases: Sequence[BlindedCase], contract: Contract, folder: Path) -> Staged:
+def _remove(folder: Path, held: ExitStack) -> None:
+    """Remove a run's folder, whose lock is held until it is gone.
+
+    A disk may take milliseconds for each folder that it frees, so nobody waits long for ten
+    thousand; the process itself does not end before they are gone.
+    """
+
+    def removing() -> None:
+        with held:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    removal = Thread(target=removing, name=f"remove {folder.name}")
+    removal.start()
+    removal.join(REMOVAL_SECONDS)
+
+
+def _spread(root: Path) -> None:
+    """Ask ext4 to start each run in another part of the disk, as for the homes of users.
+
+    Without a journal it searches past every folder deleted lately to find room for a new one,
+    which makes one run after another slower. Other file systems do not know the wish.
+    """
+    with suppress(OSError):
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            (flags,) = struct.unpack("q", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8)))
+            fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("q", flags | _TOP_OF_TREES))
+        finally:
+            os.close(descriptor)
+
+
+def _lay_out(
+    cases: Sequence[BlindedCase], contract: Contract, folder: Path, *, copying: bool
+) -> Staged:
     given = folder / "input"
     images = given / "images"
     images.mkdir(parents=True)
-    for case in cases:
-        place = images / case.case_id
-        place.mkdir()
-        for index, file in enumerate(case.files):
-            _place(file, place / f"{_opaque(case.case_id, index)}.dcm")
-        _settle(place, 0o755)
+    # Names relative to an open folder: ten thousand long paths are not walked again and again.
+    within = os.open(images, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for case in cases:
+            os.mkdir(case.case_id, dir_fd=within)
+            for index, file in enumerate(case.files):
+                name = f"{case.case_id}/{_opaque(case.case_id, index)}.dcm"
+                _place(file, images / name, name, within, copying=copying)
+            os.chmod(case.case_id, 0o755, dir_fd=within)
+            os.utime(case.case_id, (MTIME, MTIME), dir_fd=within)
+    finally:
+        os.close(within)
     table = given / "cases.csv"
     with table.open("w", encoding="utf-8", newline="") as written:
         rows = csv.writer(written, lineterminator="\n")
@@ -108,7 +179,7 @@ def _lay_out(cases: Sequence[BlindedCase], contract: Contract, folder: Path) -> 
     predictions.touch()
     # The folder above keeps everybody else out; the container's user has no other door than this.
     predictions.chmod(0o666)
-    return Staged(given, predictions, len(cases))
+    return Staged(folder, given, predictions, len(cases))
 
 
 def _opaque(case_id: str, index: int) -> str:
@@ -116,14 +187,25 @@ def _opaque(case_id: str, index: int) -> str:
     return hashlib.sha256(f"{case_id}/{index}".encode()).hexdigest()[:16]
 
 
-def _place(source: Path, target: Path) -> None:
+def _place(source: Path, target: Path, name: str, within: int, *, copying: bool) -> None:
+    """Link ``source`` to ``name`` in the folder open as ``within``, or copy it to ``target``."""
     status = source.stat()
     if status.st_mode & stat.S_IROTH and status.st_mtime == MTIME:
         try:
-            target.hardlink_to(source.resolve())
-        except OSError:  # another file system, or one without hard links
-            pass
+            os.link(source, name, dst_dir_fd=within, follow_symlinks=True)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            if not copying:
+                raise OSError(
+                    error.errno,
+                    f"{source} cannot be linked into {target.parents[3]} ({error.strerror}), and "
+                    "sealed images are not copied; keep the whole enclave on one file system "
+                    "that has hard links",
+                ) from error
         else:
+            # When it was last read would tell the order of an earlier run.
+            os.utime(name, (MTIME, MTIME), dir_fd=within)
             return
     shutil.copyfile(source, target)
     _settle(target, 0o444)

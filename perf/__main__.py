@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from perf import auroc_bootstrap, auroc_interval, coverage, radiographs, whole_report
+from perf import auroc_bootstrap, auroc_interval, coverage, radiographs, staging, whole_report
 from perf.timing import Timed, machine, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -19,6 +19,7 @@ SUITES = {
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
+    "staging": lambda quick: staging.run(rounds=2 if quick else 5),
     "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
 }
 REFERENCE = {

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cohort_selection.cohort import BlindedCase
-from evaluator.staging import MTIME, remove_leftovers, stage
+from evaluator import staging
+from evaluator.staging import MTIME, is_alive, remove_leftovers, stage
 from submissions.contract import Contract
 
 CONTRACT = Contract(visible=("sex", "age"))
@@ -134,3 +138,97 @@ def test_a_thousand_cases_take_little_time_and_no_room(tmp_path: Path) -> None:
         assert file.stat().st_nlink == 1001
         assert len(list((staged.input / "images").iterdir())) == 1000
     assert seconds < 2  # of this process, not of a busy machine
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system than the temporary one."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == Path("/tmp").stat().st_dev:
+        pytest.skip("no second file system at /dev/shm")
+    folder = memory / f"sequestra-test-{os.getpid()}"
+    yield folder
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+def test_sealed_files_on_another_file_system_are_refused_not_copied(
+    elsewhere: Path, tmp_path: Path
+) -> None:
+    cases = [BlindedCase("p", (sealed(elsewhere, "x"),), {})]
+    root = tmp_path / "staging"
+    with pytest.raises(OSError, match="sealed images are not copied; keep the whole enclave on"):
+        stage(cases, Contract(), root).__enter__()
+    assert list(root.glob("run-*")) == []
+    with stage(cases, Contract(), root, copying=True) as staged:
+        (copy,) = (staged.input / "images" / "p").iterdir()
+        assert copy.read_bytes() == b"pixels"
+        assert (copy.stat().st_mtime, stat.S_IMODE(copy.stat().st_mode)) == (MTIME, 0o444)
+
+
+def test_when_a_file_was_read_in_an_earlier_run_is_not_told(
+    cases: list[BlindedCase], tmp_path: Path
+) -> None:
+    os.utime(cases[0].files[0], (1_700_000_000, MTIME))
+    with stage(cases, CONTRACT, tmp_path / "staging") as staged:
+        assert {file.stat().st_atime for file in (staged.input / "images").rglob("*.dcm")} == {
+            MTIME
+        }
+
+
+def test_a_link_in_the_sealed_store_is_followed(tmp_path: Path) -> None:
+    file = sealed(tmp_path / "sealed", "x")
+    (tmp_path / "link").symlink_to(file)
+    with stage([BlindedCase("p", (tmp_path / "link",), {})], CONTRACT, tmp_path / "s") as staged:
+        (linked,) = (staged.input / "images" / "p").iterdir()
+        assert not linked.is_symlink()
+        assert linked.samefile(file)
+
+
+def test_a_removal_that_takes_long_goes_on_behind_and_nobody_else_takes_it_up(
+    cases: list[BlindedCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "staging"
+    slow = threading.Event()
+    rmtree = shutil.rmtree
+
+    def waits(folder: Path, *, ignore_errors: bool) -> None:
+        slow.wait(60)
+        rmtree(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(staging, "REMOVAL_SECONDS", 0.01)
+    monkeypatch.setattr(shutil, "rmtree", waits)
+    with stage(cases, CONTRACT, root) as staged:
+        assert is_alive(staged.folder)
+    assert staged.folder.is_dir()
+    assert remove_leftovers(root) == 0
+    with stage(cases, CONTRACT, root):
+        pass  # the next run need not wait
+    slow.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("remove run-"):
+            thread.join()
+    assert list(root.glob("run-*")) == []
+    assert not is_alive(staged.folder)
+
+
+def test_a_process_does_not_end_before_its_runs_are_removed(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path\nfrom evaluator import staging\n"
+        "from cohort_selection.cohort import BlindedCase\n"
+        "from submissions.contract import Contract\n"
+        "staging.REMOVAL_SECONDS = 0.0\n"
+        "cases = [BlindedCase(f'c{index}', (), {}) for index in range(2000)]\n"
+        f"with staging.stage(cases, Contract(), Path({str(tmp_path)!r})):\n    pass\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert list(tmp_path.glob("run-*")) == []
+
+
+def test_a_folder_without_a_lock_was_left_and_another_users_was_not(tmp_path: Path) -> None:
+    (tmp_path / "run-cut").mkdir()
+    (tmp_path / "run-theirs").mkdir()
+    (tmp_path / "run-theirs" / "lock").mkdir()  # cannot be opened for writing, even by root
+    assert remove_leftovers(tmp_path) == 1
+    assert [folder.name for folder in tmp_path.glob("run-*")] == ["run-theirs"]
