@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -55,7 +55,18 @@ _RECORD_SCHEMA = pa.schema(
         ("race", pa.string()),
         ("ethnicity", pa.string()),
         ("site", pa.string()),
-        ("tests", pa.list_(pa.struct([("result", pa.string()), ("days_from_index", pa.int32())]))),
+        (
+            "tests",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("result", pa.string()),
+                        ("days_from_index", pa.int32()),
+                        ("from_study", pa.bool_()),
+                    ]
+                )
+            ),
+        ),
         ("findings", pa.map_(pa.string(), pa.string())),
     ]
 )
@@ -272,9 +283,6 @@ def _studies(studies: Sequence[Study]) -> pa.Table:
 
 def _records(records: Sequence[ClinicalRecord]) -> pa.Table:
     columns = {name: [getattr(record, name) for record in records] for name in _RECORD_SCHEMA.names}
-    columns["tests"] = [
-        [{"result": test.result, "days_from_index": test.days_from_index} for test in record.tests]
-        for record in records
-    ]
+    columns["tests"] = [[asdict(test) for test in record.tests] for record in records]
     columns["findings"] = [list(record.findings.items()) for record in records]
     return pa.table(columns, schema=_RECORD_SCHEMA)

@@ -21,11 +21,13 @@ class CovidTest:
     """One COVID-19 test: its result, and its day minus the day of the record's study.
 
     Negative days mean that the test came before the study (the sign of the MIDRC dictionary).
-    Where no table says on which day the study was, days count from the patient's index event.
+    Where no table says on which day the study was, days count from the patient's index event and
+    ``from_study`` is false: how far the test was from the study is then not known.
     """
 
     result: str
     days_from_index: int
+    from_study: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -568,9 +570,10 @@ def _record(
         )
     if "days_to_study" in values:
         findings["days_to_study"] = str(values["days_to_study"][0])
-    days = int(own.values["days_to_study"][0]) if key[1] and "days_to_study" in own.values else 0
+    dated = bool(key[1]) and "days_to_study" in own.values
+    days = int(own.values["days_to_study"][0]) if dated else 0
     tests = own.study_tests | {
-        CovidTest(test.result, test.days_from_index - days)
+        CovidTest(test.result, test.days_from_index - days, dated)
         for test in own.index_tests | of_patient.index_tests
     }
     age = values.get("age")

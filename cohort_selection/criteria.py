@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from cohort_selection.cells import LABEL
-from cohort_selection.clinical import ClinicalRecord, CovidTest
+from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord, CovidTest
+from cohort_selection.clinical_cells import is_unknown
 from cohort_selection.cohort import Case
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.dicom import Study
+from cohort_selection.flow import FlowStep
+from cohort_selection.header_elements import HEADER_FIELDS
+from cohort_selection.rules import Rule, numbers, read_rules
+from cohort_selection.study_values import (
+    AGE_BANDS,
+    NAMES,
+    Values,
+    age,
+    age_group,
+    by_study,
+    known_names,
+    values,
+)
 
-NOT_REPORTED = "Not Reported"
+__all__ = [
+    "KEYS",
+    "NOT_REPORTED",
+    "Criteria",
+    "FlowStep",
+    "Selected",
+    "SelectionError",
+    "age_group",
+    "read_criteria",
+    "select",
+]
+
 COVID = "covid19"
-AGE_BANDS = (0, 18, 30, 40, 50, 65, 75, 85)
-"""Lower ends of the CDC's age groups, in years, as MIDRC uses them."""
-_BUILT_IN = (
-    "sex", "age", "age_group", "race", "ethnicity", "site", "view", "manufacturer", "modality",
-    "body_part", "loinc",
-)  # fmt: skip
+_NO_RECORD = ClinicalRecord("", "", None, *4 * (NOT_REPORTED,), (), {})
+_LABELS = {"0": 0, "no": 0, "false": 0, "negative": 0, "1": 1, "yes": 1, "true": 1, "positive": 1}
 
 
 class SelectionError(ValueError):
@@ -46,15 +66,8 @@ class Criteria:
     invert_label: bool = False
     age_bands: tuple[int, ...] = AGE_BANDS
     attributes: tuple[str, ...] = ("sex", "age_group")
-
-
-@dataclass(frozen=True, slots=True)
-class FlowStep:
-    """One rule, the studies it excluded and the studies left."""
-
-    rule: str
-    excluded: int
-    remaining: int
+    include: tuple[Rule, ...] = ()
+    exclude: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class Selected:
 
 KEYS = (
     "modalities", "views", "body_parts", "loinc", "minimum_age", "maximum_age", "label",
-    "covid_window", "invert_label", "age_bands", "attributes",
+    "covid_window", "invert_label", "age_bands", "attributes", "include", "exclude",
 )  # fmt: skip
 """The keys of the [cohort] table that say which studies count."""
 
@@ -97,6 +110,8 @@ def read_criteria(read: CohortTable) -> Criteria:
         invert_label=read.truth("invert_label"),
         age_bands=bands,
         attributes=read.texts("attributes", ("sex", "age_group")),
+        include=read_rules(read, "include"),
+        exclude=read_rules(read, "exclude"),
     )
 
 
@@ -105,57 +120,49 @@ def select(
 ) -> Selected:
     """Apply the rules one after the other; a study that passes all of them becomes a case.
 
-    The case's id is the study's UID. Raises SelectionError where the label's column or an
-    attribute does not exist, a label is neither 0 nor 1, or nobody is left.
+    The case's id is the study's UID. Raises SelectionError where the label's column, a rule's field
+    or an attribute does not exist, a label is neither 0 nor 1, or nobody is left.
     """
-    columns = sorted({column for record in records for column in record.findings})
-    _refuse_missing(criteria, columns)
-    of_study = {record.study_uid: record for record in records if record.study_uid}
-    of_patient = {record.patient_id: record for record in records if not record.study_uid}
-    found = {
-        study.study_uid: of_study.get(study.study_uid) or of_patient.get(study.patient_id)
-        for study in studies
-    }
+    _refuse_missing(criteria, records)
+    record_of = by_study(records)
+    found = {study.study_uid: record_of(study) for study in studies}
+    record = {uid: entry or _NO_RECORD for uid, entry in found.items()}
     left = sorted(studies, key=lambda study: study.study_uid)
-    flow = [FlowStep("studies in the catalog", 0, len(left))]
-    labels: dict[str, int] = {}
+    flow = [FlowStep("studies in the catalog", 0, len(left), _patients(left))]
 
-    def keep(rule: str, holds: Callable[[Study], bool]) -> None:
+    def keep(rule: str, holds: Callable[[Study], bool | None]) -> None:
         nonlocal left
-        kept = [study for study in left if holds(study)]
-        flow.append(FlowStep(rule, len(left) - len(kept), len(kept)))
+        judged = [(study, holds(study)) for study in left]
+        kept = [study for study, verdict in judged if verdict]
+        unknown = sum(verdict is None for _, verdict in judged)
+        flow.append(FlowStep(rule, len(left) - len(kept), len(kept), _patients(kept), unknown))
         left = kept
 
-    if criteria.modalities:
-        keep(
-            f"modality is {' or '.join(criteria.modalities)}",
-            lambda study: _all_in(study.modality, criteria.modalities),
-        )
-    if criteria.views:
-        keep(
-            f"view is {' or '.join(criteria.views)}",
-            lambda study: _all_in(study.view, criteria.views),
-        )
-    if criteria.body_parts:
-        keep(
-            f"body part is {' or '.join(criteria.body_parts)}",
-            lambda study: study.body_part.upper() in criteria.body_parts,
-        )
-    if criteria.loinc:
-        keep(f"LOINC code is {' or '.join(criteria.loinc)}", lambda s: s.loinc in criteria.loinc)
+    def obey(rule: Rule) -> None:
+        said = {
+            study.study_uid: values(rule.field, study, record[study.study_uid]) for study in left
+        }
+        _refuse_words(rule, said)
+        keep(str(rule), lambda study: rule.keeps(said[study.study_uid]))
+
+    for field, allowed in (
+        ("modality", criteria.modalities),
+        ("view", criteria.views),
+        ("body_part", criteria.body_parts),
+        ("loinc", criteria.loinc),
+    ):
+        if allowed:
+            obey(Rule(field, allowed))
     keep("has a clinical record", lambda study: found[study.study_uid] is not None)
-    record = {uid: entry for uid, entry in found.items() if entry is not None}
-    age = {s.study_uid: _age(s, record[s.study_uid]) for s in left}
+    years = {s.study_uid: age(s, record[s.study_uid]) for s in left}
     if criteria.minimum_age > 0 or criteria.maximum_age is not None:
-        keep("age is known", lambda study: age[study.study_uid] is not None)
+        keep("age is known", lambda study: years[study.study_uid] is not None or None)
     if criteria.minimum_age > 0:
-        keep(
-            f"age at least {criteria.minimum_age}",
-            lambda study: (age[study.study_uid] or 0) >= criteria.minimum_age,
-        )
-    oldest = criteria.maximum_age
-    if oldest is not None:
-        keep(f"age at most {oldest}", lambda study: (age[study.study_uid] or 0) <= oldest)
+        obey(Rule("age", at_least=criteria.minimum_age))
+    if criteria.maximum_age is not None:
+        obey(Rule("age", at_most=criteria.maximum_age))
+    for rule in (*criteria.include, *criteria.exclude):
+        obey(rule)
     if criteria.label == COVID:
         first, last = criteria.covid_window
         nearest = {
@@ -163,7 +170,7 @@ def select(
         }
         keep(
             f"COVID-19 test {first} to {last} days from the study",
-            lambda study: bool(nearest[study.study_uid]),
+            lambda study: bool(nearest[study.study_uid]) or _dated(record[study.study_uid].tests),
         )
         keep(
             "nearest COVID-19 tests agree",
@@ -172,7 +179,7 @@ def select(
         labels = {s.study_uid: int(nearest[s.study_uid] == {"Positive"}) for s in left}
     else:
         text = {s.study_uid: record[s.study_uid].findings.get(criteria.label, "") for s in left}
-        keep(f"{criteria.label} is recorded", lambda s: text[s.study_uid].strip() != "")
+        keep(f"{criteria.label} is recorded", lambda s: not is_unknown(text[s.study_uid]) or None)
         labels = _labels({s.study_uid: text[s.study_uid] for s in left}, criteria.label)
     if not left:
         worst = max(flow, key=lambda step: step.excluded)
@@ -188,7 +195,7 @@ def select(
                 study.files,
                 labels[study.study_uid] ^ criteria.invert_label,
                 {
-                    name: _attribute(name, study, record[study.study_uid], age, criteria)
+                    name: str(values(name, study, record[study.study_uid], criteria.age_bands))
                     for name in criteria.attributes
                 },
             )
@@ -198,26 +205,8 @@ def select(
     )
 
 
-def age_group(age: int | None, bands: Sequence[int]) -> str:
-    """Name the band of an age in years: "40-59", "80+", "under 18", "Not Reported"."""
-    if age is None:
-        return NOT_REPORTED
-    if age < bands[0]:
-        return f"under {bands[0]}"
-    for low, following in pairwise(bands):
-        if age < following:
-            return f"{low}-{following - 1}"
-    return f"{bands[-1]}+"
-
-
-def _all_in(values: str, allowed: Collection[str]) -> bool:
-    """Whether a study's value, several joined by commas, is wholly among those allowed."""
-    parts = [part.strip().upper() for part in values.split(",")]
-    return all(part in allowed for part in parts)
-
-
-def _age(study: Study, record: ClinicalRecord) -> int | None:
-    return study.age if record.age is None else record.age
+def _patients(studies: Sequence[Study]) -> int:
+    return len({study.patient_id for study in studies})
 
 
 def _nearest(tests: Sequence[CovidTest], window: tuple[int, int]) -> set[str]:
@@ -226,7 +215,9 @@ def _nearest(tests: Sequence[CovidTest], window: tuple[int, int]) -> set[str]:
     inside = [
         test
         for test in tests
-        if test.result in {"Positive", "Negative"} and first <= test.days_from_index <= last
+        if test.result in {"Positive", "Negative"}
+        and test.from_study
+        and first <= test.days_from_index <= last
     ]
     if not inside:
         return set()
@@ -235,52 +226,65 @@ def _nearest(tests: Sequence[CovidTest], window: tuple[int, int]) -> set[str]:
     return {test.result for test in inside if test.days_from_index == day}
 
 
+def _dated(tests: Sequence[CovidTest]) -> bool | None:
+    """False where the days of all tests from the study are known, None where of some they are not.
+
+    A day counted from the index event says nothing of the study.
+    """
+    results = [test for test in tests if test.result in {"Positive", "Negative"}]
+    return False if all(test.from_study for test in results) else None
+
+
 def _labels(texts: Mapping[str, str], column: str) -> dict[str, int]:
-    known = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
-    odd = Counter(text.strip() for text in texts.values() if text.strip() not in known)
+    odd = Counter(text.strip() for text in texts.values() if _label(text) is None)
     if odd:
         value, n = odd.most_common(1)[0]
         more = f" (and {len(odd) - 1} other values)" if len(odd) > 1 else ""
         raise SelectionError(
             f"the label {column} is {value!r} in {n} of {len(texts)} records{more}; "
-            "it must be 0 or 1, or empty where it is not known"
+            "it must be 0 or 1 (no or yes), or empty where it is not known"
         )
-    return {uid: known[text.strip()] for uid, text in texts.items()}
+    return {uid: int(bool(_label(text))) for uid, text in texts.items()}
 
 
-def _attribute(
-    name: str,
-    study: Study,
-    record: ClinicalRecord,
-    age: Mapping[str, int | None],
-    criteria: Criteria,
-) -> str:
-    own = {
-        "sex": study.sex if record.sex in {"", NOT_REPORTED} else record.sex,
-        "age": "" if age[study.study_uid] is None else str(age[study.study_uid]),
-        "age_group": age_group(age[study.study_uid], criteria.age_bands),
-        "race": record.race,
-        "ethnicity": record.ethnicity,
-        "site": record.site,
-        "view": study.view,
-        "manufacturer": study.manufacturer,
-        "modality": study.modality,
-        "body_part": study.body_part,
-        "loinc": study.loinc,
-    }
-    return (own[name] if name in own else record.findings.get(name, "")).strip() or NOT_REPORTED
+def _label(text: str) -> int | None:
+    return _LABELS.get(text.strip().lower().removesuffix(".0"))
 
 
-def _refuse_missing(criteria: Criteria, columns: Sequence[str]) -> None:
+def _refuse_words(rule: Rule, said: Mapping[str, Values]) -> None:
+    """Refuse a rule on numbers where the field never holds one."""
+    if not rule.numeric:
+        return
+    texts = Counter(text for found in said.values() for text in found.texts)
+    if texts and not any(numbers(text) for text in texts):
+        text, n = texts.most_common(1)[0]
+        raise SelectionError(
+            f"the rule {str(rule)!r} compares numbers, but {rule.field} holds none: it is {text!r} "
+            f"in {n} of {len(said)} studies; test it with is or matches"
+        )
+
+
+def _refuse_missing(criteria: Criteria, records: Sequence[ClinicalRecord]) -> None:
+    columns = sorted({column for record in records for column in record.findings})
     listed = ", ".join(columns) if columns else "none"
     if criteria.label != COVID and criteria.label not in columns:
         raise SelectionError(
             f"the clinical table has no column {criteria.label!r} for the label; it has {listed}; "
             f"correct [cohort] label"
         )
+    known = known_names(records)
     for name in criteria.attributes:
-        if name not in _BUILT_IN and name not in columns:
-            raise SelectionError(
-                f"the attribute {name!r} is neither one of {', '.join(_BUILT_IN)} nor a column of "
-                f"the clinical table, which has {listed}; correct [cohort] attributes"
-            )
+        if name not in known:
+            raise _unknown(f"the attribute {name!r}", listed, "[cohort] attributes")
+    for key, rules in (("include", criteria.include), ("exclude", criteria.exclude)):
+        for rule in rules:
+            if rule.field not in known:
+                raise _unknown(f"the field {rule.field!r}", listed, f"[[cohort.{key}]]")
+
+
+def _unknown(what: str, listed: str, where: str) -> SelectionError:
+    return SelectionError(
+        f"{what} is neither one of {', '.join(NAMES)} nor a header field "
+        f"({', '.join(HEADER_FIELDS[:3])} ...: docs/benchmark.md) nor a column of the clinical "
+        f"table, which has {listed}; correct {where}"
+    )

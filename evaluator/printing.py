@@ -108,9 +108,11 @@ def sequestered(done: Sequestered, open_list: Path) -> RenderableType:
     flow = Table(title="Flow", title_justify="left")
     flow.add_column("rule")
     flow.add_column("excluded", justify="right")
-    flow.add_column("remaining", justify="right")
+    for name in ("of these unknown", "studies left", "patients left"):
+        flow.add_column(name, justify="right")
     for step in done.flow:
-        flow.add_row(escape(step.rule), str(step.excluded), str(step.remaining))
+        counts = (step.excluded, step.unknown, step.remaining, step.patients)
+        flow.add_row(escape(step.rule), *map(str, counts))
     parts = (
         f"open: {done.open_cases} cases of {done.open_patients} patients, listed in {open_list}\n"
         f"sequestered: {done.sequestered_cases} cases of {done.sequestered_patients} patients"

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from cohort_selection import rules
 from cohort_selection.cohort_plan import CohortPlan
 from cohort_selection.criteria import Criteria
+from cohort_selection.header_elements import HEADER_FIELDS
+from cohort_selection.study_values import NAMES
 from evaluator import cli
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.disclosure import Disclosure
@@ -25,6 +28,7 @@ TABLES: dict[str, set[str]] = {
     "benchmark": {"name", "title", "description"},
     "cohort": {field.name for kind in (CohortPlan, Criteria) for field in fields(kind)}
     - {"criteria"},
+    "[cohort.include]": set(rules.KEYS),
     "contract": {field.name for field in fields(Contract)},
     "quota": {field.name for field in fields(Quota)},
     "analysis": {field.name for field in fields(AnalysisPlan)},
@@ -42,6 +46,11 @@ def section(name: str) -> str:
 def test_every_key_of_a_benchmark_file_has_its_line(table: str) -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", section(table), flags=re.MULTILINE))
     assert listed == TABLES[table]
+
+
+def test_every_field_that_a_rule_may_name_is_listed() -> None:
+    listed = set(re.findall(r"`(\w+)`", section("[cohort.include]")))
+    assert {*NAMES, *HEADER_FIELDS} <= listed
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,8 @@ def test_days_of_tests_are_counted_from_each_study(tmp_path: Path) -> None:
 def test_tests_of_a_patient_without_another_row_are_kept(tmp_path: Path) -> None:
     text = "case_ids,test_result_text,test_days_from_index\nA,Positive,4\nA,,5\nA,Negative,\n"
     assert only(table(tmp_path, text)).tests == (
-        CovidTest("Positive", 4),
-        CovidTest("Not Reported", 5),
+        CovidTest("Positive", 4, from_study=False),
+        CovidTest("Not Reported", 5, from_study=False),
     )
 
 

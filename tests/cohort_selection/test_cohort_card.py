@@ -19,7 +19,10 @@ def a_card(title: str = "Chest <b>one</b>") -> Card:
         digest="sha256:0",
         n_cases=100,
         n_patients=100,
-        flow=(FlowStep("studies in the catalog", 0, 600), FlowStep("view is <PA>", 3, 597)),
+        flow=(
+            FlowStep("studies in the catalog", 0, 600, 500),
+            FlowStep("view is <PA>", 3, 597, 498),
+        ),
         margins=matched.margins,
         deviations=representativeness(matched.cases, HALF, ["sex", "label"], seed=1),
         shortcuts=(Shortcut("BitsStored", 0.99, 0.55, "15: 129 of 129 positive"),),
@@ -37,7 +40,13 @@ def test_the_page_stands_alone_and_escapes_every_text() -> None:
 
 def test_the_json_says_the_same() -> None:
     found = json.loads(card_json(a_card()))
-    assert found["flow"][1] == {"rule": "view is <PA>", "excluded": 3, "remaining": 597}
+    assert found["flow"][1] == {
+        "rule": "view is <PA>",
+        "excluded": 3,
+        "remaining": 597,
+        "patients": 498,
+        "unknown": 0,
+    }
     female = next(m for m in found["margins"] if m["level"] == "Female")
     assert (female["n_cohort"], female["target"]) == (50, 0.5)
     assert found["deviations"][0]["jsd"] == 0.0

@@ -63,12 +63,12 @@ def test_every_rule_is_counted_and_the_flow_adds_up() -> None:
     assert [case.case_id for case in selected.cases] == ["1", "5"]
     assert [case.label for case in selected.cases] == [1, 0]
     assert selected.flow == (
-        FlowStep("studies in the catalog", 0, 6),
-        FlowStep("modality is DX", 1, 5),
-        FlowStep("has a clinical record", 1, 4),
-        FlowStep("age is known", 0, 4),
-        FlowStep("age at least 18", 1, 3),
-        FlowStep("opacity is recorded", 1, 2),
+        FlowStep("studies in the catalog", 0, 6, 6),
+        FlowStep("modality is DX", 1, 5, 5),
+        FlowStep("has a clinical record", 1, 4, 4),
+        FlowStep("age is known", 0, 4, 4),
+        FlowStep("age at least 18", 1, 3, 3),
+        FlowStep("opacity is recorded", 1, 2, 2, 1),
     )
 
 
@@ -129,8 +129,8 @@ def test_a_same_day_conflict_is_counted_as_such() -> None:
         record("2", tests=(CovidTest("Positive", -2),)),
     ]
     selected = select([study("1"), study("2")], records, Criteria("covid19"))
-    assert selected.flow[-1] == FlowStep("nearest COVID-19 tests agree", 1, 1)
-    assert selected.flow[-2] == FlowStep("COVID-19 test -14 to 0 days from the study", 0, 2)
+    assert selected.flow[-1] == FlowStep("nearest COVID-19 tests agree", 1, 1, 1)
+    assert selected.flow[-2] == FlowStep("COVID-19 test -14 to 0 days from the study", 0, 2, 2)
 
 
 def test_a_study_in_two_modalities_needs_both_allowed() -> None:

@@ -1,0 +1,138 @@
+"""What a study is, under the names that rules and attributes use, and who is believed.
+
+One rule where sources disagree: the clinical table goes before the header, and a code that either
+states goes before one that a mapping table infers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord
+from cohort_selection.clinical_cells import TOP_CODED, is_unknown
+from cohort_selection.dicom import Study
+from cohort_selection.header_elements import HEADER_FIELDS
+
+AGE_BANDS = (0, 18, 30, 40, 50, 65, 75, 85)
+"""Lower ends of the CDC's age groups, in years, as MIDRC uses them."""
+
+POSITIVE_DAYS = "days_from_study_to_pos_covid_test"
+NEGATIVE_DAYS = "days_from_study_to_neg_covid_test"
+NAMES = (
+    "sex", "age", "age_group", "race", "ethnicity", "site", "view", "manufacturer", "modality",
+    "body_part", "description", "loinc", "loinc_name", "loinc_method", "loinc_system",
+    "loinc_contrast", "acquired", "images", POSITIVE_DAYS, NEGATIVE_DAYS,
+)  # fmt: skip
+"""The names that every catalog has, whatever its clinical table."""
+
+_OF_IMAGES = frozenset({"view", "modality", "body_part"})
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What is known of a study under one name; ``of_images`` where its images say it one by one."""
+
+    texts: tuple[str, ...]
+    of_images: bool = False
+
+    def __str__(self) -> str:
+        """One text, as an attribute has it."""
+        return ("," if self.of_images else "|").join(self.texts) or NOT_REPORTED
+
+
+def age(study: Study, record: ClinicalRecord) -> int | None:
+    """Whole years at imaging."""
+    return study.age if record.age is None else record.age
+
+
+def sex(study: Study, record: ClinicalRecord) -> str:
+    """Female, Male, Other or Not Reported."""
+    return study.sex if record.sex in {"", NOT_REPORTED} else record.sex
+
+
+def disagreements(study: Study, record: ClinicalRecord) -> tuple[str, ...]:
+    """Of sex and age, what the clinical table and the header say differently.
+
+    Ages may be a year apart: one counts from the index event, the other from the picture. An age
+    withheld as above 89 contradicts none above it.
+    """
+    found = []
+    if record.sex != study.sex and NOT_REPORTED not in {record.sex, study.sex}:
+        found.append("sex")
+    if record.age is not None and study.age is not None:
+        both_old = min(record.age, study.age) >= TOP_CODED
+        if abs(record.age - study.age) > 1 and not both_old:
+            found.append("age")
+    return tuple(found)
+
+
+def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRecord | None]:
+    """A function that finds the record that speaks for a study: its own, else its patient's."""
+    of_study: dict[str, ClinicalRecord] = {}
+    of_patient: dict[str, ClinicalRecord] = {}
+    for record in records:
+        if record.study_uid:
+            of_study[record.study_uid] = record
+        else:
+            of_patient[record.patient_id] = record
+    return lambda study: of_study.get(study.study_uid) or of_patient.get(study.patient_id)
+
+
+def age_group(years: int | None, bands: Sequence[int]) -> str:
+    """Name the band of an age in years: "40-59", "80+", "under 18", "Not Reported"."""
+    if years is None:
+        return NOT_REPORTED
+    if years < bands[0]:
+        return f"under {bands[0]}"
+    for low, following in pairwise(bands):
+        if years < following:
+            return f"{low}-{following - 1}"
+    return f"{bands[-1]}+"
+
+
+def known_names(records: Iterable[ClinicalRecord]) -> frozenset[str]:
+    """Every name that can be asked for: ours, header fields, columns of the clinical table."""
+    columns = {column for record in records for column in record.findings}
+    return frozenset((*NAMES, *HEADER_FIELDS, *columns))
+
+
+def values(
+    name: str, study: Study, record: ClinicalRecord, bands: Sequence[int] = AGE_BANDS
+) -> Values:
+    """What is known of a study under ``name``; nothing where nobody says.
+
+    Our own names come first, then header fields, then columns of the clinical table.
+    """
+    if name in NAMES:
+        return _own(name, study, record, bands)
+    if name in HEADER_FIELDS:
+        return Values(study.fields.get(name, ()), of_images=True)
+    text = record.findings.get(name, "")
+    return Values(tuple(part for part in _parts(text, "|") if not is_unknown(part)))
+
+
+def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) -> Values:
+    if name in _OF_IMAGES:
+        return Values(tuple(_parts(getattr(study, name), ",")), of_images=True)
+    if name in {POSITIVE_DAYS, NEGATIVE_DAYS}:
+        result = "Positive" if name == POSITIVE_DAYS else "Negative"
+        days = (t.days_from_index for t in record.tests if t.result == result and t.from_study)
+        return Values(tuple(map(str, days)))
+    years = age(study, record)
+    said: Mapping[str, object] = {
+        "sex": sex(study, record),
+        "age": "" if years is None else years,
+        "age_group": age_group(years, bands),
+        "race": record.race,
+        "ethnicity": record.ethnicity,
+        "site": record.site,
+        "images": len(study.files),
+    }
+    text = str(said[name] if name in said else getattr(study, name)).strip()
+    return Values(() if text in {"", NOT_REPORTED} else (text,))
+
+
+def _parts(text: str, separator: str) -> list[str]:
+    return [part.strip() for part in text.split(separator) if part.strip()]
