@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 
 from evaluator import printing
-from submissions.submission import ContractBroken
+from submissions.submission import UNDER_WAY, ContractBroken
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -169,15 +170,34 @@ def match(benchmark: BenchmarkName, catalog: CatalogFolder, home: Home = HOME) -
 
 
 @app.command(rich_help_panel=_STEWARD)
-def seal(benchmark: BenchmarkName, catalog: CatalogFolder, home: Home = HOME) -> None:
-    """Check the matched cohort for leaks, de-identify it and seal it with a digest."""
+def seal(
+    benchmark: BenchmarkName,
+    catalog: CatalogFolder,
+    look: Annotated[
+        bool,
+        typer.Option("--look/--no-look", help="Compare pictures with the open part, not bytes."),
+    ] = True,
+    accept_shortcuts: Annotated[
+        str, typer.Option(metavar="REASON", help="Why headers may tell the label; sealed too.")
+    ] = "",
+    accept_look_alikes: Annotated[
+        str, typer.Option(metavar="REASON", help="Why pictures may look alike; sealed too.")
+    ] = "",
+    home: Home = HOME,
+) -> None:
+    """Check the matched cohort for leaks and shortcuts, de-identify it, seal it with a digest."""
     from evaluator import steward
     from evaluator.installation import Installation
 
     installation = Installation(home)
-    with printing.progress("sealing cases") as tick:
+    with printing.acts() as tick:
         sealed = steward.seal_cohort(
-            installation, installation.benchmark(benchmark), catalog, progress=tick
+            installation,
+            installation.benchmark(benchmark),
+            catalog,
+            look=look,
+            accepted=steward.Accepted(accept_shortcuts, accept_look_alikes),
+            progress=tick,
         )
     console.print(printing.sealed(sealed))
 
@@ -224,41 +244,74 @@ def submit(
     home: Home = HOME,
 ) -> None:
     """Enter an image for a benchmark; `sequestra run` then takes it up."""
-    from evaluator import dispatch
+    from evaluator import lifecycle
     from evaluator.engine import Engine
     from evaluator.installation import Installation
 
     installation = Installation(home)
     found = installation.benchmark(benchmark)
-    entered = dispatch.submit(
+    entered = lifecycle.submit(
         installation, Engine.connect(), found, image, team=team, model=model, threshold=threshold
     )
     console.print(printing.submission_line(entered))
 
 
 @app.command(rich_help_panel=_STEWARD)
-def run(home: Home = HOME) -> None:
+def run(
+    scheduler: Annotated[
+        str, typer.Option(help="A Dask scheduler, as tcp://host:8786; this machine works if none.")
+    ] = "",
+    shards: Annotated[
+        int, typer.Option(min=1, help="Containers that share the cases of one submission.")
+    ] = 1,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on when the queue is empty, until stopped.")
+    ] = False,
+    home: Home = HOME,
+) -> None:
     """Run what is queued on the sequestered cases, score it and release it."""
-    from evaluator import dispatch
-    from evaluator.engine import Engine
+    from evaluator.dispatch import Work, run_queue
     from evaluator.installation import Installation
 
-    worked = dispatch.run_queue(
+    # Ended by its supervisor, it puts back what is under way as if it were interrupted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    worked = run_queue(
         Installation(home),
-        Engine.connect(),
+        Work(scheduler, shards, watch),
         report=lambda submission: console.print(printing.submission_line(submission)),
     )
     console.print(f"{worked} submission{'s' * (worked != 1)} worked on")
 
 
+@app.command(rich_help_panel=_RESEARCHER)
+def cancel(submission_id: str, home: Home = HOME) -> None:
+    """Cancel a submission that has no result yet; one that never ran is not charged."""
+    from evaluator import lifecycle
+    from evaluator.installation import Installation
+
+    console.print(printing.submission_line(lifecycle.cancel(Installation(home), submission_id)))
+
+
+@app.command(rich_help_panel=_STEWARD)
+def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
+    """Score the released submissions of a benchmark anew from what they predicted."""
+    from evaluator import lifecycle
+    from evaluator.installation import Installation
+
+    anew = lifecycle.score_anew(Installation(home), benchmark)
+    for submission in anew:
+        console.print(printing.submission_line(submission))
+    console.print(f"{len(anew)} submission{'s' * (len(anew) != 1)} scored anew")
+
+
 @app.command(rich_help_panel=_STEWARD)
 def release(submission_id: str, home: Home = HOME) -> None:
     """Release a submission whose result is held."""
-    from evaluator import dispatch
+    from evaluator import lifecycle
     from evaluator.installation import Installation
 
     console.print(
-        printing.submission_line(dispatch.release_held(Installation(home), submission_id))
+        printing.submission_line(lifecycle.release_held(Installation(home), submission_id))
     )
 
 
@@ -270,10 +323,17 @@ def status(
     """Show what became of submissions, as a team may see it."""
     from evaluator.installation import Installation
 
-    ledger = Installation(home).ledger()
+    installation = Installation(home)
+    ledger = installation.ledger()
     found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
     for submission in found:
         console.print(printing.submission_line(submission))
+    if submission_id:
+        console.print(printing.stage_times(ledger.times(submission_id)))
+    if any(submission.state in UNDER_WAY for submission in found) and not (
+        installation.is_dispatching()
+    ):
+        console.print("nothing works on the queue now; `sequestra run` takes up what was cut off")
 
 
 @app.command(rich_help_panel=_STEWARD)
@@ -283,8 +343,10 @@ def audit(submission_id: str, home: Home = HOME) -> None:
 
     installation = Installation(home)
     console.print(printing.submission_line(installation.ledger().submission(submission_id)))
-    for attempt in installation.enclave().attempts(submission_id):
+    enclave = installation.enclave()
+    for attempt in enclave.attempts(submission_id):
         console.print(printing.attempt(attempt))
+    console.print(printing.exact_stage_times(enclave.stages(submission_id)))
 
 
 @app.command(rich_help_panel=_REVIEWER)

@@ -1,86 +1,61 @@
-"""The queue: takes submissions up in order, survives being killed, scores each exactly once."""
+"""The queue: hands submissions to workers, survives being killed, scores each exactly once."""
 
 from __future__ import annotations
 
 import logging
+import time
 import traceback
-import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import uuid4
+from pathlib import Path
 
-from cohort_selection.cohort import Cohort
-from evaluator import tracking
-from evaluator.enclave import Enclave, Event
+from cohort_selection.cohort import BlindedCase, Cohort
+from evaluator.determinism import compared, drawn_again
+from evaluator.enclave import Enclave, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.evaluation import evaluate, predict
+from evaluator.evaluation import evaluate, run_key
 from evaluator.installation import Installation
+from evaluator.shard import Ended, Shard
 from evaluator.specification import Benchmark
-from submissions.image import lint
+from evaluator.tracking import Tracker
+from evaluator.workers import Finished, Workers, needs, open_workers
+from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
-from submissions.submission import ContractBroken, Failure, State, Submission
+from submissions.stage_times import Stage
+from submissions.submission import Failure, State, Submission
 
 _UNFINISHED = (State.RUNNING, State.SCORING, State.QUEUED)
 
-MOST_CHARACTERS = 100
 MOST_ENGINE_FAULTS = 3
+POLL_SECONDS = 1.0
+"""How often a cancelled submission, a lost scheduler and, watching, a new entry are looked for."""
 
 _LOG = logging.getLogger(__name__)
 
 
-class SubmissionError(ValueError):
-    """What was entered, or asked of a submission, cannot be."""
+class _Cancelled(Exception):
+    """The submission was cancelled while it was worked on."""
 
 
-def submit(
-    installation: Installation,
-    engine: Engine,
-    benchmark: Benchmark,
-    image: str,
-    *,
-    team: str,
-    model: str,
-    threshold: float,
-) -> Submission:
-    """Enter an image for a benchmark by its content digest; raise QuotaError or ContractBroken.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How a queue is worked through.
 
-    An image that breaks the contract is entered as rejected, which costs no quota. The threshold
-    is the benchmark's where its [analysis] table declares one.
+    ``scheduler`` is a Dask scheduler's address; empty, this process works. Each submission's cases
+    are shared among ``shards`` containers. ``watch`` goes on when the queue is empty.
     """
-    declared = benchmark.analysis.threshold
-    ledger = installation.ledger()
-    if not ledger.is_recorded("seal", benchmark.name):
-        raise SubmissionError(
-            f"benchmark {benchmark.name!r} has no sealed cohort yet; `sequestra seal "
-            f"{benchmark.name}` makes one"
-        )
-    configuration = engine.inspect(image)
-    submission = Submission(
-        submission_id=uuid4().hex[:12],
-        team=named("team", team),
-        model=named("model", model),
-        benchmark=benchmark.name,
-        image_digest=configuration.digest,
-        threshold=operating_point(threshold if declared is None else declared),
-        state=State.RECEIVED,
-        received=datetime.now(UTC),
-    )
-    engine.keep(submission.image_digest, submission.submission_id)
-    ledger.receive(submission, benchmark.quota)
-    try:
-        lint(configuration, benchmark.contract)
-    except ContractBroken as broken:
-        ledger.move(submission.submission_id, State.REJECTED, broken.failure)
-        raise
-    ledger.move(submission.submission_id, State.LINTED)
-    ledger.move(submission.submission_id, State.QUEUED)
-    return ledger.submission(submission.submission_id)
+
+    scheduler: str = ""
+    shards: int = 1
+    watch: bool = False
 
 
 def run_queue(
     installation: Installation,
-    engine: Engine,
+    work: Work,
     *,
     report: Callable[[Submission], None] = lambda _: None,
 ) -> int:
@@ -88,124 +63,389 @@ def run_queue(
 
     ``report`` is called with a submission at each of its state changes. Submissions for
     benchmarks that are not sealed in this installation are left alone: the ledger may be shared.
-    What is wrong with the installation stops the queue and is nobody's failure.
+    What is wrong with the installation stops the queue and is nobody's failure: whatever is under
+    way then goes back to the queue.
     """
-    worked = 0
-    with installation.dispatching():
-        ledger, enclave = installation.ledger(), installation.enclave()
-        opened: dict[str, tuple[Benchmark, Cohort]] = {}
-        for submission in ledger.submissions():
-            name = submission.benchmark
-            if submission.state not in _UNFINISHED or not enclave.is_sealed(name):
-                continue
-            if name not in opened:
-                opened[name] = installation.sealed(name)
-            _take_up(_Job(submission, *opened[name], ledger, engine, enclave, report))
-            worked += 1
-        track_releases(installation, ledger)
-    return worked
+    ledger = installation.ledger()
+    with installation.dispatching(), ledger.dispatching(), Tracker(installation, ledger) as tracker:
+        dispatcher = _Dispatcher(installation, ledger, tracker, work, report)
+        with ExitStack() as opened:
+            dispatcher.work_through(opened)
+    return dispatcher.worked
 
 
-def release_held(installation: Installation, submission_id: str) -> Submission:
-    """Release a result that the steward has held; raise SubmissionError for any other state."""
-    ledger, enclave = installation.ledger(), installation.enclave()
-    submission = ledger.submission(submission_id)
-    if submission.state is not State.HELD:
-        raise SubmissionError(f"submission {submission_id} is {submission.state.value}, not held")
-    benchmark, cohort = installation.sealed(submission.benchmark)
-    predictions = enclave.predictions(submission_id, cohort.digest)
-    if predictions is None:
-        raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
-    evaluated = evaluate(submission, benchmark, predictions, enclave)
-    ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
-    return ledger.submission(submission_id)
-
-
-def track_releases(installation: Installation, ledger: Ledger) -> None:
-    """Give every release its one MLflow run; a tracking server that is down is tried again."""
-    for published in ledger.untracked():
-        run_id = tracking.track(published, installation)
-        ledger.tracked(published.number, run_id)
-
-
-def named(what: str, text: str) -> str:
-    """A team's or a model's name as it will be shown; raise SubmissionError for an unfit one."""
-    name = " ".join(unicodedata.normalize("NFKC", text).split())
-    if not 1 <= len(name) <= MOST_CHARACTERS or not name.isprintable():
-        raise SubmissionError(
-            f"the {what}'s name is {text!r}; give 1 to {MOST_CHARACTERS} printable characters"
-        )
-    return name
-
-
-def operating_point(threshold: float) -> float:
-    """A threshold that can be declared; raise SubmissionError."""
-    if not 0.0 <= threshold <= 1.0:
-        raise SubmissionError(f"the threshold is {threshold}; declare a probability from 0 to 1")
-    return threshold
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
+    """A submission under way: which of its shards are out, and what came back."""
+
     submission: Submission
     benchmark: Benchmark
     cohort: Cohort
-    ledger: Ledger
-    engine: Engine
-    enclave: Enclave
-    report: Callable[[Submission], None]
+    key: bytes
+    out: dict[str, Shard] = field(default_factory=dict)
+    back: list[Ended] = field(default_factory=list)
+    again: Mapping[str, BlindedCase] = field(default_factory=dict)
+    repeat: str = ""
+    repeated: Predictions | None = None
+    queued: float = 0.0
 
-    def move(self, state: State, failure: Failure | None = None) -> None:
-        self.ledger.move(self.submission.submission_id, state, failure)
-        self.tell()
-
-    def tell(self) -> None:
-        self.report(self.ledger.submission(self.submission.submission_id))
-
-    def note(self, event: Event, error: Exception) -> None:
-        name = self.submission.submission_id
-        detail = "".join(traceback.format_exception(error))
-        self.enclave.record(name, self.cohort.digest, event, detail)
+    @property
+    def name(self) -> str:
+        return self.submission.submission_id
 
 
-def _take_up(job: _Job) -> None:
-    submission = job.submission
-    try:
-        if submission.state is not State.SCORING:
-            job.move(State.RUNNING)
-        predictions = predict(submission, job.benchmark, job.cohort, job.engine, job.enclave)
-        job.move(State.SCORING)
-        evaluated = evaluate(submission, job.benchmark, predictions, job.enclave)
+class _Dispatcher:
+    def __init__(
+        self,
+        installation: Installation,
+        ledger: Ledger,
+        tracker: Tracker,
+        work: Work,
+        report: Callable[[Submission], None],
+    ) -> None:
+        self.worked = 0
+        self._installation = installation
+        self._ledger = ledger
+        self._enclave: Enclave = installation.enclave()
+        self._tracker = tracker
+        self._work = work
+        self._report = report
+        self._workers: Workers | None = None
+        self._sealed: dict[str, tuple[Benchmark, Cohort]] = {}
+        self._waiting: deque[str] = deque()
+        self._jobs: dict[str, _Job] = {}
+        self._looked = 0.0
+
+    def work_through(self, opened: ExitStack) -> None:
+        """Take up, hand out, take back, until nothing is left; watching, until stopped."""
+        with self._put_back_at_the_end():
+            while True:
+                self._take_up_more(opened)
+                if self._jobs and self._workers is not None:
+                    finished = self._workers.finished(POLL_SECONDS)
+                    if finished is not None:
+                        self._take_back(finished)
+                    self._drop_cancelled()
+                elif self._work.watch:
+                    time.sleep(POLL_SECONDS)
+                elif not self._waiting:
+                    return
+
+    # Taking up
+
+    def _take_up_more(self, opened: ExitStack) -> None:
+        while True:
+            if not self._waiting:
+                self._waiting.extend(self._unfinished())
+            if not self._waiting:
+                return
+            if self._workers is None:
+                staging = self._enclave.staging_folder()
+                self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
+            if not self._has_room(self._workers):
+                return
+            self._take_up(self._workers, self._ledger.submission(self._waiting.popleft()))
+
+    def _unfinished(self) -> Iterator[str]:
+        for submission in self._ledger.submissions():
+            name = submission.submission_id
+            waits = submission.state in _UNFINISHED and name not in self._jobs
+            if waits and self._enclave.is_sealed(submission.benchmark):
+                yield name
+
+    def _has_room(self, workers: Workers) -> bool:
+        """Whether the workers' slots are not all taken; one job more waits at hand."""
+        taken = sum(
+            needs(shard.contract)["SLOT"]
+            for job in self._jobs.values()
+            for shard in job.out.values()
+        )
+        return not self._jobs or taken <= workers.slots
+
+    def _take_up(self, workers: Workers, submission: Submission) -> None:
+        if submission.state not in _UNFINISHED:
+            return  # cancelled while it waited
+        name = submission.benchmark
+        if name not in self._sealed:
+            self._sealed[name] = self._installation.sealed(name)
+            workers.refuse_unfit(self._sealed[name][0].contract)
+        benchmark, cohort = self._sealed[name]
+        key = self._enclave.blinding_key(submission.submission_id)
+        job = _Job(submission, benchmark, cohort, key)
+        self.worked += 1
+        with self._settled(job):
+            if not self._goes_on(job):
+                self._start(workers, job)
+
+    def _goes_on(self, job: _Job) -> bool:
+        """Whether an earlier run stands: this submission's own, or one of the same image."""
+        digest = job.cohort.digest
+        kept = self._enclave.predictions(job.name, digest)
+        if kept is None:
+            for attempt in self._enclave.attempts(job.name):
+                if attempt.failure is not None:
+                    self._move(job, State.FAILED, attempt.failure)
+                    return True
+            key = run_key(job.submission, job.benchmark, job.cohort)
+            before = self._enclave.run_of(key)
+            kept = None if before is None else self._enclave.predictions(before, digest)
+            if kept is None:
+                return False
+            self._enclave.record_predictions(
+                job.name,
+                digest,
+                kept,
+                run_key=key,
+                event=Event.REUSED,
+                detail=f"the run of submission {before}: the same image on the same cases",
+            )
+        self._score(job, kept)
+        return True
+
+    def _start(self, workers: Workers, job: _Job) -> None:
+        contract = job.benchmark.contract
+        archive = self._archive(workers, job)
+        self._move(job, State.RUNNING)
+        self._enclave.record(job.name, job.cohort.digest, Event.STARTED)
+        job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
+        blinded = job.cohort.blinded(job.key, contract.visible)
+        self._jobs[job.name] = job
+
+        def hand_out(cases: tuple[BlindedCase, ...]) -> str:
+            shard = Shard(
+                job.name,
+                job.submission.image_digest,
+                cases,
+                contract,
+                self._enclave.staging_folder(),
+                archive,
+            )
+            token = workers.start(shard)
+            job.out[token] = shard
+            return token
+
+        for cases in _shared(blinded, self._work.shards):
+            hand_out(cases)
+        job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
+        if job.again:
+            job.repeat = hand_out(tuple(job.again.values()))
+        self._tracker.prepare()
+
+    def _archive(self, workers: Workers, job: _Job) -> Path | None:
+        """An archive of the image for hosts that do not have it."""
+        digest = job.submission.image_digest
+        if not workers.remote or workers.have(digest):
+            return None
+        path = self._enclave.images_folder() / f"{digest.removeprefix('sha256:')}.tar"
+        if not path.exists():
+            with suppress(EngineUnavailable):  # a worker that lacks the image will say so
+                engine = Engine.connect()
+                engine.save(digest, path)
+                engine.close()
+        return path
+
+    # Taking back
+
+    def _take_back(self, finished: Finished) -> None:
+        job = next((each for each in self._jobs.values() if finished.token in each.out), None)
+        if job is None:
+            return
+        shard = job.out.pop(finished.token)
+        with self._settled(job):
+            if finished.ended is None:
+                self._worker_fault(job, finished.error)
+            elif finished.ended.engine_fault:
+                self._engine_fault(job, shard, finished, finished.ended)
+            elif finished.ended.failure is not None:
+                self._team_fault(job, finished.ended, finished.ended.failure)
+            elif job.repeat == finished.token:
+                job.repeated = finished.ended.predictions
+            else:
+                job.back.append(finished.ended)
+            if job.name in self._jobs and not job.out:
+                self._complete(job)
+
+    def _worker_fault(self, job: _Job, error: BaseException | None) -> None:
+        if isinstance(error, OSError):
+            raise error  # a full disk: the installation's, and the queue's to stop for
+        self._note(job, Event.WORKER_LOST, error)
+        self._end(job, Failure.HARNESS_ERROR)
+
+    def _engine_fault(self, job: _Job, shard: Shard, finished: Finished, ended: Ended) -> None:
+        """Stop where the engine is gone; give a submission that only it refuses up in the end.
+
+        A submission that an answering engine has refused ``MOST_ENGINE_FAULTS`` times fails, and
+        is not charged: it must not keep the others waiting.
+        """
+        assert self._workers is not None
+        fault = EngineUnavailable(ended.engine_fault)
+        self._note(job, Event.ENGINE_FAULT, fault)
+        if ended.engine_gone:
+            if not self._workers.remote:
+                raise fault
+            self._workers.retire(finished.worker)
+        else:
+            told = self._enclave.attempts(job.name)
+            if (
+                len([each for each in told if each.event is Event.ENGINE_FAULT])
+                >= MOST_ENGINE_FAULTS
+            ):
+                _LOG.warning("submission %s could not be run: %s", job.name, fault)
+                self._end(job, Failure.HARNESS_ERROR)
+                return
+        token = self._workers.start(shard)
+        job.out[token] = shard
+        if job.repeat == finished.token:
+            job.repeat = token
+
+    def _team_fault(self, job: _Job, ended: Ended, failure: Failure) -> None:
+        if failure is Failure.CANCELLED:
+            self._refuse_cancelled(job)
+        self._enclave.record_failure(
+            job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
+        )
+        self._times(job, {Stage.QUEUE: job.queued})
+        self._end(job, failure)
+
+    def _complete(self, job: _Job) -> None:
+        """All shards are back: keep what they predicted together, then score it."""
+        del self._jobs[job.name]
+        opaque = {
+            case_id: values
+            for ended in job.back
+            if ended.predictions is not None
+            for case_id, values in ended.predictions.values.items()
+        }
+        if job.repeated is not None:
+            found = compared(job.again, opaque, job.repeated).sentence()
+            self._enclave.record(job.name, job.cohort.digest, Event.REPEATED, found)
+        known = job.cohort.unblind(job.key)
+        predictions = Predictions(
+            {known[case_id].case_id: values for case_id, values in opaque.items()}
+        )
+        self._enclave.record_predictions(
+            job.name,
+            job.cohort.digest,
+            predictions,
+            run_key=run_key(job.submission, job.benchmark, job.cohort),
+            log="\n".join(ended.log for ended in job.back if ended.log),
+        )
+        exact = [
+            StageTime(stage, seconds, ended.host)
+            for ended in job.back
+            for stage, seconds in ended.seconds.items()
+        ]
+        self._enclave.record_stages(job.name, [StageTime(Stage.QUEUE, job.queued), *exact])
+        self._ledger.record_times(job.name, _longest(job))
+        self._score(job, predictions)
+
+    def _score(self, job: _Job, predictions: Predictions) -> None:
+        self._move(job, State.SCORING)
+        began = time.monotonic()
+        evaluated = evaluate(job.submission, job.benchmark, predictions, self._enclave)
+        scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
-            job.move(State.HELD)  # the document itself stays in the enclave until it is released
+            self._move(job, State.HELD)  # the document stays in the enclave until it is released
         else:
             document = evaluated.release.to_json()
-            job.ledger.publish(
-                submission.submission_id, evaluated.key, document, state=State.RELEASED
-            )
-            job.tell()
-    except ContractBroken as broken:
-        job.move(State.FAILED, broken.failure)
-    except EngineUnavailable as error:
-        _engine_fault(job, error)
-    except (OSError, LedgerError):
-        raise  # a full disk, a lost store: the installation's, and the queue's to stop for
-    except Exception as error:
-        _LOG.exception("submission %s failed through a fault of the harness", submission)
-        job.note(Event.HARNESS_FAULT, error)
-        job.move(State.FAILED, Failure.HARNESS_ERROR)
+            try:
+                self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
+            except LedgerError:
+                self._refuse_cancelled(job)
+                raise
+            self._tell(job)
+            self._tracker.nudge()
+        self._times(job, {Stage.SCORE: scored - began, Stage.PUBLISH: time.monotonic() - scored})
+
+    # Ends
+
+    @contextmanager
+    def _settled(self, job: _Job) -> Iterator[None]:
+        """Let only what is the installation's stop the queue; the rest ends this one job."""
+        try:
+            yield
+        except _Cancelled:
+            self._enclave.record(job.name, job.cohort.digest, Event.CANCELLED)
+            self._leave(job)
+        except (OSError, LedgerError, EngineUnavailable):
+            raise
+        except Exception as error:
+            _LOG.exception("submission %s failed through a fault of the harness", job.name)
+            self._note(job, Event.HARNESS_FAULT, error)
+            self._end(job, Failure.HARNESS_ERROR)
+
+    @contextmanager
+    def _put_back_at_the_end(self) -> Iterator[None]:
+        """Whatever ends the work, leave no container behind and nothing in the state running."""
+        try:
+            yield
+        finally:
+            for job in list(self._jobs.values()):
+                self._leave(job)
+                with suppress(LedgerError):  # a ledger that is gone: taken up as it stands
+                    self._enclave.record(job.name, job.cohort.digest, Event.CUT_OFF)
+                    self._move(job, State.QUEUED)
+
+    def _drop_cancelled(self) -> None:
+        if not self._jobs or time.monotonic() - self._looked < POLL_SECONDS:
+            return
+        self._looked = time.monotonic()
+        for name in self._ledger.among(self._jobs, State.FAILED):
+            job = self._jobs[name]
+            self._enclave.record(name, job.cohort.digest, Event.CANCELLED)
+            self._leave(job)
+            self._tell(job)
+
+    def _end(self, job: _Job, failure: Failure) -> None:
+        self._leave(job)
+        with suppress(_Cancelled):
+            self._move(job, State.FAILED, failure)
+
+    def _leave(self, job: _Job) -> None:
+        """Give up what is out for a job."""
+        self._jobs.pop(job.name, None)
+        if self._workers is not None and job.out:
+            for token in job.out:
+                self._workers.drop(token)
+            self._workers.kill(job.name)
+        job.out.clear()
+
+    def _move(self, job: _Job, state: State, failure: Failure | None = None) -> None:
+        try:
+            self._ledger.move(job.name, state, failure)
+        except LedgerError:
+            self._refuse_cancelled(job)
+            raise
+        self._tell(job)
+
+    def _refuse_cancelled(self, job: _Job) -> None:
+        if self._ledger.submission(job.name).failure is Failure.CANCELLED:
+            raise _Cancelled
+
+    def _tell(self, job: _Job) -> None:
+        self._report(self._ledger.submission(job.name))
+
+    def _times(self, job: _Job, seconds: Mapping[Stage, float]) -> None:
+        exact = [StageTime(stage, took) for stage, took in seconds.items()]
+        self._enclave.record_stages(job.name, exact)
+        self._ledger.record_times(job.name, seconds)
+
+    def _note(self, job: _Job, event: Event, error: BaseException | None) -> None:
+        detail = "" if error is None else "".join(traceback.format_exception(error))
+        self._enclave.record(job.name, job.cohort.digest, event, detail)
 
 
-def _engine_fault(job: _Job, error: EngineUnavailable) -> None:
-    """Stop the queue where the engine is gone; set aside a submission that only it refuses.
+def _shared(cases: tuple[BlindedCase, ...], shards: int) -> Iterator[tuple[BlindedCase, ...]]:
+    """The cases in so many parts of nearly the same size, their order kept."""
+    parts = min(shards, len(cases))
+    for part in range(parts):
+        yield cases[part * len(cases) // parts : (part + 1) * len(cases) // parts]
 
-    A submission that an answering engine has refused ``MOST_ENGINE_FAULTS`` times fails, and is
-    not charged: it must not keep the others waiting.
-    """
-    job.note(Event.ENGINE_FAULT, error)
-    Engine.connect()
-    name = job.submission.submission_id
-    faults = [each for each in job.enclave.attempts(name) if each.event is Event.ENGINE_FAULT]
-    _LOG.warning("submission %s could not be run: %s", name, error)
-    if len(faults) >= MOST_ENGINE_FAULTS:
-        job.move(State.FAILED, Failure.HARNESS_ERROR)
+
+def _longest(job: _Job) -> dict[Stage, float]:
+    """What each stage took where it took longest."""
+    longest = {Stage.QUEUE: job.queued}
+    for ended in job.back:
+        for stage, seconds in ended.seconds.items():
+            longest[stage] = max(seconds, longest.get(stage, 0.0))
+    return longest

@@ -12,7 +12,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +40,8 @@ from cohort_selection.cohort import Cohort, open_cohort
 from evaluator.results import Evaluation
 from evaluator.specification import NAME
 from submissions.contract import Predictions
-from submissions.submission import ContractBroken, Failure
+from submissions.stage_times import Stage
+from submissions.submission import Failure
 
 _METADATA = MetaData()
 _KEYS = Table(
@@ -60,8 +61,6 @@ _ATTEMPTS = Table(
     Column("failure", String(40)),
     Column("detail", Text, nullable=False),
     Column("log", Text, nullable=False),
-    Column("seconds_start", Float),
-    Column("seconds_infer", Float),
 )
 _PREDICTIONS = Table(
     "predictions",
@@ -72,6 +71,22 @@ _PREDICTIONS = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Column("document", Text, nullable=False),
     UniqueConstraint("submission_id", "cohort_digest", name="predicted_once"),
+)
+_RUNS = Table(
+    "runs",
+    _METADATA,
+    Column("run_key", String(64), primary_key=True),
+    Column("submission_id", String(32), nullable=False),
+)
+_STAGES = Table(
+    "stages",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False, index=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("host", String(200), nullable=False),
 )
 _EVALUATIONS = Table(
     "evaluations",
@@ -89,10 +104,14 @@ class Event(StrEnum):
     """What can happen to a submission's run, as the steward is told."""
 
     STARTED = "started"
+    REUSED = "reused"
     REPEATED = "repeated"
     ENDED = "ended"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    CUT_OFF = "cut-off"
     ENGINE_FAULT = "engine-fault"
+    WORKER_LOST = "worker-lost"
     HARNESS_FAULT = "harness-fault"
 
 
@@ -105,8 +124,15 @@ class Attempt:
     failure: Failure | None
     detail: str
     log: str
-    seconds_start: float | None
-    seconds_infer: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """What one stage took, exactly, and on which host: for the steward."""
+
+    stage: Stage
+    seconds: float
+    host: str = ""
 
 
 class EnclaveError(ValueError):
@@ -158,6 +184,12 @@ class Enclave:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def images_folder(self) -> Path:
+        """Where archives of images lie for workers whose engines lack them."""
+        folder = self.folder / "images"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def is_sealed(self, benchmark: str) -> bool:
         """Whether the benchmark has a sealed cohort."""
         return (self.benchmark_folder(benchmark) / "cohort").is_dir()
@@ -189,7 +221,7 @@ class Enclave:
             _append(connection, submission_id, cohort_digest, event, detail=detail)
 
     def record_failure(
-        self, submission_id: str, cohort_digest: str, broken: ContractBroken
+        self, submission_id: str, cohort_digest: str, failure: Failure, *, detail: str, log: str
     ) -> None:
         """Append a failure that is the team's: it stands, and the run is not tried again."""
         with self._engine.begin() as connection:
@@ -198,9 +230,9 @@ class Enclave:
                 submission_id,
                 cohort_digest,
                 Event.FAILED,
-                failure=broken.failure.value,
-                detail=broken.detail,
-                log=broken.log_tail,
+                failure=failure.value,
+                detail=detail,
+                log=log,
             )
 
     def record_predictions(
@@ -209,22 +241,19 @@ class Enclave:
         cohort_digest: str,
         predictions: Predictions,
         *,
-        log: str,
-        seconds_start: float,
-        seconds_infer: float,
+        run_key: str,
+        event: Event = Event.ENDED,
+        detail: str = "",
+        log: str = "",
     ) -> None:
-        """Store a finished run and what it predicted, once for a submission and cohort."""
+        """Store a finished run and what it predicted, once for a submission and cohort.
+
+        ``run_key`` names what the predictions depend on; another submission with the same key
+        takes them over.
+        """
         document = json.dumps(dict(predictions.values), sort_keys=True)
         with self._engine.begin() as connection:
-            _append(
-                connection,
-                submission_id,
-                cohort_digest,
-                Event.ENDED,
-                log=log,
-                seconds_start=seconds_start,
-                seconds_infer=seconds_infer,
-            )
+            _append(connection, submission_id, cohort_digest, event, detail=detail, log=log)
             connection.execute(
                 insert(_PREDICTIONS).values(
                     submission_id=submission_id,
@@ -233,6 +262,39 @@ class Enclave:
                     document=document,
                 )
             )
+            known = select(_RUNS.c.run_key).where(_RUNS.c.run_key == run_key)
+            if connection.execute(known).first() is None:
+                connection.execute(
+                    insert(_RUNS).values(run_key=run_key, submission_id=submission_id)
+                )
+
+    def run_of(self, run_key: str) -> str | None:
+        """The submission whose stored run has this key, or None."""
+        query = select(_RUNS.c.submission_id).where(_RUNS.c.run_key == run_key)
+        with self._engine.connect() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return None if found is None else str(found)
+
+    def record_stages(self, submission_id: str, times: Sequence[StageTime]) -> None:
+        """Append what stages took."""
+        with self._engine.begin() as connection:
+            for each in times:
+                connection.execute(
+                    insert(_STAGES).values(
+                        submission_id=submission_id,
+                        at=datetime.now(UTC),
+                        stage=each.stage.value,
+                        seconds=each.seconds,
+                        host=each.host,
+                    )
+                )
+
+    def stages(self, submission_id: str) -> list[StageTime]:
+        """What the stages of a submission's runs took, oldest first."""
+        query = select(_STAGES).where(_STAGES.c.submission_id == submission_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_STAGES.c.number)).all()
+        return [StageTime(Stage(row.stage), row.seconds, row.host) for row in rows]
 
     def attempts(self, submission_id: str) -> list[Attempt]:
         """Everything that happened to a submission's runs, oldest first."""
@@ -246,8 +308,6 @@ class Enclave:
                 failure=None if row.failure is None else Failure(row.failure),
                 detail=row.detail,
                 log=row.log,
-                seconds_start=row.seconds_start,
-                seconds_infer=row.seconds_infer,
             )
             for row in rows
         ]
@@ -298,8 +358,6 @@ def _append(
     failure: str | None = None,
     detail: str = "",
     log: str = "",
-    seconds_start: float | None = None,
-    seconds_infer: float | None = None,
 ) -> None:
     connection.execute(
         insert(_ATTEMPTS).values(
@@ -310,7 +368,5 @@ def _append(
             failure=failure,
             detail=detail,
             log=log,
-            seconds_start=seconds_start,
-            seconds_infer=seconds_infer,
         )
     )

@@ -1,25 +1,23 @@
-"""The one path of a submission: blinded cases, container, predictions, score, release."""
+"""What follows a run: predictions, score, and what disclosure control lets out."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import numpy as np
 
 from cohort_selection.cohort import Cohort
-from evaluator.determinism import repeat
 from evaluator.disclosure import Release, release
-from evaluator.enclave import Enclave, Event
-from evaluator.engine import Engine, EngineUnavailable
+from evaluator.enclave import Enclave
 from evaluator.probing import set_apart, without
 from evaluator.results import Evaluation
 from evaluator.scoring import score
 from evaluator.specification import Benchmark
-from evaluator.staging import remove_leftovers, stage
-from submissions.contract import CONTRACT_VERSION, Predictions, read_predictions
-from submissions.submission import ContractBroken, Submission
+from submissions.contract import CONTRACT_VERSION, Predictions
+from submissions.submission import Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,71 +28,11 @@ class Evaluated:
     release: Release
 
 
-def predict(
-    submission: Submission, benchmark: Benchmark, cohort: Cohort, engine: Engine, enclave: Enclave
-) -> Predictions:
-    """Run the submission's container on the blinded cohort and keep what it predicted.
-
-    A run that had ended before, well or through a fault of the team's, is not run again. Raises
-    ContractBroken for whatever is the team's; the enclave has the whole story either way.
-    """
-    name = submission.submission_id
-    kept = enclave.predictions(name, cohort.digest)
-    if kept is not None:
-        return kept
-    for attempt in enclave.attempts(name):
-        if attempt.failure is not None:
-            raise ContractBroken(attempt.failure, attempt.detail, attempt.log)
-    if not engine.has(submission.image_digest):
-        raise EngineUnavailable(
-            f"the engine has no image {submission.image_digest} any more; load it again"
-        )
-    engine.remove_orphans(name)
-    remove_leftovers(enclave.staging_folder())
-    key = enclave.blinding_key(name)
-    blinded = cohort.blinded(key, benchmark.contract.visible)
-    enclave.record(name, cohort.digest, Event.STARTED)
-    try:
-        with stage(blinded, benchmark.contract, enclave.staging_folder()) as staged:
-            outcome = engine.run(
-                submission.image_digest, staged, benchmark.contract, submission_id=name
-            )
-            given = {case.case_id for case in blinded}
-            opaque = read_predictions(staged.predictions, given, benchmark.contract)
-        repetition = repeat(
-            submission.image_digest,
-            blinded,
-            opaque,
-            benchmark.contract,
-            engine,
-            enclave.staging_folder(),
-            submission_id=name,
-            seed=int.from_bytes(key[:4], "big"),
-        )
-    except ContractBroken as broken:
-        enclave.record_failure(name, cohort.digest, broken)
-        raise
-    if repetition.n_cases:
-        enclave.record(
-            name,
-            cohort.digest,
-            Event.REPEATED,
-            f"{repetition.n_cases} cases run again: largest difference "
-            f"{repetition.largest_difference:g}",
-        )
-    known = cohort.unblind(key)
-    predictions = Predictions(
-        {known[case_id].case_id: values for case_id, values in opaque.values.items()}
-    )
-    enclave.record_predictions(
-        name,
-        cohort.digest,
-        predictions,
-        log=outcome.log_tail,
-        seconds_start=outcome.seconds_start,
-        seconds_infer=outcome.seconds_infer,
-    )
-    return predictions
+def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> str:
+    """Name a run by what its predictions depend on: image, cases and the contract it ran under."""
+    contract = json.dumps(asdict(benchmark.contract), sort_keys=True)
+    parts = (submission.image_digest, cohort.digest, str(CONTRACT_VERSION), contract)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def judge(

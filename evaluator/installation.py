@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 from cohort_selection.atomic import write_bytes
@@ -114,13 +115,29 @@ class Installation:
         """Hold the one dispatcher's lock; the kernel frees it however the process ends."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "dispatcher.lock").open("w") as lock:
-            try:
-                flock(lock, LOCK_EX | LOCK_NB)
-            except BlockingIOError as error:
-                raise InstallationError(
-                    f"another `sequestra run` works in {self.root}; wait for it or stop it"
-                ) from error
+            for attempt in range(20):  # one that only looks holds it for a moment
+                try:
+                    flock(lock, LOCK_EX | LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if attempt == 19:
+                        raise InstallationError(
+                            f"another `sequestra run` works in {self.root}; wait for it or stop it"
+                        ) from error
+                    time.sleep(0.05)
             yield
+
+    def is_dispatching(self) -> bool:
+        """Whether a dispatcher of this machine works in the installation now."""
+        path = self.root / "dispatcher.lock"
+        if not path.exists():
+            return False
+        with path.open("r") as lock:
+            try:
+                flock(lock, LOCK_SH | LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     @property
     def _benchmarks(self) -> Path:

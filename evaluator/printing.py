@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from evaluator.results import OVERALL
@@ -24,11 +31,12 @@ if TYPE_CHECKING:
     from cohort_selection.matching import Matched
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
-    from evaluator.enclave import Attempt
+    from evaluator.enclave import Attempt, StageTime
     from evaluator.practice import Practised
     from evaluator.results import Evaluation
     from evaluator.steward import Sealed, Sequestered
     from metrics.estimate import Estimate
+    from submissions.stage_times import Stage
     from submissions.submission import Submission
 
 MOST_QUARANTINED = 10
@@ -76,6 +84,23 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def acts() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar an act; yields the function that moves an act to (done, total)."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )  # fmt: skip
+    with Progress(*columns) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def tick(act: str, done: int, total: int) -> None:
+            if act not in tasks:
+                tasks[act] = bar.add_task(act)
+            bar.update(tasks[act], completed=done, total=total)
+
+        yield tick
 
 
 def simulated(made: Simulated) -> str:
@@ -144,7 +169,7 @@ def matched(found: Matched) -> RenderableType:
 
 
 def sealed(done: Sealed) -> RenderableType:
-    """The digest of a sealed cohort and its distance from the target."""
+    """The digest of a sealed cohort, its distance from the target and what the checks found."""
     table = Table(title="Against the target", title_justify="left")
     table.add_column("attribute")
     table.add_column("Jensen-Shannon distance", justify="right")
@@ -155,20 +180,30 @@ def sealed(done: Sealed) -> RenderableType:
             f"{deviation.jsd:.4f}",
             f"{deviation.maximum:.1%} ({escape(deviation.worst_level)})",
         )
-    cohort = done.cohort
-    line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
+    cohort, wall = done.cohort, done.wall
     told = [
         f"[bold red]shortcut:[/] {escape(each.field)} alone predicts the label with an AUROC of "
-        f"{each.auroc:.2f} ({escape(each.telling)})"
+        f"{each.auroc:.2f} {escape(f'({each.telling})' if each.telling else '')}"
         for each in done.shortcuts
         if each.alarming
     ]
-    if done.shortcuts and not told:
+    if not done.shortcuts:
+        told = ["headers alone: not audited, since a class has fewer than 2 patients"]
+    elif not told:
         strongest = done.shortcuts[0]
         told = [
             f"headers alone: the strongest, {escape(strongest.field)}, predicts the label with an "
             f"AUROC of {strongest.auroc:.2f}; chance reaches {strongest.high:.2f}"
         ]
+    compared = "pictures and stored pixels" if wall.looked else "stored pixels (not pictures)"
+    told.append(
+        f"{compared} of {wall.sealed_files} files compared with {wall.open_files} open ones: "
+        + (f"{wall.look_alikes} look-alikes, accepted" if wall.look_alikes else "none alike")
+    )
+    burned = cohort.report.get("burned_in_annotation_files")
+    if burned:
+        told.append(f"[yellow]{burned} files say that text is burned into their pixels[/]")
+    line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
     return Group(table, *told, line)
 
 
@@ -206,11 +241,22 @@ def submission_line(submission: Submission) -> str:
 def attempt(found: Attempt) -> RenderableType:
     """One line of a run's story, for the steward."""
     said = found.event.value if found.failure is None else found.failure.value
-    if found.seconds_start is not None and found.seconds_infer is not None:
-        said += f"  start {found.seconds_start:.2f} s, inference {found.seconds_infer:.2f} s"
     lines = [f"{found.at:%Y-%m-%d %H:%M:%S}  {said}"]
     lines += [escape(text) for text in (found.detail, found.log) if text]
     return Group(*lines)
+
+
+def stage_times(times: Mapping[Stage, int]) -> str:
+    """What stages took at most, in powers of two, as a team may see it."""
+    return "  ".join(f"{stage.value} under {seconds} s" for stage, seconds in times.items())
+
+
+def exact_stage_times(times: Sequence[StageTime]) -> str:
+    """What each stage of each container took, for the steward."""
+    return "\n".join(
+        f"{each.stage.value:8}{each.seconds:10.3f} s  {escape(each.host)}".rstrip()
+        for each in times
+    )
 
 
 def finding(found: Finding) -> str:

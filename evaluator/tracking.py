@@ -6,13 +6,15 @@ import logging
 import os
 import re
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from evaluator.disclosure import Release
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.results import OVERALL
-from submissions.ledger import PublishedRelease
+from submissions.ledger import Ledger, PublishedRelease
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,12 +26,79 @@ _RELEASE_TAG = "sequestra.release"
 _UNFIT = re.compile(r"[^\w\-. /]")
 
 
+class TrackingError(ValueError):
+    """The tracking server does not take a release; it waits in the ledger."""
+
+
+class Tracker:
+    """Takes releases to MLflow beside the queue's work; the rest of them at its end."""
+
+    def __init__(self, installation: Installation, ledger: Ledger) -> None:
+        """Track what is untracked in ``ledger``."""
+        self._installation = installation
+        self._ledger = ledger
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="tracking")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is done yet."""
+        return self
+
+    def prepare(self) -> None:
+        """Import what will be needed while there is nothing to do but wait for containers."""
+        self._beside.submit(_import)
+
+    def nudge(self) -> None:
+        """There is a new release; what MLflow says against it is heard at the end."""
+        if self._last is None or self._last.done():
+            self._last = self._beside.submit(track_releases, self._installation, self._ledger)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Track what is left, unless the work itself failed; raise TrackingError."""
+        self._beside.shutdown()
+        if error is None:
+            track_releases(self._installation, self._ledger)
+
+
+def _import() -> None:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    import mlflow.exceptions  # slow: only what tracks may need it
+
+    # It sets itself to INFO when imported.
+    logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
+
+
+def track_releases(installation: Installation, ledger: Ledger) -> None:
+    """Give every release its one MLflow run; raise TrackingError where the server takes none."""
+    waiting = ledger.untracked()
+    if not waiting:
+        return
+    _import()
+    from mlflow.exceptions import MlflowException
+
+    for number, published in enumerate(waiting):
+        try:
+            run_id = track(published, installation)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"MLflow at {installation.tracking_uri} does not take the release of submission "
+                f"{published.submission_id} ({' '.join(str(error).split())[:300]}); "
+                f"{len(waiting) - number} wait in the ledger and are on the board: mend it, then "
+                f"`sequestra run` tracks them"
+            ) from error
+        ledger.tracked(published.number, run_id)
+
+
 def track(published: PublishedRelease, installation: Installation) -> str:
     """Write the release to MLflow and return the run's id; a run cut off half-way is replaced."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient  # slow to import, and only the dispatcher needs it
+    from mlflow import MlflowClient
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it sets itself to INFO when imported
     client = MlflowClient(tracking_uri=_prepared(installation))
     released = Release.from_json(published.document)
     experiment = _experiment(client, released.benchmark, installation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +42,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from submissions.quota import Quota
+from submissions.stage_times import Stage, coarse
 from submissions.submission import Failure, State, Submission
 
 _METADATA = MetaData()
@@ -84,6 +85,14 @@ _TRACKED = Table(
     Column("run_id", String(64), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
+_TIMES = Table(
+    "stage_times",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
+    Column("stage", String(20), nullable=False),
+    Column("at_most_seconds", Integer, nullable=False),
+)
 _AUDIT = Table(
     "audit",
     _METADATA,
@@ -104,7 +113,7 @@ event.listen(
         "BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$"
     ).execute_if(dialect="postgresql"),
 )
-for _table in (_SUBMISSIONS, _TRANSITIONS, _RELEASES, _TRACKED, _AUDIT):
+for _table in (_SUBMISSIONS, _TRANSITIONS, _RELEASES, _TRACKED, _TIMES, _AUDIT):
     for _act in ("UPDATE", "DELETE"):
         _name = f"append_only_{_table.name}_{_act.lower()}"
         event.listen(
@@ -125,20 +134,24 @@ for _table in (_SUBMISSIONS, _TRANSITIONS, _RELEASES, _TRACKED, _AUDIT):
         )
 
 _NEXT: dict[State, frozenset[State]] = {
-    State.RECEIVED: frozenset({State.LINTED, State.REJECTED}),
-    State.LINTED: frozenset({State.QUEUED, State.REJECTED}),
-    State.QUEUED: frozenset({State.RUNNING, State.FAILED}),
-    # A run that was cut off goes back to running; a stored prediction goes on to scoring.
-    State.RUNNING: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
+    State.RECEIVED: frozenset({State.LINTED, State.REJECTED, State.FAILED}),
+    State.LINTED: frozenset({State.QUEUED, State.REJECTED, State.FAILED}),
+    # What the same image predicted on the same cohort goes straight on to scoring.
+    State.QUEUED: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
+    # A run that was cut off goes back to the queue, or to running where nobody could say so.
+    State.RUNNING: frozenset({State.RUNNING, State.QUEUED, State.SCORING, State.FAILED}),
     State.SCORING: frozenset({State.SCORING, State.HELD, State.RELEASED, State.FAILED}),
     State.HELD: frozenset({State.RELEASED}),
-    State.RELEASED: frozenset(),
+    State.RELEASED: frozenset({State.RELEASED}),  # scored anew
     State.REJECTED: frozenset(),
     State.FAILED: frozenset(),
 }
 
 UNCHARGED = frozenset({Failure.HARNESS_ERROR})
-"""Failures that are ours: a team's quota does not pay for them."""
+"""Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
+was cancelled before it ran."""
+
+_DISPATCHING = 0x5E9_0E57  # PostgreSQL's advisory lock of the one dispatcher
 
 
 class LedgerError(ValueError):
@@ -152,6 +165,7 @@ class PublishedRelease:
     number: int
     submission_id: str
     benchmark: str
+    evaluation_key: str
     document: str
     published: datetime
 
@@ -227,9 +241,48 @@ class Ledger:
         with self._transaction() as connection:
             _append_audit(connection, event_name, subject, content)
 
+    def record_times(self, submission_id: str, seconds: Mapping[Stage, float]) -> None:
+        """Append what stages took, as a team may see it: in powers of two."""
+        with self._transaction() as connection:
+            for stage, exact in seconds.items():
+                connection.execute(
+                    insert(_TIMES).values(
+                        submission_id=submission_id,
+                        stage=stage.value,
+                        at_most_seconds=coarse(exact),
+                    )
+                )
+
+    def times(self, submission_id: str) -> dict[Stage, int]:
+        """What stages took at most, in seconds; the latest run's."""
+        query = select(_TIMES).where(_TIMES.c.submission_id == submission_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_TIMES.c.number)).all()
+        return {Stage(row.stage): row.at_most_seconds for row in rows}
+
+    @contextmanager
+    def dispatching(self) -> Iterator[None]:
+        """Be the only dispatcher of a ledger that several machines may open.
+
+        On PostgreSQL an advisory lock, which goes with the connection; the file of a SQLite ledger
+        belongs to one machine, where the installation's own lock serves. Raises LedgerError where
+        another holds it.
+        """
+        if self._engine.dialect.name != "postgresql":
+            yield
+            return
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            held = connection.execute(select(func.pg_try_advisory_lock(_DISPATCHING))).scalar_one()
+            if not held:
+                raise LedgerError(
+                    "another `sequestra run` works on this ledger, from this machine or another; "
+                    "wait for it or stop it"
+                )
+            yield
+
     def submission(self, submission_id: str) -> Submission:
         """Read one submission with its present state; raise LedgerError where there is none."""
-        found = self._read(_SUBMISSIONS.c.submission_id == submission_id)
+        found = self._read(names=[submission_id])
         if not found:
             raise LedgerError(
                 f"no submission {submission_id!r}; `sequestra status` lists the ones there are"
@@ -237,12 +290,22 @@ class Ledger:
         return found[0]
 
     def submissions(self, *, state: State | None = None) -> list[Submission]:
-        """Read all submissions in order of receipt, each in its present state."""
-        return self._read(None if state is None else _TRANSITIONS.c.state == state.value)
+        """Read all submissions in order of receipt, each in its present state.
 
-    def _read(self, condition: ColumnElement[bool] | None) -> list[Submission]:
+        The order is that of the entries, whatever the clock said.
+        """
+        return self._read(state=state)
+
+    def among(self, names: Iterable[str], state: State) -> list[str]:
+        """Those of some submissions that are in a state."""
+        return [found.submission_id for found in self._read(names=list(names), state=state)]
+
+    def _read(
+        self, *, names: Sequence[str] | None = None, state: State | None = None
+    ) -> list[Submission]:
         with self._engine.connect() as connection:
-            return _submissions(connection, condition)
+            condition = None if state is None else _TRANSITIONS.c.state == state.value
+            return _submissions(connection, condition, names)
 
     def charged(self, team: str, benchmark: str) -> list[datetime]:
         """When a team's submissions that count against its quota were received."""
@@ -258,9 +321,10 @@ class Ledger:
             return connection.execute(query).first() is not None
 
     def releases(self, benchmark: str | None = None) -> list[PublishedRelease]:
-        """Read the releases of submissions in the state released, oldest first."""
+        """Read the newest release of each submission in the state released, oldest first."""
         visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
-        query = select(_RELEASES).order_by(_RELEASES.c.number)
+        newest = select(func.max(_RELEASES.c.number)).group_by(_RELEASES.c.submission_id)
+        query = select(_RELEASES).where(_RELEASES.c.number.in_(newest)).order_by(_RELEASES.c.number)
         if benchmark is not None:
             query = query.where(_RELEASES.c.benchmark == benchmark)
         with self._engine.connect() as connection:
@@ -374,17 +438,24 @@ def _connect(url: str) -> Engine:
     return engine
 
 
-def _submissions(connection: Connection, condition: ColumnElement[bool] | None) -> list[Submission]:
-    latest = (
-        select(_TRANSITIONS.c.submission_id, func.max(_TRANSITIONS.c.number).label("number"))
-        .group_by(_TRANSITIONS.c.submission_id)
-        .subquery()
-    )
+def _submissions(
+    connection: Connection,
+    condition: ColumnElement[bool] | None,
+    names: Sequence[str] | None = None,
+) -> list[Submission]:
+    ends = select(
+        _TRANSITIONS.c.submission_id,
+        func.max(_TRANSITIONS.c.number).label("number"),
+        func.min(_TRANSITIONS.c.number).label("first"),
+    ).group_by(_TRANSITIONS.c.submission_id)
+    if names is not None:
+        ends = ends.where(_TRANSITIONS.c.submission_id.in_(names))
+    latest = ends.subquery()
     query = (
         select(_SUBMISSIONS, _TRANSITIONS.c.state, _TRANSITIONS.c.failure)
         .join(latest, latest.c.submission_id == _SUBMISSIONS.c.submission_id)
         .join(_TRANSITIONS, _TRANSITIONS.c.number == latest.c.number)
-        .order_by(_SUBMISSIONS.c.received, _SUBMISSIONS.c.submission_id)
+        .order_by(latest.c.first)
     )
     if condition is not None:
         query = query.where(condition)
@@ -406,12 +477,20 @@ def _submissions(connection: Connection, condition: ColumnElement[bool] | None) 
 
 def _charged(connection: Connection, team: str, benchmark: str) -> list[datetime]:
     same = _SUBMISSIONS.c.benchmark == benchmark
+    ran = set(
+        connection.execute(
+            select(_TRANSITIONS.c.submission_id).where(
+                _TRANSITIONS.c.state.in_((State.RUNNING.value, State.SCORING.value))
+            )
+        ).scalars()
+    )
     return [
         found.received
         for found in _submissions(connection, same)
         if found.team.casefold() == team.casefold()
         and found.state is not State.REJECTED
         and found.failure not in UNCHARGED
+        and not (found.failure is Failure.CANCELLED and found.submission_id not in ran)
     ]
 
 
@@ -478,6 +557,7 @@ def _published(row: Row[Any]) -> PublishedRelease:
         number=row.number,
         submission_id=row.submission_id,
         benchmark=row.benchmark,
+        evaluation_key=row.evaluation_key,
         document=row.document,
         published=_aware(row.published),
     )

@@ -21,6 +21,10 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+UNDER_WAY = frozenset({State.RUNNING, State.SCORING})
+"""States in which a dispatcher works on a submission."""
+
+
 class Failure(StrEnum):
     """The only words a team gets about a run that failed; nothing a container prints is shown."""
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from cohort_selection.cohort import BlindedCase
-from evaluator.determinism import Repetition, repeat
+from evaluator.determinism import Repetition, compared, drawn_again
 from evaluator.engine import Engine
+from evaluator.shard import Shard, run_shard
 from submissions.contract import Predictions
 from tests.attacks.catalogue import MILD, PRELUDE
 from tests.engine import ImageBuilder
@@ -34,17 +35,17 @@ def repetition(
         file = tmp_path / f"{index}.dcm"
         file.write_bytes(bytes([index]))
         cases.append(BlindedCase(f"case{index}", (file,), {}))
-    first = Predictions({f"case{index}": (index / 100,) for index in range(10)})
-    return repeat(
-        image_of(PRELUDE + SCORE.replace("@SCORE@", score)),
-        cases,
-        first,
-        replace(MILD, repeat_share=share),
-        engine,
-        tmp_path / "staging",
-        submission_id="test-repeat",
-        seed=1,
+    first = {f"case{index}": (index / 100,) for index in range(10)}
+    contract = replace(MILD, repeat_share=share)
+    again = drawn_again(cases, contract, seed=1)
+    if not again:
+        return compared(again, first, Predictions({}))
+    image = image_of(PRELUDE + SCORE.replace("@SCORE@", score))
+    second = run_shard(
+        Shard("test-repeat", image, tuple(again.values()), contract, tmp_path / "staging")
     )
+    assert second.predictions is not None, second
+    return compared(again, first, second.predictions)
 
 
 def test_a_model_that_sees_the_case_alone_agrees_with_itself(

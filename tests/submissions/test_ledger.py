@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from submissions.ledger import Ledger, LedgerError
 from submissions.quota import Quota, QuotaError
+from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
 
 QUOTA = Quota(per_team=2, days=7)
@@ -202,3 +204,61 @@ def test_the_public_store_tells_the_hour_of_a_run_and_no_more(ledger: Ledger, pa
     connection.close()
     assert times
     assert all(str(at).endswith(":00:00.000000") for (at,) in times)
+
+
+def test_the_queue_keeps_the_order_of_entry_whatever_the_clock_said(ledger: Ledger) -> None:
+    first, second = submission("first"), submission("second", "another team")
+    ledger.receive(first, QUOTA)
+    earlier = datetime(2020, 1, 1, tzinfo=UTC)
+    ledger.receive(replace(second, received=earlier), QUOTA)
+    assert [found.submission_id for found in ledger.submissions()] == ["first", "second"]
+
+
+def test_only_those_asked_for_and_in_the_state_are_named(ledger: Ledger) -> None:
+    for name, team in (("s1", "a"), ("s2", "b"), ("s3", "c")):
+        ledger.receive(submission(name, team), QUOTA)
+    ledger.move("s1", State.FAILED, Failure.CANCELLED)
+    ledger.move("s3", State.FAILED, Failure.CANCELLED)
+    assert ledger.among(["s1", "s2"], State.FAILED) == ["s1"]
+    assert ledger.among([], State.FAILED) == []
+
+
+def test_a_submission_that_was_cancelled_before_it_ran_is_not_charged(ledger: Ledger) -> None:
+    ledger.receive(submission(), QUOTA)
+    walk(ledger, State.LINTED, State.QUEUED)
+    assert len(ledger.charged("a team", "chest")) == 1
+    ledger.move("s1", State.FAILED, Failure.CANCELLED)
+    assert ledger.charged("a team", "chest") == []
+
+
+def test_a_submission_that_was_cancelled_in_its_run_is_charged(ledger: Ledger) -> None:
+    ledger.receive(submission(), QUOTA)
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING)
+    ledger.move("s1", State.FAILED, Failure.CANCELLED)
+    assert len(ledger.charged("a team", "chest")) == 1
+
+
+def test_what_was_cut_off_goes_back_to_the_queue(ledger: Ledger) -> None:
+    ledger.receive(submission(), QUOTA)
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.QUEUED, State.RUNNING)
+    assert ledger.submission("s1").state is State.RUNNING
+
+
+def test_a_new_release_takes_the_place_of_the_old_one_which_stays(
+    ledger: Ledger, path: Path
+) -> None:
+    ledger.receive(submission(), QUOTA)
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
+    ledger.publish("s1", "key 1", "old", state=State.RELEASED)
+    ledger.publish("s1", "key 2", "new", state=State.RELEASED)
+    assert [found.document for found in ledger.releases("chest")] == ["new"]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM releases").fetchone() == (2,)
+    assert ledger.audit_problems() == []
+
+
+def test_stage_times_are_told_in_powers_of_two_the_latest_run_s(ledger: Ledger) -> None:
+    ledger.receive(submission(), QUOTA)
+    ledger.record_times("s1", {Stage.QUEUE: 0.4, Stage.INFER: 100.0})
+    ledger.record_times("s1", {Stage.INFER: 3.0})
+    assert ledger.times("s1") == {Stage.QUEUE: 1, Stage.INFER: 4}

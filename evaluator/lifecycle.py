@@ -1,0 +1,137 @@
+"""What is asked of a submission: entered, cancelled, released, scored anew."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from evaluator.engine import Engine
+from evaluator.evaluation import evaluate
+from evaluator.installation import Installation
+from evaluator.specification import Benchmark
+from submissions.image import lint
+from submissions.submission import ContractBroken, Failure, State, Submission
+
+MOST_CHARACTERS = 100
+
+
+class SubmissionError(ValueError):
+    """What was entered, or asked of a submission, cannot be."""
+
+
+def submit(
+    installation: Installation,
+    engine: Engine,
+    benchmark: Benchmark,
+    image: str,
+    *,
+    team: str,
+    model: str,
+    threshold: float,
+) -> Submission:
+    """Enter an image, by name, digest or archive; raise QuotaError or ContractBroken.
+
+    It is entered by its content digest. An image that breaks the contract is entered as rejected,
+    which costs no quota. The threshold is the benchmark's where its [analysis] table declares one.
+    """
+    declared = benchmark.analysis.threshold
+    ledger = installation.ledger()
+    if not ledger.is_recorded("seal", benchmark.name):
+        raise SubmissionError(
+            f"benchmark {benchmark.name!r} has no sealed cohort yet; `sequestra seal "
+            f"{benchmark.name}` makes one"
+        )
+    configuration = engine.receive(image, benchmark.contract)
+    submission = Submission(
+        submission_id=uuid4().hex[:12],
+        team=named("team", team),
+        model=named("model", model),
+        benchmark=benchmark.name,
+        image_digest=configuration.digest,
+        threshold=operating_point(threshold if declared is None else declared),
+        state=State.RECEIVED,
+        received=datetime.now(UTC),
+    )
+    engine.keep(submission.image_digest, submission.submission_id)
+    ledger.receive(submission, benchmark.quota)
+    try:
+        lint(configuration, benchmark.contract)
+    except ContractBroken as broken:
+        ledger.move(submission.submission_id, State.REJECTED, broken.failure)
+        raise
+    ledger.move(submission.submission_id, State.LINTED)
+    ledger.move(submission.submission_id, State.QUEUED)
+    return ledger.submission(submission.submission_id)
+
+
+def cancel(installation: Installation, submission_id: str) -> Submission:
+    """Cancel a submission that has no result yet; a dispatcher at work ends its containers.
+
+    What had not run is not charged to the quota. Raises SubmissionError where it has ended.
+    """
+    ledger = installation.ledger()
+    submission = ledger.submission(submission_id)
+    if submission.state in (State.HELD, State.RELEASED, State.REJECTED, State.FAILED):
+        raise SubmissionError(
+            f"submission {submission_id} is {submission.state.value}: there is nothing to cancel"
+        )
+    ledger.move(submission_id, State.FAILED, Failure.CANCELLED)
+    return ledger.submission(submission_id)
+
+
+def release_held(installation: Installation, submission_id: str) -> Submission:
+    """Release a result that the steward has held; raise SubmissionError for any other state."""
+    ledger, enclave = installation.ledger(), installation.enclave()
+    submission = ledger.submission(submission_id)
+    if submission.state is not State.HELD:
+        raise SubmissionError(f"submission {submission_id} is {submission.state.value}, not held")
+    benchmark, cohort = installation.sealed(submission.benchmark)
+    predictions = enclave.predictions(submission_id, cohort.digest)
+    if predictions is None:
+        raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
+    evaluated = evaluate(submission, benchmark, predictions, enclave)
+    ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
+    return ledger.submission(submission_id)
+
+
+def score_anew(installation: Installation, name: str) -> list[Submission]:
+    """Score the released submissions of a benchmark again from their stored predictions.
+
+    No container runs. Where the code that scores is the one of the present release, nothing
+    changes; else a new release takes the place of the old one, which stays in the ledger. Gives
+    the submissions that have a new release.
+    """
+    benchmark, cohort = installation.sealed(name)
+    ledger, enclave = installation.ledger(), installation.enclave()
+    anew = []
+    present = {found.submission_id: found.evaluation_key for found in ledger.releases(name)}
+    for submission in ledger.submissions(state=State.RELEASED):
+        if submission.submission_id not in present:
+            continue
+        predictions = enclave.predictions(submission.submission_id, cohort.digest)
+        if predictions is None:
+            continue
+        evaluated = evaluate(submission, benchmark, predictions, enclave)
+        if evaluated.key != present[submission.submission_id]:
+            document = evaluated.release.to_json()
+            ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
+            anew.append(submission)
+    return anew
+
+
+def named(what: str, text: str) -> str:
+    """A team's or a model's name as it will be shown; raise SubmissionError for an unfit one."""
+    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not 1 <= len(name) <= MOST_CHARACTERS or not name.isprintable():
+        raise SubmissionError(
+            f"the {what}'s name is {text!r}; give 1 to {MOST_CHARACTERS} printable characters"
+        )
+    return name
+
+
+def operating_point(threshold: float) -> float:
+    """A threshold that can be declared; raise SubmissionError."""
+    if not 0.0 <= threshold <= 1.0:
+        raise SubmissionError(f"the threshold is {threshold}; declare a probability from 0 to 1")
+    return threshold

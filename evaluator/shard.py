@@ -1,0 +1,146 @@
+"""One container's work, done by whichever worker takes it: stage, run, read what was predicted."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cohort_selection.cohort import BlindedCase
+from evaluator.engine import Engine, EngineUnavailable
+from evaluator.staging import remove_leftovers, stage
+from submissions.contract import Contract, Predictions, read_predictions
+from submissions.stage_times import Stage
+from submissions.submission import ContractBroken, Failure
+
+_OF_THREAD = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Cases for one container, and the limits it runs under; there is no label in it.
+
+    ``staging`` is the folder in which the run's input is laid out, on the file system of the
+    sealed images. ``archive`` is where a worker finds the image that its engine does not have.
+    """
+
+    submission_id: str
+    image_digest: str
+    cases: tuple[BlindedCase, ...]
+    contract: Contract
+    staging: Path
+    archive: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a shard ended: predictions, the team's failure, or what the engine refused.
+
+    ``engine_gone`` tells an engine that does not answer from one that refuses this image alone.
+    ``seconds`` has the stages load, start and infer, as far as they were reached.
+    """
+
+    host: str
+    predictions: Predictions | None = None
+    failure: Failure | None = None
+    detail: str = ""
+    log: str = ""
+    engine_fault: str = ""
+    engine_gone: bool = False
+    seconds: Mapping[Stage, float] = field(default_factory=dict)
+
+
+def run_shard(shard: Shard) -> Ended:
+    """Run the image on the shard's cases; never raises for what a team or an engine does.
+
+    Raises OSError where the worker's disk fails.
+    """
+    host = socket.gethostname()
+    try:
+        engine = _engine()
+        engine.remove_dead(shard.staging)
+        remove_leftovers(shard.staging)
+        load = _load(engine, shard)
+        with stage(shard.cases, shard.contract, shard.staging) as staged:
+            outcome = engine.run(
+                shard.image_digest, staged, shard.contract, submission_id=shard.submission_id
+            )
+            given = {case.case_id for case in shard.cases}
+            predictions = read_predictions(staged.predictions, given, shard.contract)
+    except ContractBroken as broken:
+        return Ended(host, failure=broken.failure, detail=broken.detail, log=broken.log_tail)
+    except EngineUnavailable as error:
+        return Ended(host, engine_fault=str(error), engine_gone=not _answers())
+    return Ended(
+        host,
+        predictions=predictions,
+        log=outcome.log_tail,
+        seconds={
+            Stage.LOAD: load,
+            Stage.START: outcome.seconds_start,
+            Stage.INFER: outcome.seconds_infer,
+        },
+    )
+
+
+def clean_host(staging: Path) -> None:
+    """Remove the containers and folders of runs that were killed on this host."""
+    with suppress(EngineUnavailable):
+        _engine().remove_dead(staging)
+    remove_leftovers(staging)
+
+
+def kill_containers(submission_id: str) -> int:
+    """Kill the containers of a submission on this host; their number."""
+    try:
+        return _engine().kill(submission_id)
+    except EngineUnavailable:
+        return 0
+
+
+def has_image(image_digest: str) -> bool:
+    """Whether this host's engine has an image."""
+    try:
+        return _engine().has(image_digest)
+    except EngineUnavailable:
+        return False
+
+
+def _engine() -> Engine:
+    """This thread's connection to the host's engine."""
+    engine: Engine | None = getattr(_OF_THREAD, "engine", None)
+    if engine is None:
+        engine = Engine.connect()
+        _OF_THREAD.engine = engine
+    return engine
+
+
+def _answers() -> bool:
+    """Whether the engine answers, asked over a new connection."""
+    _OF_THREAD.engine = None
+    try:
+        _engine()
+    except EngineUnavailable:
+        return False
+    return True
+
+
+def _load(engine: Engine, shard: Shard) -> float:
+    """See to it that the engine has the image; the seconds that took."""
+    started = time.monotonic()
+    if not engine.has(shard.image_digest):
+        if shard.archive is None or not shard.archive.is_file():
+            raise EngineUnavailable(
+                f"the engine of {socket.gethostname()} has no image {shard.image_digest}; "
+                f"load it there again"
+            )
+        loaded = engine.load(shard.archive, shard.contract)
+        if loaded != shard.image_digest:
+            raise EngineUnavailable(
+                f"the archive of image {shard.image_digest} holds {loaded}; remove {shard.archive}"
+            )
+    return time.monotonic() - started

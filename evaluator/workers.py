@@ -1,0 +1,252 @@
+"""Where shards run: Dask workers, in this process or on the hosts of a scheduler."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
+
+from evaluator.engine import Engine
+from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
+from submissions.contract import Contract
+
+SLOT = "SLOT"
+MEMORY = "MEMORY"
+GPU = "GPU"
+"""Resources of a worker: processors that containers may use, megabytes, and GPUs."""
+
+CONNECT_SECONDS = 30
+ALONE_SECONDS = 60
+"""How long a shard waits for a worker that could run it, such as one that is being restarted."""
+
+
+class WorkersError(ValueError):
+    """There is no scheduler or no worker that could run a shard."""
+
+
+class WorkerLost(Exception):
+    """Worker after worker died over one shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A shard that came back: how it ended, or the error that the worker itself raised."""
+
+    token: str
+    worker: str
+    ended: Ended | None
+    error: BaseException | None
+
+
+class Workers:
+    """Workers that take shards; one of them is this process unless a scheduler is named."""
+
+    def __init__(self, client: Client, *, remote: bool) -> None:
+        """Use :func:`open_workers` to open them."""
+        self._client = client
+        self._done: SimpleQueue[Future[tuple[str, Ended]]] = SimpleQueue()
+        self._running: dict[str, tuple[Future[tuple[str, Ended]], Contract]] = {}
+        self._alone_since: float | None = None
+        self.remote = remote
+
+    def start(self, shard: Shard) -> str:
+        """Hand a shard to a worker that has room for it; a token to know it by."""
+        token = f"{shard.submission_id}-{uuid4().hex[:8]}"
+        future = self._client.submit(
+            _work, shard, key=token, pure=False, resources=needs(shard.contract), retries=0
+        )
+        self._running[token] = future, shard.contract
+        future.add_done_callback(self._done.put)
+        return token
+
+    def finished(self, seconds: float) -> Finished | None:
+        """The next shard that came back within so many seconds.
+
+        Raises WorkersError where the scheduler is lost, or no worker is left that could go on.
+        """
+        try:
+            future = self._done.get(timeout=seconds)
+        except Empty:
+            self._refuse_alone()
+            return None
+        token = str(future.key)
+        if self._running.pop(token, None) is None:
+            return None  # dropped meanwhile
+        if future.status == "finished":
+            worker, ended = future.result()
+            return Finished(token, worker, ended, None)
+        self._refuse_lost()
+        if future.status == "error":
+            return Finished(token, "", None, future.exception())
+        return Finished(token, "", None, WorkerLost("the scheduler gave the shard up"))
+
+    def drop(self, token: str) -> None:
+        """Forget a shard, whatever becomes of it."""
+        running = self._running.pop(token, None)
+        if running is not None:
+            with suppress(Exception):  # of a scheduler that is gone there is nothing to cancel
+                running[0].cancel()
+
+    def kill(self, submission_id: str) -> None:
+        """Kill a submission's containers on every host that answers."""
+        with suppress(Exception):  # hosts that do not answer clean up when they come back
+            self._client.run(kill_containers, submission_id, on_error="ignore")
+
+    def have(self, image_digest: str) -> bool:
+        """Whether every worker's engine has an image."""
+        return all(self._client.run(has_image, image_digest).values())
+
+    def retire(self, worker: str) -> None:
+        """Give a worker no more shards: the engine of its host is gone."""
+        with suppress(Exception):  # it may be gone itself
+            self._client.retire_workers([worker], close_workers=True)
+
+    def refuse_unfit(self, contract: Contract) -> None:
+        """Raise WorkersError where no worker has what a benchmark grants its containers."""
+        wanted = needs(contract)
+        offered = self._offered()
+        if any(all(each.get(k, 0) >= n for k, n in wanted.items()) for each in offered):
+            return
+        asked = " ".join(f"{name}={amount:g}" for name, amount in wanted.items())
+        there = "; ".join(
+            " ".join(f"{name}={amount:g}" for name, amount in each.items()) or "no resources"
+            for each in offered
+        )
+        raise WorkersError(
+            f"no worker offers {asked}, which the benchmark's [contract] grants a container; "
+            f"{len(offered)} workers offer {there or 'nothing'}: start one with "
+            f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
+        )
+
+    @property
+    def slots(self) -> int:
+        """How many slots the workers have together."""
+        return int(sum(each.get(SLOT, 0) for each in self._offered()))
+
+    def _offered(self) -> list[dict[str, float]]:
+        self._refuse_lost()
+        return list(self._client.run_on_scheduler(_offers))
+
+    def _refuse_alone(self) -> None:
+        """Raise where shards have waited too long for a worker that could run them."""
+        self._refuse_lost()
+        if not self.remote:
+            return
+        try:
+            for _, contract in self._running.values():
+                self.refuse_unfit(contract)
+        except WorkersError:
+            now = time.monotonic()
+            self._alone_since = self._alone_since or now
+            if now - self._alone_since > ALONE_SECONDS:
+                raise
+        else:
+            self._alone_since = None
+
+    def _refuse_lost(self) -> None:
+        if self._client.status != "running":
+            raise WorkersError(
+                "the Dask scheduler is lost; start it again, then `sequestra run` takes up what "
+                "was cut off"
+            )
+
+
+def needs(contract: Contract) -> dict[str, float]:
+    """What one container takes of a worker's resources."""
+    taken = {SLOT: float(max(1, math.ceil(contract.cpus))), MEMORY: float(contract.memory_mb)}
+    return taken | ({GPU: float(contract.gpus)} if contract.gpus else {})
+
+
+@contextmanager
+def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
+    """Open the workers of a scheduler's address, or of this process where it is empty.
+
+    Each host first removes what runs left there that were killed. Raises WorkersError where the
+    scheduler does not answer, EngineUnavailable where this process has no engine to work with.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is raised
+    with _client(scheduler) as client:
+        client.register_plugin(_CleansHost(staging))
+        yield Workers(client, remote=bool(scheduler))
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Client]:
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise WorkersError(
+                f"no Dask scheduler answers at {scheduler} ({error}); start one with "
+                f"`dask scheduler`, or leave --scheduler out to work on this machine"
+            ) from error
+        with _closed(client):
+            try:
+                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            except TimeoutError as error:
+                raise WorkersError(
+                    f"the Dask scheduler at {scheduler} has no worker; start some with "
+                    f'`dask worker {scheduler} --resources "SLOT=2 MEMORY=8000"`'
+                ) from error
+            yield client
+        return
+    engine = Engine.connect()
+    resources = {SLOT: engine.cpus, MEMORY: engine.memory_bytes >> 20, GPU: _gpus()}
+    engine.close()
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=engine.cpus,
+            processes=False,
+            dashboard_address=None,
+            memory_limit=0,
+            resources=resources,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _closed(client: Client) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # a scheduler that is gone cannot be taken leave of
+            client.close(timeout=5)
+
+
+def _gpus() -> int:
+    """GPUs of this machine, by its device files."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def _work(shard: Shard) -> tuple[str, Ended]:
+    """Runs on a worker: its address, and how the shard ended."""
+    return str(get_worker().address), run_shard(shard)
+
+
+def _offers(dask_scheduler: Any) -> list[dict[str, float]]:
+    """Runs on the scheduler: the resources of each worker."""
+    return [dict(state.resources) for state in dask_scheduler.workers.values()]
+
+
+class _CleansHost(WorkerPlugin):
+    """Has a worker that starts remove what a killed one left on its host."""
+
+    def __init__(self, staging: Path) -> None:
+        self.name = f"sequestra-clean-{staging}"
+        self._staging = staging
+
+    def setup(self, worker: object) -> None:
+        """Run when a worker starts, and at once on those that run."""
+        clean_host(self._staging)

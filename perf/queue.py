@@ -1,0 +1,358 @@
+"""The queue beside the bare engine: overhead, a container a case, two workers, many submissions.
+
+    python -m perf.queue FOLDER [overhead] [workers] [throughput] [--submissions 1000]
+
+FOLDER is where the simulated installation is made, once. Needs a container engine and the Docker
+command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from evaluator.enclave import Enclave
+from evaluator.engine import Engine
+from evaluator.specification import read_benchmark
+from evaluator.staging import stage
+from submissions.base_image import build, ensure_base_image
+from submissions.ledger import Ledger
+from submissions.submission import State
+
+BENCHMARK = "queue"
+PROGRAM = (sys.executable, "-c", "from evaluator.cli import main; main()")
+ROUNDS = 5
+FEW = 10
+
+LIGHT = """
+import csv, os
+with open('/input/cases.csv') as lines, open('/output/predictions.csv', 'w') as out:
+    print('case_id,probability', file=out)
+    for row in csv.DictReader(lines):
+        folder = '/input/images/' + row['case_id']
+        data = b''.join(open(folder + '/' + name, 'rb').read() for name in os.listdir(folder))
+        print(row['case_id'] + ',' + format(sum(data[-4096:]) % 1000 / 1000, '.6f'), file=out)
+"""
+BUSY = LIGHT.replace("    for row", "    import hashlib\n    for row").replace(
+    "        print",
+    "        hashlib.pbkdf2_hmac('sha256', data[-64:], b'', 400_000)\n        print",
+)
+DOCKERFILE = """ARG BASE_IMAGE=python:3.11-slim
+FROM ${BASE_IMAGE}
+COPY predict.py /app/predict.py
+ENTRYPOINT ["python3", "/app/predict.py"]
+"""
+TASK = """
+[benchmark]
+name = "queue"
+
+[cohort]
+modalities = ["CR", "DX"]
+label = "opacity"
+sequestered_share = 0.85
+size = {size}
+tolerance = 1.0
+
+[contract]
+memory_mb = 512
+
+[quota]
+per_team = 100000
+"""
+
+
+def main() -> None:
+    """Run the measurements named, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m perf.queue", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", nargs="*", default=["overhead", "workers", "throughput"])
+    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--submissions", type=int, default=1000)
+    options = parser.parse_args()
+    sealed = installation(options.folder, options.cases)
+    if "overhead" in options.what:
+        overhead(sealed)
+    if "workers" in options.what:
+        workers(sealed)
+    if "throughput" in options.what:
+        small = installation(options.folder, 60)
+        throughput(small, options.submissions)
+
+
+def overhead(sealed: Path) -> None:
+    """`sequestra run` of one submission, `docker run` by hand, and a container a case."""
+    image = image_of(LIGHT)
+    whole: list[float] = []
+    bare: list[float] = []
+    single: list[float] = []
+    n = 0
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory(dir=sealed.parent) as folder, ExitStack() as laid_out:
+            scratch = Path(folder)
+            home = copied(sealed, scratch)
+            sequestra("submit", image, "-b", BENCHMARK, "--team", "T", "--model", "M", home=home)
+            with timing(whole):
+                sequestra("run", home=home)
+            assert_released(home, 1)
+            staged, n = by_hand(home, laid_out)
+            with timing(bare):
+                docker_run(image, staged, scratch)
+            few = [one_case(staged, scratch, number) for number in range(FEW)]
+            with timing(single):
+                for each in few:
+                    docker_run(image, each, scratch)
+    ours, theirs = statistics.median(whole), statistics.median(bare)
+    each_case = statistics.median(single) * n / FEW
+    print(f"sequestra run, {n} cases              {ours:8.2f} s")
+    print(f"docker run by hand, the same files    {theirs:8.2f} s")
+    print(f"difference {ours - theirs:.2f} s; 0.05 x {theirs:.2f} + 2 = {0.05 * theirs + 2:.2f} s")
+    print(f"a container a case, {FEW} of {n}         {each_case:8.1f} s, {each_case / ours:.0f} x")
+
+
+def workers(sealed: Path) -> None:
+    """One worker with one slot, and two, over a model that keeps one processor busy."""
+    image = image_of(BUSY)
+    took: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(3):
+        for n in (1, 2):
+            with tempfile.TemporaryDirectory(dir=sealed.parent) as folder, ExitStack() as running:
+                home = copied(sealed, Path(folder))
+                sequestra(
+                    *("submit", image, "-b", BENCHMARK, "--team", "T", "--model", "M"), home=home
+                )
+                port = 18_786 + 10 * turn + n
+                address = f"tcp://127.0.0.1:{port}"
+                dask(running, "scheduler", "--port", str(port), "--no-dashboard")
+                for _ in range(n):
+                    dask(
+                        *(running, "worker", address, "--nthreads", "1", "--no-dashboard"),
+                        *("--resources", "SLOT=1 MEMORY=4000"),
+                    )
+                time.sleep(8)
+                with timing(took[n]):
+                    sequestra("run", "--scheduler", address, "--shards", "2", home=home)
+                assert_released(home, 1)
+    one, two = statistics.median(took[1]), statistics.median(took[2])
+    print(f"one worker {one:.1f} s, two workers {two:.1f} s: {one / two:.2f} x")
+
+
+def throughput(sealed: Path, submissions: int) -> None:
+    """Many submissions of a trivial model, and as many bare containers from the same engine."""
+    base = image_of(LIGHT)
+    images = [labelled(base, number) for number in range(submissions)]
+    with tempfile.TemporaryDirectory(dir=sealed.parent) as scratch:
+        home = copied(sealed, Path(scratch))
+        for number, image in enumerate(images):
+            entered(home, image, number)
+        began = time.monotonic()
+        with Path(scratch, "log").open("w") as log:
+            running = subprocess.Popen(
+                [*PROGRAM, "run", "--home", str(home)], env=quiet(), stdout=log, stderr=log
+            )
+        ledger = Ledger(f"sqlite:///{home}/public/ledger.sqlite")
+        while len(ledger.submissions(state=State.RELEASED)) < submissions:
+            assert running.poll() is None, Path(scratch, "log").read_text()[-2000:]
+            time.sleep(0.5)
+        released = time.monotonic() - began
+        running.wait()
+        tracked = time.monotonic() - began
+        with ExitStack() as laid_out:
+            staged, _ = by_hand(home, laid_out)
+            limit = bare_rate(base, staged, min(submissions, 200))
+    ours = submissions / released
+    print(f"{submissions} submissions released in {released:.0f} s: {ours:.2f} a second")
+    print(f"with their MLflow runs {tracked:.0f} s: {submissions / tracked:.2f} a second")
+    print(f"the engine's own start rate {limit:.2f} a second: {ours / limit:.0%}")
+
+
+def bare_rate(image: str, staged: Path, n: int) -> float:
+    """Containers a second that this engine creates, starts, waits for and removes."""
+    import docker
+
+    client = docker.from_env()
+    output = staged.parent / "bare.csv"
+    output.touch(mode=0o666)
+    output.chmod(0o666)
+
+    def one(_: int) -> None:
+        container = client.containers.create(
+            image,
+            network_mode="none",
+            read_only=True,
+            volumes={
+                str(staged): {"bind": "/input", "mode": "ro"},
+                str(output): {"bind": "/output/predictions.csv", "mode": "rw"},
+            },
+        )
+        container.start()
+        container.wait()
+        container.remove(force=True)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, range(4)))
+        began = time.monotonic()
+        list(pool.map(one, range(n)))
+        return n / (time.monotonic() - began)
+
+
+# What is measured on
+
+
+def installation(folder: Path, cases: int) -> Path:
+    """A home with a sealed cohort of so many simulated cases; made where it is missing."""
+    home = folder / f"home-{cases}"
+    if home.exists():
+        return home
+    made = folder / f"making-{cases}"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    commons, draft = made / "commons", made / "home"
+    task = made / f"{BENCHMARK}.toml"
+    task.write_text(TASK.format(size=cases))
+    sequestra("simulate", str(commons), "--patients", str(max(120, int(cases * 1.3))), home=None)
+    tables = ["--clinical", str(commons / "clinical.csv")]
+    catalog = str(made / "catalog")
+    sequestra("index", str(commons / "dicom"), *tables, "-o", catalog, home=None)
+    sequestra("sequester", str(task), "-c", catalog, "--open", str(made / "open.csv"), home=draft)
+    sequestra("match", BENCHMARK, "-c", catalog, home=draft)
+    sequestra("seal", BENCHMARK, "-c", catalog, *sealing(), home=draft)
+    draft.rename(home)
+    shutil.rmtree(made)
+    return home
+
+
+def sealing() -> list[str]:
+    """What a simulated commons needs to be sealed."""
+    return []
+
+
+def copied(home: Path, scratch: Path) -> Path:
+    """A copy of a home whose sealed images are links."""
+    shutil.copytree(home, scratch / "home", copy_function=link_or_copy)
+    return scratch / "home"
+
+
+def link_or_copy(source: str, target: str) -> str:
+    """Link images; copy what is written to."""
+    if source.endswith(".dcm"):
+        os.link(source, target)
+        return target
+    return str(shutil.copy2(source, target))
+
+
+def by_hand(home: Path, laid_out: ExitStack) -> tuple[Path, int]:
+    """The cohort's cases laid out for a container; the folder, and how many."""
+    cohort = Enclave(home / "enclave").cohort(BENCHMARK)
+    contract = read_benchmark(home / "benchmarks" / f"{BENCHMARK}.toml").contract
+    blinded = cohort.blinded(b"0" * 32)
+    staged = laid_out.enter_context(stage(blinded, contract, home / "by-hand"))
+    return staged.input, len(blinded)
+
+
+def one_case(given: Path, scratch: Path, number: int) -> Path:
+    """An input with one case alone."""
+    header, *rows = (given / "cases.csv").read_text().splitlines()
+    folder = scratch / f"one-{number}-{time.monotonic_ns()}"
+    (folder / "images").mkdir(parents=True)
+    (folder / "cases.csv").write_text(f"{header}\n{rows[number]}\n")
+    case = rows[number].split(",")[0]
+    shutil.copytree(given / "images" / case, folder / "images" / case)
+    return folder
+
+
+def docker_run(image: str, given: Path, scratch: Path) -> None:
+    """What a person would type."""
+    with tempfile.NamedTemporaryFile(dir=scratch) as output:
+        Path(output.name).chmod(0o666)
+        subprocess.run(
+            [
+                "docker", "run", "--rm", "--network", "none", "--read-only", "--cpus", "1",
+                "--memory", "512m", "-v", f"{given}:/input:ro",
+                "-v", f"{output.name}:/output/predictions.csv", image,
+            ],
+            check=True,
+        )  # fmt: skip
+        assert Path(output.name).stat().st_size > 0
+
+
+def image_of(program: str) -> str:
+    """An image that runs a program."""
+    base = ensure_base_image()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "predict.py").write_text(program)
+        Path(folder, "Dockerfile").write_text(DOCKERFILE)
+        return build(Path(folder), f"sequestra/perf:{abs(hash(program)) % 10**8}", base)
+
+
+def labelled(image: str, number: int) -> str:
+    """The same image under another digest: a run of the first is not taken over for it."""
+    made = subprocess.run(
+        ["docker", "build", "--quiet", "--label", f"number={number}", "-"],
+        input=f"FROM {image}\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return made.stdout.strip()
+
+
+def entered(home: Path, image: str, number: int) -> None:
+    """Submit through the library: a process each would take longer than the runs."""
+    from evaluator import lifecycle
+    from evaluator.installation import Installation
+
+    found = Installation(home)
+    engine = Engine.connect()
+    lifecycle.submit(
+        found, engine, found.benchmark(BENCHMARK), image,
+        team=f"Team {number}", model="Trivial", threshold=0.5,
+    )  # fmt: skip
+    engine.close()
+
+
+def assert_released(home: Path, n: int) -> None:
+    """A run that failed would be fast."""
+    ledger = Ledger(f"sqlite:///{home}/public/ledger.sqlite")
+    assert len(ledger.submissions(state=State.RELEASED)) == n
+
+
+def dask(running: ExitStack, *arguments: str) -> None:
+    """A Dask process that ends with the measurement."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments], env=quiet(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    running.callback(process.wait)
+    running.callback(process.terminate)
+
+
+def sequestra(*arguments: str, home: Path | None) -> None:
+    """One command."""
+    where = [] if home is None else ["--home", str(home)]
+    subprocess.run(
+        [*PROGRAM, *arguments, *where], env=quiet(), check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def quiet() -> dict[str, str]:
+    """The environment without what would lead a command elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SEQUESTRA_")}
+
+
+@contextmanager
+def timing(into: list[float]) -> Iterator[None]:
+    """Append the seconds that something takes."""
+    began = time.monotonic()
+    yield
+    into.append(time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()
