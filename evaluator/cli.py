@@ -217,7 +217,7 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
 
 @app.command(rich_help_panel=_RESEARCHER)
 def check(
-    image: Annotated[str, typer.Argument(help="A local image: tag or digest.")],
+    image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
     benchmark: BenchmarkOption,
     open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
     cases: Annotated[int, typer.Option(min=1, help="How many open cases to run on.")] = 10,
@@ -234,7 +234,7 @@ def check(
 
 @app.command(rich_help_panel=_RESEARCHER)
 def submit(
-    image: Annotated[str, typer.Argument(help="A local image: tag or digest.")],
+    image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
     benchmark: BenchmarkOption,
     team: Annotated[str, typer.Option(help="The team's name.")],
     model: Annotated[str, typer.Option(help="The model's name, as the board shows it.")],

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
-import resource
-import signal
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,36 +15,42 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
-from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
-from evaluator.seccomp import narrowed_profile
-from evaluator.staging import Staged
+from evaluator import known_good
+from evaluator.ending import KILLED, broken, printable
+from evaluator.limits import (
+    CONTAINER_UID,
+    environment,
+    flags,
+    in_podmans_words,
+    lacking,
+    not_granted,
+)
+from evaluator.staging import Staged, is_alive
 from submissions.archive import lint_archive, without_names
-from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address, no_engine
-from submissions.image import ImageConfiguration, lint
+from submissions.image import OUR_LABELS, ImageConfiguration, lint
 from submissions.submission import ContractBroken, Failure
 
-__all__ = ["CONTAINER_UID", "LABEL", "Engine", "EngineUnavailable", "Outcome"]
+__all__ = ["LABEL", "Engine", "EngineUnavailable", "Outcome"]
 
-LABEL = "sequestra.submission"
+LABEL = f"{OUR_LABELS}submission"
+RUN_LABEL = f"{OUR_LABELS}run"
+"""The folder that a run was staged in, which its process holds locked for as long as it lives."""
+
 RUNTIME_VARIABLE = "SEQUESTRA_RUNTIME"
-CONTAINER_UID = 60_606
-"""User and group of every submission: in a range that systemd and Debian leave to nobody, so that
-it owns nothing on the host, and below 65,536, so that a rootless engine can map it."""
 
 KEPT = "sequestra/kept"
 """Repository of the names by which entered images are kept, one tag a submission."""
 
+CANCELLED = "sequestra-cancelled-"
+"""What the name of a container begins with that ``Engine.kill`` ended."""
+
 API_SECONDS = 120
+PROBE_SECONDS = 30
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
-OPEN_FILES = 1024
-KILLED = 128 + signal.SIGKILL
-
-_CONTROL = re.compile(r"[^\t\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd]")
-_TEAM_START_FAULTS = ("exec", "chdir", "not a directory", "no such file or directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,10 @@ class Engine:
             raise EngineUnavailable(
                 f"the container engine at {address} does not answer ({error}); restart it"
             ) from error
-        lacking = _lacking(info)
-        if lacking:
+        missing = lacking(info)
+        if missing:
             raise EngineUnavailable(
-                f"the container engine at {address} cannot enforce {', '.join(lacking)}, which "
+                f"the container engine at {address} cannot enforce {', '.join(missing)}, which "
                 "the contract asks for; use an engine or a kernel that can"
             )
         runtime = os.environ.get(RUNTIME_VARIABLE, "")
@@ -120,6 +122,18 @@ class Engine:
         """One line for the steward: which engine, on what."""
         return f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
 
+    def receive(self, image: str, contract: Contract) -> ImageConfiguration:
+        """Configuration of a local image, or of one that is loaded from a `docker save` archive.
+
+        ``image`` is the path of an archive, where there is such a file, or a name or digest. An
+        archive is linted before it is loaded; the image of a name is not linted here.
+
+        Raises ContractBroken where there is no such image, or the contract forbids the archive.
+        """
+        if os.path.isfile(image):  # noqa: PTH113 - a name may be none that a file can have
+            return self.inspect(self.load(Path(image), contract))
+        return self.inspect(image)
+
     def inspect(self, image: str) -> ImageConfiguration:
         """Configuration of a local image, by name or digest.
 
@@ -128,9 +142,14 @@ class Engine:
         with _our_fault("inspecting the image"):
             try:
                 return _configuration(self.client.api.inspect_image(image))
-            except NotFound:
+            except (APIError, docker.errors.NullResource) as error:
+                if isinstance(error, APIError) and error.status_code not in (400, 404):
+                    raise
                 raise ContractBroken(
-                    Failure.IMAGE_INVALID, f"the engine has no image {_printable(image)[:200]}"
+                    Failure.IMAGE_INVALID,
+                    f"the engine has no image {printable(image)[:200] or repr(image)} and there is "
+                    "no such file; give an image's name or digest, or the path of an archive that "
+                    "`docker save` wrote",
                 ) from None
 
     def has(self, image: str) -> bool:
@@ -172,10 +191,27 @@ class Engine:
                 except APIError as error:
                     raise ContractBroken(
                         Failure.IMAGE_INVALID,
-                        f"the engine does not load the image: {_printable(str(error))}",
+                        f"the engine does not load the image: {printable(str(error))}",
                     ) from error
         # What was linted is what runs: were anything else loaded, this digest would be unknown.
         return self.resolve(linted, contract)
+
+    def save(self, image_digest: str, path: Path) -> None:
+        """Write an image to ``path`` as `docker save` does, whole or not at all.
+
+        ``load`` gives it the same digest in another engine. Raises EngineUnavailable where this
+        engine does not give it, OSError where the disk fails.
+        """
+        fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
+        try:
+            with _our_fault("saving the image"), fresh.open("wb") as file:
+                for chunk in self.client.api.get_image(image_digest):
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def run(
         self, image_digest: str, staged: Staged, contract: Contract, *, submission_id: str
@@ -189,29 +225,57 @@ class Engine:
         """
         digest = self.resolve(image_digest, contract)
         self._can_grant(contract)
-        started = time.monotonic()
-        with self._container(digest, staged, contract, submission_id) as container:
-            limit = contract.seconds(staged.n_cases)
-            _start(container)
-            running = time.monotonic()
-            in_time = self._wait(container, running + limit)
-            ended = time.monotonic()
-            log_tail = _log_tail(container)
-            state = _final_state(container)
-        broken = _broken(state, limit=limit, in_time=in_time)
-        if broken is not None:
-            raise ContractBroken(*broken, log_tail)
-        return Outcome(running - started, ended - running, log_tail)
+        try:
+            return self._run(digest, staged, contract, submission_id)
+        except _NotStarted:
+            # The engine's fault or the team's: it says both in the same words.
+            self._start_known_good(staged, contract, submission_id)
+        try:
+            return self._run(digest, staged, contract, submission_id)
+        except _NotStarted as error:
+            raise ContractBroken(Failure.START_FAILED, printable(str(error))) from error
+
+    def kill(self, submission_id: str) -> int:
+        """Kill the containers of a submission, whichever process runs them; their number.
+
+        ``run`` ends with the failure ``cancelled`` for each of them.
+        """
+        killed = 0
+        with _our_fault("ending a container"):
+            for found in self._ours(f"{LABEL}={submission_id}"):
+                with suppress(NotFound):
+                    # The name tells the process that waits for it, and outlasts this one.
+                    self.client.api.rename(found["Id"], f"{CANCELLED}{found['Id'][:12]}")
+                with suppress(APIError):  # it is not running, or not any more
+                    self.client.api.kill(found["Id"], signal="SIGKILL")
+                    killed += 1
+        return killed
 
     def remove_orphans(self, submission_id: str) -> int:
         """Remove containers that a killed run of this submission left; their number."""
         with _our_fault("looking for containers that were left"):
-            found = self.client.containers.list(
-                all=True, ignore_removed=True, filters={"label": f"{LABEL}={submission_id}"}
-            )
-            for container in found:
-                _remove(container)
+            found = self._ours(f"{LABEL}={submission_id}")
+            for each in found:
+                self._remove(each["Id"])
         return len(found)
+
+    def remove_dead(self, staging_folder: Path) -> int:
+        """Remove containers over ``staging_folder`` whose process was killed; their number.
+
+        Those of processes that live, in this process or another on the same engine, stay.
+        """
+        dead = 0
+        with _our_fault("looking for containers that were left"):
+            for found in self._ours(RUN_LABEL):
+                folder = Path(found["Labels"][RUN_LABEL])
+                if folder.parent == staging_folder.resolve() and not is_alive(folder):
+                    self._remove(found["Id"])
+                    dead += 1
+        return dead
+
+    def _ours(self, label: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})
+        return found
 
     def _can_grant(self, contract: Contract) -> None:
         if contract.cpus > self.cpus:
@@ -225,42 +289,77 @@ class Engine:
                 f"{self.memory_bytes // 2**20} MB; run it on a larger machine"
             )
 
+    def _run(self, digest: str, staged: Staged, contract: Contract, submission_id: str) -> Outcome:
+        started = time.monotonic()
+        with self._container(digest, staged, contract, submission_id) as container:
+            limit = contract.seconds(staged.n_cases)
+            _start(container)
+            running = time.monotonic()
+            in_time = self._wait(container, running + limit)
+            ended = time.monotonic()
+            log_tail = _log_tail(container)
+            state = _final_state(container)
+            cause = broken(state, limit=limit, in_time=in_time)
+            if cause is not None and in_time:
+                self._ended_from_outside(container, log_tail)
+        if cause is not None:
+            raise ContractBroken(*cause, log_tail)
+        return Outcome(running - started, ended - running, log_tail)
+
+    def _start_known_good(self, staged: Staged, contract: Contract, submission_id: str) -> None:
+        """Start an image of ours in the same way; raise EngineUnavailable where even that fails."""
+        digest, archive = known_good.archive()
+        if not self.has(digest):
+            with _our_fault("loading an image of ours"):
+                self.client.api.load_image(archive)
+        try:
+            brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
+            self._run(digest, staged, brief, submission_id)
+        except (_NotStarted, ContractBroken) as error:
+            raise EngineUnavailable(
+                f"the container engine cannot start containers: {printable(str(error))}"
+            ) from error
+
     @contextmanager
     def _container(
         self, digest: str, staged: Staged, contract: Contract, submission_id: str
     ) -> Iterator[Container]:
         """Create the container, and remove it whatever happens."""
-        asked = _flags(staged, contract)
+        asked = flags(staged, contract)
         if self.runtime:
             asked["runtime"] = self.runtime
         if self.podman:
-            asked = _in_podmans_words(asked)
+            asked = in_podmans_words(asked)
         with _our_fault("creating the container"):
-            made = self.client.api.create_container(
-                digest,
-                user=f"{CONTAINER_UID}:{CONTAINER_UID}",
-                environment=_environment(contract),
-                labels={LABEL: submission_id},
-                hostname="submission",
-                detach=True,
-                stdin_open=False,
-                tty=False,
-                healthcheck={"test": ["NONE"]},
-                # The default would hand the steward's proxy settings, with any password in
-                # them, to the container.
-                use_config_proxy=False,
-                host_config=self.client.api.create_host_config(**asked),
-            )
+            try:
+                made = self.client.api.create_container(
+                    digest,
+                    user=f"{CONTAINER_UID}:{CONTAINER_UID}",
+                    environment=environment(contract),
+                    labels={LABEL: submission_id, RUN_LABEL: str(staged.folder.resolve())},
+                    hostname="submission",
+                    detach=True,
+                    stdin_open=False,
+                    tty=False,
+                    healthcheck={"test": ["NONE"]},
+                    stop_signal="SIGKILL",
+                    # The default would hand the steward's proxy settings, with any password in
+                    # them, to the container.
+                    use_config_proxy=False,
+                    host_config=self.client.api.create_host_config(**asked),
+                )
+            except APIError as error:
+                raise _NotStarted(str(error.explanation or error)) from error
             container = self.client.containers.get(made["Id"])
         try:
-            refused = [*(made.get("Warnings") or ()), *_not_granted(container.attrs, contract)]
+            refused = [*(made.get("Warnings") or ()), *not_granted(container.attrs, contract)]
             if refused:
                 raise EngineUnavailable(
                     f"the container engine does not grant what the contract asks: {refused[0]}"
                 )
             yield container
         finally:
-            _remove(container)
+            self._remove(made["Id"])
 
     def _wait(self, container: Container, deadline: float) -> bool:
         """Wait for the end and kill at the deadline; whether it ended by itself."""
@@ -281,148 +380,55 @@ class Engine:
             container.wait(timeout=API_SECONDS)
         return False
 
+    def _ended_from_outside(self, container: Container, log_tail: str) -> None:
+        """Raise where somebody ended the container through the engine, and not its own doing."""
+        if str(container.name).startswith(CANCELLED):
+            raise ContractBroken(Failure.CANCELLED, "ended at the request of a person", log_tail)
+        with _our_fault("asking how the container ended"):
+            signals = self.client.api.events(  # type: ignore[call-overload]
+                since=1,
+                until=f"{time.time():.9f}",  # the engine takes parts of a second, the stubs do not
+                filters={"container": container.id, "event": "kill"},
+                decode=True,
+            )
+            if any(True for _ in signals):
+                raise EngineUnavailable(
+                    f"container {container.short_id} was ended from outside, by somebody at the "
+                    "engine or as it stopped; the submission can be run again"
+                )
 
-def _flags(staged: Staged, contract: Contract) -> dict[str, Any]:
-    """Every limit of the contract, in the engine's words."""
-    memory = contract.memory_mb * 2**20
-    # One bound holds for every file, so the scratch space sets it where that is larger: what a
-    # container can put on the host's disk is one file of this size, for the time of its run.
-    file_bytes = max(contract.output_bytes, contract.tmp_mb * 2**20)
-    return {
-        "network_mode": "none",
-        "read_only": True,
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "privileged": False,
-        "pids_limit": contract.pids,
-        "mem_limit": memory,
-        "memswap_limit": memory,
-        "nano_cpus": int(contract.cpus * 1e9),
-        "ipc_mode": "private",
-        "shm_size": contract.shm_mb * 2**20,
-        "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,size={contract.tmp_mb}m,mode=1777"},
-        "mounts": [
-            Mount("/input", str(staged.input), type="bind", read_only=True),
-            Mount("/output/predictions.csv", str(staged.predictions), type="bind"),
-        ],
-        "ulimits": [
-            Ulimit(name="fsize", soft=file_bytes, hard=file_bytes),
-            Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
-            Ulimit(name="core", soft=0, hard=0),
-        ],
-        "log_config": LogConfig(
-            type=LogConfig.types.JSON,
-            config={"max-size": f"{contract.log_kb}k", "max-file": "1"},
-        ),
-        "restart_policy": {"Name": "no"},
-        "device_requests": [DeviceRequest(count=contract.gpus, capabilities=[["gpu"]])]
-        if contract.gpus
-        else [],
-        "dns": ["127.0.0.1"],  # not the host's resolv.conf, which names its site
-        "dns_search": ["."],
-    }
+    def _remove(self, container_id: str) -> None:
+        """Kill and remove a container with its anonymous volumes; a refusal is tried again."""
+        for attempt in range(5):
+            try:
+                self.client.api.remove_container(container_id, force=True, v=True)
+            except NotFound:
+                return
+            except (APIError, requests.RequestException) as error:
+                if attempt == 4:
+                    raise EngineUnavailable(
+                        f"the container engine does not remove container {container_id[:12]}: "
+                        f"{error}"
+                    ) from error
+                time.sleep(0.2 * 2**attempt)
+            else:
+                return
 
 
-def _in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
-    """Add what Podman needs to be told to keep the same limits."""
-    # It asks for a million processes a user but has bounded itself to 32,768, and the kernel then
-    # refuses to start anything. The limit that counts is that of the cgroup.
-    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-    processes = 32_768 if hard == resource.RLIM_INFINITY else min(hard, 32_768)
-    return {
-        **asked,
-        "ulimits": [*asked["ulimits"], Ulimit(name="nproc", soft=processes, hard=processes)],
-        "security_opt": [*asked["security_opt"], f"seccomp={narrowed_profile(cache())}"],
-        # It makes these writable in a read-only container.
-        "tmpfs": {
-            **asked["tmpfs"],
-            **dict.fromkeys(("/run", "/var/tmp"), "ro,noexec,nosuid,nodev,size=4k,mode=0555"),
-        },
-    }
-
-
-def _environment(contract: Contract) -> dict[str, str]:
-    """All that the harness adds to the image's own environment."""
-    threads = str(max(1, math.floor(contract.cpus)))
-    return {
-        "HOME": "/tmp",
-        "TMPDIR": "/tmp",
-        "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-    }
-
-
-def _lacking(info: Mapping[str, Any]) -> list[str]:
-    """Limits of the contract that this engine says it cannot enforce."""
-    named = {
-        "MemoryLimit": "a memory limit",
-        "CpuCfsQuota": "a CPU limit",
-        "PidsLimit": "a limit of processes",
-    }
-    lacking = [words for key, words in named.items() if info.get(key) is False]
-    if info.get("SwapLimit") is False and _swaps():
-        lacking.append("a swap limit (or turn swap off)")
-    options = " ".join(info.get("SecurityOptions") or ())
-    if (info.get("Rootless") or "rootless" in options) and (
-        info.get("CgroupVersion") != "2" or info.get("CgroupDriver") == "none"
-    ):
-        lacking.append("memory, CPU and process limits (a rootless engine needs cgroup v2)")
-    if "seccomp" not in options or "profile=unconfined" in options:
-        lacking.append("the default seccomp profile")
-    return lacking
-
-
-def _swaps() -> bool:
-    """Whether this machine swaps; without swap there is none to limit."""
-    try:
-        return len(Path("/proc/swaps").read_text(encoding="utf-8").splitlines()) > 1
-    except OSError:
-        return True
-
-
-def _not_granted(attributes: Mapping[str, Any], contract: Contract) -> list[str]:
-    """Flags that the engine took without complaint but did not keep."""
-    host, config = attributes["HostConfig"], attributes["Config"]
-    memory = contract.memory_mb * 2**20
-    cpus = (host.get("NanoCpus") or 0) / 1e9 or (
-        (host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or 100_000)
-    )
-    ulimits = {
-        str(limit["Name"]).removeprefix("RLIMIT_").lower() for limit in host.get("Ulimits") or ()
-    }
-    kept: Mapping[str, bool] = {
-        "no network": host["NetworkMode"] == "none",
-        "a read-only root": host["ReadonlyRootfs"] is True,
-        "no privileges": host["Privileged"] is False,
-        "a memory limit": host["Memory"] == memory,
-        "no swap": host["MemorySwap"] in (memory, 0, -1)
-        if not _swaps()
-        else host["MemorySwap"] == memory,
-        "a limit of processes": host["PidsLimit"] == contract.pids,
-        "a CPU limit": math.isclose(cpus, contract.cpus, rel_tol=0.01),
-        "no capabilities": bool(host["CapDrop"]) and not host["CapAdd"],
-        "no-new-privileges": any("no-new-privileges" in o for o in host["SecurityOpt"] or ()),
-        "a numeric user": config["User"] == f"{CONTAINER_UID}:{CONTAINER_UID}",
-        "limits of file size and core dumps": {"fsize", "core"} <= ulimits,
-        "a bounded /tmp": f"size={contract.tmp_mb}m" in (host.get("Tmpfs") or {}).get("/tmp", ""),
-    }
-    return [words for words, is_kept in kept.items() if not is_kept]
+class _NotStarted(Exception):
+    """The engine did not create or start a container, for a reason that it alone knows."""
 
 
 def _configuration(attributes: Mapping[str, Any]) -> ImageConfiguration:
-    config = attributes.get("Config") or {}
     digest = str(attributes["Id"])
-    return ImageConfiguration(
+    return ImageConfiguration.read(
+        attributes.get("Config") or {},
         digest=digest if digest.startswith("sha256:") else f"sha256:{digest}",
         system=str(attributes.get("Os", "")),
         architecture=str(attributes.get("Architecture", "")),
+        variant=str(attributes.get("Variant") or ""),
         size_bytes=int(attributes.get("Size") or 0),
         layers=len((attributes.get("RootFS") or {}).get("Layers") or ()),
-        entrypoint=tuple(config.get("Entrypoint") or ()),
-        command=tuple(config.get("Cmd") or ()),
-        volumes=tuple(config.get("Volumes") or ()),
-        on_build=tuple(config.get("OnBuild") or ()),
     )
 
 
@@ -430,11 +436,7 @@ def _start(container: Container) -> None:
     try:
         container.start()
     except APIError as error:
-        said = str(error.explanation or error)
-        # The engine reports a missing or unusable command of the image as its own error.
-        if any(fault in said for fault in _TEAM_START_FAULTS):
-            raise ContractBroken(Failure.START_FAILED, _printable(said)) from error
-        raise EngineUnavailable(f"the container engine cannot start containers: {said}") from error
+        raise _NotStarted(str(error.explanation or error)) from error
     except requests.RequestException as error:
         raise EngineUnavailable(f"the container engine does not answer: {error}") from error
 
@@ -451,46 +453,12 @@ def _final_state(container: Container) -> Mapping[str, Any]:
     return state
 
 
-def _broken(state: Mapping[str, Any], *, limit: float, in_time: bool) -> tuple[Failure, str] | None:
-    code = state.get("ExitCode")
-    if not in_time:
-        return Failure.TIMED_OUT, f"killed at its limit of {limit:g} s"
-    if code == 0:
-        return None
-    # We did not kill it, and nothing within can kill its first process: the kernel did. Not every
-    # engine notices.
-    if state.get("OOMKilled") or code == KILLED:
-        return Failure.OUT_OF_MEMORY, f"killed at its memory limit, exit code {code}"
-    return Failure.CRASHED, f"exit code {code} {_printable(str(state.get('Error') or ''))}".strip()
-
-
 def _log_tail(container: Container) -> str:
     """Read the end of the log, without what could steer a terminal."""
     with suppress(DockerException, requests.RequestException):
         said: bytes = container.logs(tail=LOG_LINES)
-        return _printable(said[-LOG_CHARACTERS:].decode("utf-8", errors="replace"))
+        return printable(said[-LOG_CHARACTERS:].decode("utf-8", errors="replace"))
     return ""
-
-
-def _printable(text: str) -> str:
-    return _CONTROL.sub("\ufffd", text)
-
-
-def _remove(container: Container) -> None:
-    """Kill and remove a container with its anonymous volumes; a refusal is tried again."""
-    for attempt in range(5):
-        try:
-            container.remove(force=True, v=True)
-        except NotFound:
-            return
-        except (APIError, requests.RequestException) as error:
-            if attempt == 4:
-                raise EngineUnavailable(
-                    f"the container engine does not remove container {container.short_id}: {error}"
-                ) from error
-            time.sleep(0.2 * 2**attempt)
-        else:
-            return
 
 
 @contextmanager

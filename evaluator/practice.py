@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase, read_open
 from evaluator.engine import Engine
 from evaluator.installation import Installation
-from evaluator.staging import stage
+from evaluator.staging import remove_leftovers, stage
+from submissions.base_image import cache
 from submissions.contract import read_predictions
+from submissions.image import lint
 from submissions.submission import ContractBroken, Failure
 
 
@@ -33,7 +34,10 @@ class Practised:
 def practise(
     installation: Installation, name: str, image: str, open_list: Path, n_cases: int
 ) -> Practised:
-    """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would."""
+    """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would.
+
+    ``image`` is a name, a digest, or the path of a `docker save` archive.
+    """
     benchmark = installation.benchmark(name)
     cases = read_open(open_list)[:n_cases]
     if not cases:
@@ -46,14 +50,18 @@ def practise(
         for case in cases
     ]
     engine = Engine.connect()
+    scratch = cache() / "check"
+    engine.remove_dead(scratch)
+    remove_leftovers(scratch)
     try:
-        digest = engine.resolve(image, benchmark.contract)
-        with (
-            tempfile.TemporaryDirectory() as scratch,
-            stage(blinded, benchmark.contract, Path(scratch)) as staged,
-        ):
+        found = engine.receive(image, benchmark.contract)
+        lint(found, benchmark.contract)
+        with stage(blinded, benchmark.contract, scratch, copying=True) as staged:
             outcome = engine.run(
-                digest, staged, benchmark.contract, submission_id=f"check-{secrets.token_hex(6)}"
+                found.digest,
+                staged,
+                benchmark.contract,
+                submission_id=f"check-{secrets.token_hex(6)}",
             )
             given = {case.case_id for case in blinded}
             read_predictions(staged.predictions, given, benchmark.contract)

@@ -188,16 +188,14 @@ def _configuration(archive: _Archive, contract: Contract) -> ImageConfiguration:
             raise _too_large(contract.image_mb * 2**20)
         if found != diff_id:
             raise _invalid("has a layer whose digest is not as its configuration says")
-    return ImageConfiguration(
+    return ImageConfiguration.read(
+        run,
         digest=f"sha256:{digest}",
         system=str(config.get("os", "")),
         architecture=str(config.get("architecture", "")),
+        variant=str(config.get("variant") or ""),
         size_bytes=contract.image_mb * 2**20 - left,
         layers=len(told),
-        entrypoint=tuple(run.get("Entrypoint") or ()),
-        command=tuple(run.get("Cmd") or ()),
-        volumes=tuple(run.get("Volumes") or ()),
-        on_build=tuple(run.get("OnBuild") or ()),
     )
 
 

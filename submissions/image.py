@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
 
 from submissions.contract import Contract
 from submissions.submission import ContractBroken, Failure
 
-PLATFORM = ("linux", "amd64")
+PLATFORM = "linux/amd64"
 MAX_LAYERS = 127
 """What overlayfs as Docker drives it can stack."""
+
+WORD_BYTES = 32_768
+ENVIRONMENT_BYTES = 262_144
+"""Of the environment and of the command: with both, a kernel still starts the program."""
+LABEL_BYTES = 65_536
+
+OUR_LABELS = "sequestra."
+
+_HIDDEN = ("/proc", "/sys", "/dev", "/input", "/output", "/tmp")
+"""What the run mounts over the image: a working directory below would not be the image's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfiguration:
-    """The parts of an image's configuration that the contract speaks about."""
+    """The parts of an image's configuration that the contract speaks about.
+
+    USER, HEALTHCHECK, STOPSIGNAL, EXPOSE and SHELL are not among them: a run overrides them or
+    never uses them.
+    """
 
     digest: str
     system: str
@@ -25,6 +42,48 @@ class ImageConfiguration:
     command: tuple[str, ...]
     volumes: tuple[str, ...]
     on_build: tuple[str, ...]
+    variant: str = ""
+    working_directory: str = ""
+    environment: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        digest: str,
+        system: str,
+        architecture: str,
+        variant: str,
+        size_bytes: int,
+        layers: int,
+    ) -> ImageConfiguration:
+        """Read the part of a configuration that says how the image runs.
+
+        Raises ContractBroken where it is not made as the image format says.
+        """
+        return cls(
+            digest=digest,
+            system=system,
+            architecture=architecture,
+            size_bytes=size_bytes,
+            layers=layers,
+            entrypoint=_words(config, "Entrypoint"),
+            command=_words(config, "Cmd"),
+            volumes=tuple(_mapping(config, "Volumes")),
+            on_build=_words(config, "OnBuild"),
+            variant=variant,
+            working_directory=str(config.get("WorkingDir") or ""),
+            environment=_words(config, "Env"),
+            labels=tuple(f"{key}={value}" for key, value in _mapping(config, "Labels").items()),
+        )
+
+    @property
+    def platform(self) -> str:
+        """System, architecture and, where it is another than the first, variant."""
+        variant = "" if self.variant in ("", "v1") else f"/{self.variant}"
+        return f"{self.system}/{self.architecture}{variant}"
 
 
 def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
@@ -34,15 +93,15 @@ def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
     """
     for broken, remedy in (
         (
-            (image.system, image.architecture) != PLATFORM and f"for {_platform(image)}",
-            f"build it with --platform {'/'.join(PLATFORM)}",
+            image.platform != PLATFORM and f"is for {_shown(image.platform)[1:-1]}",
+            f"build it with --platform {PLATFORM}",
         ),
-        (image.volumes and f"declares VOLUME {image.volumes[0]!a}", "remove the VOLUME line"),
+        (image.volumes and f"declares VOLUME {_shown(image.volumes[0])}", "remove the VOLUME line"),
         (image.on_build and "has ONBUILD triggers", "remove the ONBUILD lines"),
-        (
-            not (image.entrypoint or image.command) and "has neither ENTRYPOINT nor CMD",
-            'give it one, as ENTRYPOINT ["python3", "/app/predict.py"]',
-        ),
+        _command(image),
+        _working_directory(image.working_directory),
+        _environment(image.environment),
+        _labels(image.labels),
         (image.layers > MAX_LAYERS and f"has {image.layers} layers", f"use at most {MAX_LAYERS}"),
     ):
         if broken:
@@ -54,5 +113,87 @@ def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
         )
 
 
-def _platform(image: ImageConfiguration) -> str:
-    return f"{image.system}/{image.architecture}"
+_FINE = ("", "")
+
+
+def _command(image: ImageConfiguration) -> tuple[str, str]:
+    words = (*image.entrypoint, *image.command)
+    program = 'as ENTRYPOINT ["python3", "/app/predict.py"]'
+    if not words:
+        return "has neither ENTRYPOINT nor CMD", f"give it one, {program}"
+    if not words[0].strip():
+        name = "ENTRYPOINT" if image.entrypoint else "CMD"
+        return f"has an {name} whose first word is empty", f"let it name the program, {program}"
+    if any("\0" in word for word in words):
+        return "has a NUL byte in its ENTRYPOINT or CMD", "remove it"
+    if _too_long(words):
+        return (
+            "has an ENTRYPOINT and CMD that are too long to be started",
+            f"use words of at most {WORD_BYTES} bytes and {ENVIRONMENT_BYTES} bytes in all",
+        )
+    return _FINE
+
+
+def _working_directory(path: str) -> tuple[str, str]:
+    if not path:
+        return _FINE
+    shown = f"has the working directory {_shown(path)}"
+    if not path.startswith("/") or ".." in path.split("/") or not path.isprintable():
+        return shown, "give WORKDIR an absolute path without .., such as /app"
+    parts = PurePosixPath("/", path.lstrip("/"))
+    for hidden in _HIDDEN:
+        # /proc/self/fd has led out of containers (CVE-2024-21626).
+        if parts.is_relative_to(hidden) and str(parts) not in ("/tmp", "/input", "/output"):
+            return f"{shown}, where a run has {hidden} of its own", "use another, such as /app"
+    return _FINE
+
+
+def _environment(words: tuple[str, ...]) -> tuple[str, str]:
+    for word in words:
+        if not word.partition("=")[0] or "=" not in word or "\0" in word:
+            return f"has the ENV {_shown(word)}, which is not NAME=value", "correct or remove it"
+    if _too_long(words):
+        return (
+            "has an ENV that is too long to be started with",
+            f"use values of at most {WORD_BYTES} bytes and {ENVIRONMENT_BYTES} bytes in all, and "
+            "put what is longer into a file",
+        )
+    return _FINE
+
+
+def _labels(labels: tuple[str, ...]) -> tuple[str, str]:
+    for label in labels:
+        if label.startswith(OUR_LABELS):
+            return f"has the LABEL {_shown(label)}", f"leave names in {OUR_LABELS} to the harness"
+    if sum(len(label.encode(errors="replace")) for label in labels) > LABEL_BYTES:
+        return f"has over {LABEL_BYTES} bytes of LABEL", "put what is longer into a file"
+    return _FINE
+
+
+def _too_long(words: tuple[str, ...]) -> bool:
+    sizes = [len(word.encode(errors="replace")) + 1 for word in words]
+    return max(sizes, default=0) > WORD_BYTES or sum(sizes) > ENVIRONMENT_BYTES
+
+
+def _words(config: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    words = config.get(key) or []
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ContractBroken(
+            Failure.IMAGE_INVALID,
+            f"the image's {key} is not a list of words; build it with `docker build`",
+        )
+    return tuple(words)
+
+
+def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = config.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise ContractBroken(
+            Failure.IMAGE_INVALID,
+            f"the image's {key} is not a table; build it with `docker build`",
+        )
+    return found
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 80 else f"{text[:77]}...")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
-from evaluator.engine import CONTAINER_UID, LABEL, Engine
+from evaluator.engine import LABEL, Engine
+from evaluator.limits import CONTAINER_UID
 from evaluator.staging import Staged, stage
 from submissions.base_image import docker
 from submissions.contract import Contract, Predictions, read_predictions

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from docker.types import LogConfig
 
 from evaluator import engine as engine_module
 from evaluator.engine import Engine
+from evaluator.limits import flags
 from tests.attacks.arena import breaches, run_attack
 from tests.attacks.catalogue import ATTACKS
 
@@ -37,7 +35,7 @@ KERNEL = "privileges: capabilities, user namespaces and the kernel's rarer doors
         ({"shm_size": 2**26}, "disk: fill /tmp and /dev/shm"),
         ({"tmpfs": {"/tmp": "exec,size=48m"}}, "disk: fill /tmp and /dev/shm"),
         ({"ulimits": []}, "disk: a sparse output of a terabyte"),
-        ({"log_config": LogConfig(type="json-file", config={})}, "disk: flood the log"),
+        ({"log_config": {"Type": "json-file", "Config": {}}}, "disk: flood the log"),
         ({"pid_mode": "host"}, "processes: see or end those of the host"),
         ({"devices": ["/dev/zero:/dev/mem:r"]}, "privileges: devices and settings of the host"),
     ],
@@ -51,8 +49,7 @@ def test_without_a_flag_its_attack_gets_through(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    flags: Callable[..., dict[str, Any]] = engine_module._flags
-    monkeypatch.setattr(engine_module, "_flags", lambda *given: {**flags(*given), **weaker})
-    monkeypatch.setattr(engine_module, "_not_granted", lambda *_: [])
+    monkeypatch.setattr(engine_module, "flags", lambda *given: {**flags(*given), **weaker})
+    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
     seen = run_attack(BY_NAME[name], engine, base_image, tmp_path)
     assert breaches(BY_NAME[name], seen)

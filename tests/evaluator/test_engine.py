@@ -13,6 +13,8 @@ import pytest
 from evaluator import engine as engine_module
 from evaluator.engine import LABEL, Engine, EngineUnavailable
 from evaluator.engine_setup import ensure_engine
+from evaluator.limits import flags
+from evaluator.limits import lacking as lacking_limits
 from evaluator.staging import stage
 from submissions.contract import Contract, read_predictions
 from submissions.submission import ContractBroken, Failure
@@ -106,9 +108,8 @@ def test_more_than_the_machine_has_is_not_promised(
 def test_a_flag_that_the_engine_did_not_keep_stops_the_run(
     engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = engine_module._flags
     monkeypatch.setattr(
-        engine_module, "_flags", lambda *given: {**flags(*given), "network_mode": "bridge"}
+        engine_module, "flags", lambda *given: {**flags(*given), "network_mode": "bridge"}
     )
     cases, root = stage_cases(tmp_path, MILD)
     with stage(cases, MILD, root) as staged, pytest.raises(EngineUnavailable, match="no network"):
@@ -212,7 +213,7 @@ def test_without_an_engine_one_sentence_says_what_to_do(
 def test_an_engine_that_cannot_enforce_a_limit_is_named(
     info: dict[str, object], lacking: list[str]
 ) -> None:
-    assert engine_module._lacking(info) == lacking
+    assert lacking_limits(info) == lacking
 
 
 @pytest.mark.engine
