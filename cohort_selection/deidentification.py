@@ -158,17 +158,6 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
     )
 
 
-def pixel_digest(path: Path) -> str:
-    """SHA-256 of an image's pixel data as it is stored, compressed or not."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        image = pydicom.dcmread(path, force=True)
-        for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
-            if name in image:
-                return sha256(image[name].value).hexdigest()
-    raise DeidentificationError(f"{path.name} has no pixel data")
-
-
 def _has_comment(pixels: bytes | None) -> bool:
     """Whether the head of a JPEG or JPEG 2000 stream holds a comment, or Exif, of one letter up."""
     start = (pixels or b"").find(b"\xff\xd8")

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.cohort import Case
-from cohort_selection.deidentification import pixel_digest
-from cohort_selection.near_duplicates import NearDuplicate, near_duplicates
+from cohort_selection.fingerprints import Fingerprints, fingerprints
+from cohort_selection.near_duplicates import ALIKE, likeness, near_duplicates
+from cohort_selection.pixels import read_picture
+
+LISTED = 20
+"""As many pairs of look-alikes are named."""
 
 
 class LeakError(ValueError):
     """The open part gives away something of the sequestered one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """An open and a sealed file that show one picture.
+
+    Their hashes differ in ``bits`` of 256, their fine structure correlates by ``likeness``.
+    """
+
+    open_file: Path
+    sealed_file: Path
+    bits: int
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True)
+class WallCheck:
+    """What was compared across the wall, and the look-alikes that were found and accepted.
+
+    Patients and stored pixels on both sides are refused, so there are none. ``looked`` says
+    whether pictures were compared too; ``look_alikes`` counts all pairs, ``listed`` names some.
+    """
+
+    open_files: int
+    sealed_files: int
+    looked: bool
+    look_alikes: int = 0
+    listed: tuple[LookAlike, ...] = ()
 
 
 def patients_on_both_sides(open_cases: Sequence[Case], sealed_cases: Sequence[Case]) -> list[str]:
@@ -21,27 +54,28 @@ def patients_on_both_sides(open_cases: Sequence[Case], sealed_cases: Sequence[Ca
     )
 
 
-def identical_pixels(
-    open_cases: Sequence[Case], sealed_cases: Sequence[Case]
-) -> list[tuple[Path, Path]]:
-    """Pairs (open file, sealed file) whose pixel data are the same bytes."""
-    sealed: dict[str, list[Path]] = {}
-    for path in _files(sealed_cases):
-        sealed.setdefault(pixel_digest(path), []).append(path)
-    return [
-        (path, twin) for path in _files(open_cases) for twin in sealed.get(pixel_digest(path), [])
-    ]
+def identical_pixels(opened: Fingerprints, sealed: Fingerprints) -> list[tuple[int, int]]:
+    """Pairs of numbers (open file, sealed file) whose stored pixels are the same bytes."""
+    places: dict[str, list[int]] = {}
+    for j, digest in enumerate(sealed.digests):
+        places.setdefault(digest, []).append(j)
+    return [(i, j) for i, digest in enumerate(opened.digests) for j in places.get(digest, [])]
 
 
-def same_pictures(open_cases: Sequence[Case], sealed_cases: Sequence[Case]) -> list[NearDuplicate]:
-    """Pairs of images that look the same though their bytes differ: resized, recompressed ..."""
-    return near_duplicates(_files(open_cases), _files(sealed_cases))
-
-
-def check(open_cases: Sequence[Case], sealed_cases: Sequence[Case], *, look: bool = False) -> None:
+def check(
+    open_cases: Sequence[Case],
+    sealed_cases: Sequence[Case],
+    *,
+    look: bool = True,
+    accept_look_alikes: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> WallCheck:
     """Raise LeakError where a patient or an image stands on both sides.
 
-    ``look`` decodes every image and compares pictures too, which takes about 0.1 s an image.
+    ``look`` decodes every image's middle frame and compares pictures too: those that were resized,
+    recompressed, windowed, inverted, turned, mirrored or cropped by up to 5 % are found. Different
+    pictures can look alike, blank ones do; ``accept_look_alikes`` goes on and reports them.
+    ``progress`` is called with the files read and all files.
     """
     both = patients_on_both_sides(open_cases, sealed_cases)
     if both:
@@ -49,21 +83,51 @@ def check(open_cases: Sequence[Case], sealed_cases: Sequence[Case], *, look: boo
             f"{len(both)} patients are in the open part and in the cohort; "
             "split by patient with sequestra sequester, and match from the sequestered part only"
         )
-    twins = identical_pixels(open_cases, sealed_cases)
+    files = [*_files(open_cases), *_files(sealed_cases)]
+    n_open = sum(len(case.files) for case in open_cases)
+    read = fingerprints(
+        files,
+        look=look,
+        progress=None if progress is None else lambda done: progress(done, len(files)),
+    )
+    opened = Fingerprints(read.digests[:n_open], read.hashes[:n_open])
+    sealed = Fingerprints(read.digests[n_open:], read.hashes[n_open:])
+    twins = identical_pixels(opened, sealed)
     if twins:
-        opened, sealed = twins[0]
+        i, j = twins[0]
         raise LeakError(
             f"{len(twins)} images of the cohort stand in the open part too, under other patients "
-            f"({opened.name} has the pixels of {sealed.name}); give both patients one id, or leave "
-            "one of the two images out"
+            f"({files[i].name} has the pixels of {files[n_open + j].name}); give both patients one "
+            "id, or leave one of the two images out"
         )
-    alike = same_pictures(open_cases, sealed_cases) if look else []
-    if alike:
+    alike = _look_alikes(files[:n_open], files[n_open:], opened, sealed) if look else []
+    if alike and not accept_look_alikes:
+        named = ", ".join(
+            f"{pair.open_file.name} and {pair.sealed_file.name} (alike by {pair.likeness:.2f})"
+            for pair in alike[:LISTED]
+        )
         raise LeakError(
-            f"{len(alike)} images of the cohort look like one in the open part "
-            f"({alike[0].open_file.name} and {alike[0].sealed_file.name} differ in "
-            f"{alike[0].bits} of 256 bits of their hashes); look at them, and leave one side out"
+            f"{len(alike)} images of the cohort look like one in the open part: {named}"
+            f"{' ...' * (len(alike) > LISTED)}; look at them, and leave one side out, or seal with "
+            "--accept-look-alikes REASON where they are different pictures"
         )
+    return WallCheck(n_open, len(files) - n_open, look, len(alike), tuple(alike[:LISTED]))
+
+
+def _look_alikes(
+    open_files: Sequence[Path],
+    sealed_files: Sequence[Path],
+    opened: Fingerprints,
+    sealed: Fingerprints,
+) -> list[LookAlike]:
+    """Pairs whose hashes are close, and whose pictures then turn out to be one; likest first."""
+    found = []
+    for pair in near_duplicates(opened.hashes, sealed.hashes):
+        one, other = open_files[pair.opened], sealed_files[pair.sealed]
+        alike = likeness(read_picture(one)[1], read_picture(other)[1])
+        if alike >= ALIKE:
+            found.append(LookAlike(one, other, pair.bits, alike))
+    return sorted(found, key=lambda pair: (-pair.likeness, pair.open_file, pair.sealed_file))
 
 
 def _files(cases: Iterable[Case]) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +14,75 @@ from pydicom.config import disable_value_validation
 from pydicom.pixels import pixel_array
 
 TRANSFER_SYNTAX = "transfer syntax"
+STORED_BYTES = "bytes of stored pixels"
+_STORED = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
-def read_grey(path: Path) -> NDArray[np.float64]:
-    """Read a DICOM image's middle frame as grey values."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        image = pydicom.dcmread(path, force=True)
-        frames = int(image.get("NumberOfFrames") or 1)
-        pixels = pixel_array(image, index=frames // 2)
-    grey: NDArray[np.float64] = np.asarray(pixels, dtype=np.float64)
-    return grey.mean(axis=2) if grey.ndim == 3 else grey
+class PictureError(ValueError):
+    """An image without pixels, or one whose pixels cannot be decoded."""
+
+
+def pixel_digest(path: Path) -> str:
+    """SHA-256 of an image's pixel data as it is stored, compressed or not."""
+    return _digest(_read(path), path)
+
+
+def read_picture(path: Path) -> tuple[str, NDArray[np.generic]]:
+    """Read an image once: its ``pixel_digest``, and its middle frame as grey values.
+
+    Raises PictureError where its pixels cannot be decoded.
+    """
+    image = _read(path)
+    digest = _digest(image, path)
+    try:
+        with warnings.catch_warnings(), disable_value_validation():
+            warnings.simplefilter("ignore")
+            pixels = pixel_array(image, index=int(image.get("NumberOfFrames") or 1) // 2)
+    except Exception as error:  # decoders have no closed list of errors for a damaged stream
+        raise PictureError(
+            f"the pixels of {path.name} cannot be decoded ({type(error).__name__}: {error}); leave "
+            "its study out, or seal with --no-look, which compares no pictures"
+        ) from error
+    return digest, pixels.mean(axis=2) if pixels.ndim == 3 else pixels
 
 
 def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Read attributes of an image's header as text, empty where absent, and its transfer syntax."""
-    with warnings.catch_warnings(), disable_value_validation():
+    """Read attributes of an image's header as text, empty where absent.
+
+    With them come its transfer syntax and how many bytes its pixels take as they are stored.
+    """
+    with (
+        warnings.catch_warnings(),
+        disable_value_validation(),
+        path.open("rb") as stream,
+    ):
         warnings.simplefilter("ignore")
         image = pydicom.dcmread(
-            path, stop_before_pixels=True, force=True, specific_tags=list(names)
+            stream, stop_before_pixels=True, force=True, specific_tags=list(names)
         )
         found = {name: str(image.get(name, "")) for name in names}
         found[TRANSFER_SYNTAX] = str(image.file_meta.get("TransferSyntaxUID", ""))
+        # The reader stops where the pixels begin, before their own few bytes of header.
+        found[STORED_BYTES] = str(path.stat().st_size - stream.tell())
     return found
+
+
+def _read(path: Path) -> pydicom.FileDataset:
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            return pydicom.dcmread(path, force=True)
+        except OSError:
+            raise
+        except Exception as error:  # pydicom has no closed list of errors for a damaged file
+            raise PictureError(
+                f"{path.name} cannot be read as DICOM ({type(error).__name__}: {error}); "
+                "index the commons again: it will be quarantined"
+            ) from error
+
+
+def _digest(image: pydicom.FileDataset, path: Path) -> str:
+    for name in _STORED:
+        if name in image:
+            return sha256(image[name].value).hexdigest()
+    raise PictureError(f"{path.name} has no pixel data; leave its study out")

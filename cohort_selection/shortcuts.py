@@ -10,17 +10,31 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from cohort_selection.cohort import Case
-from cohort_selection.pixels import TRANSFER_SYNTAX, header_fields
+from cohort_selection.pixels import STORED_BYTES, TRANSFER_SYNTAX, header_fields
 from cohort_selection.randomness import generator
 
 HEADERS = (
-    "Modality", "Manufacturer", "Rows", "Columns", "BitsAllocated", "BitsStored",
-    "PhotometricInterpretation", "PixelSpacing", "ImagerPixelSpacing", "ViewPosition",
-    "PatientPosition", "BodyPartExamined", "WindowCenter", "WindowWidth", "RescaleIntercept",
-    "LossyImageCompression", "PixelIntensityRelationship", "ImageType", "SOPClassUID",
+    # What a sealed image keeps, and a container can read.
+    "Modality", "SOPClassUID", "ImageType", "BodyPartExamined", "ViewPosition", "PatientPosition",
+    "PatientOrientation", "ImageLaterality", "Laterality", "InstanceNumber", "SamplesPerPixel",
+    "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",
+    "HighBit", "PixelRepresentation", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing",
+    "SliceThickness", "SpacingBetweenSlices", "RescaleIntercept", "RescaleSlope", "RescaleType",
+    "WindowCenter", "WindowWidth", "VOILUTFunction", "PixelIntensityRelationship",
+    "PixelIntensityRelationshipSign", "PresentationLUTShape", "PixelPaddingValue",
+    "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+    "BurnedInAnnotation",
+    # What it loses, and the look of the pixels may still tell: the device and how it was used.
+    "Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "DetectorID",
+    "DetectorType", "SoftwareVersions", "KVP", "Exposure", "ExposureTime", "XRayTubeCurrent",
+    "DistanceSourceToDetector", "Grid", "ConvolutionKernel",
 )  # fmt: skip
+NUMBER_OF_FILES = "number of files"
+TOGETHER = "all fields"
 _FOLDS = 5
 _SMOOTHING = 2.0
+_MOST_LEVELS = 20
+_GROUPS = 10
 ALARM = 0.7
 """A header field whose cross-validated AUROC reaches this is a shortcut to be shouted at."""
 
@@ -29,7 +43,8 @@ ALARM = 0.7
 class Shortcut:
     """One field's cross-validated AUROC for the label, and the value that gives most away.
 
-    ``high`` is the 95 % point of the same figure under shuffled labels: what chance reaches.
+    ``high`` is what chance reaches under shuffled labels, its 95 % point: of one field, the
+    strongest of all fields, since one looks for the strongest.
     """
 
     field: str
@@ -43,6 +58,22 @@ class Shortcut:
         return self.auroc >= ALARM and self.auroc > self.high
 
 
+class ShortcutError(ValueError):
+    """A header tells the label of the cohort's cases."""
+
+
+def refuse_alarms(shortcuts: Sequence[Shortcut]) -> None:
+    """Raise ShortcutError where a field alarms, naming all that do."""
+    alarms = [shortcut for shortcut in shortcuts if shortcut.alarming]
+    if alarms:
+        named = "; ".join(f"{s.field} with an AUROC of {s.auroc:.2f} ({s.telling})" for s in alarms)
+        raise ShortcutError(
+            f"headers alone predict the label, so a model need not look at the picture: {named}; "
+            "balance the cohort on it (stratify, target) or leave those cases out, or seal with "
+            "--accept-shortcuts REASON, which is sealed with the cohort"
+        )
+
+
 def audit(
     cases: Sequence[Case],
     *,
@@ -51,19 +82,19 @@ def audit(
     shuffles: int = 20,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Shortcut, ...]:
-    """Measure each header field, the number of files and the named attributes; strongest first.
+    """Measure each header field, sizes, the number of files and attributes; strongest first.
 
-    Reads the header of each case's first file. The last row, "all fields", adds up the log odds of
-    every field. Folds keep a patient together, so that nobody is learnt by heart. Raises
-    ValueError where a class has fewer than 2 patients.
+    Reads the header of each case's first file. Numbers of many values are grouped by tenths. The
+    last row, "all fields", adds up the log odds of every field. Folds keep a patient together, so
+    that nobody is learnt by heart. Raises ValueError where a class has fewer than 2 patients.
     """
-    fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, TRANSFER_SYNTAX)}
+    fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, TRANSFER_SYNTAX, STORED_BYTES)}
     for done, case in enumerate(cases, start=1):
         for name, text in header_fields(case.files[0], HEADERS).items():
             fields[name].append(text)
         if progress is not None:
             progress(done, len(cases))
-    fields["number of files"] = [str(len(case.files)) for case in cases]
+    fields[NUMBER_OF_FILES] = [str(len(case.files)) for case in cases]
     for name in attributes:
         fields[f"attribute {name}"] = [case.attributes[name] for case in cases]
     return audit_fields(
@@ -90,43 +121,51 @@ def audit_fields(
     rng = generator(seed, "shortcuts")
     fold = rng.permutation(int(owner.max()) + 1)[owner] % _FOLDS
     coded = {
-        name: np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
+        name: np.unique(np.asarray(_grouped(values), dtype=np.str_), return_inverse=True)
         for name, values in fields.items()
     }
     varying = {name: pair for name, pair in coded.items() if len(pair[0]) > 1}
-    shuffled = [_shuffle(y, owner, rng) for _ in range(shuffles)]
-    found = []
-    total = np.zeros(len(y))
-    for name, (values, codes) in varying.items():
-        evidence = _evidence(codes.reshape(-1), y, fold, len(values))
-        total += evidence
-        chance = [_auroc(_evidence(codes.reshape(-1), z, fold, len(values)), z) for z in shuffled]
-        found.append(
-            Shortcut(
-                name,
-                _auroc(evidence, y),
-                float(np.quantile(chance, 0.95)),
-                _telling(values, codes.reshape(-1), y),
-            )
-        )
+    if not varying:
+        return ()
+    evidence = {
+        name: _evidence(codes.reshape(-1), y, fold, len(values))
+        for name, (values, codes) in varying.items()
+    }
+    strongest, together = [], []
+    for z in (_shuffle(y, owner, rng) for _ in range(shuffles)):
+        by_chance = [_evidence(c.reshape(-1), z, fold, len(v)) for v, c in varying.values()]
+        strongest.append(max(_auroc(each, z) for each in by_chance))
+        together.append(_auroc(np.sum(by_chance, axis=0), z))
+    high = float(np.quantile(strongest, 0.95))
+    found = [
+        Shortcut(name, _auroc(evidence[name], y), high, _telling(values, codes.reshape(-1), y))
+        for name, (values, codes) in varying.items()
+    ]
     found.sort(key=lambda shortcut: -shortcut.auroc)
-    if varying:
-        together = [
-            _auroc(
-                sum(
-                    (_evidence(c.reshape(-1), z, fold, len(v)) for v, c in varying.values()),
-                    np.zeros(len(y)),
-                ),
-                z,
-            )
-            for z in shuffled
-        ]
-        found.append(
-            Shortcut(
-                "all fields", _auroc(total, y), float(np.quantile(together, 0.95)), found[0].field
-            )
-        )
+    whole = _auroc(np.sum(list(evidence.values()), axis=0), y)
+    found.append(
+        Shortcut(TOGETHER, whole, float(np.quantile(together, 0.95)), f"led by {found[0].field}")
+    )
     return tuple(found)
+
+
+def _grouped(values: Sequence[str]) -> list[str]:
+    """Numbers of many values as ranges, each a tenth of the cases; all else as it is."""
+    if len(set(values)) <= _MOST_LEVELS:
+        return list(values)
+    try:
+        numbers = np.array([float(value) if value else np.nan for value in values])
+    except ValueError:
+        return list(values)
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return list(values)
+    cuts = np.unique(np.quantile(known, np.arange(_GROUPS + 1) / _GROUPS, method="lower"))
+    place = np.clip(np.searchsorted(cuts, numbers, side="right") - 1, 0, len(cuts) - 1)
+    names = [f"{low:g} to {high:g}" for low, high in zip(cuts, [*cuts[1:], cuts[-1]], strict=True)]
+    return [
+        names[k] if np.isfinite(x) else "" for k, x in zip(place.tolist(), numbers, strict=True)
+    ]
 
 
 def _shuffle(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 from cohort_selection import catalog, leakage, matching, sequestration
 from cohort_selection.assignment import append_assignment, head, read_assignment
 from cohort_selection.atomic import write_bytes
 from cohort_selection.cohort import Case, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
+from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
-from cohort_selection.shortcuts import Shortcut, audit
+from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
 from evaluator.installation import BENCHMARK_DIGEST, Installation
 from evaluator.specification import Benchmark
 
@@ -80,7 +83,7 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     The draw takes the installation's secret: the benchmark's file alone does not repeat it.
     """
     _refuse_sealed(installation, benchmark)
-    _, hidden = _split_cases(installation, benchmark, catalog_folder)
+    _, hidden = _split_cases(installation, _select(benchmark, catalog_folder))
     plan = benchmark.cohort
     matched = matching.match(
         hidden,
@@ -102,11 +105,20 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed cohort, how near it came to its target, and what headers alone tell of the label."""
+    """A sealed cohort, how near it came to its target, and what the checks before it found."""
 
     cohort: Cohort
     deviations: tuple[Deviation, ...]
     shortcuts: tuple[Shortcut, ...]
+    wall: WallCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The steward's reasons to seal in spite of what a check found; empty: not accepted."""
+
+    shortcuts: str = ""
+    look_alikes: str = ""
 
 
 def seal_cohort(
@@ -114,31 +126,37 @@ def seal_cohort(
     benchmark: Benchmark,
     catalog_folder: Path,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    look: bool = True,
+    accepted: Accepted = Accepted(),
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Sealed:
-    """Check the matched cohort for leaks against the open part, then seal it with its digest."""
+    """Check the matched cohort for leaks against the open part, then seal it with its digest.
+
+    ``look`` compares pictures across the wall, not stored bytes alone. What was checked, and what
+    was accepted with which reason, is sealed with the cohort; the audit chain, which everybody may
+    read, says that it was and not what. ``progress`` is called with an act, what is done and all.
+    Raises ShortcutError or LeakError where a check finds what was not accepted.
+    """
     ledger, enclave = installation.ledger(), installation.enclave()
     if enclave.is_sealed(benchmark.name) and not ledger.is_recorded("seal", benchmark.name):
         # An earlier sealing was cut off between the folder and the ledger.
         _, cohort = installation.sealed(benchmark.name)
-        ledger.record("seal", benchmark.name, cohort.digest)
-        sealed = cohort.cases()
-        return Sealed(cohort, _deviations(sealed, benchmark), _shortcuts(sealed))
+        return _recorded(installation, _sealed(cohort))
     _refuse_sealed(installation, benchmark)
-    opened, hidden = _split_cases(installation, benchmark, catalog_folder)
-    drawn, inclusion = _read_matched(installation, benchmark)
-    cases = tuple(case for case in hidden if case.case_id in drawn)
-    if len(cases) != len(drawn):
-        raise StewardError(
-            f"{len(drawn) - len(cases)} of the {len(drawn)} matched cases are not in the "
-            f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
-        )
-    leakage.check(opened, cases)
+    cut = cut_of(installation, benchmark, catalog_folder)
+    shortcuts = header_audit(cut.cohort, benchmark, _of(progress, "reading headers"))
+    if not accepted.shortcuts.strip():
+        refuse_alarms(shortcuts)
+    wall = leakage.check(
+        cut.opened,
+        cut.cohort,
+        look=look,
+        accept_look_alikes=bool(accepted.look_alikes.strip()),
+        progress=_of(progress, "comparing pictures" if look else "comparing stored pixels"),
+    )
     plan = benchmark.cohort
-    deviations = _deviations(cases, benchmark)
-    shortcuts = _shortcuts(cases)
     cohort = seal(
-        cases,
+        cut.cohort,
         enclave.benchmark_folder(benchmark.name) / "cohort",
         name=benchmark.name,
         seed=plan.seed,
@@ -146,27 +164,88 @@ def seal_cohort(
         target=plan.target,
         report={
             BENCHMARK_DIGEST: benchmark.digest,
-            "deviations": [asdict(deviation) for deviation in deviations],
-            "shortcuts": [asdict(shortcut) for shortcut in shortcuts],
-            "inclusion_probabilities": sorted(inclusion[case.case_id] for case in cases),
+            "deviations": [
+                asdict(row)
+                for row in representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
+            ],
+            # Without the most telling value: it may name a hospital.
+            "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
+            "wall": asdict(replace(wall, listed=())),
+            "accepted": asdict(accepted),
+            "inclusion_probabilities": sorted(cut.inclusion[case.case_id] for case in cut.cohort),
         },
-        progress=progress,
+        progress=_of(progress, "sealing cases"),
     )
-    ledger.record("seal", benchmark.name, cohort.digest)
-    return Sealed(cohort, deviations, shortcuts)
+    return _recorded(installation, replace(_sealed(cohort), shortcuts=shortcuts, wall=wall))
 
 
-def _deviations(cases: Sequence[Case], benchmark: Benchmark) -> tuple[Deviation, ...]:
-    target = benchmark.cohort.target
-    return representativeness(cases, target, tuple(target.margins))
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A commons as a benchmark cuts it: the flow, the open part, the pool and the drawn cohort.
+
+    ``inclusion`` is the probability that a case of the pool was drawn.
+    """
+
+    flow: tuple[FlowStep, ...]
+    opened: tuple[Case, ...]
+    pool: tuple[Case, ...]
+    cohort: tuple[Case, ...]
+    inclusion: Mapping[str, float]
 
 
-def _shortcuts(cases: Sequence[Case]) -> tuple[Shortcut, ...]:
-    """The header audit, where both classes have the two patients that it takes."""
+def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
+    """Read the catalog again, cut as it was for the match; refuse where it no longer fits."""
+    selected = _select(benchmark, catalog_folder)
+    opened, hidden = _split_cases(installation, selected)
+    drawn, inclusion = _read_matched(installation, benchmark)
+    cases = tuple(case for case in hidden if case.case_id in drawn)
+    if len(cases) != len(drawn):
+        raise StewardError(
+            f"{len(drawn) - len(cases)} of the {len(drawn)} matched cases are not in the "
+            f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
+        )
+    return Cut(selected.flow, tuple(opened), tuple(hidden), cases, inclusion)
+
+
+def header_audit(
+    cases: Sequence[Case],
+    benchmark: Benchmark,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Shortcut, ...]:
+    """The audit of headers and attributes, where both classes have the two patients it takes."""
     patients = {
         label: {case.patient_id for case in cases if case.label == label} for label in (0, 1)
     }
-    return audit(cases) if min(map(len, patients.values())) >= 2 else ()
+    if min(map(len, patients.values())) < 2:
+        return ()
+    return audit(cases, attributes=benchmark.cohort.criteria.attributes, progress=progress)
+
+
+def _of(
+    progress: Callable[[str, int, int], None] | None, act: str
+) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, act)
+
+
+def _sealed(cohort: Cohort) -> Sealed:
+    """What a cohort's own report says of the checks before it was sealed."""
+    report = cast("dict[str, Any]", cohort.report)
+    return Sealed(
+        cohort,
+        tuple(Deviation(**row) for row in report["deviations"]),
+        tuple(Shortcut(**row) for row in report["shortcuts"]),
+        WallCheck(**report["wall"]),
+    )
+
+
+def _recorded(installation: Installation, sealed: Sealed) -> Sealed:
+    report = cast("dict[str, Any]", sealed.cohort.report)
+    said = [sealed.cohort.digest, f"pictures {'' if sealed.wall.looked else 'not '}compared"]
+    said += [
+        f"{what.replace('_', ' ')} accepted" for what, why in report["accepted"].items() if why
+    ]
+    installation.ledger().record("seal", sealed.cohort.name, "; ".join(said))
+    return sealed
 
 
 def _refuse_sealed(installation: Installation, benchmark: Benchmark) -> None:
@@ -182,11 +261,9 @@ def _select(benchmark: Benchmark, catalog_folder: Path) -> Selected:
     return select(found.studies, found.records, benchmark.cohort.criteria)
 
 
-def _split_cases(
-    installation: Installation, benchmark: Benchmark, catalog_folder: Path
-) -> tuple[list[Case], list[Case]]:
+def _split_cases(installation: Installation, selected: Selected) -> tuple[list[Case], list[Case]]:
     parts = read_assignment(_assignment_list(installation))
-    cases = _select(benchmark, catalog_folder).cases
+    cases = selected.cases
     if not all(case.patient_id in parts for case in cases):
         raise StewardError(
             "the catalog has patients who are not assigned to the open or the sequestered part; "

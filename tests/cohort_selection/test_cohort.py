@@ -38,7 +38,8 @@ from cohort_selection.cohort import (
     verify,
     write_open,
 )
-from cohort_selection.deidentification import DeidentificationError, pixel_digest
+from cohort_selection.deidentification import DeidentificationError
+from cohort_selection.pixels import pixel_digest
 from cohort_selection.targets import Target
 
 SECRET = "Zq7SecretWord"

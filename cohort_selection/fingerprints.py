@@ -1,0 +1,92 @@
+"""What tells one image file from another: its stored pixels' digest, and hashes of its picture."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cohort_selection.near_duplicates import VIEWS, WORDS, perceptual_hashes
+from cohort_selection.pixels import pixel_digest, read_picture
+
+_ALONE = 1000
+"""So many files are read before worker processes would have started."""
+_CHUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Of files in their order: ``digests``, and ``hashes`` (files, views, words).
+
+    ``hashes`` is empty where pictures were not looked at.
+    """
+
+    digests: tuple[str, ...]
+    hashes: NDArray[np.uint64]
+
+
+def fingerprints(
+    files: Sequence[Path],
+    *,
+    look: bool,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Fingerprints:
+    """Read every file once, in as many processes as this one may use processors.
+
+    ``look`` decodes the pictures too. ``progress`` is called with the number of files that are
+    done. Raises PictureError for a file without pixels that can be read.
+    """
+    digests: list[str] = []
+    hashes: NDArray[np.uint64] = np.zeros((len(files) if look else 0, VIEWS, WORDS), np.uint64)
+    for part in _read(files, look, workers or len(os.sched_getaffinity(0))):
+        for digest, words in part:
+            if look:
+                hashes[len(digests)] = np.frombuffer(words, np.uint64).reshape(VIEWS, WORDS)
+            digests.append(digest)
+        if progress is not None:
+            progress(len(digests))
+    return Fingerprints(tuple(digests), hashes)
+
+
+def _read(files: Sequence[Path], look: bool, workers: int) -> Iterator[list[tuple[str, bytes]]]:
+    chunks = [files[k : k + _CHUNK] for k in range(0, len(files), _CHUNK)]
+    if workers < 2 or len(files) < _ALONE:
+        for chunk in chunks:
+            yield _fingerprint(chunk, look)
+        return
+    # Forking a process that has threads of numba is not safe; spawning is.
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
+        yield from pool.map(_fingerprint, chunks, [look] * len(chunks))
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its workers; they would wait for work for ever."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _fingerprint(files: Sequence[Path], look: bool) -> list[tuple[str, bytes]]:
+    found = []
+    for path in files:
+        if look:
+            digest, picture = read_picture(path)
+            found.append((digest, perceptual_hashes(picture).tobytes()))
+        else:
+            found.append((pixel_digest(path), b""))
+    return found
