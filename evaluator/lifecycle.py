@@ -54,14 +54,12 @@ def submit(
         received=datetime.now(UTC),
     )
     engine.keep(submission.image_digest, submission.submission_id)
-    ledger.receive(submission, benchmark.quota)
     try:
         lint(configuration, benchmark.contract)
     except ContractBroken as broken:
-        ledger.move(submission.submission_id, State.REJECTED, broken.failure)
+        ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
         raise
-    ledger.move(submission.submission_id, State.LINTED)
-    ledger.move(submission.submission_id, State.QUEUED)
+    ledger.receive(submission, benchmark.quota, State.LINTED, State.QUEUED)
     return ledger.submission(submission.submission_id)
 
 

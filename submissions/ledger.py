@@ -188,10 +188,18 @@ class Ledger:
                 f"({error.orig}); give a writable SQLite file or a running PostgreSQL"
             ) from error
 
-    def receive(self, submission: Submission, quota: Quota) -> None:
+    def receive(
+        self,
+        submission: Submission,
+        quota: Quota,
+        *steps: State,
+        failure: Failure | None = None,
+    ) -> None:
         """Write a new submission in the state received; raise QuotaError where none is left.
 
         The quota is asked and used in one transaction: two submissions at once cannot share one.
+        So are the ``steps`` that follow at once, the last with its ``failure``: what is cut off
+        here is entered whole or not at all.
         """
         with self._transaction() as connection:
             charged = _charged(connection, submission.team, submission.benchmark)
@@ -208,6 +216,13 @@ class Ledger:
                 )
             )
             _move(connection, submission.submission_id, State.RECEIVED, None)
+            for step in steps:
+                _step(
+                    connection,
+                    submission.submission_id,
+                    step,
+                    failure if step is steps[-1] else None,
+                )
 
     def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
         """Append a state change; raise LedgerError where the life cycle has no such step."""
