@@ -147,9 +147,9 @@ class Engine:
                     raise
                 raise ContractBroken(
                     Failure.IMAGE_INVALID,
-                    f"the engine has no image {printable(image)[:200] or repr(image)} and there is "
-                    "no such file; give an image's name or digest, or the path of an archive that "
-                    "`docker save` wrote",
+                    f"the engine has no image {ascii(image[:200])[1:-1] or repr(image)} and there "
+                    "is no such file; give an image's name or digest, or the path of an archive "
+                    "that `docker save` wrote",
                 ) from None
 
     def has(self, image: str) -> bool:
@@ -391,7 +391,7 @@ class Engine:
                 filters={"container": container.id, "event": "kill"},
                 decode=True,
             )
-            if any(True for _ in signals):
+            if list(signals):
                 raise EngineUnavailable(
                     f"container {container.short_id} was ended from outside, by somebody at the "
                     "engine or as it stopped; the submission can be run again"

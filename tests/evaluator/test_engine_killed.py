@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,59 +12,13 @@ import pytest
 
 from evaluator.engine import Engine
 from submissions.base_image import docker
-from submissions.engine_address import answers
 from tests.engine import ImageBuilder
+from tests.own_docker import OwnDocker, needs_own_docker
 
 pytestmark = pytest.mark.engine
 
 
-class OwnDocker:
-    """A Docker of the test's own, beside the machine's, that may be killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.socket = folder / "docker.sock"
-        self.daemon: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        (self.folder / "pid").unlink(missing_ok=True)
-        with (self.folder / "log").open("ab") as log:
-            self.daemon = subprocess.Popen(
-                [
-                    "dockerd",
-                    *("--data-root", str(self.folder / "data")),
-                    *("--exec-root", str(self.folder / "exec")),
-                    *("--pidfile", str(self.folder / "pid")),
-                    *("--host", f"unix://{self.socket}"),
-                    *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
-                ],
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + 60
-        while not answers(self.socket):
-            assert self.daemon.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        assert self.daemon is not None
-        self.daemon.kill()
-        self.daemon.wait()
-
-    def stop(self) -> None:
-        assert self.daemon is not None
-        self.daemon.terminate()
-        self.daemon.wait(timeout=60)
-        # The one that was killed left its data folder mounted on itself.
-        while subprocess.run(["umount", self.folder / "data"], capture_output=True).returncode == 0:
-            pass
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("dockerd") is None, reason="needs root and dockerd"
-)
+@needs_own_docker
 def test_an_engine_killed_in_a_run_is_our_fault_and_leaves_nothing(
     image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,12 @@ GOOD = ImageConfiguration(
 def test_an_image_within_the_contract_passes() -> None:
     lint(GOOD, Contract())
     lint(replace(GOOD, entrypoint=(), command=("python3",)))
+    lint(replace(GOOD, variant="v1"))
+    lint(replace(GOOD, command=("--name", "")))
+    lint(replace(GOOD, environment=("PATH=/bin", "EMPTY=", "LD_PRELOAD=/app/its-own.so")))
+    for folder in ("/", "/app", "/tmp", "/input", "/processing", "/home/..me"):
+        lint(replace(GOOD, working_directory=folder))
+    lint(replace(GOOD, labels=("org.opencontainers.image.title=sequestra.x",)))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,47 @@ def test_an_image_within_the_contract_passes() -> None:
         (replace(GOOD, on_build=("RUN true",)), "ONBUILD"),
         (replace(GOOD, entrypoint=()), "neither ENTRYPOINT nor CMD; give it one"),
         (replace(GOOD, layers=128), "has 128 layers; use at most 127"),
+        (
+            replace(GOOD, architecture="arm", variant="v7"),
+            "is for linux/arm/v7; build it with --platform linux/amd64",
+        ),
+        (replace(GOOD, variant="v3"), "is for linux/amd64/v3; build it with"),
+        (replace(GOOD, entrypoint=("", "x")), "ENTRYPOINT whose first word is empty; let it name"),
+        (replace(GOOD, entrypoint=(), command=(" ",)), "CMD whose first word is empty; let it"),
+        (replace(GOOD, command=("a\0b",)), "NUL byte in its ENTRYPOINT or CMD; remove it"),
+        (replace(GOOD, command=("x" * 32_768,)), "too long to be started; use words of at most"),
+        (
+            replace(GOOD, command=("x" * 30_000,) * 9),
+            "too long to be started; use words of at most",
+        ),
+        (replace(GOOD, working_directory="app"), "'app'; give WORKDIR an absolute path without .."),
+        (replace(GOOD, working_directory="/app/../etc"), "'/app/../etc'; give WORKDIR an absolute"),
+        (replace(GOOD, working_directory="/a\nb"), "give WORKDIR an absolute path"),
+        (
+            replace(GOOD, working_directory="/proc/self/fd/8"),
+            "'/proc/self/fd/8', where a run has /proc of its own; use another, such as /app",
+        ),
+        (
+            replace(GOOD, working_directory="//proc"),
+            "where a run has /proc of its own; use another",
+        ),
+        (
+            replace(GOOD, working_directory="/tmp/app"),
+            "where a run has /tmp of its own; use another",
+        ),
+        (replace(GOOD, environment=("A=1", "B")), "the ENV 'B', which is not NAME=value; correct"),
+        (replace(GOOD, environment=("=1",)), "the ENV '=1', which is not NAME=value; correct"),
+        (replace(GOOD, environment=("A=\0",)), "which is not NAME=value; correct or remove it"),
+        (replace(GOOD, environment=(f"A={'x' * 32_768}",)), "ENV that is too long to be started"),
+        (
+            replace(GOOD, environment=tuple(f"A{index}={'x' * 1000}" for index in range(300))),
+            "ENV that is too long to be started with; use values of at most 32768 bytes",
+        ),
+        (
+            replace(GOOD, labels=("sequestra.run=/x",)),
+            "LABEL 'sequestra.run=/x'; leave names in sequestra. to the harness",
+        ),
+        (replace(GOOD, labels=("a=" + "x" * 65_536,)), "over 65536 bytes of LABEL; put what is"),
     ],
 )
 def test_an_image_that_breaks_the_contract_is_refused_with_the_remedy(
@@ -50,3 +97,27 @@ def test_an_image_over_the_limit_is_too_large() -> None:
         lint(GOOD, Contract(image_mb=149))
     assert broken.value.failure is Failure.IMAGE_TOO_LARGE
     lint(GOOD, Contract(image_mb=150))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"Entrypoint": "python3 /app/predict.py"},
+        {"Cmd": [1, 2]},
+        {"Env": {"A": "1"}},
+        {"Volumes": ["/data"]},
+        {"Labels": "a=b"},
+    ],
+)
+def test_a_configuration_that_no_builder_writes_is_refused(config: dict[str, object]) -> None:
+    with pytest.raises(ContractBroken, match=r"is not a (list of words|table); build it") as broken:
+        ImageConfiguration.read(
+            config,
+            digest="sha256:00",
+            system="linux",
+            architecture="amd64",
+            variant="",
+            size_bytes=1,
+            layers=1,
+        )
+    assert broken.value.failure is Failure.IMAGE_INVALID
