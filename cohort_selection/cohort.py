@@ -21,7 +21,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cohort_selection.atomic import replaced, write_bytes
-from cohort_selection.deidentification import deidentify
 
 if TYPE_CHECKING:
     from cohort_selection.targets import Target
@@ -131,6 +130,8 @@ def seal(
     Raises CohortError for cases that contradict each other, DeidentificationError for an image
     that cannot be copied, OSError where the disk fails.
     """
+    from cohort_selection.deidentification import deidentify  # slow, and only sealing needs it
+
     _refuse(cases, directory, name)
     _sweep(directory)
     enclave = _enclave_key(directory, create=True)

@@ -11,16 +11,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 from cohort_selection.cohort import BlindedCase, Cohort
 from evaluator.determinism import compared, drawn_again
 from evaluator.enclave import Enclave, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.evaluation import evaluate, run_key
 from evaluator.installation import Installation
+from evaluator.keys import run_key
 from evaluator.shard import Ended, Shard
 from evaluator.specification import Benchmark
-from evaluator.tracking import Tracker
+from evaluator.tracker import Tracker
 from evaluator.workers import Finished, Workers, needs, open_workers
 from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
@@ -115,6 +116,7 @@ class _Dispatcher:
         self._waiting: deque[str] = deque()
         self._jobs: dict[str, _Job] = {}
         self._looked = 0.0
+        self._prepared = False
 
     def work_through(self, opened: ExitStack) -> None:
         """Take up, hand out, take back, until nothing is left; watching, until stopped."""
@@ -141,6 +143,7 @@ class _Dispatcher:
                 return
             if self._workers is None:
                 staging = self._enclave.staging_folder()
+                self._tracker.start()
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
             if not self._has_room(self._workers):
                 return
@@ -229,7 +232,9 @@ class _Dispatcher:
         job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
         if job.again:
             job.repeat = hand_out(tuple(job.again.values()))
-        self._tracker.prepare()
+        if not self._prepared:
+            self._prepared = True
+            Thread(target=_prepare, daemon=True).start()
 
     def _archive(self, workers: Workers, job: _Job) -> Path | None:
         """An archive of the image for hosts that do not have it."""
@@ -340,6 +345,8 @@ class _Dispatcher:
         self._score(job, predictions)
 
     def _score(self, job: _Job, predictions: Predictions) -> None:
+        from evaluator.evaluation import evaluate
+
         self._move(job, State.SCORING)
         began = time.monotonic()
         evaluated = evaluate(job.submission, job.benchmark, predictions, self._enclave)
@@ -433,6 +440,13 @@ class _Dispatcher:
     def _note(self, job: _Job, event: Event, error: BaseException | None) -> None:
         detail = "" if error is None else "".join(traceback.format_exception(error))
         self._enclave.record(job.name, job.cohort.digest, event, detail)
+
+
+def _prepare() -> None:
+    """Import what scoring needs while there is nothing to do but wait for containers."""
+    from evaluator.evaluation import prepare
+
+    prepare()
 
 
 def _shared(cases: tuple[BlindedCase, ...], shards: int) -> Iterator[tuple[BlindedCase, ...]]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 
 import numpy as np
 
 from cohort_selection.cohort import Cohort
+from evaluator.analysis_plan import AnalysisPlan
 from evaluator.disclosure import Release, release
 from evaluator.enclave import Enclave
+from evaluator.keys import evaluation_key
 from evaluator.probing import set_apart, without
 from evaluator.results import Evaluation
 from evaluator.scoring import score
 from evaluator.specification import Benchmark
-from submissions.contract import CONTRACT_VERSION, Predictions
+from submissions.contract import Predictions
 from submissions.submission import Submission
 
 
@@ -26,13 +25,6 @@ class Evaluated:
 
     key: str
     release: Release
-
-
-def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> str:
-    """Name a run by what its predictions depend on: image, cases and the contract it ran under."""
-    contract = json.dumps(asdict(benchmark.contract), sort_keys=True)
-    parts = (submission.image_digest, cohort.digest, str(CONTRACT_VERSION), contract)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def judge(
@@ -79,15 +71,8 @@ def evaluate(
     return Evaluated(key, released)
 
 
-def evaluation_key(submission: Submission, cohort: Cohort, evaluation: Evaluation) -> str:
-    """Name an evaluation by everything it depends on: a change in any of them is a new one."""
-    parts = (
-        submission.image_digest,
-        repr(submission.threshold),
-        cohort.digest,
-        evaluation.plan_digest,
-        evaluation.code_version,
-        str(CONTRACT_VERSION),
-        version("sequestra"),
-    )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def prepare() -> None:
+    """Compile or load the kernels of scoring, which takes longer than a score."""
+    labels = np.arange(80) % 2 == 1
+    plan = AnalysisPlan(replicates=100)
+    score(labels, np.linspace(0, 1, 80), plan=plan, threshold=0.5)

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cohort_selection.clinical_columns import read_columns
 from cohort_selection.cohort_plan import CohortPlan, read_cohort_plan
+from evaluator.analysis_plan import AnalysisPlan, read_plan
 from evaluator.disclosure import Disclosure, read_disclosure
 from evaluator.leaderboard.glossary import figure
-from evaluator.scoring import AnalysisPlan, read_plan
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
-_TABLES = ("benchmark", "cohort", "contract", "quota", "analysis", "disclosure")
+_TABLES = ("benchmark", "clinical", "cohort", "contract", "quota", "analysis", "disclosure")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What a benchmark may be called: it names folders and addresses."""
 
@@ -41,8 +42,12 @@ class Benchmark:
     digest: str
 
 
-def read_benchmark(path: Path) -> Benchmark:
-    """Read a benchmark's TOML file; raise SpecificationError or the error of a table's owner."""
+def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
+    """Read a benchmark's TOML file; raise SpecificationError or the error of a table's owner.
+
+    ``beside`` is where the tables lie that it names, if that is not the file's own folder. What
+    they hold is part of the digest.
+    """
     raw, document = _document(path)
     if unknown := sorted(set(document) - set(_TABLES)):
         raise SpecificationError(
@@ -60,20 +65,27 @@ def read_benchmark(path: Path) -> Benchmark:
         raise SpecificationError(
             f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
         )
+    read_columns(tables["clinical"], path)
+    cohort = read_cohort_plan(tables["cohort"], path, beside)
     found = Benchmark(
         name=name,
         title=str(about.get("title", name)),
         description=str(about.get("description", "")),
-        cohort=read_cohort_plan(tables["cohort"], path),
+        cohort=cohort,
         contract=read_contract(tables["contract"], path),
         quota=read_quota(tables["quota"], path),
         analysis=read_plan(tables["analysis"], path),
         disclosure=read_disclosure(tables["disclosure"], path),
         path=path,
-        digest=hashlib.sha256(raw).hexdigest(),
+        digest=_digest(raw, cohort.target_files),
     )
     _agree(found)
     return found
+
+
+def read_clinical_columns(path: Path) -> dict[str, str]:
+    """The [clinical] table of a benchmark's file: which columns foreign tables call what."""
+    return read_columns(_table(_document(path)[1], "clinical", path), path)
 
 
 def read_analysis(
@@ -93,6 +105,14 @@ def read_analysis(
         interval="symmetric" if symmetric else plan.interval,
         replicates=plan.replicates if replicates is None else replicates,
     )
+
+
+def _digest(raw: bytes, files: Sequence[Path]) -> str:
+    """SHA-256 of the file, and of what the tables hold that it names."""
+    digest = hashlib.sha256(raw)
+    for path in files:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _agree(benchmark: Benchmark) -> None:

@@ -6,10 +6,8 @@ import logging
 import os
 import re
 import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from evaluator.disclosure import Release
 from evaluator.leaderboard.report import drawings, render_report
@@ -30,42 +28,8 @@ class TrackingError(ValueError):
     """The tracking server does not take a release; it waits in the ledger."""
 
 
-class Tracker:
-    """Takes releases to MLflow beside the queue's work; the rest of them at its end."""
-
-    def __init__(self, installation: Installation, ledger: Ledger) -> None:
-        """Track what is untracked in ``ledger``."""
-        self._installation = installation
-        self._ledger = ledger
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="tracking")
-        self._last: Future[None] | None = None
-
-    def __enter__(self) -> Self:
-        """Nothing is done yet."""
-        return self
-
-    def prepare(self) -> None:
-        """Import what will be needed while there is nothing to do but wait for containers."""
-        self._beside.submit(_import)
-
-    def nudge(self) -> None:
-        """There is a new release; what MLflow says against it is heard at the end."""
-        if self._last is None or self._last.done():
-            self._last = self._beside.submit(track_releases, self._installation, self._ledger)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Track what is left, unless the work itself failed; raise TrackingError."""
-        self._beside.shutdown()
-        if error is None:
-            track_releases(self._installation, self._ledger)
-
-
-def _import() -> None:
+def prepare() -> None:
+    """Import what tracking needs."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow.exceptions  # slow: only what tracks may need it
@@ -79,7 +43,7 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     waiting = ledger.untracked()
     if not waiting:
         return
-    _import()
+    prepare()
     from mlflow.exceptions import MlflowException
 
     for number, published in enumerate(waiting):

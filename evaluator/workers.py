@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
+import dask
 from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
 
 from evaluator.engine import Engine
@@ -202,12 +203,16 @@ def _client(scheduler: str) -> Iterator[Client]:
     engine = Engine.connect()
     resources = {SLOT: engine.cpus, MEMORY: engine.memory_bytes >> 20, GPU: _gpus()}
     engine.close()
+    # Dask cannot be kept from serving pages; there are none, and only this machine can ask.
+    silent = {f"distributed.{each}.http.routes": () for each in ("scheduler", "worker")}
     with (
+        dask.config.set(silent),
         LocalCluster(
             n_workers=1,
             threads_per_worker=engine.cpus,
             processes=False,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
             memory_limit=0,
             resources=resources,
         ) as cluster,

@@ -1,0 +1,38 @@
+"""What names a run and an evaluation: all that they depend on, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from cohort_selection.cohort import Cohort
+from evaluator.specification import Benchmark
+from submissions.contract import CONTRACT_VERSION
+from submissions.submission import Submission
+
+if TYPE_CHECKING:
+    from evaluator.results import Evaluation
+
+
+def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> str:
+    """Name a run by what its predictions depend on: image, cases and the contract it ran under."""
+    contract = json.dumps(asdict(benchmark.contract), sort_keys=True)
+    parts = (submission.image_digest, cohort.digest, str(CONTRACT_VERSION), contract)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def evaluation_key(submission: Submission, cohort: Cohort, evaluation: Evaluation) -> str:
+    """Name an evaluation by everything it depends on: a change in any of them is a new one."""
+    parts = (
+        submission.image_digest,
+        repr(submission.threshold),
+        cohort.digest,
+        evaluation.plan_digest,
+        evaluation.code_version,
+        str(CONTRACT_VERSION),
+        version("sequestra"),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
