@@ -18,12 +18,15 @@ import pyarrow.parquet as pq
 from cohort_selection.atomic import replaced, settle
 from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
+from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
+from cohort_selection.loinc_map import LoincMap
 
 STUDIES = "studies.parquet"
 RECORDS = "records.parquet"
 QUARANTINE = "quarantine.csv"
 INVENTORY = "inventory"
+HARMONISATION = "harmonisation.md"
 
 _STUDY_SCHEMA = pa.schema(
     [
@@ -95,6 +98,8 @@ class Indexed:
     n_studies: int
     n_records: int
     n_quarantined: int
+    harmonised: Harmonised
+    notes: tuple[str, ...]  # what the steward should know of the harmonisation
 
 
 def update(
@@ -102,13 +107,15 @@ def update(
     records: Sequence[ClinicalRecord],
     directory: Path,
     *,
+    loinc_map: LoincMap | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Indexed:
     """Write the catalog of the DICOM files below ``root``, reading only new and changed files.
 
-    What ``dicom.index`` and ``write`` would write, with an inventory of the files beside it, by
-    which the next update knows what it need not read.  A run that was killed goes on where it
+    What ``dicom.index`` and ``write`` would write, each study harmonised, with an inventory of the
+    files beside it, by which the next update knows what it need not read.  With a ``loinc_map``
+    the report of the harmonisation stands there too.  A run that was killed goes on where it
     stopped.  Memory does not grow with the number of files.  ``workers`` are processes; None for
     one a processor.
 
@@ -128,13 +135,17 @@ def update(
         )
         studies, quarantine = studies_and_quarantine(root, fresh)
         with replaced(directory) as folder:
-            n_studies = _write_studies(folder / STUDIES, studies)
+            harmoniser = Harmoniser(records, loinc_map)
+            n_studies = _write_studies(folder / STUDIES, map(harmoniser.study, studies))
             n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
             if not n_studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
             pq.write_table(_records(records), folder / RECORDS)
+            harmonised = harmoniser.found()
+            if loinc_map is not None:
+                (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
             shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
         for leftover in [*interrupted, fresh]:
             shutil.rmtree(leftover, ignore_errors=True)
@@ -145,6 +156,8 @@ def update(
         n_studies=n_studies,
         n_records=len(records),
         n_quarantined=n_quarantined,
+        harmonised=harmonised,
+        notes=summary(harmonised, loinc_map),
     )
 
 

@@ -69,7 +69,10 @@ def disagreements(study: Study, record: ClinicalRecord) -> tuple[str, ...]:
 
 
 def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRecord | None]:
-    """A function that finds the record that speaks for a study: its own, else its patient's."""
+    """A function that finds the record that speaks for a study: its own, else its patient's.
+
+    Where a study's own record comes from a table without patients, its patient's fills it up.
+    """
     of_study: dict[str, ClinicalRecord] = {}
     of_patient: dict[str, ClinicalRecord] = {}
     for record in records:
@@ -77,7 +80,31 @@ def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRec
             of_study[record.study_uid] = record
         else:
             of_patient[record.patient_id] = record
-    return lambda study: of_study.get(study.study_uid) or of_patient.get(study.patient_id)
+
+    def find(study: Study) -> ClinicalRecord | None:
+        own, patient = of_study.get(study.study_uid), of_patient.get(study.patient_id)
+        if own is None or patient is None or own.patient_id:
+            return own or patient
+        return _filled_up(own, patient)
+
+    return find
+
+
+def _filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
+    def said(text: str, otherwise: str) -> str:
+        return otherwise if text == NOT_REPORTED else text
+
+    return ClinicalRecord(
+        patient_id=patient.patient_id,
+        study_uid=own.study_uid,
+        age=patient.age if own.age is None else own.age,
+        sex=said(own.sex, patient.sex),
+        race=said(own.race, patient.race),
+        ethnicity=said(own.ethnicity, patient.ethnicity),
+        site=said(own.site, patient.site),
+        tests=(*own.tests, *patient.tests),
+        findings={**patient.findings, **{k: v for k, v in own.findings.items() if v}},
+    )
 
 
 def age_group(years: int | None, bands: Sequence[int]) -> str:

@@ -126,6 +126,20 @@ def index(
         list[Path], typer.Option(help="A clinical table (CSV or TSV); may be repeated.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
+    loinc_map: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Study descriptions to LOINC codes, and the codes' attributes; may be repeated."
+        ),
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option("--benchmark", "-b", help="A benchmark's TOML file, for [clinical.columns]."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column by another name, as patient='Patient ID'; may be repeated."),
+    ] = None,
 ) -> None:
     """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine.
 
@@ -133,10 +147,14 @@ def index(
     """
     from cohort_selection import catalog
     from cohort_selection import clinical as tables
+    from cohort_selection.loinc_map import read_loinc_map
+    from evaluator.specification import read_clinical_columns
 
-    records = tables.read(*clinical)
+    columns = read_clinical_columns(benchmark) if benchmark is not None else {}
+    mapped = read_loinc_map(*loinc_map) if loinc_map else None
+    records = tables.read(*clinical, columns=columns | printing.pairs(column or []))
     with printing.progress("reading headers") as tick:
-        indexed = catalog.update(directory, records, output, progress=tick)
+        indexed = catalog.update(directory, records, output, loinc_map=mapped, progress=tick)
     console.print(printing.indexed(indexed, output, catalog.read_quarantine(output)))
 
 
@@ -147,14 +165,21 @@ def sequester(
     open_list: Annotated[
         Path, typer.Option("--open", help="Where to write the list of the open part (CSV).")
     ],
+    flow: Annotated[
+        Path | None, typer.Option(help="SVG to write: studies and patients left by each rule.")
+    ] = None,
     home: Home = HOME,
 ) -> None:
     """Split the commons into open and sequestered, by patient; install the benchmark."""
+    from cohort_selection.atomic import write_bytes
+    from cohort_selection.flow import flow_svg
     from evaluator import steward
     from evaluator.installation import Installation
     from evaluator.specification import read_benchmark
 
     done = steward.sequester(Installation(home), read_benchmark(benchmark), catalog, open_list)
+    if flow is not None:
+        write_bytes(flow, flow_svg(done.flow).encode())
     console.print(printing.sequestered(done, open_list))
 
 

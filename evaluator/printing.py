@@ -125,7 +125,8 @@ def indexed(found: Indexed, folder: Path, kept_out: Iterable[Quarantined]) -> Re
         f"{found.n_files} files, {found.n_read} read, {found.n_unchanged} unchanged"
     )
     first = [(each.path, each.reason) for each in islice(kept_out, MOST_QUARANTINED)]
-    return Group(line, *_quarantine(first, found.n_quarantined))
+    notes = map(escape, found.notes)
+    return Group(line, *notes, *_quarantine(first, found.n_quarantined))
 
 
 def sequestered(done: Sequestered, open_list: Path) -> RenderableType:

@@ -26,6 +26,7 @@ from tests.conftest import REPOSITORY
 
 TABLES: dict[str, set[str]] = {
     "benchmark": {"name", "title", "description"},
+    "clinical": {"columns"},
     "cohort": {field.name for kind in (CohortPlan, Criteria) for field in fields(kind)}
     - {"criteria"},
     "[cohort.include]": set(rules.KEYS),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cohort_selection import clinical_cells
 from cohort_selection.clinical import ClinicalError, CovidTest, read
+from cohort_selection.dicom import Study
+from cohort_selection.study_values import by_study
 from tests.cohort_selection.test_clinical import only, table
 
 
@@ -185,6 +188,83 @@ def test_columns_of_another_table_can_be_named(tmp_path: Path) -> None:
     assert (record.patient_id, record.study_uid) == ("7", "1.2")
     assert (record.age, record.sex) == (54, "Female")
     assert record.findings == {"Befund": "1"}
+
+
+def test_a_column_that_no_table_has_is_named(tmp_path: Path) -> None:
+    first, second = table(tmp_path, "PatNr\n7\n"), table(tmp_path, "patient_id\n8\n", "b.csv")
+    with pytest.raises(ClinicalError, match="column map: age is 'Alter', which no table has"):
+        read(first, second, columns={"patient": "PatNr", "age": "Alter"})
+
+
+@pytest.mark.realdata
+def test_a_real_table_of_another_origin_is_read_by_its_map(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    path = shared_data / "labels" / "nih_expert_four_findings_validation.csv"
+    with pytest.raises(ClinicalError, match=r"no column for the patient; found Image Index"):
+        read(path)
+    names = {
+        "patient": "Patient ID",
+        "study": "Image Index",
+        "age": "Patient Age",
+        "sex": "Patient Gender",
+    }
+    with pytest.raises(ClinicalError, match="line 2379: Patient Age is '155'; give whole years"):
+        read(path, columns=names)
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["Patient Age"] = row["Patient Age"] if int(row["Patient Age"]) <= 120 else ""
+    corrected = tmp_path / "corrected.csv"
+    with corrected.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    records = {record.study_uid: record for record in read(corrected, columns=names)}
+    assert len(records) == len(rows) > 1000
+    for row in rows:
+        record = records[row["Image Index"]]
+        assert record.patient_id == row["Patient ID"]
+        assert record.sex == {"M": "Male", "F": "Female"}[row["Patient Gender"]]
+        assert record.age == (int(row["Patient Age"]) if row["Patient Age"] else None)
+        assert record.findings["Airspace opacity"] == row["Airspace opacity"]
+        assert "Patient Age" not in record.findings
+
+
+@pytest.mark.realdata
+def test_a_real_table_that_knows_studies_alone_joins_by_study(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    path = shared_data / "labels" / "midrc_mrale_2079.csv"
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    first, second = rows[0]["StudyInstanceUID"], rows[1]["StudyInstanceUID"]
+    other = table(tmp_path, f"case_ids,study_uid,sex\nA,{first},F\nB,1.2,M\n")
+    records = {record.study_uid: record for record in read(path, other)}
+    assert len(records) == len(rows) + 1
+    assert (records[first].patient_id, records[first].sex) == ("A", "Female")
+    assert records[first].findings["mRALE Score"] == rows[0]["mRALE Score"]
+    assert records[second].patient_id == ""
+    assert records[second].findings["mRALE Score"] == rows[1]["mRALE Score"]
+
+
+def test_a_record_that_knows_its_study_alone_is_filled_up_by_its_patients(tmp_path: Path) -> None:
+    labels = table(tmp_path, "study_uid,opacity\n1.2,1\n", "labels.csv")
+    cases = table(tmp_path, "case_ids,sex,race,opacity\nA,F,White,0\n", "cases.csv")
+    find = by_study(read(labels, cases))
+    study = Study("1.2", "A", "DX", "", "", "", "", "", "", "Not Reported", None, ())
+    found = find(study)
+    assert found is not None
+    assert (found.patient_id, found.sex, found.race) == ("A", "Female", "White")
+    assert found.findings == {"opacity": "1"}
+    other = find(replace(study, study_uid="1.3"))
+    assert other is not None
+    assert other.findings == {"opacity": "0"}
+
+
+def test_a_line_that_names_neither_patient_nor_study_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClinicalError, match=r"t\.csv line 3: no study UID; the table names no"):
+        read(table(tmp_path, "study_uid,opacity\n1.2,1\n,0\n", "t.csv"))
 
 
 def test_a_field_that_cannot_be_mapped_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,238 @@
+"""What the columns of a clinical table are called, and how one is opened by its header."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort_selection import clinical_cells as cells
+from cohort_selection.clinical_cells import ClinicalError
+from cohort_selection.text_table import read_text_table
+
+# The only place that knows column names: what we call a field, and how tables call it, in lower
+# case.  Earlier names win: in a study-level download submitter_id is the study's and case_ids the
+# patient's.
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "patient": (
+        "case_ids",
+        "cases.submitter_id",
+        "patient_id",
+        "patientid",
+        "patient",
+        "submitter_id",
+    ),
+    "study": ("study_uid", "studyinstanceuid", "study_instance_uid"),
+    "age": ("age_at_imaging", "age_at_index", "age", "patient_age", "patientage"),
+    "over_89": ("age_at_imaging_gt89", "age_at_index_gt89"),
+    "sex": ("sex", "patient_sex", "patientsex", "gender", "patient gender"),
+    "race": ("race",),
+    "ethnicity": ("ethnicity",),
+    "race_ethnicity": ("race_ethnicity",),
+    "site": ("site_id", "site"),
+    "study_day": ("days_to_study",),
+    "test_name": ("test_name",),
+    "test_result": ("test_result_text",),
+    "test_day": ("test_days_from_index",),
+    # Two signs are in use: the dictionary's, test minus study, and that of MIDRC's challenge
+    # notebook, study minus test.
+    "test_before_study": ("days_from_test_to_study",),
+    "positive_days": ("days_from_study_to_pos_covid_test",),
+    "negative_days": ("days_from_study_to_neg_covid_test",),
+}
+MAPPABLE = (
+    "patient", "study", "age", "sex", "race", "ethnicity", "site", "study_day", "test_name",
+    "test_result", "test_day",
+)  # fmt: skip
+"""Fields that ``read`` can be told the column of."""
+
+# Lists in the MIDRC dictionary, or made lists by the portal; exports flatten them to name_0, ...
+_LISTS = frozenset(
+    {
+        "associated_ids",
+        "body_part_examined",
+        "data_category",
+        "data_format",
+        "data_type",
+        "image_type",
+        "imager_pixel_spacing",
+        "index_event",
+        "linked_external_data",
+        "modality",
+        "object_id",
+        "pixel_spacing",
+        "race_ethnicity_detail",
+        "study_modality",
+        "view_position",
+        "zip",
+    }
+)
+MODALITIES = frozenset({"modality", "study_modality"})
+
+# Nodes that have many rows for one patient or study, by their type or by a column of their own.
+_MANY_TYPES = frozenset(
+    {"annotation", "condition", "medication", "observation", "procedure", "visit"}
+)
+_MANY_COLUMNS = frozenset({"series_uid", "condition_code", "condition_name", "procedure_name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a table, for messages."""
+
+    table: str
+    line: int
+
+    def __str__(self) -> str:
+        """As a message names it."""
+        return f"{self.table} line {self.line}"
+
+
+def read_columns(table: Mapping[str, object], path: Path) -> dict[str, str]:
+    """Read the [clinical] table of a benchmark's file: ``columns``, a map from field to column.
+
+    Raises ``ClinicalError``, naming file and key.
+    """
+    if unknown := sorted(set(table) - {"columns"}):
+        raise ClinicalError(
+            f"{path.name}: [clinical] has {', '.join(unknown)}; its one key is columns"
+        )
+    columns = table.get("columns", {})
+    if not isinstance(columns, Mapping):
+        raise ClinicalError(
+            f"{path.name}: [clinical] columns is {columns!r}; give a table of columns, as "
+            '[clinical.columns] with patient = "Patient ID"'
+        )
+    refuse_unknown_fields(columns, f"{path.name}: [clinical.columns]")
+    for field, column in columns.items():
+        if not isinstance(column, str) or not column:
+            raise ClinicalError(
+                f"{path.name}: [clinical.columns] {field} is {column!r}; give the column's name "
+                "in quotes"
+            )
+    return {str(field): str(column) for field, column in columns.items()}
+
+
+def refuse_unknown_fields(columns: Iterable[str], where: str) -> None:
+    """Raise ``ClinicalError`` for a field that cannot be mapped."""
+    for name in columns:
+        if name not in MAPPABLE:
+            raise ClinicalError(f"{where}: {name!r} is unknown; expected {', '.join(MAPPABLE)}")
+
+
+class Header:
+    """Which columns a table has; lists that were flattened are put together again."""
+
+    def __init__(self, table: str, names: Sequence[str], columns: Mapping[str, str]) -> None:
+        """Take the table's name, its columns, and a map from field to column."""
+        self.table = table
+        self.names = names
+        self.many = False
+        known = {name for aliases in NAMES.values() for name in aliases} | _LISTS
+        self._columns: dict[str, list[int]] = {}
+        for position, name in enumerate(names):
+            plain = name.lower().lstrip("*")
+            flattened = re.fullmatch(r"(.+?)_(\d+)", plain)
+            if flattened and flattened[1] in known:
+                plain = flattened[1]
+            self._columns.setdefault(plain, []).append(position)
+        self._aliases = {
+            field: (columns[field].lower(),)
+            if field in columns and columns[field].lower() in self._columns
+            else aliases
+            for field, aliases in NAMES.items()
+        }
+        self._positions = {field: self._under(names) for field, names in self._aliases.items()}
+        self._findings = self._plan_findings()
+
+    def _under(self, names: Iterable[str]) -> list[int]:
+        return [position for name in names for position in self._columns.get(name, ())]
+
+    def _plan_findings(self) -> list[tuple[str, list[int]]]:
+        """Names and positions of the columns that are nobody else's.
+
+        Of the columns that can name a patient only the one that does is taken: submitter_id is a
+        finding where it is the study's.
+        """
+        taken = {name for field in NAMES if field != "patient" for name in self._aliases[field]}
+        taken.update([name for name in self._aliases["patient"] if name in self._columns][:1])
+        return [
+            (
+                plain if plain in _LISTS else self.names[positions[0]].lstrip("*"),
+                positions,
+            )
+            for plain, positions in self._columns.items()
+            if plain and plain not in taken
+        ]
+
+    def has(self, field: str) -> bool:
+        """Whether a column says this."""
+        return bool(self._positions[field])
+
+    def require(self, field: str, what: str) -> None:
+        """Raise ``ClinicalError`` where no column says this."""
+        if not self.has(field):
+            shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
+            raise ClinicalError(
+                f"{self.table} line 1: no column for {what}; found {shown}; "
+                f"name one of them {' or '.join(self._aliases[field])}, or say which it is in "
+                "[clinical.columns]"
+            )
+
+    def said(self, field: str, line: Sequence[str]) -> list[tuple[str, str]]:
+        """Column and text of every cell for a field that is not blank, best column first."""
+        return [
+            (self.names[position], line[position])
+            for position in self._positions[field]
+            if line[position]
+        ]
+
+    def first(self, field: str, line: Sequence[str]) -> str:
+        """The first text for a field that says something; empty where none does."""
+        for position in self._positions[field]:
+            if not cells.is_unknown(line[position]):
+                return line[position]
+        return ""
+
+    def under(self, names: Iterable[str], line: Sequence[str]) -> list[str]:
+        """Texts that are not blank in the columns of these names."""
+        return [line[position] for position in self._under(names) if line[position]]
+
+    def findings(self, line: Sequence[str]) -> dict[str, str]:
+        """The columns that are nobody else's."""
+        found: dict[str, str] = {}
+        for name, positions in self._findings:
+            if name in MODALITIES:
+                found[name] = cells.modalities([line[position] for position in positions])
+            elif len(positions) == 1:
+                found[name] = line[positions[0]]
+            else:
+                texts = (line[position] for position in positions)
+                found[name] = "|".join(dict.fromkeys(text for text in texts if text))
+        return found
+
+
+def open_table(
+    path: Path, columns: Mapping[str, str]
+) -> tuple[Header, list[tuple[Place, list[str]]]]:
+    """Open a table: its header, and each line's place and cells.
+
+    Raises ``ClinicalError`` where it is no table or does not say whom its lines are about.
+    """
+    table = read_text_table(path, ClinicalError)
+    header = Header(table.name, table.columns, columns)
+    if not header.has("study"):
+        header.require("patient", "the patient")
+    if header.has("test_result") and not header.has("test_before_study"):
+        header.require("test_day", "the day of the test")
+    lines = [(Place(table.name, number), line) for number, line in table.lines]
+    header.many = _has_many_rows(header, lines)
+    return header, lines
+
+
+def _has_many_rows(header: Header, lines: Sequence[tuple[Place, list[str]]]) -> bool:
+    types = {text for _, line in lines for text in header.under(("type",), line)}
+    if types:
+        return all(name in _MANY_TYPES or name.endswith("_file") for name in types)
+    return any(name.lower().lstrip("*") in _MANY_COLUMNS for name in header.names)

@@ -1,0 +1,218 @@
+"""Studies as the catalog has them: LOINC terms joined, header and clinical table compared.
+
+A code that the clinical table states goes before the header's, and either before one that a mapping
+table infers. Whatever disagrees is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from cohort_selection.clinical import ClinicalRecord
+from cohort_selection.clinical_cells import is_unknown
+from cohort_selection.dicom import Study
+from cohort_selection.loinc_map import LoincMap, Term, plain
+from cohort_selection.study_values import by_study, disagreements
+
+TABLE, HEADER, MAP = "clinical table", "header", "mapping table"
+_SHOWN = 5
+_TERM = ("loinc_long_common_name", "loinc_method", "loinc_system", "loinc_contrast")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A modality and study description, and how many studies have them."""
+
+    modality: str
+    description: str
+    studies: int
+
+    def __str__(self) -> str:
+        """Name the pair with its number of studies."""
+        description = f"{self.description!r}" if self.description else "without description"
+        return f"{self.modality} {description}: {self.studies:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two codes for the same studies: the one that was kept, and the other."""
+
+    kept: str
+    kept_source: str
+    other: str
+    other_source: str
+    studies: int
+
+    def __str__(self) -> str:
+        """Name both codes with their sources."""
+        return (
+            f"{self.kept} ({self.kept_source}) kept, {self.other} ({self.other_source}) not: "
+            f"{self.studies:,}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Harmonised:
+    """What was compared and joined, in studies.
+
+    ``compared`` have a clinical record; of these the header says another ``sex`` or ``age``.
+    ``coded`` have a LOINC code, from wherever; ``mapped`` get one from the mapping table, which
+    knows ``pairs_mapped`` of the ``pairs`` of modality and description. ``unmapped`` and
+    ``ambiguous`` pairs have none, or several codes there; most frequent first.
+    """
+
+    studies: int
+    compared: int
+    sex: int
+    age: int
+    coded: int
+    mapped: int
+    pairs: int
+    pairs_mapped: int
+    unmapped: tuple[Pair, ...]
+    ambiguous: tuple[Pair, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+class Harmoniser:
+    """Gives each study its LOINC term and counts what was found on the way."""
+
+    def __init__(self, records: Iterable[ClinicalRecord], loinc_map: LoincMap | None) -> None:
+        """Take what the clinical tables say, and a mapping table if there is one."""
+        self._record = by_study(records)
+        self._map = loinc_map
+        self._counts: Counter[str] = Counter()
+        self._pairs: Counter[tuple[str, str]] = Counter()
+        self._spelled: dict[tuple[str, str], str] = {}
+        self._conflicts: Counter[tuple[str, str, str, str]] = Counter()
+
+    def study(self, study: Study) -> Study:
+        """The study with the code that is believed, and what the code says."""
+        record = self._record(study)
+        self._counts["studies"] += 1
+        if record is not None:
+            self._counts["compared"] += 1
+            self._counts.update(disagreements(study, record))
+        said = {} if record is None else record.findings
+        description = study.description or said.get("study_description", "")
+        term = self._map.term(study.modality, description) if self._map is not None else None
+        key = study.modality, plain(description)
+        self._pairs[key] += 1
+        self._spelled.setdefault(key, description)
+        stated = said.get("loinc_code", "")
+        codes = {
+            TABLE: "" if is_unknown(stated) else stated,
+            HEADER: study.loinc,
+            MAP: "" if term is None else term.code,
+        }
+        found = [(code, source) for source, code in codes.items() if code]
+        self._counts["coded"] += bool(found)
+        self._counts["mapped"] += term is not None
+        self._conflicts.update(
+            (*found[0], *other) for other in found[1:] if other[0] != found[0][0]
+        )
+        if not found:
+            return replace(study, description=description)
+        code, source = found[0]
+        known = Term(code) if self._map is None else self._map.of_code(code)
+        own = [said.get(name, "") if source == TABLE else "" for name in _TERM]
+        from_map = (known.name, known.method, known.system, known.contrast)
+        name, method, system, contrast = (
+            inferred if is_unknown(text) else text
+            for text, inferred in zip(own, from_map, strict=True)
+        )
+        return replace(
+            study,
+            description=description,
+            loinc=code,
+            loinc_name=name,
+            loinc_method=method,
+            loinc_system=system,
+            loinc_contrast=contrast,
+        )
+
+    def found(self) -> Harmonised:
+        """What was found of the studies so far."""
+        unmapped: list[Pair] = []
+        ambiguous: list[Pair] = []
+        for key, studies in sorted(self._pairs.items(), key=lambda item: (-item[1], item[0])):
+            pair = Pair(key[0], self._spelled[key], studies)
+            if self._map is not None and self._map.ambiguous(pair.modality, pair.description):
+                ambiguous.append(pair)
+            if self._map is not None and self._map.term(pair.modality, pair.description) is None:
+                unmapped.append(pair)
+        counts = self._counts
+        return Harmonised(
+            studies=counts["studies"],
+            compared=counts["compared"],
+            sex=counts["sex"],
+            age=counts["age"],
+            coded=counts["coded"],
+            mapped=counts["mapped"],
+            pairs=len(self._pairs),
+            pairs_mapped=len(self._pairs) - len(unmapped) if self._map is not None else 0,
+            unmapped=tuple(unmapped),
+            ambiguous=tuple(ambiguous),
+            conflicts=tuple(Conflict(*key, n) for key, n in self._conflicts.most_common()),
+        )
+
+
+def coverage(found: Harmonised) -> str:
+    """How much of the commons the mapping table covers, in one line."""
+    studies = found.mapped / found.studies if found.studies else 0.0
+    pairs = found.pairs_mapped / found.pairs if found.pairs else 0.0
+    return (
+        f"LOINC: {found.mapped:,} of {found.studies:,} studies mapped ({studies:.1%}), "
+        f"{found.pairs_mapped:,} of {found.pairs:,} distinct descriptions ({pairs:.1%}); "
+        f"{found.coded:,} studies have a code"
+    )
+
+
+def agreement(found: Harmonised) -> str:
+    """How often header and clinical table disagree, in one line."""
+    return (
+        f"header against clinical table, {found.compared:,} studies: another sex in "
+        f"{found.sex:,}, another age in {found.age:,}; the clinical table is believed"
+    )
+
+
+def summary(found: Harmonised, loinc_map: LoincMap | None) -> tuple[str, ...]:
+    """What a steward should see at once: coverage, what disagrees, the table's faults."""
+    lines = [agreement(found)] if found.compared else []
+    disagreeing = sum(each.studies for each in found.conflicts)
+    if disagreeing:
+        lines.append(f"LOINC codes that disagree: {disagreeing:,}, most often {found.conflicts[0]}")
+    if loinc_map is None:
+        return tuple(lines)
+    lines.append(coverage(found))
+    lines += [f"  unmapped: {pair}" for pair in found.unmapped[:_SHOWN]]
+    if len(found.unmapped) > _SHOWN:
+        lines.append(f"  and {len(found.unmapped) - _SHOWN:,} more")
+    if found.ambiguous:
+        studies = sum(pair.studies for pair in found.ambiguous)
+        lines.append(
+            f"  {len(found.ambiguous)} descriptions of {studies:,} studies have several codes there"
+        )
+    lines += [f"  {fault}" for fault in loinc_map.faults]
+    return tuple(lines)
+
+
+def report(found: Harmonised, loinc_map: LoincMap) -> str:
+    """The whole of it as Markdown: coverage, what is unmapped or ambiguous, the table's faults."""
+    sections = [
+        ("Codes that disagree, in studies", [str(each) for each in found.conflicts]),
+        ("Without a code in the mapping table, in studies", [str(e) for e in found.unmapped]),
+        ("With several codes in the mapping table, in studies", [str(e) for e in found.ambiguous]),
+        (
+            "Pairs with several codes, and how each is resolved",
+            [str(each) for each in loinc_map.ambiguities],
+        ),
+        ("Faults of the mapping table", list(loinc_map.faults)),
+    ]
+    lines = ["# Harmonisation", "", coverage(found), "", agreement(found)]
+    for title, items in sections:
+        lines += ["", f"## {title}", ""]
+        lines += [f"- {item}" for item in items] or ["None."]
+    return "\n".join(lines) + "\n"

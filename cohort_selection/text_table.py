@@ -1,0 +1,59 @@
+"""A table of text with a header line: comma, semicolon or tab, as the first line shows."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Names of the columns, and each line's number and cells, as many as there are columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    lines: tuple[tuple[int, list[str]], ...]
+
+
+def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) -> TextTable:
+    """Read a table; blanks around cells go (``strip``), empty lines are left out.
+
+    Raises ``error`` where the file is no such table or a line has more cells than the header.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise error(
+            f"{path.name}: byte {wrong.start} is not UTF-8; save the table as UTF-8 text"
+        ) from wrong
+    except FileNotFoundError as wrong:
+        raise error(f"{path}: no such file; give a CSV or TSV table") from wrong
+    if "\x00" in text:
+        raise error(f"{path.name}: not a text table; export it as CSV or TSV")
+    first = text.partition("\n")[0]
+    if not first.strip():
+        raise error(f"{path.name} line 1: no header; expected column names")
+    delimiter = "\t" if "\t" in first else (";" if first.count(";") > first.count(",") else ",")
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    names = [name.strip() for name in next(reader)]
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            raise error(f"{path.name} line 1: two columns are named {name!r}; rename one")
+        seen.add(name)
+    lines: list[tuple[int, list[str]]] = []
+    for line in reader:
+        if not any(cell.strip() for cell in line):
+            continue
+        if len(line) > len(names):
+            raise error(
+                f"{path.name} line {reader.line_num}: {len(line)} fields, but the header names "
+                f"{len(names)} columns; quote the field that holds a separator"
+            )
+        cells = [cell for _, cell in zip_longest(names, line, fillvalue="")]
+        if strip:
+            cells = [cell.strip() for cell in cells]
+        lines.append((reader.line_num, cells))
+    return TextTable(path.name, tuple(names), tuple(lines))
