@@ -67,7 +67,6 @@ def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
         )
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside)
-    read_columns(tables["clinical"], path)
     found = Benchmark(
         name=name,
         title=str(about.get("title", name)),

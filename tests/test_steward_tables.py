@@ -99,9 +99,9 @@ def test_a_foreign_table_is_read_by_the_map_of_the_benchmark_or_of_the_command(
 def test_a_wrong_option_of_index_is_told_in_one_sentence(
     commons: Path, tmp_path: Path, given: list[str], said: str
 ) -> None:
+    table, output = commons / "foreign.csv", tmp_path / "catalog"
     assert said in refused(
-        *("index", commons / "dicom", "--clinical", commons / "foreign.csv"),
-        *("--output", tmp_path / "catalog", *given),
+        "index", commons / "dicom", "--clinical", table, "--output", output, *given
     )
     assert not (tmp_path / "catalog").exists()
 
