@@ -34,6 +34,15 @@ def read_assignment(path: Path) -> dict[str, Part]:
     return _read(path)[0]
 
 
+def read_batches(path: Path) -> dict[str, str]:
+    """Read and check the whole list; return the batch that each patient came with, in order."""
+    _, _, whole, _ = _read(path)
+    if not whole:
+        return {}
+    rows = csv.reader(path.read_bytes()[:whole].decode().splitlines()[1:])
+    return {patient: batch for _, batch, patient, _ in rows}
+
+
 def head(path: Path) -> str:
     """Return the last value of the chain, which stands for the whole list."""
     return _read(path)[1]

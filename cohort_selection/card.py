@@ -1,138 +1,187 @@
-"""The cohort's card: what was asked for, what was drawn and from what, as one page and as JSON."""
+"""What a cohort's card says: what was asked for, what was drawn, from what, and what was found."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 
-import plotly.graph_objects as go
-
-from cohort_selection.criteria import FlowStep
-from cohort_selection.matching import Margin
-from cohort_selection.representativeness import Deviation
+from cohort_selection.cells import value
+from cohort_selection.cohort import Case
+from cohort_selection.flow import FlowStep
+from cohort_selection.leakage import WallCheck
+from cohort_selection.representativeness import Deviation, representativeness, shares
 from cohort_selection.shortcuts import Shortcut
+from cohort_selection.targets import Target
 
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}
-table{border-collapse:collapse;margin:.5rem 0 2rem;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .8rem;border-bottom:1px solid #d5dae0;text-align:right}
-th:first-child,td:first-child{text-align:left}
-.alarm{color:#b3261e;font-weight:600} .note{color:#57606a}
-"""
+TARGET, AIM, POOL, OPEN = "the target", "the draw's aim", "the pool", "the open part"
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LevelShares:
+    """One level's share of the cases on each side; ``target`` is None where none was set."""
+
+    attribute: str
+    level: str
+    target: float | None
+    cohort: float
+    pool: float
+    opened: float
+    n_cohort: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The cohort held against one other population, attribute by attribute and jointly."""
+
+    against: str
+    rows: tuple[Deviation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """After one batch of patients: those open and sequestered so far, and how these compare."""
+
+    name: str
+    open_patients: int
+    sequestered_patients: int
+    against_open: tuple[Deviation, ...]
+    against_target: tuple[Deviation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """How the draw went: chances of those drawn, and shares of the pool sure and without chance."""
+
+    lowest: float
+    median: float
+    highest: float
+    certain_share: float
+    excluded_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SealChecks:
+    """What sealing found: across the wall, in the headers of files, and the reasons to go on."""
+
+    wall: WallCheck
+    burned_in_files: int
+    commented_files: int
+    accepted: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Everything a card shows; aggregates only, and for the steward alone: levels may be small."""
+    """Everything a card shows; aggregates only, and for the steward alone: levels may be small.
+
+    ``digest`` and ``checks`` are empty before the cohort is sealed.
+    """
 
     title: str
     digest: str
     n_cases: int
     n_patients: int
     flow: tuple[FlowStep, ...]
-    margins: tuple[Margin, ...]
-    deviations: tuple[Deviation, ...]
-    binding: tuple[str, ...] = ()
-    shortcuts: tuple[Shortcut, ...] = ()
-    certain_share: float = 0.0
-    excluded_share: float = 0.0
+    levels: tuple[LevelShares, ...]
+    comparisons: tuple[Comparison, ...]
+    batches: tuple[Batch, ...]
+    inclusion: Inclusion
+    binding: tuple[str, ...]
+    shortcuts: tuple[Shortcut, ...]
+    checks: SealChecks | None
 
 
 def card_json(card: Card) -> str:
     """Give the card as JSON, keys in a fixed order."""
-    return json.dumps(asdict(card), indent=2, sort_keys=True, allow_nan=False)
+    return json.dumps(asdict(card), indent=2, sort_keys=True, allow_nan=False, default=str) + "\n"
 
 
-def render_card(card: Card) -> str:
-    """Give the card as one HTML page that needs no network."""
-    attributes = list(dict.fromkeys(margin.attribute for margin in card.margins))
-    figures = [
-        _bars(attribute, [m for m in card.margins if m.attribute == attribute]).to_html(
-            full_html=False, include_plotlyjs=k == 0, config={"displaylogo": False}
+def joint(attributes: Sequence[str]) -> tuple[str, ...]:
+    """The joint attribute of several, none of one: a table of one attribute is no joint one."""
+    return (" x ".join(attributes),) if len(attributes) > 1 else ()
+
+
+def level_shares(
+    attributes: Sequence[str],
+    target: Target,
+    cohort: Sequence[Case],
+    pool: Sequence[Case],
+    opened: Sequence[Case],
+) -> tuple[LevelShares, ...]:
+    """Share of every level that occurs anywhere, attribute by attribute."""
+    rows = []
+    for attribute in attributes:
+        wanted = target.margins.get(attribute)
+        sides = [shares(side, attribute) if side else {} for side in (cohort, pool, opened)]
+        for level in sorted({*(wanted or {}), *sides[0], *sides[1], *sides[2]}):
+            here = [side.get(level, 0.0) for side in sides]
+            n = sum(value(case, attribute) == level for case in cohort)
+            goal = None if wanted is None else wanted.get(level, 0.0)
+            rows.append(LevelShares(attribute, level, goal, here[0], here[1], here[2], n))
+    return tuple(rows)
+
+
+def compare(
+    attributes: Sequence[str],
+    target: Target,
+    cohort: Sequence[Case],
+    pool: Sequence[Case],
+    opened: Sequence[Case],
+    inclusion: Mapping[str, float],
+) -> tuple[Comparison, ...]:
+    """Hold the cohort against its target, the draw's aim, the pool and the open part.
+
+    The draw's aim is the pool, each case weighed by its probability of having been drawn.
+    """
+    everything = (*attributes, *joint(attributes))
+    found = []
+    if target.margins:
+        rows = representativeness(cohort, target, tuple(target.margins), seed=_SEED)
+        found.append(Comparison(TARGET, rows))
+    aim = Target({name: _weighed(pool, name, inclusion) for name in everything})
+    for against, side in ((AIM, aim), (POOL, pool), (OPEN, opened)):
+        if side:
+            rows = representativeness(cohort, side, everything, seed=_SEED)
+            found.append(Comparison(against, rows))
+    return tuple(found)
+
+
+def over_batches(
+    attributes: Sequence[str],
+    target: Target,
+    batches: Sequence[tuple[str, Sequence[Case], Sequence[Case]]],
+) -> tuple[Batch, ...]:
+    """Balance of the split after each batch; ``batches`` are (name, new open, new sequestered)."""
+    opened: list[Case] = []
+    hidden: list[Case] = []
+    found = []
+    for name, new_open, new_hidden in batches:
+        opened.extend(new_open)
+        hidden.extend(new_hidden)
+        against_open: tuple[Deviation, ...] = ()
+        against_target: tuple[Deviation, ...] = ()
+        if opened and hidden:
+            everything = (*attributes, *joint(attributes))
+            against_open = representativeness(hidden, opened, everything, seed=_SEED)
+        if hidden:
+            against_target = representativeness(hidden, target, tuple(target.margins), seed=_SEED)
+        found.append(
+            Batch(name, _patients(opened), _patients(hidden), against_open, against_target)
         )
-        for k, attribute in enumerate(attributes)
-    ]
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
-        "<meta name=viewport content='width=device-width,initial-scale=1'>",
-        f"<title>{escape(card.title)}</title><style>{_STYLE}</style>",
-        f"<h1>{escape(card.title)}</h1>",
-        f"<p>{card.n_cases:,} cases of {card.n_patients:,} patients. <code>{escape(card.digest)}"
-        "</code></p>",
-        f"<p class=note>{card.certain_share:.1%} of the pool's patients were sure to be drawn, "
-        f"{card.excluded_share:.1%} could not be.</p>",
-        "<h2>Flow</h2>",
-        _table(
-            ("Rule", "Excluded", "Left"),
-            [(step.rule, f"{step.excluded:,}", f"{step.remaining:,}") for step in card.flow],
-        ),
-        "<h2>Cohort, target and pool</h2>",
-        *figures,
-        *(f"<p class=note>{escape(sentence)}</p>" for sentence in card.binding),
-        "<h2>Distances</h2>",
-        "<p class=note>Jensen-Shannon distance, base 2. Chance: median and 95 % point for random "
-        "draws of as many cases.</p>",
-        _table(
-            ("Attribute", "Distance", "without Not Reported", "Chance", "Largest deviation",
-             "Standardised"),
-            [_distance_row(row) for row in card.deviations],
-        ),
-    ]  # fmt: skip
-    if card.shortcuts:
-        parts += [
-            "<h2>What headers alone predict</h2>",
-            "<p class=note>Cross-validated AUROC of a field for the label; chance is its 95 % "
-            "point under shuffled labels.</p>",
-            _table(
-                ("Field", "AUROC", "Chance", "Most telling"),
-                [(s.field, f"{s.auroc:.3f}", f"{s.high:.3f}", s.telling) for s in card.shortcuts],
-                [s.alarming for s in card.shortcuts],
-            ),
-        ]
-    return "\n".join([*parts, "</html>"])
+    return tuple(found)
 
 
-def _distance_row(row: Deviation) -> tuple[str, ...]:
-    without, median, high = row.jsd_without_not_reported, row.chance_median, row.chance_high
-    return (
-        row.attribute,
-        f"{row.jsd:.4f}",
-        "none left" if without is None else f"{without:.4f}",
-        "not drawn" if median is None or high is None else f"{median:.4f}, {high:.4f}",
-        f"{row.maximum:.1%} ({row.worst_level})",
-        f"{row.standardised:.3f}",
-    )
+def _weighed(
+    pool: Sequence[Case], attribute: str, inclusion: Mapping[str, float]
+) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for case in pool:
+        level = value(case, attribute)
+        totals[level] = totals.get(level, 0.0) + inclusion.get(case.case_id, 0.0)
+    whole = sum(totals.values())
+    return {level: total / whole for level, total in sorted(totals.items())}
 
 
-def _bars(attribute: str, margins: Sequence[Margin]) -> go.Figure:
-    levels = [margin.level for margin in margins]
-    figure = go.Figure()
-    for name, values, colour in (
-        ("target", [m.target for m in margins], "#8c959f"),
-        ("cohort", [m.cohort for m in margins], "#0b57d0"),
-        ("pool", [m.pool for m in margins], "#e3b341"),
-    ):
-        figure.add_bar(name=name, x=levels, y=values, marker_color=colour)
-    figure.update_layout(
-        title=attribute,
-        barmode="group",
-        height=340,
-        template="plotly_white",
-        margin={"l": 50, "r": 20, "t": 50, "b": 40},
-        yaxis={"tickformat": ".0%", "title": "share of patients"},
-    )
-    return figure
-
-
-def _table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], alarms: Sequence[bool] = ()
-) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    lines = []
-    for k, row in enumerate(rows):
-        marked = " class=alarm" if k < len(alarms) and alarms[k] else ""
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
-        lines.append(f"<tr{marked}>{cells}</tr>")
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+def _patients(cases: Sequence[Case]) -> int:
+    return len({case.patient_id for case in cases})

@@ -228,6 +228,52 @@ def seal(
 
 
 @app.command(rich_help_panel=_STEWARD)
+def card(
+    benchmark: BenchmarkName,
+    catalog: CatalogFolder,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="JSON to write.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Write a matched or sealed cohort's card, for the steward, as a page that works offline."""
+    from cohort_selection.atomic import write_bytes
+    from cohort_selection.card import card_json
+    from cohort_selection.card_page import render_card
+    from evaluator.cohort_card import draw_card
+    from evaluator.installation import Installation
+
+    installation = Installation(home)
+    with printing.progress("reading headers") as tick:
+        drawn = draw_card(installation, installation.benchmark(benchmark), catalog, progress=tick)
+    write_bytes(output, render_card(drawn).encode())
+    if json_file is not None:
+        write_bytes(json_file, card_json(drawn).encode())
+    console.print(f"wrote {output}")
+
+
+@app.command(rich_help_panel=_STEWARD)
+def representativeness(
+    table: Annotated[
+        Path, typer.Argument(help="CSV or TSV: a row a patient, or attribute,level,count.")
+    ],
+    other: Annotated[Path, typer.Argument(help="The same of the population to compare with.")],
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="A column; all in common if none is named.")
+    ] = None,
+    age_bands: Annotated[
+        str, typer.Option(help="Lower bounds of the groups of a column of ages.")
+    ] = "0,18,30,40,50,65,75,85",
+) -> None:
+    """Compare a table of patients, or counts, with another: distances beside those by chance."""
+    from cohort_selection import population
+
+    bands = printing.whole_numbers(age_bands, "--age-bands")
+    one, two = (population.read_population(path, bands) for path in (table, other))
+    names = population.common_attributes(one, two, attribute or [])
+    console.print(printing.distances(population.compare_populations(one, two, names)))
+
+
+@app.command(rich_help_panel=_STEWARD)
 def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
     """Check every byte of a sealed cohort against its digest, and the audit chain."""
     from cohort_selection.cohort import verify as check_cohort

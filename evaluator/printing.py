@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.progress import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cohort_selection.conversion import Imported
     from cohort_selection.header import Quarantined
     from cohort_selection.matching import Matched
+    from cohort_selection.representativeness import Deviation
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
     from evaluator.enclave import Attempt, StageTime
@@ -167,6 +169,45 @@ def matched(found: Matched) -> RenderableType:
     notes = [escape(sentence) for sentence in found.binding]
     notes.append(f"{found.certain_share:.1%} of the pool was certain to be drawn")
     return Group(table, *notes)
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """Read rising whole numbers joined by commas; raise OptionError."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise OptionError(f"{option} is {text!r}; give whole numbers and commas, as 0,18,65")
+    found = tuple(int(part) for part in parts)
+    if sorted(set(found)) != list(found):
+        raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")
+    return found
+
+
+def distances(rows: Sequence[Deviation]) -> RenderableType:
+    """Jensen-Shannon distances with those of random draws, and the largest deviations."""
+    table = Table(
+        title="Jensen-Shannon distance, base 2", title_justify="left", box=SIMPLE, pad_edge=False
+    )
+    table.add_column("attribute", overflow="fold", min_width=9)
+    for name in ("distance", "reported", "chance", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("worst level", overflow="fold")
+    for name in ("off by", "mean", "std."):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        numbers = (row.jsd, row.jsd_without_not_reported, row.chance_median, row.chance_high)
+        table.add_row(
+            escape(row.attribute),
+            *("" if number is None else f"{number:.4f}" for number in numbers),
+            escape(row.worst_level),
+            f"{row.maximum:.1%}",
+            f"{row.mean:.1%}",
+            f"{row.standardised:.3f}",
+        )
+    told = (
+        "reported: without Not Reported. chance, 95 %: median and 95 % point of random draws of as "
+        "many patients. std.: standardised difference, 0.1 the usual limit."
+    )
+    return Group(table, told)
 
 
 def sealed(done: Sealed) -> RenderableType:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cohort_selection import catalog, leakage, matching, sequestration
-from cohort_selection.assignment import append_assignment, head, read_assignment
+from cohort_selection.assignment import append_assignment, head, read_assignment, read_batches
 from cohort_selection.atomic import write_bytes
 from cohort_selection.cohort import Case, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
@@ -97,6 +97,9 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
         BENCHMARK_DIGEST: benchmark.digest,
         "drawn": sorted(case.case_id for case in matched.cases),
         "inclusion": dict(sorted(matched.inclusion.items())),
+        "certain_share": matched.certain_share,
+        "excluded_share": matched.excluded_share,
+        "binding": matched.binding,
     }
     digest = _write(_matched_list(installation, benchmark), document)
     installation.ledger().record("match", benchmark.name, digest)
@@ -183,7 +186,9 @@ def seal_cohort(
 class Cut:
     """A commons as a benchmark cuts it: the flow, the open part, the pool and the drawn cohort.
 
-    ``inclusion`` is the probability that a case of the pool was drawn.
+    ``inclusion`` is the probability that a case of the pool was drawn; the shares of the pool that
+    were sure to be drawn and could not be, and what was ``binding``, are as matching found them.
+    ``batches`` are (name, open cases, sequestered cases) in the order of assignment.
     """
 
     flow: tuple[FlowStep, ...]
@@ -191,20 +196,48 @@ class Cut:
     pool: tuple[Case, ...]
     cohort: tuple[Case, ...]
     inclusion: Mapping[str, float]
+    certain_share: float
+    excluded_share: float
+    binding: tuple[str, ...]
+    batches: tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]
 
 
 def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
     """Read the catalog again, cut as it was for the match; refuse where it no longer fits."""
     selected = _select(benchmark, catalog_folder)
     opened, hidden = _split_cases(installation, selected)
-    drawn, inclusion = _read_matched(installation, benchmark)
+    found = _read_matched(installation, benchmark)
+    drawn = frozenset(found["drawn"])
     cases = tuple(case for case in hidden if case.case_id in drawn)
     if len(cases) != len(drawn):
         raise StewardError(
             f"{len(drawn) - len(cases)} of the {len(drawn)} matched cases are not in the "
             f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
         )
-    return Cut(selected.flow, tuple(opened), tuple(hidden), cases, inclusion)
+    return Cut(
+        selected.flow,
+        tuple(opened),
+        tuple(hidden),
+        cases,
+        found["inclusion"],
+        found["certain_share"],
+        found["excluded_share"],
+        tuple(found["binding"]),
+        _by_batch(installation, opened, hidden),
+    )
+
+
+def _by_batch(
+    installation: Installation, opened: Sequence[Case], hidden: Sequence[Case]
+) -> tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]:
+    batch_of = read_batches(_assignment_list(installation))
+    sides: dict[str, tuple[list[Case], list[Case]]] = {
+        name: ([], []) for name in dict.fromkeys(batch_of.values())
+    }
+    for side, cases in enumerate((opened, hidden)):
+        for case in cases:
+            sides[batch_of[case.patient_id]][side].append(case)
+    return tuple((name, tuple(a), tuple(b)) for name, (a, b) in sides.items() if a or b)
 
 
 def header_audit(
@@ -290,20 +323,18 @@ def _matched_list(installation: Installation, benchmark: Benchmark) -> Path:
     return installation.enclave().benchmark_folder(benchmark.name) / "matched.json"
 
 
-def _read_matched(
-    installation: Installation, benchmark: Benchmark
-) -> tuple[frozenset[str], Mapping[str, float]]:
+def _read_matched(installation: Installation, benchmark: Benchmark) -> dict[str, Any]:
     path = _matched_list(installation, benchmark)
     again = f"run `sequestra match {benchmark.name}`"
     if not path.exists():
         raise StewardError(f"no matched cohort for {benchmark.name!r}; {again} first")
-    document = json.loads(path.read_text())
+    document: dict[str, Any] = json.loads(path.read_text())
     if document[BENCHMARK_DIGEST] != benchmark.digest:
         raise StewardError(
             f"the cohort of {benchmark.name!r} was matched under another version of its file; "
             f"{again} again"
         )
-    return frozenset(document["drawn"]), document["inclusion"]
+    return document
 
 
 def _write(path: Path, document: Mapping[str, object]) -> str:

@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from cohort_selection.card import Card, card_json, render_card
-from cohort_selection.criteria import FlowStep
+import pytest
+
+from cohort_selection.card import (
+    AIM,
+    Card,
+    Inclusion,
+    SealChecks,
+    card_json,
+    compare,
+    level_shares,
+    over_batches,
+)
+from cohort_selection.card_page import render_card
+from cohort_selection.cohort import Case
+from cohort_selection.flow import FlowStep
+from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import match
-from cohort_selection.representativeness import representativeness
 from cohort_selection.shortcuts import Shortcut
+from cohort_selection.targets import Target
 from tests.cohort_selection.test_matching import HALF, pool
+from tests.commands import refused, succeed
+from tests.walkthrough import Walked, simulated
+
+FLOW = (FlowStep("studies in the catalog", 0, 600, 600), FlowStep("view is <PA>", 3, 597, 597))
 
 
 def a_card(title: str = "Chest <b>one</b>") -> Card:
     matched = match(pool(), HALF, 100, seed=1)
+    attributes, drawn = ("sex", "label"), matched.cases
+    opened = pool()[:200]
     return Card(
         title=title,
         digest="sha256:0",
         n_cases=100,
         n_patients=100,
-        flow=(
-            FlowStep("studies in the catalog", 0, 600, 500),
-            FlowStep("view is <PA>", 3, 597, 498),
-        ),
-        margins=matched.margins,
-        deviations=representativeness(matched.cases, HALF, ["sex", "label"], seed=1),
+        flow=FLOW,
+        levels=level_shares(attributes, HALF, drawn, pool(), opened),
+        comparisons=compare(attributes, HALF, drawn, pool(), opened, matched.inclusion),
+        batches=over_batches(attributes, HALF, [("1", opened, drawn[:50]), ("2", (), drawn[50:])]),
+        inclusion=Inclusion(0.1, 0.2, 0.3, matched.certain_share, matched.excluded_share),
+        binding=("too few <Females>",),
         shortcuts=(Shortcut("BitsStored", 0.99, 0.55, "15: 129 of 129 positive"),),
+        checks=SealChecks(WallCheck(10, 20, looked=False), 1, 0, {"shortcuts": "known <here>"}),
     )
 
 
@@ -33,20 +55,91 @@ def test_the_page_stands_alone_and_escapes_every_text() -> None:
     page = render_card(a_card())
     assert "Chest &lt;b&gt;one&lt;/b&gt;" in page
     assert "view is &lt;PA&gt;" in page
+    assert "too few &lt;Females&gt;" in page
+    assert "known &lt;here&gt;" in page
     assert "<b>one</b>" not in page
     assert "<script src=" not in page.replace("'", "").replace('"', "")
     assert "<tr class=alarm><td>BitsStored</td><td>0.990</td>" in page
+    assert "For the steward alone" in page
+    assert "not compared (--no-look)" in page
+    assert len(page) < 6_000_000  # plotly.js once, not once a figure
 
 
 def test_the_json_says_the_same() -> None:
     found = json.loads(card_json(a_card()))
-    assert found["flow"][1] == {
-        "rule": "view is <PA>",
-        "excluded": 3,
-        "remaining": 597,
-        "patients": 498,
-        "unknown": 0,
-    }
-    female = next(m for m in found["margins"] if m["level"] == "Female")
-    assert (female["n_cohort"], female["target"]) == (50, 0.5)
-    assert found["deviations"][0]["jsd"] == 0.0
+    assert found["flow"][1]["rule"] == "view is <PA>"
+    female = next(row for row in found["levels"] if row["level"] == "Female")
+    assert (female["n_cohort"], female["target"], female["cohort"]) == (50, 0.5, 0.5)
+    assert found["comparisons"][0]["rows"][0]["jsd"] == 0.0
+    assert [batch["sequestered_patients"] for batch in found["batches"]] == [50, 100]
+
+
+def test_the_draws_aim_is_the_pool_weighed_by_its_chances() -> None:
+    """Pool of 2 F and 2 M with chances 1, 0.5, 0.5, 0: F 0.75 of the aim, M 0.25."""
+    cases = [Case(str(i), str(i), (), i % 2, {"sex": "FFMM"[i]}) for i in range(4)]
+    chances = {"0": 1.0, "1": 0.5, "2": 0.5, "3": 0.0}
+    drawn = [cases[0], cases[2]]
+    by = {c.against: c.rows for c in compare(("sex",), Target({}), drawn, cases, [], chances)}
+    assert by[AIM][0].maximum == pytest.approx(0.25)
+    assert set(by) == {AIM, "the pool"}
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    return simulated(tmp_path_factory.mktemp("card"))
+
+
+def test_the_command_writes_the_card_of_a_sealed_cohort(walked: Walked, tmp_path: Path) -> None:
+    page, table = tmp_path / "card.html", tmp_path / "card.json"
+    catalog = ("--catalog", walked.folder / "catalog", "--home", walked.home)
+    succeed("card", walked.benchmark, *catalog, "--output", page, "--json", table)
+    found = json.loads(table.read_text())
+    manifest = walked.home / "enclave" / "benchmarks" / walked.benchmark / "cohort/manifest.json"
+    sealed = json.loads(manifest.read_text())
+    assert found["digest"] == sealed["digest"]
+    assert found["n_patients"] == 80
+    assert found["checks"]["wall"]["looked"] is True
+    assert found["checks"]["wall"]["sealed_files"] == 80
+    cohort = [row for row in found["levels"] if row["attribute"] == "sex"]
+    assert sum(row["n_cohort"] for row in cohort) == 80
+    assert {c["against"] for c in found["comparisons"]} == {
+        "the target", AIM, "the pool", "the open part"
+    }  # fmt: skip
+    assert sealed["digest"] in page.read_text()
+
+
+@pytest.mark.browser
+def test_the_page_draws_offline_on_a_phone_and_a_screen(
+    walked: Walked, tmp_path: Path, chromium: str
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    page = tmp_path / "card.html"
+    catalog = ("--catalog", walked.folder / "catalog", "--home", walked.home)
+    succeed("card", walked.benchmark, *catalog, "--output", page)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width in (360, 1280):
+            context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
+            shown = context.new_page()
+            problems: list[object] = []
+            shown.on("pageerror", problems.append)
+            shown.goto(page.as_uri())
+            shown.wait_for_selector(".main-svg .barlayer")
+            assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            drawn = shown.evaluate(
+                "[...document.querySelectorAll('.plot')].map(p => p.querySelector('.main-svg')"
+                ".getBoundingClientRect().width / p.getBoundingClientRect().width)"
+            )
+            assert min(drawn) > 0.95
+            assert problems == []
+        browser.close()
+
+
+def test_a_card_of_what_was_not_matched_is_refused(walked: Walked, tmp_path: Path) -> None:
+    said = refused(
+        *("card", "nothing", "--catalog", walked.folder / "catalog", "--home", walked.home),
+        *("--output", tmp_path / "card.html"),
+    )
+    assert "nothing" in said
+    assert not (tmp_path / "card.html").exists()

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import csv
+import re
+import zipfile
 from math import log, sqrt
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
 from cohort_selection.cohort import Case
+from cohort_selection.population import (
+    common_attributes,
+    compare_populations,
+    read_population,
+)
 from cohort_selection.representativeness import (
     chance,
     deviation,
     over_time,
     representativeness,
 )
+from cohort_selection.study_values import age_group
 from cohort_selection.targets import Target
+from tests.commands import refused, succeed
 
 
 def cases(*levels: str) -> list[Case]:
@@ -108,3 +118,159 @@ def last_row(
         row = list(csv.DictReader(stream))[-1]
     plain = {k.replace("(CUSUM)", "").strip().lower(): v for k, v in row.items() if "(%)" not in k}
     return {level: float(plain[level.lower()] or 0) for level in levels}
+
+
+REACT_AGES = (0, 18, 50, 65)
+SPREADSHEET = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+
+
+def react_sheets(path: Path) -> dict[str, dict[str, float]]:
+    """The last row of counts of each sheet, in the order of its columns; ages in REACT's groups."""
+    archive = zipfile.ZipFile(path)
+    tag = "{" + SPREADSHEET["m"] + "}"
+    texts = [
+        "".join(part.text or "" for part in each.iter(f"{tag}t"))
+        for each in ElementTree.fromstring(archive.read("xl/sharedStrings.xml"))
+    ]
+    sheets = ElementTree.fromstring(archive.read("xl/workbook.xml")).find("m:sheets", SPREADSHEET)
+    assert sheets is not None
+    found = {}
+    for number, sheet in enumerate(sheets, start=1):
+        rows = []
+        body = ElementTree.fromstring(archive.read(f"xl/worksheets/sheet{number}.xml"))
+        for row in body.iter(f"{tag}row"):
+            cells = {}
+            for cell in row:
+                value = cell.find("m:v", SPREADSHEET)
+                if value is not None and value.text is not None:
+                    text = texts[int(value.text)] if cell.get("t") == "s" else value.text
+                    cells[str(cell.get("r")).rstrip("0123456789")] = text
+            rows.append(cells)
+        last = [row for row in rows if len(row) > 2][-1]
+        named = {
+            rows[0][column].replace("(CUSUM)", "").strip(): text
+            for column, text in last.items()
+            if column in rows[0] and column != "A" and not rows[0][column].endswith("(%)")
+        }
+        attribute = str(sheet.get("name"))
+        tally: dict[str, float] = {}
+        for level, text in named.items():
+            if attribute == "Age at Index" and level.lower() != "not reported":
+                level = age_group(int(level.partition("+")[0].split("-")[0].split()[0]), REACT_AGES)
+            level = "Not Reported" if level.lower() == "not reported" else level
+            tally[level] = tally.get(level, 0.0) + float(text)
+        if attribute == "Age at Index":
+            tally.setdefault("Not Reported", 0.0)  # REACT's own groups of ages have that column
+        found[attribute] = tally
+    return found
+
+
+def react_cases(path: Path) -> dict[str, dict[str, float]]:
+    """A MIDRC export's counts under the names of REACT's loader."""
+    race_of = {"Black or African American": "Black", "Other": "Multiple or Other",
+               "Native Hawaiian or other Pacific Islander":
+                   "Native Hawaiian or Other Pacific Islander"}  # fmt: skip
+    read = read_population(path, REACT_AGES)
+    tallies = {
+        "Age at Index": dict(read.tallies["age_at_index"]),
+        "Sex": dict(read.tallies["sex"]),
+        "Ethnicity": dict(read.tallies["ethnicity"]),
+        "Race": {race_of.get(k, k): v for k, v in read.tallies["race"].items()},
+    }
+    return tallies
+
+
+def react_reference(folder: Path) -> dict[tuple[str, str, str], float]:
+    text = (folder / "midrc" / "reference" / "react_jsd_reference.txt").read_text()
+    rows = re.findall(r"^(.+?) +vs (.+?)  +(.+?) +JSD=([0-9.]+)$", text, re.MULTILINE)
+    rows += re.findall(r"^(MIDRC COVID\+) +vs (.+?) +(Age.+?|Sex) +JSD=([0-9.]+)$", text, re.M)
+    return {(a.strip(), b.strip(), c.strip()): float(d) for a, b, c, d in rows}
+
+
+@pytest.mark.realdata
+def test_distances_equal_those_that_midrcs_own_tool_gave(shared_data: Path) -> None:
+    """REACT's rule: the levels of the first source, those that the second lacks count 0."""
+    react = shared_data / "midrc" / "react"
+    sources = {
+        "MIDRC": react_sheets(react / "MIDRC Open A1 and R1 - cumulative by batch.xlsx"),
+        "CDC": react_sheets(react / "CDC_COVIDpos - cumulative by month.xlsx"),
+        "Census": react_sheets(react / "Census_all.xlsx"),
+        "Zip Code 1": react_cases(react / "midrc_data_download-2025-01-29_0.tsv"),
+    }
+    compared = 0
+    for (one, other, attribute), expected in react_reference(shared_data).items():
+        first = sources.get(one, {}).get(attribute)
+        second = sources.get(other, {}).get(attribute)
+        if first is None or second is None:
+            continue
+        kept = {level: second.get(level, 0.0) for level in first}
+        found = deviation(attribute, first, kept).jsd
+        assert found == pytest.approx(expected, abs=5e-7), (one, other, attribute)
+        compared += 1
+    assert compared == 27  # 15 pairs of sheets, and 4 attributes of the export with each of three
+
+
+@pytest.mark.realdata
+def test_distances_without_not_reported_equal_the_reference(shared_data: Path) -> None:
+    text = (shared_data / "midrc" / "reference" / "react_jsd_reference.txt").read_text()
+    rows = re.findall(r"^MIDRC Census (.+) with NR ([0-9.]+) without NR ([0-9.]+)", text, re.M)
+    react = shared_data / "midrc" / "react"
+    midrc = react_sheets(react / "MIDRC Open A1 and R1 - cumulative by batch.xlsx")
+    census = react_sheets(react / "Census_all.xlsx")
+    assert len(rows) == 5
+    for attribute, whole, reported in rows:
+        found = deviation(attribute, midrc[attribute], census[attribute])
+        assert found.jsd == pytest.approx(float(whole), abs=5e-7)
+        assert found.jsd_without_not_reported == pytest.approx(float(reported), abs=5e-7)
+
+
+@pytest.mark.realdata
+def test_the_command_compares_an_export_with_the_census(shared_data: Path, tmp_path: Path) -> None:
+    """0.031171 by REACT; its joint figure needs both tables' rows, so a table with itself is 0."""
+    react = shared_data / "midrc" / "react"
+    census = tmp_path / "census.csv"
+    sex = react_sheets(react / "Census_all.xlsx")["Sex"]
+    lines = [f"sex,{level},{share}" for level, share in sex.items()]
+    census.write_text("\n".join(["attribute,level,share", *lines]))
+    export = react / "midrc_data_download-2025-01-29_0.tsv"
+    assert " 0.0312 " in succeed("representativeness", export, census)
+    ages = ("--attribute", "age_at_index", "--attribute", "sex", "--age-bands", "0,18,50,65")
+    printed = succeed("representativeness", export, export, *ages)
+    assert "age_at_index x sex" in printed
+    assert printed.count(" 0.0000 ") >= 6
+
+
+def test_a_joint_distance_is_worked_out_by_hand(tmp_path: Path) -> None:
+    """F-old and M-young against F-young and M-old: margins equal, joint tables disjoint."""
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("sex,age\nF,70\nM,20\n")
+    other.write_text("sex;age\nF;20\nM;70\n")
+    read = [read_population(path, (0, 65)) for path in (one, other)]
+    rows = compare_populations(read[0], read[1], common_attributes(read[0], read[1], []))
+    assert [(row.attribute, row.jsd) for row in rows[:2]] == [("sex", 0.0), ("age", 0.0)]
+    assert rows[2].attribute == "sex x age"
+    assert rows[2].jsd == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "said"),
+    [
+        ("sex\nF\nM\n", ("--attribute", "race"), "no attribute 'race'; it has sex"),
+        ("colour\nred\n", (), "no attribute in common; the first has colour; the second sex"),
+        ("attribute,level,count\nsex,F,many\n", (), "line 2: count is 'many'"),
+        ("attribute,level,count\nsex,F,1\nsex,F,2\n", (), "line 3: sex F stands twice"),
+        ("attribute,level,count\nsex,F,0\n", (), "sex has nobody in any level"),
+        ("attribute,level\nsex,F\n", (), "neither count nor share"),
+        ("sex,age\nF,old\n", (), "line 2: age is 'old'; give years"),
+        ("sex\n", (), "has a header and no rows"),
+        ("sex\nF\n", ("--age-bands", "65,18"), "--age-bands is '65,18'; give each bound once"),
+        ("sex\nF\n", ("--age-bands", "young"), "--age-bands is 'young'; give whole numbers"),
+    ],
+)
+def test_a_table_that_cannot_be_compared_is_refused(
+    tmp_path: Path, table: str, options: tuple[str, ...], said: str
+) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text(table)
+    other.write_text("sex\nF\nM\n")
+    assert said in refused("representativeness", one, other, *options)
