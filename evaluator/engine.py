@@ -20,6 +20,7 @@ from evaluator import known_good
 from evaluator.ending import KILLED, broken, printable
 from evaluator.limits import (
     CONTAINER_UID,
+    can_grant,
     environment,
     flags,
     in_podmans_words,
@@ -224,7 +225,7 @@ class Engine:
         Raises ContractBroken for the submission's failures, EngineUnavailable for the engine's.
         """
         digest = self.resolve(image_digest, contract)
-        self._can_grant(contract)
+        can_grant(contract, self.cpus, self.memory_bytes)
         try:
             return self._run(digest, staged, contract, submission_id)
         except _NotStarted:
@@ -243,12 +244,15 @@ class Engine:
         killed = 0
         with _our_fault("ending a container"):
             for found in self._ours(f"{LABEL}={submission_id}"):
+                if found["State"] not in ("created", "running"):
+                    continue
                 with suppress(NotFound):
-                    # The name tells the process that waits for it, and outlasts this one.
+                    # The name tells the process that waits for it, and one that is about to start
+                    # it, and outlasts this one.
                     self.client.api.rename(found["Id"], f"{CANCELLED}{found['Id'][:12]}")
-                with suppress(APIError):  # it is not running, or not any more
-                    self.client.api.kill(found["Id"], signal="SIGKILL")
                     killed += 1
+                with suppress(APIError):  # it does not run yet, or not any more
+                    self.client.api.kill(found["Id"], signal="SIGKILL")
         return killed
 
     def remove_orphans(self, submission_id: str) -> int:
@@ -277,24 +281,13 @@ class Engine:
         found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})
         return found
 
-    def _can_grant(self, contract: Contract) -> None:
-        if contract.cpus > self.cpus:
-            raise EngineUnavailable(
-                f"the benchmark grants {contract.cpus:g} CPUs but the engine has {self.cpus}; "
-                "run it on a larger machine"
-            )
-        if contract.memory_mb * 2**20 > self.memory_bytes:
-            raise EngineUnavailable(
-                f"the benchmark grants {contract.memory_mb} MB of memory but the engine has "
-                f"{self.memory_bytes // 2**20} MB; run it on a larger machine"
-            )
-
     def _run(self, digest: str, staged: Staged, contract: Contract, submission_id: str) -> Outcome:
         started = time.monotonic()
         with self._container(digest, staged, contract, submission_id) as container:
             limit = contract.seconds(staged.n_cases)
             _start(container)
             running = time.monotonic()
+            _refuse_cancelled(container)
             in_time = self._wait(container, running + limit)
             ended = time.monotonic()
             log_tail = _log_tail(container)
@@ -382,20 +375,22 @@ class Engine:
 
     def _ended_from_outside(self, container: Container, log_tail: str) -> None:
         """Raise where somebody ended the container through the engine, and not its own doing."""
-        if str(container.name).startswith(CANCELLED):
-            raise ContractBroken(Failure.CANCELLED, "ended at the request of a person", log_tail)
-        with _our_fault("asking how the container ended"):
-            signals = self.client.api.events(  # type: ignore[call-overload]
-                since=1,
-                until=f"{time.time():.9f}",  # the engine takes parts of a second, the stubs do not
-                filters={"container": container.id, "event": "kill"},
-                decode=True,
-            )
-            if list(signals):
-                raise EngineUnavailable(
-                    f"container {container.short_id} was ended from outside, by somebody at the "
-                    "engine or as it stopped; the submission can be run again"
+        _refuse_cancelled(container, log_tail)
+        signals = []
+        with suppress(DockerException, requests.RequestException):  # Podman may keep no events
+            signals = list(
+                self.client.api.events(  # type: ignore[call-overload]
+                    since=1,
+                    until=f"{time.time():.9f}",  # to the part of a second, which stubs forbid
+                    filters={"container": container.id, "event": "kill"},
+                    decode=True,
                 )
+            )
+        if signals:
+            raise EngineUnavailable(
+                f"container {container.short_id} was ended from outside, by somebody at the "
+                "engine or as it stopped; the submission can be run again"
+            )
 
     def _remove(self, container_id: str) -> None:
         """Kill and remove a container with its anonymous volumes; a refusal is tried again."""
@@ -439,6 +434,13 @@ def _start(container: Container) -> None:
         raise _NotStarted(str(error.explanation or error)) from error
     except requests.RequestException as error:
         raise EngineUnavailable(f"the container engine does not answer: {error}") from error
+
+
+def _refuse_cancelled(container: Container, log_tail: str = "") -> None:
+    with _our_fault("asking whether the container was cancelled"):
+        container.reload()
+    if str(container.name).startswith(CANCELLED):
+        raise ContractBroken(Failure.CANCELLED, "ended at the request of a person", log_tail)
 
 
 def _final_state(container: Container) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from evaluator.seccomp import narrowed_profile
 from evaluator.staging import Staged
 from submissions.base_image import cache
 from submissions.contract import Contract
+from submissions.engine_address import EngineUnavailable
 
 CONTAINER_UID = 60_606
 """User and group of every submission: in a range that systemd and Debian leave to nobody, so that
@@ -93,6 +94,20 @@ def environment(contract: Contract) -> dict[str, str]:
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
     }
+
+
+def can_grant(contract: Contract, cpus: int, memory_bytes: int) -> None:
+    """Raise EngineUnavailable where the engine's machine is smaller than the contract."""
+    if contract.cpus > cpus:
+        raise EngineUnavailable(
+            f"the benchmark grants {contract.cpus:g} CPUs but the engine has {cpus}; "
+            "run it on a larger machine"
+        )
+    if contract.memory_mb * 2**20 > memory_bytes:
+        raise EngineUnavailable(
+            f"the benchmark grants {contract.memory_mb} MB of memory but the engine has "
+            f"{memory_bytes // 2**20} MB; run it on a larger machine"
+        )
 
 
 def lacking(info: Mapping[str, Any]) -> list[str]:

@@ -446,6 +446,15 @@ IMAGES = (
         extra='ENTRYPOINT ["/etc/hostname"]\n',
     ),
     Attack(
+        "image: a working directory that leads out through a descriptor",
+        """
+import os, sys
+print("BREACH", os.listdir("../../../.."), flush=True)
+""",
+        Failure.START_FAILED,
+        extra="RUN ln -s /proc/self/fd/8 /out\nWORKDIR /out\n",
+    ),
+    Attack(
         "image: a STOPSIGNAL that stops nothing",
         "import time\nwhile True: time.sleep(1)\n",
         Failure.TIMED_OUT,

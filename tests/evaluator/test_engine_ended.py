@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from docker.models.containers import Container
 
+from evaluator import engine as engine_module
 from evaluator.engine import LABEL, Engine, EngineUnavailable
 from evaluator.staging import remove_leftovers, stage
 from submissions.base_image import docker
@@ -139,6 +141,25 @@ def test_a_cancelled_run_ends_at_once_and_is_not_told_as_out_of_memory(
     assert killed == [1]
     assert seconds < 20
     assert engine.kill("test-cancel") == 0
+
+
+def test_a_run_that_is_cancelled_just_before_it_starts_does_not_go_on(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = engine_module._start
+    killed: list[int] = []
+
+    def late(container: Container) -> None:
+        killed.append(engine.kill("test-early"))
+        start(container)
+
+    monkeypatch.setattr(engine_module, "_start", late)
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged, pytest.raises(ContractBroken) as broken:
+        engine.run(image_of(SLEEP), staged, MILD, submission_id="test-early")
+    assert broken.value.failure is Failure.CANCELLED
+    assert killed == [1]
+    assert engine.remove_orphans("test-early") == 0
 
 
 @pytest.mark.parametrize("command", ["kill", "stop"])
