@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import os
 import shutil
@@ -119,13 +120,14 @@ def update(
     stopped.  Memory does not grow with the number of files.  ``workers`` are processes; None for
     one a processor.
 
-    Raises ``EmptyCommons`` where no image can be used and ``CatalogError`` where the folder holds
-    something else than a catalog or another run is writing it; the old catalog stays.
+    Raises ``EmptyCommons`` where no image can be used, ``CatalogError`` where the folder holds
+    something else than a catalog, another run is writing it or the disk is full, and ``ReaderDied``
+    where a worker is killed; the old catalog stays.
     """
     refuse_no_folder(root)
     _refuse_other_folder(directory)
     directory = directory.absolute()
-    with _alone(directory):
+    with _alone(directory), _a_full_disk_named(directory):
         settle(directory)
         interrupted = sorted(directory.parent.glob(f".{directory.name}.interrupted-*"))
         last = int(interrupted[-1].name[-3:]) if interrupted else -1
@@ -187,6 +189,21 @@ def _alone(directory: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _a_full_disk_named(directory: Path) -> Iterator[None]:
+    """Parquet's errors carry no path that could be printed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        raise CatalogError(
+            f"{directory}: no room to write the catalog ({os.strerror(error.errno)}); make room, "
+            "then run the same command again: the headers that were read are kept, and so is the old "
+            "catalog"
+        ) from error
 
 
 def write(catalog: Catalog, directory: Path) -> None:

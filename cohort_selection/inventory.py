@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from hashlib import blake2b
@@ -52,6 +53,10 @@ _Row = tuple[object, ...]
 """One line of a shard, in the order of the schema; the key is the path in bytes, NUL for slash."""
 
 
+class ReaderDied(ValueError):
+    """A process that reads headers ended before its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Brought:
     """What one update did."""
@@ -76,6 +81,8 @@ def bring_up_to_date(
     from there.  The order of lines is that of the paths, whatever the number of ``workers``
     (processes; None for one a processor).  Memory does not grow with the number of files, only
     with the largest single folder.
+
+    Raises ``ReaderDied`` where one of the processes is killed; what was read is written first.
     """
     root = root.resolve()
     total = sum(1 for _ in files_below(root))
@@ -84,19 +91,26 @@ def bring_up_to_date(
     buffered: list[_Row] = []
     n_shards = 0
     count = workers or os.cpu_count() or 1
-    for rows, read in _blocks(root, known, count if total >= _WORTH_A_POOL else 1):
-        buffered += rows
-        n_read += read
-        n_unchanged += len(rows) - read
-        done += len(rows)
-        if len(buffered) >= _SHARD_ROWS:
+    try:
+        for rows, read in _blocks(root, known, count if total >= _WORTH_A_POOL else 1):
+            buffered += rows
+            n_read += read
+            n_unchanged += len(rows) - read
+            done += len(rows)
+            if len(buffered) >= _SHARD_ROWS:
+                _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
+                n_shards += 1
+                buffered = []
+            if progress is not None:
+                progress(min(done, total), total)
+    except BrokenProcessPool as error:
+        raise ReaderDied(
+            f"a process that reads headers ended before its time, with {done:,} of {total:,} files "
+            "read (out of memory, or killed); what was read is kept: run the same command again"
+        ) from error
+    finally:
+        if buffered:
             _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
-            n_shards += 1
-            buffered = []
-        if progress is not None:
-            progress(min(done, total), total)
-    if buffered:
-        _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
     return Brought(n_files=done, n_read=n_read, n_unchanged=n_unchanged)
 
 

@@ -125,6 +125,25 @@ def test_real_headers_agree_with_the_table_beside_them(
 
 
 @pytest.mark.realdata
+def test_each_real_file_alone_is_read_or_kept_out(shared_data: Path, tmp_path: Path) -> None:
+    with (shared_data / "dicom" / "index.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        folder = tmp_path / row["file"]
+        folder.mkdir()
+        (folder / row["file"]).symlink_to(shared_data / "dicom" / row["file"])
+        if row["file"] == "cr_chest_name_japanese.dcm":  # its header says 32 x 32, and no more
+            with pytest.raises(EmptyCommons, match="no pixel data"):
+                index(folder)
+            continue
+        (study,), kept_out = index(folder)
+        assert kept_out == []
+        assert (study.patient_id, study.modality) == (row["patient_id"], row["modality"])
+        assert study.fields["TransferSyntaxUID"] == (row["transfer_syntax_uid"],)
+        assert study.fields["BitsStored"] == (row["bits_stored"],)
+
+
+@pytest.mark.realdata
 def test_age_follows_from_the_birth_date_where_no_age_is_given(
     real: tuple[dict[str, Study], dict[str, str]],
 ) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ from cohort_selection import catalog, dicom, inventory
 from cohort_selection.catalog import Catalog, CatalogError
 from cohort_selection.clinical import ClinicalRecord
 from cohort_selection.dicom import EmptyCommons
+from cohort_selection.inventory import ReaderDied
 from cohort_selection.radiograph import uid
 from tests.cohort_selection.test_dicom import write
+from tests.commands import environment, succeed
 
 RECORD = ClinicalRecord(
     "P1", "", 61, "Female", "Asian", "Not Reported", "101", (), {"opacity": "1"}
@@ -119,17 +123,7 @@ catalog.update(Path(sys.argv[1]), [], Path(sys.argv[2]), workers=1, progress=slo
 
 
 def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
-    root, output = tmp_path / "commons", tmp_path / "catalog"
-    template = write(tmp_path / "template.dcm", "name")
-    study, instance = uid("S1").encode(), uid("name").encode()
-    content = template.read_bytes()
-    for number in range(1200):
-        folder = root / f"{number // 100:03d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        # Another last six digits make every file an image of a study of its own.
-        mine = content.replace(study, study[:-6] + b"%06d" % number)
-        mine = mine.replace(instance, instance[:-6] + b"%06d" % number)
-        (folder / f"{number}.dcm").write_bytes(mine)
+    root, output = many(tmp_path, 1200), tmp_path / "catalog"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(root), str(output)])
     finished = tmp_path / ".catalog.interrupted-000" / "000003.parquet"
     deadline = time.monotonic() + 60
@@ -146,8 +140,72 @@ def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "catalog",
         "commons",
-        "template.dcm",
     ]
+
+
+def many(folder: Path, count: int) -> Path:
+    """A commons of ``count`` images, each a study of its own, 100 to a folder."""
+    template = write(folder / "template.dcm", "name")
+    study, instance = uid("S1").encode(), uid("name").encode()
+    content = template.read_bytes()
+    template.unlink()
+    root = folder / "commons"
+    for number in range(count):
+        place = root / f"{number // 100:03d}"
+        place.mkdir(parents=True, exist_ok=True)
+        # Another last six digits make every file an image of a study of its own.
+        mine = content.replace(study, study[:-6] + b"%06d" % number)
+        mine = mine.replace(instance, instance[:-6] + b"%06d" % number)
+        (place / f"{number}.dcm").write_bytes(mine)
+    return root
+
+
+def test_a_reading_process_that_dies_is_told_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, output = many(tmp_path, 400), tmp_path / "catalog"
+    monkeypatch.setattr(inventory, "_WORTH_A_POOL", 0)
+    monkeypatch.setattr(inventory, "_BLOCK", 16)
+
+    def kill_a_reader(done: int, total: int) -> None:
+        for reader in active_children():
+            assert reader.pid is not None
+            os.kill(reader.pid, signal.SIGKILL)
+
+    with pytest.raises(
+        ReaderDied, match=r"ended before its time, with \d+ of 400 files read"
+    ) as said:
+        catalog.update(root, [RECORD], output, workers=2, progress=kill_a_reader)
+    assert "run the same command again" in str(said.value)
+    assert not output.exists()
+    indexed = catalog.update(root, [RECORD], output, workers=1)
+    assert indexed.n_unchanged >= 16
+    assert indexed.n_read + indexed.n_unchanged == indexed.n_files == 400
+    assert catalog.read(output) == expected(root)
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_catalog(tmp_path: Path) -> None:
+    root, output = many(tmp_path, 30), tmp_path / "catalog"
+    (tmp_path / "clinical.csv").write_text("patient_id,sex\nP1,F\n")
+    given = (str(root), "--clinical", str(tmp_path / "clinical.csv"), "--output", str(output))
+    succeed("index", *given)
+    before = catalog.read(output)
+    for number in range(30, 400):
+        shutil.copy(root / "000" / "0.dcm", root / "000" / f"{number}.dcm")
+    # The kernel refuses the write, as a full disk does: a limit on the size of a file.
+    limited = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+        "from evaluator.cli import main; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, "index", *given],
+        check=False, capture_output=True, text=True, env=environment(),
+    )  # fmt: skip
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "no room to write the catalog" in ended.stderr
+    assert catalog.read(output) == before
 
 
 def test_two_runs_do_not_write_one_catalog(commons: Path, tmp_path: Path) -> None:
