@@ -8,8 +8,6 @@ import io
 import json
 import os
 import secrets
-import shutil
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
@@ -21,12 +19,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cohort_selection.atomic import replaced, write_bytes
+from cohort_selection.sealing_key import (
+    SealingKeyError,
+    derive,
+    enclave_key,
+    key_path,
+    mac,
+    opaque,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from cohort_selection.targets import Target
 
 FORMAT = 1
-KEY_VARIABLE = "SEQUESTRA_ENCLAVE_KEY"
 _MANIFEST = "manifest.json"
 _IMAGES = "images"
 _REFERENCE = "reference"
@@ -99,17 +105,17 @@ class Cohort:
             )
         shown = [
             BlindedCase(
-                _opaque(key, "id", case.case_id),
-                tuple(sorted(case.files, key=lambda file: _opaque(key, "file", file.name))),
+                opaque(key, "id", case.case_id),
+                tuple(sorted(case.files, key=lambda file: opaque(key, "file", file.name))),
                 {name: case.attributes[name] for name in visible},
             )
             for case in cases
         ]
-        return tuple(sorted(shown, key=lambda case: _opaque(key, "order", case.case_id)))
+        return tuple(sorted(shown, key=lambda case: opaque(key, "order", case.case_id)))
 
     def unblind(self, key: bytes) -> Mapping[str, Case]:
         """Opaque id -> case, for the submission whose view ``key`` drew."""
-        return {_opaque(key, "id", case.case_id): case for case in self.cases()}
+        return {opaque(key, "id", case.case_id): case for case in self.cases()}
 
 
 def seal(
@@ -133,12 +139,11 @@ def seal(
     from cohort_selection.deidentification import deidentify  # slow, and only sealing needs it
 
     _refuse(cases, directory, name)
-    _sweep(directory)
-    enclave = _enclave_key(directory, create=True)
-    key = _derive(enclave, "cohort", name, str(seed))
-    ordered = sorted(cases, key=lambda case: _opaque(key, "order", case.case_id))
+    enclave = enclave_key(directory, create=True)
+    key = derive(enclave, "cohort", name, str(seed))
+    ordered = sorted(cases, key=lambda case: opaque(key, "order", case.case_id))
     patients = sorted(
-        {case.patient_id for case in cases}, key=lambda patient: _opaque(key, "patient", patient)
+        {case.patient_id for case in cases}, key=lambda patient: opaque(key, "patient", patient)
     )
     pseudonym = {patient: f"patient-{i:06d}" for i, patient in enumerate(patients, start=1)}
     with replaced(directory) as fresh:
@@ -152,7 +157,7 @@ def seal(
             sealed_id = f"case-{i:06d}"
             folder = fresh / _IMAGES / sealed_id
             folder.mkdir()
-            sources = sorted(case.files, key=lambda file: _opaque(key, "file", str(file)))
+            sources = sorted(case.files, key=lambda file: opaque(key, "file", str(file)))
             for j, source in enumerate(sources, start=1):
                 image = folder / f"{j:04d}.dcm"
                 copied = deidentify(source, image, key)
@@ -192,7 +197,7 @@ def seal(
                 }
             ),
             "images": digests,
-            "labels": _mac(key, "labels", reference),
+            "labels": mac(key, "labels", reference),
         }
         digest = "sha256:" + sha256(_canonical(content)).hexdigest()
         sealed = {
@@ -200,14 +205,14 @@ def seal(
             "digest": digest,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        sealed["seal"] = _mac(enclave, "manifest", _canonical(sealed))
+        sealed["seal"] = mac(enclave, "manifest", _canonical(sealed))
         labels = fresh / _REFERENCE / _LABELS
         nonce = secrets.token_bytes(12)
-        _write_private(
+        write_private(
             labels,
-            nonce + AESGCM(_derive(key, "encrypt")).encrypt(nonce, reference, digest.encode()),
+            nonce + AESGCM(derive(key, "encrypt")).encrypt(nonce, reference, digest.encode()),
         )
-        _write_private(fresh / _MANIFEST, _canonical(sealed))
+        write_private(fresh / _MANIFEST, _canonical(sealed))
     return open_cohort(directory)
 
 
@@ -221,12 +226,12 @@ def open_cohort(directory: Path) -> Cohort:
             f"{directory} is not a sealed cohort: it has no {_MANIFEST} "
             "(sealing never finished, or this is another folder); seal it again"
         ) from None
-    enclave = _enclave_key(directory, create=False)
+    enclave = enclave_key(directory, create=False)
     found = _sealed_manifest(text, enclave)
     if found is None:
         raise CohortError(
             f"the manifest of {directory} does not bear the seal of this key: it was changed, or "
-            f"{_key_path(directory)} is not the key it was sealed with; restore the copy that is"
+            f"{key_path(directory)} is not the key it was sealed with; restore the copy that is"
         )
     return Cohort(
         name=found["name"],
@@ -246,9 +251,9 @@ def verify(cohort: Cohort) -> list[str]:
     """Compare every byte with the seal; one sentence for each problem, none if it is intact."""
     directory = cohort.directory
     try:
-        enclave = _enclave_key(directory, create=False)
+        enclave = enclave_key(directory, create=False)
         text = (directory / _MANIFEST).read_bytes()
-    except (CohortError, OSError) as error:
+    except (SealingKeyError, OSError) as error:
         return [str(error)]
     found = _sealed_manifest(text, enclave)
     if found is None:
@@ -365,49 +370,6 @@ def _refuse(cases: Sequence[Case], directory: Path, name: str) -> None:
         raise CohortError("the cases do not all carry the same attributes; select them together")
 
 
-def _sweep(directory: Path) -> None:
-    """Remove what a killed sealing of the same folder left beside it."""
-    for left in directory.absolute().parent.glob(f".{directory.name}.new-*"):
-        owner = left.name.rpartition("-")[2]
-        if not Path("/proc", owner).exists() and Path("/proc/self").exists():
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _key_path(directory: Path) -> Path:
-    configured = os.environ.get(KEY_VARIABLE)
-    return Path(configured) if configured else directory.absolute().parent / "enclave.key"
-
-
-def _enclave_key(directory: Path, *, create: bool) -> bytes:
-    path = _key_path(directory)
-    if create and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Linked into place: of two that create it at once, one wins and the other reads it.
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        _write_private(draft, secrets.token_hex(32).encode() + b"\n")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    try:
-        text = path.read_text("ascii").strip()
-        mode = stat.S_IMODE(path.stat().st_mode)
-        key = bytes.fromhex(text)
-    except FileNotFoundError:
-        raise CohortError(
-            f"the enclave's key {path} is not there; put it back, or let {KEY_VARIABLE} name it"
-        ) from None
-    except ValueError:
-        raise CohortError(f"{path} is not a key: expected 64 hexadecimal digits") from None
-    if len(key) != 32:
-        raise CohortError(f"{path} holds {len(key)} bytes; expected 32 (64 hexadecimal digits)")
-    if mode & 0o077:
-        raise CohortError(f"{path} can be read by others (mode {mode:04o}); run chmod 600 on it")
-    return key
-
-
 def _sealed_manifest(text: bytes, enclave: bytes) -> dict[str, Any] | None:
     """Parse the manifest if it is exactly what was sealed with this key."""
     try:
@@ -419,31 +381,31 @@ def _sealed_manifest(text: bytes, enclave: bytes) -> dict[str, Any] | None:
     stated = found.get("seal")
     body = _canonical({k: v for k, v in found.items() if k != "seal"})
     if not isinstance(stated, str) or not hmac.compare_digest(
-        stated.encode(), _mac(enclave, "manifest", body).encode()
+        stated.encode(), mac(enclave, "manifest", body).encode()
     ):
         return None
     return cast("dict[str, Any]", found)
 
 
 def _decrypt(cohort: Cohort, enclave: bytes, expected_mac: str) -> bytes:
-    key = _derive(enclave, "cohort", cohort.name, str(cohort.seed))
+    key = derive(enclave, "cohort", cohort.name, str(cohort.seed))
     path = cohort.directory / _REFERENCE / _LABELS
     try:
         blob = path.read_bytes()
-        reference = AESGCM(_derive(key, "encrypt")).decrypt(
+        reference = AESGCM(derive(key, "encrypt")).decrypt(
             blob[:12], blob[12:], cohort.digest.encode()
         )
     except OSError:
         raise CohortError(f"{_REFERENCE}/{_LABELS} is missing") from None
     except (InvalidTag, ValueError):
         raise CohortError(f"{_REFERENCE}/{_LABELS} was changed since it was sealed") from None
-    if not hmac.compare_digest(expected_mac, _mac(key, "labels", reference)):
+    if not hmac.compare_digest(expected_mac, mac(key, "labels", reference)):
         raise CohortError(f"{_REFERENCE}/{_LABELS} is not the table that was sealed")
     return reference
 
 
 def _read_reference(cohort: Cohort) -> list[tuple[Case, tuple[str, str]]]:
-    enclave = _enclave_key(cohort.directory, create=False)
+    enclave = enclave_key(cohort.directory, create=False)
     found = _sealed_manifest((cohort.directory / _MANIFEST).read_bytes(), enclave)
     if found is None or found["digest"] != cohort.digest:
         raise CohortError(f"{_MANIFEST} was changed since the cohort was opened")
@@ -465,19 +427,6 @@ def _read_reference(cohort: Cohort) -> list[tuple[Case, tuple[str, str]]]:
     ]
 
 
-def _opaque(key: bytes, purpose: str, text: str) -> str:
-    """Sixteen hexadecimal digits that say nothing of ``text`` without the key."""
-    return _mac(key, purpose, text.encode())[:16]
-
-
-def _mac(key: bytes, purpose: str, message: bytes) -> str:
-    return hmac.new(key, purpose.encode() + b"\0" + message, sha256).hexdigest()
-
-
-def _derive(key: bytes, *purpose: str) -> bytes:
-    return hmac.new(key, "\0".join(("derive", *purpose)).encode(), sha256).digest()
-
-
 def _canonical(content: object) -> bytes:
     return json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
@@ -497,11 +446,3 @@ def _file_digest(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -28,7 +28,6 @@ from pydicom.uid import (
 )
 
 from cohort_selection.cohort import (
-    KEY_VARIABLE,
     Case,
     Cohort,
     CohortError,
@@ -40,6 +39,7 @@ from cohort_selection.cohort import (
 )
 from cohort_selection.deidentification import DeidentificationError
 from cohort_selection.pixels import pixel_digest
+from cohort_selection.sealing_key import KEY_VARIABLE, SealingKeyError
 from cohort_selection.targets import Target
 
 SECRET = "Zq7SecretWord"
@@ -277,14 +277,14 @@ def test_labels_are_unreadable_without_the_key_and_private_on_disk(tmp_path: Pat
     key = tmp_path / "enclave" / "enclave.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     key.rename(tmp_path / "elsewhere")
-    with pytest.raises(CohortError, match=r"enclave\.key is not there; put it back"):
+    with pytest.raises(SealingKeyError, match=r"enclave\.key is not there; put it back"):
         cohort.cases()
     key.write_text("ab" * 32)
     key.chmod(0o600)
     with pytest.raises(CohortError, match="is not the key it was sealed with"):
         open_cohort(cohort.directory)
     key.chmod(0o644)
-    with pytest.raises(CohortError, match=r"can be read by others \(mode 0644\); run chmod 600"):
+    with pytest.raises(SealingKeyError, match=r"\(mode 0644\); run chmod 600"):
         open_cohort(cohort.directory)
 
 
