@@ -201,8 +201,7 @@ def _a_full_disk_named(directory: Path) -> Iterator[None]:
             raise
         raise CatalogError(
             f"{directory}: no room to write the catalog ({os.strerror(error.errno)}); make room, "
-            "then run the same command again: the headers that were read are kept, and so is the old "
-            "catalog"
+            "then run the same command again: the headers read are kept, and so is the old catalog"
         ) from error
 
 
