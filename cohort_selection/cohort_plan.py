@@ -10,12 +10,19 @@ from cohort_selection.cells import LABEL
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.criteria import KEYS as CRITERIA_KEYS
 from cohort_selection.criteria import Criteria, read_criteria
-from cohort_selection.targets import Target, read_target
+from cohort_selection.design import TIED, Minimum, Tolerance, read_minimum, read_tolerance
+from cohort_selection.target_tables import read_target_files
+from cohort_selection.targets import Target, TargetError, read_target, tie_to_label
+
+CASE_CONTROL = "case-control"
 
 
 @dataclass(frozen=True, slots=True)
 class CohortPlan:
-    """The [cohort] table: criteria, split and matching of one benchmark."""
+    """The [cohort] table: criteria, split and matching of one benchmark.
+
+    ``target_files`` are the tables that part of ``target`` was read from.
+    """
 
     criteria: Criteria
     sequestered_share: float = 0.2
@@ -24,19 +31,36 @@ class CohortPlan:
     size: int = 0
     seed: int = 0
     cases_per_patient: str = "one"
-    tolerance: float = 0.05
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    minimum: Minimum = field(default_factory=Minimum)
+    balance: str = ""
     target: Target = field(default_factory=lambda: Target({}))
+    target_files: tuple[Path, ...] = ()
+
+    @property
+    def drawn_target(self) -> Target:
+        """The margins that the draw aims at: tied to the label if cases and controls balance."""
+        if self.balance != CASE_CONTROL:
+            return self.target
+        names = [name for name in self.target.margins if LABEL not in name.split(" x ")]
+        return tie_to_label(self.target, names)
 
 
 KEYS = (
     *CRITERIA_KEYS, "sequestered_share", "stratify", "within", "size", "seed",
-    "cases_per_patient", "tolerance", "target",
+    "cases_per_patient", "tolerance", "minimum", "balance", "target", "target_file",
 )  # fmt: skip
 """Every key of the [cohort] table."""
 
 
-def read_cohort_plan(table: Mapping[str, object], path: Path) -> CohortPlan:
-    """Read the [cohort] table; raises CohortPlanError or TargetError, naming file and key."""
+def read_cohort_plan(
+    table: Mapping[str, object], path: Path, beside: Path | None = None
+) -> CohortPlan:
+    """Read the [cohort] table; raises CohortPlanError or TargetError, naming file and key.
+
+    The tables of ``target_file`` are sought from the folder of ``path``; or, where ``beside`` is
+    given, by the last part of their name in that folder.
+    """
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise CohortPlanError(
@@ -47,18 +71,16 @@ def read_cohort_plan(table: Mapping[str, object], path: Path) -> CohortPlan:
     share = read.number("sequestered_share", 0.2)
     if not 0.0 < share < 1.0:
         read.refuse("sequestered_share", "a share between 0 and 1, such as 0.2")
-    tolerance = read.number("tolerance", 0.05)
-    if not 0.0 <= tolerance <= 1.0:
-        read.refuse("tolerance", "the largest deviation of a margin to accept, between 0 and 1")
     cases_per_patient = read.text("cases_per_patient", "one")
     if cases_per_patient not in {"one", "all"}:
         read.refuse("cases_per_patient", '"one" (drawn at random) or "all"')
     size = read.whole_number("size", 0)
     if "size" in table and size < 1:
         read.refuse("size", "a number of patients from 1")
-    target = table.get("target", {})
-    if not isinstance(target, Mapping):
-        read.refuse("target", "a table of attributes, such as [cohort.target.sex]")
+    balance = read.text("balance", "")
+    if balance not in {"", CASE_CONTROL}:
+        read.refuse("balance", f'"{CASE_CONTROL}", or leave it out')
+    target, files = _target(read, beside)
     plan = CohortPlan(
         criteria=criteria,
         sequestered_share=share,
@@ -67,17 +89,53 @@ def read_cohort_plan(table: Mapping[str, object], path: Path) -> CohortPlan:
         size=size,
         seed=read.whole_number("seed", 0),
         cases_per_patient=cases_per_patient,
-        tolerance=tolerance,
-        target=read_target(target, path) if isinstance(target, Mapping) else Target({}),
+        tolerance=read_tolerance(read),
+        minimum=read_minimum(read),
+        balance=balance,
+        target=target,
+        target_files=files,
     )
     _refuse_undeclared(plan, path)
+    _refuse_unbalanced(plan, path)
+    _refuse_idle_tolerance(plan, path)
     return plan
 
 
+def _target(read: CohortTable, beside: Path | None) -> tuple[Target, tuple[Path, ...]]:
+    """The shares written in the file itself and those of the tables that it names."""
+    target = read_target(read.table("target").values, read.path)
+    named = read.values.get("target_file", {})
+    by_attribute = {"": named} if isinstance(named, str) else named
+    if not isinstance(by_attribute, Mapping) or not all(
+        isinstance(name, str) and name for name in by_attribute.values()
+    ):
+        read.refuse("target_file", 'the name of a CSV, or as { race = "census_race.csv" }')
+        return target, ()
+    paths = {
+        attribute: beside / Path(name).name if beside else read.path.parent / name
+        for attribute, name in by_attribute.items()
+    }
+    files = tuple(dict.fromkeys(paths.values()))
+    if len({each.name for each in files}) < len(files):
+        read.refuse("target_file", "files of different names, also where their folders differ")
+    found = read_target_files(paths)
+    if twice := sorted(set(found.margins) & set(target.margins)):
+        raise TargetError(
+            f"{read.path.name}: the target of {twice[0]} stands in [cohort.target] and in "
+            "target_file; keep one of them"
+        )
+    margins = {**target.margins, **found.margins}
+    return Target(margins, (*target.notes, *found.notes)), files
+
+
 def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
-    """Every variable of the split and the target must be kept with the cases."""
+    """Every variable of the split, the target and the minimum must be kept with the cases."""
     known = {LABEL, *plan.criteria.attributes}
-    used = {"stratify": plan.stratify, "target": tuple(plan.target.margins)}
+    used = {
+        "stratify": plan.stratify,
+        "target": tuple(plan.target.margins),
+        "minimum": plan.minimum.attributes,
+    }
     if plan.within:
         used["within"] = (plan.within,)
     for key, names in used.items():
@@ -88,3 +146,23 @@ def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
                     f"{path.name}: [cohort] {key} names {missing[0]!r}, which is neither label nor "
                     f"in attributes ({', '.join(plan.criteria.attributes)}); add it there"
                 )
+
+
+def _refuse_unbalanced(plan: CohortPlan, path: Path) -> None:
+    """Cases and controls need shares to be balanced on."""
+    if plan.balance and (LABEL not in plan.target.margins or len(plan.target.margins) < 2):
+        raise CohortPlanError(
+            f'{path.name}: [cohort] balance is "{plan.balance}" and the target has '
+            f"{', '.join(plan.target.margins) or 'no shares'}; give [cohort.target.label] and the "
+            "shares of each attribute that cases and controls are to have alike"
+        )
+
+
+def _refuse_idle_tolerance(plan: CohortPlan, path: Path) -> None:
+    """A tolerance for a margin that the target does not have would hold nothing."""
+    tied = {f"{TIED}{name}" for name in plan.target.margins} if plan.balance else set()
+    if idle := sorted(set(plan.tolerance.of_margin) - set(plan.target.margins) - tied):
+        raise CohortPlanError(
+            f"{path.name}: [cohort.tolerance] has {idle[0]!r}, which has no shares in the target "
+            f"({', '.join(plan.target.margins) or 'none'}); give it shares, or leave it out"
+        )

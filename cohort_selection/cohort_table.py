@@ -17,11 +17,12 @@ class CohortTable:
 
     values: Mapping[str, object]
     path: Path
+    name: str = "cohort"
 
     def refuse(self, key: str, expected: str) -> None:
         """Raise for the value of ``key``."""
         raise CohortPlanError(
-            f"{self.path.name}: [cohort] {key} is {self.values.get(key)!r}; give {expected}"
+            f"{self.path.name}: [{self.name}] {key} is {self.values.get(key)!r}; give {expected}"
         )
 
     def text(self, key: str, default: str) -> str:
@@ -65,3 +66,17 @@ class CohortTable:
         if not isinstance(value, bool):
             self.refuse(key, "true or false")
         return bool(value)
+
+    def table(self, key: str, known: tuple[str, ...] = ()) -> CohortTable:
+        """Read a table of its own, as [cohort.minimum], with the ``known`` keys, or any."""
+        value = self.values.get(key, {})
+        if not isinstance(value, Mapping):
+            self.refuse(key, f"a table, [cohort.{key}]")
+            return self
+        unknown = sorted(set(value) - set(known)) if known else []
+        if unknown:
+            raise CohortPlanError(
+                f"{self.path.name}: [{self.name}.{key}] has {', '.join(unknown)}; known keys are "
+                f"{', '.join(known)}"
+            )
+        return CohortTable(value, self.path, f"{self.name}.{key}")

@@ -25,6 +25,7 @@ class Raked:
     """Inclusion probability of each cell and how far its totals are from those asked for."""
 
     probability: NDArray[np.float64]
+    multiplier: NDArray[np.float64]
     largest_miss: float
     iterations: int
 
@@ -70,7 +71,7 @@ def rake(
         score = columns @ multiplier
         if float(np.abs(multiplier).max()) > _FARTHEST:
             break
-    return Raked(np.exp(np.minimum(score, 0.0)), miss, iterations)
+    return Raked(np.exp(np.minimum(score, 0.0)), multiplier, miss, iterations)
 
 
 def _descend(

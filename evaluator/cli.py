@@ -56,7 +56,8 @@ def main() -> None:
         _complain(f"{broken.failure.value}: {broken.failure.meaning} ({broken.detail})")
     except (ValueError, OSError) as error:
         ours = type(error).__module__.split(".")[0] in _PACKAGES
-        if not ours and not (isinstance(error, OSError) and error.filename):
+        told = isinstance(error, OSError) and (error.filename or error.errno in printing.FULL)
+        if not ours and not told:
             raise
         _complain(str(error) if ours else printing.system_error(error))
 
@@ -184,14 +185,24 @@ def sequester(
 
 
 @app.command(rich_help_panel=_STEWARD)
-def match(benchmark: BenchmarkName, catalog: CatalogFolder, home: Home = HOME) -> None:
+def match(
+    benchmark: BenchmarkName,
+    catalog: CatalogFolder,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what can be reached; draw nobody.")
+    ] = False,
+    home: Home = HOME,
+) -> None:
     """Draw a test cohort from the sequestered part, matched to the target population."""
     from evaluator import steward
     from evaluator.installation import Installation
 
     installation = Installation(home)
-    matched = steward.match(installation, installation.benchmark(benchmark), catalog)
-    console.print(printing.matched(matched))
+    found = installation.benchmark(benchmark)
+    if plan:
+        console.print(printing.prospect(steward.foresee(installation, found, catalog)))
+    else:
+        console.print(printing.matched(steward.match(installation, found, catalog)))
 
 
 @app.command(rich_help_panel=_STEWARD)

@@ -60,11 +60,15 @@ class Installation:
         return Enclave(self.root / "enclave")
 
     def install(self, benchmark: Benchmark) -> None:
-        """Keep a benchmark's file; once its cohort is sealed, another one is refused."""
+        """Keep a benchmark's file and the tables it names; once sealed, others are refused."""
         enclave = self.enclave()
         if enclave.is_sealed(benchmark.name):
             self._same_as_sealed(benchmark, enclave.cohort(benchmark.name))
         self._benchmarks.mkdir(parents=True, exist_ok=True)
+        tables = self._tables(benchmark.name)
+        for path in benchmark.cohort.target_files:
+            tables.mkdir(parents=True, exist_ok=True)
+            write_bytes(tables / path.name, path.read_bytes())
         write_bytes(self._benchmarks / f"{benchmark.name}.toml", benchmark.path.read_bytes())
 
     def sealed(self, name: str) -> tuple[Benchmark, Cohort]:
@@ -100,7 +104,7 @@ class Installation:
                 f"no benchmark {name!r} in {self.root}; installed: {there}. "
                 f"`sequestra sequester FILE.toml` installs one"
             )
-        return read_benchmark(kept)
+        return read_benchmark(kept, self._tables(name))
 
     def benchmarks(self) -> list[Benchmark]:
         """Read every installed benchmark, by name."""
@@ -138,6 +142,9 @@ class Installation:
             except BlockingIOError:
                 return True
         return False
+
+    def _tables(self, name: str) -> Path:
+        return self._benchmarks / name
 
     @property
     def _benchmarks(self) -> Path:

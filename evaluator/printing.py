@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from cohort_selection.cohort import Cohort
     from cohort_selection.conversion import Imported
     from cohort_selection.header import Quarantined
-    from cohort_selection.matching import Matched
+    from cohort_selection.matching import Margin, Matched
+    from cohort_selection.prospect import Prospect
     from cohort_selection.representativeness import Deviation
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
@@ -42,6 +44,11 @@ if TYPE_CHECKING:
     from submissions.submission import Submission
 
 MOST_QUARANTINED = 10
+MOST_HELP = 5
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where nothing more can be written; it names no file."""
 
 
 class Modality(StrEnum):
@@ -65,6 +72,12 @@ def system_error(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     said = (error.strerror or type(error).__name__).lower()
+    if error.errno in FULL:
+        where = f" at {error.filename}" if error.filename else ""
+        return (
+            f"the disk is full{where} ({said}); free some space and run the command again: what "
+            "stood there before is as it was"
+        )
     return f"{error.filename}: {said}; give a path that is there and that you may use"
 
 
@@ -152,23 +165,57 @@ def sequestered(done: Sequestered, open_list: Path) -> RenderableType:
 
 def matched(found: Matched) -> RenderableType:
     """The margins of the drawn cohort beside target and pool."""
-    table = Table(title=f"Matched cohort: {len(found.cases)} cases", title_justify="left")
+    table = _margins(f"Matched cohort: {len(found.cases)} cases", "cohort", found.margins)
+    notes = [escape(sentence) for sentence in (*found.notes, *found.binding)]
+    notes.append(f"{found.certain_share:.1%} of the pool was certain to be drawn")
+    return Group(table, *notes)
+
+
+def prospect(found: Prospect) -> RenderableType:
+    """What a draw would reach: sizes, margins, subgroups, what binds and who would help."""
+    lines = [
+        f"{found.n_patients} patients in the sequestered part; within the tolerance no cohort has "
+        f"more than {found.largest.bound}, and the largest that can be drawn has {found.drawable}"
+    ]
+    lines += [f"binding: {sentence}" for sentence in found.binding]
+    lines += [f"what would help: {sentence}" for sentence in found.helped[:MOST_HELP]]
+    if len(found.helped) > MOST_HELP:
+        lines.append(f"  and {len(found.helped) - MOST_HELP} more kinds of patients")
+    lines += found.notes
+    lines.append(found.refusal or f"a cohort of {found.size} can be drawn")
+    shown: list[RenderableType] = [escape(line) for line in lines]
+    if found.margins:
+        shown.insert(0, _margins(f"A cohort of {found.size}", "one draw", found.margins))
+    if found.subgroups:
+        table = Table(title="Expected in each subgroup", title_justify="left")
+        table.add_column("subgroup")
+        for name in ("positives", "negatives", "AUROC +-"):
+            table.add_column(name, justify="right")
+        for group in found.subgroups:
+            width = "-" if group.half_width is None else f"{group.half_width:.3f}"
+            counts = (f"{group.positives:.1f}", f"{group.negatives:.1f}")
+            table.add_row(escape(group.name), *counts, width)
+        shown.insert(1, table)
+    return Group(*shown)
+
+
+def _margins(title: str, drawn: str, margins: Iterable[Margin]) -> Table:
+    table = Table(title=title, title_justify="left")
     for name in ("attribute", "level"):
         table.add_column(name)
-    for name in ("target", "cohort", "pool", "patients"):
+    for name in ("target", "achievable", drawn, "pool", "patients"):
         table.add_column(name, justify="right")
-    for margin in found.margins:
+    for margin in margins:
         table.add_row(
             escape(margin.attribute),
             escape(margin.level),
             f"{margin.target:.1%}",
+            f"{margin.achievable:.1%}",
             f"{margin.cohort:.1%}",
             f"{margin.pool:.1%}",
             str(margin.n_cohort),
         )
-    notes = [escape(sentence) for sentence in found.binding]
-    notes.append(f"{found.certain_share:.1%} of the pool was certain to be drawn")
-    return Group(table, *notes)
+    return table
 
 
 def whole_numbers(text: str, option: str) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from cohort_selection.cohort import Case, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
+from cohort_selection.prospect import Prospect, prospect
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
@@ -87,11 +88,12 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     plan = benchmark.cohort
     matched = matching.match(
         hidden,
-        plan.target,
+        plan.drawn_target,
         plan.size,
         installation.enclave().seed(plan.seed, "matching"),
         cases_per_patient=plan.cases_per_patient,
         tolerance=plan.tolerance,
+        minimum=plan.minimum,
     )
     document = {
         BENCHMARK_DIGEST: benchmark.digest,
@@ -104,6 +106,22 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     digest = _write(_matched_list(installation, benchmark), document)
     installation.ledger().record("match", benchmark.name, digest)
     return matched
+
+
+def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Prospect:
+    """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
+    _, hidden = _split_cases(installation, _select(benchmark, catalog_folder))
+    plan = benchmark.cohort
+    return prospect(
+        hidden,
+        plan.drawn_target,
+        plan.size,
+        installation.enclave().seed(plan.seed, "matching"),
+        subgroups=benchmark.analysis.subgroups,
+        cases_per_patient=plan.cases_per_patient,
+        tolerance=plan.tolerance,
+        minimum=plan.minimum,
+    )
 
 
 @dataclass(frozen=True, slots=True)

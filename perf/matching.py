@@ -13,8 +13,10 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from cohort_selection.achievable import largest, programme
 from cohort_selection.cells import tabulate_codes
-from cohort_selection.matching import allocate, largest_of_cells
+from cohort_selection.design import Minimum, Tolerance
+from cohort_selection.matching import allocate
 from cohort_selection.randomness import draw_in_cells, generator
 from cohort_selection.targets import Target
 
@@ -89,7 +91,8 @@ def main(n: int) -> None:
             tuple(NAMES[k] for k in used), [codes[k] for k in used], [levels[k] for k in used]
         )
         tabulated = time.perf_counter()
-        found = allocate(cells, target, size, generator(1, "round"), 0.05)
+        asked = programme(cells, target, Tolerance(), Minimum())
+        found = allocate(asked, size, generator(1, "round"))
         allocated = time.perf_counter()
         drawn = draw_in_cells(cells.of_unit, found.take, generator(1, "draw"))
         ended = time.perf_counter()
@@ -104,7 +107,7 @@ def main(n: int) -> None:
     )
     print(f"largest miss of a margin: {worst:.2f} patients")
     began = time.perf_counter()
-    bound = largest_of_cells(cells, target, 0.01).bound
+    bound = largest(programme(cells, target, Tolerance(0.01), Minimum(), widened=True)).bound
     print(f"bound on N within 1 pp: {bound:,} in {time.perf_counter() - began:.2f} s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak memory {peak:.2f} GB")

@@ -227,3 +227,25 @@ def test_every_command_has_help() -> None:
     for command in ("simulate", "index", "train", "package", "submit", "run", "score", "demo"):
         assert command in listed
         assert sequestra(command, "--help").code == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("size = 200", 'balance = "even"', "balance is 'even'; give \"case-control\""),
+        ("size = 200", "tolerance = { race = 0.1 }", "has 'race', which has no shares"),
+        ("size = 200", "minimum = { cases = 5 }", "[cohort.minimum] attributes is None"),
+        ("size = 200", 'target_file = "census.csv"', "no target table"),
+    ],
+)
+def test_a_draw_that_nobody_can_make_is_refused_as_the_file_is_read(
+    catalog: Path, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    changed = benchmark(tmp_path, old, new)
+    told = refused(
+        *("sequester", changed, "--catalog", catalog, "--open", tmp_path / "open.csv"),
+        *("--home", tmp_path / "home"),
+    )
+    assert "changed.toml" in told or "census.csv" in told
+    assert said in told
+    assert not (tmp_path / "home").exists()

@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from cohort_selection import rules
-from cohort_selection.cohort_plan import CohortPlan
-from cohort_selection.criteria import Criteria
+from cohort_selection.cohort_plan import KEYS
+from cohort_selection.design import Minimum
 from cohort_selection.header_elements import HEADER_FIELDS
 from cohort_selection.study_values import NAMES
 from evaluator import cli
@@ -27,8 +27,8 @@ from tests.conftest import REPOSITORY
 TABLES: dict[str, set[str]] = {
     "benchmark": {"name", "title", "description"},
     "clinical": {"columns"},
-    "cohort": {field.name for kind in (CohortPlan, Criteria) for field in fields(kind)}
-    - {"criteria"},
+    "cohort": set(KEYS),
+    "cohort.minimum": {field.name for field in fields(Minimum)},
     "[cohort.include]": set(rules.KEYS),
     "contract": {field.name for field in fields(Contract)},
     "quota": {field.name for field in fields(Quota)},
