@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from cohort_selection.cohort import Cohort
@@ -33,6 +32,5 @@ def evaluation_key(submission: Submission, cohort: Cohort, evaluation: Evaluatio
         evaluation.plan_digest,
         evaluation.code_version,
         str(CONTRACT_VERSION),
-        version("sequestra"),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

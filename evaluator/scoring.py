@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evaluator.analysis_plan import AnalysisPlan, PlanError, read_plan
+from evaluator.code_version import code_version
 from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from evaluator.scoring_input import ScoringInput, ScoringInputError, read_tables
 from metrics import arrays, calibration, discrimination, fairness, intervals, resampling
@@ -113,7 +113,7 @@ def score(
         results += _gaps(parts, patient, plan, choices, drawn)
     return Evaluation(
         plan_digest=plan.digest,
-        code_version=_code_version(),
+        code_version=code_version(),
         n_cases=int(y_.size),
         n_patients=n_patients,
         n_positive=int(y_.sum()),
@@ -418,10 +418,3 @@ def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
         low, high = intervals.clustered_wilson(y, group.patient[inside], plan.confidence)
         predicted, observed = float(group.s[inside].mean()), float(y.mean())
         yield CurvePoint(predicted, observed, low, high, int(inside.sum()))
-
-
-def _code_version() -> str:
-    try:
-        return importlib.metadata.version("sequestra")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

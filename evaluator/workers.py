@@ -204,7 +204,9 @@ def _client(scheduler: str) -> Iterator[Client]:
     resources = {SLOT: engine.cpus, MEMORY: engine.memory_bytes >> 20, GPU: _gpus()}
     engine.close()
     # Dask cannot be kept from serving pages; there are none, and only this machine can ask.
-    silent = {f"distributed.{each}.http.routes": () for each in ("scheduler", "worker")}
+    silent: dict[str, list[str]] = {
+        f"distributed.{each}.http.routes": [] for each in ("scheduler", "worker")
+    }
     with (
         dask.config.set(silent),
         LocalCluster(

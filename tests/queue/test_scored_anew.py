@@ -1,0 +1,75 @@
+"""A change of the code that scores: new figures from stored predictions, and no container."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evaluator.disclosure import Release
+from evaluator.enclave import Event
+from submissions.submission import Failure, State
+from tests.commands import succeed
+from tests.conftest import REPOSITORY
+from tests.queue.installation import Installed
+from tests.walkthrough import BENCHMARK
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def changed_code(tmp_path: Path) -> Path:
+    """A copy of the packages in which the Brier score is half of what it is."""
+    for package in ("metrics", "cohort_selection", "submissions", "evaluator", "baselines"):
+        kept = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / package, tmp_path / "code" / package, ignore=kept)
+    path = tmp_path / "code" / "metrics" / "report.py"
+    text = path.read_text()
+    assert text.count("(_probabilities(g) - g.y) ** 2") == 1
+    square = "(_probabilities(g) - g.y) ** 2"
+    path.write_text(text.replace(square, f"{square} / 2"))
+    return tmp_path / "code"
+
+
+def brier(installed: Installed) -> float:
+    """The Brier score on the board."""
+    (published,) = installed.ledger.releases(BENCHMARK)
+    (value,) = [
+        result.estimate.value
+        for result in Release.from_json(published.document).results
+        if (result.metric, result.attribute) == ("brier", "overall")
+    ]
+    assert value is not None
+    return value
+
+
+def test_a_metric_that_changed_is_scored_without_a_container(
+    installed: Installed, images: dict[str, str], changed_code: Path
+) -> None:
+    good = installed.submit(images["honest"], "Good")
+    bad = installed.submit(images["crashing"], "Bad")
+    installed.run()
+    before = installed.events(good)
+    whole = brier(installed)
+    assert "0 submissions scored anew" in installed.command("rescore", BENCHMARK).printed
+    anew = ("rescore", BENCHMARK, "--home", installed.home)
+    assert "1 submission scored anew" in succeed(*anew, cwd=changed_code)
+    assert "0 submissions scored anew" in succeed(*anew, cwd=changed_code)
+    assert installed.events(good) == before
+    assert before.count(Event.STARTED) == 1
+    assert installed.enclave.count_evaluations(good) == 2
+    (release,) = installed.ledger.releases(BENCHMARK)
+    assert release.number == 2
+    assert brier(installed) == pytest.approx(whole / 2, abs=0.005)  # figures are rounded
+    assert installed.state(bad) is State.FAILED
+    assert installed.ledger.submission(bad).failure is Failure.CRASHED
+    installed.run()
+    assert installed.ledger.untracked() == []
+    assert installed.ledger.audit_problems() == []
+
+
+def test_the_name_of_no_benchmark_is_refused(installed: Installed) -> None:
+    ended = installed.command("rescore", "nowhere")
+    assert ended.code == 2
+    assert "no benchmark 'nowhere'" in ended.complained
