@@ -99,6 +99,8 @@ class Workers:
 
     def kill(self, submission_id: str) -> None:
         """Kill a submission's containers on every host that answers."""
+        if self._client.status != "running":
+            return  # it would be waited for
         with suppress(Exception):  # hosts that do not answer clean up when they come back
             self._client.run(kill_containers, submission_id, on_error="ignore")
 
@@ -174,7 +176,8 @@ def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
     Each host first removes what runs left there that were killed. Raises WorkersError where the
     scheduler does not answer, EngineUnavailable where this process has no engine to work with.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is raised
+    for logger in ("distributed", "distributed.client"):  # Dask sets a level on the second, too
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
     with _client(scheduler) as client:
         client.register_plugin(_CleansHost(staging))
         yield Workers(client, remote=bool(scheduler))
