@@ -232,6 +232,9 @@ def _study(members: list[Header]) -> Study:
 
 
 def _fields(members: Sequence[Header]) -> dict[str, tuple[str, ...]]:
+    same = members[0].fields
+    if all(header.fields == same for header in members):
+        return {name: (text,) for name, text in same.items()}
     values: dict[str, set[str]] = defaultdict(set)
     for header in members:
         for name, text in header.fields.items():

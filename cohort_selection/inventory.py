@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from hashlib import blake2b
 from heapq import merge
 from itertools import groupby
@@ -24,7 +25,7 @@ import pyarrow.parquet as pq
 from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
 from cohort_selection.header import Header
 
-READER = b"2"
+READER = b"3"
 """Stands in every shard; a shard that another reader wrote is read anew."""
 
 _SHARD_ROWS = 8192
@@ -44,7 +45,7 @@ _SCHEMA = pa.schema(
         ("reason", pa.string()),
         *((name, pa.string()) for name in _TEXTS),
         ("age", pa.int16()),
-        ("fields", pa.map_(pa.string(), pa.string())),
+        ("fields", pa.string()),  # packed: the same text for most files of a device
     ],
     metadata={"reader": READER},
 )
@@ -219,7 +220,7 @@ def _read_all(files: Iterable[File]) -> list[_Row]:
             described: tuple[object, ...] = (found.reason, *(None for _ in _TEXTS), None, None)
         else:
             texts = (getattr(found, name) for name in _TEXTS)
-            described = (None, *texts, found.age, tuple(found.fields.items()))
+            described = (None, *texts, found.age, _packed(found.fields))
         rows.append((file.key, *file.state, *described))
     return rows
 
@@ -273,14 +274,27 @@ def _path(root: Path, row: _Row) -> Path:
     return root / os.fsdecode(key.replace(b"\0", b"/"))
 
 
+# No text of a header holds these two: they count as blanks, and blanks were made one.
+_NEXT, _IS = "\x1e", "\x1f"
+
+
+def _packed(fields: Mapping[str, str]) -> str:
+    return _NEXT.join(f"{name}{_IS}{text}" for name, text in fields.items())
+
+
+@lru_cache(maxsize=4096)
+def _unpacked(text: str) -> Mapping[str, str]:
+    pairs = (part.partition(_IS) for part in text.split(_NEXT) if part)
+    return {name: value for name, _, value in pairs}
+
+
 def _header(root: Path, row: _Row) -> Header:
     *texts, age, fields = row[_FIRST_TEXT:]
-    assert isinstance(fields, Iterable)
     described = dict(zip(_TEXTS, map(str, texts), strict=True))
     return Header(
         path=_path(root, row),
         age=age if isinstance(age, int) else None,
-        fields=dict(fields),
+        fields=_unpacked(str(fields)),
         **described,
     )
 

@@ -1,7 +1,7 @@
 """How fast headers are read, against pydicom, dicomsdl and the bare read of a file's head.
 
-    python perf/index_headers.py DICOM_FOLDER          readers side by side, one process
-    python perf/index_headers.py --generate 100000     the whole index of generated files
+    python -m perf.index_headers DICOM_FOLDER          readers side by side, one process
+    python -m perf.index_headers --generate 100000     the whole index of generated files
 
 dicomsdl is compared where it is installed (pip install dicomsdl); the project does not need it.
 """
@@ -121,21 +121,25 @@ def index_generated(count: int, workers: int) -> None:
         generate(root, count)
         for what in ("first", "again, nothing changed"):
             subprocess.run(
-                [sys.executable, __file__, "--one", str(root), str(output), what, str(workers)],
+                [
+                    *(sys.executable, "-m", "perf.index_headers", "--one"),
+                    *(str(root), str(output), what, str(workers)),
+                ],
                 check=True,
             )
 
 
 def index_once(root: Path, output: Path, what: str, workers: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     indexed = catalog.update(root, [], output, workers=workers)
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(
         f"{what}: {indexed.n_files} files, {indexed.n_studies} studies, {indexed.n_read} read, "
-        f"{seconds:.1f} s ({indexed.n_files / seconds:,.0f} files a second, {workers} processes); "
+        f"{seconds:.1f} s ({indexed.n_files / seconds:,.0f} files a second, {workers} processes), "
+        f"{busy:.1f} s of CPU in the first of them; "
         f"peak memory {peak / 1024:.0f} MB ({before / 1024:.0f} MB at the start), "
         f"of a worker {children / 1024:.0f} MB"
     )
