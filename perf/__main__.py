@@ -19,7 +19,7 @@ SUITES = {
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
-    "staging": lambda quick: staging.run(rounds=2 if quick else 5),
+    "staging": lambda quick: staging.run(rounds=2 if quick else 3),
     "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
 }
 REFERENCE = {
