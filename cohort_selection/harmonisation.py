@@ -195,7 +195,10 @@ def summary(found: Harmonised, loinc_map: LoincMap | None) -> tuple[str, ...]:
         lines.append(
             f"  {len(found.ambiguous)} descriptions of {studies:,} studies have several codes there"
         )
-    lines += [f"  {fault}" for fault in loinc_map.faults]
+    if loinc_map.faults:
+        lines.append(f"  {len(loinc_map.faults)} faults of the tables themselves:")
+    lines += [f"    {fault}" for fault in loinc_map.faults]
+    lines.append("  unmapped and ambiguous descriptions stand in harmonisation.md of the catalog")
     return tuple(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import NoReturn
 
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
@@ -91,7 +92,7 @@ def numbers(text: str) -> tuple[float, ...]:
         found = tuple(float(part) for part in text.split("\\"))
     except ValueError:
         return ()
-    return found if all(abs(number) < float("inf") for number in found) else ()
+    return found if all(isfinite(number) for number in found) else ()
 
 
 def read_rules(read: CohortTable, key: str) -> tuple[Rule, ...]:
@@ -167,7 +168,7 @@ def _rule(table: Mapping[str, object], where: str, *, excludes: bool) -> Rule:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _equal(text: str, value: str | float) -> bool:

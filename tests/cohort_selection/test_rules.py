@@ -191,6 +191,7 @@ def test_rules_sort_the_real_files(shared_data: Path) -> None:
         ([{"field": "age", "is": [1], "at_most": 2}], "on age has is and at_most; give one of"),
         ([{"field": "age", "over": 2}], "rule 1 has over; known keys are field, is, at_least"),
         ([{"field": "age", "at_least": "x"}], "at_least is 'x'; give a number"),
+        ([{"field": "age", "at_most": float("inf")}], "at_most is inf; give a number"),
         ([{"field": "age", "at_least": True}], "at_least is True; give a number"),
         ([{"field": "age", "at_least": 5, "at_most": 4}], "at_least 5 is above at_most 4"),
         ([{"field": "view", "is": []}], "is is []; give a text, a number, or a list"),
