@@ -13,7 +13,7 @@ from cohort_selection.cohort import Case
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.dicom import Study
 from cohort_selection.flow import FlowStep
-from cohort_selection.header_elements import HEADER_FIELDS
+from cohort_selection.header_fields import HEADER_FIELDS
 from cohort_selection.rules import Rule, numbers, read_rules
 from cohort_selection.study_values import (
     AGE_BANDS,

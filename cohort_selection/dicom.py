@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cohort_selection.header import Header, Quarantined, read_header
-from cohort_selection.header_elements import HEADER_FIELDS
+from cohort_selection.header_fields import HEADER_FIELDS
 
 __all__ = ["EmptyCommons", "File", "Quarantined", "Study", "files_below", "index", "one_study"]
 

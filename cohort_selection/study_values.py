@@ -13,7 +13,7 @@ from itertools import pairwise
 from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord
 from cohort_selection.clinical_cells import TOP_CODED, is_unknown
 from cohort_selection.dicom import Study
-from cohort_selection.header_elements import HEADER_FIELDS
+from cohort_selection.header_fields import HEADER_FIELDS
 
 AGE_BANDS = (0, 18, 30, 40, 50, 65, 75, 85)
 """Lower ends of the CDC's age groups, in years, as MIDRC uses them."""

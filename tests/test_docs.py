@@ -14,7 +14,7 @@ import typer
 from cohort_selection import rules
 from cohort_selection.cohort_plan import KEYS
 from cohort_selection.design import Minimum
-from cohort_selection.header_elements import HEADER_FIELDS
+from cohort_selection.header_fields import HEADER_FIELDS
 from cohort_selection.study_values import NAMES
 from evaluator import cli
 from evaluator.analysis_plan import AnalysisPlan
