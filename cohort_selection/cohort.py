@@ -163,7 +163,7 @@ def seal(
                 copied = deidentify(source, image, key)
                 burned += copied.burned_in
                 commented += copied.comment
-                digests[image.relative_to(fresh).as_posix()] = _file_digest(image)
+                digests[image.relative_to(fresh).as_posix()] = copied.digest
                 image.chmod(0o444)
                 os.utime(image, (_MOMENT, _MOMENT))
             os.utime(folder, (_MOMENT, _MOMENT))

@@ -9,6 +9,7 @@ standard in StudyDescription; that is why the rule is a list of what may stay, n
 from __future__ import annotations
 
 import hmac
+import io
 import re
 import warnings
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels.utils import get_expected_length
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import (
     UID,
@@ -98,12 +100,13 @@ _NUMBER = re.compile(r"[-+0-9.eE ]{0,24}")  # longer than the standard's 16: rea
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a copy may still say, since pixel data are kept byte for byte.
+    """A copy's SHA-256, and what it may still say, since pixel data are kept byte for byte.
 
     ``burned_in``: the header admits text in the picture. ``comment``: the compressed stream has a
     comment or an Exif block of its own.
     """
 
+    digest: str
     burned_in: bool
     comment: bool
 
@@ -137,6 +140,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
             name in kept for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
         ):
             raise DeidentificationError(f"{source.name} has no pixel data; leave its study out")
+        _refuse_cut_short(kept, _syntax(original), source)
         if not UID(str(kept.get("SOPClassUID", ""))).keyword:  # missing, or a vendor's own class
             kept.SOPClassUID = SecondaryCaptureImageStorage
         for name in _RENAMED:
@@ -151,11 +155,31 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         kept.file_meta.TransferSyntaxUID = _syntax(original)
         kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
         kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
-        kept.save_as(destination, enforce_file_format=True)
+        # Through memory: where the disk fails, pydicom would say so as an error of the element.
+        copy = io.BytesIO()
+        kept.save_as(copy, enforce_file_format=True)
+    destination.write_bytes(copy.getbuffer())
     return Copied(
+        sha256(copy.getbuffer()).hexdigest(),
         str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES",
         kept.file_meta.TransferSyntaxUID.is_compressed and _has_comment(kept.get("PixelData")),
     )
+
+
+def _refuse_cut_short(kept: Dataset, syntax: UID, source: Path) -> None:
+    """Refuse uncompressed pixels that are not all there; a compressed stream has an end to miss."""
+    if syntax.is_compressed or "PixelData" not in kept:
+        return
+    try:
+        expected = get_expected_length(kept, unit="bytes")
+    except (AttributeError, TypeError):  # without its rows and columns there is nothing to expect
+        return
+    found = len(kept.PixelData)
+    if found < expected:
+        raise DeidentificationError(
+            f"{source.name} holds {found} of the {expected} bytes of its pixels: it was cut short; "
+            "fetch it again, or index the commons again: it will be quarantined"
+        )
 
 
 def _has_comment(pixels: bytes | None) -> bool:

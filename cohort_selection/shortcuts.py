@@ -207,6 +207,6 @@ def _telling(values: NDArray[np.str_], codes: NDArray[np.int64], y: NDArray[np.i
     """Describe the value whose share of positives is furthest from the whole, in patients."""
     count = np.bincount(codes)
     positive = np.bincount(codes, weights=y)
-    weight = np.abs(positive - count * y.mean())
-    k = int(weight.argmax())
+    excess = positive - count * y.mean()
+    k = int((np.abs(excess) + 1e-9 * (excess > 0)).argmax())  # of two that tell as much, the higher
     return f"{values[k] or 'absent'}: {int(positive[k])} of {int(count[k])} positive"
