@@ -17,6 +17,9 @@ from cohort_selection.cohort import Case
 from cohort_selection.randomness import draw_in_cells, generator
 
 _TOLERANCE = 1e-9
+_GIVE = 1.0  # patients²: how far a level may stay from what it is owed, against the tilt
+_STEPS = 30
+_ROOM = 20.0  # variance of a batch's count from which on its chances are tilted
 
 
 class SequestrationError(ValueError):
@@ -48,7 +51,9 @@ def split(
 
     Batches: give all cases so far and the assignments so far. A cell's running count then stays
     within its rounding of the declared share, because the new patients of a cell are sequestered
-    with the conditional chance that leads there (see :func:`_continue`). The result depends on the
+    with the conditional chance that leads there (see :func:`_continue`). In a batch of some hundred
+    patients or more, these chances are tilted so that the whole is exact to one patient after every
+    batch and what earlier batches left over in a level is made good. The result depends on the
     seed and on who the patients are, not on the order of the cases.
     """
     if not 0.0 < sequestered_share < 1.0:
@@ -111,6 +116,10 @@ def _allocate(
     taken = np.bincount(cells.of_unit[hidden & ~new], minlength=n_cells)
     sure, chance = _continue(before, taken, arriving, share)
     balance = _margins(cells, range(len(cells.attributes)))
+    goal = _expected(
+        [np.rint(balance.T @ n).astype(np.int64) for n in (before, taken, arriving)], share
+    )
+    chance = _steer(chance, balance, goal - balance.T @ (sure + chance))
     nested = _nested(cells)
     if within:
         for stratum in range(len(cells.levels[0])):
@@ -158,6 +167,61 @@ def _continue(
     sure = now.whole - taken
     certain = chance > 1.0 - _TOLERANCE
     return sure + certain, np.where(certain | (chance < _TOLERANCE), 0.0, chance)
+
+
+def _expected(counts: Sequence[NDArray[np.int64]], share: float) -> NDArray[np.float64]:
+    """How many of the arriving should be sequestered in each level, after what was before.
+
+    As a cell (see :func:`_continue`) where the level is within its rounding, so that the whole,
+    which always is, goes on exactly as it should; where a level is further off, all of that is
+    made good, but with no more than half of the share of those who arrive, so that it is as much
+    on either side.
+    """
+    before, taken, arriving = counts
+    sure, chance = _continue(before, taken, arriving, share)
+    off = taken - share * before
+    most = 0.5 * share * arriving
+    return np.where(
+        np.abs(off) < 1.0 - _TOLERANCE, sure + chance, share * arriving - np.clip(off, -most, most)
+    )
+
+
+def _steer(
+    chance: NDArray[np.float64], balance: NDArray[np.float64], owed: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Tilt the cells' chances until the batch is expected to make good what margins are ``owed``.
+
+    What earlier batches left over or short in a level, or in all, comes from cells that then were
+    rounded up or down; it is as often one as the other, and so a patient's chance stays the share.
+    The tilt is the smallest (in Kullback-Leibler distance) that brings the whole back exactly,
+    and levels the less, the fewer of their patients the batch has. In a batch, or a level, with so
+    few that the tilt would move a patient's chance, nothing is made good.
+    """
+    free = (chance > 0.0) & (chance < 1.0)
+    if not free.any() or not np.abs(owed).max() > _TOLERANCE:
+        return chance
+    start = chance[free]
+    room = (start * (1.0 - start)) @ balance[free]
+    if room[0] < _ROOM:
+        return chance
+    able = room >= _ROOM / 10.0
+    columns, owed = balance[free][:, able], owed[able]
+    give = np.full(len(owed), _GIVE)
+    give[0] = _TOLERANCE
+    score = np.log(start / (1.0 - start))
+    multiplier = np.zeros(len(owed))
+    tilted = start
+    for _ in range(_STEPS):
+        gradient = owed - columns.T @ (tilted - start) - give * multiplier
+        if float(np.abs(gradient).max()) < 1e-9:
+            break
+        curvature = columns.T @ (columns * (tilted * (1.0 - tilted))[:, None]) + np.diag(give)
+        step = np.linalg.solve(curvature, gradient)
+        multiplier = multiplier + step / max(1.0, float(np.abs(columns @ step).max()))
+        tilted = 1.0 / (1.0 + np.exp(-np.clip(score + columns @ multiplier, -30.0, 30.0)))
+    steered = chance.copy()
+    steered[free] = tilted
+    return steered
 
 
 def _margins(cells: Cells, attributes: Sequence[int]) -> NDArray[np.float64]:
