@@ -15,7 +15,7 @@ from threading import Thread
 
 from cohort_selection.cohort import BlindedCase, Cohort
 from evaluator.determinism import compared, drawn_again
-from evaluator.enclave import Enclave, Event, StageTime
+from evaluator.enclave import Enclave, EnclaveUnavailable, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.installation import Installation
 from evaluator.keys import run_key
@@ -389,9 +389,11 @@ class _Dispatcher:
         finally:
             for job in list(self._jobs.values()):
                 self._leave(job)
-                with suppress(LedgerError):  # a ledger that is gone: taken up as it stands
-                    self._enclave.record(job.name, job.cohort.digest, Event.CUT_OFF)
+                # A store that is gone or full: the submission is taken up as it stands.
+                with suppress(LedgerError):
                     self._move(job, State.QUEUED)
+                with suppress(EnclaveUnavailable):
+                    self._enclave.record(job.name, job.cohort.digest, Event.CUT_OFF)
 
     def _drop_cancelled(self) -> None:
         if not self._jobs or time.monotonic() - self._looked < POLL_SECONDS:

@@ -12,8 +12,8 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -35,6 +35,7 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy.exc import OperationalError
 
 from cohort_selection.cohort import Cohort, open_cohort
 from evaluator.results import Evaluation
@@ -139,6 +140,10 @@ class EnclaveError(ValueError):
     """The hidden store has no such cohort, or holds one already."""
 
 
+class EnclaveUnavailable(OSError):
+    """The hidden store cannot be read or written: nobody's failure, and the queue stops."""
+
+
 class Enclave:
     """The hidden store in a folder that only its owner can enter."""
 
@@ -148,7 +153,19 @@ class Enclave:
         folder.chmod(0o700)
         self.folder = folder.resolve()
         self._engine = create_engine(f"sqlite:///{self.folder / 'enclave.sqlite'}")
-        _METADATA.create_all(self._engine)
+        with self._transaction() as connection:
+            _METADATA.create_all(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise EnclaveUnavailable(
+                f"the enclave in {self.folder} cannot be read or written ({error.orig}); see that "
+                f"its disk is there, writable and not full"
+            ) from error
 
     def secret(self) -> bytes:
         """The installation's secret, made once; draws that nobody outside can repeat use it."""
@@ -204,7 +221,7 @@ class Enclave:
 
     def blinding_key(self, submission_id: str) -> bytes:
         """The secret that draws a submission's case ids and order; made once, then kept."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             key = connection.execute(
                 select(_KEYS.c.key).where(_KEYS.c.submission_id == submission_id)
             ).scalar_one_or_none()
@@ -217,14 +234,14 @@ class Enclave:
         self, submission_id: str, cohort_digest: str, event: Event, detail: str = ""
     ) -> None:
         """Append what happened to a submission, for the steward alone."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             _append(connection, submission_id, cohort_digest, event, detail=detail)
 
     def record_failure(
         self, submission_id: str, cohort_digest: str, failure: Failure, *, detail: str, log: str
     ) -> None:
         """Append a failure that is the team's: it stands, and the run is not tried again."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             _append(
                 connection,
                 submission_id,
@@ -252,7 +269,7 @@ class Enclave:
         takes them over.
         """
         document = json.dumps(dict(predictions.values), sort_keys=True)
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             _append(connection, submission_id, cohort_digest, event, detail=detail, log=log)
             connection.execute(
                 insert(_PREDICTIONS).values(
@@ -271,13 +288,13 @@ class Enclave:
     def run_of(self, run_key: str) -> str | None:
         """The submission whose stored run has this key, or None."""
         query = select(_RUNS.c.submission_id).where(_RUNS.c.run_key == run_key)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else str(found)
 
     def record_stages(self, submission_id: str, times: Sequence[StageTime]) -> None:
         """Append what stages took."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             for each in times:
                 connection.execute(
                     insert(_STAGES).values(
@@ -292,14 +309,14 @@ class Enclave:
     def stages(self, submission_id: str) -> list[StageTime]:
         """What the stages of a submission's runs took, oldest first."""
         query = select(_STAGES).where(_STAGES.c.submission_id == submission_id)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             rows = connection.execute(query.order_by(_STAGES.c.number)).all()
         return [StageTime(Stage(row.stage), row.seconds, row.host) for row in rows]
 
     def attempts(self, submission_id: str) -> list[Attempt]:
         """Everything that happened to a submission's runs, oldest first."""
         query = select(_ATTEMPTS).where(_ATTEMPTS.c.submission_id == submission_id)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             rows = connection.execute(query.order_by(_ATTEMPTS.c.number)).all()
         return [
             Attempt(
@@ -318,7 +335,7 @@ class Enclave:
             _PREDICTIONS.c.submission_id == submission_id,
             _PREDICTIONS.c.cohort_digest == cohort_digest,
         )
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             document = connection.execute(query).scalar_one_or_none()
         if document is None:
             return None
@@ -331,7 +348,7 @@ class Enclave:
         mine = (_EVALUATIONS.c.submission_id == submission_id) & (
             _EVALUATIONS.c.evaluation_key == key
         )
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             if connection.execute(select(_EVALUATIONS.c.number).where(mine)).first() is None:
                 connection.execute(
                     insert(_EVALUATIONS).values(
@@ -345,7 +362,7 @@ class Enclave:
     def count_evaluations(self, submission_id: str) -> int:
         """How many evaluations a submission has."""
         query = select(_EVALUATIONS.c.number).where(_EVALUATIONS.c.submission_id == submission_id)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             return len(connection.execute(query).all())
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,10 @@ class Ledger:
                 f"({error.orig}); give a writable SQLite file or a running PostgreSQL"
             ) from error
 
+    def close(self) -> None:
+        """Give the database its connections back; one that is used again opens them anew."""
+        self._engine.dispose()
+
     def receive(
         self,
         submission: Submission,
@@ -271,7 +276,7 @@ class Ledger:
     def times(self, submission_id: str) -> dict[Stage, int]:
         """What stages took at most, in seconds; the latest run's."""
         query = select(_TIMES).where(_TIMES.c.submission_id == submission_id)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(_TIMES.c.number)).all()
         return {Stage(row.stage): row.at_most_seconds for row in rows}
 
@@ -279,20 +284,26 @@ class Ledger:
     def dispatching(self) -> Iterator[None]:
         """Be the only dispatcher of a ledger that several machines may open.
 
-        On PostgreSQL an advisory lock, which goes with the connection; the file of a SQLite ledger
-        belongs to one machine, where the installation's own lock serves. Raises LedgerError where
-        another holds it.
+        On PostgreSQL an advisory lock, which goes with the connection; beside the file of a SQLite
+        ledger, which belongs to one machine, a lock that goes with the process. Raises LedgerError
+        where another holds it.
         """
+        taken = LedgerError(
+            "another `sequestra run` works on this ledger, from this machine or another; "
+            "wait for it or stop it"
+        )
         if self._engine.dialect.name != "postgresql":
-            yield
+            with Path(f"{self._engine.url.database}.lock").open("w") as lock:
+                try:
+                    flock(lock, LOCK_EX | LOCK_NB)
+                except BlockingIOError:
+                    raise taken from None
+                yield
             return
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             held = connection.execute(select(func.pg_try_advisory_lock(_DISPATCHING))).scalar_one()
             if not held:
-                raise LedgerError(
-                    "another `sequestra run` works on this ledger, from this machine or another; "
-                    "wait for it or stop it"
-                )
+                raise taken
             yield
 
     def submission(self, submission_id: str) -> Submission:
@@ -318,13 +329,13 @@ class Ledger:
     def _read(
         self, *, names: Sequence[str] | None = None, state: State | None = None
     ) -> list[Submission]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             condition = None if state is None else _TRANSITIONS.c.state == state.value
             return _submissions(connection, condition, names)
 
     def charged(self, team: str, benchmark: str) -> list[datetime]:
         """When a team's submissions that count against its quota were received."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return _charged(connection, team, benchmark)
 
     def is_recorded(self, event_name: str, subject: str) -> bool:
@@ -332,7 +343,7 @@ class Ledger:
         query = select(_AUDIT.c.number).where(
             _AUDIT.c.event == event_name, _AUDIT.c.subject == subject
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(query).first() is not None
 
     def releases(self, benchmark: str | None = None) -> list[PublishedRelease]:
@@ -342,7 +353,7 @@ class Ledger:
         query = select(_RELEASES).where(_RELEASES.c.number.in_(newest)).order_by(_RELEASES.c.number)
         if benchmark is not None:
             query = query.where(_RELEASES.c.benchmark == benchmark)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query).all()
         return [_published(row) for row in rows if row.submission_id in visible]
 
@@ -352,7 +363,7 @@ class Ledger:
         query = (
             select(_RELEASES).where(_RELEASES.c.number.not_in(done)).order_by(_RELEASES.c.number)
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query).all()
         visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
         return [_published(row) for row in rows if row.submission_id in visible]
@@ -373,7 +384,7 @@ class Ledger:
         problems: list[str] = []
         previous = _GENESIS
         chained: Counter[tuple[str, str, str]] = Counter()
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             for row in connection.execute(select(_AUDIT).order_by(_AUDIT.c.number)):
                 expected = _entry_digest(
                     row.previous, _aware(row.at), row.event, row.subject, row.content
@@ -403,6 +414,17 @@ class Ledger:
             for event_name, subject, _ in tabled - stored
         ]
         return problems
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise LedgerError(
+                f"the ledger at {self._engine.url.render_as_string()} does not answer "
+                f"({error.orig}); start its database again or free its disk"
+            ) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
