@@ -17,7 +17,7 @@ from typing import Self
 
 from evaluator.installation import Installation
 from evaluator.tracking import TrackingError, prepare, track_releases
-from submissions.ledger import Ledger
+from submissions.ledger import Ledger, LedgerError
 
 _REFUSED = 3
 
@@ -85,13 +85,13 @@ def _serve(root: Path) -> None:
         # The process of a dispatcher that was killed may still end its last run.
         flock(lock, LOCK_EX)
         prepare()
-        ledger = installation.ledger()
-        for _ in sys.stdin:
-            with suppress(TrackingError):  # tried again, and told at the end
-                track_releases(installation, ledger)
         try:
+            ledger = installation.ledger()
+            for _ in sys.stdin:
+                with suppress(TrackingError, LedgerError):  # tried again, and told at the end
+                    track_releases(installation, ledger)
             track_releases(installation, ledger)
-        except TrackingError as error:
+        except (TrackingError, LedgerError) as error:
             sys.stdout.write(str(error))
             sys.exit(_REFUSED)
 
