@@ -5,10 +5,13 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+KILLS ?= 200
+SEED ?= 1
+
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from numpy import arange, linspace; from evaluator.scoring import AnalysisPlan, score; score(arange(80) % 2, linspace(0, 1, 80), plan=AnalysisPlan(replicates=100), threshold=0.5)
 
-.PHONY: demo test check engine attacks perf clean
+.PHONY: demo test check engine attacks soak perf clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -28,6 +31,9 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 
 attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks
+
+soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
+	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)
 
 perf: $(READY)  ## side-by-side measurements against peers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement perf/peers.txt

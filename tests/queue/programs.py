@@ -1,0 +1,72 @@
+"""What the images of these tests do, and the small benchmark that they are entered for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.commands import succeed
+from tests.walkthrough import BENCHMARK, small_benchmark
+
+CASES = 40
+
+READ = """
+import csv, hashlib, os, sys, time
+rows = list(csv.DictReader(open('/input/cases.csv')))
+def value(case_id):
+    folder = '/input/images/' + case_id
+    (name,) = os.listdir(folder)
+    return int(hashlib.sha256(open(folder + '/' + name, 'rb').read()).hexdigest()[:8], 16) / 2**32
+def write(values):
+    with open('/output/predictions.csv', 'w') as out:
+        print('case_id,probability', file=out)
+        for case_id, shown in values:
+            print(case_id + ',' + shown, file=out)
+"""
+HONEST = "write((row['case_id'], format(value(row['case_id']), '.6f')) for row in rows)\n"
+"""The same image gives the same value for the same bytes, in any order and company."""
+
+PROGRAMS = {
+    "honest": READ + HONEST,
+    "other": READ + HONEST + "# another image\n",
+    "slow": READ + "time.sleep(4)\n" + HONEST,
+    "slower": READ + "time.sleep(20)\n" + HONEST,
+    "crashing": READ + "sys.exit(3)\n",
+    "nan": READ + "write((row['case_id'], 'nan') for row in rows)\n",
+}
+
+
+def sealed_home(folder: Path) -> Path:
+    """Simulate a commons and seal a small cohort of it; its home folder."""
+    benchmark = small_benchmark(folder, BENCHMARK, CASES)
+    text = benchmark.read_text()
+    for line, instead in (
+        ("replicates = 2000", "replicates = 200"),
+        ("repeat_share = 0.1", "repeat_share = 0.0"),
+        ("per_team = 20", "per_team = 3"),
+    ):
+        assert line in text
+        text = text.replace(line, instead)
+    benchmark.write_text(text)
+    commons, catalog = folder / "commons", folder / "catalog"
+    home = folder / "home"
+    succeed("simulate", commons, "--patients", "120")
+    tables = [
+        part
+        for name in ("clinical.csv", "measurement.tsv")
+        for part in ("--clinical", commons / name)
+    ]
+    succeed("index", commons / "dicom", *tables, "--output", catalog)
+    of = ("--catalog", catalog, "--home", home)
+    succeed("sequester", benchmark, "--open", folder / "open.csv", *of)
+    succeed("match", BENCHMARK, *of)
+    succeed("seal", BENCHMARK, "--no-look", *of)
+    make_store(home)
+    return home
+
+
+def make_store(home: Path) -> None:
+    """Make the empty MLflow store once: its many migrations would be each copy's to run."""
+    from mlflow import MlflowClient
+
+    (home / "mlflow").mkdir()
+    MlflowClient(tracking_uri=f"sqlite:///{home}/mlflow/mlflow.db").search_experiments()

@@ -1,0 +1,166 @@
+"""kill -9 of what the queue leans on: the container engine, the tracking server, the database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from submissions.base_image import docker
+from submissions.submission import Failure, State
+from tests.own_docker import OwnDocker, needs_own_docker
+from tests.queue.installation import (
+    PATIENCE,
+    Installed,
+    assert_true_state,
+    copied,
+    one_sentence,
+    until,
+)
+from tests.queue.services import PostgreSQL, TrackingServer, postgresql_programs, started
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def own_engine() -> Iterator[OwnDocker]:
+    """A second Docker; a Unix socket's path may have 107 characters at most."""
+    own = OwnDocker(Path(tempfile.mkdtemp(prefix="sequestra-d-")))
+    own.start()
+    try:
+        yield own
+    finally:
+        if own.daemon is not None and own.daemon.poll() is not None:
+            own.start()
+        own.stop()
+
+
+@needs_own_docker
+def test_an_engine_killed_in_a_run_stops_the_queue_and_the_next_run_takes_up(
+    sealed: Path, images: dict[str, str], own_engine: OwnDocker, tmp_path: Path
+) -> None:
+    archive = tmp_path / "image.tar"
+    assert docker("save", "-o", str(archive), images["slow"]).returncode == 0
+    installed = copied(sealed, tmp_path / "home", {"DOCKER_HOST": f"unix://{own_engine.socket}"})
+    submission = installed.submit(str(archive), "Slow")
+    with installed.running() as dispatcher:
+        until(lambda: installed.runs(submission), while_lives=dispatcher)
+        own_engine.kill()
+        said = dispatcher.communicate(timeout=PATIENCE)[0]
+    assert dispatcher.returncode == 2, said
+    assert "container engine" in said
+    assert "Traceback" not in said
+    assert installed.state(submission) is State.QUEUED
+    assert "no container engine answers" in installed.refused()
+    own_engine.start()
+    assert len(installed.containers(submission)) == 1
+    installed.run()
+    assert_true_state(installed)
+
+
+def test_a_container_killed_by_another_is_run_again_and_three_times_given_up_uncharged(
+    installed: Installed, images: dict[str, str]
+) -> None:
+    submission = installed.submit(images["slower"], "Slow")
+    with installed.running() as dispatcher:
+        killed: set[str] = set()
+        for _ in range(3):
+            until(
+                lambda: (
+                    set(installed.containers(submission, "--filter", "status=running")) - killed
+                ),
+                while_lives=dispatcher,
+            )
+            (container,) = installed.containers(submission, "--filter", "status=running")
+            killed.add(container)
+            docker("kill", container)
+        said = dispatcher.communicate(timeout=PATIENCE)[0]
+    assert dispatcher.returncode == 0, said
+    assert installed.ledger.charged("A team", "simulated-opacity") == []
+    assert_true_state(installed, {"Slow": Failure.HARNESS_ERROR})
+
+
+def test_a_tracking_server_that_is_gone_costs_nothing_but_time(
+    sealed: Path, images: dict[str, str], tmp_path: Path
+) -> None:
+    server = TrackingServer(tmp_path / "server", sealed / "mlflow" / "mlflow.db")
+    installed = copied(sealed, tmp_path / "home", {"MLFLOW_TRACKING_URI": server.uri})
+    submission = installed.submit(images["honest"], "Honest")
+    assert "wait in the ledger and are on the board" in installed.refused()
+    with started(server):
+        installed.dies("mlflow:MlflowClient.log_artifacts", "before", "track")
+        server.kill()
+        installed.submit(images["other"], "Other")
+        said = installed.refused()
+        assert "wait in the ledger and are on the board" in said
+        assert installed.state(submission) is State.RELEASED
+        assert len(installed.ledger.releases()) == 2
+        server.start()
+        installed.run()
+        assert_true_state(installed)
+
+
+@pytest.fixture
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL cluster."""
+    programs = postgresql_programs()
+    if programs is None:
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+            pytest.fail("CI must run the tests of a ledger on PostgreSQL")
+        pytest.skip("no PostgreSQL on this machine: install the package postgresql")
+    cluster = PostgreSQL(programs, as_root=os.geteuid() == 0)
+    with started(cluster):
+        yield cluster
+
+
+def test_a_database_killed_in_a_run_loses_nothing(
+    sealed: Path, images: dict[str, str], postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    installed = on_postgresql(sealed, tmp_path / "home", postgresql)
+    submission = installed.submit(images["slow"], "Slow")
+    behind = installed.submit(images["honest"], "Honest")
+    with installed.running() as dispatcher:
+        until(lambda: installed.runs(submission), while_lives=dispatcher)
+        postgresql.kill()
+        said = dispatcher.communicate(timeout=PATIENCE)[0]
+    assert dispatcher.returncode == 2, said
+    assert "Traceback" not in said
+    assert "ledger" in said
+    assert installed.containers(submission) == []
+    assert "does not open" in installed.refused()
+    assert "does not open" in one_sentence(installed.command("status"))
+    postgresql.start()
+    assert installed.state(behind) in (State.QUEUED, State.RUNNING)
+    installed.run()
+    assert_true_state(installed)
+
+
+def test_two_installations_on_one_postgresql_have_one_dispatcher(
+    sealed: Path, images: dict[str, str], postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    first = on_postgresql(sealed, tmp_path / "first", postgresql)
+    second = on_postgresql(sealed, tmp_path / "second", postgresql)
+    submission = first.submit(images["slower"], "Slow")
+    with first.running() as dispatcher:
+        until(lambda: first.runs(submission), while_lives=dispatcher)
+        assert "another `sequestra run` works on this ledger" in second.refused()
+        assert dispatcher.poll() is None
+        assert first.command("cancel", submission).code == 0
+        said = dispatcher.communicate(timeout=PATIENCE)[0]
+    assert dispatcher.returncode == 0, said
+    second.run()
+    assert second.events(submission) == []
+    assert_true_state(first, {"Slow": Failure.CANCELLED})
+
+
+def on_postgresql(sealed: Path, home: Path, cluster: PostgreSQL) -> Installed:
+    """A copy whose ledger is on PostgreSQL, with the sealing told there."""
+    installed = copied(sealed, home, {"SEQUESTRA_LEDGER": cluster.url})
+    cohort = installed.enclave.cohort("simulated-opacity")
+    installed.ledger.record("seal", cohort.name, cohort.digest)
+    shutil.rmtree(home / "public")
+    return installed
