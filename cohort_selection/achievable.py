@@ -20,6 +20,7 @@ from cohort_selection.targets import Target
 
 _LEAST_CHANCES = (0.01, 1e-3, 1e-5)  # of the average chance: what every eligible patient keeps
 _COMBINATIONS = 50_000
+_TRIES = 16
 _TIGHTEST = 1e-3  # of the loosest tolerance: weight of a margin that may not deviate
 
 
@@ -193,12 +194,21 @@ def drawable_size(asked: Programme, bound: int) -> int:
     Every eligible patient keeps a chance, which the bound does not ask for. 0 where none is found.
     """
     step, size = 1, bound
-    while size > 0:
-        if any(_margins(asked, size, least, strict=True) is not None for least in _LEAST_CHANCES):
-            return size
+    while size > 0 and not _fits(asked, size):
         size -= step
         step += max(1, step // 2)
-    return 0
+    if size == bound:
+        return size
+    between = np.linspace(size + 1, min(size + step, bound), _TRIES).astype(int)
+    return next(
+        (n for n in sorted(set(between.tolist()), reverse=True) if _fits(asked, n)), max(size, 0)
+    )
+
+
+def _fits(asked: Programme, size: int) -> bool:
+    return size > 0 and any(
+        _margins(asked, size, least, strict=True) is not None for least in _LEAST_CHANCES
+    )
 
 
 def achievable_margins(asked: Programme, size: int) -> tuple[NDArray[np.float64], ...]:
