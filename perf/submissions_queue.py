@@ -1,6 +1,6 @@
 """The queue beside the bare engine: overhead, a container a case, two workers, many submissions.
 
-    python -m perf.queue FOLDER [overhead] [workers] [throughput] [--submissions 1000]
+    python -m perf.submissions_queue FOLDER [overhead] [workers] [throughput] [--submissions 1000]
 
 FOLDER is where the simulated installation is made, once. Needs a container engine and the Docker
 command line.
@@ -74,7 +74,7 @@ per_team = 100000
 
 def main() -> None:
     """Run the measurements named, or all of them."""
-    parser = argparse.ArgumentParser(prog="python -m perf.queue", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m perf.submissions_queue", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("what", nargs="*", default=["overhead", "workers", "throughput"])
     parser.add_argument("--cases", type=int, default=1000)
