@@ -29,7 +29,8 @@ PROGRAMS = {
     "honest": READ + HONEST,
     "other": READ + HONEST + "# another image\n",
     "slow": READ + "time.sleep(4)\n" + HONEST,
-    "slower": READ + "time.sleep(20)\n" + HONEST,
+    "steady": READ + "time.sleep(10)\n" + HONEST,
+    "slower": READ + "time.sleep(45)\n" + HONEST,
     "crashing": READ + "sys.exit(3)\n",
     "nan": READ + "write((row['case_id'], 'nan') for row in rows)\n",
 }

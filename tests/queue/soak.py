@@ -194,12 +194,12 @@ def _beset(
 ) -> None:
     """Kill workers and containers while a dispatcher works, then ``last``; see how it ends."""
     _let_work(dispatcher, random_.uniform(0.5, 6.0))
-    for _ in range(random_.randrange(4)):
+    for _ in range(random_.randrange(7)):
         what = random_.choice((WORKER, CONTAINER))
         if dispatcher.poll() is None and place.kill(what, dispatcher, random_):
             done.kills[what] += 1
         place.mend()
-        _let_work(dispatcher, random_.uniform(0.2, 2.5))
+        _let_work(dispatcher, random_.uniform(0.2, 2.0))
     if dispatcher.poll() is not None:
         said = dispatcher.communicate()[0]
         assert dispatcher.returncode in (0, 2), said
@@ -288,7 +288,7 @@ def main() -> None:
         sealed = sealed_home(folder)
         with own_engine(base) as engine:
             done = soak(
-                *(kills, seed, sealed, folder),
+                *(kills, seed, sealed, folder / "work"),
                 base=base,
                 engine=engine,
                 say=lambda line: sys.stderr.write(f"{line}\n"),

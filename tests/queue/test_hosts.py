@@ -81,7 +81,7 @@ def test_one_host_cut_off_in_the_middle_the_other_finishes_the_queue(
 ) -> None:
     if not may_make_networks():
         pytest.skip("only root with iproute2 can make test hosts of network namespaces")
-    slow = installed.submit(images["slower"], "Slow")
+    slow = installed.submit(images["steady"], "Slow")
     behind = installed.submit(images["other"], "Behind")
     with network() as (address, first, second):
         scheduler = Scheduler(address)

@@ -76,7 +76,7 @@ def test_cancelled_in_its_run_the_container_is_gone_within_seconds_and_the_rest_
     with installed.running() as dispatcher:
         until(lambda: installed.runs(submission), while_lives=dispatcher)
         assert installed.command("cancel", submission).code == 0
-        until(lambda: not installed.containers(submission), 15)  # it would sleep for 20
+        until(lambda: not installed.containers(submission), 15)  # it would sleep for 45
         said = dispatcher.communicate(timeout=PATIENCE)[0]
     assert dispatcher.returncode == 0, said
     assert installed.state(behind) is State.RELEASED
