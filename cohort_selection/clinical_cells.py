@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from cohort_selection.header import OLDEST, years
+from cohort_selection.ages import OLDEST, years
 
 NOT_REPORTED = "Not Reported"
 TOP_CODED = 90

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord, CovidTest
 from cohort_selection.clinical_cells import is_unknown
 from cohort_selection.cohort import Case
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
-from cohort_selection.dicom import Study
 from cohort_selection.flow import FlowStep
 from cohort_selection.header_fields import HEADER_FIELDS
 from cohort_selection.rules import Rule, numbers, read_rules
@@ -25,6 +25,9 @@ from cohort_selection.study_values import (
     known_names,
     values,
 )
+
+if TYPE_CHECKING:
+    from cohort_selection.dicom import Study
 
 __all__ = [
     "KEYS",

@@ -13,6 +13,7 @@ from pydicom.config import IGNORE
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
+from cohort_selection.ages import OLDEST, years
 from cohort_selection.header_elements import (
     DEFLATED,
     END_OF_ITEMS,
@@ -25,9 +26,6 @@ from cohort_selection.header_elements import (
     quick_elements,
     tag_and_length,
 )
-
-OLDEST = 120
-"""Years; an age above it is a mistake or a placeholder, not an age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,6 @@ _NOT_IMAGING = frozenset(_DOCUMENTS.split())
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _SEX = {"M": "Male", "F": "Female", "O": "Other", "MALE": "Male", "FEMALE": "Female"}
 _VIEWS = frozenset({"AP", "PA", "LL", "RL", "LAT", "LATERAL", "RLD", "LLD", "RLO", "LLO"})
-_AGE = re.compile(r"(\d{1,3})\s*([YMWD]?)")
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 
 # What a file that is not DICOM most often is, by its first bytes.
@@ -93,16 +90,6 @@ def read_header(path: Path) -> Header | Quarantined:
 def read_header_with_pydicom(path: Path) -> Header | Quarantined:
     """As ``read_header``, with pydicom alone; what the quick parser is compared with."""
     return _judged(path, quick=False)
-
-
-def years(text: str) -> int | None:
-    """Whole years of a DICOM age string ("052Y", "006M", or a bare "62"); None where it is none."""
-    matched = _AGE.fullmatch(text.strip().upper())
-    if matched is None:
-        return None
-    number, unit = int(matched[1]), matched[2]
-    age = number // {"": 1, "Y": 1, "M": 12, "W": 52, "D": 365}[unit]
-    return age if age <= OLDEST else None
 
 
 def _judged(path: Path, *, quick: bool) -> Header | Quarantined:

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
-
-from scipy.special import ndtri
+from statistics import NormalDist
 
 from cohort_selection.cells import value
 from cohort_selection.cohort import Case
@@ -42,7 +41,7 @@ def needed_for_auroc(
             f"an AUROC of {auroc} +- {half_width}, prevalence {prevalence}, cannot be planned for; "
             "give an AUROC from 0.5, a half width under 0.5 and a prevalence between 0 and 1"
         )
-    wanted = half_width / float(ndtri(0.5 + confidence / 2.0))
+    wanted = half_width / NormalDist().inv_cdf(0.5 + confidence / 2.0)
 
     def split(n: int) -> Needed:
         positives = max(1, round(n * prevalence))

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord
 from cohort_selection.clinical_cells import TOP_CODED, is_unknown
-from cohort_selection.dicom import Study
 from cohort_selection.header_fields import HEADER_FIELDS
+
+if TYPE_CHECKING:
+    from cohort_selection.dicom import Study
 
 AGE_BANDS = (0, 18, 30, 40, 50, 65, 75, 85)
 """Lower ends of the CDC's age groups, in years, as MIDRC uses them."""

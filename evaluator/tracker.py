@@ -1,8 +1,7 @@
-"""The process that takes releases to MLflow beside the queue's work.
+"""The dispatcher's end of the process that takes releases to MLflow beside the queue's work.
 
-MLflow takes seconds to import and a good part of one for each run: in a process of its own it
-keeps neither the queue nor the interpreter's lock. ``python -m evaluator.tracker HOME`` tracks what
-is untracked at each line of its input, and a last time at its end.
+MLflow takes seconds to import and a good part of one for each run: in a process of its own
+(evaluator/tracking.py) it keeps neither the queue nor the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -10,20 +9,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import suppress
-from fcntl import LOCK_EX, flock
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from evaluator.installation import Installation
-from evaluator.tracking import TrackingError, prepare, track_releases
-from submissions.ledger import Ledger, LedgerError
+from submissions.ledger import Ledger
 
-_REFUSED = 3
+REFUSED = 3
+"""Exit code of the process where MLflow takes a release no more."""
+
+
+class TrackingError(ValueError):
+    """The tracking server does not take a release; it waits in the ledger."""
 
 
 class Tracker:
-    """The dispatcher's end of the process; started when there is something to do."""
+    """Takes releases to MLflow; its process is started when there is something to do."""
 
     def __init__(self, installation: Installation, ledger: Ledger) -> None:
         """Track what is untracked in ``ledger``."""
@@ -38,8 +39,9 @@ class Tracker:
     def start(self) -> None:
         """Start the process, so that it is ready when there is a release."""
         if self._process is None:
+            home = self._installation.root.resolve()
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", __name__, str(self._installation.root.resolve())],
+                [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -70,31 +72,10 @@ class Tracker:
         if self._process is None:
             return
         said, _ = self._process.communicate()
-        if error is None and self._process.returncode == _REFUSED:
+        if error is None and self._process.returncode == REFUSED:
             raise TrackingError(said.strip())
         if error is None and self._process.returncode != 0:
             raise TrackingError(
                 f"the process that tracks ended with code {self._process.returncode}; its "
                 f"releases are on the board, and `sequestra run` tracks them"
             )
-
-
-def _serve(root: Path) -> None:
-    installation = Installation(root)
-    with (root / "tracking.lock").open("w") as lock:
-        # The process of a dispatcher that was killed may still end its last run.
-        flock(lock, LOCK_EX)
-        prepare()
-        try:
-            ledger = installation.ledger()
-            for _ in sys.stdin:
-                with suppress(TrackingError, LedgerError):  # tried again, and told at the end
-                    track_releases(installation, ledger)
-            track_releases(installation, ledger)
-        except (TrackingError, LedgerError) as error:
-            sys.stdout.write(str(error))
-            sys.exit(_REFUSED)
-
-
-if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))

@@ -1,31 +1,34 @@
-"""MLflow: one run for each release, with intervals, digests and the report; no per-case value."""
+"""MLflow: one run for each release, with intervals, digests and the report; no per-case value.
+
+``python -m evaluator.tracking HOME`` tracks what is untracked at each line of its input, and a last
+time at its end.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
+import sys
 import tempfile
+from contextlib import suppress
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.disclosure import Release
+from evaluator.installation import Installation
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.results import OVERALL
-from submissions.ledger import Ledger, PublishedRelease
+from evaluator.tracker import REFUSED, TrackingError
+from submissions.ledger import Ledger, LedgerError, PublishedRelease
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from evaluator.installation import Installation
-
 _BATCH = 500  # MLflow takes at most 1,000 metrics a call
 _RELEASE_TAG = "sequestra.release"
 _UNFIT = re.compile(r"[^\w\-. /]")
-
-
-class TrackingError(ValueError):
-    """The tracking server does not take a release; it waits in the ledger."""
 
 
 def prepare() -> None:
@@ -152,3 +155,24 @@ def _parameters(released: Release) -> list[object]:
         Param("threshold", str(released.threshold)),
         Param("n_cases", str(released.n_cases)),
     ]
+
+
+def _serve(root: Path) -> None:
+    installation = Installation(root)
+    with (root / "tracking.lock").open("w") as lock:
+        # The process of a dispatcher that was killed may still end its last run.
+        flock(lock, LOCK_EX)
+        prepare()
+        try:
+            ledger = installation.ledger()
+            for _ in sys.stdin:
+                with suppress(TrackingError, LedgerError):  # tried again, and told at the end
+                    track_releases(installation, ledger)
+            track_releases(installation, ledger)
+        except (TrackingError, LedgerError) as error:
+            sys.stdout.write(str(error))
+            sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

@@ -13,8 +13,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
+from cohort_selection.ages import years
 from cohort_selection.dicom import EmptyCommons, Quarantined, Study, index
-from cohort_selection.header import years
 from cohort_selection.radiograph import Radiograph, uid, write_radiograph
 
 
