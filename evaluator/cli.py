@@ -169,6 +169,9 @@ def sequester(
     flow: Annotated[
         Path | None, typer.Option(help="SVG to write: studies and patients left by each rule.")
     ] = None,
+    batch: Annotated[
+        str, typer.Option(help="A name for the patients that are new, for figures over time.")
+    ] = "",
     home: Home = HOME,
 ) -> None:
     """Split the commons into open and sequestered, by patient; install the benchmark."""
@@ -178,7 +181,9 @@ def sequester(
     from evaluator.installation import Installation
     from evaluator.specification import read_benchmark
 
-    done = steward.sequester(Installation(home), read_benchmark(benchmark), catalog, open_list)
+    done = steward.sequester(
+        Installation(home), read_benchmark(benchmark), catalog, open_list, batch=batch
+    )
     if flow is not None:
         write_bytes(flow, flow_svg(done.flow).encode())
     console.print(printing.sequestered(done, open_list))

@@ -42,12 +42,18 @@ class Sequestered:
 
 
 def sequester(
-    installation: Installation, benchmark: Benchmark, catalog_folder: Path, open_list: Path
+    installation: Installation,
+    benchmark: Benchmark,
+    catalog_folder: Path,
+    open_list: Path,
+    *,
+    batch: str = "",
 ) -> Sequestered:
     """Split the commons by patient and write the open part's list; earlier assignments stay.
 
     The assignment belongs to the installation, not to the benchmark: a patient hidden for one
-    benchmark is open for none.
+    benchmark is open for none. ``batch`` names the patients that are new, for figures over time;
+    empty, they are named after the benchmark.
     """
     installation.install(benchmark)
     selected = _select(benchmark, catalog_folder)
@@ -62,7 +68,7 @@ def sequester(
         assigned=before,
         within=plan.within,
     )
-    new = append_assignment(path, parts, benchmark.name)
+    new = append_assignment(path, parts, batch or benchmark.name)
     installation.ledger().record(
         "sequester", benchmark.name, f"{new} new patients; list {head(path)}"
     )
