@@ -111,7 +111,7 @@ class Workers:
     def retire(self, worker: str) -> None:
         """Give a worker no more shards: the engine of its host is gone."""
         with suppress(Exception):  # it may be gone itself
-            self._client.retire_workers([worker], close_workers=True)
+            self._client.run_on_scheduler(_dismiss, worker)
 
     def refuse_unfit(self, contract: Contract) -> None:
         """Raise WorkersError where no worker has what a benchmark grants its containers."""
@@ -248,6 +248,11 @@ def _work(shard: Shard) -> tuple[str, Ended]:
 def _offers(dask_scheduler: Any) -> list[dict[str, float]]:
     """Runs on the scheduler: the resources of each worker."""
     return [dict(state.resources) for state in dask_scheduler.workers.values()]
+
+
+async def _dismiss(worker: str, dask_scheduler: Any) -> None:
+    """Runs on the scheduler; to retire a worker it would wait for others to take its results."""
+    await dask_scheduler.remove_worker(worker, stimulus_id="engine-gone", close=True)
 
 
 class _CleansHost(WorkerPlugin):
