@@ -26,6 +26,9 @@ GPU = "GPU"
 """Resources of a worker: processors that containers may use, megabytes, and GPUs."""
 
 CONNECT_SECONDS = 30
+FETCH_SECONDS = 10
+"""How long a result may take from its worker to here."""
+
 ALONE_SECONDS = 60
 """How long a shard waits for a worker that could run it, such as one that is being restarted."""
 
@@ -80,10 +83,18 @@ class Workers:
             self._refuse_alone()
             return None
         token = str(future.key)
-        if self._running.pop(token, None) is None:
+        running = self._running.pop(token, None)
+        if running is None:
             return None  # dropped meanwhile
         if future.status == "finished":
-            worker, ended = future.result()
+            try:
+                worker, ended = future.result(timeout=FETCH_SECONDS)
+            except TimeoutError:
+                # It went with its worker before it was fetched, and is done again where it can be.
+                self._running[token] = running
+                future.add_done_callback(self._done.put)
+                self._refuse_alone()
+                return None
             return Finished(token, worker, ended, None)
         self._refuse_lost()
         if future.status == "error":

@@ -211,6 +211,9 @@ def _beset(
     if place.kill(last, dispatcher, random_):
         done.kills[last] += 1
     if last != DISPATCHER:
+        _let_work(dispatcher, random_.uniform(0.0, 8.0))
+        if last != SCHEDULER:
+            place.mend()
         said = dispatcher.communicate(timeout=PATIENCE)[0]
         assert dispatcher.returncode in (0, 2), said
         assert "Traceback" not in said, said
