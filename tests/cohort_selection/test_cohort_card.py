@@ -117,13 +117,17 @@ def test_the_page_draws_offline_on_a_phone_and_a_screen(
     page = tmp_path / "card.html"
     catalog = ("--catalog", walked.folder / "catalog", "--home", walked.home)
     succeed("card", walked.benchmark, *catalog, "--output", page)
+    problems: list[object] = []
+
+    def noted(problem: object) -> None:
+        problems.append(problem)
+
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for width in (360, 1280):
             context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
             shown = context.new_page()
-            problems: list[object] = []
-            shown.on("pageerror", problems.append)
+            shown.on("pageerror", noted)
             shown.goto(page.as_uri())
             shown.wait_for_selector(".main-svg .barlayer")
             assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
