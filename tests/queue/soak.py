@@ -147,9 +147,10 @@ def soak(
     began = time.monotonic()
     random_ = random.Random(seed)
     done = Soak()
-    last = [DISPATCHER, DISPATCHER, DISPATCHER, NOTHING]
+    # Dispatchers are killed most; what takes long to come up again, seldom.
+    last = [DISPATCHER] * 12 + [NOTHING] * 3
     if full:
-        last += [SCHEDULER, TRACKING]
+        last += [SCHEDULER] * 2 + [TRACKING]
     if engine is not None:
         last += [ENGINE]
     images = _Images(base, variants=max(5, kills // 4))
