@@ -45,6 +45,7 @@ class Soak:
     kills: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     ends: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
     seconds: float = 0.0
 
 
@@ -177,6 +178,7 @@ def soak(
         for _ in range(3):
             place.installed.command("run")
         place.installed.run()
+        done.lost = sum(each not in FINAL for each in _states(place.installed))
         assert_true_state(place.installed, _told(place.installed))
         done.ends.update(
             each.state.value if each.failure is None else each.failure.value
@@ -304,7 +306,7 @@ def table(done: Soak, seed: int) -> str:
     """The figures of a soak."""
     rows = [("kill -9 of", "times"), *sorted(done.kills.items())]
     rows += [("all", sum(done.kills.values())), ("", ""), ("submissions that ended", "number")]
-    rows += [*sorted(done.ends.items()), ("all", sum(done.ends.values())), ("lost", 0)]
+    rows += [*sorted(done.ends.items()), ("all", sum(done.ends.values())), ("lost", done.lost)]
     lines = [f"{name:<28}{number:>8}" for name, number in rows]
     return "\n".join([*lines, "", f"{done.runs} runs in {done.seconds:.0f} s, seed {seed}"])
 
