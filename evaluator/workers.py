@@ -33,6 +33,9 @@ ALONE_SECONDS = 60
 """How long a shard waits for a worker that could run it, such as one that is being restarted."""
 
 
+_LOST = "the Dask scheduler is lost; start it again, then `sequestra run` takes up what was cut off"
+
+
 class WorkersError(ValueError):
     """There is no scheduler or no worker that could run a shard."""
 
@@ -116,8 +119,13 @@ class Workers:
             self._client.run(kill_containers, submission_id, on_error="ignore")
 
     def have(self, image_digest: str) -> bool:
-        """Whether every worker's engine has an image."""
-        return all(self._client.run(has_image, image_digest).values())
+        """Whether every worker's engine has an image; one that does not answer has none."""
+        try:
+            said = self._client.run(has_image, image_digest, on_error="return")
+        except OSError:  # lost in the middle of the question
+            self._refuse_lost()
+            return False
+        return all(answer is True for answer in said.values())
 
     def retire(self, worker: str) -> None:
         """Give a worker no more shards: the engine of its host is gone."""
@@ -148,7 +156,10 @@ class Workers:
 
     def _offered(self) -> list[dict[str, float]]:
         self._refuse_lost()
-        return list(self._client.run_on_scheduler(_offers))
+        try:
+            return list(self._client.run_on_scheduler(_offers))
+        except OSError as error:
+            raise WorkersError(_LOST) from error
 
     def _refuse_alone(self) -> None:
         """Raise where shards have waited too long for a worker that could run them."""
@@ -168,10 +179,7 @@ class Workers:
 
     def _refuse_lost(self) -> None:
         if self._client.status != "running":
-            raise WorkersError(
-                "the Dask scheduler is lost; start it again, then `sequestra run` takes up what "
-                "was cut off"
-            )
+            raise WorkersError(_LOST)
 
 
 def needs(contract: Contract) -> dict[str, float]:
