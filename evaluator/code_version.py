@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = Path(__file__).resolve().parent.parent
-_SCORING = ("analysis_plan", "scoring_input", "scoring", "probing", "disclosure")
+_SCORING = ("analysis_plan", "scoring_input", "scoring", "probing", "evaluation", "disclosure")
 
 
 @cache

@@ -8,10 +8,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 from cohort_selection.cohort import BlindedCase, Cohort
 from evaluator.determinism import compared, drawn_again
@@ -22,7 +23,7 @@ from evaluator.keys import run_key
 from evaluator.shard import Ended, Shard
 from evaluator.specification import Benchmark
 from evaluator.tracker import Tracker
-from evaluator.workers import Finished, Workers, needs, open_workers
+from evaluator.workers import Finished, Workers, WorkersError, needs, open_workers
 from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage
@@ -83,6 +84,7 @@ class _Job:
     benchmark: Benchmark
     cohort: Cohort
     key: bytes
+    attempt: str = field(default_factory=lambda: uuid4().hex)
     out: dict[str, Shard] = field(default_factory=dict)
     back: list[Ended] = field(default_factory=list)
     again: Mapping[str, BlindedCase] = field(default_factory=dict)
@@ -222,6 +224,7 @@ class _Dispatcher:
                 contract,
                 self._enclave.staging_folder(),
                 archive,
+                job.attempt,
             )
             token = workers.start(shard)
             job.out[token] = shard
@@ -241,6 +244,11 @@ class _Dispatcher:
         digest = job.submission.image_digest
         if not workers.remote or workers.have(digest):
             return None
+        return self._saved(job)
+
+    def _saved(self, job: _Job) -> Path:
+        """The archive of a submission's image, written where there is none yet."""
+        digest = job.submission.image_digest
         path = self._enclave.images_folder() / f"{digest.removeprefix('sha256:')}.tar"
         if not path.exists():
             with suppress(EngineUnavailable):  # a worker that lacks the image will say so
@@ -259,6 +267,9 @@ class _Dispatcher:
         with self._settled(job):
             if finished.ended is None:
                 self._worker_fault(job, finished.error)
+            elif finished.ended.harness_fault:
+                self._record_fault(job, Event.HARNESS_FAULT, finished.ended.harness_fault)
+                self._end(job, Failure.HARNESS_ERROR)
             elif finished.ended.engine_fault:
                 self._engine_fault(job, shard, finished, finished.ended)
             elif finished.ended.failure is not None:
@@ -283,22 +294,22 @@ class _Dispatcher:
         is not charged: it must not keep the others waiting.
         """
         assert self._workers is not None
-        fault = EngineUnavailable(ended.engine_fault)
-        self._note(job, Event.ENGINE_FAULT, fault)
-        if ended.engine_gone:
+        if ended.lacks_image and self._workers.remote and shard.archive is None:
+            # A worker that came later than the question who has the image.
+            shard = replace(shard, archive=self._saved(job))
+        elif ended.engine_gone:
+            self._record_fault(job, Event.ENGINE_LOST, ended.engine_fault)
             if not self._workers.remote:
-                raise fault
+                raise EngineUnavailable(ended.engine_fault)
             self._workers.retire(finished.worker)
         else:
-            told = self._enclave.attempts(job.name)
-            if (
-                len([each for each in told if each.event is Event.ENGINE_FAULT])
-                >= MOST_ENGINE_FAULTS
-            ):
-                _LOG.warning("submission %s could not be run: %s", job.name, fault)
+            self._record_fault(job, Event.ENGINE_FAULT, ended.engine_fault)
+            events = [each.event for each in self._enclave.attempts(job.name)]
+            if events.count(Event.ENGINE_FAULT) >= MOST_ENGINE_FAULTS:
+                _LOG.warning("submission %s could not be run: %s", job.name, ended.engine_fault)
                 self._end(job, Failure.HARNESS_ERROR)
                 return
-        token = self._workers.start(shard)
+        token = self._workers.start(shard, rather_not=finished.worker)
         job.out[token] = shard
         if job.repeat == finished.token:
             job.repeat = token
@@ -374,7 +385,7 @@ class _Dispatcher:
         except _Cancelled:
             self._enclave.record(job.name, job.cohort.digest, Event.CANCELLED)
             self._leave(job)
-        except (OSError, LedgerError, EngineUnavailable):
+        except (OSError, LedgerError, WorkersError):
             raise
         except Exception as error:
             _LOG.exception("submission %s failed through a fault of the harness", job.name)
@@ -387,11 +398,15 @@ class _Dispatcher:
         try:
             yield
         finally:
-            for job in list(self._jobs.values()):
+            left = list(self._jobs.values())
+            for job in left:
                 self._leave(job)
-                # A store that is gone or full: the submission is taken up as it stands.
-                with suppress(LedgerError):
-                    self._move(job, State.QUEUED)
+            for job in left:
+                # A store that is gone or full: the submission is taken up as it stands. What was
+                # cancelled meanwhile stays so, and nobody may listen to the report any more.
+                with suppress(LedgerError, OSError):
+                    self._ledger.move(job.name, State.QUEUED)
+                    self._tell(job)
                 with suppress(EnclaveUnavailable):
                     self._enclave.record(job.name, job.cohort.digest, Event.CUT_OFF)
 
@@ -399,6 +414,7 @@ class _Dispatcher:
         if not self._jobs or time.monotonic() - self._looked < POLL_SECONDS:
             return
         self._looked = time.monotonic()
+        self._ledger.refuse_lost_lock()
         for name in self._ledger.among(self._jobs, State.FAILED):
             job = self._jobs[name]
             self._enclave.record(name, job.cohort.digest, Event.CANCELLED)
@@ -416,7 +432,7 @@ class _Dispatcher:
         if self._workers is not None and job.out:
             for token in job.out:
                 self._workers.drop(token)
-            self._workers.kill(job.name)
+            self._workers.kill(job.name, job.attempt)
         job.out.clear()
 
     def _move(self, job: _Job, state: State, failure: Failure | None = None) -> None:
@@ -441,6 +457,9 @@ class _Dispatcher:
 
     def _note(self, job: _Job, event: Event, error: BaseException | None) -> None:
         detail = "" if error is None else "".join(traceback.format_exception(error))
+        self._record_fault(job, event, detail)
+
+    def _record_fault(self, job: _Job, event: Event, detail: str) -> None:
         self._enclave.record(job.name, job.cohort.digest, event, detail)
 
 

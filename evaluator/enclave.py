@@ -112,6 +112,7 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     CUT_OFF = "cut-off"
     ENGINE_FAULT = "engine-fault"
+    ENGINE_LOST = "engine-lost"
     WORKER_LOST = "worker-lost"
     HARNESS_FAULT = "harness-fault"
 

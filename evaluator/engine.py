@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -49,6 +50,9 @@ CANCELLED = "sequestra-cancelled-"
 """What the name of a container begins with that ``Engine.kill`` ended."""
 
 API_SECONDS = 120
+ACCOUNTS_BYTES = 1 << 20
+ODD_FILE = 0x8F28_0000
+"""Bits of Go's os.ModeType, as the engine tells them: whatever is no regular file."""
 PROBE_SECONDS = 30
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
@@ -188,12 +192,15 @@ class Engine:
             without_names(archive, nameless, contract)
             with _our_fault("loading an image"), nameless.open("rb") as file:
                 try:
-                    self.client.api.load_image(file)
+                    said = list(self.client.api.load_image(file))
                 except APIError as error:
+                    said = [{"error": str(error)}]
+                wrong = [str(each["error"]) for each in said if "error" in each]
+                if wrong:
                     raise ContractBroken(
                         Failure.IMAGE_INVALID,
-                        f"the engine does not load the image: {printable(str(error))}",
-                    ) from error
+                        f"the engine does not load the image: {printable(wrong[0])}",
+                    )
         # What was linted is what runs: were anything else loaded, this digest would be unknown.
         return self.resolve(linted, contract)
 
@@ -285,6 +292,7 @@ class Engine:
         started = time.monotonic()
         with self._container(digest, staged, contract, submission_id) as container:
             limit = contract.seconds(staged.n_cases)
+            self._refuse_odd_accounts(container)
             _start(container)
             running = time.monotonic()
             _refuse_cancelled(container)
@@ -299,17 +307,38 @@ class Engine:
             raise ContractBroken(*cause, log_tail)
         return Outcome(running - started, ended - running, log_tail)
 
+    def _refuse_odd_accounts(self, container: Container) -> None:
+        """Refuse what the engine itself would read as it starts the container, and wait for.
+
+        It looks for the user in these files, outside of the container and of every limit: a named
+        pipe in the place of one holds the engine up for ever.
+        """
+        for path in ("/etc/passwd", "/etc/group"):
+            with _our_fault("looking at the image's accounts"):
+                try:
+                    stream, said = self.client.api.get_archive(str(container.id), path)
+                except NotFound:
+                    continue
+                odd = bool(int(said["mode"]) & ODD_FILE) or int(said["size"]) > ACCOUNTS_BYTES
+                if not odd:
+                    deque(stream, maxlen=0)
+            if odd:
+                raise ContractBroken(
+                    Failure.IMAGE_INVALID,
+                    f"{path} is no regular file of at most {ACCOUNTS_BYTES} bytes",
+                )
+
     def _start_known_good(self, staged: Staged, contract: Contract, submission_id: str) -> None:
         """Start an image of ours in the same way; raise EngineUnavailable where even that fails."""
         digest, archive = known_good.archive()
         if not self.has(digest):
             with _our_fault("loading an image of ours"):
-                self.client.api.load_image(archive)
+                deque(self.client.api.load_image(archive), maxlen=0)
         try:
             brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
             self._run(digest, staged, brief, submission_id)
         except (_NotStarted, ContractBroken) as error:
-            raise EngineUnavailable(
+            raise EngineSick(
                 f"the container engine cannot start containers: {printable(str(error))}"
             ) from error
 
@@ -400,7 +429,7 @@ class Engine:
             except NotFound:
                 return
             except (APIError, requests.RequestException) as error:
-                if attempt == 4:
+                if attempt == 4 or isinstance(error, requests.ReadTimeout):
                     raise EngineUnavailable(
                         f"the container engine does not remove container {container_id[:12]}: "
                         f"{error}"
@@ -408,6 +437,10 @@ class Engine:
                 time.sleep(0.2 * 2**attempt)
             else:
                 return
+
+
+class EngineSick(EngineUnavailable):
+    """The engine answers, but does not start even an image of ours."""
 
 
 class _NotStarted(Exception):
@@ -432,6 +465,8 @@ def _start(container: Container) -> None:
         container.start()
     except APIError as error:
         raise _NotStarted(str(error.explanation or error)) from error
+    except requests.ReadTimeout as error:
+        raise _NotStarted(f"nothing started within {API_SECONDS} s") from error
     except requests.RequestException as error:
         raise EngineUnavailable(f"the container engine does not answer: {error}") from error
 

@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
-from evaluator.engine import Engine, EngineUnavailable
+from evaluator.engine import Engine, EngineSick, EngineUnavailable
 from evaluator.staging import remove_leftovers, stage
 from submissions.contract import Contract, Predictions, read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 
 _OF_THREAD = threading.local()
+_GIVEN_UP: set[str] = set()
+
+
+class _ImageMissing(EngineUnavailable):
+    """The host's engine lacks the image, and there is no archive of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Shard:
 
     ``staging`` is the folder in which the run's input is laid out, on the file system of the
     sealed images. ``archive`` is where a worker finds the image that its engine does not have.
+    ``attempt`` names the try that the shard belongs to, so that it can be given up.
     """
 
     submission_id: str
@@ -34,13 +40,15 @@ class Shard:
     contract: Contract
     staging: Path
     archive: Path | None = None
+    attempt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a shard ended: predictions, the team's failure, or what the engine refused.
 
-    ``engine_gone`` tells an engine that does not answer from one that refuses this image alone.
+    ``engine_gone`` tells an engine that does not answer or starts nothing from one that refuses
+    this image alone; ``lacks_image`` one that needs an archive of it.
     ``seconds`` has the stages load, start and infer, as far as they were reached.
     """
 
@@ -51,6 +59,8 @@ class Ended:
     log: str = ""
     engine_fault: str = ""
     engine_gone: bool = False
+    lacks_image: bool = False
+    harness_fault: str = ""
     seconds: Mapping[Stage, float] = field(default_factory=dict)
 
 
@@ -62,10 +72,11 @@ def run_shard(shard: Shard) -> Ended:
     host = socket.gethostname()
     try:
         engine = _engine()
-        engine.remove_dead(shard.staging)
-        remove_leftovers(shard.staging)
+        clean_host(shard.staging)
         load = _load(engine, shard)
         with stage(shard.cases, shard.contract, shard.staging) as staged:
+            if shard.attempt in _GIVEN_UP:
+                return Ended(host, failure=Failure.CANCELLED, detail="given up before it started")
             outcome = engine.run(
                 shard.image_digest, staged, shard.contract, submission_id=shard.submission_id
             )
@@ -73,8 +84,11 @@ def run_shard(shard: Shard) -> Ended:
             predictions = read_predictions(staged.predictions, given, shard.contract)
     except ContractBroken as broken:
         return Ended(host, failure=broken.failure, detail=broken.detail, log=broken.log_tail)
+    except _ImageMissing as error:
+        return Ended(host, engine_fault=str(error), lacks_image=True)
     except EngineUnavailable as error:
-        return Ended(host, engine_fault=str(error), engine_gone=not _answers())
+        gone = isinstance(error, EngineSick) or not _answers()
+        return Ended(host, engine_fault=str(error), engine_gone=gone)
     return Ended(
         host,
         predictions=predictions,
@@ -94,8 +108,9 @@ def clean_host(staging: Path) -> None:
     remove_leftovers(staging)
 
 
-def kill_containers(submission_id: str) -> int:
-    """Kill the containers of a submission on this host; their number."""
+def kill_containers(submission_id: str, attempt: str) -> int:
+    """Kill the containers of a submission on this host, and start none for the attempt."""
+    _GIVEN_UP.add(attempt)
     try:
         return _engine().kill(submission_id)
     except EngineUnavailable:
@@ -134,11 +149,17 @@ def _load(engine: Engine, shard: Shard) -> float:
     started = time.monotonic()
     if not engine.has(shard.image_digest):
         if shard.archive is None or not shard.archive.is_file():
-            raise EngineUnavailable(
+            raise _ImageMissing(
                 f"the engine of {socket.gethostname()} has no image {shard.image_digest}; "
                 f"load it there again"
             )
-        loaded = engine.load(shard.archive, shard.contract)
+        try:
+            loaded = engine.load(shard.archive, shard.contract)
+        except ContractBroken as broken:
+            # It was accepted when it was entered: what is wrong with the copy is not the team's.
+            raise EngineUnavailable(
+                f"the archive {shard.archive} is not loaded: {broken}"
+            ) from broken
         if loaded != shard.image_digest:
             raise EngineUnavailable(
                 f"the archive of image {shard.image_digest} holds {loaded}; remove {shard.archive}"

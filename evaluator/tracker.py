@@ -38,7 +38,7 @@ class Tracker:
 
     def start(self) -> None:
         """Start the process, so that it is ready when there is a release."""
-        if self._process is None:
+        if self._process is None or self._process.poll() is not None:
             home = self._installation.root.resolve()
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],

@@ -35,6 +35,7 @@ def prepare() -> None:
     """Import what tracking needs."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     import mlflow.exceptions  # slow: only what tracks may need it
 
     # It sets itself to INFO when imported.
@@ -133,7 +134,7 @@ def _metrics(released: Release) -> list[object]:
             if (result.attribute, result.level) == OVERALL
             else (f"/{result.attribute}/{result.level}")
         )
-        name = _UNFIT.sub("_", f"{result.metric}{group}")
+        name = _UNFIT.sub(_spelled, f"{result.metric}{group}")
         estimate = result.estimate
         for suffix, value in (
             ("", estimate.value),
@@ -143,6 +144,11 @@ def _metrics(released: Release) -> list[object]:
             if value is not None:
                 found.append(Metric(f"{name}{suffix}", value, at, 0))
     return found
+
+
+def _spelled(unfit: re.Match[str]) -> str:
+    """What stands for a character that MLflow does not take: "<50" and ">50" are two levels."""
+    return {"<": "under ", ">": "over "}.get(unfit[0], "_")
 
 
 def _parameters(released: Release) -> list[object]:

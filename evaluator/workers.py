@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import socket
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import dask
-from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
+from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from evaluator.engine import Engine
 from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
@@ -40,10 +42,6 @@ class WorkersError(ValueError):
     """There is no scheduler or no worker that could run a shard."""
 
 
-class WorkerLost(Exception):
-    """Worker after worker died over one shard."""
-
-
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A shard that came back: how it ended, or the error that the worker itself raised."""
@@ -65,11 +63,22 @@ class Workers:
         self._alone_since: float | None = None
         self.remote = remote
 
-    def start(self, shard: Shard) -> str:
-        """Hand a shard to a worker that has room for it; a token to know it by."""
+    def start(self, shard: Shard, *, rather_not: str = "") -> str:
+        """Hand a shard to a worker that has room for it; a token to know it by.
+
+        The worker ``rather_not`` gets it only where there is no other.
+        """
         token = f"{shard.submission_id}-{uuid4().hex[:8]}"
+        others = [each for each in self._ask(_addresses) if each != rather_not]
         future = self._client.submit(
-            _work, shard, key=token, pure=False, resources=needs(shard.contract), retries=0
+            _work,
+            shard,
+            key=token,
+            pure=False,
+            resources=needs(shard.contract),
+            retries=0,
+            workers=others if rather_not and others else None,
+            allow_other_workers=bool(rather_not and others),
         )
         self._running[token] = future, shard.contract
         future.add_done_callback(self._done.put)
@@ -101,8 +110,15 @@ class Workers:
             return Finished(token, worker, ended, None)
         self._refuse_lost()
         if future.status == "error":
-            return Finished(token, "", None, future.exception())
-        return Finished(token, "", None, WorkerLost("the scheduler gave the shard up"))
+            error = future.exception()
+            if isinstance(error, KilledWorker | OSError):
+                return Finished(token, "", None, error)
+            raise WorkersError(
+                f"a worker cannot do its work ({type(error).__name__}: {error}); install there "
+                f"what is installed here, then `sequestra run` goes on"
+            )
+        # Cancelled by nobody here: the scheduler was started anew and knows nothing of it.
+        raise WorkersError(_LOST)
 
     def drop(self, token: str) -> None:
         """Forget a shard, whatever becomes of it."""
@@ -111,12 +127,12 @@ class Workers:
             with suppress(Exception):  # of a scheduler that is gone there is nothing to cancel
                 running[0].cancel()
 
-    def kill(self, submission_id: str) -> None:
-        """Kill a submission's containers on every host that answers."""
+    def kill(self, submission_id: str, attempt: str) -> None:
+        """Kill a submission's containers on every host that answers; no more start there."""
         if self._client.status != "running":
             return  # it would be waited for
         with suppress(Exception):  # hosts that do not answer clean up when they come back
-            self._client.run(kill_containers, submission_id, on_error="ignore")
+            self._client.run(kill_containers, submission_id, attempt, on_error="ignore")
 
     def have(self, image_digest: str) -> bool:
         """Whether every worker's engine has an image; one that does not answer has none."""
@@ -155,9 +171,13 @@ class Workers:
         return int(sum(each.get(SLOT, 0) for each in self._offered()))
 
     def _offered(self) -> list[dict[str, float]]:
+        return list(self._ask(_offers))
+
+    def _ask(self, question: Callable[..., Any]) -> Any:
+        """Have a function run on the scheduler."""
         self._refuse_lost()
         try:
-            return list(self._client.run_on_scheduler(_offers))
+            return self._client.run_on_scheduler(question)
         except OSError as error:
             raise WorkersError(_LOST) from error
 
@@ -261,7 +281,18 @@ def _gpus() -> int:
 
 def _work(shard: Shard) -> tuple[str, Ended]:
     """Runs on a worker: its address, and how the shard ended."""
-    return str(get_worker().address), run_shard(shard)
+    worker = str(get_worker().address)
+    try:
+        return worker, run_shard(shard)
+    except OSError:
+        raise  # the host's: what is wrong with it stops the queue
+    except Exception:
+        return worker, Ended(socket.gethostname(), harness_fault=traceback.format_exc())
+
+
+def _addresses(dask_scheduler: Any) -> list[str]:
+    """Runs on the scheduler: the workers' addresses."""
+    return list(dask_scheduler.workers)
 
 
 def _offers(dask_scheduler: Any) -> list[dict[str, float]]:

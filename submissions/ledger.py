@@ -40,7 +40,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from submissions.quota import Quota
 from submissions.stage_times import Stage, coarse
@@ -141,7 +141,10 @@ _NEXT: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
     # A run that was cut off goes back to the queue, or to running where nobody could say so.
     State.RUNNING: frozenset({State.RUNNING, State.QUEUED, State.SCORING, State.FAILED}),
-    State.SCORING: frozenset({State.SCORING, State.HELD, State.RELEASED, State.FAILED}),
+    # An enclave that was restored from a copy may lack what was predicted.
+    State.SCORING: frozenset(
+        {State.SCORING, State.RUNNING, State.HELD, State.RELEASED, State.FAILED}
+    ),
     State.HELD: frozenset({State.RELEASED}),
     State.RELEASED: frozenset({State.RELEASED}),  # scored anew
     State.REJECTED: frozenset(),
@@ -152,7 +155,10 @@ UNCHARGED = frozenset({Failure.HARNESS_ERROR})
 """Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
 was cancelled before it ran."""
 
-_DISPATCHING = 0x5E9_0E57  # PostgreSQL's advisory lock of the one dispatcher
+_DISPATCHING = (
+    0x5E9_0E57  # PostgreSQL's advisory locks: of the one dispatcher, and of making tables
+)
+_OPENING = 0x5E9_0E58
 
 
 class LedgerError(ValueError):
@@ -179,11 +185,14 @@ class Ledger:
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self._engine = _connect(url)
+        self._lock: Connection | None = None
         self._writer = self._engine.execution_options(writes=True)
         try:
             with self._writer.begin() as connection:
+                if connection.dialect.name == "postgresql":  # of two that open it, one makes it
+                    connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
                 _METADATA.create_all(connection)
-        except OperationalError as error:
+        except DBAPIError as error:
             raise LedgerError(
                 f"the ledger at {self._engine.url.render_as_string()} does not open "
                 f"({error.orig}); give a writable SQLite file or a running PostgreSQL"
@@ -304,7 +313,17 @@ class Ledger:
             held = connection.execute(select(func.pg_try_advisory_lock(_DISPATCHING))).scalar_one()
             if not held:
                 raise taken
-            yield
+            self._lock = connection
+            try:
+                yield
+            finally:
+                self._lock = None
+
+    def refuse_lost_lock(self) -> None:
+        """Raise LedgerError where the lock of :meth:`dispatching` went with its connection."""
+        if self._lock is not None:
+            with self._reading():
+                self._lock.execute(select(1))
 
     def submission(self, submission_id: str) -> Submission:
         """Read one submission with its present state; raise LedgerError where there is none."""
