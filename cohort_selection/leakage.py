@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from cohort_selection.cohort import Case
 from cohort_selection.fingerprints import Fingerprints, fingerprints
 from cohort_selection.near_duplicates import ALIKE, likeness, near_duplicates
 from cohort_selection.pixels import read_picture
 
 LISTED = 20
 """As many pairs of look-alikes are named."""
+
+
+class Imaged(Protocol):
+    """What stands on a side of the wall: a case, or a study that is no case of any benchmark."""
+
+    @property
+    def patient_id(self) -> str:
+        """Whose images they are."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The images."""
+        ...
 
 
 class LeakError(ValueError):
@@ -47,7 +61,9 @@ class WallCheck:
     listed: tuple[LookAlike, ...] = ()
 
 
-def patients_on_both_sides(open_cases: Sequence[Case], sealed_cases: Sequence[Case]) -> list[str]:
+def patients_on_both_sides(
+    open_cases: Sequence[Imaged], sealed_cases: Sequence[Imaged]
+) -> list[str]:
     """Ids of patients with an open and a sealed case, sorted."""
     return sorted(
         {case.patient_id for case in open_cases} & {case.patient_id for case in sealed_cases}
@@ -63,8 +79,8 @@ def identical_pixels(opened: Fingerprints, sealed: Fingerprints) -> list[tuple[i
 
 
 def check(
-    open_cases: Sequence[Case],
-    sealed_cases: Sequence[Case],
+    open_cases: Sequence[Imaged],
+    sealed_cases: Sequence[Imaged],
     *,
     look: bool = True,
     accept_look_alikes: bool = False,
@@ -130,5 +146,5 @@ def _look_alikes(
     return sorted(found, key=lambda pair: (-pair.likeness, pair.open_file, pair.sealed_file))
 
 
-def _files(cases: Iterable[Case]) -> list[Path]:
+def _files(cases: Iterable[Imaged]) -> list[Path]:
     return [path for case in cases for path in case.files]

@@ -15,6 +15,7 @@ from cohort_selection.assignment import append_assignment, head, read_assignment
 from cohort_selection.atomic import write_bytes
 from cohort_selection.cohort import Case, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
+from cohort_selection.dicom import Study
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
 from cohort_selection.prospect import Prospect, prospect
@@ -103,6 +104,7 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     )
     document = {
         BENCHMARK_DIGEST: benchmark.digest,
+        "pool": _digest(hidden),
         "drawn": sorted(case.case_id for case in matched.cases),
         "inclusion": dict(sorted(matched.inclusion.items())),
         "certain_share": matched.certain_share,
@@ -159,6 +161,9 @@ def seal_cohort(
 ) -> Sealed:
     """Check the matched cohort for leaks against the open part, then seal it with its digest.
 
+    Open is every study of the catalog whose patient is not sequestered, a case of this benchmark
+    or not: anybody may have it.
+
     ``look`` compares pictures across the wall, not stored bytes alone. What was checked, and what
     was accepted with which reason, is sealed with the cohort; the audit chain, which everybody may
     read, says that it was and not what. ``progress`` is called with an act, what is done and all.
@@ -175,7 +180,7 @@ def seal_cohort(
     if not accepted.shortcuts.strip():
         refuse_alarms(shortcuts)
     wall = leakage.check(
-        cut.opened,
+        cut.outside,
         cut.cohort,
         look=look,
         accept_look_alikes=bool(accepted.look_alikes.strip()),
@@ -212,11 +217,13 @@ class Cut:
 
     ``inclusion`` is the probability that a case of the pool was drawn; the shares of the pool that
     were sure to be drawn and could not be, and what was ``binding``, are as matching found them.
+    ``outside`` are all studies whose patients are not sequestered, cases of the benchmark or not.
     ``batches`` are (name, open cases, sequestered cases) in the order of assignment.
     """
 
     flow: tuple[FlowStep, ...]
     opened: tuple[Case, ...]
+    outside: tuple[Study, ...]
     pool: tuple[Case, ...]
     cohort: tuple[Case, ...]
     inclusion: Mapping[str, float]
@@ -228,7 +235,8 @@ class Cut:
 
 def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
     """Read the catalog again, cut as it was for the match; refuse where it no longer fits."""
-    selected = _select(benchmark, catalog_folder)
+    commons = catalog.read(catalog_folder)
+    selected = select(commons.studies, commons.records, benchmark.cohort.criteria)
     opened, hidden = _split_cases(installation, selected)
     found = _read_matched(installation, benchmark)
     drawn = frozenset(found["drawn"])
@@ -238,9 +246,17 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
             f"{len(drawn) - len(cases)} of the {len(drawn)} matched cases are not in the "
             f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
         )
+    if found.get("pool") != _digest(hidden):
+        raise StewardError(
+            "a patient, a label or an attribute of the sequestered part is not what it was when "
+            "the cohort was matched, so its target and minimum may no longer hold; give the "
+            f"catalog it was matched from, or run `sequestra match {benchmark.name}` again"
+        )
+    parts = read_assignment(_assignment_list(installation))
     return Cut(
         selected.flow,
         tuple(opened),
+        tuple(s for s in commons.studies if parts.get(s.patient_id) is not Part.SEQUESTERED),
         tuple(hidden),
         cases,
         found["inclusion"],
@@ -333,6 +349,15 @@ def _parts(cases: Sequence[Case], parts: Mapping[str, Part]) -> tuple[list[Case]
     opened = [case for case in cases if parts[case.patient_id] is Part.OPEN]
     hidden = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
     return opened, hidden
+
+
+def _digest(cases: Sequence[Case]) -> str:
+    """SHA-256 of all that a draw depends on; where a file lies is no part of it."""
+    rows = sorted(
+        (case.case_id, case.patient_id, case.label, sorted(case.attributes.items()))
+        for case in cases
+    )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _patients(cases: Iterable[Case]) -> int:

@@ -157,15 +157,67 @@ def test_a_picture_that_was_made_smaller_and_given_to_another_patient_stops_the_
         setattr(image, name, source[name].value)
     image.PixelData = np.ascontiguousarray(small).tobytes()
     image.save_as(target)
-    commons = folder / "commons"
-    tables = ("--clinical", commons / "clinical.csv", "--clinical", commons / "measurement.tsv")
-    succeed("index", commons / "dicom", *tables, "--output", folder / "catalog")
+    indexed_again(folder)
     where = Walked(folder, BENCHMARK)
     said = refused(*seal(where, where.home))
     assert "look like one in the open part" in said
     assert open_file.name in said
     printed = succeed(*seal(where, where.home, "--accept-look-alikes", "a phantom"))
     assert "look-alikes, accepted" in printed
+
+
+def indexed_again(folder: Path) -> None:
+    """Index the commons that was changed in ``folder``."""
+    commons = folder / "commons"
+    tables = ("--clinical", commons / "clinical.csv", "--clinical", commons / "measurement.tsv")
+    succeed("index", commons / "dicom", *tables, "--output", folder / "catalog")
+
+
+@pytest.mark.parametrize("owner", ["an open patient", "a patient of no part"])
+def test_a_picture_in_a_study_that_is_no_case_of_the_benchmark_stops_the_seal(
+    matched: Walked, fresh: Walked, owner: str
+) -> None:
+    """The study has no label, so the criteria leave it out; whoever has the open part has it."""
+    shutil.copytree(matched.folder / "commons", fresh.folder / "commons")
+    drawn = json.loads((fresh.home / FOLDER / "matched.json").read_text())["drawn"]
+    studies = {s.study_uid: s for s in read(matched.folder / "catalog").studies}
+    rows = matched.open_list.read_text().splitlines()
+    image = pydicom.dcmread(studies[drawn[0]].files[0])
+    image.PatientID = "nobody"
+    if owner == "an open patient":
+        image.PatientID = studies[rows[1].split(",")[0]].patient_id
+    image.StudyInstanceUID, image.SOPInstanceUID = "1.2.3.4", "1.2.3.5"
+    image.file_meta.MediaStorageSOPInstanceUID = "1.2.3.5"
+    image.save_as(fresh.folder / "commons" / "dicom" / "other.dcm")
+    indexed_again(fresh.folder)
+    said = refused(*seal(fresh, fresh.home, "--no-look"))
+    assert "1 images of the cohort stand in the open part too" in said
+    assert "other.dcm has the pixels of" in said
+
+
+def test_a_label_that_changed_since_the_match_stops_seal_and_card(
+    matched: Walked, fresh: Walked
+) -> None:
+    commons = shutil.copytree(matched.folder / "commons", fresh.folder / "commons")
+    drawn = json.loads((fresh.home / FOLDER / "matched.json").read_text())["drawn"]
+    table = commons / "clinical.csv"
+    lines = table.read_text().splitlines()
+    place = lines[0].split(",").index("opacity")
+    number = next(i for i, line in enumerate(lines) if drawn[0] in line)
+    cells = lines[number].split(",")
+    cells[place] = {"0": "1", "1": "0"}[cells[place]]
+    lines[number] = ",".join(cells)
+    table.write_text("\n".join(lines) + "\n")
+    indexed_again(fresh.folder)
+    for said in (
+        refused(*seal(fresh, fresh.home, "--no-look")),
+        refused(
+            *("card", BENCHMARK, "--catalog", fresh.folder / "catalog", "--home", fresh.home),
+            *("-o", fresh.folder / "card.html"),
+        ),
+    ):
+        assert "is not what it was when the cohort was matched" in said
+        assert f"run `sequestra match {BENCHMARK}` again" in said
 
 
 def test_verify_finds_one_flipped_bit_in_any_file(matched: Walked, fresh: Walked) -> None:
