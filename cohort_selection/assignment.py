@@ -11,6 +11,7 @@ import csv
 import fcntl
 import io
 import os
+import unicodedata
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -39,8 +40,8 @@ def read_batches(path: Path) -> dict[str, str]:
     _, _, whole, _ = _read(path)
     if not whole:
         return {}
-    rows = csv.reader(path.read_bytes()[:whole].decode().splitlines()[1:])
-    return {patient: batch for _, batch, patient, _ in rows}
+    lines = path.read_bytes()[:whole].decode().split("\n")[1:-1]
+    return {patient: batch for _, batch, patient, _ in (next(csv.reader([x])) for x in lines)}
 
 
 def head(path: Path) -> str:
@@ -104,8 +105,12 @@ def _read(path: Path) -> tuple[dict[str, Part], str, int, int]:
 
 
 def _fields(batch: str, patient: str, part: Part) -> str:
-    if any(mark in text for text in (batch, patient) for mark in "\r\n"):
-        raise AssignmentError("a patient or batch id holds a line break; correct the source table")
+    # Control characters, line and paragraph separators: any reader may take one for a line's end.
+    if any(unicodedata.category(mark) in {"Cc", "Zl", "Zp"} for mark in batch + patient):
+        raise AssignmentError(
+            "a patient id or the batch name holds a line break or another control character; "
+            "correct the source table, or give another --batch"
+        )
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow([batch, patient, part.value])
     return text.getvalue()

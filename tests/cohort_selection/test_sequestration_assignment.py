@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cohort_selection.assignment import (
     append_assignment,
     head,
     read_assignment,
+    read_batches,
 )
 from cohort_selection.sequestration import Part
 
@@ -28,6 +30,27 @@ def test_what_is_appended_is_read_and_patients_already_there_are_not_written_aga
     assert [line.split(",")[1] for line in path.read_text().splitlines()[1:]] == [
         "first", "first", "second",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\x0b", "\x1c", "\x85", "\u2028", "\0"])
+def test_a_control_character_is_refused_before_it_stands_in_the_list(
+    tmp_path: Path, mark: str
+) -> None:
+    path = tmp_path / "list.csv"
+    append_assignment(path, BOTH, "first")
+    for patient, batch in ((f"p{mark}9", "second"), ("p9", f"sec{mark}ond")):
+        with pytest.raises(AssignmentError, match="holds a line break or another control"):
+            append_assignment(path, {patient: Part.OPEN}, batch)
+    assert read_assignment(path) == BOTH
+
+
+def test_a_list_that_holds_a_line_separator_already_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    fields = "first\u2028half,p1,open"
+    chain = sha256(f"{head(path)},{fields}".encode()).hexdigest()
+    path.write_text(f"chain,batch,patient_id,part\n{chain},{fields}\n", encoding="utf-8")
+    assert read_assignment(path) == {"p1": Part.OPEN}
+    assert read_batches(path) == {"p1": "first\u2028half"}
 
 
 def test_nobody_can_be_moved(tmp_path: Path) -> None:
