@@ -276,7 +276,7 @@ def _shortcut_parts(card: Card) -> list[str]:
     accepted = card.checks.accepted.get("shortcuts", "") if card.checks else ""
     parts = [
         "<p class=note>Cross-validated AUROC of each field alone for the label, patients kept "
-        f"together. An alarm is {ALARM} or more, and more than chance reaches: the 95 % point of "
+        f"together. An alarm is {ALARM} or more, and more than chance reaches: the 99 % point of "
         "the strongest field under shuffled labels.</p>"
     ]
     if alarms:
@@ -288,7 +288,7 @@ def _shortcut_parts(card: Card) -> list[str]:
     return [
         *parts,
         _table(
-            ("Field", "AUROC", "Chance, 95 %", "Most telling"),
+            ("Field", "AUROC", "Chance, 99 %", "Most telling"),
             [(s.field, f"{s.auroc:.3f}", f"{s.high:.3f}", s.telling) for s in card.shortcuts],
             [shortcut.alarming for shortcut in card.shortcuts],
         ),

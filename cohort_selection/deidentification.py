@@ -52,7 +52,9 @@ _IMAGE_KEYWORDS = """
     FrameVOILUTSequence
     PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable ExtendedOffsetTableLengths
 """
-_IMAGE = frozenset(_IMAGE_KEYWORDS.split())
+KEPT = tuple(_IMAGE_KEYWORDS.split())
+"""Keywords of what a copy keeps, in items of sequences too; ImageType is cleaned on its own."""
+_IMAGE = frozenset(KEPT)
 _RENAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 # Type 2 in every image's modules: the standard wants them present, and they may be empty.
 _EMPTIED = (

@@ -49,7 +49,8 @@ def read_picture(path: Path) -> tuple[str, NDArray[np.generic]]:
 def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     """Read attributes of an image's header as text, empty where absent.
 
-    With them come its transfer syntax and how many bytes its pixels take as they are stored.
+    Of sequences and bulk data it says how many items or bytes there are. With them come its
+    transfer syntax and how many bytes its pixels take as they are stored.
     """
     with (
         warnings.catch_warnings(),
@@ -57,14 +58,30 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
         path.open("rb") as stream,
     ):
         warnings.simplefilter("ignore")
-        image = pydicom.dcmread(
-            stream, stop_before_pixels=True, force=True, specific_tags=list(names)
-        )
-        found = {name: str(image.get(name, "")) for name in names}
+        try:
+            image = pydicom.dcmread(
+                stream, stop_before_pixels=True, force=True, specific_tags=list(names)
+            )
+            found = {name: _text(image, name) for name in names}
+        except OSError:
+            raise
+        except Exception as error:  # pydicom has no closed list of errors for a damaged file
+            raise _unreadable(path, error) from error
         found[TRANSFER_SYNTAX] = str(image.file_meta.get("TransferSyntaxUID", ""))
         # The reader stops where the pixels begin, before their own few bytes of header.
         found[STORED_BYTES] = str(path.stat().st_size - stream.tell())
     return found
+
+
+def _text(image: pydicom.Dataset, name: str) -> str:
+    if name not in image:
+        return ""
+    element = image[name]
+    if element.VR == "SQ":
+        return f"{len(element.value)} items"
+    if isinstance(element.value, bytes):
+        return f"{len(element.value)} bytes"
+    return str(element.value)
 
 
 def _read(path: Path) -> pydicom.FileDataset:
@@ -75,10 +92,14 @@ def _read(path: Path) -> pydicom.FileDataset:
         except OSError:
             raise
         except Exception as error:  # pydicom has no closed list of errors for a damaged file
-            raise PictureError(
-                f"{path.name} cannot be read as DICOM ({type(error).__name__}: {error}); "
-                "index the commons again: it will be quarantined"
-            ) from error
+            raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> PictureError:
+    return PictureError(
+        f"{path.name} cannot be read as DICOM ({type(error).__name__}: {error}); "
+        "index the commons again: it will be quarantined"
+    )
 
 
 def _digest(image: pydicom.FileDataset, path: Path) -> str:

@@ -10,20 +10,14 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from cohort_selection.cohort import Case
+from cohort_selection.deidentification import KEPT
 from cohort_selection.pixels import STORED_BYTES, TRANSFER_SYNTAX, header_fields
 from cohort_selection.randomness import generator
 
+PIXELS = frozenset(("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 HEADERS = (
     # What a sealed image keeps, and a container can read.
-    "Modality", "SOPClassUID", "ImageType", "BodyPartExamined", "ViewPosition", "PatientPosition",
-    "PatientOrientation", "ImageLaterality", "Laterality", "InstanceNumber", "SamplesPerPixel",
-    "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",
-    "HighBit", "PixelRepresentation", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing",
-    "SliceThickness", "SpacingBetweenSlices", "RescaleIntercept", "RescaleSlope", "RescaleType",
-    "WindowCenter", "WindowWidth", "VOILUTFunction", "PixelIntensityRelationship",
-    "PixelIntensityRelationshipSign", "PresentationLUTShape", "PixelPaddingValue",
-    "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
-    "BurnedInAnnotation",
+    "ImageType", *(name for name in KEPT if name not in PIXELS),
     # What it loses, and the look of the pixels may still tell: the device and how it was used.
     "Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "DetectorID",
     "DetectorType", "SoftwareVersions", "KVP", "Exposure", "ExposureTime", "XRayTubeCurrent",
@@ -31,10 +25,14 @@ HEADERS = (
 )  # fmt: skip
 NUMBER_OF_FILES = "number of files"
 TOGETHER = "all fields"
+_ATTRIBUTE = "attribute "
 _FOLDS = 5
 _SMOOTHING = 2.0
 _MOST_LEVELS = 20
 _GROUPS = 10
+_LISTED = 5
+_SHUFFLES = 199
+_FALSE_ALARMS = 0.01
 ALARM = 0.7
 """A header field whose cross-validated AUROC reaches this is a shortcut to be shouted at."""
 
@@ -43,8 +41,8 @@ ALARM = 0.7
 class Shortcut:
     """One field's cross-validated AUROC for the label, and the value that gives most away.
 
-    ``high`` is what chance reaches under shuffled labels, its 95 % point: of one field, the
-    strongest of all fields, since one looks for the strongest.
+    ``high`` is what chance reaches under shuffled labels, its 99 % point: of the strongest of all
+    rows, since one looks for the strongest.
     """
 
     field: str
@@ -65,13 +63,29 @@ class ShortcutError(ValueError):
 def refuse_alarms(shortcuts: Sequence[Shortcut]) -> None:
     """Raise ShortcutError where a field alarms, naming all that do."""
     alarms = [shortcut for shortcut in shortcuts if shortcut.alarming]
-    if alarms:
-        named = "; ".join(f"{s.field} with an AUROC of {s.auroc:.2f} ({s.telling})" for s in alarms)
-        raise ShortcutError(
-            f"headers alone predict the label, so a model need not look at the picture: {named}; "
-            "balance the cohort on it (stratify, target) or leave those cases out, or seal with "
-            "--accept-shortcuts REASON, which is sealed with the cohort"
+    if not alarms:
+        return
+    headers, attributes = (
+        [s for s in alarms if s.field.startswith(_ATTRIBUTE) is declared]
+        for declared in (False, True)
+    )
+    found = []
+    if headers:
+        found.append(
+            "headers alone predict the label, so a model need not look at the picture: "
+            + _named(headers)
         )
+    if attributes:
+        found.append(f"declared attributes alone predict the label: {_named(attributes)}")
+    reason = " (that it is medicine, as age may be, is one)" if attributes else ""
+    raise ShortcutError(
+        f"{'; '.join(found)}; balance the cohort on it (stratify, target) or leave those cases "
+        f"out, or seal with --accept-shortcuts REASON{reason}, which is sealed with the cohort"
+    )
+
+
+def _named(alarms: Sequence[Shortcut]) -> str:
+    return "; ".join(f"{s.field} with an AUROC of {s.auroc:.2f} ({s.telling})" for s in alarms)
 
 
 def audit(
@@ -79,24 +93,26 @@ def audit(
     *,
     attributes: Sequence[str] = (),
     seed: int = 0,
-    shuffles: int = 20,
+    shuffles: int = _SHUFFLES,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Shortcut, ...]:
     """Measure each header field, sizes, the number of files and attributes; strongest first.
 
-    Reads the header of each case's first file. Numbers of many values are grouped by tenths. The
-    last row, "all fields", adds up the log odds of every field. Folds keep a patient together, so
-    that nobody is learnt by heart. Raises ValueError where a class has fewer than 2 patients.
+    Reads the headers of all files of a case; where they differ, numbers are averaged and other
+    values listed. Numbers of many values are grouped by tenths. The last row, "all fields", adds
+    up the log odds of every field but the attributes. Folds keep a patient together, so that
+    nobody is learnt by heart. Raises ValueError where a class has fewer than 2 patients.
     """
     fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, TRANSFER_SYNTAX, STORED_BYTES)}
     for done, case in enumerate(cases, start=1):
-        for name, text in header_fields(case.files[0], HEADERS).items():
-            fields[name].append(text)
+        headers = [header_fields(file, HEADERS) for file in case.files]
+        for name, texts in fields.items():
+            texts.append(_of_case([header[name] for header in headers]))
         if progress is not None:
             progress(done, len(cases))
     fields[NUMBER_OF_FILES] = [str(len(case.files)) for case in cases]
     for name in attributes:
-        fields[f"attribute {name}"] = [case.attributes[name] for case in cases]
+        fields[_ATTRIBUTE + name] = [case.attributes[name] for case in cases]
     return audit_fields(
         fields, [case.label for case in cases], [case.patient_id for case in cases], seed, shuffles
     )
@@ -107,7 +123,7 @@ def audit_fields(
     labels: Sequence[int],
     patients: Sequence[str],
     seed: int = 0,
-    shuffles: int = 20,
+    shuffles: int = _SHUFFLES,
 ) -> tuple[Shortcut, ...]:
     """As :func:`audit`, for fields that are already read; each (cases,) long."""
     y = np.asarray(labels, dtype=np.int64)
@@ -127,26 +143,48 @@ def audit_fields(
     varying = {name: pair for name, pair in coded.items() if len(pair[0]) > 1}
     if not varying:
         return ()
-    evidence = {
-        name: _evidence(codes.reshape(-1), y, fold, len(values))
-        for name, (values, codes) in varying.items()
-    }
-    strongest, together = [], []
-    for z in (_shuffle(y, owner, rng) for _ in range(shuffles)):
-        by_chance = [_evidence(c.reshape(-1), z, fold, len(v)) for v, c in varying.values()]
-        strongest.append(max(_auroc(each, z) for each in by_chance))
-        together.append(_auroc(np.sum(by_chance, axis=0), z))
-    high = float(np.quantile(strongest, 0.95))
+    headers = [name for name in varying if not name.startswith(_ATTRIBUTE)]
+
+    def weighed(z: NDArray[np.int64]) -> tuple[dict[str, float], float]:
+        """AUROC of each field, and of all headers together, for labels ``z``."""
+        evidence = {
+            name: _evidence(codes.reshape(-1), z, fold, len(values))
+            for name, (values, codes) in varying.items()
+        }
+        whole = (
+            np.sum([evidence[name] for name in headers], axis=0) if headers else np.zeros(len(z))
+        )
+        return {name: _auroc(each, z) for name, each in evidence.items()}, _auroc(whole, z)
+
+    reached, whole = weighed(y)
+    by_chance = []
+    for _ in range(shuffles):
+        each, together = weighed(_shuffle(y, owner, rng))
+        by_chance.append(max(together, *each.values()))
+    # Above this value stands at most the share of false alarms, the true labels counted in.
+    place = max(1, int(_FALSE_ALARMS * (shuffles + 1) + 1e-9))
+    high = sorted(by_chance)[-place]
     found = [
-        Shortcut(name, _auroc(evidence[name], y), high, _telling(values, codes.reshape(-1), y))
+        Shortcut(name, reached[name], high, _telling(values, codes.reshape(-1), y))
         for name, (values, codes) in varying.items()
     ]
     found.sort(key=lambda shortcut: -shortcut.auroc)
-    whole = _auroc(np.sum(list(evidence.values()), axis=0), y)
-    found.append(
-        Shortcut(TOGETHER, whole, float(np.quantile(together, 0.95)), f"led by {found[0].field}")
-    )
+    if headers:
+        leader = next(s.field for s in found if s.field in headers)
+        found.append(Shortcut(TOGETHER, whole, high, f"led by {leader}"))
     return tuple(found)
+
+
+def _of_case(texts: Sequence[str]) -> str:
+    """One value for all files of a case."""
+    distinct = sorted(set(texts))
+    if len(distinct) == 1:
+        return distinct[0]
+    try:
+        return f"{np.mean([float(text) for text in texts]):.9g}"
+    except ValueError:
+        few = len(distinct) <= _LISTED
+        return " | ".join(distinct) if few else f"{len(distinct)} different values"
 
 
 def _grouped(values: Sequence[str]) -> list[str]:
@@ -182,16 +220,17 @@ def _evidence(
     codes: NDArray[np.int64], y: NDArray[np.int64], fold: NDArray[np.int64], n_values: int
 ) -> NDArray[np.float64]:
     """Log odds of the label given a field's value, learnt on the other folds, shrunk to none."""
-    score = np.zeros(len(y))
-    for k in range(_FOLDS):
-        learn = fold != k
-        prior = float(y[learn].mean()) if learn.any() else 0.5
-        prior = min(max(prior, 1e-3), 1.0 - 1e-3)
-        positive = np.bincount(codes[learn], weights=y[learn], minlength=n_values)
-        count = np.bincount(codes[learn], minlength=n_values)
-        rate = (positive + _SMOOTHING * prior) / (count + _SMOOTHING)
-        odds = np.log(rate / (1.0 - rate)) - np.log(prior / (1.0 - prior))
-        score[~learn] = odds[codes[~learn]]
+    place = codes * _FOLDS + fold
+    shape = (n_values, _FOLDS)
+    positive = np.bincount(place, weights=y, minlength=n_values * _FOLDS).reshape(shape)
+    count = np.bincount(place, minlength=n_values * _FOLDS).reshape(shape)
+    positive, count = (table.sum(axis=1, keepdims=True) - table for table in (positive, count))
+    learnt = count.sum(axis=0)
+    prior = np.where(learnt > 0, positive.sum(axis=0) / np.maximum(learnt, 1), 0.5)
+    prior = np.clip(prior, 1e-3, 1.0 - 1e-3)
+    rate = (positive + _SMOOTHING * prior) / (count + _SMOOTHING)
+    odds = np.log(rate / (1.0 - rate)) - np.log(prior / (1.0 - prior))
+    score: NDArray[np.float64] = odds[codes, fold]
     return score
 
 
