@@ -21,6 +21,7 @@ from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
 from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
+from cohort_selection.linkage import one_id_a_patient
 from cohort_selection.loinc_map import LoincMap
 
 STUDIES = "studies.parquet"
@@ -218,7 +219,7 @@ def write(catalog: Catalog, directory: Path) -> None:
 
 
 def read(directory: Path) -> Catalog:
-    """Read back what ``write`` wrote.
+    """Read back what ``write`` wrote, each patient under one id (see ``linkage``).
 
     Raises ``CatalogError`` where the folder is no catalog or a file of it cannot be read.
     """
@@ -237,29 +238,27 @@ def read(directory: Path) -> Catalog:
             f"{directory}: its tables cannot be read ({type(error).__name__}); "
             "run sequestra index again"
         ) from error
-    return Catalog(
-        tuple(
-            Study(
-                **{
-                    **row,
-                    "files": tuple(Path(name) for name in row["files"]),
-                    "fields": {name: tuple(values) for name, values in row["fields"]},
-                }
-            )
-            for row in studies.to_pylist()
-        ),
-        tuple(
-            ClinicalRecord(
-                **{
-                    **row,
-                    "tests": tuple(CovidTest(**test) for test in row["tests"]),
-                    "findings": dict(row["findings"]),
-                }
-            )
-            for row in records.to_pylist()
-        ),
-        quarantined,
+    of_tables = tuple(
+        ClinicalRecord(
+            **{
+                **row,
+                "tests": tuple(CovidTest(**test) for test in row["tests"]),
+                "findings": dict(row["findings"]),
+            }
+        )
+        for row in records.to_pylist()
     )
+    of_headers = [
+        Study(
+            **{
+                **row,
+                "files": tuple(Path(name) for name in row["files"]),
+                "fields": {name: tuple(values) for name, values in row["fields"]},
+            }
+        )
+        for row in studies.to_pylist()
+    ]
+    return Catalog(one_id_a_patient(of_headers, of_tables), of_tables, quarantined)
 
 
 def _refuse_other_folder(directory: Path) -> None:

@@ -57,7 +57,8 @@ class Conflict:
 class Harmonised:
     """What was compared and joined, in studies.
 
-    ``compared`` have a clinical record; of these the header says another ``sex`` or ``age``.
+    ``compared`` have a clinical record; of these the header says another ``patient``, ``sex`` or
+    ``age``.
     ``coded`` have a LOINC code, from wherever; ``mapped`` get one from the mapping table, which
     knows ``pairs_mapped`` of the ``pairs`` of modality and description. ``unmapped`` and
     ``ambiguous`` pairs have none, or several codes there; most frequent first.
@@ -65,6 +66,7 @@ class Harmonised:
 
     studies: int
     compared: int
+    patient: int
     sex: int
     age: int
     coded: int
@@ -147,6 +149,7 @@ class Harmoniser:
         return Harmonised(
             studies=counts["studies"],
             compared=counts["compared"],
+            patient=counts["patient"],
             sex=counts["sex"],
             age=counts["age"],
             coded=counts["coded"],
@@ -173,8 +176,9 @@ def coverage(found: Harmonised) -> str:
 def agreement(found: Harmonised) -> str:
     """How often header and clinical table disagree, in one line."""
     return (
-        f"header against clinical table, {found.compared:,} studies: another sex in "
-        f"{found.sex:,}, another age in {found.age:,}; the clinical table is believed"
+        f"header against clinical table, {found.compared:,} studies: another patient in "
+        f"{found.patient:,}, another sex in {found.sex:,}, another age in {found.age:,}; "
+        "the clinical table is believed"
     )
 
 

@@ -56,12 +56,14 @@ def sex(study: Study, record: ClinicalRecord) -> str:
 
 
 def disagreements(study: Study, record: ClinicalRecord) -> tuple[str, ...]:
-    """Of sex and age, what the clinical table and the header say differently.
+    """Of patient, sex and age, what the clinical table and the header say differently.
 
     Ages may be a year apart: one counts from the index event, the other from the picture. An age
     withheld as above 89 contradicts none above it.
     """
     found = []
+    if record.study_uid and record.patient_id not in {"", study.patient_id}:
+        found.append("patient")
     if record.sex != study.sex and NOT_REPORTED not in {record.sex, study.sex}:
         found.append("sex")
     if record.age is not None and study.age is not None:

@@ -159,7 +159,7 @@ def test_codes_rules_and_the_flow_agree_with_a_count_by_hand(commons: Path, tmp_
 
     assert f"{len(frontal)} of {len(rows)} studies mapped" in printed
     assert "unmapped: DX 'XR CHEST 1 VIEW PA'" in printed
-    assert "another sex in 0, another age in 0" in printed
+    assert "another patient in 0, another sex in 0, another age in 0" in printed
     assert "1 codes have blanks around them" in printed
     report = (tmp_path / "catalog" / "harmonisation.md").read_text()
     assert "- CR 'XR CHEST 1 VIEW PA': " in report

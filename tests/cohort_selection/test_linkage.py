@@ -1,0 +1,44 @@
+"""Two records of one patient are one patient, on one side of the wall."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from cohort_selection.clinical import ClinicalRecord
+from cohort_selection.dicom import Study
+from cohort_selection.linkage import one_id_a_patient
+
+
+def study(uid: str, patient: str) -> Study:
+    return Study(uid, patient, "DX", "CHEST", "", "", "GE", "PA", "", "Female", 50, (Path(uid),))
+
+
+def record(uid: str, patient: str) -> ClinicalRecord:
+    return ClinicalRecord(patient, uid, 50, "Female", "White", "Not Reported", "A", (), {})
+
+
+def ids(studies: list[Study], records: list[ClinicalRecord]) -> dict[str, str]:
+    return {each.study_uid: each.patient_id for each in one_id_a_patient(studies, records)}
+
+
+def test_two_header_ids_of_one_patient_of_the_table_are_one() -> None:
+    studies = [study("1", "site A 17"), study("2", "site B 4"), study("3", "site B 5")]
+    records = [record("1", "P1"), record("2", "P1")]
+    assert ids(studies, records) == {"1": "P1", "2": "P1", "3": "site B 5"}
+
+
+def test_a_chain_of_names_is_one_patient_whatever_the_order() -> None:
+    """A is X; X is also B; B is Y; Y is also C: a walk from C back to A."""
+    studies = [study("1", "A"), study("2", "B"), study("3", "B"), study("4", "C")]
+    records = [record("1", "X"), record("2", "X"), record("3", "Y"), record("4", "Y")]
+    for seed in range(6):
+        random.Random(seed).shuffle(studies)
+        random.Random(seed + 9).shuffle(records)
+        assert ids(studies, records) == dict.fromkeys("1234", "X")
+
+
+def test_where_header_and_table_agree_or_the_table_is_silent_nothing_changes() -> None:
+    studies = [study("1", "A"), study("2", "B"), study("3", "C")]
+    records = [record("1", "A"), record("", "B"), record("3", "")]
+    assert ids(studies, records) == {"1": "A", "2": "B", "3": "C"}
