@@ -249,6 +249,7 @@ def test_sex_and_age_of_header_and_table_are_compared(tmp_path: Path) -> None:
     for each in [*studies, study("alone", "CR", "x")]:
         harmoniser.study(each)
     assert agreement(harmoniser.found()) == (
-        "header against clinical table, 5 studies: another patient in 0, another sex in 2, another age in 2; "
+        "header against clinical table, 5 studies: another patient in 0, another sex in 2, "
+        "another age in 2; "
         "the clinical table is believed"
     )
