@@ -319,6 +319,8 @@ class Engine:
                     stream, said = self.client.api.get_archive(str(container.id), path)
                 except NotFound:
                     continue
+                except APIError as error:  # it cannot lay out what it would start either
+                    raise _NotStarted(str(error.explanation or error)) from error
                 odd = bool(int(said["mode"]) & ODD_FILE) or int(said["size"]) > ACCOUNTS_BYTES
                 if not odd:
                     deque(stream, maxlen=0)
