@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from cohort_selection.ages import OLDEST, years
 
 NOT_REPORTED = "Not Reported"
+MOST_DAYS = 100_000
 TOP_CODED = 90
 """Years given to a patient whose age is withheld because it is above 89 (HIPAA Safe Harbor)."""
 
@@ -158,8 +159,10 @@ def day(place: object, column: str, text: str) -> int | None:
     if is_unknown(text):
         return None
     number = _number(text)
-    if not number.is_integer():
-        raise ClinicalError(f"{place}: {column} is {text!r}; give a whole number of days")
+    if not number.is_integer() or abs(number) > MOST_DAYS:
+        raise ClinicalError(
+            f"{place}: {column} is {text!r}; give a whole number of days, at most {MOST_DAYS:,}"
+        )
     return int(number)
 
 

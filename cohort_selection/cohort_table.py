@@ -44,7 +44,11 @@ class CohortTable:
         value = self.values.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.refuse(key, "a number")
-        return float(value) if isinstance(value, int | float) else default
+        try:
+            return float(value) if isinstance(value, int | float) else default
+        except OverflowError:
+            self.refuse(key, "a number of fewer digits")
+            raise
 
     def whole_number(self, key: str, default: int) -> int:
         """Read a whole number from 0."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import NoReturn
 
+from cohort_selection.clinical_cells import is_unknown
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.study_values import Values
 
@@ -80,7 +81,8 @@ class Rule:
             return any(_equal(text, value) for value in self.values)
         low = float("-inf") if self.at_least is None else self.at_least
         high = float("inf") if self.at_most is None else self.at_most
-        return all(low <= number <= high for number in numbers(text))
+        within = (low <= number <= high for number in numbers(text))
+        return any(within) if self.excludes else all(within)
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -136,6 +138,12 @@ def _rule(table: Mapping[str, object], where: str, *, excludes: bool) -> Rule:
         and all((isinstance(v, str) and v.strip()) or _is_number(v) for v in allowed)
     ):
         refuse(f"on {name}: is is {said!r}; give a text, a number, or a list of them")
+    for value in allowed if isinstance(allowed, list) else ():
+        if isinstance(value, str) and is_unknown(value):
+            refuse(
+                f"on {name}: is has {value!r}, which says that it is not known; give "
+                f'known = false, or unknown = "keep" beside what else it may be'
+            )
     pattern = table.get("matches", "")
     if "matches" in table and not (isinstance(pattern, str) and pattern):
         refuse(f"on {name}: matches is {pattern!r}; give a regular expression in quotes")
@@ -168,13 +176,18 @@ def _rule(table: Mapping[str, object], where: str, *, excludes: bool) -> Rule:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _equal(text: str, value: str | float) -> bool:
+    """Whether a value, or one of several that DICOM writes with backslashes, is this one."""
     if isinstance(value, str):
-        return text.strip().casefold() == value.strip().casefold()
-    return numbers(text) == (value,)
+        wanted = value.strip().casefold()
+        return wanted in {part.strip().casefold() for part in (text, *text.split("\\"))}
+    return value in numbers(text)
 
 
 def _shown(value: str | float) -> str:

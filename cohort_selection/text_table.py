@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -36,24 +37,32 @@ def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) 
     if not first.strip():
         raise error(f"{path.name} line 1: no header; expected column names")
     delimiter = "\t" if "\t" in first else (";" if first.count(";") > first.count(",") else ",")
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    names = [name.strip() for name in next(reader)]
+    # Lines end where text files end them, not at every mark that Unicode calls a line break.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        rows = [(reader.line_num, line) for line in reader]
+    except csv.Error as wrong:
+        raise error(
+            f"{path.name} line {reader.line_num}: {wrong}; close every quotation mark, and double "
+            f"the ones that belong to a field"
+        ) from wrong
+    names = [name.strip() for name in rows[0][1]]
     seen: set[str] = set()
     for name in names:
         if name and name in seen:
             raise error(f"{path.name} line 1: two columns are named {name!r}; rename one")
         seen.add(name)
     lines: list[tuple[int, list[str]]] = []
-    for line in reader:
+    for number, line in rows[1:]:
         if not any(cell.strip() for cell in line):
             continue
         if len(line) > len(names):
             raise error(
-                f"{path.name} line {reader.line_num}: {len(line)} fields, but the header names "
+                f"{path.name} line {number}: {len(line)} fields, but the header names "
                 f"{len(names)} columns; quote the field that holds a separator"
             )
         cells = [cell for _, cell in zip_longest(names, line, fillvalue="")]
         if strip:
             cells = [cell.strip() for cell in cells]
-        lines.append((reader.line_num, cells))
+        lines.append((number, cells))
     return TextTable(path.name, tuple(names), tuple(lines))

@@ -272,3 +272,25 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
 def test_a_separator_inside_quotes_and_a_line_break_are_one_cell(tmp_path: Path) -> None:
     record = only(table(tmp_path, 'patient_id,note\nA,"one, two\nthree"\n'))
     assert record.findings["note"] == "one, two\nthree"
+
+
+def test_only_the_ends_of_lines_end_lines(tmp_path: Path) -> None:
+    table = tmp_path / "clinical.csv"
+    table.write_bytes("case_ids,note,label\nA,one\x0ctwo\u2028three\x85four,1\n".encode())
+    (found,) = read(table)
+    assert found.patient_id == "A"
+    assert found.findings["label"] == "1"
+
+
+def test_a_quotation_mark_that_is_not_closed_is_named_with_its_line(tmp_path: Path) -> None:
+    table = tmp_path / "clinical.csv"
+    table.write_text('case_ids,label\nA,1\n"B,0\nC,1\n')
+    with pytest.raises(ClinicalError, match=r"clinical.csv line \d+: .*close every quotation mark"):
+        read(table)
+
+
+def test_days_beyond_any_life_are_refused(tmp_path: Path) -> None:
+    table = tmp_path / "clinical.csv"
+    table.write_text("case_ids,days_to_study\nA,1e300\n")
+    with pytest.raises(ClinicalError, match="at most 100,000"):
+        read(table)

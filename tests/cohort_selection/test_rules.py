@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,10 +11,12 @@ import pytest
 
 from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.cohort_plan import read_cohort_plan
-from cohort_selection.cohort_table import CohortPlanError
+from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.criteria import Criteria, Selected, SelectionError, select
 from cohort_selection.dicom import Study, index
 from cohort_selection.flow import FlowStep, flow_svg
+from cohort_selection.rules import Rule, read_rules
+from cohort_selection.study_values import Values
 
 NOTHING: Mapping[str, str] = {}
 
@@ -256,3 +259,32 @@ def test_the_figure_shows_every_count_and_is_well_formed() -> None:
         assert said in text
     assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
     assert ElementTree.fromstring(flow_svg(())) is not None
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "stays"),
+    [
+        (Rule("ImageType", values=("PRIMARY",), excludes=True), r"DERIVED\PRIMARY", False),
+        (Rule("ImageType", values=("SECONDARY",), excludes=True), r"DERIVED\PRIMARY", True),
+        (Rule("ImageType", values=("DERIVED",)), r"DERIVED\PRIMARY", True),
+        (Rule("ImageType", values=(r"DERIVED\PRIMARY",)), r"DERIVED\PRIMARY", True),
+        (Rule("PixelSpacing", at_least=0.2, excludes=True), r"0.1\0.3", False),
+        (Rule("PixelSpacing", at_least=0.2), r"0.1\0.3", False),
+        (Rule("PixelSpacing", values=(0.3,)), r"0.1\0.3", True),
+    ],
+)
+def test_of_several_values_in_one_element_each_counts(rule: Rule, value: str, stays: bool) -> None:
+    assert rule.keeps(Values((value,), of_images=True)) is stays
+
+
+@pytest.mark.parametrize("said", ['["White", "Not Reported"]', '"None"'])
+def test_a_rule_on_what_is_not_known_says_how_to_ask_for_it(said: str) -> None:
+    table = tomllib.loads(f'[[include]]\nfield = "race"\nis = {said}\n')
+    with pytest.raises(CohortPlanError, match="give known = false, or unknown"):
+        read_rules(CohortTable(table, Path("b.toml")), "include")
+
+
+def test_a_number_of_hundreds_of_digits_is_refused() -> None:
+    table = tomllib.loads(f'[[include]]\nfield = "Rows"\nat_least = 1{"0" * 400}\n')
+    with pytest.raises(CohortPlanError, match="give a number"):
+        read_rules(CohortTable(table, Path("b.toml")), "include")
