@@ -153,7 +153,13 @@ def read(*tables: Path, columns: Mapping[str, str] | None = None) -> list[Clinic
         if header.has("test_result"):
             tests += [found for place, line in lines if (found := _test(place, header, line))]
         elif header.many:
-            many += [_many(place, header, line) for place, line in lines]
+            these = [_many(place, header, line) for place, line in lines]
+            many += these
+            if any(map(header.has, _OF_PERSON)):  # who it is does not differ from line to line
+                rows += [
+                    replace(_row(place, header, line), study_uid=one.study_uid, findings={})
+                    for one, (place, line) in zip(these, lines, strict=True)
+                ]
         else:
             rows += [_row(place, header, line) for place, line in lines]
     for name, column in (columns or {}).items():
@@ -170,6 +176,12 @@ def read(*tables: Path, columns: Mapping[str, str] | None = None) -> list[Clinic
     _refuse_two_sexes(rows)
     return _records(rows, tests, many)
 
+
+_OF_PERSON = (
+    "age", "over_89", "sex", "race", "ethnicity", "race_ethnicity", "site", "study_day",
+    "positive_days", "negative_days",
+)  # fmt: skip
+"""Fields of a person or a study that a table of many lines for each may repeat."""
 
 _Line = TypeVar("_Line", _Row, _Test, _Many)
 

@@ -294,3 +294,22 @@ def test_days_beyond_any_life_are_refused(tmp_path: Path) -> None:
     table.write_text("case_ids,days_to_study\nA,1e300\n")
     with pytest.raises(ClinicalError, match="at most 100,000"):
         read(table)
+
+
+def test_a_table_with_a_line_for_each_series_keeps_who_the_patient_is(tmp_path: Path) -> None:
+    table = tmp_path / "clinical.csv"
+    table.write_text(
+        "case_ids,study_uid,series_uid,age_at_imaging,sex,race,view_position\n"
+        "A,1.2,1.2.1,61,Female,Asian,PA\n"
+        "A,1.2,1.2.2,61,Female,Asian,LL\n"
+    )
+    (found,) = read(table)
+    assert (found.age, found.sex, found.race) == (61, "Female", "Asian")
+    assert found.findings["view_position"] == "LL|PA"
+
+
+def test_series_of_one_study_that_name_two_races_are_refused(tmp_path: Path) -> None:
+    table = tmp_path / "clinical.csv"
+    table.write_text("case_ids,study_uid,series_uid,race\nA,1.2,1.2.1,Asian\nA,1.2,1.2.2,White\n")
+    with pytest.raises(ClinicalError, match=r"line 3: race is 'White', but .* says 'Asian'"):
+        read(table)
