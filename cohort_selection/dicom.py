@@ -235,8 +235,8 @@ def _fields(members: Sequence[Header]) -> dict[str, tuple[str, ...]]:
     same = members[0].fields
     if all(header.fields == same for header in members):
         return {name: (text,) for name, text in same.items()}
-    values: dict[str, set[str]] = defaultdict(set)
-    for header in members:
-        for name, text in header.fields.items():
-            values[name].add(text)
-    return {name: tuple(sorted(values[name])) for name in HEADER_FIELDS if name in values}
+    names = [name for name in HEADER_FIELDS if any(name in header.fields for header in members)]
+    # An image that does not say leaves a field known in part: "" is among its values.
+    return {
+        name: tuple(sorted({header.fields.get(name, "") for header in members})) for name in names
+    }

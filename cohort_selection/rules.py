@@ -65,13 +65,16 @@ class Rule:
         item is enough. A study is excluded where one image, or one item, is what is excluded.
         """
         if self.known is not None:
-            return (bool(found.texts) is self.known) is not self.excludes
+            everywhere = bool(found.texts) and not found.in_part
+            return (everywhere is self.known) is not self.excludes
         texts = [text for text in found.texts if not self.numeric or numbers(text)]
         if not texts:
             return True if self.keep_unknown else None
         held = [self._holds(text) for text in texts]
         if self.excludes:
             return not any(held)
+        if found.in_part and all(held):
+            return True if self.keep_unknown else None
         return all(held) if found.of_images else any(held)
 
     def _holds(self, text: str) -> bool:

@@ -30,15 +30,23 @@ NAMES = (
 )  # fmt: skip
 """The names that every catalog has, whatever its clinical table."""
 
-_OF_IMAGES = frozenset({"view", "modality", "body_part"})
+_OF_IMAGES = {
+    "view": "ViewPosition",
+    "modality": "Modality",
+    "body_part": "BodyPartExamined",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What is known of a study under one name; ``of_images`` where its images say it one by one."""
+    """What is known of a study under one name; ``of_images`` where its images say it one by one.
+
+    ``in_part``: one of the images does not say.
+    """
 
     texts: tuple[str, ...]
     of_images: bool = False
+    in_part: bool = False
 
     def __str__(self) -> str:
         """One text, as an attribute has it."""
@@ -140,14 +148,15 @@ def values(
     if name in NAMES:
         return _own(name, study, record, bands)
     if name in HEADER_FIELDS:
-        return Values(study.fields.get(name, ()), of_images=True)
+        return _of_images(study, name)
     text = record.findings.get(name, "")
     return Values(tuple(part for part in _parts(text, "|") if not is_unknown(part)))
 
 
 def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) -> Values:
     if name in _OF_IMAGES:
-        return Values(tuple(_parts(getattr(study, name), ",")), of_images=True)
+        in_part = _of_images(study, _OF_IMAGES[name]).in_part
+        return Values(tuple(_parts(getattr(study, name), ",")), of_images=True, in_part=in_part)
     if name in {POSITIVE_DAYS, NEGATIVE_DAYS}:
         result = "Positive" if name == POSITIVE_DAYS else "Negative"
         days = (t.days_from_index for t in record.tests if t.result == result and t.from_study)
@@ -164,6 +173,12 @@ def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) 
     }
     text = str(said[name] if name in said else getattr(study, name)).strip()
     return Values(() if text in {"", NOT_REPORTED} else (text,))
+
+
+def _of_images(study: Study, keyword: str) -> Values:
+    """What the images say in a header field, blank where one does not."""
+    said = study.fields.get(keyword, ())
+    return Values(tuple(filter(None, said)), of_images=True, in_part="" in said)
 
 
 def _parts(text: str, separator: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from cohort_selection.criteria import Criteria, Selected, SelectionError, select
 from cohort_selection.dicom import Study, index
 from cohort_selection.flow import FlowStep, flow_svg
 from cohort_selection.rules import Rule, read_rules
-from cohort_selection.study_values import Values
+from cohort_selection.study_values import Values, values
 
 NOTHING: Mapping[str, str] = {}
 
@@ -288,3 +289,15 @@ def test_a_number_of_hundreds_of_digits_is_refused() -> None:
     table = tomllib.loads(f'[[include]]\nfield = "Rows"\nat_least = 1{"0" * 400}\n')
     with pytest.raises(CohortPlanError, match="give a number"):
         read_rules(CohortTable(table, Path("b.toml")), "include")
+
+
+def test_an_image_that_does_not_say_leaves_its_study_unknown() -> None:
+    pair = replace(study("1.1", view="PA", files=2), fields={"ViewPosition": ("", "PA")})
+    found = values("view", pair, record("1.1"))
+    assert Rule("view", values=("PA",)).keeps(found) is None
+    assert Rule("view", values=("PA",), keep_unknown=True).keeps(found) is True
+    assert Rule("view", values=("AP",)).keeps(found) is False
+    assert Rule("view", values=("PA",), excludes=True).keeps(found) is False
+    assert Rule("ViewPosition", known=True).keeps(values("ViewPosition", pair, record("1.1"))) is (
+        False
+    )
