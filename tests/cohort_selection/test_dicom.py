@@ -172,7 +172,7 @@ def test_a_study_has_each_value_of_its_images_once(tmp_path: Path) -> None:
     assert study.fields["BitsStored"] == ("12", "16")
     assert study.fields["ImageType"] == ("DERIVED\\PRIMARY",)
     assert study.fields["KVP"] == ("", "90.0")  # one image does not say
-    assert study.fields["Grid"] == ("NONE",)
+    assert study.fields["Grid"] == ("", "NONE")
     assert "SliceThickness" not in study.fields
 
 
