@@ -11,7 +11,7 @@ SEED ?= 1
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from numpy import arange, linspace; from evaluator.scoring import AnalysisPlan, score; score(arange(80) % 2, linspace(0, 1, 80), plan=AnalysisPlan(replicates=100), threshold=0.5)
 
-.PHONY: demo test check engine attacks soak perf clean
+.PHONY: demo test check engine attacks faults soak perf clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -31,6 +31,9 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 
 attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks
+
+faults: engine  ## kill what the queue is made of, each in every state: about ten minutes
+	$(BIN)/python -m pytest -m faults tests/queue
 
 soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
 	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)

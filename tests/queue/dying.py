@@ -43,7 +43,7 @@ if __name__ == "__main__":
     arm(where, when, int(nth))
     if command[0] == "track":  # the process that the dispatcher starts beside it
         sys.argv = ["tracker", command[-1]]
-        runpy.run_module("evaluator.tracker", run_name="__main__")
+        runpy.run_module("evaluator.tracking", run_name="__main__")
     else:
         sys.argv = ["sequestra", *command]
         main()

@@ -11,7 +11,7 @@ from tests.queue.installation import PATIENCE, Installed, assert_true_state, unt
 from tests.queue.services import free_port
 from tests.walkthrough import BENCHMARK
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 START = "docker.models.containers:Container.start"
 LIFE = (

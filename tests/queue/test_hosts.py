@@ -16,7 +16,7 @@ from submissions.submission import State
 from tests.queue.installation import PATIENCE, Installed, assert_true_state, until
 from tests.queue.services import Scheduler, Worker, run_as_root, started
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tests.queue.installation import (
 )
 from tests.queue.services import PostgreSQL, TrackingServer, postgresql_programs, started
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.queue.soak import soak
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 
 def test_a_dozen_random_kills_lose_nothing(sealed: Path, base_image: str, tmp_path: Path) -> None:

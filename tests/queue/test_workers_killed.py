@@ -10,7 +10,7 @@ from submissions.submission import State
 from tests.queue.installation import PATIENCE, Installed, assert_true_state, until
 from tests.queue.services import Scheduler, Worker, started
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 
 def test_what_a_killed_worker_had_is_done_by_another(
