@@ -21,7 +21,7 @@ from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
 from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
-from cohort_selection.linkage import one_id_a_patient
+from cohort_selection.linkage import one_id_a_patient, records_under_new_ids
 from cohort_selection.loinc_map import LoincMap
 
 STUDIES = "studies.parquet"
@@ -248,7 +248,7 @@ def read(directory: Path) -> Catalog:
         )
         for row in records.to_pylist()
     )
-    of_headers = [
+    of_headers = tuple(
         Study(
             **{
                 **row,
@@ -257,8 +257,9 @@ def read(directory: Path) -> Catalog:
             }
         )
         for row in studies.to_pylist()
-    ]
-    return Catalog(one_id_a_patient(of_headers, of_tables), of_tables, quarantined)
+    )
+    linked = one_id_a_patient(of_headers, of_tables)
+    return Catalog(linked, records_under_new_ids(of_headers, linked, of_tables), quarantined)
 
 
 def _refuse_other_folder(directory: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cohort_selection.clinical import ClinicalRecord
 from cohort_selection.dicom import Study
+from cohort_selection.study_values import by_study
 
 
 def one_id_a_patient(
@@ -17,7 +18,8 @@ def one_id_a_patient(
     A table that names the patient of a study joins that name to the header's: header ids that
     share a patient of the table, or names in the table that share a header id, are one patient.
     Who is joined to others, or is named otherwise by the table, gets the first of the table's
-    names in alphabetical order; all others keep the header's.
+    names in alphabetical order; all others keep the header's. A header id of which the table names
+    no study is the patient of that name in the table, if there is one.
     """
     of_study = {each.study_uid: each.patient_id for each in records if each.study_uid}
     if all(of_study.get(study.study_uid) in (None, "", study.patient_id) for study in studies):
@@ -30,12 +32,29 @@ def one_id_a_patient(
     first: dict[str, str] = {}
     for name in sorted({named for named in of_study.values() if named}):
         first.setdefault(group.of(f"table {name}"), name)
-    return tuple(
-        replace(
-            study, patient_id=first.get(group.of(f"header {study.patient_id}"), study.patient_id)
-        )
-        for study in studies
-    )
+
+    def named_now(header: str) -> str:
+        of_header, of_namesake = group.of(f"header {header}"), group.of(f"table {header}")
+        return first.get(of_header, first.get(of_namesake, header))
+
+    return tuple(replace(study, patient_id=named_now(study.patient_id)) for study in studies)
+
+
+def records_under_new_ids(
+    before: Sequence[Study], after: Sequence[Study], records: Sequence[ClinicalRecord]
+) -> tuple[ClinicalRecord, ...]:
+    """The records, those that a study found by the id it had ``before`` now by its study."""
+    find = by_study(records)
+    moved: dict[str, ClinicalRecord] = {}
+    for old, new in zip(before, after, strict=True):
+        if old.patient_id == new.patient_id:
+            continue
+        found = find(old)
+        if found is not None and found.patient_id == old.patient_id:
+            moved[new.study_uid] = replace(
+                found, patient_id=new.patient_id, study_uid=new.study_uid
+            )
+    return (*(each for each in records if each.study_uid not in moved), *moved.values())
 
 
 class _Groups:

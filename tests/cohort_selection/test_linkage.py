@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
+from cohort_selection import catalog
+from cohort_selection.catalog import Catalog
 from cohort_selection.clinical import ClinicalRecord
 from cohort_selection.dicom import Study
 from cohort_selection.linkage import one_id_a_patient
+from cohort_selection.study_values import by_study
 
 
 def study(uid: str, patient: str) -> Study:
@@ -42,3 +46,22 @@ def test_where_header_and_table_agree_or_the_table_is_silent_nothing_changes() -
     studies = [study("1", "A"), study("2", "B"), study("3", "C")]
     records = [record("1", "A"), record("", "B"), record("3", "")]
     assert ids(studies, records) == {"1": "A", "2": "B", "3": "C"}
+
+
+def test_a_header_of_which_the_table_has_no_study_follows_its_name_in_the_table() -> None:
+    studies = [study("1", "B"), study("2", "B"), study("3", "M")]
+    assert ids(studies, [record("1", "M"), record("2", "K")]) == dict.fromkeys("123", "K")
+
+
+def test_a_study_under_a_new_id_keeps_what_the_tables_say_of_its_patient(tmp_path: Path) -> None:
+    """A's first study is X's in the table of studies; a table of patients speaks of A."""
+    studies = (study("1", "A"), study("2", "A"), study("3", "A"))
+    alone = replace(record("3", ""), sex="Not Reported")
+    of_a = replace(record("", "A"), site="of A")
+    catalog.write(Catalog(studies, (record("1", "X"), of_a, alone), ()), tmp_path / "catalog")
+    back = catalog.read(tmp_path / "catalog")
+    find = by_study(back.records)
+    assert [each.patient_id for each in back.studies] == ["X", "X", "X"]
+    found = [find(each) for each in back.studies]
+    assert [each and each.site for each in found] == ["A", "of A", "A"]
+    assert [each and each.sex for each in found] == ["Female"] * 3
