@@ -100,5 +100,5 @@ def read_minimum(read: CohortTable) -> Minimum:
 def _refuse_unplannable(found: Minimum, table: CohortTable) -> None:
     try:
         needed_for_auroc(found.auroc, found.half_width)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise CohortPlanError(f"{table.path.name}: [{table.name}]: {error}") from error

@@ -36,10 +36,11 @@ def needed_for_auroc(
     auroc: float, half_width: float, *, prevalence: float = 0.5, confidence: float = 0.95
 ) -> Needed:
     """Fewest cases whose expected interval is ``auroc`` +- ``half_width``."""
-    if not 0.5 <= auroc < 1.0 or not (0.0 < half_width < 0.5 and 0.0 < prevalence < 1.0):
+    if not 0.5 <= auroc < 1.0 or not (1e-4 <= half_width < 0.5 and 0.0 < prevalence < 1.0):
         raise ValueError(
             f"an AUROC of {auroc} +- {half_width}, prevalence {prevalence}, cannot be planned for; "
-            "give an AUROC from 0.5, a half width under 0.5 and a prevalence between 0 and 1"
+            "give an AUROC from 0.5, a half width from 0.0001 to under 0.5 and a prevalence "
+            "between 0 and 1"
         )
     wanted = half_width / NormalDist().inv_cdf(0.5 + confidence / 2.0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 
@@ -21,7 +20,7 @@ class TextTable:
 def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) -> TextTable:
     """Read a table; blanks around cells go (``strip``), empty lines are left out.
 
-    Raises ``error`` where the file is no such table or a line has more cells than the header.
+    Raises ``error`` where the file is no such table or a line has not the header's number of cells.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -56,13 +55,11 @@ def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) 
     for number, line in rows[1:]:
         if not any(cell.strip() for cell in line):
             continue
-        if len(line) > len(names):
+        if len(line) != len(names):
             raise error(
                 f"{path.name} line {number}: {len(line)} fields, but the header names "
-                f"{len(names)} columns; quote the field that holds a separator"
+                f"{len(names)} columns; quote a field that holds a separator or a line break, and "
+                "write the separator of an empty one too"
             )
-        cells = [cell for _, cell in zip_longest(names, line, fillvalue="")]
-        if strip:
-            cells = [cell.strip() for cell in cells]
-        lines.append((number, cells))
+        lines.append((number, [cell.strip() for cell in line] if strip else line))
     return TextTable(path.name, tuple(names), tuple(lines))

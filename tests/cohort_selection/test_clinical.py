@@ -238,6 +238,8 @@ def test_two_rows_of_a_patient_without_study_column_say_how_to_mend_it(tmp_path:
         ("case_ids_0,case_ids_1\nA,B\n", "line 2: 2 patient ids; expected one"),
         ("patient_id,sex,sex\nA,M,M\n", "line 1: two columns are named 'sex'"),
         ("patient_id,sex\nA,M,3\n", "line 2: 3 fields, but the header names 2 columns"),
+        ("patient_id,note,o\nA,one\ntwo,1\n", "line 2: 2 fields, but the header names 3 columns"),
+        (f"patient_id,note\nA,{'x' * 140_000}\n", "line 2: field larger than field limit"),
         ("patient_id,sex\n", "no rows; expected one line for each patient"),
         ("", "line 1: no header; expected column names"),
         (

@@ -191,6 +191,7 @@ def test_a_plan_is_read_whole() -> None:
         ({"modalitys": []}, r"b\.toml: \[cohort\] has modalitys; known keys are modalities"),
         ({"covid_window": [0, -14]}, r"covid_window is \[0, -14\]; give two whole numbers"),
         ({"sequestered_share": 1.2}, r"sequestered_share is 1\.2; give a share between 0 and 1"),
+        ({"sequestered_share": 10**400}, "give a number of fewer digits"),
         ({"size": 0}, "size is 0; give a number of patients from 1"),
         ({"seed": "x"}, "seed is 'x'; give a whole number"),
         (

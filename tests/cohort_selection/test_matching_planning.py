@@ -39,3 +39,9 @@ def test_subgroups_under_a_minimum_are_named_with_the_size_that_would_do() -> No
     told = too_small(cohort, ["sex"], 60, 10)
     assert len(told) == 2
     assert told[0].endswith("are needed: enlarge the cohort to about 120")
+
+
+@pytest.mark.parametrize("half_width", [0.0, 1e-300, 1e-12, 0.5])
+def test_a_width_that_no_cohort_could_reach_is_refused(half_width: float) -> None:
+    with pytest.raises(ValueError, match=r"give an AUROC from 0\.5, a half width from 0\.0001"):
+        needed_for_auroc(0.8, half_width)
