@@ -9,7 +9,7 @@ KILLS ?= 200
 SEED ?= 1
 
 # The resampling kernels are compiled once, here, and kept beside the package.
-COMPILE := from numpy import arange, linspace; from evaluator.scoring import AnalysisPlan, score; score(arange(80) % 2, linspace(0, 1, 80), plan=AnalysisPlan(replicates=100), threshold=0.5)
+COMPILE := from evaluator.evaluation import prepare; prepare()
 
 .PHONY: demo test check engine attacks faults soak perf clean
 

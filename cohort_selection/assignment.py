@@ -37,16 +37,12 @@ def read_assignment(path: Path) -> dict[str, Part]:
 
 def read_batches(path: Path) -> dict[str, str]:
     """Read and check the whole list; return the batch that each patient came with, in order."""
-    _, _, whole, _ = _read(path)
-    if not whole:
-        return {}
-    lines = path.read_bytes()[:whole].decode().split("\n")[1:-1]
-    return {patient: batch for _, batch, patient, _ in (next(csv.reader([x])) for x in lines)}
+    return _read(path)[1]
 
 
 def head(path: Path) -> str:
     """Return the last value of the chain, which stands for the whole list."""
-    return _read(path)[1]
+    return _read(path)[2]
 
 
 def append_assignment(path: Path, parts: Mapping[str, Part], batch: str) -> int:
@@ -58,7 +54,7 @@ def append_assignment(path: Path, parts: Mapping[str, Part], batch: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        known, chain, whole, _ = _read(path)
+        known, _, chain, whole = _read(path)
         moved = sum(patient in known and known[patient] != part for patient, part in parts.items())
         if moved:
             raise AssignmentError(
@@ -79,17 +75,18 @@ def append_assignment(path: Path, parts: Mapping[str, Part], batch: str) -> int:
     return len(new)
 
 
-def _read(path: Path) -> tuple[dict[str, Part], str, int, int]:
-    """Return assignments, last chain value, bytes of whole lines, and number of lines."""
+def _read(path: Path) -> tuple[dict[str, Part], dict[str, str], str, int]:
+    """Return assignments, batches, last chain value and bytes of whole lines."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return {}, _START, 0, 0
+        return {}, {}, _START, 0
     whole = content.rfind(b"\n") + 1
     lines = content[:whole].decode("utf-8", errors="replace").split("\n")[:-1]
     if lines and lines[0] != _HEADER:
         raise AssignmentError(f"{path.name} line 1: expected {_HEADER}; this is another file")
     parts: dict[str, Part] = {}
+    batches: dict[str, str] = {}
     chain = _START
     for number, line in enumerate(lines[1:], start=2):
         stated, _, fields = line.partition(",")
@@ -100,8 +97,9 @@ def _read(path: Path) -> tuple[dict[str, Part], str, int, int]:
                 f"{path.name} line {number}: the chain is broken here; the list was changed after "
                 "it was written: restore it from a copy"
             )
-        parts[row[1]] = Part(row[2])
-    return parts, chain, whole, len(lines)
+        batch, patient, part = row
+        parts[patient], batches[patient] = Part(part), batch
+    return parts, batches, chain, whole
 
 
 def _fields(batch: str, patient: str, part: Part) -> str:

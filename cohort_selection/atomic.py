@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextmanager
@@ -39,10 +40,17 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file beside ``path``, flush it to disk and rename it into place."""
+    with written(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Give a file beside ``path`` to fill; when the block ends well, it is flushed and renamed."""
     fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
     try:
         with fresh.open("wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         fresh.replace(path)

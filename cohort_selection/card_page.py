@@ -171,7 +171,7 @@ def _dots(rows: Sequence[Deviation]) -> go.Figure:
         x=[row.chance_high for row in rows],
         orientation="h",
         marker_color="rgba(140,149,159,.35)",
-        hovertemplate="chance, 95 %% point: %{x:.4f}".replace("%%", "%"),
+        hovertemplate="chance, 95 % point: %{x:.4f}",
     )
     for name, values, symbol, colour in (
         ("chance, median", [row.chance_median for row in rows], "line-ns-open", "#8c959f"),

@@ -44,11 +44,16 @@ def records_under_new_ids(
     before: Sequence[Study], after: Sequence[Study], records: Sequence[ClinicalRecord]
 ) -> tuple[ClinicalRecord, ...]:
     """The records, those that a study found by the id it had ``before`` now by its study."""
+    renamed = [
+        (old, new)
+        for old, new in zip(before, after, strict=True)
+        if old.patient_id != new.patient_id
+    ]
+    if not renamed:
+        return tuple(records)
     find = by_study(records)
     moved: dict[str, ClinicalRecord] = {}
-    for old, new in zip(before, after, strict=True):
-        if old.patient_id == new.patient_id:
-            continue
+    for old, new in renamed:
         found = find(old)
         if found is not None and found.patient_id == old.patient_id:
             moved[new.study_uid] = replace(

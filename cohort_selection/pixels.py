@@ -15,7 +15,8 @@ from pydicom.pixels import pixel_array
 
 TRANSFER_SYNTAX = "transfer syntax"
 STORED_BYTES = "bytes of stored pixels"
-_STORED = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+STORED = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+"""The elements that can hold an image's pixels."""
 
 
 class PictureError(ValueError):
@@ -103,7 +104,7 @@ def _unreadable(path: Path, error: Exception) -> PictureError:
 
 
 def _digest(image: pydicom.FileDataset, path: Path) -> str:
-    for name in _STORED:
+    for name in STORED:
         if name in image:
             return sha256(image[name].value).hexdigest()
     raise PictureError(f"{path.name} has no pixel data; leave its study out")

@@ -11,7 +11,7 @@ from cohort_selection.clinical_cells import NOT_REPORTED, TOP_CODED, over_89
 from cohort_selection.randomness import generator
 from cohort_selection.representativeness import Deviation, chance, deviation
 from cohort_selection.study_values import age_group
-from cohort_selection.text_table import TextTable, read_text_table
+from cohort_selection.text_table import TextTable, amount, read_text_table
 
 AGES = ("age", "age_at_index")
 MOST_LEVELS = 200
@@ -156,17 +156,13 @@ def _tallied(table: TextTable) -> Population:
     for number, line in table.lines:
         attribute, level = line[place["attribute"]], _level(line[place["level"]])
         text = line[place[kind]]
-        try:
-            amount = float(text)
-        except ValueError:
-            amount = -1.0
-        if not 0 <= amount < float("inf"):
+        if (found := amount(text)) is None:
             raise PopulationError(
                 f"{table.name} line {number}: {kind} is {text!r}; give a number, 0 or more"
             )
         if level in tallies.setdefault(attribute, {}):
             raise PopulationError(f"{table.name} line {number}: {attribute} {level} stands twice")
-        tallies[attribute][level] = amount
+        tallies[attribute][level] = found
     for attribute, levels in tallies.items():
         if not sum(levels.values()):
             raise PopulationError(f"{table.name}: {attribute} has nobody in any level")

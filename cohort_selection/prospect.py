@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +73,7 @@ def prospect(
     ``subgroups`` are attributes whose levels' expected positives and negatives are told, with the
     half width of the 95 % interval that an AUROC of ``auroc`` would have on them.
     """
-    shown = Minimum(
-        tuple(dict.fromkeys([*minimum.attributes, *subgroups])),
-        minimum.cases, minimum.per_class, minimum.auroc, minimum.half_width, minimum.exempt,
-    )  # fmt: skip
+    shown = replace(minimum, attributes=tuple(dict.fromkeys([*minimum.attributes, *subgroups])))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=shown)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))

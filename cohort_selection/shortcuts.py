@@ -11,10 +11,10 @@ from scipy.stats import rankdata
 
 from cohort_selection.cohort import Case
 from cohort_selection.deidentification import KEPT
-from cohort_selection.pixels import STORED_BYTES, TRANSFER_SYNTAX, header_fields
+from cohort_selection.pixels import STORED, STORED_BYTES, TRANSFER_SYNTAX, header_fields
 from cohort_selection.randomness import generator
 
-PIXELS = frozenset(("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+PIXELS = frozenset(STORED)
 HEADERS = (
     # What a sealed image keeps, and a container can read.
     "ImageType", *(name for name in KEPT if name not in PIXELS),

@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from cohort_selection.clinical_cells import NOT_REPORTED
 from cohort_selection.targets import Target, TargetError, read_target, read_target_csv
+from cohort_selection.text_table import amount
 
 _RANGE = re.compile(r"^(\d+)(?: to | ?- ?)(\d+)")
 _YEARS = re.compile(r"\s*years$", re.IGNORECASE)
-_NOT_REPORTED = "Not Reported"
 
 
 def read_target_files(paths: Mapping[str, Path]) -> Target:
@@ -53,18 +54,14 @@ def read_wide(path: Path, attribute: str) -> Target:
     for heading, text in list(zip(lines[0], lines[-1], strict=True))[1:]:
         if heading.strip().endswith("(%)"):
             continue
-        try:
-            amount = float(text)
-        except ValueError:
-            amount = -1.0
-        if not 0.0 <= amount < float("inf"):
+        if (found := amount(text)) is None:
             raise TargetError(
                 f"{path.name} line {len(lines)}: {heading} is {text!r}; give a count or per cent, "
                 "0 or more"
             )
         if (level := _level(heading)) in amounts:
             raise TargetError(f"{path.name}: the level {level} has two columns; keep one")
-        amounts[level] = amount
+        amounts[level] = found
     total = sum(amounts.values())
     if not total:
         raise TargetError(f"{path.name} line {len(lines)}: every amount is 0; give shares")
@@ -76,4 +73,4 @@ def read_wide(path: Path, attribute: str) -> Target:
 def _level(heading: str) -> str:
     level = _YEARS.sub("", heading.removesuffix("(CUSUM)").strip())
     level = _RANGE.sub(r"\1-\2", level)
-    return _NOT_REPORTED if level.lower() == _NOT_REPORTED.lower() else level
+    return NOT_REPORTED if level.lower() == NOT_REPORTED.lower() else level

@@ -17,6 +17,15 @@ class TextTable:
     lines: tuple[tuple[int, list[str]], ...]
 
 
+def amount(text: str) -> float | None:
+    """A finite number, 0 or more; None where the text is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
 def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) -> TextTable:
     """Read a table; blanks around cells go (``strip``), empty lines are left out.
 

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from evaluator.keys import run_key
 from evaluator.shard import Ended, Shard
 from evaluator.specification import Benchmark
 from evaluator.tracker import Tracker
-from evaluator.workers import Finished, Workers, WorkersError, needs, open_workers
+from evaluator.workers import SLOT, Finished, Workers, WorkersError, needs, open_workers
 from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage
@@ -96,6 +96,10 @@ class _Job:
     def name(self) -> str:
         return self.submission.submission_id
 
+    @property
+    def run_key(self) -> str:
+        return run_key(self.submission, self.benchmark, self.cohort)
+
 
 class _Dispatcher:
     def __init__(
@@ -161,9 +165,7 @@ class _Dispatcher:
     def _has_room(self, workers: Workers) -> bool:
         """Whether the workers' slots are not all taken; one job more waits at hand."""
         taken = sum(
-            needs(shard.contract)["SLOT"]
-            for job in self._jobs.values()
-            for shard in job.out.values()
+            needs(shard.contract)[SLOT] for job in self._jobs.values() for shard in job.out.values()
         )
         return not self._jobs or taken <= workers.slots
 
@@ -191,8 +193,7 @@ class _Dispatcher:
                 if attempt.failure is not None:
                     self._move(job, State.FAILED, attempt.failure)
                     return True
-            key = run_key(job.submission, job.benchmark, job.cohort)
-            before = self._enclave.run_of(key)
+            before = self._enclave.run_of(job.run_key)
             kept = None if before is None else self._enclave.predictions(before, digest)
             if kept is None:
                 return False
@@ -200,7 +201,7 @@ class _Dispatcher:
                 job.name,
                 digest,
                 kept,
-                run_key=key,
+                run_key=job.run_key,
                 event=Event.REUSED,
                 detail=f"the run of submission {before}: the same image on the same cases",
             )
@@ -211,7 +212,7 @@ class _Dispatcher:
         contract = job.benchmark.contract
         archive = self._archive(workers, job)
         self._move(job, State.RUNNING)
-        self._enclave.record(job.name, job.cohort.digest, Event.STARTED)
+        self._record(job, Event.STARTED)
         job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
         blinded = job.cohort.blinded(job.key, contract.visible)
         self._jobs[job.name] = job
@@ -268,7 +269,7 @@ class _Dispatcher:
             if finished.ended is None:
                 self._worker_fault(job, finished.error)
             elif finished.ended.harness_fault:
-                self._record_fault(job, Event.HARNESS_FAULT, finished.ended.harness_fault)
+                self._record(job, Event.HARNESS_FAULT, finished.ended.harness_fault)
                 self._end(job, Failure.HARNESS_ERROR)
             elif finished.ended.engine_fault:
                 self._engine_fault(job, shard, finished, finished.ended)
@@ -284,7 +285,7 @@ class _Dispatcher:
     def _worker_fault(self, job: _Job, error: BaseException | None) -> None:
         if isinstance(error, OSError):
             raise error  # a full disk: the installation's, and the queue's to stop for
-        self._note(job, Event.WORKER_LOST, error)
+        self._record(job, Event.WORKER_LOST, "".join(traceback.format_exception(error)))
         self._end(job, Failure.HARNESS_ERROR)
 
     def _engine_fault(self, job: _Job, shard: Shard, finished: Finished, ended: Ended) -> None:
@@ -298,12 +299,12 @@ class _Dispatcher:
             # A worker that came later than the question who has the image.
             shard = replace(shard, archive=self._saved(job))
         elif ended.engine_gone:
-            self._record_fault(job, Event.ENGINE_LOST, ended.engine_fault)
+            self._record(job, Event.ENGINE_LOST, ended.engine_fault)
             if not self._workers.remote:
                 raise EngineUnavailable(ended.engine_fault)
             self._workers.retire(finished.worker)
         else:
-            self._record_fault(job, Event.ENGINE_FAULT, ended.engine_fault)
+            self._record(job, Event.ENGINE_FAULT, ended.engine_fault)
             events = [each.event for each in self._enclave.attempts(job.name)]
             if events.count(Event.ENGINE_FAULT) >= MOST_ENGINE_FAULTS:
                 _LOG.warning("submission %s could not be run: %s", job.name, ended.engine_fault)
@@ -320,7 +321,7 @@ class _Dispatcher:
         self._enclave.record_failure(
             job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
         )
-        self._times(job, {Stage.QUEUE: job.queued})
+        self._record_times(job, [StageTime(Stage.QUEUE, job.queued)])
         self._end(job, failure)
 
     def _complete(self, job: _Job) -> None:
@@ -334,7 +335,7 @@ class _Dispatcher:
         }
         if job.repeated is not None:
             found = compared(job.again, opaque, job.repeated).sentence()
-            self._enclave.record(job.name, job.cohort.digest, Event.REPEATED, found)
+            self._record(job, Event.REPEATED, found)
         known = job.cohort.unblind(job.key)
         predictions = Predictions(
             {known[case_id].case_id: values for case_id, values in opaque.items()}
@@ -343,16 +344,15 @@ class _Dispatcher:
             job.name,
             job.cohort.digest,
             predictions,
-            run_key=run_key(job.submission, job.benchmark, job.cohort),
+            run_key=job.run_key,
             log="\n".join(ended.log for ended in job.back if ended.log),
         )
-        exact = [
+        of_shards = (
             StageTime(stage, seconds, ended.host)
             for ended in job.back
             for stage, seconds in ended.seconds.items()
-        ]
-        self._enclave.record_stages(job.name, [StageTime(Stage.QUEUE, job.queued), *exact])
-        self._ledger.record_times(job.name, _longest(job))
+        )
+        self._record_times(job, [StageTime(Stage.QUEUE, job.queued), *of_shards])
         self._score(job, predictions)
 
     def _score(self, job: _Job, predictions: Predictions) -> None:
@@ -366,14 +366,15 @@ class _Dispatcher:
             self._move(job, State.HELD)  # the document stays in the enclave until it is released
         else:
             document = evaluated.release.to_json()
-            try:
+            with self._unless_cancelled(job):
                 self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
-            except LedgerError:
-                self._refuse_cancelled(job)
-                raise
             self._tell(job)
             self._tracker.nudge()
-        self._times(job, {Stage.SCORE: scored - began, Stage.PUBLISH: time.monotonic() - scored})
+        published = time.monotonic()
+        self._record_times(
+            job,
+            [StageTime(Stage.SCORE, scored - began), StageTime(Stage.PUBLISH, published - scored)],
+        )
 
     # Ends
 
@@ -383,13 +384,13 @@ class _Dispatcher:
         try:
             yield
         except _Cancelled:
-            self._enclave.record(job.name, job.cohort.digest, Event.CANCELLED)
+            self._record(job, Event.CANCELLED)
             self._leave(job)
         except (OSError, LedgerError, WorkersError):
             raise
         except Exception as error:
             _LOG.exception("submission %s failed through a fault of the harness", job.name)
-            self._note(job, Event.HARNESS_FAULT, error)
+            self._record(job, Event.HARNESS_FAULT, "".join(traceback.format_exception(error)))
             self._end(job, Failure.HARNESS_ERROR)
 
     @contextmanager
@@ -408,7 +409,7 @@ class _Dispatcher:
                     self._ledger.move(job.name, State.QUEUED)
                     self._tell(job)
                 with suppress(EnclaveUnavailable):
-                    self._enclave.record(job.name, job.cohort.digest, Event.CUT_OFF)
+                    self._record(job, Event.CUT_OFF)
 
     def _drop_cancelled(self) -> None:
         if not self._jobs or time.monotonic() - self._looked < POLL_SECONDS:
@@ -417,7 +418,7 @@ class _Dispatcher:
         self._ledger.refuse_lost_lock()
         for name in self._ledger.among(self._jobs, State.FAILED):
             job = self._jobs[name]
-            self._enclave.record(name, job.cohort.digest, Event.CANCELLED)
+            self._record(job, Event.CANCELLED)
             self._leave(job)
             self._tell(job)
 
@@ -436,12 +437,18 @@ class _Dispatcher:
         job.out.clear()
 
     def _move(self, job: _Job, state: State, failure: Failure | None = None) -> None:
-        try:
+        with self._unless_cancelled(job):
             self._ledger.move(job.name, state, failure)
+        self._tell(job)
+
+    @contextmanager
+    def _unless_cancelled(self, job: _Job) -> Iterator[None]:
+        """Tell a change that the ledger refuses because the submission was cancelled."""
+        try:
+            yield
         except LedgerError:
             self._refuse_cancelled(job)
             raise
-        self._tell(job)
 
     def _refuse_cancelled(self, job: _Job) -> None:
         if self._ledger.submission(job.name).failure is Failure.CANCELLED:
@@ -450,17 +457,16 @@ class _Dispatcher:
     def _tell(self, job: _Job) -> None:
         self._report(self._ledger.submission(job.name))
 
-    def _times(self, job: _Job, seconds: Mapping[Stage, float]) -> None:
-        exact = [StageTime(stage, took) for stage, took in seconds.items()]
-        self._enclave.record_stages(job.name, exact)
-        self._ledger.record_times(job.name, seconds)
-
-    def _note(self, job: _Job, event: Event, error: BaseException | None) -> None:
-        detail = "" if error is None else "".join(traceback.format_exception(error))
-        self._record_fault(job, event, detail)
-
-    def _record_fault(self, job: _Job, event: Event, detail: str) -> None:
+    def _record(self, job: _Job, event: Event, detail: str = "") -> None:
         self._enclave.record(job.name, job.cohort.digest, event, detail)
+
+    def _record_times(self, job: _Job, exact: Sequence[StageTime]) -> None:
+        """Keep what each stage took; a team is told of each the longest, coarsely."""
+        self._enclave.record_stages(job.name, exact)
+        longest: dict[Stage, float] = {}
+        for each in exact:
+            longest[each.stage] = max(each.seconds, longest.get(each.stage, 0.0))
+        self._ledger.record_times(job.name, longest)
 
 
 def _prepare() -> None:
@@ -475,12 +481,3 @@ def _shared(cases: tuple[BlindedCase, ...], shards: int) -> Iterator[tuple[Blind
     parts = min(shards, len(cases))
     for part in range(parts):
         yield cases[part * len(cases) // parts : (part + 1) * len(cases) // parts]
-
-
-def _longest(job: _Job) -> dict[Stage, float]:
-    """What each stage took where it took longest."""
-    longest = {Stage.QUEUE: job.queued}
-    for ended in job.back:
-        for stage, seconds in ended.seconds.items():
-            longest[stage] = max(seconds, longest.get(stage, 0.0))
-    return longest

@@ -17,6 +17,7 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 
+from cohort_selection.atomic import written
 from evaluator import known_good
 from evaluator.ending import KILLED, broken, printable
 from evaluator.limits import (
@@ -210,16 +211,9 @@ class Engine:
         ``load`` gives it the same digest in another engine. Raises EngineUnavailable where this
         engine does not give it, OSError where the disk fails.
         """
-        fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
-        try:
-            with _our_fault("saving the image"), fresh.open("wb") as file:
-                for chunk in self.client.api.get_image(image_digest):
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        with written(path) as file, _our_fault("saving the image"):
+            for chunk in self.client.api.get_image(image_digest):
+                file.write(chunk)
 
     def run(
         self, image_digest: str, staged: Staged, contract: Contract, *, submission_id: str

@@ -57,7 +57,7 @@ def sequester(
     empty, they are named after the benchmark.
     """
     installation.install(benchmark)
-    selected = _select(benchmark, catalog_folder)
+    selected = _select(benchmark, catalog.read(catalog_folder))
     path = _assignment_list(installation)
     before = read_assignment(path)
     plan = benchmark.cohort
@@ -91,7 +91,7 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     The draw takes the installation's secret: the benchmark's file alone does not repeat it.
     """
     _refuse_sealed(installation, benchmark)
-    _, hidden = _split_cases(installation, _select(benchmark, catalog_folder))
+    hidden = _hidden(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
     matched = matching.match(
         hidden,
@@ -118,7 +118,7 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
 
 def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Prospect:
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
-    _, hidden = _split_cases(installation, _select(benchmark, catalog_folder))
+    hidden = _hidden(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
     return prospect(
         hidden,
@@ -236,8 +236,9 @@ class Cut:
 def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
     """Read the catalog again, cut as it was for the match; refuse where it no longer fits."""
     commons = catalog.read(catalog_folder)
-    selected = select(commons.studies, commons.records, benchmark.cohort.criteria)
-    opened, hidden = _split_cases(installation, selected)
+    selected = _select(benchmark, commons)
+    parts = read_assignment(_assignment_list(installation))
+    opened, hidden = _split_cases(parts, selected)
     found = _read_matched(installation, benchmark)
     drawn = frozenset(found["drawn"])
     cases = tuple(case for case in hidden if case.case_id in drawn)
@@ -252,7 +253,6 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
             "the cohort was matched, so its target and minimum may no longer hold; give the "
             f"catalog it was matched from, or run `sequestra match {benchmark.name}` again"
         )
-    parts = read_assignment(_assignment_list(installation))
     return Cut(
         selected.flow,
         tuple(opened),
@@ -329,13 +329,18 @@ def _refuse_sealed(installation: Installation, benchmark: Benchmark) -> None:
         )
 
 
-def _select(benchmark: Benchmark, catalog_folder: Path) -> Selected:
-    found = catalog.read(catalog_folder)
-    return select(found.studies, found.records, benchmark.cohort.criteria)
+def _select(benchmark: Benchmark, commons: catalog.Catalog) -> Selected:
+    return select(commons.studies, commons.records, benchmark.cohort.criteria)
 
 
-def _split_cases(installation: Installation, selected: Selected) -> tuple[list[Case], list[Case]]:
+def _hidden(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> list[Case]:
+    """The pool: the cases of a benchmark whose patients are sequestered."""
     parts = read_assignment(_assignment_list(installation))
+    _, hidden = _split_cases(parts, _select(benchmark, catalog.read(catalog_folder)))
+    return hidden
+
+
+def _split_cases(parts: Mapping[str, Part], selected: Selected) -> tuple[list[Case], list[Case]]:
     cases = selected.cases
     if not all(case.patient_id in parts for case in cases):
         raise StewardError(

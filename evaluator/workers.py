@@ -69,7 +69,9 @@ class Workers:
         The worker ``rather_not`` gets it only where there is no other.
         """
         token = f"{shard.submission_id}-{uuid4().hex[:8]}"
-        others = [each for each in self._ask(_addresses) if each != rather_not]
+        others: list[str] = []
+        if rather_not:
+            others = [each for each in self._ask(_addresses) if each != rather_not]
         future = self._client.submit(
             _work,
             shard,
@@ -77,8 +79,8 @@ class Workers:
             pure=False,
             resources=needs(shard.contract),
             retries=0,
-            workers=others if rather_not and others else None,
-            allow_other_workers=bool(rather_not and others),
+            workers=others or None,
+            allow_other_workers=bool(others),
         )
         self._running[token] = future, shard.contract
         future.add_done_callback(self._done.put)

@@ -155,9 +155,8 @@ UNCHARGED = frozenset({Failure.HARNESS_ERROR})
 """Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
 was cancelled before it ran."""
 
-_DISPATCHING = (
-    0x5E9_0E57  # PostgreSQL's advisory locks: of the one dispatcher, and of making tables
-)
+# PostgreSQL's advisory locks: of the one dispatcher, and of making the tables.
+_DISPATCHING = 0x5E9_0E57
 _OPENING = 0x5E9_0E58
 
 
