@@ -392,6 +392,24 @@ def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
 
 
 @app.command(rich_help_panel=_STEWARD)
+def prune(
+    days: Annotated[
+        int, typer.Option(min=0, help="Keep images of submissions that ended since.")
+    ] = 30,
+    home: Home = HOME,
+) -> None:
+    """Give up the images of submissions that ended long ago; what they predicted stays."""
+    from evaluator import lifecycle
+    from evaluator.engine import Engine
+    from evaluator.installation import Installation
+
+    freed = lifecycle.prune(Installation(home), Engine.connect(), days)
+    for submission in freed:
+        console.print(printing.submission_line(submission))
+    console.print(f"{len(freed)} image{'s' * (len(freed) != 1)} given up")
+
+
+@app.command(rich_help_panel=_STEWARD)
 def release(submission_id: str, home: Home = HOME) -> None:
     """Release a submission whose result is held."""
     from evaluator import lifecycle

@@ -14,14 +14,14 @@ from pathlib import Path
 from threading import Thread
 from uuid import uuid4
 
-from cohort_selection.cohort import BlindedCase, Cohort
+from cohort_selection.cohort import BlindedCase, Cohort, CohortError
 from evaluator.determinism import compared, drawn_again
-from evaluator.enclave import Enclave, EnclaveUnavailable, Event, StageTime
+from evaluator.enclave import Enclave, EnclaveError, EnclaveUnavailable, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.installation import Installation
+from evaluator.installation import Installation, InstallationError
 from evaluator.keys import run_key
 from evaluator.shard import Ended, Shard
-from evaluator.specification import Benchmark
+from evaluator.specification import Benchmark, SpecificationError
 from evaluator.tracker import Tracker
 from evaluator.workers import SLOT, Finished, Workers, WorkersError, needs, open_workers
 from submissions.contract import Predictions
@@ -119,6 +119,8 @@ class _Dispatcher:
         self._report = report
         self._workers: Workers | None = None
         self._sealed: dict[str, tuple[Benchmark, Cohort]] = {}
+        self._unfit: dict[str, ValueError] = {}
+        self._told: set[str] = set()
         self._waiting: deque[str] = deque()
         self._jobs: dict[str, _Job] = {}
         self._looked = 0.0
@@ -128,6 +130,12 @@ class _Dispatcher:
         """Take up, hand out, take back, until nothing is left; watching, until stopped."""
         with self._put_back_at_the_end():
             while True:
+                if self._work.watch:  # workers may have come that fit
+                    self._unfit = {
+                        name: error
+                        for name, error in self._unfit.items()
+                        if not isinstance(error, WorkersError)
+                    }
                 self._take_up_more(opened)
                 if self._jobs and self._workers is not None:
                     finished = self._workers.finished(POLL_SECONDS)
@@ -137,7 +145,9 @@ class _Dispatcher:
                 elif self._work.watch:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
-                    return
+                    break
+        for unfit in self._unfit.values():
+            raise unfit
 
     # Taking up
 
@@ -159,6 +169,7 @@ class _Dispatcher:
         for submission in self._ledger.submissions():
             name = submission.submission_id
             waits = submission.state in _UNFINISHED and name not in self._jobs
+            waits = waits and submission.benchmark not in self._unfit
             if waits and self._enclave.is_sealed(submission.benchmark):
                 yield name
 
@@ -172,17 +183,38 @@ class _Dispatcher:
     def _take_up(self, workers: Workers, submission: Submission) -> None:
         if submission.state not in _UNFINISHED:
             return  # cancelled while it waited
-        name = submission.benchmark
-        if name not in self._sealed:
-            self._sealed[name] = self._installation.sealed(name)
-            workers.refuse_unfit(self._sealed[name][0].contract)
-        benchmark, cohort = self._sealed[name]
+        if not self._is_fit(workers, submission.benchmark):
+            return
+        benchmark, cohort = self._sealed[submission.benchmark]
         key = self._enclave.blinding_key(submission.submission_id)
         job = _Job(submission, benchmark, cohort, key)
         self.worked += 1
         with self._settled(job):
             if not self._goes_on(job):
                 self._start(workers, job)
+
+    def _is_fit(self, workers: Workers, name: str) -> bool:
+        """Whether a benchmark is as it was sealed, and a worker has what it grants.
+
+        What is wrong with one keeps no other waiting: it is told at once, and again at the end.
+        """
+        if name in self._unfit:
+            return False
+        try:
+            if name not in self._sealed:
+                self._sealed[name] = self._installation.sealed(name)
+            workers.refuse_unfit(self._sealed[name][0].contract)
+        except (CohortError, EnclaveError, InstallationError, SpecificationError) as error:
+            self._unfit[name] = error
+        except WorkersError as error:
+            workers.refuse_lost()
+            self._unfit[name] = error
+        else:
+            return True
+        if name not in self._told:
+            self._told.add(name)
+            _LOG.warning("the submissions for %s wait: %s", name, self._unfit[name])
+        return False
 
     def _goes_on(self, job: _Job) -> bool:
         """Whether an earlier run stands: this submission's own, or one of the same image."""
@@ -250,7 +282,7 @@ class _Dispatcher:
     def _saved(self, job: _Job) -> Path:
         """The archive of a submission's image, written where there is none yet."""
         digest = job.submission.image_digest
-        path = self._enclave.images_folder() / f"{digest.removeprefix('sha256:')}.tar"
+        path = self._enclave.image_archive(digest)
         if not path.exists():
             with suppress(EngineUnavailable):  # a worker that lacks the image will say so
                 engine = Engine.connect()

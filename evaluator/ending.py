@@ -28,6 +28,11 @@ def broken(state: Mapping[str, Any], *, limit: float, in_time: bool) -> tuple[Fa
     return Failure.CRASHED, f"exit code {code} {printable(str(state.get('Error') or ''))}".strip()
 
 
+def is_unexplained(state: Mapping[str, Any]) -> bool:
+    """Whether somebody killed it, and the engine does not say that its memory limit did."""
+    return state.get("ExitCode") == KILLED and not state.get("OOMKilled")
+
+
 def printable(text: str) -> str:
     """Text of a container without what could steer a terminal."""
     return _CONTROL.sub("\ufffd", text)

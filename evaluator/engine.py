@@ -19,7 +19,7 @@ from docker.models.containers import Container
 
 from cohort_selection.atomic import written
 from evaluator import known_good
-from evaluator.ending import KILLED, broken, printable
+from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.limits import (
     CONTAINER_UID,
     can_grant,
@@ -172,6 +172,26 @@ class Engine:
         with _our_fault("naming the image"):
             self.client.api.tag(image_digest, KEPT, submission_id)
 
+    def kept(self) -> set[str]:
+        """The submissions whose images have a name of ours."""
+        with _our_fault("listing the images that were kept"):
+            found = self.client.api.images(name=KEPT)
+        names = (name for each in found for name in each.get("RepoTags") or ())
+        return {name.rpartition(":")[2] for name in names if name.startswith(f"{KEPT}:")}
+
+    def forget(self, submission_id: str) -> bool:
+        """Take our name off an image, which goes if it has no other; False while it is in use."""
+        with _our_fault("giving an image up"):
+            try:
+                self.client.api.remove_image(f"{KEPT}:{submission_id}")
+            except NotFound:
+                return True
+            except APIError as error:
+                if error.status_code == 409:  # a container's image
+                    return False
+                raise
+        return True
+
     def resolve(self, image: str, contract: Contract | None = None) -> str:
         """Content digest of a local image, after linting its configuration.
 
@@ -232,10 +252,14 @@ class Engine:
         except _NotStarted:
             # The engine's fault or the team's: it says both in the same words.
             self._start_known_good(staged, contract, submission_id)
+        except _Killed:
+            pass  # the host may be short of memory itself: what comes twice is the team's
         try:
             return self._run(digest, staged, contract, submission_id)
         except _NotStarted as error:
             raise ContractBroken(Failure.START_FAILED, printable(str(error))) from error
+        except _Killed as killed:
+            raise killed.broken from None
 
     def kill(self, submission_id: str) -> int:
         """Kill the containers of a submission, whichever process runs them; their number.
@@ -298,7 +322,8 @@ class Engine:
             if cause is not None and in_time:
                 self._ended_from_outside(container, log_tail)
         if cause is not None:
-            raise ContractBroken(*cause, log_tail)
+            failed = ContractBroken(*cause, log_tail)
+            raise _Killed(failed) if in_time and is_unexplained(state) else failed
         return Outcome(running - started, ended - running, log_tail)
 
     def _refuse_odd_accounts(self, container: Container) -> None:
@@ -333,7 +358,7 @@ class Engine:
         try:
             brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
             self._run(digest, staged, brief, submission_id)
-        except (_NotStarted, ContractBroken) as error:
+        except (_NotStarted, _Killed, ContractBroken) as error:
             raise EngineSick(
                 f"the container engine cannot start containers: {printable(str(error))}"
             ) from error
@@ -437,6 +462,14 @@ class Engine:
 
 class EngineSick(EngineUnavailable):
     """The engine answers, but does not start even an image of ours."""
+
+
+class _Killed(Exception):
+    """The container was killed, and not at its limit as far as the engine noticed."""
+
+    def __init__(self, broken: ContractBroken) -> None:
+        super().__init__(str(broken))
+        self.broken = broken
 
 
 class _NotStarted(Exception):

@@ -1,9 +1,9 @@
-"""What is asked of a submission: entered, cancelled, released, scored anew."""
+"""What is asked of submissions: entered, cancelled, released, scored anew, their images freed."""
 
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from evaluator.engine import Engine
@@ -11,6 +11,7 @@ from evaluator.evaluation import evaluate
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
 from submissions.image import lint
+from submissions.quota import QuotaError
 from submissions.submission import ContractBroken, Failure, State, Submission
 
 MOST_CHARACTERS = 100
@@ -42,10 +43,12 @@ def submit(
             f"benchmark {benchmark.name!r} has no sealed cohort yet; `sequestra seal "
             f"{benchmark.name}` makes one"
         )
+    team = named("team", team)
+    ledger.admit(team, benchmark.name, benchmark.quota)  # before an archive is loaded
     configuration = engine.receive(image, benchmark.contract)
     submission = Submission(
         submission_id=uuid4().hex[:12],
-        team=named("team", team),
+        team=team,
         model=named("model", model),
         benchmark=benchmark.name,
         image_digest=configuration.digest,
@@ -53,13 +56,17 @@ def submit(
         state=State.RECEIVED,
         received=datetime.now(UTC),
     )
-    engine.keep(submission.image_digest, submission.submission_id)
     try:
         lint(configuration, benchmark.contract)
     except ContractBroken as broken:
         ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
         raise
-    ledger.receive(submission, benchmark.quota, State.LINTED, State.QUEUED)
+    engine.keep(submission.image_digest, submission.submission_id)
+    try:
+        ledger.receive(submission, benchmark.quota, State.LINTED, State.QUEUED)
+    except QuotaError:  # used up by another entry of this very moment
+        engine.forget(submission.submission_id)
+        raise
     return ledger.submission(submission.submission_id)
 
 
@@ -116,6 +123,26 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
             ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
             anew.append(submission)
     return anew
+
+
+def prune(installation: Installation, engine: Engine, days: int) -> list[Submission]:
+    """Give up the images of submissions that ended ``days`` or more ago; gives those it freed.
+
+    What they predicted stays, and so does an image that has another name or a younger submission.
+    """
+    ledger, enclave = installation.ledger(), installation.enclave()
+    ended = ledger.ended(datetime.now(UTC) - timedelta(days=days))
+    over = {submission.submission_id for submission in ended}
+    needed = {each.image_digest for each in ledger.submissions() if each.submission_id not in over}
+    kept = engine.kept()
+    freed = [
+        submission
+        for submission in ended
+        if submission.submission_id in kept and engine.forget(submission.submission_id)
+    ]
+    for digest in {submission.image_digest for submission in ended} - needed:
+        enclave.image_archive(digest).unlink(missing_ok=True)
+    return freed
 
 
 def named(what: str, text: str) -> str:

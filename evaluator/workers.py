@@ -28,6 +28,7 @@ GPU = "GPU"
 """Resources of a worker: processors that containers may use, megabytes, and GPUs."""
 
 CONNECT_SECONDS = 30
+REGISTER_ATTEMPTS = 3
 FETCH_SECONDS = 10
 """How long a result may take from its worker to here."""
 
@@ -110,15 +111,12 @@ class Workers:
                 self._refuse_alone()
                 return None
             return Finished(token, worker, ended, None)
-        self._refuse_lost()
+        self.refuse_lost()
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker | OSError):
                 return Finished(token, "", None, error)
-            raise WorkersError(
-                f"a worker cannot do its work ({type(error).__name__}: {error}); install there "
-                f"what is installed here, then `sequestra run` goes on"
-            )
+            raise _cannot_work(error)
         # Cancelled by nobody here: the scheduler was started anew and knows nothing of it.
         raise WorkersError(_LOST)
 
@@ -141,7 +139,7 @@ class Workers:
         try:
             said = self._client.run(has_image, image_digest, on_error="return")
         except OSError:  # lost in the middle of the question
-            self._refuse_lost()
+            self.refuse_lost()
             return False
         return all(answer is True for answer in said.values())
 
@@ -177,7 +175,7 @@ class Workers:
 
     def _ask(self, question: Callable[..., Any]) -> Any:
         """Have a function run on the scheduler."""
-        self._refuse_lost()
+        self.refuse_lost()
         try:
             return self._client.run_on_scheduler(question)
         except OSError as error:
@@ -185,7 +183,7 @@ class Workers:
 
     def _refuse_alone(self) -> None:
         """Raise where shards have waited too long for a worker that could run them."""
-        self._refuse_lost()
+        self.refuse_lost()
         if not self.remote:
             return
         try:
@@ -199,7 +197,8 @@ class Workers:
         else:
             self._alone_since = None
 
-    def _refuse_lost(self) -> None:
+    def refuse_lost(self) -> None:
+        """Raise WorkersError where the scheduler is lost."""
         if self._client.status != "running":
             raise WorkersError(_LOST)
 
@@ -220,7 +219,7 @@ def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
     for logger in ("distributed", "distributed.client"):  # Dask sets a level on the second, too
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
     with _client(scheduler) as client:
-        client.register_plugin(_CleansHost(staging))
+        _register(client, _CleansHost(staging))
         yield Workers(client, remote=bool(scheduler))
 
 
@@ -242,6 +241,8 @@ def _client(scheduler: str) -> Iterator[Client]:
                     f"the Dask scheduler at {scheduler} has no worker; start some with "
                     f'`dask worker {scheduler} --resources "SLOT=2 MEMORY=8000"`'
                 ) from error
+            except OSError as error:
+                raise WorkersError(_LOST) from error
             yield client
         return
     engine = Engine.connect()
@@ -274,6 +275,30 @@ def _closed(client: Client) -> Iterator[None]:
     finally:
         with suppress(Exception):  # a scheduler that is gone cannot be taken leave of
             client.close(timeout=5)
+
+
+def _register(client: Client, plugin: WorkerPlugin) -> None:
+    """Have each worker know the plugin; one that dies meanwhile is not waited for."""
+    for attempt in range(REGISTER_ATTEMPTS):
+        try:
+            client.register_plugin(plugin)
+        except OSError as error:
+            if error.errno is not None:
+                raise  # a host's disk; a connection that breaks has no number
+            if attempt == REGISTER_ATTEMPTS - 1 or client.status != "running":
+                raise WorkersError(_LOST) from error
+            time.sleep(1)
+        except Exception as error:
+            raise _cannot_work(error) from error
+        else:
+            return
+
+
+def _cannot_work(error: BaseException | None) -> WorkersError:
+    return WorkersError(
+        f"a worker cannot do its work ({type(error).__name__}: {error}); install there "
+        f"what is installed here, then `sequestra run` goes on"
+    )
 
 
 def _gpus() -> int:

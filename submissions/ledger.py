@@ -237,6 +237,10 @@ class Ledger:
                     failure if step is steps[-1] else None,
                 )
 
+    def admit(self, team: str, benchmark: str, quota: Quota) -> None:
+        """Raise QuotaError where a team could not enter anything now."""
+        quota.admit(team, self.charged(team, benchmark), datetime.now(UTC))
+
     def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
         """Append a state change; raise LedgerError where the life cycle has no such step."""
         with self._transaction() as connection:
@@ -343,6 +347,14 @@ class Ledger:
     def among(self, names: Iterable[str], state: State) -> list[str]:
         """Those of some submissions that are in a state."""
         return [found.submission_id for found in self._read(names=list(names), state=state)]
+
+    def ended(self, before: datetime) -> list[Submission]:
+        """Submissions that had reached their end, whichever it is, by a time; in order of entry."""
+        ends = [state.value for state in (State.REJECTED, State.RELEASED, State.FAILED)]
+        with self._reading() as connection:
+            return _submissions(
+                connection, _TRANSITIONS.c.state.in_(ends) & (_TRANSITIONS.c.at <= before)
+            )
 
     def _read(
         self, *, names: Sequence[str] | None = None, state: State | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -175,6 +177,31 @@ def test_a_container_that_a_stranger_ended_is_not_the_teams_failure(
     )
     assert isinstance(broken, EngineUnavailable)
     assert "was ended from outside" in str(broken)
+
+
+def test_a_container_that_the_host_killed_once_is_run_again(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    """As a host does that is short of memory itself: nobody asked the engine, nor does it know."""
+    cases, root = stage_cases(tmp_path, MILD)
+    killed: list[str] = []
+
+    def kill() -> None:
+        watching = Engine.connect()
+        killed.append(until_it_runs(watching, "test-host"))
+        os.kill(watching.client.api.inspect_container(killed[0])["State"]["Pid"], signal.SIGKILL)
+        watching.close()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    write = "open('/output/predictions.csv', 'w').write('x')"
+    image = image_of(f"import time\ntime.sleep(4)\n{write}\n")
+    with stage(cases, MILD, root) as staged:
+        engine.run(image, staged, MILD, submission_id="test-host")
+        assert staged.predictions.read_text() == "x"
+    thread.join()
+    assert len(killed) == 1
+    assert engine.remove_orphans("test-host") == 0
 
 
 def test_a_program_that_ends_as_if_it_was_killed_is_the_teams(

@@ -74,10 +74,12 @@ class Installed:
         """Work on the queue; it must be stopped with one sentence, which is returned."""
         return one_sentence(self.command("run", *arguments))
 
-    def submit(self, image: str, model: str, team: str = "A team") -> str:
+    def submit(
+        self, image: str, model: str, team: str = "A team", benchmark: str = BENCHMARK
+    ) -> str:
         """Enter an image; the submission's id."""
         who = ("--team", team, "--model", model)
-        ended = self.command("submit", image, "--benchmark", BENCHMARK, *who)
+        ended = self.command("submit", image, "--benchmark", benchmark, *who)
         assert ended.code == 0, ended.complained
         return ended.printed.split()[0]
 

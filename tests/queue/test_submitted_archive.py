@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from evaluator.engine import Engine
+from submissions.base_image import docker
 from submissions.submission import State
+from tests.engine import ImageBuilder
 from tests.queue.installation import Installed, one_sentence
+from tests.queue.programs import HONEST, READ
 from tests.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
@@ -43,3 +46,58 @@ def test_a_file_that_is_no_archive_is_refused_and_nothing_is_entered(
     assert checked.code == 1
     assert "image-invalid" in checked.printed
     assert "the archive is cut short or damaged" in checked.printed
+
+
+@pytest.fixture
+def nameless(engine: Engine, image_of: ImageBuilder, tmp_path: Path) -> tuple[Path, str]:
+    """An archive of an image that the engine does not have, and its digest."""
+    digest = image_of(READ + HONEST + f"# {tmp_path}\n")
+    archive = tmp_path / "image.tar"
+    engine.save(digest, archive)
+    docker("image", "rm", "--force", digest)
+    assert not engine.has(digest)
+    return archive, digest
+
+
+def test_a_team_without_quota_cannot_fill_the_disk_with_archives(
+    installed: Installed, images: dict[str, str], engine: Engine, nameless: tuple[Path, str]
+) -> None:
+    archive, digest = nameless
+    for number in range(3):
+        installed.submit(images["honest"], f"Number {number}")
+    who = ("--team", "A team", "--model", "One too many")
+    refused = one_sentence(installed.command("submit", archive, "--benchmark", BENCHMARK, *who))
+    assert "has used its 3 submissions" in refused
+    assert not engine.has(digest)
+
+
+def test_images_of_submissions_that_ended_are_given_up_and_no_others(
+    installed: Installed, images: dict[str, str], engine: Engine, nameless: tuple[Path, str]
+) -> None:
+    archive, digest = nameless
+    ended = installed.submit(str(archive), "Ended")
+    crashed = installed.submit(images["crashing"], "Crashed")
+    installed.run()
+    waits = installed.submit(str(images["other"]), "Waits")
+    engine.save(digest, installed.enclave.image_archive(digest))
+    assert {ended, crashed, waits} <= engine.kept()
+
+    recent = installed.command("prune", "--days", "2")
+    assert recent.code == 0, recent.complained
+    assert "0 images given up" in recent.printed
+    assert engine.has(digest)
+
+    given_up = installed.command("prune", "--days", "0")
+    assert given_up.code == 0, given_up.complained
+    assert "2 images given up" in given_up.printed
+    assert engine.kept().isdisjoint({ended, crashed})
+    assert waits in engine.kept()
+    assert not engine.has(digest)
+    assert engine.has(images["crashing"])  # it has another name
+    assert not installed.enclave.image_archive(digest).exists()
+    assert "0 images given up" in installed.command("prune", "--days", "0").printed
+
+    installed.run()  # what waited goes on, and what ended can be scored anew
+    assert installed.state(waits) is State.RELEASED
+    anew = installed.command("rescore", BENCHMARK)
+    assert anew.code == 0, anew.complained
