@@ -202,7 +202,7 @@ def match(
     from evaluator import steward
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
     if plan:
         console.print(printing.prospect(steward.foresee(installation, found, catalog)))
@@ -230,7 +230,7 @@ def seal(
     from evaluator import steward
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     with printing.acts() as tick:
         sealed = steward.seal_cohort(
             installation,
@@ -258,7 +258,7 @@ def card(
     from evaluator.cohort_card import draw_card
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     with printing.progress("reading headers") as tick:
         drawn = draw_card(installation, installation.benchmark(benchmark), catalog, progress=tick)
     write_bytes(output, render_card(drawn).encode())
@@ -295,7 +295,7 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
     from cohort_selection.cohort import verify as check_cohort
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     cohort = installation.enclave().cohort(benchmark)
     problems = [*check_cohort(cohort), *installation.ledger().audit_problems()]
     console.print(printing.verified(cohort, problems))
@@ -314,7 +314,7 @@ def check(
     from evaluator.installation import Installation
     from evaluator.practice import practise
 
-    found = practise(Installation(home), benchmark, image, open_list, cases)
+    found = practise(Installation.existing(home), benchmark, image, open_list, cases)
     console.print(printing.practised(found))
     raise typer.Exit(1 if found.failure else 0)
 
@@ -335,7 +335,7 @@ def submit(
     from evaluator.engine import Engine
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
     entered = lifecycle.submit(
         installation, Engine.connect(), found, image, team=team, model=model, threshold=threshold
@@ -363,7 +363,7 @@ def run(
     # Ended by its supervisor, it puts back what is under way as if it were interrupted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     worked = run_queue(
-        Installation(home),
+        Installation.existing(home),
         Work(scheduler, shards, watch),
         report=lambda submission: console.print(printing.submission_line(submission)),
     )
@@ -376,7 +376,9 @@ def cancel(submission_id: str, home: Home = HOME) -> None:
     from evaluator import lifecycle
     from evaluator.installation import Installation
 
-    console.print(printing.submission_line(lifecycle.cancel(Installation(home), submission_id)))
+    console.print(
+        printing.submission_line(lifecycle.cancel(Installation.existing(home), submission_id))
+    )
 
 
 @app.command(rich_help_panel=_STEWARD)
@@ -385,7 +387,7 @@ def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
     from evaluator import lifecycle
     from evaluator.installation import Installation
 
-    anew = lifecycle.score_anew(Installation(home), benchmark)
+    anew = lifecycle.score_anew(Installation.existing(home), benchmark)
     for submission in anew:
         console.print(printing.submission_line(submission))
     console.print(f"{len(anew)} submission{'s' * (len(anew) != 1)} scored anew")
@@ -403,7 +405,7 @@ def prune(
     from evaluator.engine import Engine
     from evaluator.installation import Installation
 
-    freed = lifecycle.prune(Installation(home), Engine.connect(), days)
+    freed = lifecycle.prune(Installation.existing(home), Engine.connect(), days)
     for submission in freed:
         console.print(printing.submission_line(submission))
     console.print(f"{len(freed)} image{'s' * (len(freed) != 1)} given up")
@@ -416,7 +418,7 @@ def release(submission_id: str, home: Home = HOME) -> None:
     from evaluator.installation import Installation
 
     console.print(
-        printing.submission_line(lifecycle.release_held(Installation(home), submission_id))
+        printing.submission_line(lifecycle.release_held(Installation.existing(home), submission_id))
     )
 
 
@@ -428,7 +430,7 @@ def status(
     """Show what became of submissions, as a team may see it."""
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     ledger = installation.ledger()
     found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
     for submission in found:
@@ -446,7 +448,7 @@ def audit(submission_id: str, home: Home = HOME) -> None:
     """Show the steward every start of a submission's container, with details and logs."""
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     console.print(printing.submission_line(installation.ledger().submission(submission_id)))
     enclave = installation.enclave()
     for attempt in enclave.attempts(submission_id):
@@ -460,7 +462,7 @@ def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
     from evaluator import published
     from evaluator.installation import Installation
 
-    installation = Installation(home)
+    installation = Installation.existing(home)
     console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
 
 
@@ -475,7 +477,9 @@ def report(
     from evaluator.installation import Installation
     from evaluator.leaderboard.report import render_report
 
-    output.write_text(render_report(published.released(Installation(home).ledger(), submission_id)))
+    output.write_text(
+        render_report(published.released(Installation.existing(home).ledger(), submission_id))
+    )
     console.print(f"wrote {output}")
 
 
@@ -492,7 +496,9 @@ def serve(
     from evaluator.installation import Installation
 
     console.print(f"serving http://{host}:{port} (stop with Ctrl-C)")
-    uvicorn.run(published.web(Installation(home)), host=host, port=port, log_level="warning")
+    uvicorn.run(
+        published.web(Installation.existing(home)), host=host, port=port, log_level="warning"
+    )
 
 
 @app.command(rich_help_panel=_REVIEWER)
@@ -556,7 +562,7 @@ def doctor(home: Home = HOME) -> None:
     from evaluator.doctor import examine
     from evaluator.installation import Installation
 
-    findings = examine(Installation(home))
+    findings = examine(Installation.existing(home))
     for finding in findings:
         console.print(printing.finding(finding))
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)

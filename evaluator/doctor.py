@@ -12,10 +12,6 @@ from submissions.ledger import LedgerError
 PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
 
 
-class DoctorError(ValueError):
-    """There is nothing to look at."""
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing looked at: whether it is well, and what was seen."""
@@ -27,8 +23,6 @@ class Finding:
 
 def examine(installation: Installation) -> list[Finding]:
     """Look at the package names, the engine, the ledger's audit chain and each sealed cohort."""
-    if not installation.root.is_dir():
-        raise DoctorError(f"no installation in {installation.root}; name its folder with --home")
     return [_names(), _engine(), _ledger(installation), *_cohorts(installation)]
 
 

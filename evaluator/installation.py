@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
+from typing import Self
 
 from cohort_selection.atomic import write_bytes
 from cohort_selection.cohort import Cohort, verify
@@ -33,6 +34,16 @@ class Installation:
     """
 
     root: Path
+
+    @classmethod
+    def existing(cls, root: Path) -> Self:
+        """The installation that is in a folder; raise InstallationError where there is none."""
+        if not root.is_dir():
+            raise InstallationError(
+                f"no installation in {root}; name its folder with --home, or make one: "
+                f"`sequestra sequester FILE.toml`"
+            )
+        return cls(root)
 
     @property
     def ledger_url(self) -> str:

@@ -218,8 +218,31 @@ def test_an_engine_that_does_not_answer_is_said_so(catalog: Path, tmp_path: Path
     ],
 )
 def test_an_unknown_name_is_said_to_be_unknown(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "home").mkdir()
     said = refused(*arguments, "--home", tmp_path / "home")
     assert arguments[1] in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("audit", "nobody"),
+        ("cancel", "nobody"),
+        ("run",),
+        ("prune",),
+        ("rescore", "nothing"),
+        ("serve",),
+        ("doctor",),
+    ],
+)
+def test_a_folder_that_is_not_there_is_no_installation_and_none_is_made(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    said = refused(*arguments, "--home", tmp_path / "mistyped")
+    assert "no installation in" in said
+    assert "sequestra sequester" in said
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_every_command_has_help() -> None:
