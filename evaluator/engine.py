@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,9 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 
-from cohort_selection.atomic import written
 from evaluator import known_good
 from evaluator.ending import KILLED, broken, is_unexplained, printable
+from evaluator.images import Images, our_fault
 from evaluator.limits import (
     CONTAINER_UID,
     can_grant,
@@ -30,10 +29,9 @@ from evaluator.limits import (
     not_granted,
 )
 from evaluator.staging import Staged, is_alive
-from submissions.archive import lint_archive, without_names
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address, no_engine
-from submissions.image import OUR_LABELS, ImageConfiguration, lint
+from submissions.image import OUR_LABELS
 from submissions.submission import ContractBroken, Failure
 
 __all__ = ["LABEL", "Engine", "EngineUnavailable", "Outcome"]
@@ -43,9 +41,6 @@ RUN_LABEL = f"{OUR_LABELS}run"
 """The folder that a run was staged in, which its process holds locked for as long as it lives."""
 
 RUNTIME_VARIABLE = "SEQUESTRA_RUNTIME"
-
-KEPT = "sequestra/kept"
-"""Repository of the names by which entered images are kept, one tag a submission."""
 
 CANCELLED = "sequestra-cancelled-"
 """What the name of a container begins with that ``Engine.kill`` ended."""
@@ -69,10 +64,9 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Images):
     """A connection to the engine, which has been asked what it can enforce."""
 
-    client: docker.DockerClient
     address: str
     name: str
     podman: bool
@@ -128,113 +122,6 @@ class Engine:
         """One line for the steward: which engine, on what."""
         return f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
 
-    def receive(self, image: str, contract: Contract) -> ImageConfiguration:
-        """Configuration of a local image, or of one that is loaded from a `docker save` archive.
-
-        ``image`` is the path of an archive, where there is such a file, or a name or digest. An
-        archive is linted before it is loaded; the image of a name is not linted here.
-
-        Raises ContractBroken where there is no such image, or the contract forbids the archive.
-        """
-        if os.path.isfile(image):  # noqa: PTH113 - a name may be none that a file can have
-            return self.inspect(self.load(Path(image), contract))
-        return self.inspect(image)
-
-    def inspect(self, image: str) -> ImageConfiguration:
-        """Configuration of a local image, by name or digest.
-
-        Raises ContractBroken where the engine has no such image.
-        """
-        with _our_fault("inspecting the image"):
-            try:
-                return _configuration(self.client.api.inspect_image(image))
-            except (APIError, docker.errors.NullResource) as error:
-                if isinstance(error, APIError) and error.status_code not in (400, 404):
-                    raise
-                raise ContractBroken(
-                    Failure.IMAGE_INVALID,
-                    f"the engine has no image {ascii(image[:200])[1:-1] or repr(image)} and there "
-                    "is no such file; give an image's name or digest, or the path of an archive "
-                    "that `docker save` wrote",
-                ) from None
-
-    def has(self, image: str) -> bool:
-        """Whether the engine still has an image."""
-        with _our_fault("looking for the image"):
-            try:
-                self.client.api.inspect_image(image)
-            except NotFound:
-                return False
-        return True
-
-    def keep(self, image_digest: str, submission_id: str) -> None:
-        """Give an entered image a name of ours, so that a clean-up does not take it for unused."""
-        with _our_fault("naming the image"):
-            self.client.api.tag(image_digest, KEPT, submission_id)
-
-    def kept(self) -> set[str]:
-        """The submissions whose images have a name of ours."""
-        with _our_fault("listing the images that were kept"):
-            found = self.client.api.images(name=KEPT)
-        names = (name for each in found for name in each.get("RepoTags") or ())
-        return {name.rpartition(":")[2] for name in names if name.startswith(f"{KEPT}:")}
-
-    def forget(self, submission_id: str) -> bool:
-        """Take our name off an image, which goes if it has no other; False while it is in use."""
-        with _our_fault("giving an image up"):
-            try:
-                self.client.api.remove_image(f"{KEPT}:{submission_id}")
-            except NotFound:
-                return True
-            except APIError as error:
-                if error.status_code == 409:  # a container's image
-                    return False
-                raise
-        return True
-
-    def resolve(self, image: str, contract: Contract | None = None) -> str:
-        """Content digest of a local image, after linting its configuration.
-
-        The size is judged where a ``contract`` is given. Raises ContractBroken where the image is
-        not there or the contract forbids it.
-        """
-        found = self.inspect(image)
-        lint(found, contract)
-        return found.digest
-
-    def load(self, archive: Path, contract: Contract) -> str:
-        """Lint a `docker save` archive, load its image under no name, and give its digest.
-
-        Raises ContractBroken where the contract forbids the archive or its image.
-        """
-        linted = lint_archive(archive, contract).digest
-        with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-            nameless = Path(folder) / "image.tar"
-            without_names(archive, nameless, contract)
-            with _our_fault("loading an image"), nameless.open("rb") as file:
-                try:
-                    said = list(self.client.api.load_image(file))
-                except APIError as error:
-                    said = [{"error": str(error)}]
-                wrong = [str(each["error"]) for each in said if "error" in each]
-                if wrong:
-                    raise ContractBroken(
-                        Failure.IMAGE_INVALID,
-                        f"the engine does not load the image: {printable(wrong[0])}",
-                    )
-        # What was linted is what runs: were anything else loaded, this digest would be unknown.
-        return self.resolve(linted, contract)
-
-    def save(self, image_digest: str, path: Path) -> None:
-        """Write an image to ``path`` as `docker save` does, whole or not at all.
-
-        ``load`` gives it the same digest in another engine. Raises EngineUnavailable where this
-        engine does not give it, OSError where the disk fails.
-        """
-        with written(path) as file, _our_fault("saving the image"):
-            for chunk in self.client.api.get_image(image_digest):
-                file.write(chunk)
-
     def run(
         self, image_digest: str, staged: Staged, contract: Contract, *, submission_id: str
     ) -> Outcome:
@@ -267,7 +154,7 @@ class Engine:
         ``run`` ends with the failure ``cancelled`` for each of them.
         """
         killed = 0
-        with _our_fault("ending a container"):
+        with our_fault("ending a container"):
             for found in self._ours(f"{LABEL}={submission_id}"):
                 if found["State"] not in ("created", "running"):
                     continue
@@ -282,7 +169,7 @@ class Engine:
 
     def remove_orphans(self, submission_id: str) -> int:
         """Remove containers that a killed run of this submission left; their number."""
-        with _our_fault("looking for containers that were left"):
+        with our_fault("looking for containers that were left"):
             found = self._ours(f"{LABEL}={submission_id}")
             for each in found:
                 self._remove(each["Id"])
@@ -294,7 +181,7 @@ class Engine:
         Those of processes that live, in this process or another on the same engine, stay.
         """
         dead = 0
-        with _our_fault("looking for containers that were left"):
+        with our_fault("looking for containers that were left"):
             for found in self._ours(RUN_LABEL):
                 folder = Path(found["Labels"][RUN_LABEL])
                 if folder.parent == staging_folder.resolve() and not is_alive(folder):
@@ -333,7 +220,7 @@ class Engine:
         pipe in the place of one holds the engine up for ever.
         """
         for path in ("/etc/passwd", "/etc/group"):
-            with _our_fault("looking at the image's accounts"):
+            with our_fault("looking at the image's accounts"):
                 try:
                     stream, said = self.client.api.get_archive(str(container.id), path)
                 except NotFound:
@@ -353,7 +240,7 @@ class Engine:
         """Start an image of ours in the same way; raise EngineUnavailable where even that fails."""
         digest, archive = known_good.archive()
         if not self.has(digest):
-            with _our_fault("loading an image of ours"):
+            with our_fault("loading an image of ours"):
                 deque(self.client.api.load_image(archive), maxlen=0)
         try:
             brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
@@ -373,7 +260,7 @@ class Engine:
             asked["runtime"] = self.runtime
         if self.podman:
             asked = in_podmans_words(asked)
-        with _our_fault("creating the container"):
+        with our_fault("creating the container"):
             try:
                 made = self.client.api.create_container(
                     digest,
@@ -406,7 +293,7 @@ class Engine:
 
     def _wait(self, container: Container, deadline: float) -> bool:
         """Wait for the end and kill at the deadline; whether it ended by itself."""
-        with _our_fault("waiting for the container"):
+        with our_fault("waiting for the container"):
             while (left := deadline - time.monotonic()) > 0:
                 try:
                     container.wait(timeout=left)
@@ -476,19 +363,6 @@ class _NotStarted(Exception):
     """The engine did not create or start a container, for a reason that it alone knows."""
 
 
-def _configuration(attributes: Mapping[str, Any]) -> ImageConfiguration:
-    digest = str(attributes["Id"])
-    return ImageConfiguration.read(
-        attributes.get("Config") or {},
-        digest=digest if digest.startswith("sha256:") else f"sha256:{digest}",
-        system=str(attributes.get("Os", "")),
-        architecture=str(attributes.get("Architecture", "")),
-        variant=str(attributes.get("Variant") or ""),
-        size_bytes=int(attributes.get("Size") or 0),
-        layers=len((attributes.get("RootFS") or {}).get("Layers") or ()),
-    )
-
-
 def _start(container: Container) -> None:
     try:
         container.start()
@@ -501,7 +375,7 @@ def _start(container: Container) -> None:
 
 
 def _refuse_cancelled(container: Container, log_tail: str = "") -> None:
-    with _our_fault("asking whether the container was cancelled"):
+    with our_fault("asking whether the container was cancelled"):
         container.reload()
     if str(container.name).startswith(CANCELLED):
         raise ContractBroken(Failure.CANCELLED, "ended at the request of a person", log_tail)
@@ -509,7 +383,7 @@ def _refuse_cancelled(container: Container, log_tail: str = "") -> None:
 
 def _final_state(container: Container) -> Mapping[str, Any]:
     """State of a dead container; a kill at the memory limit may be told a moment after the end."""
-    with _our_fault("asking how the container ended"):
+    with our_fault("asking how the container ended"):
         for _ in range(10):
             container.reload()
             state: Mapping[str, Any] = container.attrs["State"]
@@ -525,12 +399,3 @@ def _log_tail(container: Container) -> str:
         said: bytes = container.logs(tail=LOG_LINES)
         return printable(said[-LOG_CHARACTERS:].decode("utf-8", errors="replace"))
     return ""
-
-
-@contextmanager
-def _our_fault(doing: str) -> Iterator[None]:
-    """Turn what the engine's client raises into one sentence for the steward."""
-    try:
-        yield
-    except (DockerException, requests.RequestException) as error:
-        raise EngineUnavailable(f"the container engine failed while {doing}: {error}") from error
