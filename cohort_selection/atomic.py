@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,6 +48,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
     """Give a file beside ``path`` to fill; when the block ends well, it is flushed and renamed."""
+    sweep(path.parent, path.name)
     fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
     try:
         with fresh.open("wb") as stream:
@@ -61,10 +63,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
 def settle(directory: Path) -> None:
     """Bring back the previous folder where a kill fell between the two renames; sweep up."""
     directory = directory.absolute()
-    for fresh in directory.parent.glob(f".{directory.name}.new-*"):
-        owner = fresh.name.rpartition("-")[2]
-        if owner.isdecimal() and not _alive(int(owner)):
-            shutil.rmtree(fresh, ignore_errors=True)
+    sweep(directory.parent, directory.name)
     previous = _previous(directory)
     if not previous.exists():
         return
@@ -72,6 +71,17 @@ def settle(directory: Path) -> None:
         shutil.rmtree(previous, ignore_errors=True)
     else:
         previous.rename(directory)
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what processes that were killed had begun to write in a folder, of all or one name."""
+    for fresh in folder.glob(f".{escape(name) or '*'}.new-*"):
+        owner = fresh.name.rpartition("-")[2]
+        if owner.isdecimal() and not _alive(int(owner)):
+            if fresh.is_dir():
+                shutil.rmtree(fresh, ignore_errors=True)
+            else:
+                fresh.unlink(missing_ok=True)
 
 
 def _alive(process: int) -> bool:

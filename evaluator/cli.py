@@ -473,13 +473,13 @@ def report(
     home: Home = HOME,
 ) -> None:
     """Write the report of a released submission as one HTML file that works offline."""
+    from cohort_selection.atomic import write_bytes
     from evaluator import published
     from evaluator.installation import Installation
     from evaluator.leaderboard.report import render_report
 
-    output.write_text(
-        render_report(published.released(Installation.existing(home).ledger(), submission_id))
-    )
+    shown = published.released(Installation.existing(home).ledger(), submission_id)
+    write_bytes(output, render_report(shown).encode())
     console.print(f"wrote {output}")
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from threading import Thread
 from uuid import uuid4
 
+from cohort_selection.atomic import sweep
 from cohort_selection.cohort import BlindedCase, Cohort, CohortError
 from evaluator.determinism import compared, drawn_again
 from evaluator.enclave import Enclave, EnclaveError, EnclaveUnavailable, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.installation import Installation, InstallationError
 from evaluator.keys import run_key
-from evaluator.shard import Ended, Shard
+from evaluator.shard import Ended, Shard, clean_host
 from evaluator.specification import Benchmark, SpecificationError
 from evaluator.tracker import Tracker
 from evaluator.workers import SLOT, Finished, Workers, WorkersError, needs, open_workers
@@ -128,6 +129,9 @@ class _Dispatcher:
 
     def work_through(self, opened: ExitStack) -> None:
         """Take up, hand out, take back, until nothing is left; watching, until stopped."""
+        sweep(self._enclave.images_folder())
+        if not self._work.scheduler:  # the workers of one do this on their hosts
+            clean_host(self._enclave.staging_folder())
         with self._put_back_at_the_end():
             while True:
                 if self._work.watch:  # workers may have come that fit

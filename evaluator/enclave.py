@@ -202,11 +202,15 @@ class Enclave:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def image_archive(self, image_digest: str) -> Path:
-        """Where the archive of an image lies for workers whose engines lack it."""
+    def images_folder(self) -> Path:
+        """Where archives of images lie for workers whose engines lack them."""
         folder = self.folder / "images"
         folder.mkdir(exist_ok=True)
-        return folder / f"{image_digest.removeprefix('sha256:')}.tar"
+        return folder
+
+    def image_archive(self, image_digest: str) -> Path:
+        """Where the archive of an image lies, or would."""
+        return self.images_folder() / f"{image_digest.removeprefix('sha256:')}.tar"
 
     def is_sealed(self, benchmark: str) -> bool:
         """Whether the benchmark has a sealed cohort."""

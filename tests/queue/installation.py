@@ -209,8 +209,10 @@ def assert_true_state(
         _assert_ended(each, (failures or {}).get(each.model), enclave, installed, elsewhere)
     _assert_released_once(ledger, submissions, installed.tracking_uri)
     _assert_charged(ledger, enclave, submissions)
-    assert ledger.audit_problems() == []
-    assert leavings(installed.home) == []
+    problems = ledger.audit_problems()
+    assert problems == [], problems
+    left = leavings(installed.home)
+    assert left == [], left
 
 
 def _assert_ended(

@@ -1,14 +1,17 @@
-"""What is wrong with one benchmark keeps the submissions for another from nothing."""
+"""What is wrong with one benchmark keeps no other waiting; what was left behind, nobody."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from submissions.submission import State
 from tests.commands import succeed
-from tests.queue.installation import Installed
+from tests.conftest import REPOSITORY
+from tests.queue.installation import Installed, leavings
 from tests.queue.programs import CASES
 from tests.walkthrough import BENCHMARK, small_benchmark
 
@@ -39,3 +42,27 @@ def test_a_benchmark_whose_file_was_changed_waits_alone(
     installed.run()
     assert installed.state(waits) is State.RELEASED
     assert installed.ledger.audit_problems() == []
+
+
+def test_with_nothing_to_do_it_removes_what_killed_ones_left(installed: Installed) -> None:
+    killed = f"""
+import os, signal
+from pathlib import Path
+from cohort_selection.atomic import written
+from evaluator.enclave import Enclave
+from evaluator.staging import stage
+from submissions.contract import Contract
+enclave = Enclave(Path({str(installed.home / "enclave")!r}))
+cases = enclave.cohort({BENCHMARK!r}).blinded(bytes(32))
+with (
+    stage(cases, Contract(), enclave.staging_folder()),
+    written(enclave.image_archive("sha256:0")) as archive,
+):
+    archive.write(b"half")
+    archive.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", killed], cwd=REPOSITORY, check=False)
+    assert len(leavings(installed.home)) == 2
+    installed.run()
+    assert leavings(installed.home) == []
