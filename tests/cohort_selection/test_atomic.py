@@ -25,7 +25,7 @@ def killed_writer(path: Path) -> None:
 def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a", b"old")
     with pytest.raises(TypeError), written(tmp_path / "a") as stream:
-        stream.write("no bytes")  # type: ignore[arg-type]
+        stream.write("no bytes")  # type: ignore[call-overload]
     assert (tmp_path / "a").read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
