@@ -4,24 +4,30 @@ Flight: Deville & Tillé (2004), Biometrika 91(4), with the moving window of Cha
 Computational Statistics 21. Each unit ends at 0 or 1, is 1 with exactly the probability it came
 with, and the balancing totals are kept as long as a direction exists that keeps them all.
 
-Landing: the units then left, no more than there are totals, lie in a small polytope of vectors with
-acceptable totals. An integer point of it is found, the line from that point through the present
-one is followed to the far wall, and one of the two ends is taken with the probability that keeps
-the expectation. Unlike dropping totals one by one, this ends within one unit of nearly every total,
-and it is unbiased for the same reason as the flight: each move is a martingale.
+Landing: the units then left are no more than there are totals. A design for them is sought, as in
+Deville and Tillé's landing by linear programme: a few integer points, each with every total within
+one of its goal, and weights with which their mean is exactly where the flight ended. One of them is
+drawn with its weight, so each unit keeps its probability exactly, and no draw is refused or
+repeated. All points there could be are too many to list; those needed are found one by one, as
+Wolfe (1976, Mathematical Programming 11) finds the nearest point of a polytope: the distance still
+left says in which direction the next one must lie.
 """
 
 from __future__ import annotations
 
-from itertools import count
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 _EPSILON = 1e-9
 _STARTS = 12
 _SLACK = 1e-4  # totals are whole numbers: what is nearer than this to one is that number
+_WITHIN = (1.0, 2.0, 3.0)  # how far a total may be from its goal, tried in turn
+_ROUNDS = 200
+_FORBIDDEN = 1e4
+_ENOUGH = 1e-7  # of a probability
+_IN_VAIN = 6  # rounds in a row without a new point, each looking harder in the direction needed
 
 
 def round_balanced(
@@ -29,12 +35,15 @@ def round_balanced(
     balance: NDArray[np.float64],
     rng: np.random.Generator,
     group: NDArray[np.int64] | None = None,
+    implied: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Draw 0/1 for each unit with P(1) = ``probability`` and balanced totals.
 
     ``balance`` is (units, totals), its first column the one that must hold before all others.
     ``group`` (units,) numbers nested strata, equal numbers adjacent: the sum of each is kept to
     within its own rounding (as with the totals, one more is possible but rare).
+    ``implied`` (units, totals) are sums and differences of ``balance``, as the level of an
+    attribute that is what the others leave: they too then end within one.
     """
     groups = np.full(len(probability), -1, dtype=np.int64) if group is None else group
     matrix = np.ascontiguousarray(balance, dtype=np.float64)
@@ -43,8 +52,10 @@ def round_balanced(
     if len(left):
         strata, members = np.unique(groups[left], return_counts=True)
         shared = strata[(members > 1) & (strata >= 0)]
-        columns = np.hstack([matrix[left], groups[left][:, None] == shared[None, :]])
-        chance[left] = _land(chance[left], columns, rng)
+        columns = [matrix[left], groups[left][:, None] == shared[None, :]]
+        if implied is not None:
+            columns.append(implied[left])
+        chance[left] = _land(chance[left], np.hstack(columns), rng)
     return np.rint(chance).astype(np.int64)
 
 
@@ -75,126 +86,119 @@ def _open(chance: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _land(
     start: NDArray[np.float64], columns: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Walk from ``start`` to an integer point whose totals stay within one, where there is one."""
+    """Draw an integer point, ``start`` on average, with each total within one where that can be."""
     goal = columns.T @ start
-    low, high = np.floor(goal + _SLACK), np.ceil(goal - _SLACK)
-    point = start.copy()
-    for turn in count():
-        # Each turn settles a unit or meets a wall; should that ever go on, walls fall one and all.
-        if turn >= 3 * len(point):
-            low[1:], high[1:] = -np.inf, np.inf
-        if turn >= 6 * len(point):
-            low[:], high[:] = -np.inf, np.inf
-        free = _open(point)
-        if not free.any():
-            return point
-        total = columns.T @ point
-        at_low, at_high = total < low + _SLACK, total > high - _SLACK
-        # A total that has come to a wall stays there: the integer point must have it too.
-        floor, ceiling = np.where(at_high, high, low), np.where(at_low, low, high)
-        starts = rng.random((_STARTS, len(point)))
-        # A wall that gave way once is harder; that of the first total, the whole, the hardest.
-        hardness = np.where(high - low > 1.5, 10.0, 1.0)
-        hardness[0] = 100.0
-        end = _integer_point(point, free, columns, floor, ceiling, hardness, starts)
-        reached = columns.T @ end
-        # Where none was found, the wall gives way, and as far on the other side, for balance.
-        excess = np.rint(np.maximum(np.maximum(reached - ceiling, floor - reached), 0.0))
-        low, high = low - excess, high + excess
-        away, drift = point - end, total - reached
-        # At the wall and staying there: what is left of the difference is noise of the arithmetic.
-        drift[(at_low | at_high) & (np.abs(drift) < 0.5)] = 0.0
-        # How far on, from the integer point through the present one, to the first wall.
-        step = np.inf
-        for moving, gap, least in (
-            (away, 1.0 - point, _EPSILON),
-            (-away, point, _EPSILON),
-            (drift, high - total, _SLACK),
-            (-drift, total - low, _SLACK),
-        ):
-            forward = moving > least
-            if forward.any():
-                step = min(step, max(0.0, float((gap[forward] / moving[forward]).min())))
-        if rng.random() * (1.0 + step) >= step:
-            point = _tidy(point + step * away)
-        else:
-            return end
-    raise AssertionError("unreachable")
+    ticket = rng.random()
+    for within in _WITHIN:
+        found = _design(start, columns, goal, within, rng)
+        if found is not None:
+            points, weight = found
+            return points[:, int(np.searchsorted(np.cumsum(weight)[:-1], ticket, side="right"))]
+    # Systematic sampling: keeps the probabilities and the number of units, whatever the totals.
+    return np.diff(np.floor(np.cumsum(start) + ticket), prepend=0.0)
+
+
+def _design(
+    start: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    goal: NDArray[np.float64],
+    within: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Integer points with totals ``within`` their goals, and weights that give ``start``, or None.
+
+    The first total, the whole, is never further than its own rounding.
+    """
+    least, most = np.ceil(goal - within - _SLACK), np.floor(goal + within + _SLACK)
+    walls = np.stack([least, np.floor(goal + _SLACK), np.ceil(goal - _SLACK), most])
+    walls[0, 0], walls[3, 0] = walls[1, 0], walls[2, 0]
+    # Where the whole is a whole number but for noise, no point has the noise.
+    noise = float(abs(goal[0] - np.rint(goal[0])))
+    enough = _ENOUGH + (noise if noise < _SLACK else 0.0)
+    known: dict[bytes, NDArray[np.float64]] = {}
+    mean, toward = start, np.zeros(len(start))
+    pull, in_vain = 1.0, 0
+    for _ in range(_ROUNDS):
+        before = len(known)
+        tilted = np.clip(start + toward / 2.0, 0.1, 0.9)
+        for _ in range(_STARTS):
+            end = (rng.random(len(start)) < tilted).astype(np.float64)
+            allowed = _settle(end, columns, walls, pull * toward)
+            if allowed and (before == 0 or toward @ (end - mean) > _EPSILON):
+                known.setdefault(end.tobytes(), end)
+        if len(known) == before:
+            in_vain, pull = in_vain + 1, 4.0 * pull
+            if in_vain > _IN_VAIN:
+                return None
+            continue
+        in_vain = 0
+        points = np.column_stack(list(known.values()))
+        system = np.vstack([points, np.ones(points.shape[1])])
+        weight, distance = nnls(system, np.append(start, 1.0), maxiter=100 * len(system))
+        if distance < enough:
+            return points, weight / weight.sum()
+        mean = points @ weight
+        toward = (start - mean) / np.abs(start - mean).max()
+    return None
 
 
 @njit(cache=True)  # pragma: no cover - compiled
-def _integer_point(
-    point: NDArray[np.float64],
-    free: NDArray[np.bool_],
+def _settle(
+    end: NDArray[np.float64],
     columns: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    hardness: NDArray[np.float64],
-    draws: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Search an integer point whose totals are least outside [low, high].
+    walls: NDArray[np.float64],
+    gain: NDArray[np.float64],
+) -> bool:
+    """Improve the integer point ``end`` in place; whether its totals lie in the outer walls.
 
-    From several random roundings of ``point``, flip one unit or swap two as long as that helps.
-    Any integer point keeps the walk unbiased; a better one only keeps it nearer to the goal.
+    One unit is flipped, or two that differ are swapped, as long as that brings totals nearer to
+    the inner walls, or ``end`` further in the direction of ``gain``.
     """
     n, m = columns.shape
-    units = np.flatnonzero(free)
-    best = point.copy()
-    best_cost = np.inf
-    for start in range(draws.shape[0]):
-        end = np.rint(point)
-        for i in units:
-            end[i] = 1.0 if draws[start, i] < point[i] else 0.0
-        total = np.zeros(m)
-        for every in range(n):
-            if end[every] > 0.5:
-                total += columns[every]
-        cost = _outside(total, low, high, hardness)
-        while cost > 1e-6:
-            better = cost - 1e-6
-            one, two = units[0], units[0]
-            found = False
-            for a in range(len(units)):
-                i = units[a]
-                moved = total + (1.0 - 2.0 * end[i]) * columns[i]
-                alone = _outside(moved, low, high, hardness)
-                if alone < better:
-                    better, one, two, found = alone, i, i, True
-                for b in range(a):
-                    k = units[b]
-                    pair = _outside(moved + (1.0 - 2.0 * end[k]) * columns[k], low, high, hardness)
+    inside = np.empty((n, m), dtype=np.int64)
+    n_inside = np.zeros(n, dtype=np.int64)
+    total = np.zeros(m)
+    for i in range(n):
+        for j in range(m):
+            if columns[i, j] != 0.0:
+                inside[i, n_inside[i]] = j
+                n_inside[i] += 1
+                total[j] += end[i] * columns[i, j]
+    moved = np.empty(m)
+    while True:
+        better, one, two = -1e-9, -1, -1
+        for i in range(n):
+            up = 1.0 - 2.0 * end[i]
+            moved[:] = total
+            alone = -gain[i] * up
+            for j in inside[i, : n_inside[i]]:
+                moved[j] += up * columns[i, j]
+                alone += _outside(moved[j], walls, j) - _outside(total[j], walls, j)
+            if alone < better:
+                better, one, two = alone, i, i
+            for k in range(i):
+                if end[k] != end[i]:
+                    pair = alone + gain[k] * up
+                    for j in inside[k, : n_inside[k]]:
+                        swapped = moved[j] - up * columns[k, j]
+                        pair += _outside(swapped, walls, j) - _outside(moved[j], walls, j)
                     if pair < better:
-                        better, one, two, found = pair, i, k, True
-            if not found:
-                break
-            total += (1.0 - 2.0 * end[one]) * columns[one]
-            end[one] = 1.0 - end[one]
-            if two != one:
-                total += (1.0 - 2.0 * end[two]) * columns[two]
-                end[two] = 1.0 - end[two]
-            cost = better
-        if cost < best_cost:
-            best_cost = cost
-            best = end
-        if best_cost <= 1e-6:
+                        better, one, two = pair, i, k
+        if one < 0:
             break
-    return best
+        total += (1.0 - 2.0 * end[one]) * columns[one]
+        end[one] = 1.0 - end[one]
+        if two != one:
+            total += (1.0 - 2.0 * end[two]) * columns[two]
+            end[two] = 1.0 - end[two]
+    return bool(np.all(total >= walls[0]) and np.all(total <= walls[3]))
 
 
 @njit(cache=True)  # pragma: no cover - compiled
-def _outside(
-    total: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    hardness: NDArray[np.float64],
-) -> float:
-    """By how much totals are outside their walls, each times how hard its wall is."""
-    cost = 0.0
-    for j in range(len(total)):
-        miss = max(total[j] - high[j], low[j] - total[j])
-        if miss > 0.0:
-            cost += hardness[j] * miss
-    return cost
+def _outside(total: float, walls: NDArray[np.float64], j: int) -> float:
+    """By how much a total is outside its inner walls, and forbiddingly so outside its outer."""
+    cost = max(total - walls[2, j], walls[1, j] - total, 0.0)
+    return cost + _FORBIDDEN * max(total - walls[3, j], walls[0, j] - total, 0.0)
 
 
 @njit(cache=True)  # pragma: no cover - compiled

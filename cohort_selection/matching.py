@@ -24,20 +24,21 @@ from cohort_selection.achievable import (
     drawable_size,
     programme,
 )
+from cohort_selection.association import Association
 from cohort_selection.balanced_sampling import round_balanced
 from cohort_selection.cells import LABEL, Cells, profiles, tabulate
 from cohort_selection.cohort import Case
 from cohort_selection.design import DEFAULT_TOLERANCE, Minimum, Tolerance
-from cohort_selection.raking import Raked, rake
+from cohort_selection.inclusion import MET, chances
 from cohort_selection.randomness import draw_in_cells, generator
 from cohort_selection.targets import Target
 
 __all__ = ["Largest", "Matched", "MatchingError", "largest", "match", "would_help"]
 
-_RAKED = 1e-4  # patients: a margin nearer than this counts as met
 _NEAR = 3.0  # patients: a minimum nearer than this is balanced when counts are rounded
 _ROUNDINGS = 50
 NO_MINIMUM = Minimum()
+ASSOCIATION = Association()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,14 @@ class Allocation:
     """For each cell of a pool: inclusion probability, patients to take, and achievable margins.
 
     ``achievable`` and ``wanted`` are patients for each level of each attribute, in the order of
-    the cells' levels.
+    the cells' levels; ``notes`` say what else to know of the chances.
     """
 
     probability: NDArray[np.float64]
     take: NDArray[np.int64]
     achievable: tuple[NDArray[np.float64], ...]
     wanted: tuple[NDArray[np.float64], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def match(
         certain_share=float(np.mean(per_patient >= 1.0)),
         excluded_share=float(np.mean(per_patient <= 0.0)),
         binding=(*binding, *_help(asked, size)) if binding else (),
-        notes=tuple(notes),
+        notes=(*notes, *allocation.notes),
     )
 
 
@@ -215,66 +217,17 @@ def allocate(asked: Programme, size: int, rng: np.random.Generator) -> Allocatio
     _check(cells, counts > 0, size)
     wanted = asked.wanted(size)
     reached: tuple[NDArray[np.float64], ...] = wanted
-    inside = np.flatnonzero(counts)
-    raked = _rake(asked, wanted, inside, size)
-    if _miss(asked, inside, raked.probability, wanted) > _RAKED:
+    found = chances(asked, wanted, size, ASSOCIATION)
+    if found.largest_miss > MET:
         reached = achievable_margins(asked, size)
-        raked = _rake(asked, reached, inside, size)
-        miss = _miss(asked, inside, raked.probability, reached)
-        if miss > 0.5:
+        found = chances(asked, reached, size, ASSOCIATION)
+        if found.largest_miss > 0.5:
             raise MatchingError(
-                f"raking to the achievable margins stopped {miss:.2g} patients away from them; "
-                "lower size a little, or loosen the target"
+                f"raking to the achievable margins stopped {found.largest_miss:.2g} patients away "
+                "from them; lower size a little, or loosen the target"
             )
-    probability: NDArray[np.float64] = np.zeros(len(counts))
-    probability[inside] = raked.probability
-    take = _rounded(asked, counts * probability, rng)
-    return Allocation(probability, take, reached, wanted)
-
-
-def _rake(
-    asked: Programme, margins: Sequence[NDArray[np.float64]], inside: NDArray[np.int64], size: int
-) -> Raked:
-    """Rake to the margins, and up to those minima that the margins alone would not bring."""
-    counts = asked.counts[inside]
-    columns, goals = _columns(asked.cells, margins, inside, size)
-    groups = [floor.inside[inside] for floor in asked.floors]
-    raised: list[int] = []
-    for _ in range(2 * len(groups) + 1):
-        raked = rake(
-            counts,
-            np.column_stack([columns, *(groups[i] for i in raised)]),
-            np.append(goals, [float(asked.floors[i].least) for i in raised]),
-        )
-        expected = counts * raked.probability
-        under = [
-            i
-            for i, floor in enumerate(asked.floors)
-            if i not in raised and expected @ groups[i] < floor.least - _RAKED
-        ]
-        # A minimum that would now be surpassed by itself is let go.
-        pushed = raked.multiplier[columns.shape[1] :]
-        kept = [i for i, push in zip(raised, pushed, strict=True) if push > -1e-9]
-        if not under and kept == raised:
-            break
-        raised = [*kept, *under]
-    return raked
-
-
-def _miss(
-    asked: Programme,
-    inside: NDArray[np.int64],
-    probability: NDArray[np.float64],
-    wanted: Sequence[NDArray[np.float64]],
-) -> float:
-    """Largest miss, in patients, of the expected margins and minima."""
-    expected = asked.counts[inside] * probability
-    misses = [
-        float(np.abs(expected @ asked.cells.indicator(k)[inside] - goal).max())
-        for k, goal in enumerate(wanted)
-    ]
-    misses += [floor.least - float(expected @ floor.inside[inside]) for floor in asked.floors]
-    return max(misses, default=0.0)
+    take = _rounded(asked, counts * found.probability, rng)
+    return Allocation(found.probability, take, reached, wanted, found.notes)
 
 
 def _tabulate(columns: dict[str, list[str]], n_patients: int, target: Target) -> Cells:
@@ -294,21 +247,23 @@ def _rounded(
 ) -> NDArray[np.int64]:
     """Whole patients for each cell. A rounding that leaves a subgroup short is drawn again."""
     cells = asked.cells
-    balance = [np.ones((len(cells.counts), 1))]
+    balance, implied = [np.ones((len(cells.counts), 1))], []
     for k in range(len(asked.shares)):
         indicator = cells.indicator(k)
         frequent_last = np.argsort(cells.counts @ indicator, kind="stable")
         balance.append(indicator[:, frequent_last[:-1]])
+        implied.append(indicator[:, frequent_last[-1:]])
     balance += [
         floor.inside[:, None]
         for floor in asked.floors
         if expected @ floor.inside < floor.least + _NEAR
     ]
     columns = np.hstack(balance)
+    others = np.hstack([*implied, np.zeros((len(columns), 0))])
     sure = np.floor(expected + 1e-9).astype(np.int64)
     short: list[str] = []
     for _ in range(_ROUNDINGS):
-        take = sure + round_balanced(expected - sure, columns, rng)
+        take = sure + round_balanced(expected - sure, columns, rng, implied=others)
         short = [floor.name for floor in asked.floors if take @ floor.inside < floor.least]
         if not short:
             return take
@@ -348,24 +303,6 @@ def _check(cells: Cells, eligible: NDArray[np.bool_], size: int) -> None:
             f"{int(cells.counts.sum())} have levels that all have a share in the target; "
             "lower size or widen the criteria"
         )
-
-
-def _columns(
-    cells: Cells,
-    margins: Sequence[NDArray[np.float64]],
-    inside: NDArray[np.int64],
-    size: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Raking columns over eligible cells: the whole, and each level but one of each attribute."""
-    columns = [np.ones((len(inside), 1))]
-    goals = [np.array([float(size)])]
-    for k, margin in enumerate(margins):
-        indicator = cells.indicator(k)[inside]
-        present = np.flatnonzero(indicator.any(axis=0))
-        but_one = np.delete(present, np.argmax(margin[present]))
-        columns.append(indicator[:, but_one])
-        goals.append(margin[but_one])
-    return np.hstack(columns), np.concatenate(goals)
 
 
 def shortfalls(asked: Programme, allocation: Allocation, size: int) -> tuple[str, ...]:

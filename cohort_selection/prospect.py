@@ -82,7 +82,7 @@ def prospect(
     margins: tuple[Margin, ...] = ()
     groups: tuple[Subgroup, ...] = ()
     helped: tuple[str, ...] = ()
-    refusal, binding = "", bound.binding
+    refusal, binding, notes = "", bound.binding, target.notes
     if not size:
         refusal = achievable.none_of_any_size(asked)
         return Prospect(len(pool.patients), 0, bound, 0, (), (), binding, (), refusal, target.notes)
@@ -93,13 +93,14 @@ def prospect(
     else:
         margins = report_margins(pool.cells, target, allocation, size)
         binding = (*binding, *shortfalls(asked, allocation, size))
+        notes = (*notes, *allocation.notes)
         expected = pool.cells.counts * allocation.probability
         groups = _subgroups(pool.cells, expected, shown.attributes, minimum.auroc or auroc)
     if asked.shares and (refusal or binding):
         helped = achievable.would_help(asked, size)
     return Prospect(
         len(pool.patients), size, bound, drawable, margins, groups, binding, helped, refusal,
-        target.notes,
+        notes,
     )  # fmt: skip
 
 

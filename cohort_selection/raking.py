@@ -35,6 +35,8 @@ def rake(
     columns: NDArray[np.float64],
     totals: NDArray[np.float64],
     *,
+    softness: NDArray[np.float64] | None = None,
+    start: NDArray[np.float64] | None = None,
     tolerance: float = 1e-7,
 ) -> Raked:
     """Rake a pool of ``counts`` (cells,) to ``totals`` (m,) of ``columns`` (cells, m).
@@ -42,10 +44,17 @@ def rake(
     The first column must be all ones: its total is the size of the sample. Stops when every total
     is met within ``tolerance`` units, or when it can come no nearer (then ``largest_miss`` says so:
     no sample has these totals, or only one with cells emptied).
+    ``softness`` (m,) is 0 where a total must be met. Elsewhere a miss costs its square over twice
+    the softness, weighed against the distance from the pool (ridge calibration: Rao & Singh 1997),
+    and ``largest_miss`` does not count it. ``start`` (m,) is a multiplier to begin from.
     """
     size = counts.astype(np.float64)
-    multiplier = np.zeros(columns.shape[1])
-    multiplier[0] = np.log(max(totals[0], 1e-12) / size.sum())
+    give = np.zeros(len(totals)) if softness is None else softness
+    if start is None:
+        multiplier = np.zeros(columns.shape[1])
+        multiplier[0] = np.log(max(totals[0], 1e-12) / size.sum())
+    else:
+        multiplier = start
     score = columns @ multiplier
     miss = np.inf
     iterations = 0
@@ -53,16 +62,16 @@ def rake(
         iterations += 1
         probability = np.exp(np.minimum(score, 0.0))
         expected = size * probability
-        gradient = columns.T @ expected - totals
+        gradient = columns.T @ expected - totals + give * multiplier
         miss = float(np.abs(gradient).max())
         if miss <= tolerance:
             break
         for flatness in _FLATNESS:
             curvature = np.where(score < 0.0, expected, flatness * expected)
             hessian = columns.T @ (columns * curvature[:, None])
-            hessian[np.diag_indices_from(hessian)] += 1e-12 * (1.0 + np.trace(hessian))
+            hessian[np.diag_indices_from(hessian)] += give + 1e-12 * (1.0 + np.trace(hessian))
             direction = -np.linalg.solve(hessian, gradient).astype(np.float64)
-            step = _descend(score, size, multiplier, totals, columns, direction, gradient)
+            step = _descend(score, size, multiplier, totals, give, columns, direction, gradient)
             if step > 0.0:
                 break
         else:
@@ -79,6 +88,7 @@ def _descend(
     size: NDArray[np.float64],
     multiplier: NDArray[np.float64],
     totals: NDArray[np.float64],
+    give: NDArray[np.float64],
     columns: NDArray[np.float64],
     direction: NDArray[np.float64],
     gradient: NDArray[np.float64],
@@ -86,10 +96,11 @@ def _descend(
     """Length of a step along ``direction`` that lowers the dual enough; 0 where none was found."""
     change = columns @ direction
     slope = float(gradient @ direction)
-    here = _dual(score, size, multiplier, totals)
+    here = _dual(score, size, multiplier, totals, give)
     step = min(1.0, 8.0 / max(float(np.abs(change).max()), 1e-300))
     for _ in range(12):
-        there = _dual(score + step * change, size, multiplier + step * direction, totals)
+        moved = multiplier + step * direction
+        there = _dual(score + step * change, size, moved, totals, give)
         # The last digits of the dual are noise; near the solution the full step is the right one.
         if there <= here + 1e-4 * step * slope + 1e-13 * abs(here):
             return step
@@ -102,6 +113,7 @@ def _dual(
     size: NDArray[np.float64],
     multiplier: NDArray[np.float64],
     totals: NDArray[np.float64],
+    give: NDArray[np.float64],
 ) -> float:
     capped = np.where(score < 0.0, np.exp(np.minimum(score, 0.0)), 1.0 + score)
-    return float(size @ capped - multiplier @ totals)
+    return float(size @ capped - multiplier @ totals + give @ multiplier**2 / 2.0)

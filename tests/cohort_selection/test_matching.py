@@ -152,9 +152,9 @@ def test_midrcs_pool_is_matched_without_destroying_its_joint_distribution(
     eligible = {case.case_id for case in cases if _may_occur(case, midrc_target(shared_data))}
     assert all(matched.inclusion[case_id] > 0 for case_id in eligible)
     assert matched.excluded_share == pytest.approx(1 - len(eligible) / len(cases))
-    # Raking to these margins leaves a V of 0.056 (a prototype's figure); one drawn cohort of 300
-    # adds the noise of its size.
-    assert weighted_v(cases, matched.inclusion) == pytest.approx(0.056, abs=0.001)
+    # Raking to these margins alone leaves a V of 0.056 (a prototype's figure), and other pairs
+    # more associated than the pool; one drawn cohort of 300 adds the noise of its size.
+    assert weighted_v(cases, matched.inclusion) < 0.057
     everyone = dict.fromkeys(matched.inclusion, 1.0)
     assert weighted_v(cases, everyone) == pytest.approx(0.09, abs=0.002)
     draws = [match(cases, midrc_target(shared_data), 300, seed=seed).cases for seed in range(8)]
@@ -329,4 +329,4 @@ def test_any_pool_and_target_give_a_cohort_of_the_size_asked_for(problem: int) -
     matched = match(cases, target, size, seed=problem, tolerance=1.0)
     assert len(matched.cases) == size
     assert sum(matched.inclusion.values()) == pytest.approx(size, abs=0.01)
-    assert max(abs(m.cohort - m.achievable) * size for m in matched.margins) < 3.0
+    assert max(abs(m.cohort - m.achievable) * size for m in matched.margins) < 1.001
