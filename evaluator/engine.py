@@ -167,14 +167,6 @@ class Engine(Images):
                     self.client.api.kill(found["Id"], signal="SIGKILL")
         return killed
 
-    def remove_orphans(self, submission_id: str) -> int:
-        """Remove containers that a killed run of this submission left; their number."""
-        with our_fault("looking for containers that were left"):
-            found = self._ours(f"{LABEL}={submission_id}")
-            for each in found:
-                self._remove(each["Id"])
-        return len(found)
-
     def remove_dead(self, staging_folder: Path) -> int:
         """Remove containers over ``staging_folder`` whose process was killed; their number.
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from evaluator.engine import Engine
+from evaluator.engine import LABEL, Engine
 from evaluator.engine_setup import ensure_engine
 from submissions.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
 from submissions.engine_address import EngineUnavailable
@@ -42,6 +42,12 @@ def build_image(base: str, script: str, dockerfile: str = DOCKERFILE, extra: str
         program.chmod(0o755)
         (Path(folder) / "Dockerfile").write_text(dockerfile + extra, encoding="utf-8")
         return build(Path(folder), tag, base)
+
+
+def count_containers(engine: Engine, submission_id: str) -> int:
+    """How many containers of a submission the engine has, dead ones too."""
+    label = f"{LABEL}={submission_id}"
+    return len(engine.client.api.containers(all=True, filters={"label": label}))
 
 
 def _give_up(reason: str) -> None:

@@ -22,7 +22,7 @@ from submissions.base_image import docker
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD
-from tests.engine import ImageBuilder
+from tests.engine import ImageBuilder, count_containers
 
 pytestmark = pytest.mark.engine
 
@@ -123,7 +123,7 @@ def ended_by(
         engine.run(image, staged, MILD, submission_id=submission_id)
     seconds = time.monotonic() - acted[0]
     thread.join()
-    assert engine.remove_orphans(submission_id) == 0
+    assert count_containers(engine, submission_id) == 0
     return ended.value, seconds
 
 
@@ -161,7 +161,7 @@ def test_a_run_that_is_cancelled_just_before_it_starts_does_not_go_on(
         engine.run(image_of(SLEEP), staged, MILD, submission_id="test-early")
     assert broken.value.failure is Failure.CANCELLED
     assert killed == [1]
-    assert engine.remove_orphans("test-early") == 0
+    assert count_containers(engine, "test-early") == 0
 
 
 @pytest.mark.parametrize("command", ["kill", "stop"])
@@ -201,7 +201,7 @@ def test_a_container_that_the_host_killed_once_is_run_again(
         assert staged.predictions.read_text() == "x"
     thread.join()
     assert len(killed) == 1
-    assert engine.remove_orphans("test-host") == 0
+    assert count_containers(engine, "test-host") == 0
 
 
 def test_a_program_that_ends_as_if_it_was_killed_is_the_teams(
