@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydicom.config import IGNORE
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID
+from pydicom.uid import UID, AllTransferSyntaxes
 
 from cohort_selection.ages import OLDEST, years
 from cohort_selection.header_elements import (
@@ -187,6 +187,11 @@ def _age(stated: str, birth_date: str, study_date: str) -> int | None:
     birthday_passed = seen[2] + seen[3] >= born[2] + born[3]
     age = int(seen[1]) - int(born[1]) - (0 if birthday_passed else 1)
     return age if 0 <= age <= OLDEST else None
+
+
+def decodable() -> tuple[str, ...]:
+    """The transfer syntaxes whose images can be decoded here; a new decoder adds to them."""
+    return tuple(syntax for syntax in AllTransferSyntaxes if not _undecodable(syntax))
 
 
 @lru_cache(maxsize=64)

@@ -22,10 +22,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cohort_selection import header
 from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
 from cohort_selection.header import Header
 
-READER = b"3"
+
+def reader_mark(sources: Iterable[Path], decodable: Iterable[str]) -> bytes:
+    """Name a reader by its own text and by the images it can decode: all that a line depends on."""
+    digest = blake2b(digest_size=16)
+    for path in sources:
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    digest.update(" ".join(sorted(decodable)).encode())
+    return digest.hexdigest().encode()
+
+
+_READERS = ("ages", "header_fields", "header_elements", "header", "dicom", "inventory")
+READER = reader_mark(
+    (Path(__file__).with_name(f"{name}.py") for name in _READERS), header.decodable()
+)
 """Stands in every shard; a shard that another reader wrote is read anew."""
 
 _SHARD_ROWS = 8192
