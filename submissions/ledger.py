@@ -18,21 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
-    Column,
     ColumnElement,
     Connection,
-    DateTime,
     Engine,
-    Float,
-    ForeignKey,
-    Integer,
-    MetaData,
     Row,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
     create_engine,
     event,
     func,
@@ -42,114 +31,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from submissions.ledger_tables import (
+    AUDIT,
+    METADATA,
+    RELEASES,
+    SUBMISSIONS,
+    TIMES,
+    TRACKED,
+    TRANSITIONS,
+)
 from submissions.quota import Quota
 from submissions.stage_times import Stage, coarse
-from submissions.submission import Failure, State, Submission
-
-_METADATA = MetaData()
-
-_SUBMISSIONS = Table(
-    "submissions",
-    _METADATA,
-    Column("submission_id", String(32), primary_key=True),
-    Column("team", String(200), nullable=False),
-    Column("model", String(200), nullable=False),
-    Column("benchmark", String(200), nullable=False),
-    Column("image_digest", String(100), nullable=False),
-    Column("threshold", Float, nullable=False),
-    Column("received", DateTime(timezone=True), nullable=False),
-)
-_TRANSITIONS = Table(
-    "transitions",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
-    Column("state", String(20), nullable=False),
-    Column("failure", String(40)),
-    Column("at", DateTime(timezone=True), nullable=False),
-)
-_RELEASES = Table(
-    "releases",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False),
-    Column("benchmark", String(200), nullable=False, index=True),
-    Column("evaluation_key", String(64), nullable=False),
-    Column("document", Text, nullable=False),
-    Column("published", DateTime(timezone=True), nullable=False),
-    UniqueConstraint("submission_id", "evaluation_key", name="one_release_an_evaluation"),
-)
-_TRACKED = Table(
-    "tracked",
-    _METADATA,
-    Column("release_number", ForeignKey("releases.number"), primary_key=True),
-    Column("run_id", String(64), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-)
-_TIMES = Table(
-    "stage_times",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
-    Column("stage", String(20), nullable=False),
-    Column("at_most_seconds", Integer, nullable=False),
-)
-_AUDIT = Table(
-    "audit",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("event", String(60), nullable=False),
-    Column("subject", String(200), nullable=False),
-    Column("content", Text, nullable=False),
-    Column("previous", String(64), nullable=False),
-    Column("digest", String(64), nullable=False, unique=True),
-)
-
-event.listen(
-    _METADATA,
-    "before_create",
-    DDL(
-        "CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$"
-    ).execute_if(dialect="postgresql"),
-)
-for _table in (_SUBMISSIONS, _TRANSITIONS, _RELEASES, _TRACKED, _TIMES, _AUDIT):
-    for _act in ("UPDATE", "DELETE"):
-        _name = f"append_only_{_table.name}_{_act.lower()}"
-        event.listen(
-            _table,
-            "after_create",
-            DDL(
-                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
-                f"BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
-            ).execute_if(dialect="sqlite"),
-        )
-        event.listen(
-            _table,
-            "after_create",
-            DDL(
-                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
-            ).execute_if(dialect="postgresql"),
-        )
-
-_NEXT: dict[State, frozenset[State]] = {
-    State.RECEIVED: frozenset({State.LINTED, State.REJECTED, State.FAILED}),
-    State.LINTED: frozenset({State.QUEUED, State.REJECTED, State.FAILED}),
-    # What the same image predicted on the same cohort goes straight on to scoring.
-    State.QUEUED: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
-    # A run that was cut off goes back to the queue, or to running where nobody could say so.
-    State.RUNNING: frozenset({State.RUNNING, State.QUEUED, State.SCORING, State.FAILED}),
-    # An enclave that was restored from a copy may lack what was predicted.
-    State.SCORING: frozenset(
-        {State.SCORING, State.RUNNING, State.HELD, State.RELEASED, State.FAILED}
-    ),
-    State.HELD: frozenset({State.RELEASED}),
-    State.RELEASED: frozenset({State.RELEASED}),  # scored anew
-    State.REJECTED: frozenset(),
-    State.FAILED: frozenset(),
-}
+from submissions.submission import NEXT, Failure, State, Submission
 
 UNCHARGED = frozenset({Failure.HARNESS_ERROR})
 """Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
@@ -190,7 +83,7 @@ class Ledger:
             with self._writer.begin() as connection:
                 if connection.dialect.name == "postgresql":  # of two that open it, one makes it
                     connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
-                _METADATA.create_all(connection)
+                METADATA.create_all(connection)
         except DBAPIError as error:
             raise LedgerError(
                 f"the ledger at {self._engine.url.render_as_string()} does not open "
@@ -218,7 +111,7 @@ class Ledger:
             charged = _charged(connection, submission.team, submission.benchmark)
             quota.admit(submission.team, charged, submission.received)
             connection.execute(
-                insert(_SUBMISSIONS).values(
+                insert(SUBMISSIONS).values(
                     submission_id=submission.submission_id,
                     team=submission.team,
                     model=submission.model,
@@ -252,12 +145,10 @@ class Ledger:
         """Append a release and the state it brings, in one transaction; a second is refused."""
         with self._transaction() as connection:
             benchmark = connection.execute(
-                select(_SUBMISSIONS.c.benchmark).where(
-                    _SUBMISSIONS.c.submission_id == submission_id
-                )
+                select(SUBMISSIONS.c.benchmark).where(SUBMISSIONS.c.submission_id == submission_id)
             ).scalar_one()
             connection.execute(
-                insert(_RELEASES).values(
+                insert(RELEASES).values(
                     submission_id=submission_id,
                     benchmark=benchmark,
                     evaluation_key=evaluation_key,
@@ -278,7 +169,7 @@ class Ledger:
         with self._transaction() as connection:
             for stage, exact in seconds.items():
                 connection.execute(
-                    insert(_TIMES).values(
+                    insert(TIMES).values(
                         submission_id=submission_id,
                         stage=stage.value,
                         at_most_seconds=coarse(exact),
@@ -287,9 +178,9 @@ class Ledger:
 
     def times(self, submission_id: str) -> dict[Stage, int]:
         """What stages took at most, in seconds; the latest run's."""
-        query = select(_TIMES).where(_TIMES.c.submission_id == submission_id)
+        query = select(TIMES).where(TIMES.c.submission_id == submission_id)
         with self._reading() as connection:
-            rows = connection.execute(query.order_by(_TIMES.c.number)).all()
+            rows = connection.execute(query.order_by(TIMES.c.number)).all()
         return {Stage(row.stage): row.at_most_seconds for row in rows}
 
     @contextmanager
@@ -353,14 +244,14 @@ class Ledger:
         ends = [state.value for state in (State.REJECTED, State.RELEASED, State.FAILED)]
         with self._reading() as connection:
             return _submissions(
-                connection, _TRANSITIONS.c.state.in_(ends) & (_TRANSITIONS.c.at <= before)
+                connection, TRANSITIONS.c.state.in_(ends) & (TRANSITIONS.c.at <= before)
             )
 
     def _read(
         self, *, names: Sequence[str] | None = None, state: State | None = None
     ) -> list[Submission]:
         with self._reading() as connection:
-            condition = None if state is None else _TRANSITIONS.c.state == state.value
+            condition = None if state is None else TRANSITIONS.c.state == state.value
             return _submissions(connection, condition, names)
 
     def charged(self, team: str, benchmark: str) -> list[datetime]:
@@ -370,8 +261,8 @@ class Ledger:
 
     def is_recorded(self, event_name: str, subject: str) -> bool:
         """Whether the audit chain has such an entry."""
-        query = select(_AUDIT.c.number).where(
-            _AUDIT.c.event == event_name, _AUDIT.c.subject == subject
+        query = select(AUDIT.c.number).where(
+            AUDIT.c.event == event_name, AUDIT.c.subject == subject
         )
         with self._reading() as connection:
             return connection.execute(query).first() is not None
@@ -379,20 +270,18 @@ class Ledger:
     def releases(self, benchmark: str | None = None) -> list[PublishedRelease]:
         """Read the newest release of each submission in the state released, oldest first."""
         visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
-        newest = select(func.max(_RELEASES.c.number)).group_by(_RELEASES.c.submission_id)
-        query = select(_RELEASES).where(_RELEASES.c.number.in_(newest)).order_by(_RELEASES.c.number)
+        newest = select(func.max(RELEASES.c.number)).group_by(RELEASES.c.submission_id)
+        query = select(RELEASES).where(RELEASES.c.number.in_(newest)).order_by(RELEASES.c.number)
         if benchmark is not None:
-            query = query.where(_RELEASES.c.benchmark == benchmark)
+            query = query.where(RELEASES.c.benchmark == benchmark)
         with self._reading() as connection:
             rows = connection.execute(query).all()
         return [_published(row) for row in rows if row.submission_id in visible]
 
     def untracked(self) -> list[PublishedRelease]:
         """Releases that have no MLflow run yet, oldest first."""
-        done = select(_TRACKED.c.release_number)
-        query = (
-            select(_RELEASES).where(_RELEASES.c.number.not_in(done)).order_by(_RELEASES.c.number)
-        )
+        done = select(TRACKED.c.release_number)
+        query = select(RELEASES).where(RELEASES.c.number.not_in(done)).order_by(RELEASES.c.number)
         with self._reading() as connection:
             rows = connection.execute(query).all()
         visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
@@ -402,7 +291,7 @@ class Ledger:
         """Remember which MLflow run shows a release."""
         with self._transaction() as connection:
             connection.execute(
-                insert(_TRACKED).values(release_number=release_number, run_id=run_id, at=_hour())
+                insert(TRACKED).values(release_number=release_number, run_id=run_id, at=_hour())
             )
 
     def audit_problems(self) -> list[str]:
@@ -415,7 +304,7 @@ class Ledger:
         previous = _GENESIS
         chained: Counter[tuple[str, str, str]] = Counter()
         with self._reading() as connection:
-            for row in connection.execute(select(_AUDIT).order_by(_AUDIT.c.number)):
+            for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
                 expected = _entry_digest(
                     row.previous, _aware(row.at), row.event, row.subject, row.content
                 )
@@ -424,9 +313,9 @@ class Ledger:
                 previous = row.digest
                 chained[row.event, row.subject, row.content] += 1
             stored: Counter[tuple[str, str, str]] = Counter()
-            for row in connection.execute(select(_TRANSITIONS)):
+            for row in connection.execute(select(TRANSITIONS)):
                 stored[f"state:{row.state}", row.submission_id, row.failure or ""] += 1
-            for row in connection.execute(select(_RELEASES)):
+            for row in connection.execute(select(RELEASES)):
                 stored[_RELEASE, row.submission_id, _digest(row.document)] += 1
         problems += [
             f"{event_name} of {subject} stands in the tables and not in the audit chain"
@@ -511,17 +400,17 @@ def _submissions(
     names: Sequence[str] | None = None,
 ) -> list[Submission]:
     ends = select(
-        _TRANSITIONS.c.submission_id,
-        func.max(_TRANSITIONS.c.number).label("number"),
-        func.min(_TRANSITIONS.c.number).label("first"),
-    ).group_by(_TRANSITIONS.c.submission_id)
+        TRANSITIONS.c.submission_id,
+        func.max(TRANSITIONS.c.number).label("number"),
+        func.min(TRANSITIONS.c.number).label("first"),
+    ).group_by(TRANSITIONS.c.submission_id)
     if names is not None:
-        ends = ends.where(_TRANSITIONS.c.submission_id.in_(names))
+        ends = ends.where(TRANSITIONS.c.submission_id.in_(names))
     latest = ends.subquery()
     query = (
-        select(_SUBMISSIONS, _TRANSITIONS.c.state, _TRANSITIONS.c.failure)
-        .join(latest, latest.c.submission_id == _SUBMISSIONS.c.submission_id)
-        .join(_TRANSITIONS, _TRANSITIONS.c.number == latest.c.number)
+        select(SUBMISSIONS, TRANSITIONS.c.state, TRANSITIONS.c.failure)
+        .join(latest, latest.c.submission_id == SUBMISSIONS.c.submission_id)
+        .join(TRANSITIONS, TRANSITIONS.c.number == latest.c.number)
         .order_by(latest.c.first)
     )
     if condition is not None:
@@ -543,11 +432,11 @@ def _submissions(
 
 
 def _charged(connection: Connection, team: str, benchmark: str) -> list[datetime]:
-    same = _SUBMISSIONS.c.benchmark == benchmark
+    same = SUBMISSIONS.c.benchmark == benchmark
     ran = set(
         connection.execute(
-            select(_TRANSITIONS.c.submission_id).where(
-                _TRANSITIONS.c.state.in_((State.RUNNING.value, State.SCORING.value))
+            select(TRANSITIONS.c.submission_id).where(
+                TRANSITIONS.c.state.in_((State.RUNNING.value, State.SCORING.value))
             )
         ).scalars()
     )
@@ -565,14 +454,14 @@ def _step(
     connection: Connection, submission_id: str, state: State, failure: Failure | None
 ) -> None:
     latest = connection.execute(
-        select(_TRANSITIONS.c.state)
-        .where(_TRANSITIONS.c.submission_id == submission_id)
-        .order_by(_TRANSITIONS.c.number.desc())
+        select(TRANSITIONS.c.state)
+        .where(TRANSITIONS.c.submission_id == submission_id)
+        .order_by(TRANSITIONS.c.number.desc())
         .limit(1)
     ).scalar_one_or_none()
     if latest is None:
         raise LedgerError(f"no submission {submission_id!r}")
-    if state not in _NEXT[State(latest)]:
+    if state not in NEXT[State(latest)]:
         raise LedgerError(f"submission {submission_id} is {latest}; it cannot become {state.value}")
     _move(connection, submission_id, state, failure)
 
@@ -581,7 +470,7 @@ def _move(
     connection: Connection, submission_id: str, state: State, failure: Failure | None
 ) -> None:
     connection.execute(
-        insert(_TRANSITIONS).values(
+        insert(TRANSITIONS).values(
             submission_id=submission_id,
             state=state.value,
             failure=None if failure is None else failure.value,
@@ -598,12 +487,12 @@ def _move(
 
 def _append_audit(connection: Connection, name: str, subject: str, content: str) -> None:
     previous = connection.execute(
-        select(_AUDIT.c.digest).order_by(_AUDIT.c.number.desc()).limit(1)
+        select(AUDIT.c.digest).order_by(AUDIT.c.number.desc()).limit(1)
     ).scalar_one_or_none()
     at = _hour()
     chained = previous or _GENESIS
     connection.execute(
-        insert(_AUDIT).values(
+        insert(AUDIT).values(
             at=at,
             event=name,
             subject=subject,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -74,6 +75,25 @@ class ContractBroken(Exception):
         self.failure = failure
         self.detail = detail
         self.log_tail = log_tail
+
+
+NEXT: Mapping[State, frozenset[State]] = {
+    State.RECEIVED: frozenset({State.LINTED, State.REJECTED, State.FAILED}),
+    State.LINTED: frozenset({State.QUEUED, State.REJECTED, State.FAILED}),
+    # What the same image predicted on the same cohort goes straight on to scoring.
+    State.QUEUED: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
+    # A run that was cut off goes back to the queue, or to running where nobody could say so.
+    State.RUNNING: frozenset({State.RUNNING, State.QUEUED, State.SCORING, State.FAILED}),
+    # An enclave that was restored from a copy may lack what was predicted.
+    State.SCORING: frozenset(
+        {State.SCORING, State.RUNNING, State.HELD, State.RELEASED, State.FAILED}
+    ),
+    State.HELD: frozenset({State.RELEASED}),
+    State.RELEASED: frozenset({State.RELEASED}),  # scored anew
+    State.REJECTED: frozenset(),
+    State.FAILED: frozenset(),
+}
+"""The life cycle: what may follow each state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,11 @@ HOMES = {
     "uvicorn": {"evaluator/cli.py"},
     "dask": {"evaluator/workers.py"},
     "distributed": {"evaluator/workers.py"},
-    "sqlalchemy": {"submissions/ledger.py", "evaluator/enclave.py"},
+    "sqlalchemy": {
+        "submissions/ledger.py",
+        "submissions/ledger_tables.py",
+        "evaluator/enclave.py",
+    },
     "sqlite3": set(),
     "typer": {"evaluator/cli.py", "baselines/commands.py"},
 }

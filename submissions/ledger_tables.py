@@ -1,0 +1,106 @@
+"""The ledger's tables, and the triggers that let them only grow."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+
+METADATA = MetaData()
+
+SUBMISSIONS = Table(
+    "submissions",
+    METADATA,
+    Column("submission_id", String(32), primary_key=True),
+    Column("team", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("benchmark", String(200), nullable=False),
+    Column("image_digest", String(100), nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("received", DateTime(timezone=True), nullable=False),
+)
+TRANSITIONS = Table(
+    "transitions",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("failure", String(40)),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+RELEASES = Table(
+    "releases",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("published", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", "evaluation_key", name="one_release_an_evaluation"),
+)
+TRACKED = Table(
+    "tracked",
+    METADATA,
+    Column("release_number", ForeignKey("releases.number"), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+TIMES = Table(
+    "stage_times",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
+    Column("stage", String(20), nullable=False),
+    Column("at_most_seconds", Integer, nullable=False),
+)
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("event", String(60), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+)
+
+event.listen(
+    METADATA,
+    "before_create",
+    DDL(
+        "CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$"
+    ).execute_if(dialect="postgresql"),
+)
+for _table in (SUBMISSIONS, TRANSITIONS, RELEASES, TRACKED, TIMES, AUDIT):
+    for _act in ("UPDATE", "DELETE"):
+        _name = f"append_only_{_table.name}_{_act.lower()}"
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
+                f"BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
+            ).execute_if(dialect="sqlite"),
+        )
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
+            ).execute_if(dialect="postgresql"),
+        )
