@@ -64,5 +64,5 @@ def test_no_patient_of_two_ids_is_on_two_sides(commons: Path, tmp_path: Path) ->
     sides = Counter(person[uid] for uid in open_studies)
     studies = Counter(person.values())
     # Both of a patient's ids, or neither: half of the people are open, each with every study.
-    assert 0.3 * N_PAIRS < len(sides) < 0.7 * N_PAIRS
     assert {name: studies[name] for name in sides} == sides
+    assert 0.3 * N_PAIRS < len(sides) < 0.7 * N_PAIRS
