@@ -120,6 +120,7 @@ class _Dispatcher:
         self._report = report
         self._workers: Workers | None = None
         self._sealed: dict[str, tuple[Benchmark, Cohort]] = {}
+        self._fit: set[str] = set()
         self._unfit: dict[str, ValueError] = {}
         self._told: set[str] = set()
         self._waiting: deque[str] = deque()
@@ -202,8 +203,8 @@ class _Dispatcher:
 
         What is wrong with one keeps no other waiting: it is told at once, and again at the end.
         """
-        if name in self._unfit:
-            return False
+        if name in self._fit or name in self._unfit:
+            return name in self._fit
         try:
             if name not in self._sealed:
                 self._sealed[name] = self._installation.sealed(name)
@@ -214,6 +215,7 @@ class _Dispatcher:
             workers.refuse_lost()
             self._unfit[name] = error
         else:
+            self._fit.add(name)
             return True
         if name not in self._told:
             self._told.add(name)

@@ -81,7 +81,9 @@ class Images:
         with our_fault("listing the images that were kept"):
             found = self.client.api.images(name=KEPT)
         names = (name for each in found for name in each.get("RepoTags") or ())
-        return {name.rpartition(":")[2] for name in names if name.startswith(f"{KEPT}:")}
+        ours = (name.rpartition(":") for name in names)
+        # Podman writes its own registry's name before ours.
+        return {name for repository, _, name in ours if f"/{repository}".endswith(f"/{KEPT}")}
 
     def forget(self, submission_id: str) -> bool:
         """Take our name off an image, which goes if it has no other; False while it is in use."""
