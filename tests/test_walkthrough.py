@@ -146,7 +146,7 @@ def test_a_hostile_container_ends_in_its_code_and_changes_no_board(
 
 def wait_for(path: Path, submission: str, state: str) -> None:
     query = "SELECT state FROM transitions WHERE submission_id = ? ORDER BY number DESC LIMIT 1"
-    for _ in range(600):
+    for _ in range(1800):
         connection = sqlite3.connect(path)
         (found,) = connection.execute(query, (submission,)).fetchone()
         connection.close()

@@ -107,7 +107,7 @@ class _Place:
         return True
 
     def _kill_container(self, random_: random.Random) -> bool:
-        asked = ("docker", "ps", "--quiet", "--filter", "label=sequestra.submission")
+        asked = ("docker", "ps", "--filter", "label=sequestra.submission")
         env = environment(self.installed.env)
         ours = {each.submission_id for each in self.installed.ledger.submissions()}
         running = [
@@ -304,7 +304,8 @@ def main() -> None:
 
 def table(done: Soak, seed: int) -> str:
     """The figures of a soak."""
-    rows = [("kill -9 of", "times"), *sorted(done.kills.items())]
+    kinds = (DISPATCHER, WORKER, CONTAINER, SCHEDULER, TRACKING, ENGINE)
+    rows = [("kill -9 of", "times"), *((kind, done.kills[kind]) for kind in kinds)]
     rows += [("all", sum(done.kills.values())), ("", ""), ("submissions that ended", "number")]
     rows += [*sorted(done.ends.items()), ("all", sum(done.ends.values())), ("lost", done.lost)]
     lines = [f"{name:<28}{number:>8}" for name, number in rows]
