@@ -115,7 +115,9 @@ def overhead(sealed: Path) -> None:
                     entered(home, labelled(image, time.monotonic_ns()), number)
                     began = time.monotonic()
                     until_released(home, 3 + number)
-            watching.append(time.monotonic() - began)
+                    took = time.monotonic() - began
+                    until_tracked(home)
+            watching.append(took)
             staged, n = by_hand(home, laid_out)
             with timing(bare):
                 docker_run(image, staged, scratch)
@@ -295,6 +297,14 @@ def until_released(home: Path, n: int) -> None:
     """Wait for so many releases."""
     ledger = Ledger(f"sqlite:///{home}/public/ledger.sqlite")
     while len(ledger.submissions(state=State.RELEASED)) < n:
+        time.sleep(0.02)
+    ledger.close()
+
+
+def until_tracked(home: Path) -> None:
+    """Wait until MLflow has what was released."""
+    ledger = Ledger(f"sqlite:///{home}/public/ledger.sqlite")
+    while ledger.untracked():
         time.sleep(0.02)
     ledger.close()
 
