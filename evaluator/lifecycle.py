@@ -12,7 +12,7 @@ from evaluator.installation import Installation
 from evaluator.specification import Benchmark
 from submissions.image import lint
 from submissions.quota import QuotaError
-from submissions.submission import ContractBroken, Failure, State, Submission
+from submissions.submission import ENDED, ContractBroken, Failure, State, Submission
 
 MOST_CHARACTERS = 100
 
@@ -77,7 +77,7 @@ def cancel(installation: Installation, submission_id: str) -> Submission:
     """
     ledger = installation.ledger()
     submission = ledger.submission(submission_id)
-    if submission.state in (State.HELD, State.RELEASED, State.REJECTED, State.FAILED):
+    if submission.state in ENDED | {State.HELD}:
         raise SubmissionError(
             f"submission {submission_id} is {submission.state.value}: there is nothing to cancel"
         )

@@ -42,7 +42,7 @@ from submissions.ledger_tables import (
 )
 from submissions.quota import Quota
 from submissions.stage_times import Stage, coarse
-from submissions.submission import NEXT, Failure, State, Submission
+from submissions.submission import ENDED, NEXT, Failure, State, Submission
 
 UNCHARGED = frozenset({Failure.HARNESS_ERROR})
 """Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
@@ -241,7 +241,7 @@ class Ledger:
 
     def ended(self, before: datetime) -> list[Submission]:
         """Submissions that had reached their end, whichever it is, by a time; in order of entry."""
-        ends = [state.value for state in (State.REJECTED, State.RELEASED, State.FAILED)]
+        ends = [state.value for state in ENDED]
         with self._reading() as connection:
             return _submissions(
                 connection, TRANSITIONS.c.state.in_(ends) & (TRANSITIONS.c.at <= before)

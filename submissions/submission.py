@@ -25,6 +25,9 @@ class State(StrEnum):
 UNDER_WAY = frozenset({State.RUNNING, State.SCORING})
 """States in which a dispatcher works on a submission."""
 
+ENDED = frozenset({State.REJECTED, State.RELEASED, State.FAILED})
+"""States that a submission does not leave."""
+
 
 class Failure(StrEnum):
     """The only words a team gets about a run that failed; nothing a container prints is shown."""

@@ -146,6 +146,17 @@ def test_a_pair_that_shares_a_part_is_left_alone() -> None:
 
 
 @pytest.mark.realdata
+def test_midrcs_margins_alone_leave_the_association_of_a_prototype(shared_data: Path) -> None:
+    cases, target = midrc_pool(shared_data, "CR", "DX"), midrc_target(shared_data)
+    columns = {name: [case.attributes[name] for case in cases] for name in target.margins}
+    asked = asked_of(tabulate(columns), target)
+    found = chances(asked, asked.wanted(300), 300, NO_LIMIT)
+    age, race = (asked.cells.attributes.index(name) for name in ("Age Group", "Race"))
+    expected = asked.counts * found.probability
+    assert v_of(asked.cells, expected, age, race) == pytest.approx(0.056, abs=0.001)
+
+
+@pytest.mark.realdata
 def test_midrcs_smallest_pool_keeps_margins_chances_and_association(shared_data: Path) -> None:
     """CT, 129 patients: all that its tool empties. Pool 0.119; the margins alone bring 0.153.
 

@@ -16,12 +16,11 @@ from pathlib import Path
 from evaluator.enclave import Attempt, Enclave, Event
 from submissions.base_image import docker
 from submissions.ledger import Ledger
-from submissions.submission import Failure, State, Submission
+from submissions.submission import ENDED, Failure, State, Submission
 from tests.commands import PROGRAM, Ended, environment
 from tests.conftest import REPOSITORY
 from tests.walkthrough import BENCHMARK
 
-FINAL = (State.RELEASED, State.FAILED, State.REJECTED)
 OPENED: list[Ledger] = []
 """Ledgers that this process has looked into, to be closed at a test's end."""
 
@@ -225,7 +224,7 @@ def _assert_ended(
     name = each.submission_id
     said = f"{name} {each.model}: {[a.event.value for a in enclave.attempts(name)]}"
     assert each.failure is failure, said
-    assert each.state in FINAL, f"{said} is {each.state.value}"
+    assert each.state in ENDED, f"{said} is {each.state.value}"
     assert (each.state is State.RELEASED) == (failure is None), said
     if not elsewhere:
         assert enclave.count_evaluations(name) == (failure is None), said

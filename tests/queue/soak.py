@@ -22,11 +22,11 @@ from pathlib import Path
 from evaluator.enclave import Event
 from evaluator.engine_setup import ensure_engine
 from submissions.base_image import docker, ensure_base_image
-from submissions.submission import Failure, State
+from submissions.submission import ENDED, Failure, State
 from tests.commands import environment
 from tests.engine import build_image
 from tests.own_docker import OwnDocker
-from tests.queue.installation import FINAL, PATIENCE, Installed, assert_true_state, copied
+from tests.queue.installation import PATIENCE, Installed, assert_true_state, copied
 from tests.queue.programs import PROGRAMS, sealed_home
 from tests.queue.services import Scheduler, Service, TrackingServer, Worker
 
@@ -160,7 +160,7 @@ def soak(
         entered = 0
         while sum(done.kills.values()) < kills:
             place.mend()
-            waiting = [each for each in _states(place.installed) if each not in FINAL]
+            waiting = [each for each in _states(place.installed) if each not in ENDED]
             while len(waiting) < 3:
                 entered += 1
                 kind = MIX[entered % len(MIX)]
@@ -178,7 +178,7 @@ def soak(
         for _ in range(3):
             place.installed.command("run")
         place.installed.run()
-        done.lost = sum(each not in FINAL for each in _states(place.installed))
+        done.lost = sum(each not in ENDED for each in _states(place.installed))
         assert_true_state(place.installed, _told(place.installed))
         done.ends.update(
             each.state.value if each.failure is None else each.failure.value
