@@ -15,6 +15,11 @@ from tests.walkthrough import Walked, seal, small_benchmark, submit
 
 pytestmark = [pytest.mark.engine, pytest.mark.realdata]
 
+KNOWN_SHORTCUT = (
+    "pixel spacing and the loss by JPEG go a little with the findings in this collection; "
+    "the draw decides whether the audit's alarm rings"
+)
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, base_image: str) -> Walked:
@@ -28,6 +33,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, base_ima
         commons / "dicom",
         [commons / "clinical.csv"],
         small_benchmark(folder, "nih-any-finding", 160),
+        *("--accept-shortcuts", KNOWN_SHORTCUT),
     )
     model = folder / "model"
     succeed("train", found.open_list, "--output", model, "--epochs", "4", "--size", "64")

@@ -25,7 +25,7 @@ from evaluator.staging import stage
 from evaluator.steward import seal_cohort
 from submissions.contract import Contract
 from tests.commands import PROGRAM, environment, refused, succeed
-from tests.walkthrough import BENCHMARK, Walked, small_benchmark
+from tests.walkthrough import BENCHMARK, Walked, always_the_same_draw, small_benchmark
 
 FOLDER = f"enclave/benchmarks/{BENCHMARK}"
 
@@ -46,6 +46,7 @@ def match(folder: Path, dicom: Path) -> Walked:
     home = ("--home", walked.home)
     catalog = ("--catalog", folder / "catalog")
     succeed("index", dicom, *tables, "--output", folder / "catalog")
+    always_the_same_draw(walked.home)
     succeed("sequester", benchmark, *catalog, "--open", walked.open_list, *home)
     succeed("match", BENCHMARK, *catalog, *home)
     return walked
