@@ -416,7 +416,8 @@ def _read_reference(cohort: Cohort) -> list[tuple[Case, tuple[str, str]]]:
                 entry["case_id"],
                 entry["patient_id"],
                 tuple(
-                    images / entry["case_id"] / f"{j:04d}.dcm" for j in range(1, entry["files"] + 1)
+                    Path(f"{images}/{entry['case_id']}/{j:04d}.dcm")
+                    for j in range(1, entry["files"] + 1)
                 ),
                 entry["label"],
                 dict(entry["attributes"]),

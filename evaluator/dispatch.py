@@ -406,7 +406,7 @@ class _Dispatcher:
             document = evaluated.release.to_json()
             with self._unless_cancelled(job):
                 self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
-            self._tell(job)
+            self._tell(job, State.RELEASED)
             self._tracker.nudge()
         published = time.monotonic()
         self._record_times(
@@ -445,7 +445,7 @@ class _Dispatcher:
                 # cancelled meanwhile stays so, and nobody may listen to the report any more.
                 with suppress(LedgerError, OSError):
                     self._ledger.move(job.name, State.QUEUED)
-                    self._tell(job)
+                    self._tell(job, State.QUEUED)
                 with suppress(EnclaveUnavailable):
                     self._record(job, Event.CUT_OFF)
 
@@ -458,7 +458,7 @@ class _Dispatcher:
             job = self._jobs[name]
             self._record(job, Event.CANCELLED)
             self._leave(job)
-            self._tell(job)
+            self._tell(job, State.FAILED, Failure.CANCELLED)
 
     def _end(self, job: _Job, failure: Failure) -> None:
         self._leave(job)
@@ -477,7 +477,7 @@ class _Dispatcher:
     def _move(self, job: _Job, state: State, failure: Failure | None = None) -> None:
         with self._unless_cancelled(job):
             self._ledger.move(job.name, state, failure)
-        self._tell(job)
+        self._tell(job, state, failure)
 
     @contextmanager
     def _unless_cancelled(self, job: _Job) -> Iterator[None]:
@@ -492,8 +492,8 @@ class _Dispatcher:
         if self._ledger.submission(job.name).failure is Failure.CANCELLED:
             raise _Cancelled
 
-    def _tell(self, job: _Job) -> None:
-        self._report(self._ledger.submission(job.name))
+    def _tell(self, job: _Job, state: State, failure: Failure | None = None) -> None:
+        self._report(replace(job.submission, state=state, failure=failure))
 
     def _record(self, job: _Job, event: Event, detail: str = "") -> None:
         self._enclave.record(job.name, job.cohort.digest, event, detail)

@@ -299,17 +299,19 @@ class Enclave:
 
     def record_stages(self, submission_id: str, times: Sequence[StageTime]) -> None:
         """Append what stages took."""
-        with self._transaction() as connection:
-            for each in times:
-                connection.execute(
-                    insert(_STAGES).values(
-                        submission_id=submission_id,
-                        at=datetime.now(UTC),
-                        stage=each.stage.value,
-                        seconds=each.seconds,
-                        host=each.host,
-                    )
-                )
+        rows = [
+            {
+                "submission_id": submission_id,
+                "at": datetime.now(UTC),
+                "stage": each.stage.value,
+                "seconds": each.seconds,
+                "host": each.host,
+            }
+            for each in times
+        ]
+        if rows:
+            with self._transaction() as connection:
+                connection.execute(insert(_STAGES), rows)
 
     def stages(self, submission_id: str) -> list[StageTime]:
         """What the stages of a submission's runs took, oldest first."""

@@ -45,7 +45,7 @@ class Tracker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # what interrupts the queue lets it finish its run
+                process_group=0,  # what interrupts the queue lets it finish its run
             )
 
     def nudge(self) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from evaluator.disclosure import Release
 from evaluator.installation import Installation
+from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.results import OVERALL
 from evaluator.tracker import REFUSED, TrackingError
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _BATCH = 500  # MLflow takes at most 1,000 metrics a call
+NICENESS = 19
+"""What submissions wait for goes before what takes their releases to MLflow."""
+
 _RELEASE_TAG = "sequestra.release"
 _UNFIT = re.compile(r"[^\w\-. /]")
 
 
-def prepare() -> None:
-    """Import what tracking needs."""
+def prepare(installation: Installation) -> None:
+    """Import what tracking needs and open its store, while there is nothing to track yet."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
@@ -41,6 +45,9 @@ def prepare() -> None:
 
     # It sets itself to INFO when imported.
     logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
+    environment().get_template("report.html")
+    with suppress(Exception):  # said again, and heard, when there is something to track
+        mlflow.MlflowClient(tracking_uri=_prepared(installation))
 
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:
@@ -48,7 +55,6 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     waiting = ledger.untracked()
     if not waiting:
         return
-    prepare()
     from mlflow.exceptions import MlflowException
 
     for number, published in enumerate(waiting):
@@ -96,9 +102,10 @@ def track(published: PublishedRelease, installation: Installation) -> str:
         client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "report.html").write_text(render_report(released))
+        drawn = drawings(released)
+        (folder / "report.html").write_text(render_report(released, drawn=drawn))
         (folder / "figures").mkdir()
-        for name, drawing in drawings(released).items():
+        for name, drawing in drawn.items():
             if drawing is not None:
                 (folder / "figures" / f"{name}.json").write_text(drawing.specification)
         (folder / "release.json").write_text(published.document)
@@ -166,10 +173,11 @@ def _parameters(released: Release) -> list[object]:
 
 def _serve(root: Path) -> None:
     installation = Installation(root)
+    os.nice(NICENESS)
     with (root / "tracking.lock").open("w") as lock:
         # The process of a dispatcher that was killed may still end its last run.
         flock(lock, LOCK_EX)
-        prepare()
+        prepare(installation)
         try:
             ledger = installation.ledger()
             for _ in sys.stdin:

@@ -36,6 +36,20 @@ ALONE_SECONDS = 60
 """How long a shard waits for a worker that could run it, such as one that is being restarted."""
 
 
+_QUIET = {
+    # Dask cannot be kept from serving pages; there are none, and only this machine can ask.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # What it does many times a second to watch itself takes a good part of a processor from the
+    # containers, and of the interpreter's lock from what scores.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.work-stealing": False,
+}
+"""What the cluster of this process does without: one worker, whose results are small."""
+
 _LOST = "the Dask scheduler is lost; start it again, then `sequestra run` takes up what was cut off"
 
 
@@ -248,12 +262,8 @@ def _client(scheduler: str) -> Iterator[Client]:
     engine = Engine.connect()
     resources = {SLOT: engine.cpus, MEMORY: engine.memory_bytes >> 20, GPU: _gpus()}
     engine.close()
-    # Dask cannot be kept from serving pages; there are none, and only this machine can ask.
-    silent: dict[str, list[str]] = {
-        f"distributed.{each}.http.routes": [] for each in ("scheduler", "worker")
-    }
     with (
-        dask.config.set(silent),
+        dask.config.set(_QUIET),
         LocalCluster(
             n_workers=1,
             threads_per_worker=engine.cpus,

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
+    Select,
     create_engine,
     event,
     func,
@@ -166,15 +167,17 @@ class Ledger:
 
     def record_times(self, submission_id: str, seconds: Mapping[Stage, float]) -> None:
         """Append what stages took, as a team may see it: in powers of two."""
-        with self._transaction() as connection:
-            for stage, exact in seconds.items():
-                connection.execute(
-                    insert(TIMES).values(
-                        submission_id=submission_id,
-                        stage=stage.value,
-                        at_most_seconds=coarse(exact),
-                    )
-                )
+        rows = [
+            {
+                "submission_id": submission_id,
+                "stage": stage.value,
+                "at_most_seconds": coarse(exact),
+            }
+            for stage, exact in seconds.items()
+        ]
+        if rows:
+            with self._transaction() as connection:
+                connection.execute(insert(TIMES), rows)
 
     def times(self, submission_id: str) -> dict[Stage, int]:
         """What stages took at most, in seconds; the latest run's."""
@@ -280,11 +283,18 @@ class Ledger:
 
     def untracked(self) -> list[PublishedRelease]:
         """Releases that have no MLflow run yet, oldest first."""
-        done = select(TRACKED.c.release_number)
-        query = select(RELEASES).where(RELEASES.c.number.not_in(done)).order_by(RELEASES.c.number)
+        new = RELEASES.c.number.not_in(select(TRACKED.c.release_number))
+        query = select(RELEASES).where(new).order_by(RELEASES.c.number)
         with self._reading() as connection:
             rows = connection.execute(query).all()
-        visible = {found.submission_id for found in self.submissions(state=State.RELEASED)}
+            visible = {
+                found.submission_id
+                for found in _submissions(
+                    connection,
+                    TRANSITIONS.c.state == State.RELEASED.value,
+                    select(RELEASES.c.submission_id).where(new),
+                )
+            }
         return [_published(row) for row in rows if row.submission_id in visible]
 
     def tracked(self, release_number: int, run_id: str) -> None:
@@ -397,7 +407,7 @@ def _connect(url: str) -> Engine:
 def _submissions(
     connection: Connection,
     condition: ColumnElement[bool] | None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | Select[tuple[str]] | None = None,
 ) -> list[Submission]:
     ends = select(
         TRANSITIONS.c.submission_id,

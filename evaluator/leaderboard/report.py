@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -31,6 +31,9 @@ class FigureRow:
 
     figure: Figure
     estimate: Estimate
+
+
+Drawings = Mapping[str, figures.Drawing | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +82,25 @@ class GroupTable:
     gap_in_words: str
 
 
-def render_report(release: Release, *, title: str = "", standalone: bool = True) -> str:
+def render_report(
+    release: Release,
+    *,
+    title: str = "",
+    standalone: bool = True,
+    drawn: Drawings | None = None,
+) -> str:
     """Write the report as HTML.
 
     A standalone report holds its style, its scripts and plotly.js, asks for nothing else and
-    forbids itself to; otherwise they come from /static. ``title`` is the benchmark's.
+    forbids itself to; otherwise they come from /static. ``title`` is the benchmark's;
+    ``drawn`` is what :func:`drawings` gave, where somebody has it already.
     """
     attributes = _attributes(release)
     single = [name for name in attributes if " x " not in name]
     joint = [name for name in attributes if " x " in name]
     columns = [m for m in BY_GROUP if any(result.metric == m for result in release.results)]
     sections = _sections(release)
-    drawn = drawings(release)
+    drawn = drawings(release) if drawn is None else drawn
     contents = [
         ("figures", "All figures", bool(sections)),
         ("calibration", "Calibration", bool(sections)),
@@ -139,7 +149,7 @@ def render_report(release: Release, *, title: str = "", standalone: bool = True)
     )
 
 
-def drawings(release: Release) -> dict[str, figures.Drawing | None]:
+def drawings(release: Release) -> Drawings:
     """The report's figures by name; None where nothing released supports one."""
     attributes = _attributes(release)
     single = [name for name in attributes if " x " not in name]
