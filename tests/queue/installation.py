@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from submissions.ledger import Ledger
 from submissions.submission import ENDED, Failure, State, Submission
 from tests.commands import PROGRAM, Ended, environment
 from tests.conftest import REPOSITORY
+from tests.queue.dying import VICTIMS
 from tests.walkthrough import BENCHMARK
 
 OPENED: list[Ledger] = []
@@ -92,6 +93,19 @@ class Installed:
 
     def dies(self, where: str, when: str, *arguments: str, nth: int = 1) -> None:
         """Run a command that kills itself, for certain, at the ``nth`` call of a function."""
+        ended = self._struck(where, when, arguments, nth, {})
+        assert ended.code == -signal.SIGKILL, f"{where}: {ended.printed}\n{ended.complained}"
+
+    def loses(self, victims: Iterable[int], where: str, when: str, nth: int = 1) -> Ended:
+        """Work on the queue, and have processes that it needs killed at the ``nth`` call."""
+        ids = ",".join(map(str, victims))
+        ended = self._struck(where, when, (), nth, {VICTIMS: ids})
+        assert not any(Path(f"/proc/{each}/exe").exists() for each in victims), where
+        return ended
+
+    def _struck(
+        self, where: str, when: str, arguments: Sequence[str], nth: int, env: Mapping[str, str]
+    ) -> Ended:
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "tests.queue.dying", where, when, str(nth)),
@@ -102,11 +116,11 @@ class Installed:
             capture_output=True,
             text=True,
             cwd=REPOSITORY,
-            env=environment(self.env),
+            env=environment({**self.env, **env}),
             stdin=subprocess.DEVNULL,
             timeout=300,
         )
-        assert ended.returncode == -signal.SIGKILL, f"{where}: {ended.stdout}\n{ended.stderr}"
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     def state(self, submission: str) -> State:
         return self.ledger.submission(submission).state

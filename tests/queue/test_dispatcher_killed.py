@@ -8,29 +8,11 @@ import pytest
 
 from submissions.submission import Failure, State
 from tests.queue.installation import PATIENCE, Installed, assert_true_state, until
+from tests.queue.life import LIFE
 from tests.queue.services import free_port
 from tests.walkthrough import BENCHMARK
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
-
-START = "docker.models.containers:Container.start"
-LIFE = (
-    # where, when, which call, and the state that the ledger has then
-    ("evaluator.dispatch:_Dispatcher._start", "before", 1, State.QUEUED),
-    ("submissions.ledger:Ledger.move", "after", 1, State.RUNNING),
-    ("docker.api:APIClient.create_container", "before", 1, State.RUNNING),
-    ("docker.api:APIClient.create_container", "after", 1, State.RUNNING),
-    (START, "after", 1, State.RUNNING),
-    ("docker.models.containers:Container.wait", "after", 1, State.RUNNING),
-    ("evaluator.shard:read_predictions", "after", 1, State.RUNNING),
-    ("evaluator.enclave:Enclave.record_predictions", "before", 1, State.RUNNING),
-    ("evaluator.enclave:Enclave.record_predictions", "after", 1, State.RUNNING),
-    ("submissions.ledger:Ledger.move", "after", 1, State.SCORING),
-    ("evaluator.enclave:Enclave.keep_evaluation", "before", 1, State.SCORING),
-    ("evaluator.enclave:Enclave.keep_evaluation", "after", 1, State.SCORING),
-    ("submissions.ledger:Ledger.publish", "before", 1, State.SCORING),
-    ("submissions.ledger:Ledger.publish", "after", 1, State.RELEASED),
-)
 
 
 def test_one_submission_survives_a_kill_in_every_state(

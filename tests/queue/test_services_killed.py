@@ -21,6 +21,7 @@ from tests.queue.installation import (
     one_sentence,
     until,
 )
+from tests.queue.life import LIFE, START
 from tests.queue.services import PostgreSQL, TrackingServer, postgresql_programs, started
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
@@ -59,6 +60,33 @@ def test_an_engine_killed_in_a_run_stops_the_queue_and_the_next_run_takes_up(
     own_engine.start()
     assert len(installed.containers(submission)) == 1
     installed.run()
+    assert_true_state(installed)
+
+
+@needs_own_docker
+def test_an_engine_killed_in_every_state_loses_nothing(
+    sealed: Path, images: dict[str, str], own_engine: OwnDocker, tmp_path: Path
+) -> None:
+    archive = tmp_path / "image.tar"
+    assert docker("save", "-o", str(archive), images["honest"]).returncode == 0
+    installed = copied(sealed, tmp_path / "home", {"DOCKER_HOST": f"unix://{own_engine.socket}"})
+    submission = installed.submit(str(archive), "Honest")
+    for where, when, nth, state in LIFE:
+        assert own_engine.daemon is not None
+        ended = installed.loses([own_engine.daemon.pid], where, when, nth)
+        own_engine.kill()
+        if ended.code == 0:  # nothing was asked of the engine any more
+            assert installed.state(submission) is State.RELEASED, where
+            break
+        assert "container engine" in one_sentence(ended), where
+        assert state in (State.QUEUED, State.RUNNING), where
+        assert installed.state(submission) is State.QUEUED, where
+        own_engine.start()
+    else:
+        pytest.fail("there is no step at which a run needs the engine no more")
+    own_engine.start()
+    installed.run()
+    assert installed.containers(submission) == []
     assert_true_state(installed)
 
 
@@ -104,6 +132,31 @@ def test_a_tracking_server_that_is_gone_costs_nothing_but_time(
         assert_true_state(installed)
 
 
+def test_a_tracking_server_killed_in_every_state_costs_nothing_but_time(
+    sealed: Path, images: dict[str, str], tmp_path: Path
+) -> None:
+    server = TrackingServer(tmp_path / "server", sealed / "mlflow" / "mlflow.db")
+    installed = copied(sealed, tmp_path / "home", {"MLFLOW_TRACKING_URI": server.uri})
+    steps = (
+        ("honest", "evaluator.dispatch:_Dispatcher._start", "before"),
+        ("other", START, "after"),
+        # The run of the first stands, and is scored at once.
+        ("honest", "evaluator.enclave:Enclave.keep_evaluation", "before"),
+        ("other", "submissions.ledger:Ledger.publish", "after"),
+    )
+    with started(server):
+        for number, (image, where, when) in enumerate(steps, start=1):
+            submission = installed.submit(images[image], f"Model {number}", f"Team {number}")
+            assert server.process is not None
+            ended = installed.loses([server.process.pid], where, when)
+            server.kill()
+            assert f"{number} wait in the ledger and are on the board" in one_sentence(ended)
+            assert installed.state(submission) is State.RELEASED, where
+            server.start()
+        installed.run()
+        assert_true_state(installed)
+
+
 @pytest.fixture
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL cluster."""
@@ -135,6 +188,33 @@ def test_a_database_killed_in_a_run_loses_nothing(
     assert "does not open" in one_sentence(installed.command("status"))
     postgresql.start()
     assert installed.state(behind) in (State.QUEUED, State.RUNNING)
+    installed.run()
+    assert_true_state(installed)
+
+
+@pytest.mark.parametrize(("where", "when", "nth", "state"), LIFE)
+def test_a_database_killed_at_any_step_loses_nothing(
+    sealed: Path,
+    images: dict[str, str],
+    postgresql: PostgreSQL,
+    tmp_path: Path,
+    where: str,
+    when: str,
+    nth: int,
+    state: State,
+) -> None:
+    installed = on_postgresql(sealed, tmp_path / "home", postgresql)
+    submission = installed.submit(images["honest"], "Honest")
+    assert postgresql.process is not None
+    # In one life the scoring is the second move; the steps were written for a life cut into many.
+    nth = 2 if state is State.SCORING and where.endswith("Ledger.move") else nth
+    ended = installed.loses([postgresql.process.pid], where, when, nth)
+    postgresql.kill()
+    assert "ledger" in one_sentence(ended)
+    assert installed.containers(submission) == []
+    postgresql.start()
+    assert installed.state(submission) is state
+    assert installed.enclave.count_evaluations(submission) <= 1
     installed.run()
     assert_true_state(installed)
 
