@@ -12,23 +12,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cohort_selection.atomic import sweep
-from cohort_selection.cohort import BlindedCase, Cohort, CohortError
+from cohort_selection.cohort import BlindedCase, Cohort
 from evaluator.determinism import compared, drawn_again
-from evaluator.enclave import Enclave, EnclaveError, EnclaveUnavailable, Event, StageTime
+from evaluator.enclave import Enclave, EnclaveUnavailable, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.installation import Installation, InstallationError
+from evaluator.fitness import Fitness
+from evaluator.installation import Installation
 from evaluator.keys import run_key
+from evaluator.resources import SLOT, WorkersError, needs
 from evaluator.shard import Ended, Shard, clean_host
-from evaluator.specification import Benchmark, SpecificationError
+from evaluator.specification import Benchmark
 from evaluator.tracker import Tracker
-from evaluator.workers import SLOT, Finished, Workers, WorkersError, needs, open_workers
 from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
+
+if TYPE_CHECKING:
+    from evaluator.workers import Finished, Workers
 
 _UNFINISHED = (State.RUNNING, State.SCORING, State.QUEUED)
 
@@ -119,10 +124,7 @@ class _Dispatcher:
         self._work = work
         self._report = report
         self._workers: Workers | None = None
-        self._sealed: dict[str, tuple[Benchmark, Cohort]] = {}
-        self._fit: set[str] = set()
-        self._unfit: dict[str, ValueError] = {}
-        self._told: set[str] = set()
+        self._fitness = Fitness(installation)
         self._waiting: deque[str] = deque()
         self._jobs: dict[str, _Job] = {}
         self._looked = 0.0
@@ -135,12 +137,8 @@ class _Dispatcher:
             clean_host(self._enclave.staging_folder())
         with self._put_back_at_the_end():
             while True:
-                if self._work.watch:  # workers may have come that fit
-                    self._unfit = {
-                        name: error
-                        for name, error in self._unfit.items()
-                        if not isinstance(error, WorkersError)
-                    }
+                if self._work.watch:
+                    self._fitness.ask_workers_again()
                 self._take_up_more(opened)
                 if self._jobs and self._workers is not None:
                     finished = self._workers.finished(POLL_SECONDS)
@@ -151,8 +149,7 @@ class _Dispatcher:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
                     break
-        for unfit in self._unfit.values():
-            raise unfit
+        self._fitness.refuse_unfit()
 
     # Taking up
 
@@ -165,6 +162,8 @@ class _Dispatcher:
             if self._workers is None:
                 staging = self._enclave.staging_folder()
                 self._tracker.start()
+                from evaluator.workers import open_workers  # slow: meanwhile the other starts
+
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
             if not self._has_room(self._workers):
                 return
@@ -174,7 +173,7 @@ class _Dispatcher:
         for submission in self._ledger.submissions():
             name = submission.submission_id
             waits = submission.state in _UNFINISHED and name not in self._jobs
-            waits = waits and submission.benchmark not in self._unfit
+            waits = waits and not self._fitness.is_unfit(submission.benchmark)
             if waits and self._enclave.is_sealed(submission.benchmark):
                 yield name
 
@@ -188,39 +187,16 @@ class _Dispatcher:
     def _take_up(self, workers: Workers, submission: Submission) -> None:
         if submission.state not in _UNFINISHED:
             return  # cancelled while it waited
-        if not self._is_fit(workers, submission.benchmark):
+        sealed = self._fitness.sealed(workers, submission.benchmark)
+        if sealed is None:
             return
-        benchmark, cohort = self._sealed[submission.benchmark]
+        benchmark, cohort = sealed
         key = self._enclave.blinding_key(submission.submission_id)
         job = _Job(submission, benchmark, cohort, key)
         self.worked += 1
         with self._settled(job):
             if not self._goes_on(job):
                 self._start(workers, job)
-
-    def _is_fit(self, workers: Workers, name: str) -> bool:
-        """Whether a benchmark is as it was sealed, and a worker has what it grants.
-
-        What is wrong with one keeps no other waiting: it is told at once, and again at the end.
-        """
-        if name in self._fit or name in self._unfit:
-            return name in self._fit
-        try:
-            if name not in self._sealed:
-                self._sealed[name] = self._installation.sealed(name)
-            workers.refuse_unfit(self._sealed[name][0].contract)
-        except (CohortError, EnclaveError, InstallationError, SpecificationError) as error:
-            self._unfit[name] = error
-        except WorkersError as error:
-            workers.refuse_lost()
-            self._unfit[name] = error
-        else:
-            self._fit.add(name)
-            return True
-        if name not in self._told:
-            self._told.add(name)
-            _LOG.warning("the submissions for %s wait: %s", name, self._unfit[name])
-        return False
 
     def _goes_on(self, job: _Job) -> bool:
         """Whether an earlier run stands: this submission's own, or one of the same image."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import socket
 import time
 import traceback
@@ -19,13 +18,9 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from evaluator.engine import Engine
+from evaluator.resources import GPU, MEMORY, SLOT, WorkersError, needs
 from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
 from submissions.contract import Contract
-
-SLOT = "SLOT"
-MEMORY = "MEMORY"
-GPU = "GPU"
-"""Resources of a worker: processors that containers may use, megabytes, and GPUs."""
 
 CONNECT_SECONDS = 30
 REGISTER_ATTEMPTS = 3
@@ -51,10 +46,6 @@ _QUIET = {
 """What the cluster of this process does without: one worker, whose results are small."""
 
 _LOST = "the Dask scheduler is lost; start it again, then `sequestra run` takes up what was cut off"
-
-
-class WorkersError(ValueError):
-    """There is no scheduler or no worker that could run a shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +206,6 @@ class Workers:
         """Raise WorkersError where the scheduler is lost."""
         if self._client.status != "running":
             raise WorkersError(_LOST)
-
-
-def needs(contract: Contract) -> dict[str, float]:
-    """What one container takes of a worker's resources."""
-    taken = {SLOT: float(max(1, math.ceil(contract.cpus))), MEMORY: float(contract.memory_mb)}
-    return taken | ({GPU: float(contract.gpus)} if contract.gpus else {})
 
 
 @contextmanager
