@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+JOBS ?= 2
 KILLS ?= 200
 SEED ?= 1
 
@@ -16,8 +17,8 @@ COMPILE := from evaluator.evaluation import prepare; prepare()
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
 
-test: engine  ## the tests, with a real container engine
-	$(BIN)/python -m pytest
+test: engine  ## the tests, with a real container engine, JOBS files at a time
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## what must hold before a commit
 	$(BIN)/ruff check .

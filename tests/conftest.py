@@ -32,6 +32,17 @@ def _shared(folder: str) -> Path:
     return found
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where files run beside each other the long ones begin: a last one would run alone."""
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
+        items.sort(key=lambda item: not _is_long(item.path))
+
+
+def _is_long(file: Path) -> bool:
+    """Whether its tests go through the front door, or work a queue off."""
+    return file.parent in (REPOSITORY / "tests", REPOSITORY / "tests" / "queue")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real radiographs, tables and scores."""
