@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.commands import succeed
-from tests.walkthrough import BENCHMARK, small_benchmark
+from tests.walkthrough import BENCHMARK, always_the_same_draw, small_benchmark
 
 CASES = 40
 
@@ -50,6 +50,7 @@ def sealed_home(folder: Path) -> Path:
     benchmark.write_text(text)
     commons, catalog = folder / "commons", folder / "catalog"
     home = folder / "home"
+    always_the_same_draw(home)
     succeed("simulate", commons, "--patients", "120")
     tables = [
         part
