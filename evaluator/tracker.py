@@ -45,7 +45,9 @@ class Tracker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                process_group=0,  # what interrupts the queue lets it finish its run
+                # What interrupts the queue lets it finish its run. Not a session of its own: Linux
+                # shares processors out among sessions, and its niceness would count for nothing.
+                process_group=0,
             )
 
     def nudge(self) -> None:
