@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -66,7 +66,10 @@ class BlindedCase:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """A sealed test set on disk; its labels stay encrypted until :meth:`cases` is asked."""
+    """A sealed test set on disk; its labels stay encrypted until :meth:`cases` is asked.
+
+    They are decrypted once, and stay in this object's memory.
+    """
 
     name: str
     digest: str
@@ -78,14 +81,17 @@ class Cohort:
     seed: int
     created: str
     report: Mapping[str, object]
+    _opened: list[tuple[Case, tuple[str, str]]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def cases(self) -> tuple[Case, ...]:
         """Decrypt the cases with labels; ids and patients are the seal's, not the source's."""
-        return tuple(case for case, _ in _read_reference(self))
+        return tuple(case for case, _ in self._reference())
 
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """Sealed case id -> the source's case id and patient id, for the steward's audits."""
-        return {case.case_id: source for case, source in _read_reference(self)}
+        return {case.case_id: source for case, source in self._reference()}
 
     def attribute_names(self) -> tuple[str, ...]:
         """Attributes that the cases carry."""
@@ -116,6 +122,11 @@ class Cohort:
     def unblind(self, key: bytes) -> Mapping[str, Case]:
         """Opaque id -> case, for the submission whose view ``key`` drew."""
         return {opaque(key, "id", case.case_id): case for case in self.cases()}
+
+    def _reference(self) -> list[tuple[Case, tuple[str, str]]]:
+        if not self._opened:
+            self._opened.extend(_read_reference(self))
+        return self._opened
 
 
 def seal(

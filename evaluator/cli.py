@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from evaluator import printing
+from evaluator.collection import few_collections
 from submissions.submission import UNDER_WAY, ContractBroken
 
 app = typer.Typer(
@@ -49,9 +50,10 @@ CatalogFolder = Annotated[
 def main() -> None:
     """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    add_plugins(app)
     try:
-        app()
+        with few_collections():
+            add_plugins(app)
+            app()
     except ContractBroken as broken:
         _complain(f"{broken.failure.value}: {broken.failure.meaning} ({broken.detail})")
     except (ValueError, OSError) as error:
@@ -354,6 +356,9 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on when the queue is empty, until stopped.")
     ] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="End with the last release; MLflow's runs follow.")
+    ] = False,
     home: Home = HOME,
 ) -> None:
     """Run what is queued on the sequestered cases, score it and release it."""
@@ -364,7 +369,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     worked = run_queue(
         Installation.existing(home),
-        Work(scheduler, shards, watch),
+        Work(scheduler, shards, watch, no_wait),
         report=lambda submission: console.print(printing.submission_line(submission)),
     )
     console.print(f"{worked} submission{'s' * (worked != 1)} worked on")

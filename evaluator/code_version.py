@@ -8,14 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = Path(__file__).resolve().parent.parent
-_SCORING = ("analysis_plan", "scoring_input", "scoring", "probing", "evaluation", "disclosure")
+_SCORING = (
+    *("analysis_plan", "scoring_input", "scoring", "results", "probing"),
+    *("evaluation", "disclosure"),
+)
+_COMPUTING = ("numpy", "numba", "llvmlite")
 
 
 @cache
 def code_version() -> str:
-    """The installed version and the first digits of a digest over the modules that make figures.
+    """The installed version and the first digits of a digest over what makes figures.
 
-    A metric that is changed without a new version number is another metric all the same.
+    A metric that is changed without a new version number is another metric all the same, and so it
+    may be with another version of what computes it.
     """
     try:
         number = version("sequestra")
@@ -26,4 +31,6 @@ def code_version() -> str:
     digest = hashlib.sha256()
     for source in sources:
         digest.update(f"{source.name}\0".encode() + source.read_bytes() + b"\0")
+    for library in _COMPUTING:
+        digest.update(f"{library} {version(library)}\0".encode())
     return f"{number}+{digest.hexdigest()[:12]}"

@@ -24,7 +24,7 @@ from evaluator.fitness import Fitness
 from evaluator.installation import Installation
 from evaluator.keys import run_key
 from evaluator.resources import SLOT, WorkersError, needs
-from evaluator.shard import Ended, Shard, clean_host
+from evaluator.shard import LAID_OUT, Ended, Shard, clean_host
 from evaluator.specification import Benchmark
 from evaluator.tracker import Tracker
 from submissions.contract import Predictions
@@ -41,6 +41,9 @@ MOST_ENGINE_FAULTS = 3
 POLL_SECONDS = 1.0
 """How often a cancelled submission, a lost scheduler and, watching, a new entry are looked for."""
 
+LAID_OUT_SECONDS = 10.0
+"""How long the preparation of scoring lets a worker of this process go first."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -53,12 +56,14 @@ class Work:
     """How a queue is worked through.
 
     ``scheduler`` is a Dask scheduler's address; empty, this process works. Each submission's cases
-    are shared among ``shards`` containers. ``watch`` goes on when the queue is empty.
+    are shared among ``shards`` containers. ``watch`` goes on when the queue is empty. ``no_wait``
+    ends with the last release: its MLflow run follows, and the next queue hears what MLflow says.
     """
 
     scheduler: str = ""
     shards: int = 1
     watch: bool = False
+    no_wait: bool = False
 
 
 def run_queue(
@@ -75,7 +80,8 @@ def run_queue(
     way then goes back to the queue.
     """
     ledger = installation.ledger()
-    with installation.dispatching(), ledger.dispatching(), Tracker(installation, ledger) as tracker:
+    tracker = Tracker(installation, ledger, awaited=not work.no_wait)
+    with installation.dispatching(), ledger.dispatching(), tracker:
         dispatcher = _Dispatcher(installation, ledger, tracker, work, report)
         with ExitStack() as opened:
             dispatcher.work_through(opened)
@@ -97,14 +103,11 @@ class _Job:
     repeat: str = ""
     repeated: Predictions | None = None
     queued: float = 0.0
+    archive: Path | None = None
 
     @property
     def name(self) -> str:
         return self.submission.submission_id
-
-    @property
-    def run_key(self) -> str:
-        return run_key(self.submission, self.benchmark, self.cohort)
 
 
 class _Dispatcher:
@@ -140,6 +143,7 @@ class _Dispatcher:
                 if self._work.watch:
                     self._fitness.ask_workers_again()
                 self._take_up_more(opened)
+                self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
                 if self._jobs and self._workers is not None:
                     finished = self._workers.finished(POLL_SECONDS)
                     if finished is not None:
@@ -207,7 +211,7 @@ class _Dispatcher:
                 if attempt.failure is not None:
                     self._move(job, State.FAILED, attempt.failure)
                     return True
-            before = self._enclave.run_of(job.run_key)
+            before = self._enclave.run_of(self._run_key(job))
             kept = None if before is None else self._enclave.predictions(before, digest)
             if kept is None:
                 return False
@@ -215,7 +219,7 @@ class _Dispatcher:
                 job.name,
                 digest,
                 kept,
-                run_key=job.run_key,
+                run_key=self._run_key(job),
                 event=Event.REUSED,
                 detail=f"the run of submission {before}: the same image on the same cases",
             )
@@ -224,35 +228,36 @@ class _Dispatcher:
 
     def _start(self, workers: Workers, job: _Job) -> None:
         contract = job.benchmark.contract
-        archive = self._archive(workers, job)
+        job.archive = self._archive(workers, job)
         self._move(job, State.RUNNING)
         self._record(job, Event.STARTED)
         job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
         blinded = job.cohort.blinded(job.key, contract.visible)
         self._jobs[job.name] = job
 
-        def hand_out(cases: tuple[BlindedCase, ...]) -> str:
-            shard = Shard(
-                job.name,
-                job.submission.image_digest,
-                cases,
-                contract,
-                self._enclave.staging_folder(),
-                archive,
-                job.attempt,
-            )
-            token = workers.start(shard)
-            job.out[token] = shard
-            return token
-
         for cases in _shared(blinded, self._work.shards):
-            hand_out(cases)
+            self._hand_out(workers, job, cases)
         job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
-        if job.again:
-            job.repeat = hand_out(tuple(job.again.values()))
         if not self._prepared:
             self._prepared = True
-            Thread(target=_prepare, daemon=True).start()
+            Thread(target=_prepare, args=(workers.remote,), daemon=True).start()
+
+    def _hand_out(self, workers: Workers, job: _Job, cases: tuple[BlindedCase, ...]) -> str:
+        shard = Shard(
+            job.name,
+            job.submission.image_digest,
+            cases,
+            job.benchmark.contract,
+            self._enclave.staging_folder(),
+            job.archive,
+            job.attempt,
+        )
+        token = workers.start(shard)
+        job.out[token] = shard
+        return token
+
+    def _run_key(self, job: _Job) -> str:
+        return run_key(job.submission, job.benchmark, job.cohort, self._work.shards)
 
     def _archive(self, workers: Workers, job: _Job) -> Path | None:
         """An archive of the image for hosts that do not have it."""
@@ -275,6 +280,7 @@ class _Dispatcher:
     # Taking back
 
     def _take_back(self, finished: Finished) -> None:
+        assert self._workers is not None
         job = next((each for each in self._jobs.values() if finished.token in each.out), None)
         if job is None:
             return
@@ -294,7 +300,12 @@ class _Dispatcher:
             else:
                 job.back.append(finished.ended)
             if job.name in self._jobs and not job.out:
-                self._complete(job)
+                if job.again and not job.repeat:
+                    # Not beside the first run, of which it could learn through the same files.
+                    cases = tuple(job.again.values())
+                    job.repeat = self._hand_out(self._workers, job, cases)
+                else:
+                    self._complete(job)
 
     def _worker_fault(self, job: _Job, error: BaseException | None) -> None:
         if isinstance(error, OSError):
@@ -347,9 +358,11 @@ class _Dispatcher:
             if ended.predictions is not None
             for case_id, values in ended.predictions.values.items()
         }
+        agrees = True
         if job.repeated is not None:
-            found = compared(job.again, opaque, job.repeated).sentence()
-            self._record(job, Event.REPEATED, found)
+            found = compared(job.again, opaque, job.repeated)
+            agrees = found.agrees
+            self._record(job, Event.REPEATED, found.sentence())
         known = job.cohort.unblind(job.key)
         predictions = Predictions(
             {known[case_id].case_id: values for case_id, values in opaque.items()}
@@ -358,7 +371,8 @@ class _Dispatcher:
             job.name,
             job.cohort.digest,
             predictions,
-            run_key=job.run_key,
+            # What comes out differently each time is nobody else's run.
+            run_key=self._run_key(job) if agrees else None,
             log="\n".join(ended.log for ended in job.back if ended.log),
         )
         of_shards = (
@@ -374,7 +388,7 @@ class _Dispatcher:
 
         self._move(job, State.SCORING)
         began = time.monotonic()
-        evaluated = evaluate(job.submission, job.benchmark, predictions, self._enclave)
+        evaluated = evaluate(job.submission, job.benchmark, job.cohort, predictions, self._enclave)
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
             self._move(job, State.HELD)  # the document stays in the enclave until it is released
@@ -383,7 +397,7 @@ class _Dispatcher:
             with self._unless_cancelled(job):
                 self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
             self._tell(job, State.RELEASED)
-            self._tracker.nudge()
+            self._tracker.owe()
         published = time.monotonic()
         self._record_times(
             job,
@@ -483,8 +497,13 @@ class _Dispatcher:
         self._ledger.record_times(job.name, longest)
 
 
-def _prepare() -> None:
-    """Import what scoring needs while there is nothing to do but wait for containers."""
+def _prepare(remote: bool) -> None:
+    """Import what scoring needs while there is nothing to do but wait for containers.
+
+    A worker of this process would share the interpreter with it while it lays out cases.
+    """
+    if not remote:
+        LAID_OUT.wait(LAID_OUT_SECONDS)
     from evaluator.evaluation import prepare
 
     prepare()

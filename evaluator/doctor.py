@@ -54,7 +54,11 @@ def _ledger(installation: Installation) -> Finding:
     except LedgerError as error:
         return Finding("ledger", False, str(error))
     problems = ledger.audit_problems()
-    seen = "; ".join(problems) or f"{len(ledger.submissions())} submissions, audit chain whole"
+    waiting = len(ledger.untracked())
+    tracked = f"{waiting} wait for `sequestra run` to track them" if waiting else "all tracked"
+    seen = "; ".join(problems) or (
+        f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"
+    )
     return Finding("ledger", not problems, seen)
 
 

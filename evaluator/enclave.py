@@ -6,7 +6,6 @@ rows are appended and never changed.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import hmac
 import json
@@ -38,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from cohort_selection.cohort import Cohort, open_cohort
-from evaluator.results import Evaluation
+from evaluator.results import Evaluation, as_mapping
 from evaluator.specification import NAME
 from submissions.contract import Predictions
 from submissions.stage_times import Stage
@@ -263,7 +262,7 @@ class Enclave:
         cohort_digest: str,
         predictions: Predictions,
         *,
-        run_key: str,
+        run_key: str | None,
         event: Event = Event.ENDED,
         detail: str = "",
         log: str = "",
@@ -271,7 +270,7 @@ class Enclave:
         """Store a finished run and what it predicted, once for a submission and cohort.
 
         ``run_key`` names what the predictions depend on; another submission with the same key
-        takes them over.
+        takes them over. None where they depend on more than can be named.
         """
         document = json.dumps(dict(predictions.values), sort_keys=True)
         with self._transaction() as connection:
@@ -285,7 +284,7 @@ class Enclave:
                 )
             )
             known = select(_RUNS.c.run_key).where(_RUNS.c.run_key == run_key)
-            if connection.execute(known).first() is None:
+            if run_key is not None and connection.execute(known).first() is None:
                 connection.execute(
                     insert(_RUNS).values(run_key=run_key, submission_id=submission_id)
                 )
@@ -351,7 +350,7 @@ class Enclave:
 
     def keep_evaluation(self, submission_id: str, key: str, evaluation: Evaluation) -> None:
         """Store an evaluation; the same one again (after a cut-off run) changes nothing."""
-        document = json.dumps(dataclasses.asdict(evaluation), sort_keys=True)
+        document = json.dumps(evaluation, default=as_mapping, sort_keys=True)
         mine = (_EVALUATIONS.c.submission_id == submission_id) & (
             _EVALUATIONS.c.evaluation_key == key
         )

@@ -55,10 +55,13 @@ def judge(
 
 
 def evaluate(
-    submission: Submission, benchmark: Benchmark, predictions: Predictions, enclave: Enclave
+    submission: Submission,
+    benchmark: Benchmark,
+    cohort: Cohort,
+    predictions: Predictions,
+    enclave: Enclave,
 ) -> Evaluated:
     """Score, keep the evaluation in the enclave, and pass it through disclosure control."""
-    cohort = enclave.cohort(benchmark.name)
     full, harmless = judge(submission, benchmark, cohort, predictions)
     key = evaluation_key(submission, cohort, full)
     enclave.keep_evaluation(submission.submission_id, key, full)

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from evaluator.results import Evaluation
 
 
-def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> str:
-    """Name a run by what its predictions depend on: image, cases and the contract it ran under."""
+def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort, shards: int) -> str:
+    """Name a run by what its predictions depend on: image, cases and the contract it ran under.
+
+    And, for a model that looks at more than one case, the number of containers that shared them.
+    """
     contract = json.dumps(asdict(benchmark.contract), sort_keys=True)
-    parts = (submission.image_digest, cohort.digest, str(CONTRACT_VERSION), contract)
+    parts = (submission.image_digest, cohort.digest, str(CONTRACT_VERSION), contract, str(shards))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -95,7 +95,7 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
     predictions = enclave.predictions(submission_id, cohort.digest)
     if predictions is None:
         raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
-    evaluated = evaluate(submission, benchmark, predictions, enclave)
+    evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
     ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
     return ledger.submission(submission_id)
 
@@ -117,7 +117,7 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
         predictions = enclave.predictions(submission.submission_id, cohort.digest)
         if predictions is None:
             continue
-        evaluated = evaluate(submission, benchmark, predictions, enclave)
+        evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
         if evaluated.key != present[submission.submission_id]:
             document = evaluated.release.to_json()
             ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)

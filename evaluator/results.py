@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from metrics.estimate import Estimate
 
@@ -58,3 +59,8 @@ class Evaluation:
     results: tuple[Result, ...]
     curves: tuple[Curve, ...]
     confidence: float = 0.95
+
+
+def as_mapping(record: Any) -> dict[str, object]:
+    """A record's fields, as json.dumps asks for them; ``asdict`` would first copy each value."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

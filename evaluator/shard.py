@@ -17,8 +17,15 @@ from submissions.contract import Contract, Predictions, read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 
+CLEAN_SECONDS = 10.0
+"""How often a host is looked over, at most, for what a killed process left on it."""
+
+LAID_OUT = threading.Event()
+"""Set as soon as this process has laid out the cases of a run."""
+
 _OF_THREAD = threading.local()
 _GIVEN_UP: set[str] = set()
+_CLEANED: dict[Path, float] = {}
 
 
 class _ImageMissing(EngineUnavailable):
@@ -72,9 +79,11 @@ def run_shard(shard: Shard) -> Ended:
     host = socket.gethostname()
     try:
         engine = _engine()
-        clean_host(shard.staging)
+        if time.monotonic() - _CLEANED.get(shard.staging, -CLEAN_SECONDS) >= CLEAN_SECONDS:
+            clean_host(shard.staging)
         load = _load(engine, shard)
-        with stage(shard.cases, shard.contract, shard.staging) as staged:
+        with stage(shard.cases, shard.contract, shard.staging, awaiting=False) as staged:
+            LAID_OUT.set()
             if shard.attempt in _GIVEN_UP:
                 return Ended(host, failure=Failure.CANCELLED, detail="given up before it started")
             outcome = engine.run(
@@ -103,6 +112,7 @@ def run_shard(shard: Shard) -> Ended:
 
 def clean_host(staging: Path) -> None:
     """Remove the containers and folders of runs that were killed on this host."""
+    _CLEANED[staging] = time.monotonic()
     with suppress(EngineUnavailable):
         _engine().remove_dead(staging)
     remove_leftovers(staging)

@@ -24,7 +24,8 @@ MTIME = 946_684_800
 """2000-01-01 00:00 UTC: the one modification time that a container sees."""
 
 REMOVAL_SECONDS = 1.0
-"""How long the end of a run waits for its folder to be gone; a large one goes on being removed."""
+"""How long the end of a run waits for its folder to be gone; a large one goes on being removed.
+In the queue it does not wait: the next run's container may start meanwhile."""
 
 _PREFIX = "run-"
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP}
@@ -43,9 +44,16 @@ class Staged:
 
 @contextmanager
 def stage(
-    cases: Sequence[BlindedCase], contract: Contract, root: Path, *, copying: bool = False
+    cases: Sequence[BlindedCase],
+    contract: Contract,
+    root: Path,
+    *,
+    copying: bool = False,
+    awaiting: bool = True,
 ) -> Iterator[Staged]:
     """Lay out ``cases`` under ``root`` for one run; removed again on success and on failure.
+
+    The end waits ``REMOVAL_SECONDS`` at most for that, and not at all without ``awaiting``.
 
     The input holds ``cases.csv`` (case_id, n_files and the contract's visible attributes, in the
     order given) and ``images/<case_id>/<opaque>.dcm``. A file that everybody may read and that
@@ -70,7 +78,7 @@ def stage(
     try:
         yield _lay_out(cases, contract, folder, copying=copying)
     finally:
-        _remove(folder, held)
+        _remove(folder, held, awaiting=awaiting)
 
 
 def remove_leftovers(root: Path) -> int:
@@ -116,7 +124,7 @@ def _claim(folder: Path) -> ExitStack | None:
     return held
 
 
-def _remove(folder: Path, held: ExitStack) -> None:
+def _remove(folder: Path, held: ExitStack, *, awaiting: bool = True) -> None:
     """Remove a run's folder, whose lock is held until it is gone.
 
     A disk may take milliseconds for each folder that it frees, so nobody waits long for ten
@@ -129,7 +137,8 @@ def _remove(folder: Path, held: ExitStack) -> None:
 
     removal = Thread(target=removing, name=f"remove {folder.name}")
     removal.start()
-    removal.join(REMOVAL_SECONDS)
+    if awaiting:
+        removal.join(REMOVAL_SECONDS)
 
 
 def _spread(root: Path) -> None:

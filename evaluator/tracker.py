@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from evaluator.installation import Installation
 from submissions.ledger import Ledger
+
+LATE_SECONDS = 600.0
+"""How long a release waits for its MLflow run at most while others wait to be released."""
 
 REFUSED = 3
 """Exit code of the process where MLflow takes a release no more."""
@@ -26,11 +30,13 @@ class TrackingError(ValueError):
 class Tracker:
     """Takes releases to MLflow; its process is started when there is something to do."""
 
-    def __init__(self, installation: Installation, ledger: Ledger) -> None:
-        """Track what is untracked in ``ledger``."""
+    def __init__(self, installation: Installation, ledger: Ledger, *, awaited: bool = True) -> None:
+        """Track what is untracked in ``ledger``; the end waits for it where it is ``awaited``."""
+        self._awaited = awaited
         self._installation = installation
         self._ledger = ledger
         self._process: subprocess.Popen[str] | None = None
+        self._owed: float | None = None
 
     def __enter__(self) -> Self:
         """Nothing is done yet."""
@@ -43,15 +49,29 @@ class Tracker:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if self._awaited else subprocess.DEVNULL,
+                # Whoever reads what the queue says to its end does not wait for this one either.
+                stderr=None if self._awaited else subprocess.DEVNULL,
                 text=True,
                 # What interrupts the queue lets it finish its run. Not a session of its own: Linux
-                # shares processors out among sessions, and its niceness would count for nothing.
+                # shares processors out among sessions, and its low rank would count for nothing.
                 process_group=0,
             )
 
-    def nudge(self) -> None:
-        """There is a new release; what MLflow says against it is heard at the end."""
+    def owe(self) -> None:
+        """There is a new release."""
+        if self._owed is None:
+            self._owed = time.monotonic()
+
+    def keep_up(self, *, busy: bool) -> None:
+        """Have new releases tracked, unless the queue is busy and the oldest is not late yet.
+
+        A run in MLflow costs about half of what a small submission does, and would keep the next
+        one waiting.
+        """
+        if self._owed is None or (busy and time.monotonic() - self._owed < LATE_SECONDS):
+            return
+        self._owed = None
         self.start()
         with suppress(BrokenPipeError):  # it has ended, and says why at the end
             assert self._process is not None
@@ -67,11 +87,17 @@ class Tracker:
     ) -> None:
         """Wait until nothing is left to track; raise TrackingError, unless the work itself failed.
 
-        After a failure of the work the process still ends what it can, unheard.
+        After a failure of the work the process still ends what it can, unheard, and so it does
+        where it is not awaited.
         """
         if error is None and self._ledger.untracked():
             self.start()
         if self._process is None:
+            return
+        if not self._awaited:
+            with suppress(BrokenPipeError):
+                assert self._process.stdin is not None
+                self._process.stdin.close()
             return
         said, _ = self._process.communicate()
         if error is None and self._process.returncode == REFUSED:

@@ -6,19 +6,19 @@ from submissions.submission import State
 
 START = "docker.models.containers:Container.start"
 LIFE = (
-    # where, when, which call, and the state that the ledger has then
-    ("evaluator.dispatch:_Dispatcher._start", "before", 1, State.QUEUED),
-    ("submissions.ledger:Ledger.move", "after", 1, State.RUNNING),
-    ("docker.api:APIClient.create_container", "before", 1, State.RUNNING),
-    ("docker.api:APIClient.create_container", "after", 1, State.RUNNING),
-    (START, "after", 1, State.RUNNING),
-    ("docker.models.containers:Container.wait", "after", 1, State.RUNNING),
-    ("evaluator.shard:read_predictions", "after", 1, State.RUNNING),
-    ("evaluator.enclave:Enclave.record_predictions", "before", 1, State.RUNNING),
-    ("evaluator.enclave:Enclave.record_predictions", "after", 1, State.RUNNING),
-    ("submissions.ledger:Ledger.move", "after", 1, State.SCORING),
-    ("evaluator.enclave:Enclave.keep_evaluation", "before", 1, State.SCORING),
-    ("evaluator.enclave:Enclave.keep_evaluation", "after", 1, State.SCORING),
-    ("submissions.ledger:Ledger.publish", "before", 1, State.SCORING),
-    ("submissions.ledger:Ledger.publish", "after", 1, State.RELEASED),
+    # where, when, and the state that the ledger has then
+    ("evaluator.dispatch:_Dispatcher._start", "before", State.QUEUED),
+    ("submissions.ledger:Ledger.move", "after", State.RUNNING),
+    ("docker.api:APIClient.create_container", "before", State.RUNNING),
+    ("docker.api:APIClient.create_container", "after", State.RUNNING),
+    (START, "after", State.RUNNING),
+    ("docker.models.containers:Container.wait", "after", State.RUNNING),
+    ("evaluator.shard:read_predictions", "after", State.RUNNING),
+    ("evaluator.enclave:Enclave.record_predictions", "before", State.RUNNING),
+    ("evaluator.enclave:Enclave.record_predictions", "after", State.RUNNING),
+    ("evaluator.evaluation:evaluate", "before", State.SCORING),
+    ("evaluator.enclave:Enclave.keep_evaluation", "before", State.SCORING),
+    ("evaluator.enclave:Enclave.keep_evaluation", "after", State.SCORING),
+    ("submissions.ledger:Ledger.publish", "before", State.SCORING),
+    ("submissions.ledger:Ledger.publish", "after", State.RELEASED),
 )

@@ -19,8 +19,8 @@ def test_one_submission_survives_a_kill_in_every_state(
     installed: Installed, images: dict[str, str]
 ) -> None:
     submission = installed.submit(images["honest"], "Honest")
-    for where, when, nth, state in LIFE:
-        installed.dies(where, when, nth=nth)
+    for where, when, state in LIFE:
+        installed.dies(where, when)
         assert installed.state(submission) is state, (where, when)
         assert installed.enclave.count_evaluations(submission) <= 1
     installed.run()

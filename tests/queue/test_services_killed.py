@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,13 @@ from tests.queue.installation import (
     until,
 )
 from tests.queue.life import LIFE, START
-from tests.queue.services import PostgreSQL, TrackingServer, postgresql_programs, started
+from tests.queue.services import (
+    PostgreSQL,
+    TrackingServer,
+    free_port,
+    postgresql_programs,
+    started,
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
@@ -40,14 +48,21 @@ def own_engine() -> Iterator[OwnDocker]:
         own.stop()
 
 
+def submitted_to(
+    engine: OwnDocker, image: str, sealed: Path, folder: Path
+) -> tuple[Installed, str]:
+    """An installation that leans on an engine of its own, and a submission to it."""
+    archive = folder / "image.tar"
+    assert docker("save", "-o", str(archive), image).returncode == 0
+    installed = copied(sealed, folder / "home", {"DOCKER_HOST": f"unix://{engine.socket}"})
+    return installed, installed.submit(str(archive), "A model")
+
+
 @needs_own_docker
 def test_an_engine_killed_in_a_run_stops_the_queue_and_the_next_run_takes_up(
     sealed: Path, images: dict[str, str], own_engine: OwnDocker, tmp_path: Path
 ) -> None:
-    archive = tmp_path / "image.tar"
-    assert docker("save", "-o", str(archive), images["slow"]).returncode == 0
-    installed = copied(sealed, tmp_path / "home", {"DOCKER_HOST": f"unix://{own_engine.socket}"})
-    submission = installed.submit(str(archive), "Slow")
+    installed, submission = submitted_to(own_engine, images["slow"], sealed, tmp_path)
     with installed.running() as dispatcher:
         until(lambda: installed.runs(submission), while_lives=dispatcher)
         own_engine.kill()
@@ -67,13 +82,10 @@ def test_an_engine_killed_in_a_run_stops_the_queue_and_the_next_run_takes_up(
 def test_an_engine_killed_in_every_state_loses_nothing(
     sealed: Path, images: dict[str, str], own_engine: OwnDocker, tmp_path: Path
 ) -> None:
-    archive = tmp_path / "image.tar"
-    assert docker("save", "-o", str(archive), images["honest"]).returncode == 0
-    installed = copied(sealed, tmp_path / "home", {"DOCKER_HOST": f"unix://{own_engine.socket}"})
-    submission = installed.submit(str(archive), "Honest")
-    for where, when, nth, state in LIFE:
+    installed, submission = submitted_to(own_engine, images["honest"], sealed, tmp_path)
+    for where, when, state in LIFE:
         assert own_engine.daemon is not None
-        ended = installed.loses([own_engine.daemon.pid], where, when, nth)
+        ended = installed.loses([own_engine.daemon.pid], where, when)
         own_engine.kill()
         if ended.code == 0:  # nothing was asked of the engine any more
             assert installed.state(submission) is State.RELEASED, where
@@ -130,6 +142,50 @@ def test_a_tracking_server_that_is_gone_costs_nothing_but_time(
         server.start()
         installed.run()
         assert_true_state(installed)
+
+
+def test_a_queue_that_does_not_wait_for_its_tracking_leaves_it_behind_and_loses_none(
+    installed: Installed, images: dict[str, str]
+) -> None:
+    submission = installed.submit(images["honest"], "Honest")
+    nobody = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
+    Installed(installed.home, nobody).run("--no-wait")
+    assert installed.state(submission) is State.RELEASED
+    assert "1 wait for `sequestra run` to track them" in installed.command("doctor").printed
+    assert "wait in the ledger" in Installed(installed.home, nobody).refused()
+    installed.run("--no-wait")
+    until(lambda: not installed.ledger.untracked())
+    assert_true_state(installed)
+    assert "all tracked" in installed.command("doctor").printed
+
+
+def test_one_that_watches_tells_once_that_its_releases_are_not_tracked(
+    sealed: Path, images: dict[str, str], tmp_path: Path
+) -> None:
+    server = TrackingServer(tmp_path / "server", sealed / "mlflow" / "mlflow.db")
+    installed = copied(sealed, tmp_path / "home", {"MLFLOW_TRACKING_URI": server.uri})
+    heard: list[str] = []
+
+    def complains() -> bool:
+        assert dispatcher.stdout is not None
+        with suppress(BlockingIOError):
+            heard.append(os.read(dispatcher.stdout.fileno(), 1 << 16).decode())
+        return "wait in the ledger" in "".join(heard)
+
+    with installed.running("--watch") as dispatcher:
+        assert dispatcher.stdout is not None
+        os.set_blocking(dispatcher.stdout.fileno(), False)
+        installed.submit(images["honest"], "Honest")
+        until(complains, while_lives=dispatcher)
+        with started(server):
+            installed.submit(images["other"], "Other")
+            until(lambda: len(installed.ledger.releases()) == 2, while_lives=dispatcher)
+            until(lambda: not installed.ledger.untracked(), while_lives=dispatcher)
+            dispatcher.send_signal(signal.SIGTERM)
+            dispatcher.wait(PATIENCE)
+            assert_true_state(installed)
+        complains()
+    assert "".join(heard).count("wait in the ledger") == 1
 
 
 def test_a_tracking_server_killed_in_every_state_costs_nothing_but_time(
@@ -192,7 +248,7 @@ def test_a_database_killed_in_a_run_loses_nothing(
     assert_true_state(installed)
 
 
-@pytest.mark.parametrize(("where", "when", "nth", "state"), LIFE)
+@pytest.mark.parametrize(("where", "when", "state"), LIFE)
 def test_a_database_killed_at_any_step_loses_nothing(
     sealed: Path,
     images: dict[str, str],
@@ -200,15 +256,12 @@ def test_a_database_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     where: str,
     when: str,
-    nth: int,
     state: State,
 ) -> None:
     installed = on_postgresql(sealed, tmp_path / "home", postgresql)
     submission = installed.submit(images["honest"], "Honest")
     assert postgresql.process is not None
-    # In one life the scoring is the second move; the steps were written for a life cut into many.
-    nth = 2 if state is State.SCORING and where.endswith("Ledger.move") else nth
-    ended = installed.loses([postgresql.process.pid], where, when, nth)
+    ended = installed.loses([postgresql.process.pid], where, when)
     postgresql.kill()
     assert "ledger" in one_sentence(ended)
     assert installed.containers(submission) == []
