@@ -85,9 +85,13 @@ def in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def environment(contract: Contract) -> dict[str, str]:
-    """All that the harness adds to the image's own environment."""
+    """All that the harness sets in the image's own environment, whatever the image says of it."""
     threads = str(max(1, math.floor(contract.cpus)))
+    # Where NVIDIA's runtime is the engine's default it hands out the GPUs that this names, and
+    # the images of CUDA name all. It leaves a container alone that says "void".
+    gpus = {} if contract.gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}
     return {
+        **gpus,
         "HOME": "/tmp",
         "TMPDIR": "/tmp",
         "LANG": "C.UTF-8",

@@ -19,6 +19,10 @@ ENVIRONMENT_BYTES = 262_144
 """Of the environment and of the command: with both, a kernel still starts the program."""
 LABEL_BYTES = 65_536
 
+PRELOADING = ("LD_PRELOAD", "LD_AUDIT")
+"""Variables that load a library into every program: also into one of the host that is started with
+the image's environment, as NVIDIA's hook was (CVE-2025-23266)."""
+
 OUR_LABELS = "sequestra."
 
 _HIDDEN = ("/proc", "/sys", "/dev", "/input", "/output", "/tmp")
@@ -150,8 +154,14 @@ def _working_directory(path: str) -> tuple[str, str]:
 
 def _environment(words: tuple[str, ...]) -> tuple[str, str]:
     for word in words:
-        if not word.partition("=")[0] or "=" not in word or "\0" in word:
+        name, is_set, _ = word.partition("=")
+        if not name or not is_set or "\0" in word:
             return f"has the ENV {_shown(word)}, which is not NAME=value", "correct or remove it"
+        if name in PRELOADING:
+            return (
+                f"has the ENV {name}, which loads a library into programs of the host too",
+                "let the program that ENTRYPOINT names set it",
+            )
     if _too_long(words):
         return (
             "has an ENV that is too long to be started with",

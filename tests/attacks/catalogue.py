@@ -412,7 +412,7 @@ for path in ("/dev/kmsg", "/dev/mem", "/dev/kvm", "/dev/fuse", "/proc/kcore", "/
 allowed = {"PATH", "HOME", "TMPDIR", "LANG", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "HOSTNAME",
            "PYTHON_VERSION", "PYTHON_SHA256", "GPG_KEY", "PYTHON_SETUPTOOLS_VERSION",
            "PYTHON_PIP_VERSION", "PYTHON_GET_PIP_URL", "PYTHON_GET_PIP_SHA256", "LC_CTYPE",
-           "container", "TERM"}
+           "container", "TERM", "NVIDIA_VISIBLE_DEVICES"}
 if set(os.environ) - allowed: breach("environment", set(os.environ) - allowed)
 """,
     ),
@@ -476,6 +476,20 @@ if os.getuid() == 0: breach("is root")
 if os.environ.get("HOME") != "/tmp": breach("HOME", os.environ.get("HOME"))
 """,
         extra="USER root\nENV HOME=/root\nWORKDIR /root\nWORKDIR /\n",
+    ),
+    _in_vain(
+        "image: an ENV that asks for every GPU",
+        """
+asked = os.environ.get("NVIDIA_VISIBLE_DEVICES")
+if asked != "void": breach("NVIDIA_VISIBLE_DEVICES", asked)
+""",
+        extra="ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all\n",
+    ),
+    Attack(
+        "image: a library loaded into every program, those of the host too",
+        "",
+        Failure.IMAGE_INVALID,
+        extra="ENV LD_PRELOAD=/proc/self/cwd/evil.so\n",
     ),
     _fails("ends: a non-zero exit code", "answer(); sys.exit(3)", Failure.CRASHED),
     _fails("ends: kills itself", "os.kill(os.getpid(), 9); os.abort()", Failure.CRASHED),

@@ -26,7 +26,7 @@ def test_an_image_within_the_contract_passes() -> None:
     lint(replace(GOOD, entrypoint=(), command=("python3",)))
     lint(replace(GOOD, variant="v1"))
     lint(replace(GOOD, command=("--name", "")))
-    lint(replace(GOOD, environment=("PATH=/bin", "EMPTY=", "LD_PRELOAD=/app/its-own.so")))
+    lint(replace(GOOD, environment=("PATH=/bin", "EMPTY=", "LD_LIBRARY_PATH=/app", "LD=1")))
     for folder in ("/", "/app", "/tmp", "/input", "/processing", "/home/..me"):
         lint(replace(GOOD, working_directory=folder))
     lint(replace(GOOD, labels=("org.opencontainers.image.title=sequestra.x",)))
@@ -72,6 +72,11 @@ def test_an_image_within_the_contract_passes() -> None:
         (replace(GOOD, environment=("A=1", "B")), "the ENV 'B', which is not NAME=value; correct"),
         (replace(GOOD, environment=("=1",)), "the ENV '=1', which is not NAME=value; correct"),
         (replace(GOOD, environment=("A=\0",)), "which is not NAME=value; correct or remove it"),
+        (
+            replace(GOOD, environment=("PATH=/bin", "LD_PRELOAD=/app/its-own.so")),
+            "the ENV LD_PRELOAD, which loads a library into programs of the host too; let the",
+        ),
+        (replace(GOOD, environment=("LD_AUDIT=",)), "the ENV LD_AUDIT, which loads a library"),
         (replace(GOOD, environment=(f"A={'x' * 32_768}",)), "ENV that is too long to be started"),
         (
             replace(GOOD, environment=tuple(f"A{index}={'x' * 1000}" for index in range(300))),
