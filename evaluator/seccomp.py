@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+from cohort_selection.atomic import write_bytes
 from submissions.engine_address import EngineUnavailable
 
 PROFILES = (Path("/etc/containers/seccomp.json"), Path("/usr/share/containers/seccomp.json"))
@@ -28,6 +30,8 @@ SHUT = frozenset(
 
 NAMESPACE_FLAGS = 0x7E02_0000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET (linux/sched.h)."""
+
+_WRITING = Lock()
 
 
 def narrowed_profile(folder: Path, profiles: tuple[Path, ...] = PROFILES) -> Path:
@@ -62,7 +66,8 @@ def narrowed_profile(folder: Path, profiles: tuple[Path, ...] = PROFILES) -> Pat
         {"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [without_namespaces]},
     )
     written = folder / "seccomp-podman.json"
-    partial = written.with_suffix(".partial")
-    partial.write_text(json.dumps({**profile, "syscalls": kept}), encoding="utf-8")
-    partial.replace(written)
+    content = json.dumps({**profile, "syscalls": kept}).encode()
+    with _WRITING:  # several slots of a process may each start a container
+        if not written.is_file() or written.read_bytes() != content:
+            write_bytes(written, content)
     return written

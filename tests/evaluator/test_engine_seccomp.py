@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -58,3 +60,23 @@ def test_the_flags_are_those_of_the_kernels_header() -> None:
 def test_without_podmans_own_profile_nothing_runs(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match=r"seccomp profile is neither of .*none; install"):
         narrowed_profile(tmp_path, (tmp_path / "none",))
+
+
+def test_slots_that_start_a_container_at_once_each_find_the_whole_profile(tmp_path: Path) -> None:
+    source = tmp_path / "seccomp.json"
+    rule = {"names": ["read", *(f"call{index}" for index in range(5000))]}
+    rules = [{**rule, "action": "SCMP_ACT_ALLOW"}]
+    slots = 4
+    together = Barrier(slots)
+
+    def look(attempt: int) -> int:
+        folder = tmp_path / str(attempt)
+        together.wait()
+        return len(allowed(narrowed_profile(folder, (source,))))
+
+    source.write_text(json.dumps({**PODMAN, "syscalls": rules}), encoding="utf-8")
+    with ThreadPoolExecutor(slots) as pool:
+        for attempt in range(25):
+            (tmp_path / str(attempt)).mkdir()
+            assert set(pool.map(look, [attempt] * slots)) == {5002}
+    assert [path.name for path in (tmp_path / "0").iterdir()] == ["seccomp-podman.json"]
