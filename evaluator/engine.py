@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,9 +128,19 @@ class Engine(Images):
         return f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
 
     def run(
-        self, image_digest: str, staged: Staged, contract: Contract, *, submission_id: str
+        self,
+        image_digest: str,
+        staged: Staged,
+        contract: Contract,
+        *,
+        submission_id: str,
+        given_up: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Run an image once over the staged cases, under every limit of the contract.
+
+        A run that the host killed is tried again, in the time that is left and from nothing.
+        ``given_up`` is asked before each try and as soon as its container has started, so that
+        no cancelling is missed that came when there was nothing to kill.
 
         When this returns or raises, the container is gone and ``staged.predictions``, still to be
         trusted in nothing, is all that it leaves.
@@ -139,15 +149,17 @@ class Engine(Images):
         """
         digest = self.resolve(image_digest, contract)
         can_grant(contract, self.cpus, self.memory_bytes)
+        spent = 0.0
         try:
-            return self._run(digest, staged, contract, submission_id)
+            return self._run(digest, staged, contract, submission_id, given_up)
         except _NotStarted:
             # The engine's fault or the team's: it says both in the same words.
-            self._start_known_good(staged, contract, submission_id)
-        except _Killed:
-            pass  # the host may be short of memory itself: what comes twice is the team's
+            self._start_known_good(staged, contract, submission_id, given_up)
+        except _Killed as killed:
+            # The host may be short of memory itself: what comes twice is the team's.
+            spent = killed.seconds
         try:
-            return self._run(digest, staged, contract, submission_id)
+            return self._run(digest, staged, contract, submission_id, given_up, spent)
         except _NotStarted as error:
             raise ContractBroken(Failure.START_FAILED, printable(str(error))) from error
         except _Killed as killed:
@@ -190,7 +202,18 @@ class Engine(Images):
         found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})
         return found
 
-    def _run(self, digest: str, staged: Staged, contract: Contract, submission_id: str) -> Outcome:
+    def _run(
+        self,
+        digest: str,
+        staged: Staged,
+        contract: Contract,
+        submission_id: str,
+        given_up: Callable[[], bool],
+        spent: float = 0.0,
+    ) -> Outcome:
+        """One try, in the time that one before it has not ``spent``."""
+        _refuse_given_up(given_up)
+        _renew(staged.predictions)
         started = time.monotonic()
         with self._container(digest, staged, contract, submission_id) as container:
             limit = contract.seconds(staged.n_cases)
@@ -198,7 +221,8 @@ class Engine(Images):
             _start(container)
             running = time.monotonic()
             _refuse_cancelled(container)
-            in_time = self._wait(container, running + limit)
+            _refuse_given_up(given_up)
+            in_time = self._wait(container, running + limit - spent)
             ended = time.monotonic()
             log_tail = _log_tail(container)
             state = _final_state(container)
@@ -207,7 +231,9 @@ class Engine(Images):
                 self._ended_from_outside(container, log_tail)
         if cause is not None:
             failed = ContractBroken(*cause, log_tail)
-            raise _Killed(failed) if in_time and is_unexplained(state) else failed
+            if in_time and is_unexplained(state):
+                raise _Killed(failed, ended - running)
+            raise failed
         return Outcome(running - started, ended - running, log_tail)
 
     def _refuse_odd_accounts(self, container: Container) -> None:
@@ -246,7 +272,13 @@ class Engine(Images):
         told: Mapping[str, Any] = decode_json_header(answer.headers[_PATH_STAT])
         return told
 
-    def _start_known_good(self, staged: Staged, contract: Contract, submission_id: str) -> None:
+    def _start_known_good(
+        self,
+        staged: Staged,
+        contract: Contract,
+        submission_id: str,
+        given_up: Callable[[], bool],
+    ) -> None:
         """Start an image of ours in the same way; raise EngineUnavailable where even that fails."""
         digest, archive = known_good.archive()
         if not self.has(digest):
@@ -254,8 +286,10 @@ class Engine(Images):
                 deque(self.client.api.load_image(archive), maxlen=0)
         try:
             brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
-            self._run(digest, staged, brief, submission_id)
+            self._run(digest, staged, brief, submission_id, given_up)
         except (_NotStarted, _Killed, ContractBroken) as error:
+            if isinstance(error, ContractBroken) and error.failure is Failure.CANCELLED:
+                raise
             raise EngineSick(
                 f"the container engine cannot start containers: {printable(str(error))}"
             ) from error
@@ -364,9 +398,10 @@ class EngineSick(EngineUnavailable):
 class _Killed(Exception):
     """The container was killed, and not at its limit as far as the engine noticed."""
 
-    def __init__(self, broken: ContractBroken) -> None:
+    def __init__(self, broken: ContractBroken, seconds: float) -> None:
         super().__init__(str(broken))
         self.broken = broken
+        self.seconds = seconds
 
 
 class _NotStarted(Exception):
@@ -382,6 +417,19 @@ def _start(container: Container) -> None:
         raise _NotStarted(f"nothing started within {API_SECONDS} s") from error
     except requests.RequestException as error:
         raise EngineUnavailable(f"the container engine does not answer: {error}") from error
+
+
+def _renew(predictions: Path) -> None:
+    """Give a try a file of its own: an earlier one leaves nothing, not even an attribute of it."""
+    fresh = predictions.with_suffix(".new")
+    fresh.touch()
+    fresh.chmod(predictions.stat().st_mode)
+    fresh.replace(predictions)
+
+
+def _refuse_given_up(given_up: Callable[[], bool]) -> None:
+    if given_up():
+        raise ContractBroken(Failure.CANCELLED, "given up before its container did anything")
 
 
 def _refuse_cancelled(container: Container, log_tail: str = "") -> None:

@@ -355,6 +355,24 @@ while True: time.sleep(1)
         Failure.TIMED_OUT,
         contract=SHORT,
     ),
+    _fails(
+        "time: end as if killed, for a second try that goes on from the first",
+        """
+path = "/output/predictions.csv"
+if os.path.getsize(path) or os.listxattr(path): breach("an earlier try left something")
+answer()
+try: os.setxattr(path, "user.kept", b"half-way")
+except OSError: pass
+sys.exit(137)
+""",
+        Failure.OUT_OF_MEMORY,
+    ),
+    _fails(
+        "time: end as if killed, for the time of a second try",
+        "time.sleep(2.5); sys.exit(137)",
+        Failure.TIMED_OUT,
+        contract=Contract(start_seconds=4, case_seconds=0, memory_mb=128, tmp_mb=16, pids=32),
+    ),
 )
 
 PRIVILEGES = (

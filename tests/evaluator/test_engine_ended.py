@@ -164,6 +164,29 @@ def test_a_run_that_is_cancelled_just_before_it_starts_does_not_go_on(
     assert count_containers(engine, "test-early") == 0
 
 
+@pytest.mark.parametrize(
+    ("script", "asked_in_vain"),
+    [(SLEEP, 0), (SLEEP, 1), ("raise SystemExit(137)\n", 2)],
+    ids=["before it was created", "as it started", "between two tries"],
+)
+def test_a_run_that_was_given_up_while_there_was_nothing_to_kill_does_not_go_on(
+    script: str, asked_in_vain: int, engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    answers = iter([False] * asked_in_vain)
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged, pytest.raises(ContractBroken) as broken:
+        engine.run(
+            image_of(script),
+            staged,
+            MILD,
+            submission_id="test-given-up",
+            given_up=lambda: next(answers, True),
+        )
+    assert broken.value.failure is Failure.CANCELLED
+    assert next(answers, None) is None
+    assert count_containers(engine, "test-given-up") == 0
+
+
 @pytest.mark.parametrize("command", ["kill", "stop"])
 def test_a_container_that_a_stranger_ended_is_not_the_teams_failure(
     command: str, engine: Engine, image_of: ImageBuilder, tmp_path: Path
