@@ -23,7 +23,7 @@ from evaluator.engine import Engine, EngineUnavailable
 from evaluator.fitness import Fitness
 from evaluator.installation import Installation
 from evaluator.keys import run_key
-from evaluator.resources import SLOT, WorkersError, needs
+from evaluator.resources import WorkersError
 from evaluator.shard import LAID_OUT, Ended, Shard, clean_host
 from evaluator.specification import Benchmark
 from evaluator.tracker import Tracker
@@ -104,6 +104,8 @@ class _Job:
     repeated: Predictions | None = None
     queued: float = 0.0
     archive: Path | None = None
+    faults: dict[str, int] = field(default_factory=dict)
+    started: bool = False
 
     @property
     def name(self) -> str:
@@ -169,8 +171,9 @@ class _Dispatcher:
                 from evaluator.workers import open_workers  # slow: meanwhile the other starts
 
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
-            if not self._has_room(self._workers):
-                return
+            if not all(job.started for job in self._jobs.values()):
+                return  # one more waits at hand
+            self._ledger.refuse_lost_lock()
             self._take_up(self._workers, self._ledger.submission(self._waiting.popleft()))
 
     def _unfinished(self) -> Iterator[str]:
@@ -180,13 +183,6 @@ class _Dispatcher:
             waits = waits and not self._fitness.is_unfit(submission.benchmark)
             if waits and self._enclave.is_sealed(submission.benchmark):
                 yield name
-
-    def _has_room(self, workers: Workers) -> bool:
-        """Whether the workers' slots are not all taken; one job more waits at hand."""
-        taken = sum(
-            needs(shard.contract)[SLOT] for job in self._jobs.values() for shard in job.out.values()
-        )
-        return not self._jobs or taken <= workers.slots
 
     def _take_up(self, workers: Workers, submission: Submission) -> None:
         if submission.state not in _UNFINISHED:
@@ -229,18 +225,34 @@ class _Dispatcher:
     def _start(self, workers: Workers, job: _Job) -> None:
         contract = job.benchmark.contract
         job.archive = self._archive(workers, job)
-        self._move(job, State.RUNNING)
-        self._record(job, Event.STARTED)
-        job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
         blinded = job.cohort.blinded(job.key, contract.visible)
+        if workers.remote and job.submission.state is State.RUNNING:
+            workers.kill(job.name)  # a worker may still run it for a dispatcher that is gone
         self._jobs[job.name] = job
-
+        self._begin_if_it_fits(workers, job)
         for cases in _shared(blinded, self._work.shards):
             self._hand_out(workers, job, cases)
         job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
         if not self._prepared:
             self._prepared = True
             Thread(target=_prepare, args=(workers.remote,), daemon=True).start()
+
+    def _begin_if_it_fits(self, workers: Workers, job: _Job) -> None:
+        """Begin a job where the workers have room for it; else it waits at hand, still queued."""
+        beside = [
+            shard.contract
+            for other in self._jobs.values()
+            for shard in other.out.values()
+            if other.started
+        ]
+        if not beside or workers.have_room(job.benchmark.contract, beside):
+            self._begin(job)
+
+    def _begin(self, job: _Job) -> None:
+        job.started = True
+        self._move(job, State.RUNNING)
+        self._record(job, Event.STARTED)
+        job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
 
     def _hand_out(self, workers: Workers, job: _Job, cases: tuple[BlindedCase, ...]) -> str:
         shard = Shard(
@@ -285,7 +297,12 @@ class _Dispatcher:
         if job is None:
             return
         shard = job.out.pop(finished.token)
+        for other in [each for each in self._jobs.values() if not each.started]:
+            with self._settled(other):
+                self._begin_if_it_fits(self._workers, other)
         with self._settled(job):
+            if not job.started:
+                self._begin(job)
             if finished.ended is None:
                 self._worker_fault(job, finished.error)
             elif finished.ended.harness_fault:
@@ -294,7 +311,7 @@ class _Dispatcher:
             elif finished.ended.engine_fault:
                 self._engine_fault(job, shard, finished, finished.ended)
             elif finished.ended.failure is not None:
-                self._team_fault(job, finished.ended, finished.ended.failure)
+                self._team_fault(job, shard, finished, finished.ended, finished.ended.failure)
             elif job.repeat == finished.token:
                 job.repeated = finished.ended.predictions
             else:
@@ -316,10 +333,11 @@ class _Dispatcher:
     def _engine_fault(self, job: _Job, shard: Shard, finished: Finished, ended: Ended) -> None:
         """Stop where the engine is gone; give a submission that only it refuses up in the end.
 
-        A submission that an answering engine has refused ``MOST_ENGINE_FAULTS`` times fails, and
-        is not charged: it must not keep the others waiting.
+        A submission one of whose shards an answering engine has refused ``MOST_ENGINE_FAULTS``
+        times fails, and is not charged: it must not keep the others waiting.
         """
         assert self._workers is not None
+        faults = job.faults.pop(finished.token, 0)
         if ended.lacks_image and self._workers.remote and shard.archive is None:
             # A worker that came later than the question who has the image.
             shard = replace(shard, archive=self._saved(job))
@@ -330,19 +348,26 @@ class _Dispatcher:
             self._workers.retire(finished.worker)
         else:
             self._record(job, Event.ENGINE_FAULT, ended.engine_fault)
-            events = [each.event for each in self._enclave.attempts(job.name)]
-            if events.count(Event.ENGINE_FAULT) >= MOST_ENGINE_FAULTS:
+            faults += 1
+            if faults >= MOST_ENGINE_FAULTS:
                 _LOG.warning("submission %s could not be run: %s", job.name, ended.engine_fault)
                 self._end(job, Failure.HARNESS_ERROR)
                 return
         token = self._workers.start(shard, rather_not=finished.worker)
         job.out[token] = shard
+        job.faults[token] = faults
         if job.repeat == finished.token:
             job.repeat = token
 
-    def _team_fault(self, job: _Job, ended: Ended, failure: Failure) -> None:
+    def _team_fault(
+        self, job: _Job, shard: Shard, finished: Finished, ended: Ended, failure: Failure
+    ) -> None:
         if failure is Failure.CANCELLED:
             self._refuse_cancelled(job)
+            # Not by a person, as the ledger knows: by another dispatcher that took it for its own.
+            ended = replace(ended, failure=None, engine_fault=ended.detail)
+            self._engine_fault(job, shard, finished, ended)
+            return
         self._enclave.record_failure(
             job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
         )
@@ -351,7 +376,6 @@ class _Dispatcher:
 
     def _complete(self, job: _Job) -> None:
         """All shards are back: keep what they predicted together, then score it."""
-        del self._jobs[job.name]
         opaque = {
             case_id: values
             for ended in job.back
@@ -375,6 +399,7 @@ class _Dispatcher:
             run_key=self._run_key(job) if agrees else None,
             log="\n".join(ended.log for ended in job.back if ended.log),
         )
+        del self._jobs[job.name]
         of_shards = (
             StageTime(stage, seconds, ended.host)
             for ended in job.back
@@ -437,7 +462,8 @@ class _Dispatcher:
                     self._ledger.move(job.name, State.QUEUED)
                     self._tell(job, State.QUEUED)
                 with suppress(EnclaveUnavailable):
-                    self._record(job, Event.CUT_OFF)
+                    if job.started:
+                        self._record(job, Event.CUT_OFF)
 
     def _drop_cancelled(self) -> None:
         if not self._jobs or time.monotonic() - self._looked < POLL_SECONDS:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
 from evaluator.engine import Engine, EngineSick, EngineUnavailable
-from evaluator.staging import remove_leftovers, stage
+from evaluator.staging import Staged, remove_leftovers, stage
 from submissions.contract import Contract, Predictions, read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
@@ -86,11 +89,12 @@ def run_shard(shard: Shard) -> Ended:
             LAID_OUT.set()
             if shard.attempt in _GIVEN_UP:
                 return Ended(host, failure=Failure.CANCELLED, detail="given up before it started")
-            outcome = engine.run(
-                shard.image_digest, staged, shard.contract, submission_id=shard.submission_id
-            )
-            given = {case.case_id for case in shard.cases}
-            predictions = read_predictions(staged.predictions, given, shard.contract)
+            with _not_for_want_of_disk(staged, shard.contract):
+                outcome = engine.run(
+                    shard.image_digest, staged, shard.contract, submission_id=shard.submission_id
+                )
+                given = {case.case_id for case in shard.cases}
+                predictions = read_predictions(staged.predictions, given, shard.contract)
     except ContractBroken as broken:
         return Ended(host, failure=broken.failure, detail=broken.detail, log=broken.log_tail)
     except _ImageMissing as error:
@@ -119,8 +123,9 @@ def clean_host(staging: Path) -> None:
 
 
 def kill_containers(submission_id: str, attempt: str) -> int:
-    """Kill the containers of a submission on this host, and start none for the attempt."""
-    _GIVEN_UP.add(attempt)
+    """Kill the containers of a submission on this host, and start none for the attempt, if any."""
+    if attempt:
+        _GIVEN_UP.add(attempt)
     try:
         return _engine().kill(submission_id)
     except EngineUnavailable:
@@ -133,6 +138,21 @@ def has_image(image_digest: str) -> bool:
         return _engine().has(image_digest)
     except EngineUnavailable:
         return False
+
+
+@contextmanager
+def _not_for_want_of_disk(staged: Staged, contract: Contract) -> Iterator[None]:
+    """Raise OSError where a run that failed could not have written what it may: ours, not theirs.
+
+    What it did write is given back when it is over, and counts as room.
+    """
+    try:
+        yield
+    except ContractBroken:
+        room = shutil.disk_usage(staged.folder).free + staged.predictions.lstat().st_size
+        if room < contract.output_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staged.folder)) from None
+        raise
 
 
 def _engine() -> Engine:

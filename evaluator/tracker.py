@@ -14,10 +14,13 @@ from types import TracebackType
 from typing import Self
 
 from evaluator.installation import Installation
-from submissions.ledger import Ledger
+from submissions.ledger import Ledger, PublishedRelease
 
 LATE_SECONDS = 600.0
 """How long a release waits for its MLflow run at most while others wait to be released."""
+
+ASK_SECONDS = 60.0
+"""How often an idle queue asks whether a release waits that was not made by it, or was refused."""
 
 REFUSED = 3
 """Exit code of the process where MLflow takes a release no more."""
@@ -25,6 +28,12 @@ REFUSED = 3
 
 class TrackingError(ValueError):
     """The tracking server does not take a release; it waits in the ledger."""
+
+
+def untracked(installation: Installation, ledger: Ledger) -> list[PublishedRelease]:
+    """Releases without an MLflow run, of the benchmarks sealed here: a ledger may be shared."""
+    enclave = installation.enclave()
+    return [each for each in ledger.untracked() if enclave.is_sealed(each.benchmark)]
 
 
 class Tracker:
@@ -37,6 +46,7 @@ class Tracker:
         self._ledger = ledger
         self._process: subprocess.Popen[str] | None = None
         self._owed: float | None = None
+        self._asked = time.monotonic()
 
     def __enter__(self) -> Self:
         """Nothing is done yet."""
@@ -69,7 +79,12 @@ class Tracker:
         A run in MLflow costs about half of what a small submission does, and would keep the next
         one waiting.
         """
-        if self._owed is None or (busy and time.monotonic() - self._owed < LATE_SECONDS):
+        now = time.monotonic()
+        if not busy and now - self._asked >= ASK_SECONDS:
+            self._asked = now
+            if untracked(self._installation, self._ledger):
+                self._owed = now
+        if self._owed is None or (busy and now - self._owed < LATE_SECONDS):
             return
         self._owed = None
         self.start()
@@ -90,7 +105,7 @@ class Tracker:
         After a failure of the work the process still ends what it can, unheard, and so it does
         where it is not awaited.
         """
-        if error is None and self._ledger.untracked():
+        if error is None and untracked(self._installation, self._ledger):
             self.start()
         if self._process is None:
             return

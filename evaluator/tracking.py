@@ -12,7 +12,6 @@ import re
 import sys
 import tempfile
 from contextlib import suppress
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from evaluator.installation import Installation
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.results import OVERALL
-from evaluator.tracker import REFUSED, TrackingError
+from evaluator.tracker import REFUSED, TrackingError, untracked
 from submissions.ledger import Ledger, LedgerError, PublishedRelease
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def prepare(installation: Installation) -> None:
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:
     """Give every release its one MLflow run; raise TrackingError where the server takes none."""
-    waiting = ledger.untracked()
+    waiting = untracked(installation, ledger)
     if not waiting:
         return
     from mlflow.exceptions import MlflowException
@@ -73,11 +72,13 @@ def track(published: PublishedRelease, installation: Installation) -> str:
     """Write the release to MLflow and return the run's id; a run cut off half-way is replaced."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=_prepared(installation))
+    uri = _prepared(installation)
+    client = MlflowClient(tracking_uri=uri)
     released = Release.from_json(published.document)
     experiment = _experiment(client, released.benchmark, installation)
     tag = f"{published.submission_id}/{published.number}"
-    for run in client.search_runs([experiment], f"tags.`{_RELEASE_TAG}` = '{tag}'"):
+    of_release = f"tags.`{_RELEASE_TAG}` = '{tag}'"
+    for run in client.search_runs([experiment], of_release):
         if run.info.status == "FINISHED":
             return str(run.info.run_id)
         client.delete_run(run.info.run_id)
@@ -113,6 +114,11 @@ def track(published: PublishedRelease, installation: Installation) -> str:
         (folder / "release.json").write_text(published.document)
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED", end_time=hour)
+    if uri.startswith("http"):
+        # MLflow asks a server again whose answer was lost, which may have made a run both times.
+        for run in client.search_runs([experiment], of_release):
+            if run.info.run_id != run_id:
+                client.delete_run(run.info.run_id)
     return run_id
 
 
@@ -177,12 +183,10 @@ def _serve(root: Path) -> None:
     installation = Installation(root)
     # It gets the processors that nothing which a submission waits for would have.
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with (root / "tracking.lock").open("w") as lock:
-        # The process of a dispatcher that was killed may still end its last run.
-        flock(lock, LOCK_EX)
-        prepare(installation)
-        try:
-            ledger = installation.ledger()
+    try:
+        ledger = installation.ledger()
+        with ledger.tracking():  # the process of a dispatcher that was killed may still end a run
+            prepare(installation)
             told = ""
             for _ in sys.stdin:
                 try:
@@ -194,9 +198,9 @@ def _serve(root: Path) -> None:
                 else:
                     told = ""
             track_releases(installation, ledger)
-        except (TrackingError, LedgerError) as error:
-            sys.stdout.write(str(error))
-            sys.exit(REFUSED)
+    except (TrackingError, LedgerError) as error:
+        sys.stdout.write(str(error))
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,12 +110,14 @@ class Workers:
         if future.status == "finished":
             try:
                 worker, ended = future.result(timeout=FETCH_SECONDS)
-            except TimeoutError:
+            except TimeoutError:  # an OSError too
                 # It went with its worker before it was fetched, and is done again where it can be.
                 self._running[token] = running
                 future.add_done_callback(self._done.put)
                 self._refuse_alone()
                 return None
+            except OSError as lost:
+                raise WorkersError(_LOST) from lost
             return Finished(token, worker, ended, None)
         self.refuse_lost()
         if future.status == "error":
@@ -132,8 +135,8 @@ class Workers:
             with suppress(Exception):  # of a scheduler that is gone there is nothing to cancel
                 running[0].cancel()
 
-    def kill(self, submission_id: str, attempt: str) -> None:
-        """Kill a submission's containers on every host that answers; no more start there."""
+    def kill(self, submission_id: str, attempt: str = "") -> None:
+        """Kill a submission's containers on every host that answers; of the attempt none starts."""
         if self._client.status != "running":
             return  # it would be waited for
         with suppress(Exception):  # hosts that do not answer clean up when they come back
@@ -170,10 +173,12 @@ class Workers:
             f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
         )
 
-    @property
-    def slots(self) -> int:
-        """How many slots the workers have together."""
-        return int(sum(each.get(SLOT, 0) for each in self._offered()))
+    def have_room(self, contract: Contract, beside: Iterable[Contract]) -> bool:
+        """Whether a container fits beside others into what the workers have together."""
+        left = sum((Counter(each) for each in self._offered()), Counter[str]())
+        for each in beside:
+            left.subtract(needs(each))
+        return all(left[name] >= amount for name, amount in needs(contract).items())
 
     def _offered(self) -> list[dict[str, float]]:
         return list(self._ask(_offers))
@@ -324,7 +329,7 @@ def _offers(dask_scheduler: Any) -> list[dict[str, float]]:
 
 async def _dismiss(worker: str, dask_scheduler: Any) -> None:
     """Runs on the scheduler; to retire a worker it would wait for others to take its results."""
-    await dask_scheduler.remove_worker(worker, stimulus_id="engine-gone", close=True)
+    await dask_scheduler.remove_worker(worker, stimulus_id="engine-gone", expected=True, close=True)
 
 
 class _CleansHost(WorkerPlugin):

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -49,9 +49,10 @@ UNCHARGED = frozenset({Failure.HARNESS_ERROR})
 """Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
 was cancelled before it ran."""
 
-# PostgreSQL's advisory locks: of the one dispatcher, and of making the tables.
+# PostgreSQL's advisory locks: of the one dispatcher, of making the tables, of what tracks.
 _DISPATCHING = 0x5E9_0E57
 _OPENING = 0x5E9_0E58
+_TRACKING = 0x5E9_0E59
 
 
 class LedgerError(ValueError):
@@ -215,6 +216,27 @@ class Ledger:
                 yield
             finally:
                 self._lock = None
+                with suppress(DBAPIError):  # gone with its lock
+                    connection.execute(select(func.pg_advisory_unlock(_DISPATCHING)))
+
+    @contextmanager
+    def tracking(self) -> Iterator[None]:
+        """Wait to be the only process that takes the releases of this ledger to MLflow."""
+        if self._engine.dialect.name != "postgresql":
+            with Path(f"{self._engine.url.database}.tracking.lock").open("w") as lock:
+                flock(lock, LOCK_EX)
+                yield
+            return
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            try:
+                connection.execute(select(func.pg_advisory_lock(_TRACKING)))
+            except DBAPIError as error:
+                raise self._silent(error) from error
+            try:
+                yield
+            finally:
+                with suppress(DBAPIError):  # gone with its lock
+                    connection.execute(select(func.pg_advisory_unlock(_TRACKING)))
 
     def refuse_lost_lock(self) -> None:
         """Raise LedgerError where the lock of :meth:`dispatching` went with its connection."""
@@ -350,10 +372,13 @@ class Ledger:
             with self._engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            raise LedgerError(
-                f"the ledger at {self._engine.url.render_as_string()} does not answer "
-                f"({error.orig}); start its database again or free its disk"
-            ) from error
+            raise self._silent(error) from error
+
+    def _silent(self, error: DBAPIError) -> LedgerError:
+        return LedgerError(
+            f"the ledger at {self._engine.url.render_as_string()} does not answer "
+            f"({error.orig}); start its database again or free its disk"
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
