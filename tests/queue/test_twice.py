@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.enclave import Event
+from evaluator.engine import Engine
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State
 from tests.queue.installation import (
@@ -66,6 +67,30 @@ def test_cancelled_in_the_queue_it_never_ran_and_is_not_charged(
     assert installed.events(submission) == []
     assert installed.ledger.charged("A team", "simulated-opacity") == []
     assert_true_state(installed, {"Regretted": Failure.CANCELLED})
+
+
+def test_what_waits_for_a_slot_is_queued_and_costs_nothing_to_cancel(
+    installed: Installed, images: dict[str, str]
+) -> None:
+    engine = Engine.connect()
+    slots = engine.cpus
+    engine.close()
+    if slots > 8:
+        pytest.skip(f"{slots} processors: too many containers to fill them")
+    slow = [installed.submit(images["slower"], f"Slow {n}", f"Team {n}") for n in range(slots)]
+    behind = installed.submit(images["slower"], "Behind")
+    with installed.running() as dispatcher:
+        until(lambda: all(map(installed.runs, slow)), while_lives=dispatcher)
+        assert installed.state(behind) is State.QUEUED
+        for each in (behind, *slow):
+            assert installed.command("cancel", each).code == 0
+        said = dispatcher.communicate(timeout=PATIENCE)[0]
+    assert dispatcher.returncode == 0, said
+    assert Event.STARTED not in installed.events(behind)
+    assert installed.ledger.charged("A team", "simulated-opacity") == []
+    assert len(installed.ledger.charged("Team 0", "simulated-opacity")) == 1
+    cancelled = [each.model for each in installed.ledger.submissions()]
+    assert_true_state(installed, dict.fromkeys(cancelled, Failure.CANCELLED))
 
 
 def test_cancelled_in_its_run_the_container_is_gone_within_seconds_and_the_rest_go_on(
