@@ -87,11 +87,13 @@ def run_shard(shard: Shard) -> Ended:
         load = _load(engine, shard)
         with stage(shard.cases, shard.contract, shard.staging, awaiting=False) as staged:
             LAID_OUT.set()
-            if shard.attempt in _GIVEN_UP:
-                return Ended(host, failure=Failure.CANCELLED, detail="given up before it started")
             with _not_for_want_of_disk(staged, shard.contract):
                 outcome = engine.run(
-                    shard.image_digest, staged, shard.contract, submission_id=shard.submission_id
+                    shard.image_digest,
+                    staged,
+                    shard.contract,
+                    submission_id=shard.submission_id,
+                    given_up=lambda: shard.attempt in _GIVEN_UP,
                 )
                 given = {case.case_id for case in shard.cases}
                 predictions = read_predictions(staged.predictions, given, shard.contract)
