@@ -22,6 +22,7 @@ from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.images import Images, our_fault
 from evaluator.limits import (
     CONTAINER_UID,
+    NO_HEALTH_CHECK,
     can_grant,
     environment,
     flags,
@@ -315,7 +316,7 @@ class Engine(Images):
                     detach=True,
                     stdin_open=False,
                     tty=False,
-                    healthcheck={"test": ["NONE"]},
+                    healthcheck={"test": NO_HEALTH_CHECK},
                     stop_signal="SIGKILL",
                     # The default would hand the steward's proxy settings, with any password in
                     # them, to the container.
@@ -326,8 +327,8 @@ class Engine(Images):
                 raise _NotStarted(str(error.explanation or error)) from error
             container = self.client.containers.get(made["Id"])
         try:
-            refused = [*(made.get("Warnings") or ()), *not_granted(container.attrs, contract)]
-            if refused:
+            lost = not_granted(container.attrs, staged, contract, self.podman)
+            if refused := [*(made.get("Warnings") or ()), *lost]:
                 raise EngineUnavailable(
                     f"the container engine does not grant what the contract asks: {refused[0]}"
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ CONTAINER_UID = 60_606
 it owns nothing on the host, and below 65,536, so that a rootless engine can map it."""
 
 OPEN_FILES = 1024
+
+NO_HEALTH_CHECK = ["NONE"]
 
 
 def flags(staged: Staged, contract: Contract) -> dict[str, Any]:
@@ -142,30 +144,82 @@ def _swaps() -> bool:
         return True
 
 
-def not_granted(attributes: Mapping[str, Any], contract: Contract) -> list[str]:
-    """Flags that the engine took without complaint but did not keep."""
+def not_granted(
+    attributes: Mapping[str, Any], staged: Staged, contract: Contract, podman: bool
+) -> list[str]:
+    """Flags that the engine took without complaint but did not keep, as it tells of a container.
+
+    Podman words some of them otherwise, and of some it tells nothing.
+    """
+    asked = flags(staged, contract)
     host, config = attributes["HostConfig"], attributes["Config"]
-    memory = contract.memory_mb * 2**20
+    memory = asked["mem_limit"]
     cpus = (host.get("NanoCpus") or 0) / 1e9 or (
         (host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or 100_000)
     )
-    ulimits = {
-        str(limit["Name"]).removeprefix("RLIMIT_").lower() for limit in host.get("Ulimits") or ()
-    }
-    kept: Mapping[str, bool] = {
-        "no network": host["NetworkMode"] == "none",
-        "a read-only root": host["ReadonlyRootfs"] is True,
-        "no privileges": host["Privileged"] is False,
-        "a memory limit": host["Memory"] == memory,
-        "no swap": host["MemorySwap"] in (memory, 0, -1)
-        if not _swaps()
-        else host["MemorySwap"] == memory,
-        "a limit of processes": host["PidsLimit"] == contract.pids,
+    options = host.get("SecurityOpt") or ()
+    shown = [str(word).partition("=") for word in config.get("Env") or ()]
+    granted = {mount["Destination"]: mount["RW"] for mount in attributes.get("Mounts") or ()}
+    kept = {
+        "no network": host.get("NetworkMode") == asked["network_mode"],
+        "a read-only root": host.get("ReadonlyRootfs") is True,
+        "no privileges": host.get("Privileged") is False,
+        "a memory limit": host.get("Memory") == memory,
+        "no swap": host.get("MemorySwap") in ((memory,) if _swaps() else (memory, 0, -1)),
+        "a limit of processes": host.get("PidsLimit") == asked["pids_limit"],
         "a CPU limit": math.isclose(cpus, contract.cpus, rel_tol=0.01),
-        "no capabilities": bool(host["CapDrop"]) and not host["CapAdd"],
-        "no-new-privileges": any("no-new-privileges" in o for o in host["SecurityOpt"] or ()),
-        "a numeric user": config["User"] == f"{CONTAINER_UID}:{CONTAINER_UID}",
-        "limits of file size and core dumps": {"fsize", "core"} <= ulimits,
-        "a bounded /tmp": f"size={contract.tmp_mb}m" in (host.get("Tmpfs") or {}).get("/tmp", ""),
+        # Podman names each that it would have given, whichever those are.
+        "no capabilities": bool(host.get("CapDrop")) and not host.get("CapAdd"),
+        "no-new-privileges": any("no-new-privileges" in option for option in options),
+        "the default seccomp profile": not any("unconfined" in option for option in options),
+        "a numeric user": config.get("User") == f"{CONTAINER_UID}:{CONTAINER_UID}",
+        "its environment": all(
+            [given for name, _, given in shown if name == variable] == [value]
+            for variable, value in environment(contract).items()
+        ),
+        "limits of file size, open files and core dumps": _ulimits(asked["ulimits"]).items()
+        <= _ulimits(host.get("Ulimits") or ()).items(),
+        "a bounded /tmp": f"size={contract.tmp_mb}m" in _scratch(host),
+        "a bounded /dev/shm": host.get("ShmSize") == asked["shm_size"],
+        "memory shared with nobody": host.get("IpcMode") in ("private", "shareable", "", None),
+        "processes of its own": host.get("PidMode") in ("private", "", None),
+        "the input read-only": granted.get("/input") is False,
+        "no other mount": set(granted) == {mount["Target"] for mount in asked["mounts"]},
+        "no device but its GPUs": not host.get("Devices") or (podman and contract.gpus > 0),
+        "no second start": (host.get("RestartPolicy") or {}).get("Name", "") in ("no", ""),
+        "no health check": _checks_nothing((config.get("Healthcheck") or {}).get("Test"), podman),
     }
+    if not podman:
+        tmpfs = asked["tmpfs"]["/tmp"].split(",")
+        requests = host.get("DeviceRequests") or ()
+        kept |= {
+            "no capability at all": host.get("CapDrop") == asked["cap_drop"],
+            "a /tmp without devices and setuid": set(tmpfs) == _scratch(host),
+            "memory of its own": host.get("IpcMode") == asked["ipc_mode"],
+            "a bounded log": host.get("LogConfig") == asked["log_config"],
+            "no device but its GPUs": kept["no device but its GPUs"]
+            and sum(each["Count"] for each in requests) == contract.gpus
+            and not any(each.get("DeviceIDs") for each in requests),
+            "no name server": host.get("Dns") == asked["dns"],
+        }
     return [words for words, is_kept in kept.items() if not is_kept]
+
+
+def _ulimits(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    return {
+        str(limit["Name"]).removeprefix("RLIMIT_").lower(): (limit["Soft"], limit["Hard"])
+        for limit in told
+    }
+
+
+def _scratch(host: Mapping[str, Any]) -> set[str]:
+    """Words of what is mounted on /tmp."""
+    return set((host.get("Tmpfs") or {}).get("/tmp", "").split(","))
+
+
+def _checks_nothing(test: list[str] | None, podman: bool) -> bool:
+    """Whether no health check runs; some Podmans take NONE for a command of that name."""
+    words = test or []
+    return words == NO_HEALTH_CHECK or (
+        podman and words in ([], ["CMD", *NO_HEALTH_CHECK], ["CMD-SHELL", *NO_HEALTH_CHECK])
+    )

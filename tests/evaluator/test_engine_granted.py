@@ -1,0 +1,223 @@
+"""A flag that an engine takes without complaint and does not keep stops the run."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator import engine as engine_module
+from evaluator.engine import Engine, EngineUnavailable
+from evaluator.limits import flags, not_granted
+from evaluator.staging import Staged, stage
+from submissions.contract import Contract
+from tests.attacks.arena import stage_cases
+from tests.attacks.catalogue import MILD
+from tests.engine import ImageBuilder, count_containers
+
+
+def without(name: str) -> list[dict[str, object]]:
+    """The limits of one file each, but for one of them."""
+    limits = {"fsize": 16 << 20, "nofile": 1024, "core": 0}
+    return [
+        {"Name": each, "Soft": most, "Hard": most} for each, most in limits.items() if each != name
+    ]
+
+
+def mounts(staged: Staged, *, writable: bool, more: bool) -> list[dict[str, object]]:
+    both = [("/input", staged.input, not writable), ("/output/predictions.csv", None, False)]
+    both += [("/more", staged.input, True)] if more else []
+    return [
+        {
+            "Type": "bind",
+            "Target": target,
+            "Source": str(source or staged.predictions),
+            "ReadOnly": read_only,
+        }
+        for target, source, read_only in both
+    ]
+
+
+LIMITS = "limits of file size, open files and core dumps"
+OTHERWISE: list[tuple[dict[str, Any], str]] = [
+    ({"network_mode": "bridge"}, "no network"),
+    ({"read_only": False}, "a read-only root"),
+    ({"privileged": True, "security_opt": ["no-new-privileges"]}, "no privileges"),
+    ({"mem_limit": 2**28, "memswap_limit": 2**28}, "a memory limit"),
+    ({"memswap_limit": 2**28}, "no swap"),
+    ({"pids_limit": 64}, "a limit of processes"),
+    ({"nano_cpus": 0}, "a CPU limit"),
+    ({"cap_drop": None}, "no capabilities"),
+    ({"cap_add": ["NET_RAW"]}, "no capabilities"),
+    ({"cap_drop": ["NET_RAW"]}, "no capability at all"),
+    ({"security_opt": []}, "no-new-privileges"),
+    (
+        {"security_opt": ["no-new-privileges", "seccomp=unconfined"]},
+        "the default seccomp profile",
+    ),
+    ({"ulimits": without("fsize")}, LIMITS),
+    ({"ulimits": without("nofile")}, LIMITS),
+    ({"ulimits": [*without("nofile"), {"Name": "nofile", "Soft": 1024, "Hard": 4096}]}, LIMITS),
+    ({"ulimits": [*without("core"), {"Name": "core", "Soft": 1, "Hard": 1}]}, LIMITS),
+    ({"tmpfs": {"/tmp": "rw,exec,nosuid,nodev,size=17m,mode=1777"}}, "a bounded /tmp"),
+    ({"tmpfs": {"/tmp": "rw,exec,size=16m,mode=1777"}}, "a /tmp without devices and setuid"),
+    ({"shm_size": 2**26}, "a bounded /dev/shm"),
+    ({"ipc_mode": "host"}, "memory shared with nobody"),
+    ({"ipc_mode": "shareable"}, "memory of its own"),
+    ({"pid_mode": "host"}, "processes of its own"),
+    ({"mounts": {"writable": True, "more": False}}, "the input read-only"),
+    ({"mounts": {"writable": False, "more": True}}, "no other mount"),
+    ({"log_config": {"Type": "json-file", "Config": {}}}, "a bounded log"),
+    ({"log_config": {"Type": "none", "Config": {}}}, "a bounded log"),
+    ({"device_requests": [{"Count": 1, "Capabilities": [["gpu"]]}]}, "no device but its GPUs"),
+    ({"devices": ["/dev/null:/dev/more:r"]}, "no device but its GPUs"),
+    ({"restart_policy": {"Name": "always"}}, "no second start"),
+    ({"dns": ["192.0.2.1"]}, "no name server"),
+]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("kept", "named"), OTHERWISE, ids=str)
+def test_a_flag_that_the_engine_kept_otherwise_is_named(
+    kept: dict[str, Any],
+    named: str,
+    engine: Engine,
+    image_of: ImageBuilder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if engine.podman:
+        pytest.skip("Podman's words are tried below")
+
+    def otherwise(staged: Staged, contract: Contract) -> dict[str, Any]:
+        given = {"mounts": mounts(staged, **kept["mounts"])} if "mounts" in kept else kept
+        return {**flags(staged, contract), **given}
+
+    monkeypatch.setattr(engine_module, "flags", otherwise)
+    cases, root = stage_cases(tmp_path, MILD)
+    with (
+        stage(cases, MILD, root) as staged,
+        pytest.raises(EngineUnavailable, match=f"does not grant what the contract asks: {named}"),
+    ):
+        engine.run(image_of(), staged, MILD, submission_id="test-flag")
+    assert count_containers(engine, "test-flag") == 0
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"healthcheck": None}, "no health check"),
+        ({"healthcheck": {"test": ["CMD", "true"]}}, "no health check"),
+        ({"user": "0:0"}, "a numeric user"),
+        ({"environment": {"HOME": "/tmp"}}, "its environment"),
+    ],
+    ids=str,
+)
+def test_what_stands_beside_the_flags_is_looked_at_too(
+    given: dict[str, Any],
+    named: str,
+    engine: Engine,
+    image_of: ImageBuilder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create = engine.client.api.create_container
+    monkeypatch.setattr(
+        engine.client.api,
+        "create_container",
+        lambda digest, **asked: create(digest, **{**asked, **given}),
+    )
+    cases, root = stage_cases(tmp_path, MILD)
+    with stage(cases, MILD, root) as staged, pytest.raises(EngineUnavailable, match=named):
+        engine.run(image_of(), staged, MILD, submission_id="test-beside")
+    assert count_containers(engine, "test-beside") == 0
+
+
+STAGED = Staged(Path("/run"), Path("/run/input"), Path("/run/predictions.csv"), 5)
+PODMAN: dict[str, Any] = {
+    "Config": {
+        "User": "60606:60606",
+        "Env": [
+            *("PATH=/bin", "container=podman", "TMPDIR=/tmp", "HOME=/tmp", "LANG=C.UTF-8"),
+            *("OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "NVIDIA_VISIBLE_DEVICES=void"),
+        ],
+    },
+    "Mounts": [
+        {"Type": "bind", "Destination": "/input", "RW": False},
+        {"Type": "bind", "Destination": "/output/predictions.csv", "RW": True},
+    ],
+    "HostConfig": {
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "Privileged": False,
+        "Memory": 2**27,
+        "MemorySwap": 2**27,
+        "PidsLimit": 32,
+        "NanoCpus": 0,
+        "CpuQuota": 100_000,
+        "CpuPeriod": 100_000,
+        "CapDrop": ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID"],
+        "CapAdd": [],
+        "SecurityOpt": ["no-new-privileges", "seccomp=/root/.cache/seccomp-podman.json"],
+        "Ulimits": [
+            {"Name": "RLIMIT_CORE", "Soft": 0, "Hard": 0},
+            {"Name": "RLIMIT_FSIZE", "Soft": 2**24, "Hard": 2**24},
+            {"Name": "RLIMIT_NOFILE", "Soft": 1024, "Hard": 1024},
+            {"Name": "RLIMIT_NPROC", "Soft": 32_768, "Hard": 32_768},
+        ],
+        "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,size=16m,mode=1777,rprivate"},
+        "ShmSize": 8 * 2**20,
+        "IpcMode": "shareable",
+        "LogConfig": {"Type": "k8s-file", "Config": None, "Size": "262.1kB"},
+        "Devices": [],
+    },
+}
+"""As its inspection words what it was asked for (libpod/container_inspect.go)."""
+
+
+def test_podmans_words_for_the_same_are_understood() -> None:
+    assert not_granted(PODMAN, STAGED, MILD, podman=True) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "named"),
+    [
+        ("CapDrop", [], "no capabilities"),
+        ("ShmSize", 65_536_000, "a bounded /dev/shm"),
+        ("IpcMode", "host", "memory shared with nobody"),
+        ("IpcMode", "container:1234", "memory shared with nobody"),
+        ("Ulimits", [{"Name": "RLIMIT_NOFILE", "Soft": 2**20, "Hard": 2**20}], LIMITS),
+    ],
+)
+def test_what_podman_did_not_keep_is_named(place: str, value: object, named: str) -> None:
+    attributes = deepcopy(PODMAN)
+    attributes["HostConfig"][place] = value
+    assert not_granted(attributes, STAGED, MILD, podman=True) == [named]
+
+
+@pytest.mark.parametrize("test", [None, ["NONE"], ["CMD-SHELL", "NONE"], ["CMD", "NONE"]])
+def test_podman_may_take_none_for_a_command(test: list[str] | None) -> None:
+    attributes = deepcopy(PODMAN)
+    attributes["Config"]["Healthcheck"] = {"Test": test}
+    assert not_granted(attributes, STAGED, MILD, podman=True) == []
+
+
+@pytest.mark.parametrize("test", [["CMD", "touch"], ["CMD-SHELL", "touch NONE"], ["NONE", "x"]])
+def test_a_health_check_of_the_images_own_is_named(test: list[str]) -> None:
+    attributes = deepcopy(PODMAN)
+    attributes["Config"]["Healthcheck"] = {"Test": test}
+    assert not_granted(attributes, STAGED, MILD, podman=True) == ["no health check"]
+
+
+@pytest.mark.parametrize("count", [-1, 0, 2])
+def test_more_or_fewer_gpus_than_granted_are_named(count: int) -> None:
+    attributes = deepcopy(PODMAN)
+    attributes["HostConfig"]["DeviceRequests"] = [{"Count": count, "Capabilities": [["gpu"]]}]
+    contract = replace(MILD, gpus=1)
+    assert "no device but its GPUs" in not_granted(attributes, STAGED, contract, podman=False)
+    attributes["HostConfig"]["DeviceRequests"][0]["Count"] = 1
+    assert "no device but its GPUs" not in not_granted(attributes, STAGED, contract, podman=False)
