@@ -89,16 +89,32 @@ def in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
 def environment(contract: Contract) -> dict[str, str]:
     """All that the harness sets in the image's own environment, whatever the image says of it."""
     threads = str(max(1, math.floor(contract.cpus)))
-    # Where NVIDIA's runtime is the engine's default it hands out the GPUs that this names, and
-    # the images of CUDA name all. It leaves a container alone that says "void".
-    gpus = {} if contract.gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}
     return {
-        **gpus,
+        **_gpu_environment(contract.gpus),
         "HOME": "/tmp",
         "TMPDIR": "/tmp",
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
+    }
+
+
+def _gpu_environment(gpus: int) -> dict[str, str]:
+    """What NVIDIA's runtime reads in a container's environment, before what its image says.
+
+    Where it is the engine's default it hands out the GPUs that are named there, and the images of
+    CUDA name all; with them a network card, switches and channels to other machines. It leaves a
+    container alone that says "void".
+    """
+    if not gpus:
+        return {"NVIDIA_VISIBLE_DEVICES": "void"}
+    return {
+        "NVIDIA_VISIBLE_DEVICES": ",".join(map(str, range(gpus))),
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+        "NVIDIA_IMEX_CHANNELS": "void",
+        **dict.fromkeys(
+            ("NVIDIA_MOFED", "NVIDIA_GDS", "NVIDIA_GDRCOPY", "NVIDIA_NVSWITCH"), "disabled"
+        ),
     }
 
 

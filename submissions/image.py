@@ -152,15 +152,32 @@ def _working_directory(path: str) -> tuple[str, str]:
     return _FINE
 
 
+def _is_plain(folder: str) -> bool:
+    """Whether a folder is the same wherever a program is started, and leads to no process's own."""
+    own = ("/proc", "/sys", "/dev")
+    path = PurePosixPath("/", folder.lstrip("/"))
+    return (
+        folder.startswith("/")
+        and ".." not in path.parts
+        and not any(path.is_relative_to(each) for each in own)
+    )
+
+
 def _environment(words: tuple[str, ...]) -> tuple[str, str]:
     for word in words:
-        name, is_set, _ = word.partition("=")
+        name, is_set, value = word.partition("=")
         if not name or not is_set or "\0" in word:
             return f"has the ENV {_shown(word)}, which is not NAME=value", "correct or remove it"
         if name in PRELOADING:
             return (
                 f"has the ENV {name}, which loads a library into programs of the host too",
                 "let the program that ENTRYPOINT names set it",
+            )
+        folders = value.replace(";", ":").split(":") if value else []
+        if name == "LD_LIBRARY_PATH" and not all(map(_is_plain, folders)):
+            return (
+                f"has the ENV {_shown(word)}, with a folder that depends on who is started",
+                "name absolute folders alone, none of them empty, .. or below /proc, /sys and /dev",
             )
     if _too_long(words):
         return (

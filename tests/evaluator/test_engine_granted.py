@@ -11,7 +11,7 @@ import pytest
 
 from evaluator import engine as engine_module
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.limits import flags, not_granted
+from evaluator.limits import environment, flags, not_granted
 from evaluator.staging import Staged, stage
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
@@ -135,6 +135,33 @@ def test_what_stands_beside_the_flags_is_looked_at_too(
     with stage(cases, MILD, root) as staged, pytest.raises(EngineUnavailable, match=named):
         engine.run(image_of(), staged, MILD, submission_id="test-beside")
     assert count_containers(engine, "test-beside") == 0
+
+
+@pytest.mark.engine
+def test_the_images_words_for_gpus_give_way_to_what_is_granted(
+    engine: Engine, image_of: ImageBuilder
+) -> None:
+    asks = "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all NVIDIA_MOFED=enabled\n"
+    image = image_of(extra=asks)
+    for gpus, seen in (
+        (0, {"NVIDIA_VISIBLE_DEVICES": "void"}),
+        (
+            2,
+            {
+                "NVIDIA_VISIBLE_DEVICES": "0,1",
+                "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+                "NVIDIA_MOFED": "disabled",
+            },
+        ),
+    ):
+        made = engine.client.api.create_container(
+            image, environment=environment(replace(MILD, gpus=gpus)), use_config_proxy=False
+        )
+        told = engine.client.api.inspect_container(made["Id"])["Config"]["Env"]
+        engine.client.api.remove_container(made["Id"])
+        pairs = [word.split("=", 1) for word in told]
+        assert len(dict(pairs)) == len(pairs)
+        assert dict(pairs).items() >= seen.items()
 
 
 STAGED = Staged(Path("/run"), Path("/run/input"), Path("/run/predictions.csv"), 5)

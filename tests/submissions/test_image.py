@@ -27,6 +27,8 @@ def test_an_image_within_the_contract_passes() -> None:
     lint(replace(GOOD, variant="v1"))
     lint(replace(GOOD, command=("--name", "")))
     lint(replace(GOOD, environment=("PATH=/bin", "EMPTY=", "LD_LIBRARY_PATH=/app", "LD=1")))
+    nvidia = "LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64"
+    lint(replace(GOOD, environment=(nvidia, "LD_LIBRARY_PATH=", "NVIDIA_VISIBLE_DEVICES=all")))
     for folder in ("/", "/app", "/tmp", "/input", "/processing", "/home/..me"):
         lint(replace(GOOD, working_directory=folder))
     lint(replace(GOOD, labels=("org.opencontainers.image.title=sequestra.x",)))
@@ -77,6 +79,17 @@ def test_an_image_within_the_contract_passes() -> None:
             "the ENV LD_PRELOAD, which loads a library into programs of the host too; let the",
         ),
         (replace(GOOD, environment=("LD_AUDIT=",)), "the ENV LD_AUDIT, which loads a library"),
+        *(
+            (
+                replace(GOOD, environment=(f"LD_LIBRARY_PATH={folders}",)),
+                "with a folder that depends on who is started; name absolute folders alone",
+            )
+            for folders in (
+                *("lib", "/app/lib:", ":/app/lib", "/app/lib::/lib", "/app/lib;.", "$ORIGIN"),
+                *("/proc/self/cwd", "//proc/self/cwd", "/./proc/1/root", "/run/../proc/self/cwd"),
+                *("/dev/fd/3", "/lib:/sys"),
+            )
+        ),
         (replace(GOOD, environment=(f"A={'x' * 32_768}",)), "ENV that is too long to be started"),
         (
             replace(GOOD, environment=tuple(f"A{index}={'x' * 1000}" for index in range(300))),
