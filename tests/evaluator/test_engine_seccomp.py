@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.synchronize import Barrier as ProcessBarrier
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -62,10 +64,25 @@ def test_without_podmans_own_profile_nothing_runs(tmp_path: Path) -> None:
         narrowed_profile(tmp_path, (tmp_path / "none",))
 
 
-def test_slots_that_start_a_container_at_once_each_find_the_whole_profile(tmp_path: Path) -> None:
-    source = tmp_path / "seccomp.json"
+def long_profile(folder: Path) -> Path:
+    """Podman's profile with 5,002 system calls let through, of which none is shut."""
+    source = folder / "seccomp.json"
     rule = {"names": ["read", *(f"call{index}" for index in range(5000))]}
     rules = [{**rule, "action": "SCMP_ACT_ALLOW"}]
+    source.write_text(json.dumps({**PODMAN, "syscalls": rules}), encoding="utf-8")
+    return source
+
+
+def narrow(folders: list[Path], source: Path, together: ProcessBarrier) -> None:
+    """Ask for the profile in one folder after another, each at the same time as others do."""
+    for folder in folders:
+        together.wait(20)
+        if len(allowed(narrowed_profile(folder, (source,)))) != 5002:
+            raise SystemExit("the profile is not whole")
+
+
+def test_slots_that_start_a_container_at_once_each_find_the_whole_profile(tmp_path: Path) -> None:
+    source = long_profile(tmp_path)
     slots = 4
     together = Barrier(slots)
 
@@ -74,9 +91,26 @@ def test_slots_that_start_a_container_at_once_each_find_the_whole_profile(tmp_pa
         together.wait()
         return len(allowed(narrowed_profile(folder, (source,))))
 
-    source.write_text(json.dumps({**PODMAN, "syscalls": rules}), encoding="utf-8")
     with ThreadPoolExecutor(slots) as pool:
         for attempt in range(25):
             (tmp_path / str(attempt)).mkdir()
             assert set(pool.map(look, [attempt] * slots)) == {5002}
     assert [path.name for path in (tmp_path / "0").iterdir()] == ["seccomp-podman.json"]
+
+
+def test_processes_that_start_a_container_at_once_each_find_the_whole_profile(
+    tmp_path: Path,
+) -> None:
+    source = long_profile(tmp_path)
+    folders = [tmp_path / str(attempt) for attempt in range(25)]
+    for folder in folders:
+        folder.mkdir()
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(2)
+    processes = [spawn.Process(target=narrow, args=(folders, source, together)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert [path.name for path in folders[0].iterdir()] == ["seccomp-podman.json"]
