@@ -9,7 +9,7 @@ import pytest
 from evaluator import engine as engine_module
 from evaluator.engine import Engine
 from evaluator.limits import flags
-from tests.attacks.arena import breaches, run_attack
+from tests.attacks.arena import breaches, host_addresses, run_attack
 from tests.attacks.catalogue import ATTACKS
 
 pytestmark = pytest.mark.engine
@@ -53,3 +53,36 @@ def test_without_a_flag_its_attack_gets_through(
     monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
     seen = run_attack(BY_NAME[name], engine, base_image, tmp_path)
     assert breaches(BY_NAME[name], seen)
+
+
+@pytest.mark.parametrize("gone", ["healthcheck", "environment"])
+def test_without_what_overrides_the_image_its_attack_gets_through(
+    gone: str, engine: Engine, base_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack = BY_NAME[
+        {
+            "healthcheck": "image: a HEALTHCHECK of its own",
+            "environment": "image: an ENV that asks for every GPU",
+        }[gone]
+    ]
+    create = engine.client.api.create_container
+    monkeypatch.setattr(
+        engine.client.api,
+        "create_container",
+        lambda digest, **asked: create(digest, **{**asked, gone: None}),
+    )
+    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    seen = run_attack(attack, engine, base_image, tmp_path)
+    assert breaches(attack, seen)
+
+
+def test_a_query_that_leaves_is_noticed_where_nobody_answers_it(
+    engine: Engine, base_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {"network_mode": "bridge"}
+    monkeypatch.setattr(engine_module, "flags", lambda *given: {**flags(*given), **changed})
+    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    attack = BY_NAME["network: resolve a name"]
+    found = breaches(attack, run_attack(attack, engine, base_image, tmp_path))
+    noticed = {line.split()[2] for line in found if line.startswith("BREACH dns")}
+    assert noticed >= {host for host in host_addresses() if not host.startswith("127.")}
