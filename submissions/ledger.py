@@ -30,7 +30,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from submissions.ledger_tables import (
     AUDIT,
@@ -216,7 +216,7 @@ class Ledger:
                 yield
             finally:
                 self._lock = None
-                with suppress(DBAPIError):  # gone with its lock
+                with suppress(SQLAlchemyError):  # gone with its lock
                     connection.execute(select(func.pg_advisory_unlock(_DISPATCHING)))
 
     @contextmanager
@@ -235,7 +235,7 @@ class Ledger:
             try:
                 yield
             finally:
-                with suppress(DBAPIError):  # gone with its lock
+                with suppress(SQLAlchemyError):  # gone with its lock
                     connection.execute(select(func.pg_advisory_unlock(_TRACKING)))
 
     def refuse_lost_lock(self) -> None:
