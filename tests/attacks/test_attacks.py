@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from evaluator.engine import Engine
+from tests.attacks.__main__ import ELSEWHERE
 from tests.attacks.arena import breaches, expected, run_attack
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack
+from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.engine
 
@@ -28,3 +30,7 @@ def test_low_bits_of_a_prediction_carry_nothing(
     seen = run_attack(attack, engine, base_image, tmp_path)
     assert seen.predictions is not None
     assert set(seen.predictions.values.values()) == {(0.5,)}
+
+
+def test_the_table_names_tests_that_exist() -> None:
+    assert [path for path in ELSEWHERE if not (REPOSITORY / path).is_file()] == []
