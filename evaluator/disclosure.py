@@ -15,8 +15,13 @@ The rule, in the order in which ``release`` applies it:
    of its standard error (read from its interval) and never to more than ``maximum_digits``;
    bounds are rounded outward, so that the printed interval covers the computed one.
 6. A ROC curve is shown on a grid so coarse that each step rests on ``minimum_cell`` negative
-   cases; a reliability bin under the minimum is dropped, and so is the next smallest where only
-   one would be.
+   cases; its ends are (0, 0) and (1, 1) by definition, whatever the first and last cases are. Where
+   fewer than ``minimum_cell`` positive cases lie above a point, or are left below it, their number
+   is rounded to none or to the minimum. A sensitivity at a specificity, a specificity at a
+   sensitivity and a partial AUROC follow the same rule, and are insufficient data where they rest
+   on fewer cases than the minimum.
+7. A reliability bin under the minimum is dropped, and so is the next smallest where only one would
+   be.
 
 Known limit: groups that nest by outside knowledge (all scanners of one maker stand at one site)
 are not recognised unless they are declared as an intersection.
@@ -490,7 +495,8 @@ def _shown_results(
             yield replace(result, estimate=_rounded(result.estimate, rule, evaluation, whole=False))
         elif group not in hidden:
             whole = group == OVERALL
-            yield replace(result, estimate=_rounded(result.estimate, rule, evaluation, whole=whole))
+            kept = _without_few(result.metric, result.estimate, rule.minimum_cell)
+            yield replace(result, estimate=_rounded(kept, rule, evaluation, whole=whole))
 
 
 def _names(comparison: str, level: str) -> bool:
@@ -500,6 +506,63 @@ def _names(comparison: str, level: str) -> bool:
         or comparison.startswith(level + VERSUS)
         or comparison.endswith(VERSUS + level)
     )
+
+
+_AT_SPECIFICITY = re.compile(r"sensitivity_at_specificity_(?P<low>.+)")
+_AT_SENSITIVITY = re.compile(r"specificity_at_sensitivity_(?P<low>.+)")
+_PARTIAL = re.compile(r"partial_auroc_(?P<low>.+)_(?P<high>.+)")
+
+
+def _without_few(metric: str, estimate: Estimate, minimum: int) -> Estimate:
+    """Treat a figure read off a part of the ROC curve by what the curve itself is held to."""
+    found = (
+        _AT_SPECIFICITY.fullmatch(metric)
+        or _AT_SENSITIVITY.fullmatch(metric)
+        or _PARTIAL.fullmatch(metric)
+    )
+    if found is None or estimate.value is None or minimum == 1:
+        return estimate
+    positive, negative = estimate.n_positive, estimate.n_cases - estimate.n_positive
+    swapped = found.re is _AT_SENSITIVITY
+    across, up = (positive, negative) if swapped else (negative, positive)
+    part = (
+        float(found["high"]) - float(found["low"])
+        if found.re is _PARTIAL
+        else min(float(found["low"]), 1.0 - float(found["low"]))
+    )
+    if part * across < minimum - 1e-9:
+        return replace(estimate, value=None, low=None, high=None, undefined=INSUFFICIENT)
+    if found.re is _PARTIAL:
+        return estimate
+    value, low, high = _few_rounded((estimate.value, estimate.low, estimate.high), up, minimum)
+    return replace(estimate, value=value, low=low, high=high)
+
+
+_Interval = tuple[float, float | None, float | None]
+
+
+def _few_rounded(share: _Interval, n: int, minimum: int) -> _Interval:
+    """Round a share of ``n`` cases that leaves few on one side, and its bounds outward.
+
+    A step is ``minimum`` cases, or half of all where that is less; a share with a step or more on
+    either side stays as it is.
+    """
+    step = min(minimum / max(n, 1), 0.5)
+    value, low, high = share
+    if 1.0 - value < step - 1e-9:
+        left = 0.0 if 1.0 - value < step / 2 - 1e-9 else step
+        if low is not None:
+            steps = max(1, math.ceil((1.0 - low) / step - 1e-9))
+            low = max(0.0, 1.0 - steps * step)
+        return 1.0 - left, low, None if high is None else 1.0
+    if value < step - 1e-9:
+        return _turned(_few_rounded(_turned(share), n, minimum))
+    return share
+
+
+def _turned(share: _Interval) -> _Interval:
+    value, low, high = share
+    return 1.0 - value, None if high is None else 1.0 - high, None if low is None else 1.0 - low
 
 
 def _rounded(
@@ -597,7 +660,19 @@ def _on_grid(points: Sequence[CurvePoint], counts: _Counts, rule: Disclosure) ->
     step = next((step for step in ROC_STEPS if step >= least - 1e-9), None)
     if step is None:
         return []
-    return [point for point in points if abs(point.x / step - round(point.x / step)) < 1e-6]
+    kept = [point for point in points if abs(point.x / step - round(point.x / step)) < 1e-6]
+    if rule.minimum_cell == 1:
+        return kept
+    return [_resting_on_enough(point, counts, rule.minimum_cell) for point in kept]
+
+
+def _resting_on_enough(point: CurvePoint, counts: _Counts, minimum: int) -> CurvePoint:
+    for end in (0.0, 1.0):
+        if abs(point.x - end) * counts.n_negative < minimum - 1e-9:
+            low, high = (None if bound is None else end for bound in (point.low, point.high))
+            return replace(point, x=end, y=end, low=low, high=high)
+    y, low, high = _few_rounded((point.y, point.low, point.high), counts.n_positive, minimum)
+    return replace(point, y=y, low=low, high=high)
 
 
 def _large_bins(points: Sequence[CurvePoint], rule: Disclosure) -> list[CurvePoint]:

@@ -4,16 +4,24 @@ An image that gives one case another score than all the rest learns that case's 
 released figure. Whether it does can be seen in the predictions alone, so nothing is learned from
 being refused. The rule, for everyone and for every declared group:
 
-- by score: where most cases share one score, those that do not must be as many as the minimum cell,
-  or none;
-- by threshold: the cases on either side must be half the minimum cell, or none.
+- by score: a score is shared that as many cases have as the minimum cell, or else the one that most
+  have. Where most cases have a shared score, those that have none must be as many as the minimum
+  cell, or none;
+- by threshold: the cases on either side must be half the minimum cell, or none;
+- by distance: figures that weigh a case by its probability or its log odds (the Brier score, the
+  log loss, calibration) are means in which one case far from all others stands out, however
+  different the others' scores are. The squared distances from the median, of all cases and of those
+  on either side of the threshold, must add up to half the minimum cell times the largest; in a
+  group of n cases to n / 32 times where that is less, but always to one and a half times.
 
 Levels under the minimum cell, which disclosure control withholds, are judged together as what the
 shown levels leave over. Where the rule is broken in one level, the whole attribute goes, since the
 other levels and the total would give the missing one back.
 
-Known limit: two submissions whose predictions differ in one case still differ by that case. Quotas
-and held results slow this down; they do not end it.
+Known limits: a set of cases as large as the rule asks is shown, and who knows the labels of all in
+it but one learns that one. Who solves many figures together for a case that stands out a little
+learns what is likely. Two submissions whose predictions differ in one case still differ by that
+case. Quotas and held results slow this down; they do not end it.
 """
 
 from __future__ import annotations
@@ -26,6 +34,7 @@ from numpy.typing import NDArray
 
 from evaluator.disclosure import JOINT
 from evaluator.results import OVERALL, Evaluation
+from metrics.arrays import logit
 
 _AT_EVERY_THRESHOLD = (
     "auroc",
@@ -48,15 +57,40 @@ _AT_EVERY_THRESHOLD = (
     "spiegelhalter_p",
 )
 """How the names of figures begin that are not read at the declared threshold; others are."""
+_WEIGHED_BY_PROBABILITY = (
+    "brier",
+    "scaled_brier",
+    "ece",
+    "calibration_error_debiased",
+    "ici",
+    "smooth_ece",
+    "corp_",
+    "spiegelhalter_p",
+)
+_WEIGHED_BY_LOG_ODDS = ("log_loss", "calibration_intercept", "calibration_slope")
 OVERALL_ATTRIBUTE = OVERALL[0]
 
 
 @dataclass(frozen=True, slots=True)
 class SetApart:
-    """Attributes in which predictions set a few cases apart: by score, or by the threshold."""
+    """Attributes in which predictions set a few cases apart, by each part of the rule."""
 
     by_score: frozenset[str]
     by_threshold: frozenset[str]
+    by_probability: frozenset[str]
+    by_log_odds: frozenset[str]
+
+    def forbids(self, metric: str, attribute: str) -> bool:
+        """Whether a figure of an attribute would read labels off those set apart."""
+        kinds = (
+            (self.by_threshold, depends_on_threshold(metric)),
+            (self.by_probability, metric.startswith(_WEIGHED_BY_PROBABILITY)),
+            (self.by_log_odds, metric.startswith(_WEIGHED_BY_LOG_ODDS)),
+        )
+        return attribute in self.by_score or any(
+            concerned and not found.isdisjoint((OVERALL_ATTRIBUTE, attribute))
+            for found, concerned in kinds
+        )
 
 
 def set_apart(
@@ -77,17 +111,40 @@ def set_apart(
     for names in intersections:
         rows = zip(*(attributes[name] for name in names), strict=True)
         groups[JOINT.join(names)] = np.array([JOINT.join(row) for row in rows])
-    by_score, by_threshold = set(), set()
+    by_score, by_threshold, by_probability, by_log_odds = set(), set(), set(), set()
     for attribute, levels in groups.items():
         for inside in _parts(scores, levels, minimum):
             _, counts = np.unique(inside, return_counts=True)
-            most = int(counts.max())
-            if 0 < inside.size - most < min(minimum, most):
+            shared = max(int(counts.max()), int(counts[counts >= minimum].sum()))
+            if 0 < inside.size - shared < min(minimum, shared):
                 by_score.add(attribute)
-            n_above = int((inside >= threshold).sum())
+            above = inside >= threshold
+            n_above = int(above.sum())
             if 0 < min(n_above, inside.size - n_above) < max(2, minimum // 2):
                 by_threshold.add(attribute)
-    return SetApart(frozenset(by_score), frozenset(by_threshold))
+            if _one_outweighs(inside, above, minimum):
+                by_probability.add(attribute)
+            if _one_outweighs(logit(inside), above, minimum):
+                by_log_odds.add(attribute)
+    return SetApart(*map(frozenset, (by_score, by_threshold, by_probability, by_log_odds)))
+
+
+def _one_outweighs(values: NDArray[np.float64], above: NDArray[np.bool_], minimum: int) -> bool:
+    """Whether one case's label would show in a mean weighted by ``values`` despite all others'.
+
+    Figures at the threshold tell how many positives lie on either side, so that what hides a label
+    is the spread on each side and not between them.
+    """
+    least = max(1.5, min(minimum / 2, values.size / 32))
+    sides = np.zeros_like(values)
+    for side in (above, ~above):
+        if side.any():
+            sides[side] = np.median(values[side])
+    for middle in (np.median(values), sides):
+        squares = (values - middle) ** 2
+        if squares.sum() < least * squares.max():
+            return True
+    return False
 
 
 def _parts(
@@ -111,17 +168,12 @@ def without(evaluation: Evaluation, found: SetApart) -> Evaluation:
     """Leave out the figures that ``found`` forbids: all of them where it is everyone's scores."""
     if OVERALL_ATTRIBUTE in found.by_score:
         return replace(evaluation, results=(), curves=())
-    everywhere = OVERALL_ATTRIBUTE in found.by_threshold
     return replace(
         evaluation,
         results=tuple(
             result
             for result in evaluation.results
-            if result.attribute not in found.by_score
-            and (
-                not depends_on_threshold(result.metric)
-                or not (everywhere or result.attribute in found.by_threshold)
-            )
+            if not found.forbids(result.metric, result.attribute)
         ),
         curves=tuple(curve for curve in evaluation.curves if curve.attribute not in found.by_score),
     )

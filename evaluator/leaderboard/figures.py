@@ -100,7 +100,8 @@ def roc(release: Release) -> Drawing | None:
         "roc",
         "ROC curve",
         f"{said}Shown on a grid of {len(x)} points, joined by straight lines; the curve between "
-        f"them is not released."
+        f"them is not released. Where fewer than {release.rule.minimum_cell} positive cases lie "
+        f"above or below a point, their number is rounded to none or to that."
         + (" The band is pointwise." if None not in low else "")
         + (" The diamond is the declared threshold." if point is not None else ""),
         f"ROC curve of sensitivity against 1 − specificity: {spoken}.",

@@ -378,6 +378,78 @@ def test_roc_is_shown_on_a_grid_whose_steps_rest_on_the_minimum() -> None:
     assert [point.x for point in curve.points] == pytest.approx(np.linspace(0, 1, 11))
 
 
+def roc_of(heights: dict[float, float], n: Counts = (300, 150)) -> dict[float, CurvePoint]:
+    """Release a curve with these heights, and a band of 0.01 about them, by false positive rate."""
+    points = tuple(
+        CurvePoint(x, y, max(0.0, y - 0.01), min(1.0, y + 0.01), n[0]) for x, y in heights.items()
+    )
+    scored = replace(evaluation(overall=n), curves=(Curve("roc", *OVERALL, points),))
+    (curve,) = released(scored=scored).curves
+    return {point.x: point for point in curve.points}
+
+
+def test_the_ends_of_a_roc_curve_are_those_of_every_roc_curve() -> None:
+    found = roc_of({0.0: 0.3, 0.5: 0.6, 1.0: 0.9})
+    assert (found[0.0].y, found[0.0].low, found[0.0].high) == (0.0, 0.0, 0.0)
+    assert (found[1.0].y, found[1.0].low, found[1.0].high) == (1.0, 1.0, 1.0)
+    assert found[0.5].y == 0.6
+
+
+@pytest.mark.parametrize(
+    ("positives_below", "shown"),
+    [
+        *((0, 0), (1, 0), (4, 0), (5, 10), (9, 10), (10, 10), (11, 11), (75, 75)),
+        *((139, 139), (140, 140), (141, 140), (145, 140), (146, 150), (150, 150)),
+    ],
+)
+def test_few_positives_on_one_side_of_a_point_are_none_or_the_minimum(
+    positives_below: int, shown: int
+) -> None:
+    point = roc_of({0.5: 1 - positives_below / 150})[0.5]
+    assert point.y == pytest.approx(1 - shown / 150, abs=5e-4)
+    assert point.low is not None
+    assert point.high is not None
+    assert point.low <= point.y <= point.high
+
+
+def test_the_band_does_not_tell_how_few_positives_are_left() -> None:
+    shown = {(p.low, p.high) for k in range(5) for p in roc_of({0.5: 1 - k / 150}).values()}
+    assert shown == {(0.933, 1.0)}  # one positive case in ten less than all of 150, outward
+
+
+def test_few_of_less_than_twenty_positives_are_rounded_to_half_of_them() -> None:
+    shown = [roc_of({0.5: k / 12}, (300, 12))[0.5].y for k in range(13)]
+    assert shown == sorted(shown)
+    assert set(shown) <= {0.0, 0.5, 1.0}
+
+
+def test_figures_off_the_roc_curve_rest_on_the_minimum_too() -> None:
+    # Of 150 negatives, 0.95 leaves 7.5 above and 0.9 leaves 15; 150 positives likewise.
+    values = {
+        "sensitivity_at_specificity_0.9": 0.7,
+        "sensitivity_at_specificity_0.8": 1 - 3 / 150,
+        "sensitivity_at_specificity_0.95": 0.5,
+        "sensitivity_at_specificity_0.05": 0.9,
+        "specificity_at_sensitivity_0.9": 0.6,
+        "specificity_at_sensitivity_0.99": 0.2,
+        "partial_auroc_0_0.1": 0.8,
+        "partial_auroc_0_0.05": 0.8,
+    }
+    results = tuple(Result(m, *OVERALL, estimate(v, 300, 150)) for m, v in values.items())
+    found = released(scored=replace(evaluation(), results=results))
+    shown = {r.metric: r.estimate.value for r in found.results}
+    assert shown == {
+        "sensitivity_at_specificity_0.9": 0.7,
+        "sensitivity_at_specificity_0.8": 1.0,
+        "sensitivity_at_specificity_0.95": None,
+        "sensitivity_at_specificity_0.05": None,
+        "specificity_at_sensitivity_0.9": 0.6,
+        "specificity_at_sensitivity_0.99": None,
+        "partial_auroc_0_0.1": 0.8,
+        "partial_auroc_0_0.05": None,
+    }
+
+
 def test_roc_points_off_the_grid_are_dropped() -> None:
     steps = tuple(CurvePoint(i / 150, i / 150, None, None, 150) for i in range(151))
     scored = replace(evaluation(), curves=(Curve("roc", *OVERALL, steps),))

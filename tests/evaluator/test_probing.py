@@ -91,3 +91,40 @@ def test_every_figure_of_a_report_without_a_threshold_is_known_not_to_need_one()
     read_there = {result.metric for result in with_threshold.results} - free
     assert read_there
     assert {name for name in read_there if not depends_on_threshold(name)} == set()
+
+
+def test_a_case_apart_from_two_shared_scores_brings_no_figure() -> None:
+    scores = np.where(np.arange(200) % 3 == 0, 0.6, 0.3)
+    assert set_apart(scores, 0.5, {}, (), 10).by_score == frozenset()
+    for n_apart, refused in ((1, True), (9, True), (10, False)):
+        apart = scores.copy()
+        apart[:n_apart] = 0.9
+        assert bool(set_apart(apart, 0.5, {}, (), 10).by_score) == refused
+
+
+def test_a_case_far_from_scores_that_are_nearly_alike_brings_no_figure_that_weighs_it() -> None:
+    # (0.9 - y)^2 is 0.01 or 0.81 where every other square is 0.25, whatever its label.
+    scores = 0.5 + np.random.default_rng(8).permutation(200) * 1e-6
+    scores[0] = 0.9
+    shown = {result.metric for result in released(scores).results}
+    assert "auroc" in shown
+    assert not {"brier", "scaled_brier", "log_loss", "ece", "ici", "calibration_slope"} & shown
+
+
+def test_two_groups_of_near_scores_on_both_sides_of_the_threshold_hide_no_third() -> None:
+    scores = np.where(np.arange(200) % 2 == 0, 0.3, 0.6) + np.arange(200) * 1e-6
+    assert set_apart(scores, 0.5, {}, (), 10).by_probability == frozenset()
+    scores[1] = 0.9  # how many positives have 0.6 or more, figures at the threshold tell
+    assert set_apart(scores, 0.5, {}, (), 10).by_probability == {OVERALL_ATTRIBUTE}
+
+
+def test_a_probability_near_none_is_far_in_log_odds_alone() -> None:
+    scores = np.random.default_rng(9).uniform(0.45, 0.55, 200)
+    scores[::2] = np.random.default_rng(10).uniform(0.2, 0.8, 100)
+    scores[0] = 0.0
+    found = set_apart(scores, 0.5, {}, (), 10)
+    assert found.by_probability == frozenset()
+    assert found.by_log_odds == {OVERALL_ATTRIBUTE}
+    shown = {result.metric for result in released(scores).results}
+    assert "brier" in shown
+    assert not {"log_loss", "calibration_intercept", "calibration_slope"} & shown
