@@ -131,6 +131,7 @@ def run_attack(attack: Attack, engine: Engine, base: str, root: Path) -> Seen:
     cases, staging = stage_cases(root, attack.contract)
     (root / "labels.csv").write_text(f"case0,{seen.marker}\n", encoding="utf-8")
     submission_id = f"attack-{secrets.token_hex(6)}"
+    volumes = volumes_of(engine)
     with canary() as bird, stage(cases, attack.contract, staging) as neighbour:
         neighbour.predictions.write_text(seen.marker, encoding="utf-8")
         script = (
@@ -156,7 +157,7 @@ def run_attack(attack: Attack, engine: Engine, base: str, root: Path) -> Seen:
         seen.canary_hits = bird.hits
         if neighbour.predictions.read_text(encoding="utf-8") != seen.marker:
             seen.left_behind.append("wrote into another run's predictions")
-    seen.left_behind += _left(engine, submission_id, staging)
+    seen.left_behind += _left(engine, submission_id, staging, volumes)
     if script != attack.script:  # no other run will have this port or marker
         docker("image", "rm", digest)
     return seen
@@ -219,7 +220,12 @@ def _size(path: str) -> int:
     return total
 
 
-def _left(engine: Engine, submission_id: str, staging: Path) -> list[str]:
+def volumes_of(engine: Engine) -> set[str]:
+    """Names of the engine's volumes, those without a name of their own too."""
+    return {str(volume.name) for volume in engine.client.volumes.list()}
+
+
+def _left(engine: Engine, submission_id: str, staging: Path, volumes: set[str]) -> list[str]:
     found = []
     containers = engine.client.containers.list(
         all=True, filters={"label": f"{LABEL}={submission_id}"}
@@ -233,6 +239,10 @@ def _left(engine: Engine, submission_id: str, staging: Path) -> list[str]:
         time.sleep(0.1)
     if alive:
         found.append(f"processes {alive} of the container's user are alive on the host")
+    while (more := volumes_of(engine) - volumes) and time.monotonic() < deadline:
+        time.sleep(0.1)  # another test's build may have one for a moment
+    if more:
+        found.append(f"volumes {sorted(more)} are still there")
     return found
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evaluator import engine as engine_module
+from evaluator import images as images_module
 from evaluator.engine import Engine
 from evaluator.limits import flags
-from tests.attacks.arena import breaches, host_addresses, run_attack
-from tests.attacks.catalogue import ATTACKS
+from evaluator.staging import Staged
+from submissions.contract import Contract
+from tests.attacks.arena import breaches, host_addresses, run_attack, volumes_of
+from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack
 
 pytestmark = pytest.mark.engine
 
@@ -86,3 +93,66 @@ def test_a_query_that_leaves_is_noticed_where_nobody_answers_it(
     found = breaches(attack, run_attack(attack, engine, base_image, tmp_path))
     noticed = {line.split()[2] for line in found if line.startswith("BREACH dns")}
     assert noticed >= {host for host in host_addresses() if not host.startswith("127.")}
+
+
+def beside_labels(staged: Staged) -> Path:
+    """The input with the labels in it, as a steward's slip would have it."""
+    shutil.copy(staged.folder.parents[1] / "labels.csv", staged.input)
+    return staged.input
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (beside_labels, "label bytes in /input/labels.csv"),
+        (lambda staged: staged.folder.parent, "'run-"),
+    ],
+    ids=["labels beside the cases", "every run's folder"],
+)
+def test_what_lies_where_the_input_should_is_noticed(
+    source: Callable[[Staged], Path],
+    said: str,
+    engine: Engine,
+    base_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def weaker(staged: Staged, contract: Contract) -> dict[str, Any]:
+        return flags(replace(staged, input=source(staged)), contract)
+
+    monkeypatch.setattr(engine_module, "flags", weaker)
+    attack = BY_NAME["files: look for labels and for other runs everywhere"]
+    seen = run_attack(attack, engine, base_image, tmp_path)
+    assert any(said in line for line in breaches(attack, seen)), seen.log
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["removed", "kept"])
+def test_a_volume_that_stays_is_noticed_and_with_the_container_it_goes(
+    stays: bool, engine: Engine, base_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack = Attack(
+        "a declared VOLUME that no lint refused",
+        f"{PRELUDE}\nopen('/data/x', 'w').write('x' * 4096)\nanswer()\n",
+        extra="RUN mkdir /data && chmod 777 /data\nVOLUME /data\n",
+    )
+    remove = engine.client.api.remove_container
+    if stays:
+        monkeypatch.setattr(
+            engine.client.api,
+            "remove_container",
+            lambda container, **asked: remove(container, **{**asked, "v": False}),
+        )
+    monkeypatch.setattr(images_module, "lint", lambda *_: None)
+    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    before = volumes_of(engine)
+    try:
+        seen = run_attack(attack, engine, base_image, tmp_path)
+    finally:
+        kept = volumes_of(engine) - before
+        for name in kept if stays else ():
+            engine.client.volumes.get(name).remove(force=True)
+    assert seen.failure is None, seen.detail
+    assert [line for line in breaches(attack, seen) if "are still there" in line] == (
+        [f"volumes {sorted(kept)} are still there"] if stays else []
+    )
+    assert bool(kept) is stays
