@@ -167,7 +167,7 @@ class _Dispatcher:
                 return
             if self._workers is None:
                 staging = self._enclave.staging_folder()
-                self._tracker.start()
+                self._tracker.get_ready()
                 from evaluator.workers import open_workers  # slow: meanwhile the other starts
 
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))

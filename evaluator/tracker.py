@@ -52,8 +52,12 @@ class Tracker:
         """Nothing is done yet."""
         return self
 
-    def start(self) -> None:
-        """Start the process, so that it is ready when there is a release."""
+    def get_ready(self) -> None:
+        """Start the process before there is a release, unless nobody will wait for it."""
+        if self._awaited:
+            self._start()
+
+    def _start(self) -> None:
         if self._process is None or self._process.poll() is not None:
             home = self._installation.root.resolve()
             self._process = subprocess.Popen(
@@ -87,7 +91,7 @@ class Tracker:
         if self._owed is None or (busy and now - self._owed < LATE_SECONDS):
             return
         self._owed = None
-        self.start()
+        self._start()
         with suppress(BrokenPipeError):  # it has ended, and says why at the end
             assert self._process is not None
             assert self._process.stdin is not None
@@ -106,7 +110,7 @@ class Tracker:
         where it is not awaited.
         """
         if error is None and untracked(self._installation, self._ledger):
-            self.start()
+            self._start()
         if self._process is None:
             return
         if not self._awaited:
