@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
@@ -18,7 +19,7 @@ import pydicom
 import pytest
 
 from cohort_selection.catalog import read
-from cohort_selection.cohort import Cohort, open_cohort
+from cohort_selection.cohort import Cohort, open_cohort, verify
 from cohort_selection.shortcuts import audit_fields
 from evaluator.installation import Installation
 from evaluator.staging import stage
@@ -223,11 +224,9 @@ def test_a_label_that_changed_since_the_match_stops_seal_and_card(
 
 def test_verify_finds_one_flipped_bit_in_any_file(matched: Walked, fresh: Walked) -> None:
     succeed(*seal(matched, fresh.home, "--no-look"))
-    verify = ("verify", BENCHMARK, "--home", fresh.home)
-    succeed(*verify)
+    command = ("verify", BENCHMARK, "--home", fresh.home)
+    succeed(*command)
     cohort = cohort_of(fresh.home)
-    from cohort_selection.cohort import verify as check
-
     draw = random.Random(1)
     files = sorted(path for path in cohort.directory.rglob("*") if path.is_file())
     assert len(files) == 82  # 80 images, the manifest and the labels
@@ -238,60 +237,82 @@ def test_verify_finds_one_flipped_bit_in_any_file(matched: Walked, fresh: Walked
         changed = bytearray(whole)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        assert check(cohort), f"bit {bit} of {path}"
+        assert verify(cohort), f"bit {bit} of {path}"
         if path is files[0]:
             ended = subprocess.run(
-                [*PROGRAM, *map(str, verify)], env=environment(), capture_output=True, check=False
+                [*PROGRAM, *map(str, command)], env=environment(), capture_output=True, check=False
             )
             assert ended.returncode == 1
             assert b"was changed since it was sealed" in ended.stdout
         path.write_bytes(whole)
-    assert check(cohort) == []
+    assert verify(cohort) == []
+
+
+def seal_in_another_process(walked: Walked, catalog: Path, killed_at: int = 0) -> int:
+    """Seal; how often that touched a file of the installation, until it was killed or done."""
+    home = str(walked.home)
+    told, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def look(event: str, of: tuple[object, ...]) -> None:
+            if not of or not isinstance(of[0], str | os.PathLike):
+                return
+            if os.fspath(of[0]).startswith(home):
+                os.write(tells, b".")
+                if next(nth) == killed_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        nth = itertools.count(1)
+        try:
+            installation = Installation(walked.home)
+            benchmark = installation.benchmark(BENCHMARK)
+            sys.addaudithook(look)
+            seal_cohort(installation, benchmark, catalog, look=False)
+        finally:
+            os._exit(0)
+    os.close(tells)
+    with os.fdopen(told, "rb") as stream:
+        touched = len(stream.read())
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) == bool(killed_at)
+    return touched
 
 
 def test_killed_at_any_moment_nothing_is_half_sealed_and_sealing_again_succeeds(
-    matched: Walked, fresh: Walked
+    matched: Walked, tmp_path: Path
 ) -> None:
-    """Twenty kills of a real process, from before its first file to after its last."""
-    benchmark = Installation(fresh.home).benchmark(BENCHMARK)
-    draw = random.Random(2)
-    whole = 0.0
+    """Twelve kills of a real process, from its first touch of a file to its last."""
+    catalog = matched.folder / "catalog"
+
+    def another(name: str) -> Walked:
+        shutil.copytree(matched.home, tmp_path / name / "home")
+        return Walked(tmp_path / name, BENCHMARK)
+
+    touches = seal_in_another_process(another("whole"), catalog)
+    assert touches > 3 * 80  # each image is opened, and its mode and time set
+    drawn = random.Random(2).sample(range(2, touches), 10)
     inside = 0
-    for attempt in range(21):
-        home = fresh.folder / f"home-{attempt}"
-        shutil.copytree(matched.home, home)
-        started = time.monotonic()
-        child = os.fork()
-        if child == 0:
-            try:
-                seal_cohort(Installation(home), benchmark, matched.folder / "catalog", look=False)
-            finally:
-                os._exit(0)
-        if attempt == 0:  # this one may end, to know how long it takes
-            os.waitpid(child, 0)
-            whole = time.monotonic() - started
-        else:
-            time.sleep(draw.uniform(0.2, 1.1) * whole)
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            left = [path.name for path in (home / FOLDER).glob(".cohort.new-*")]
-            inside += bool(left)
-            assert not left or not (home / FOLDER / "cohort").exists()
-        sealed_before = (home / FOLDER / "cohort").exists()
+    for moment in [1, *drawn, touches]:
+        walked = another(f"killed-{moment}")
+        assert seal_in_another_process(walked, catalog, moment) == moment
+        folder = walked.home / FOLDER
+        inside += any(folder.glob(".cohort.new-*"))
+        sealed_before = (folder / "cohort").exists()
         if sealed_before:
-            assert cohort_of(home).n_cases == 80
-        recorded = Installation(home).ledger().is_recorded("seal", BENCHMARK)
+            assert not any(folder.glob(".cohort.new-*"))
+            assert cohort_of(walked.home).n_cases == 80
+        installation = Installation(walked.home)
+        recorded = installation.ledger().is_recorded("seal", BENCHMARK)
         assert not recorded or sealed_before
         if not recorded:
-            seal_cohort(Installation(home), benchmark, matched.folder / "catalog", look=False)
-        names = {path.name for path in (home / FOLDER).iterdir()}
+            seal_cohort(installation, installation.benchmark(BENCHMARK), catalog, look=False)
+        names = {path.name for path in folder.iterdir()}
         assert names == {"matched.json", "cohort", "enclave.key"}
-        from cohort_selection.cohort import verify as check
-
-        assert check(cohort_of(home)) == []
-        assert Installation(home).ledger().audit_problems() == []
-        shutil.rmtree(home)
-    assert inside >= 3  # some kills fell into the writing itself
+        assert verify(cohort_of(walked.home)) == []
+        assert installation.ledger().audit_problems() == []
+        shutil.rmtree(walked.folder)
+    assert inside >= 6  # most kills fell into the writing itself
 
 
 @pytest.fixture
