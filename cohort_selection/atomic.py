@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from threading import get_ident
 from typing import BinaryIO
 
 
@@ -22,7 +23,7 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
     directory = directory.absolute()
     directory.parent.mkdir(parents=True, exist_ok=True)
     settle(directory)
-    fresh = directory.with_name(f".{directory.name}.new-{os.getpid()}")
+    fresh = _fresh(directory)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     try:
@@ -49,7 +50,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 def written(path: Path) -> Iterator[BinaryIO]:
     """Give a file beside ``path`` to fill; when the block ends well, it is flushed and renamed."""
     sweep(path.parent, path.name)
-    fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
+    fresh = _fresh(path)
     try:
         with fresh.open("wb") as stream:
             yield stream
@@ -82,6 +83,11 @@ def sweep(folder: Path, name: str = "") -> None:
                 shutil.rmtree(fresh, ignore_errors=True)
             else:
                 fresh.unlink(missing_ok=True)
+
+
+def _fresh(path: Path) -> Path:
+    """Where this thread begins to write what is to stand at ``path``; ``sweep`` reads the owner."""
+    return path.with_name(f".{path.name}.new-{get_ident()}-{os.getpid()}")
 
 
 def _alive(process: int) -> bool:

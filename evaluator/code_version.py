@@ -9,8 +9,13 @@ from pathlib import Path
 
 _PACKAGES = Path(__file__).resolve().parent.parent
 _SCORING = (
-    *("analysis_plan", "scoring_input", "scoring", "results", "probing"),
-    *("evaluation", "disclosure"),
+    "analysis_plan",
+    "scoring_input",
+    "scoring",
+    "results",
+    "probing",
+    "evaluation",
+    "disclosure",
 )
 _COMPUTING = ("numpy", "numba", "llvmlite")
 

@@ -145,6 +145,7 @@ class _Dispatcher:
                 if self._work.watch:
                     self._fitness.ask_workers_again()
                 self._take_up_more(opened)
+                # A queue that ends has its releases tracked at its end.
                 self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
                 if self._jobs and self._workers is not None:
                     finished = self._workers.finished(POLL_SECONDS)
@@ -303,19 +304,24 @@ class _Dispatcher:
         with self._settled(job):
             if not job.started:
                 self._begin(job)
-            if finished.ended is None:
+            ended = finished.ended
+            if ended is not None and ended.failure is Failure.CANCELLED:
+                self._refuse_cancelled(job)
+                # Not by a person, as the ledger knows: by a dispatcher that took it for its own.
+                ended = replace(ended, failure=None, engine_fault=ended.detail)
+            if ended is None:
                 self._worker_fault(job, finished.error)
-            elif finished.ended.harness_fault:
-                self._record(job, Event.HARNESS_FAULT, finished.ended.harness_fault)
+            elif ended.harness_fault:
+                self._record(job, Event.HARNESS_FAULT, ended.harness_fault)
                 self._end(job, Failure.HARNESS_ERROR)
-            elif finished.ended.engine_fault:
-                self._engine_fault(job, shard, finished, finished.ended)
-            elif finished.ended.failure is not None:
-                self._team_fault(job, shard, finished, finished.ended, finished.ended.failure)
+            elif ended.engine_fault:
+                self._engine_fault(job, shard, finished, ended)
+            elif ended.failure is not None:
+                self._team_fault(job, ended, ended.failure)
             elif job.repeat == finished.token:
-                job.repeated = finished.ended.predictions
+                job.repeated = ended.predictions
             else:
-                job.back.append(finished.ended)
+                job.back.append(ended)
             if job.name in self._jobs and not job.out:
                 if job.again and not job.repeat:
                     # Not beside the first run, of which it could learn through the same files.
@@ -359,15 +365,7 @@ class _Dispatcher:
         if job.repeat == finished.token:
             job.repeat = token
 
-    def _team_fault(
-        self, job: _Job, shard: Shard, finished: Finished, ended: Ended, failure: Failure
-    ) -> None:
-        if failure is Failure.CANCELLED:
-            self._refuse_cancelled(job)
-            # Not by a person, as the ledger knows: by another dispatcher that took it for its own.
-            ended = replace(ended, failure=None, engine_fault=ended.detail)
-            self._engine_fault(job, shard, finished, ended)
-            return
+    def _team_fault(self, job: _Job, ended: Ended, failure: Failure) -> None:
         self._enclave.record_failure(
             job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
         )

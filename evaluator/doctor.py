@@ -7,6 +7,7 @@ from importlib.metadata import packages_distributions
 
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.installation import Installation
+from evaluator.tracker import untracked
 from submissions.ledger import LedgerError
 
 PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
@@ -54,7 +55,7 @@ def _ledger(installation: Installation) -> Finding:
     except LedgerError as error:
         return Finding("ledger", False, str(error))
     problems = ledger.audit_problems()
-    waiting = len(ledger.untracked())
+    waiting = len(untracked(installation, ledger))
     tracked = f"{waiting} wait for `sequestra run` to track them" if waiting else "all tracked"
     seen = "; ".join(problems) or (
         f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"

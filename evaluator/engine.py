@@ -30,7 +30,7 @@ from evaluator.limits import (
     lacking,
     not_granted,
 )
-from evaluator.staging import Staged, is_alive
+from evaluator.staging import Staged, is_alive, lay_empty
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address, no_engine
 from submissions.image import OUR_LABELS
@@ -159,6 +159,7 @@ class Engine(Images):
         except _Killed as killed:
             # The host may be short of memory itself: what comes twice is the team's.
             spent = killed.seconds
+        lay_empty(staged.predictions)
         try:
             return self._run(digest, staged, contract, submission_id, given_up, spent)
         except _NotStarted as error:
@@ -214,7 +215,6 @@ class Engine(Images):
     ) -> Outcome:
         """One try, in the time that one before it has not ``spent``."""
         _refuse_given_up(given_up)
-        _renew(staged.predictions)
         started = time.monotonic()
         with self._container(digest, staged, contract, submission_id) as container:
             limit = contract.seconds(staged.n_cases)
@@ -418,14 +418,6 @@ def _start(container: Container) -> None:
         raise _NotStarted(f"nothing started within {API_SECONDS} s") from error
     except requests.RequestException as error:
         raise EngineUnavailable(f"the container engine does not answer: {error}") from error
-
-
-def _renew(predictions: Path) -> None:
-    """Give a try a file of its own: an earlier one leaves nothing, not even an attribute of it."""
-    fresh = predictions.with_suffix(".new")
-    fresh.touch()
-    fresh.chmod(predictions.stat().st_mode)
-    fresh.replace(predictions)
 
 
 def _refuse_given_up(given_up: Callable[[], bool]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from cohort_selection.atomic import write_bytes
@@ -30,8 +29,6 @@ SHUT = frozenset(
 
 NAMESPACE_FLAGS = 0x7E02_0000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET (linux/sched.h)."""
-
-_WRITING = Lock()
 
 
 def narrowed_profile(folder: Path, profiles: tuple[Path, ...] = PROFILES) -> Path:
@@ -67,7 +64,6 @@ def narrowed_profile(folder: Path, profiles: tuple[Path, ...] = PROFILES) -> Pat
     )
     written = folder / "seccomp-podman.json"
     content = json.dumps({**profile, "syscalls": kept}).encode()
-    with _WRITING:  # several slots of a process may each start a container
-        if not written.is_file() or written.read_bytes() != content:
-            write_bytes(written, content)
+    if not written.is_file() or written.read_bytes() != content:
+        write_bytes(written, content)
     return written

@@ -185,10 +185,18 @@ def _lay_out(
     _settle(images, 0o755)
     _settle(given, 0o755)
     predictions = folder / "predictions.csv"
-    predictions.touch()
-    # The folder above keeps everybody else out; the container's user has no other door than this.
-    predictions.chmod(0o666)
+    lay_empty(predictions)
     return Staged(folder, given, predictions, len(cases))
+
+
+def lay_empty(predictions: Path) -> None:
+    """Lay out an empty predictions file, in the place of any: not even an attribute of it stays.
+
+    The folder above keeps everybody else out; the container's user has no other door than this.
+    """
+    predictions.unlink(missing_ok=True)
+    predictions.touch()
+    predictions.chmod(0o666)
 
 
 def _opaque(case_id: str, index: int) -> str:

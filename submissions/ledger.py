@@ -207,7 +207,7 @@ class Ledger:
                     raise taken from None
                 yield
             return
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self._locking() as connection:
             held = connection.execute(select(func.pg_try_advisory_lock(_DISPATCHING))).scalar_one()
             if not held:
                 raise taken
@@ -216,8 +216,6 @@ class Ledger:
                 yield
             finally:
                 self._lock = None
-                with suppress(SQLAlchemyError):  # gone with its lock
-                    connection.execute(select(func.pg_advisory_unlock(_DISPATCHING)))
 
     @contextmanager
     def tracking(self) -> Iterator[None]:
@@ -227,16 +225,22 @@ class Ledger:
                 flock(lock, LOCK_EX)
                 yield
             return
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self._locking() as connection:
             try:
                 connection.execute(select(func.pg_advisory_lock(_TRACKING)))
             except DBAPIError as error:
                 raise self._silent(error) from error
+            yield
+
+    @contextmanager
+    def _locking(self) -> Iterator[Connection]:
+        """A connection of PostgreSQL's to hold a lock with, which the pool gets back without it."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             try:
-                yield
+                yield connection
             finally:
                 with suppress(SQLAlchemyError):  # gone with its lock
-                    connection.execute(select(func.pg_advisory_unlock(_TRACKING)))
+                    connection.execute(select(func.pg_advisory_unlock_all()))
 
     def refuse_lost_lock(self) -> None:
         """Raise LedgerError where the lock of :meth:`dispatching` went with its connection."""

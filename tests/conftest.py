@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import base_image, engine, image_of
+from tests.engine import base_image, creating, engine, image_of
 
-__all__ = ["base_image", "engine", "image_of"]
+__all__ = ["base_image", "creating", "engine", "image_of"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs behind it deaf to interrupts, and so are its children.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -66,6 +67,24 @@ def engine() -> Engine:
     except EngineUnavailable as error:
         _give_up(str(error))
         raise
+
+
+Creating = Callable[[Mapping[str, object]], None]
+
+
+@pytest.fixture
+def creating(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Creating:
+    """Have the engine create containers with other words beside their flags."""
+    create = engine.client.api.create_container
+
+    def otherwise(given: Mapping[str, object]) -> None:
+        monkeypatch.setattr(
+            engine.client.api,
+            "create_container",
+            lambda digest, **asked: create(digest, **{**asked, **given}),
+        )
+
+    return otherwise
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from evaluator.staging import Staged
 from submissions.contract import Contract
 from tests.attacks.arena import breaches, host_addresses, run_attack, volumes_of
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack
+from tests.engine import Creating
 
 pytestmark = pytest.mark.engine
 
@@ -64,7 +65,12 @@ def test_without_a_flag_its_attack_gets_through(
 
 @pytest.mark.parametrize("gone", ["healthcheck", "environment"])
 def test_without_what_overrides_the_image_its_attack_gets_through(
-    gone: str, engine: Engine, base_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gone: str,
+    engine: Engine,
+    base_image: str,
+    creating: Creating,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     attack = BY_NAME[
         {
@@ -72,12 +78,7 @@ def test_without_what_overrides_the_image_its_attack_gets_through(
             "environment": "image: an ENV that asks for every GPU",
         }[gone]
     ]
-    create = engine.client.api.create_container
-    monkeypatch.setattr(
-        engine.client.api,
-        "create_container",
-        lambda digest, **asked: create(digest, **{**asked, gone: None}),
-    )
+    creating({gone: None})
     monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
     seen = run_attack(attack, engine, base_image, tmp_path)
     assert breaches(attack, seen)

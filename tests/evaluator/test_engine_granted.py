@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from evaluator.staging import Staged, stage
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD
-from tests.engine import ImageBuilder, count_containers
+from tests.engine import Creating, ImageBuilder, count_containers
 
 
 def without(name: str) -> list[dict[str, object]]:
@@ -39,6 +40,22 @@ def mounts(staged: Staged, *, writable: bool, more: bool) -> list[dict[str, obje
         }
         for target, source, read_only in both
     ]
+
+
+Refused = Callable[[str], None]
+
+
+@pytest.fixture
+def refused(engine: Engine, image_of: ImageBuilder, tmp_path: Path) -> Refused:
+    """Run an image, which must be refused with these words, and leaves no container."""
+
+    def run(said: str) -> None:
+        cases, root = stage_cases(tmp_path, MILD)
+        with stage(cases, MILD, root) as staged, pytest.raises(EngineUnavailable, match=said):
+            engine.run(image_of(), staged, MILD, submission_id="test-flag")
+        assert count_containers(engine, "test-flag") == 0
+
+    return run
 
 
 LIMITS = "limits of file size, open files and core dumps"
@@ -85,8 +102,7 @@ def test_a_flag_that_the_engine_kept_otherwise_is_named(
     kept: dict[str, Any],
     named: str,
     engine: Engine,
-    image_of: ImageBuilder,
-    tmp_path: Path,
+    refused: Refused,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if engine.podman:
@@ -97,13 +113,7 @@ def test_a_flag_that_the_engine_kept_otherwise_is_named(
         return {**flags(staged, contract), **given}
 
     monkeypatch.setattr(engine_module, "flags", otherwise)
-    cases, root = stage_cases(tmp_path, MILD)
-    with (
-        stage(cases, MILD, root) as staged,
-        pytest.raises(EngineUnavailable, match=f"does not grant what the contract asks: {named}"),
-    ):
-        engine.run(image_of(), staged, MILD, submission_id="test-flag")
-    assert count_containers(engine, "test-flag") == 0
+    refused(f"does not grant what the contract asks: {named}")
 
 
 @pytest.mark.engine
@@ -118,23 +128,10 @@ def test_a_flag_that_the_engine_kept_otherwise_is_named(
     ids=str,
 )
 def test_what_stands_beside_the_flags_is_looked_at_too(
-    given: dict[str, Any],
-    named: str,
-    engine: Engine,
-    image_of: ImageBuilder,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any], named: str, refused: Refused, creating: Creating
 ) -> None:
-    create = engine.client.api.create_container
-    monkeypatch.setattr(
-        engine.client.api,
-        "create_container",
-        lambda digest, **asked: create(digest, **{**asked, **given}),
-    )
-    cases, root = stage_cases(tmp_path, MILD)
-    with stage(cases, MILD, root) as staged, pytest.raises(EngineUnavailable, match=named):
-        engine.run(image_of(), staged, MILD, submission_id="test-beside")
-    assert count_containers(engine, "test-beside") == 0
+    creating(given)
+    refused(named)
 
 
 @pytest.mark.engine
@@ -189,7 +186,7 @@ PODMAN: dict[str, Any] = {
         "CpuPeriod": 100_000,
         "CapDrop": ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID"],
         "CapAdd": [],
-        "SecurityOpt": ["no-new-privileges", "seccomp=/root/.cache/seccomp-podman.json"],
+        "SecurityOpt": ["no-new-privileges", "seccomp=/cache/seccomp-podman.json"],
         "Ulimits": [
             {"Name": "RLIMIT_CORE", "Soft": 0, "Hard": 0},
             {"Name": "RLIMIT_FSIZE", "Soft": 2**24, "Hard": 2**24},
