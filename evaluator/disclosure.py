@@ -34,7 +34,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import combinations, pairwise
@@ -44,7 +44,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
+from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result, as_mapping
 from metrics.estimate import Estimate
 from submissions.submission import Submission
 
@@ -122,8 +122,10 @@ class Release:
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        document = asdict(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        document = as_mapping(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
+        return json.dumps(
+            document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_mapping
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Release:

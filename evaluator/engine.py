@@ -30,10 +30,11 @@ from evaluator.limits import (
     lacking,
     not_granted,
 )
-from evaluator.staging import Staged, is_alive, lay_empty
+from evaluator.staging import Staged, is_alive, lay_empty, own_folder, remove_leftovers
+from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address, no_engine
-from submissions.image import OUR_LABELS
+from submissions.image import OUR_LABELS, ImageConfiguration, lint
 from submissions.submission import ContractBroken, Failure
 
 __all__ = ["LABEL", "Engine", "EngineUnavailable", "Outcome"]
@@ -128,6 +129,57 @@ class Engine(Images):
         """One line for the steward: which engine, on what."""
         return f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
 
+    def let_in(self, image: ImageConfiguration, contract: Contract) -> None:
+        """Lint an image before it is entered, and look at what of it the engine itself reads.
+
+        To start a container the engine looks for the user in files of the image, outside of the
+        container and of every limit: a named pipe in the place of one holds it up for ever. An
+        image is what its digest says, so that one look is enough.
+
+        Raises ContractBroken where the image may not run, EngineUnavailable for the engine's fault.
+        """
+        lint(image, contract)
+        api = self.client.api
+        scratch = cache() / "let-in"
+        self.remove_dead(scratch)
+        remove_leftovers(scratch)
+        with own_folder(scratch) as folder, our_fault("looking at the image's accounts"):
+            label = {RUN_LABEL: str(folder.resolve())}
+            try:
+                made = api.create_container(image.digest, "-", labels=label)
+            except APIError as error:
+                if error.status_code == requests.codes.bad_request:
+                    said = printable(str(error.explanation or error))
+                    raise ContractBroken(Failure.START_FAILED, said) from error
+                raise
+            try:
+                for path in ("/etc/passwd", "/etc/group"):
+                    self._refuse_odd(made["Id"], path)
+            finally:
+                self._remove(made["Id"])
+
+    def _refuse_odd(self, container_id: str, path: str) -> None:
+        """Refuse a file of a container that is none; the engine tells without reading it.
+
+        The SDK only has the call that fetches the file as well, for which the engine starts a
+        process and takes 40 times as long.
+        """
+        api = self.client.api
+        answer = api.head(
+            f"{api.base_url}/v{api.api_version}/containers/{container_id}/archive",
+            params={"path": path},
+            timeout=API_SECONDS,
+        )
+        if answer.status_code == requests.codes.not_found:
+            return
+        answer.raise_for_status()
+        found: Mapping[str, Any] = decode_json_header(answer.headers[_PATH_STAT])
+        if int(found["mode"]) & ODD_FILE or int(found["size"]) > ACCOUNTS_BYTES:
+            raise ContractBroken(
+                Failure.IMAGE_INVALID,
+                f"{path} is no regular file of at most {ACCOUNTS_BYTES} bytes",
+            )
+
     def run(
         self,
         image_digest: str,
@@ -137,7 +189,7 @@ class Engine(Images):
         submission_id: str,
         given_up: Callable[[], bool] = lambda: False,
     ) -> Outcome:
-        """Run an image once over the staged cases, under every limit of the contract.
+        """Run an image that was let in over the staged cases, under every limit of the contract.
 
         A run that the host killed is tried again, in the time that is left and from nothing.
         ``given_up`` is asked before each try and as soon as its container has started, so that
@@ -218,7 +270,6 @@ class Engine(Images):
         started = time.monotonic()
         with self._container(digest, staged, contract, submission_id) as container:
             limit = contract.seconds(staged.n_cases)
-            self._refuse_odd_accounts(container)
             _start(container)
             running = time.monotonic()
             _refuse_cancelled(container)
@@ -236,42 +287,6 @@ class Engine(Images):
                 raise _Killed(failed, ended - running)
             raise failed
         return Outcome(running - started, ended - running, log_tail)
-
-    def _refuse_odd_accounts(self, container: Container) -> None:
-        """Refuse what the engine itself would read as it starts the container, and wait for.
-
-        It looks for the user in these files, outside of the container and of every limit: a named
-        pipe in the place of one holds the engine up for ever.
-        """
-        for path in ("/etc/passwd", "/etc/group"):
-            with our_fault("looking at the image's accounts"):
-                found = self._look_at(str(container.id), path)
-            if found is None:
-                continue
-            if int(found["mode"]) & ODD_FILE or int(found["size"]) > ACCOUNTS_BYTES:
-                raise ContractBroken(
-                    Failure.IMAGE_INVALID,
-                    f"{path} is no regular file of at most {ACCOUNTS_BYTES} bytes",
-                )
-
-    def _look_at(self, container_id: str, path: str) -> Mapping[str, Any] | None:
-        """What the engine tells of a file in a container without reading it; None: not there.
-
-        The SDK only has the call that fetches the file as well, for which the engine starts a
-        process and takes 40 times as long.
-        """
-        api = self.client.api
-        answer = api.head(
-            f"{api.base_url}/v{api.api_version}/containers/{container_id}/archive",
-            params={"path": path},
-            timeout=API_SECONDS,
-        )
-        if answer.status_code == requests.codes.not_found:
-            return None
-        if not answer.ok:  # it cannot lay out what it would start either
-            raise _NotStarted(f"{path} cannot be looked at: {answer.status_code} {answer.reason}")
-        told: Mapping[str, Any] = decode_json_header(answer.headers[_PATH_STAT])
-        return told
 
     def _start_known_good(
         self,

@@ -26,6 +26,10 @@ KEPT = "sequestra/kept"
 """Repository of the names by which entered images are kept, one tag a submission."""
 
 
+class NoImage(ContractBroken):
+    """The engine has no such image."""
+
+
 @dataclass(frozen=True, slots=True)
 class Images:
     """The images of an engine, which may be anybody's; those of submissions have a name of ours."""
@@ -47,7 +51,7 @@ class Images:
     def inspect(self, image: str) -> ImageConfiguration:
         """Configuration of a local image, by name or digest.
 
-        Raises ContractBroken where the engine has no such image.
+        Raises NoImage where the engine has no such image.
         """
         with our_fault("inspecting the image"):
             try:
@@ -55,7 +59,7 @@ class Images:
             except (APIError, docker.errors.NullResource) as error:
                 if isinstance(error, APIError) and error.status_code not in (400, 404):
                     raise
-                raise ContractBroken(
+                raise NoImage(
                     Failure.IMAGE_INVALID,
                     f"the engine has no image {ascii(image[:200])[1:-1] or repr(image)} and there "
                     "is no such file; give an image's name or digest, or the path of an archive "
@@ -108,13 +112,14 @@ class Images:
         lint(found, contract)
         return found.digest
 
-    def load(self, archive: Path, contract: Contract) -> str:
+    def load(self, archive: Path, contract: Contract, scratch: Path | None = None) -> str:
         """Lint a `docker save` archive, load its image under no name, and give its digest.
 
+        A copy without names is written into ``scratch``, or beside the archive.
         Raises ContractBroken where the contract forbids the archive or its image.
         """
         linted = lint_archive(archive, contract).digest
-        with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        with tempfile.TemporaryDirectory(dir=scratch or archive.parent) as folder:
             nameless = Path(folder) / "image.tar"
             without_names(archive, nameless, contract)
             with our_fault("loading an image"), nameless.open("rb") as file:

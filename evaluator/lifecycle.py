@@ -10,7 +10,6 @@ from evaluator.engine import Engine
 from evaluator.evaluation import evaluate
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
-from submissions.image import lint
 from submissions.quota import QuotaError
 from submissions.submission import ENDED, ContractBroken, Failure, State, Submission
 
@@ -57,7 +56,7 @@ def submit(
         received=datetime.now(UTC),
     )
     try:
-        lint(configuration, benchmark.contract)
+        engine.let_in(configuration, benchmark.contract)
     except ContractBroken as broken:
         ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
         raise

@@ -12,7 +12,6 @@ from evaluator.installation import Installation
 from evaluator.staging import remove_leftovers, stage
 from submissions.base_image import cache
 from submissions.contract import read_predictions
-from submissions.image import lint
 from submissions.submission import ContractBroken, Failure
 
 
@@ -55,7 +54,7 @@ def practise(
     remove_leftovers(scratch)
     try:
         found = engine.receive(image, benchmark.contract)
-        lint(found, benchmark.contract)
+        engine.let_in(found, benchmark.contract)
         with stage(blinded, benchmark.contract, scratch, copying=True) as staged:
             outcome = engine.run(
                 found.digest,

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
 from evaluator.engine import Engine, EngineSick, EngineUnavailable
-from evaluator.staging import Staged, remove_leftovers, stage
+from evaluator.images import NoImage
+from evaluator.staging import Staged, own_folder, remove_leftovers, stage
 from submissions.contract import Contract, Predictions, read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
@@ -29,10 +30,6 @@ LAID_OUT = threading.Event()
 _OF_THREAD = threading.local()
 _GIVEN_UP: set[str] = set()
 _CLEANED: dict[Path, float] = {}
-
-
-class _ImageMissing(EngineUnavailable):
-    """The host's engine lacks the image, and there is no archive of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +94,11 @@ def run_shard(shard: Shard) -> Ended:
                 )
                 given = {case.case_id for case in shard.cases}
                 predictions = read_predictions(staged.predictions, given, shard.contract)
+    except NoImage:
+        lacking = f"the engine of {host} has no image {shard.image_digest}; load it there again"
+        return Ended(host, engine_fault=lacking, lacks_image=True)
     except ContractBroken as broken:
         return Ended(host, failure=broken.failure, detail=broken.detail, log=broken.log_tail)
-    except _ImageMissing as error:
-        return Ended(host, engine_fault=str(error), lacks_image=True)
     except EngineUnavailable as error:
         gone = isinstance(error, EngineSick) or not _answers()
         return Ended(host, engine_fault=str(error), engine_gone=gone)
@@ -177,23 +175,18 @@ def _answers() -> bool:
 
 
 def _load(engine: Engine, shard: Shard) -> float:
-    """See to it that the engine has the image; the seconds that took."""
+    """Load the image from its archive, where there is one and the engine needs it; the seconds."""
     started = time.monotonic()
-    if not engine.has(shard.image_digest):
-        if shard.archive is None or not shard.archive.is_file():
-            raise _ImageMissing(
-                f"the engine of {socket.gethostname()} has no image {shard.image_digest}; "
-                f"load it there again"
-            )
+    archive = shard.archive
+    if archive is not None and archive.is_file() and not engine.has(shard.image_digest):
         try:
-            loaded = engine.load(shard.archive, shard.contract)
+            with own_folder(shard.staging) as scratch:
+                loaded = engine.load(archive, shard.contract, scratch)
         except ContractBroken as broken:
             # It was accepted when it was entered: what is wrong with the copy is not the team's.
-            raise EngineUnavailable(
-                f"the archive {shard.archive} is not loaded: {broken}"
-            ) from broken
+            raise EngineUnavailable(f"the archive {archive} is not loaded: {broken}") from broken
         if loaded != shard.image_digest:
             raise EngineUnavailable(
-                f"the archive of image {shard.image_digest} holds {loaded}; remove {shard.archive}"
+                f"the archive of image {shard.image_digest} holds {loaded}; remove {archive}"
             )
     return time.monotonic() - started

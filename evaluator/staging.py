@@ -64,6 +64,16 @@ def stage(
 
     Raises OSError where the disk fails, or where files that need no copy cannot be linked.
     """
+    with own_folder(root, awaiting=awaiting) as folder:
+        yield _lay_out(cases, contract, folder, copying=copying)
+
+
+@contextmanager
+def own_folder(root: Path, *, awaiting: bool = True) -> Iterator[Path]:
+    """Give a new folder under ``root`` that is removed again, by another process after a kill.
+
+    Raises OSError where the disk fails.
+    """
     root.mkdir(parents=True, exist_ok=True)
     _spread(root)
     held = ExitStack()
@@ -76,7 +86,7 @@ def stage(
             _remove(folder, held)
             raise
     try:
-        yield _lay_out(cases, contract, folder, copying=copying)
+        yield folder
     finally:
         _remove(folder, held, awaiting=awaiting)
 
@@ -169,7 +179,7 @@ def _lay_out(
             os.mkdir(case.case_id, dir_fd=within)
             for index, file in enumerate(case.files):
                 name = f"{case.case_id}/{_opaque(case.case_id, index)}.dcm"
-                _place(file, images / name, name, within, copying=copying)
+                _place(file, images, name, within, copying=copying)
             os.chmod(case.case_id, 0o755, dir_fd=within)
             os.utime(case.case_id, (MTIME, MTIME), dir_fd=within)
     finally:
@@ -204,8 +214,8 @@ def _opaque(case_id: str, index: int) -> str:
     return hashlib.sha256(f"{case_id}/{index}".encode()).hexdigest()[:16]
 
 
-def _place(source: Path, target: Path, name: str, within: int, *, copying: bool) -> None:
-    """Link ``source`` to ``name`` in the folder open as ``within``, or copy it to ``target``."""
+def _place(source: Path, images: Path, name: str, within: int, *, copying: bool) -> None:
+    """Link ``source`` to ``name`` in the folder ``images``, open as ``within``, or copy it."""
     status = source.stat()
     if status.st_mode & stat.S_IROTH and status.st_mtime == MTIME:
         try:
@@ -216,7 +226,7 @@ def _place(source: Path, target: Path, name: str, within: int, *, copying: bool)
             if not copying:
                 raise OSError(
                     error.errno,
-                    f"{source} cannot be linked into {target.parents[3]} ({error.strerror}), and "
+                    f"{source} cannot be linked into {images.parents[1]} ({error.strerror}), and "
                     "sealed images are not copied; keep the whole enclave on one file system "
                     "that has hard links",
                 ) from error
@@ -224,6 +234,7 @@ def _place(source: Path, target: Path, name: str, within: int, *, copying: bool)
             # When it was last read would tell the order of an earlier run.
             os.utime(name, (MTIME, MTIME), dir_fd=within)
             return
+    target = images / name
     shutil.copyfile(source, target)
     _settle(target, 0o444)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import socket
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,13 +63,14 @@ class Finished:
 class Workers:
     """Workers that take shards; one of them is this process unless a scheduler is named."""
 
-    def __init__(self, client: Client, *, remote: bool) -> None:
-        """Use :func:`open_workers` to open them."""
+    def __init__(self, client: Client, own: Mapping[str, float] | None) -> None:
+        """Use :func:`open_workers` to open them; ``own`` is what the worker of this process has."""
         self._client = client
+        self._own = own
         self._done: SimpleQueue[Future[tuple[str, Ended]]] = SimpleQueue()
         self._running: dict[str, tuple[Future[tuple[str, Ended]], Contract]] = {}
         self._alone_since: float | None = None
-        self.remote = remote
+        self.remote = own is None
 
     def start(self, shard: Shard, *, rather_not: str = "") -> str:
         """Hand a shard to a worker that has room for it; a token to know it by.
@@ -81,7 +83,7 @@ class Workers:
             others = [each for each in self._ask(_addresses) if each != rather_not]
         future = self._client.submit(
             _work,
-            shard,
+            pickle.dumps(shard),  # Dask would look into each of its cases
             key=token,
             pure=False,
             resources=needs(shard.contract),
@@ -181,7 +183,7 @@ class Workers:
         return all(left[name] >= amount for name, amount in needs(contract).items())
 
     def _offered(self) -> list[dict[str, float]]:
-        return list(self._ask(_offers))
+        return [dict(self._own)] if self._own is not None else list(self._ask(_offers))
 
     def _ask(self, question: Callable[..., Any]) -> Any:
         """Have a function run on the scheduler."""
@@ -222,13 +224,13 @@ def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
     """
     for logger in ("distributed", "distributed.client"):  # Dask sets a level on the second, too
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
-    with _client(scheduler) as client:
+    with _client(scheduler) as (client, own):
         _register(client, _CleansHost(staging))
-        yield Workers(client, remote=bool(scheduler))
+        yield Workers(client, own)
 
 
 @contextmanager
-def _client(scheduler: str) -> Iterator[Client]:
+def _client(scheduler: str) -> Iterator[tuple[Client, dict[str, float] | None]]:
     if scheduler:
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -247,10 +249,14 @@ def _client(scheduler: str) -> Iterator[Client]:
                 ) from error
             except OSError as error:
                 raise WorkersError(_LOST) from error
-            yield client
+            yield client, None
         return
     engine = Engine.connect()
-    resources = {SLOT: engine.cpus, MEMORY: engine.memory_bytes >> 20, GPU: _gpus()}
+    resources = {
+        SLOT: float(engine.cpus),
+        MEMORY: float(engine.memory_bytes >> 20),
+        GPU: float(_gpus()),
+    }
     engine.close()
     with (
         dask.config.set(_QUIET),
@@ -265,7 +271,7 @@ def _client(scheduler: str) -> Iterator[Client]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield client
+        yield client, resources
 
 
 @contextmanager
@@ -306,11 +312,11 @@ def _gpus() -> int:
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
-def _work(shard: Shard) -> tuple[str, Ended]:
+def _work(shard: bytes) -> tuple[str, Ended]:
     """Runs on a worker: its address, and how the shard ended."""
     worker = str(get_worker().address)
     try:
-        return worker, run_shard(shard)
+        return worker, run_shard(pickle.loads(shard))
     except OSError:
         raise  # the host's: what is wrong with it stops the queue
     except Exception:

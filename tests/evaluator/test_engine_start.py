@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort import BlindedCase
 from evaluator import known_good
 from evaluator.engine import LABEL, Engine, EngineUnavailable
-from evaluator.shard import Shard, run_shard
-from evaluator.staging import MTIME, stage
+from evaluator.staging import stage
 from submissions.archive import lint_archive
 from submissions.base_image import docker
 from submissions.contract import read_predictions
@@ -27,7 +23,7 @@ from submissions.image import ENVIRONMENT_BYTES, WORD_BYTES
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import ImageBuilder, count_containers
+from tests.engine import ImageBuilder
 from tests.own_docker import OwnDocker, needs_own_docker
 
 pytestmark = pytest.mark.engine
@@ -160,29 +156,3 @@ def test_the_longest_environment_and_command_that_the_lint_lets_through_do_start
     with stage(cases, MILD, root) as staged:
         engine.run(image, staged, MILD, submission_id="test-longest")
         assert read_predictions(staged.predictions, CASE_IDS, MILD)
-
-
-def test_a_named_pipe_in_the_place_of_the_accounts_never_holds_the_engine_up(
-    engine: Engine, tmp_path: Path
-) -> None:
-    """Docker reads /etc/passwd as it starts a container, and would wait for the pipe for ever."""
-    archive = tmp_path / "root.tar"
-    with tarfile.open(archive, "w") as tar:
-        for name, kind in (("etc", tarfile.DIRTYPE), ("etc/passwd", tarfile.FIFOTYPE)):
-            member = tarfile.TarInfo(name)
-            member.type, member.mode = kind, 0o755
-            tar.addfile(member)
-    tag = "sequestra/test:pipe"
-    assert docker("import", "--change", 'ENTRYPOINT ["/x"]', str(archive), tag).returncode == 0
-    image = tmp_path / "image.dcm"
-    image.write_bytes(b"a picture")
-    image.chmod(0o444)
-    os.utime(image, (MTIME, MTIME))
-    cases = (BlindedCase("case", (image,), {}),)
-    shard = Shard("test-pipe", engine.inspect(tag).digest, cases, MILD, tmp_path / "staging")
-    began = time.monotonic()
-    ended = run_shard(shard)
-    assert ended.failure is Failure.IMAGE_INVALID
-    assert "/etc/passwd" in ended.detail
-    assert time.monotonic() - began < 60
-    assert count_containers(engine, "test-pipe") == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,29 @@ def test_a_file_that_is_no_archive_is_refused_and_nothing_is_entered(
     assert checked.code == 1
     assert "image-invalid" in checked.printed
     assert "the archive is cut short or damaged" in checked.printed
+
+
+def test_a_named_pipe_in_the_place_of_the_accounts_never_holds_the_engine_up(
+    installed: Installed, sealed: Path, engine: Engine, tmp_path: Path
+) -> None:
+    """Docker reads /etc/passwd as it starts a container, and would wait for the pipe for ever."""
+    root = tmp_path / "root.tar"
+    with tarfile.open(root, "w") as tar:
+        for name, kind in (("etc", tarfile.DIRTYPE), ("etc/passwd", tarfile.FIFOTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = kind, 0o755
+            tar.addfile(member)
+    tag = "sequestra/test:pipe"
+    assert docker("import", "--change", 'ENTRYPOINT ["/x"]', str(root), tag).returncode == 0
+    who = ("--team", "A team", "--model", "A pipe")
+    refused = one_sentence(installed.command("submit", tag, "--benchmark", BENCHMARK, *who))
+    assert "/etc/passwd is no regular file" in refused
+    assert [each.state for each in installed.ledger.submissions()] == [State.REJECTED]
+    open_list = ("--open", sealed.parent / "open.csv")
+    checked = installed.command("check", tag, "--benchmark", BENCHMARK, *open_list)
+    assert checked.code == 1
+    assert "/etc/passwd is no regular file" in checked.printed
+    assert not engine.client.containers.list(all=True, filters={"ancestor": tag})
 
 
 @pytest.fixture
