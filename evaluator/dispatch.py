@@ -151,6 +151,8 @@ class _Dispatcher:
                     finished = self._workers.finished(POLL_SECONDS)
                     if finished is not None:
                         self._take_back(finished)
+                    else:
+                        self._put_back_alone(self._workers)
                     self._drop_cancelled()
                 elif self._work.watch:
                     time.sleep(POLL_SECONDS)
@@ -369,7 +371,7 @@ class _Dispatcher:
         self._enclave.record_failure(
             job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
         )
-        self._record_times(job, [StageTime(Stage.QUEUE, job.queued)])
+        self._record_run(job, [ended])
         self._end(job, failure)
 
     def _complete(self, job: _Job) -> None:
@@ -398,12 +400,7 @@ class _Dispatcher:
             log="\n".join(ended.log for ended in job.back if ended.log),
         )
         del self._jobs[job.name]
-        of_shards = (
-            StageTime(stage, seconds, ended.host)
-            for ended in job.back
-            for stage, seconds in ended.seconds.items()
-        )
-        self._record_times(job, [StageTime(Stage.QUEUE, job.queued), *of_shards])
+        self._record_run(job, job.back)
         self._score(job, predictions)
 
     def _score(self, job: _Job, predictions: Predictions) -> None:
@@ -450,18 +447,27 @@ class _Dispatcher:
         try:
             yield
         finally:
-            left = list(self._jobs.values())
-            for job in left:
-                self._leave(job)
-            for job in left:
-                # A store that is gone or full: the submission is taken up as it stands. What was
-                # cancelled meanwhile stays so, and nobody may listen to the report any more.
-                with suppress(LedgerError, OSError):
-                    self._ledger.move(job.name, State.QUEUED)
-                    self._tell(job, State.QUEUED)
-                with suppress(EnclaveUnavailable):
-                    if job.started:
-                        self._record(job, Event.CUT_OFF)
+            self._put_back(list(self._jobs.values()))
+
+    def _put_back(self, left: Sequence[_Job]) -> None:
+        for job in left:
+            self._leave(job)
+        for job in left:
+            # A store that is gone or full: the submission is taken up as it stands. What was
+            # cancelled meanwhile stays so, and nobody may listen to the report any more.
+            with suppress(LedgerError, OSError):
+                self._ledger.move(job.name, State.QUEUED)
+                self._tell(job, State.QUEUED)
+            with suppress(EnclaveUnavailable):
+                if job.started:
+                    self._record(job, Event.CUT_OFF)
+
+    def _put_back_alone(self, workers: Workers) -> None:
+        """Let those wait in the queue for which no worker is left, so that the others go on."""
+        for token, error in workers.alone().items():
+            for job in [each for each in self._jobs.values() if token in each.out]:
+                self._fitness.lose(job.benchmark.name, error)
+                self._put_back([job])
 
     def _drop_cancelled(self) -> None:
         if not self._jobs or time.monotonic() - self._looked < POLL_SECONDS:
@@ -511,6 +517,15 @@ class _Dispatcher:
 
     def _record(self, job: _Job, event: Event, detail: str = "") -> None:
         self._enclave.record(job.name, job.cohort.digest, event, detail)
+
+    def _record_run(self, job: _Job, back: Sequence[Ended]) -> None:
+        """Keep how long a job waited, and what the stages of its shards took as far as it came."""
+        of_shards = (
+            StageTime(stage, seconds, ended.host)
+            for ended in back
+            for stage, seconds in ended.seconds.items()
+        )
+        self._record_times(job, [StageTime(Stage.QUEUE, job.queued), *of_shards])
 
     def _record_times(self, job: _Job, exact: Sequence[StageTime]) -> None:
         """Keep what each stage took; a team is told of each the longest, coarsely."""

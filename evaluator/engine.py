@@ -35,6 +35,7 @@ from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address, no_engine
 from submissions.image import OUR_LABELS, ImageConfiguration, lint
+from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 
 __all__ = ["LABEL", "Engine", "EngineUnavailable", "Outcome"]
@@ -60,10 +61,9 @@ LOG_CHARACTERS = 64_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A run that ended well: its stage times in seconds, and for the steward the end of its log."""
+    """A run that ended well: its stages' seconds, and for the steward the end of its log."""
 
-    seconds_start: float
-    seconds_infer: float
+    seconds: Mapping[Stage, float]
     log_tail: str
 
 
@@ -281,12 +281,13 @@ class Engine(Images):
             cause = broken(state, limit=limit, in_time=in_time)
             if cause is not None and in_time:
                 self._ended_from_outside(container, log_tail)
+        seconds = {Stage.START: running - started, Stage.INFER: ended - running}
         if cause is not None:
-            failed = ContractBroken(*cause, log_tail)
+            failed = ContractBroken(*cause, log_tail, seconds)
             if in_time and is_unexplained(state):
                 raise _Killed(failed, ended - running)
             raise failed
-        return Outcome(running - started, ended - running, log_tail)
+        return Outcome(seconds, log_tail)
 
     def _start_known_good(
         self,

@@ -46,6 +46,11 @@ class Fitness:
             if not isinstance(error, WorkersError)
         }
 
+    def lose(self, name: str, error: WorkersError) -> None:
+        """The workers that could run a benchmark are gone."""
+        self._fit.discard(name)
+        self._refuse(name, error)
+
     def refuse_unfit(self) -> None:
         """Raise what is wrong with a benchmark, if anything is."""
         for error in self._unfit.values():
@@ -57,13 +62,16 @@ class Fitness:
                 self._sealed[name] = self._installation.sealed(name)
             workers.refuse_unfit(self._sealed[name][0].contract)
         except (CohortError, EnclaveError, InstallationError, SpecificationError) as error:
-            self._unfit[name] = error
+            self._refuse(name, error)
         except WorkersError as error:
             workers.refuse_lost()
-            self._unfit[name] = error
+            self._refuse(name, error)
         else:
             self._fit.add(name)
-            return
+            self._told.discard(name)
+
+    def _refuse(self, name: str, error: ValueError) -> None:
+        self._unfit[name] = error
         if name not in self._told:
             self._told.add(name)
-            _LOG.warning("the submissions for %s wait: %s", name, self._unfit[name])
+            _LOG.warning("the submissions for %s wait: %s", name, error)

@@ -66,5 +66,5 @@ def practise(
             read_predictions(staged.predictions, given, benchmark.contract)
     except ContractBroken as broken:
         return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail)
-    seconds = outcome.seconds_start + outcome.seconds_infer
+    seconds = sum(outcome.seconds.values())
     return Practised(len(cases), seconds, None, "", outcome.log_tail)

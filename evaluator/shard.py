@@ -77,11 +77,12 @@ def run_shard(shard: Shard) -> Ended:
     Raises OSError where the worker's disk fails.
     """
     host = socket.gethostname()
+    seconds: dict[Stage, float] = {}
     try:
         engine = _engine()
         if time.monotonic() - _CLEANED.get(shard.staging, -CLEAN_SECONDS) >= CLEAN_SECONDS:
             clean_host(shard.staging)
-        load = _load(engine, shard)
+        seconds[Stage.LOAD] = _load(engine, shard)
         with stage(shard.cases, shard.contract, shard.staging, awaiting=False) as staged:
             LAID_OUT.set()
             with _not_for_want_of_disk(staged, shard.contract):
@@ -92,13 +93,21 @@ def run_shard(shard: Shard) -> Ended:
                     submission_id=shard.submission_id,
                     given_up=lambda: shard.attempt in _GIVEN_UP,
                 )
+                seconds.update(outcome.seconds)
                 given = {case.case_id for case in shard.cases}
                 predictions = read_predictions(staged.predictions, given, shard.contract)
     except NoImage:
         lacking = f"the engine of {host} has no image {shard.image_digest}; load it there again"
         return Ended(host, engine_fault=lacking, lacks_image=True)
     except ContractBroken as broken:
-        return Ended(host, failure=broken.failure, detail=broken.detail, log=broken.log_tail)
+        seconds.update(broken.seconds)
+        return Ended(
+            host,
+            failure=broken.failure,
+            detail=broken.detail,
+            log=broken.log_tail,
+            seconds=seconds,
+        )
     except EngineUnavailable as error:
         gone = isinstance(error, EngineSick) or not _answers()
         return Ended(host, engine_fault=str(error), engine_gone=gone)
@@ -106,11 +115,7 @@ def run_shard(shard: Shard) -> Ended:
         host,
         predictions=predictions,
         log=outcome.log_tail,
-        seconds={
-            Stage.LOAD: load,
-            Stage.START: outcome.seconds_start,
-            Stage.INFER: outcome.seconds_infer,
-        },
+        seconds=seconds,
     )
 
 

@@ -69,7 +69,7 @@ class Workers:
         self._own = own
         self._done: SimpleQueue[Future[tuple[str, Ended]]] = SimpleQueue()
         self._running: dict[str, tuple[Future[tuple[str, Ended]], Contract]] = {}
-        self._alone_since: float | None = None
+        self._alone_since: dict[str, float] = {}
         self.remote = own is None
 
     def start(self, shard: Shard, *, rather_not: str = "") -> str:
@@ -98,12 +98,12 @@ class Workers:
     def finished(self, seconds: float) -> Finished | None:
         """The next shard that came back within so many seconds.
 
-        Raises WorkersError where the scheduler is lost, or no worker is left that could go on.
+        Raises WorkersError where the scheduler is lost.
         """
         try:
             future = self._done.get(timeout=seconds)
         except Empty:
-            self._refuse_alone()
+            self.refuse_lost()
             return None
         token = str(future.key)
         running = self._running.pop(token, None)
@@ -116,7 +116,7 @@ class Workers:
                 # It went with its worker before it was fetched, and is done again where it can be.
                 self._running[token] = running
                 future.add_done_callback(self._done.put)
-                self._refuse_alone()
+                self.refuse_lost()
                 return None
             except OSError as lost:
                 raise WorkersError(_LOST) from lost
@@ -160,20 +160,9 @@ class Workers:
 
     def refuse_unfit(self, contract: Contract) -> None:
         """Raise WorkersError where no worker has what a benchmark grants its containers."""
-        wanted = needs(contract)
-        offered = self._offered()
-        if any(all(each.get(k, 0) >= n for k, n in wanted.items()) for each in offered):
-            return
-        asked = " ".join(f"{name}={amount:g}" for name, amount in wanted.items())
-        there = "; ".join(
-            " ".join(f"{name}={amount:g}" for name, amount in each.items()) or "no resources"
-            for each in offered
-        )
-        raise WorkersError(
-            f"no worker offers {asked}, which the benchmark's [contract] grants a container; "
-            f"{len(offered)} workers offer {there or 'nothing'}: start one with "
-            f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
-        )
+        refused = _unfit(contract, self._offered())
+        if refused is not None:
+            raise refused
 
     def have_room(self, contract: Contract, beside: Iterable[Contract]) -> bool:
         """Whether a container fits beside others into what the workers have together."""
@@ -193,21 +182,23 @@ class Workers:
         except OSError as error:
             raise WorkersError(_LOST) from error
 
-    def _refuse_alone(self) -> None:
-        """Raise where shards have waited too long for a worker that could run them."""
-        self.refuse_lost()
-        if not self.remote:
-            return
-        try:
-            for _, contract in self._running.values():
-                self.refuse_unfit(contract)
-        except WorkersError:
-            now = time.monotonic()
-            self._alone_since = self._alone_since or now
-            if now - self._alone_since > ALONE_SECONDS:
-                raise
-        else:
-            self._alone_since = None
+    def alone(self) -> Mapping[str, WorkersError]:
+        """Shards that have waited too long for a worker that could run them, and what they lack."""
+        if not self.remote or not self._running:
+            return {}
+        now = time.monotonic()
+        offered = self._offered()
+        lacking = {
+            token: error
+            for token, (_, contract) in self._running.items()
+            if (error := _unfit(contract, offered)) is not None
+        }
+        self._alone_since = {token: self._alone_since.get(token, now) for token in lacking}
+        return {
+            token: error
+            for token, error in lacking.items()
+            if now - self._alone_since[token] > ALONE_SECONDS
+        }
 
     def refuse_lost(self) -> None:
         """Raise WorkersError where the scheduler is lost."""
@@ -304,6 +295,23 @@ def _cannot_work(error: BaseException | None) -> WorkersError:
     return WorkersError(
         f"a worker cannot do its work ({type(error).__name__}: {error}); install there "
         f"what is installed here, then `sequestra run` goes on"
+    )
+
+
+def _unfit(contract: Contract, offered: list[dict[str, float]]) -> WorkersError | None:
+    """What keeps a container from every worker, if anything does."""
+    wanted = needs(contract)
+    if any(all(each.get(k, 0) >= n for k, n in wanted.items()) for each in offered):
+        return None
+    asked = " ".join(f"{name}={amount:g}" for name, amount in wanted.items())
+    there = "; ".join(
+        " ".join(f"{name}={amount:g}" for name, amount in each.items()) or "no resources"
+        for each in offered
+    )
+    return WorkersError(
+        f"no worker offers {asked}, which the benchmark's [contract] grants a container; "
+        f"{len(offered)} workers offer {there or 'nothing'}: start one with "
+        f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
     )
 
 

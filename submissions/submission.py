@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+
+from submissions.stage_times import Stage
 
 
 class State(StrEnum):
@@ -72,12 +75,22 @@ _MEANING = {
 class ContractBroken(Exception):
     """A submission broke the contract: ``failure`` is for the team, the rest for the steward."""
 
-    def __init__(self, failure: Failure, detail: str, log_tail: str = "") -> None:
-        """Keep ``detail`` and the container's ``log_tail`` from the team."""
+    def __init__(
+        self,
+        failure: Failure,
+        detail: str,
+        log_tail: str = "",
+        seconds: Mapping[Stage, float] = MappingProxyType({}),
+    ) -> None:
+        """Keep ``detail`` and the container's ``log_tail`` from the team.
+
+        ``seconds`` are those of the stages of its run that it reached.
+        """
         super().__init__(f"{failure.value}: {detail}")
         self.failure = failure
         self.detail = detail
         self.log_tail = log_tail
+        self.seconds = seconds
 
 
 NEXT: Mapping[State, frozenset[State]] = {

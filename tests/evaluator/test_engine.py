@@ -12,6 +12,7 @@ from evaluator.engine_setup import ensure_engine
 from evaluator.limits import lacking as lacking_limits
 from evaluator.staging import stage
 from submissions.contract import Contract, read_predictions
+from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
@@ -31,8 +32,8 @@ def test_a_run_leaves_its_predictions_and_no_container(
         found = read_predictions(staged.predictions, CASE_IDS, MILD)
     assert set(found.values.values()) == {(0.5,)}
     assert count_containers(engine, "test-run") == 0
-    assert 0 < outcome.seconds_start < 60
-    assert 0 < outcome.seconds_infer < 60
+    assert set(outcome.seconds) == {Stage.START, Stage.INFER}
+    assert all(0 < seconds < 60 for seconds in outcome.seconds.values())
 
 
 @pytest.mark.engine

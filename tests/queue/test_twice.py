@@ -127,6 +127,15 @@ def test_in_shards_a_deterministic_model_is_scored_to_the_same_bit(
     assert_true_state(parted)
 
 
+def test_what_a_failed_run_took_is_kept_too(installed: Installed, images: dict[str, str]) -> None:
+    submission = installed.submit(images["crashing"], "Crashing")
+    installed.run()
+    exact = {each.stage: each.seconds for each in installed.enclave.stages(submission)}
+    assert set(exact) == {Stage.QUEUE, Stage.LOAD, Stage.START, Stage.INFER}
+    assert 0 < exact[Stage.START] < 60
+    assert set(installed.ledger.times(submission)) == set(exact)
+
+
 def released_figures(installed: Installed, submission: str) -> str:
     """All figures of a release."""
     (found,) = [each for each in installed.ledger.releases() if each.submission_id == submission]

@@ -62,3 +62,23 @@ def test_with_no_worker_for_what_the_benchmark_grants_the_queue_says_so(
         said = installed.refused("--scheduler", scheduler.address)
     assert "no worker offers SLOT=1 MEMORY=2048" in said
     assert installed.state(submission) is State.QUEUED
+
+
+def test_a_watching_queue_outlasts_its_workers(
+    installed: Installed, images: dict[str, str], tmp_path: Path
+) -> None:
+    """Its submission goes back to the queue after a minute, which others could use meanwhile."""
+    submission = installed.submit(images["slow"], "Slow")
+    scheduler = Scheduler()
+    one, two = (Worker(scheduler, tmp_path / name) for name in ("one", "two"))
+    watching = ("--watch", "--scheduler", scheduler.address)
+    with started(scheduler, one), installed.running(*watching) as run:
+        until(lambda: installed.runs(submission), while_lives=run)
+        one.kill()
+        until(lambda: installed.state(submission) is State.QUEUED, while_lives=run)
+        with started(two):
+            until(lambda: installed.state(submission) is State.RELEASED, while_lives=run)
+        run.terminate()
+        said = run.communicate(timeout=PATIENCE)[0]
+    assert "wait: no worker offers SLOT=1 MEMORY=2048" in said
+    assert_true_state(installed)
