@@ -6,7 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -188,12 +188,14 @@ class Engine(Images):
         *,
         submission_id: str,
         given_up: Callable[[], bool] = lambda: False,
+        room: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Outcome:
         """Run an image that was let in over the staged cases, under every limit of the contract.
 
         A run that the host killed is tried again, in the time that is left and from nothing.
-        ``given_up`` is asked before each try and as soon as its container has started, so that
-        no cancelling is missed that came when there was nothing to kill.
+        ``given_up`` is asked before each try, and before and as soon as its container has started,
+        so that no cancelling is missed that came when there was nothing to kill. Only what runs
+        is held in ``room``: before, a container is laid out, and afterwards removed.
 
         When this returns or raises, the container is gone and ``staged.predictions``, still to be
         trusted in nothing, is all that it leaves.
@@ -204,16 +206,16 @@ class Engine(Images):
         can_grant(contract, self.cpus, self.memory_bytes)
         spent = 0.0
         try:
-            return self._run(digest, staged, contract, submission_id, given_up)
+            return self._run(digest, staged, contract, submission_id, given_up, room)
         except _NotStarted:
             # The engine's fault or the team's: it says both in the same words.
-            self._start_known_good(staged, contract, submission_id, given_up)
+            self._start_known_good(staged, contract, submission_id, given_up, room)
         except _Killed as killed:
             # The host may be short of memory itself: what comes twice is the team's.
             spent = killed.seconds
         lay_empty(staged.predictions)
         try:
-            return self._run(digest, staged, contract, submission_id, given_up, spent)
+            return self._run(digest, staged, contract, submission_id, given_up, room, spent)
         except _NotStarted as error:
             raise ContractBroken(Failure.START_FAILED, printable(str(error))) from error
         except _Killed as killed:
@@ -263,25 +265,33 @@ class Engine(Images):
         contract: Contract,
         submission_id: str,
         given_up: Callable[[], bool],
+        room: Callable[[], AbstractContextManager[None]],
         spent: float = 0.0,
     ) -> Outcome:
         """One try, in the time that one before it has not ``spent``."""
         _refuse_given_up(given_up)
-        started = time.monotonic()
+        laying_out = time.monotonic()
         with self._container(digest, staged, contract, submission_id) as container:
             limit = contract.seconds(staged.n_cases)
-            _start(container)
-            running = time.monotonic()
-            _refuse_cancelled(container)
-            _refuse_given_up(given_up)
-            in_time = self._wait(container, running + limit - spent)
-            ended = time.monotonic()
+            laid_out = time.monotonic()
+            with room():
+                _refuse_given_up(given_up)
+                starting = time.monotonic()
+                _start(container)
+                running = time.monotonic()
+                _refuse_cancelled(container)
+                _refuse_given_up(given_up)
+                in_time = self._wait(container, running + limit - spent)
+                ended = time.monotonic()
             log_tail = _log_tail(container)
             state = _final_state(container)
             cause = broken(state, limit=limit, in_time=in_time)
             if cause is not None and in_time:
                 self._ended_from_outside(container, log_tail)
-        seconds = {Stage.START: running - started, Stage.INFER: ended - running}
+        seconds = {
+            Stage.START: laid_out - laying_out + running - starting,
+            Stage.INFER: ended - running,
+        }
         if cause is not None:
             failed = ContractBroken(*cause, log_tail, seconds)
             if in_time and is_unexplained(state):
@@ -295,6 +305,7 @@ class Engine(Images):
         contract: Contract,
         submission_id: str,
         given_up: Callable[[], bool],
+        room: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """Start an image of ours in the same way; raise EngineUnavailable where even that fails."""
         digest, archive = known_good.archive()
@@ -303,7 +314,7 @@ class Engine(Images):
                 deque(self.client.api.load_image(archive), maxlen=0)
         try:
             brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
-            self._run(digest, staged, brief, submission_id, given_up)
+            self._run(digest, staged, brief, submission_id, given_up, room)
         except (_NotStarted, _Killed, ContractBroken) as error:
             if isinstance(error, ContractBroken) and error.failure is Failure.CANCELLED:
                 raise

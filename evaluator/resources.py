@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Condition
 
 from submissions.contract import Contract
 
@@ -20,3 +24,36 @@ def needs(contract: Contract) -> dict[str, float]:
     """What one container takes of a worker's resources."""
     taken = {SLOT: float(max(1, math.ceil(contract.cpus))), MEMORY: float(contract.memory_mb)}
     return taken | ({GPU: float(contract.gpus)} if contract.gpus else {})
+
+
+class Room:
+    """What this process has for containers, shared out among those that run.
+
+    Dask would hold it for the whole of a shard; only a container that runs takes any of it, so that
+    the next can be laid out meanwhile and the last be removed.
+    """
+
+    def __init__(self, has: Mapping[str, float]) -> None:
+        """Begin with all of what it ``has`` to give."""
+        self._left = Counter(has)
+        self._held = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def taken(self, contract: Contract) -> Iterator[None]:
+        """Wait for room for one container, and hold it; one that is alone need not wait."""
+        wanted = needs(contract)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held or self._fits(wanted))
+            self._held += 1
+            self._left.subtract(wanted)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= 1
+                self._left.update(wanted)
+                self._changed.notify_all()
+
+    def _fits(self, wanted: Mapping[str, float]) -> bool:
+        return all(self._left[name] >= amount for name, amount in wanted.items())

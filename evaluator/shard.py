@@ -9,13 +9,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
 from evaluator.engine import Engine, EngineSick, EngineUnavailable
 from evaluator.images import NoImage
+from evaluator.resources import Room
 from evaluator.staging import Staged, own_folder, remove_leftovers, stage
 from submissions.contract import Contract, Predictions, read_predictions
 from submissions.stage_times import Stage
@@ -71,9 +73,10 @@ class Ended:
     seconds: Mapping[Stage, float] = field(default_factory=dict)
 
 
-def run_shard(shard: Shard) -> Ended:
+def run_shard(shard: Shard, room: Room | None = None) -> Ended:
     """Run the image on the shard's cases; never raises for what a team or an engine does.
 
+    The container waits until there is ``room`` for it.
     Raises OSError where the worker's disk fails.
     """
     host = socket.gethostname()
@@ -92,6 +95,7 @@ def run_shard(shard: Shard) -> Ended:
                     shard.contract,
                     submission_id=shard.submission_id,
                     given_up=lambda: shard.attempt in _GIVEN_UP,
+                    room=nullcontext if room is None else partial(room.taken, shard.contract),
                 )
                 seconds.update(outcome.seconds)
                 given = {case.case_id for case in shard.cases}

@@ -20,7 +20,7 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from evaluator.engine import Engine
-from evaluator.resources import GPU, MEMORY, SLOT, WorkersError, needs
+from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, needs
 from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
 from submissions.contract import Contract
 
@@ -86,7 +86,8 @@ class Workers:
             pickle.dumps(shard),  # Dask would look into each of its cases
             key=token,
             pure=False,
-            resources=needs(shard.contract),
+            # Here the room within this process is what counts.
+            resources=needs(shard.contract) if self.remote else None,
             retries=0,
             workers=others or None,
             allow_other_workers=bool(others),
@@ -253,15 +254,16 @@ def _client(scheduler: str) -> Iterator[tuple[Client, dict[str, float] | None]]:
         dask.config.set(_QUIET),
         LocalCluster(
             n_workers=1,
-            threads_per_worker=engine.cpus,
+            threads_per_worker=engine.cpus
+            + 1,  # one lays out the next container or removes the last
             processes=False,
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
             memory_limit=0,
-            resources=resources,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
+        cluster.workers[0].room = Room(resources)
         yield client, resources
 
 
@@ -322,9 +324,10 @@ def _gpus() -> int:
 
 def _work(shard: bytes) -> tuple[str, Ended]:
     """Runs on a worker: its address, and how the shard ended."""
-    worker = str(get_worker().address)
+    here = get_worker()
+    worker = str(here.address)
     try:
-        return worker, run_shard(pickle.loads(shard))
+        return worker, run_shard(pickle.loads(shard), getattr(here, "room", None))
     except OSError:
         raise  # the host's: what is wrong with it stops the queue
     except Exception:
