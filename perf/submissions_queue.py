@@ -195,6 +195,7 @@ def throughput(sealed: Path, submissions: int) -> None:
             running = subprocess.Popen(
                 [*PROGRAM, "run", "--home", str(home)], env=quiet(), stdout=log, stderr=log
             )
+        laid_out.callback(running.kill)
         bare = 0.0
         released = 1
         while True:
@@ -225,8 +226,8 @@ def throughput(sealed: Path, submissions: int) -> None:
 def n_released(home: Path) -> int:
     """Read by SQL alone: the library would take a good part of a processor from what is timed."""
     with closing(sqlite3.connect(home / "public" / "ledger.sqlite")) as connection:
-        (n,) = connection.execute("SELECT count(DISTINCT submission_id) FROM releases")
-    return int(n[0])
+        found = connection.execute("SELECT count(DISTINCT submission_id) FROM releases")
+        return int(found.fetchone()[0])
 
 
 def bare_rate(image: str, staged: Path, n: int) -> float:
