@@ -204,9 +204,10 @@ def lay_empty(predictions: Path) -> None:
 
     The folder above keeps everybody else out; the container's user has no other door than this.
     """
-    predictions.unlink(missing_ok=True)
-    predictions.touch()
-    predictions.chmod(0o666)
+    fresh = predictions.with_suffix(".new")
+    fresh.touch()
+    fresh.chmod(0o666)
+    fresh.replace(predictions)  # whoever watches the file always finds one
 
 
 def _opaque(case_id: str, index: int) -> str:
