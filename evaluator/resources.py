@@ -26,6 +26,11 @@ def needs(contract: Contract) -> dict[str, float]:
     return taken | ({GPU: float(contract.gpus)} if contract.gpus else {})
 
 
+def fits(contract: Contract, left: Mapping[str, float]) -> bool:
+    """Whether one container fits into what is left."""
+    return all(left.get(name, 0) >= amount for name, amount in needs(contract).items())
+
+
 class Room:
     """What this process has for containers, shared out among those that run.
 
@@ -44,7 +49,7 @@ class Room:
         """Wait for room for one container, and hold it; one that is alone need not wait."""
         wanted = needs(contract)
         with self._changed:
-            self._changed.wait_for(lambda: not self._held or self._fits(wanted))
+            self._changed.wait_for(lambda: not self._held or fits(contract, self._left))
             self._held += 1
             self._left.subtract(wanted)
         try:
@@ -54,6 +59,3 @@ class Room:
                 self._held -= 1
                 self._left.update(wanted)
                 self._changed.notify_all()
-
-    def _fits(self, wanted: Mapping[str, float]) -> bool:
-        return all(self._left[name] >= amount for name, amount in wanted.items())

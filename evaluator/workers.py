@@ -20,7 +20,7 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from evaluator.engine import Engine
-from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, needs
+from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
 from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
 from submissions.contract import Contract
 
@@ -170,7 +170,7 @@ class Workers:
         left = sum((Counter(each) for each in self._offered()), Counter[str]())
         for each in beside:
             left.subtract(needs(each))
-        return all(left[name] >= amount for name, amount in needs(contract).items())
+        return fits(contract, left)
 
     def _offered(self) -> list[dict[str, float]]:
         return [dict(self._own)] if self._own is not None else list(self._ask(_offers))
@@ -254,8 +254,8 @@ def _client(scheduler: str) -> Iterator[tuple[Client, dict[str, float] | None]]:
         dask.config.set(_QUIET),
         LocalCluster(
             n_workers=1,
-            threads_per_worker=engine.cpus
-            + 1,  # one lays out the next container or removes the last
+            # One more lays out the next container, or removes the last.
+            threads_per_worker=engine.cpus + 1,
             processes=False,
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
@@ -302,10 +302,9 @@ def _cannot_work(error: BaseException | None) -> WorkersError:
 
 def _unfit(contract: Contract, offered: list[dict[str, float]]) -> WorkersError | None:
     """What keeps a container from every worker, if anything does."""
-    wanted = needs(contract)
-    if any(all(each.get(k, 0) >= n for k, n in wanted.items()) for each in offered):
+    if any(fits(contract, each) for each in offered):
         return None
-    asked = " ".join(f"{name}={amount:g}" for name, amount in wanted.items())
+    asked = " ".join(f"{name}={amount:g}" for name, amount in needs(contract).items())
     there = "; ".join(
         " ".join(f"{name}={amount:g}" for name, amount in each.items()) or "no resources"
         for each in offered
