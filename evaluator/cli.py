@@ -356,8 +356,8 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on when the queue is empty, until stopped.")
     ] = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="End with the last release; MLflow's runs follow.")
+    wait: Annotated[
+        bool, typer.Option("--wait", help="End when MLflow has a run of each release, too.")
     ] = False,
     home: Home = HOME,
 ) -> None:
@@ -369,10 +369,11 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     worked = run_queue(
         Installation.existing(home),
-        Work(scheduler, shards, watch, no_wait),
+        Work(scheduler, shards, watch, wait),
         report=lambda submission: console.print(printing.submission_line(submission)),
     )
-    console.print(f"{worked} submission{'s' * (worked != 1)} worked on")
+    follows = "" if wait or not worked else "; MLflow's runs follow (--wait waits for them)"
+    console.print(f"{worked} submission{'s' * (worked != 1)} worked on{follows}")
 
 
 @app.command(rich_help_panel=_RESEARCHER)

@@ -96,7 +96,7 @@ def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
                 *("--threshold", operating_point, *home),
             ],
         )
-    yield "Steward: run the queue", ["run", *home]
+    yield "Steward: run the queue", ["run", "--wait", *home]
     yield "Reviewer: the board", ["leaderboard", _NAME, *home]
 
 

@@ -56,14 +56,15 @@ class Work:
     """How a queue is worked through.
 
     ``scheduler`` is a Dask scheduler's address; empty, this process works. Each submission's cases
-    are shared among ``shards`` containers. ``watch`` goes on when the queue is empty. ``no_wait``
-    ends with the last release: its MLflow run follows, and the next queue hears what MLflow says.
+    are shared among ``shards`` containers. ``watch`` goes on when the queue is empty. Without
+    ``wait`` the queue ends with the last release: its MLflow run follows, and the next queue tells
+    what MLflow said against it.
     """
 
     scheduler: str = ""
     shards: int = 1
     watch: bool = False
-    no_wait: bool = False
+    wait: bool = False
 
 
 def run_queue(
@@ -72,7 +73,7 @@ def run_queue(
     *,
     report: Callable[[Submission], None] = lambda _: None,
 ) -> int:
-    """Work through what is queued or was cut off, then track it; return how many were worked on.
+    """Work through what is queued or was cut off, have it tracked; return how many it worked on.
 
     ``report`` is called with a submission at each of its state changes. Submissions for
     benchmarks that are not sealed in this installation are left alone: the ledger may be shared.
@@ -80,7 +81,7 @@ def run_queue(
     way then goes back to the queue.
     """
     ledger = installation.ledger()
-    tracker = Tracker(installation, ledger, awaited=not work.no_wait)
+    tracker = Tracker(installation, ledger, awaited=work.wait or work.watch)
     with installation.dispatching(), ledger.dispatching(), tracker:
         dispatcher = _Dispatcher(installation, ledger, tracker, work, report)
         with ExitStack() as opened:
@@ -90,13 +91,14 @@ def run_queue(
 
 @dataclass(slots=True)
 class _Job:
-    """A submission under way: which of its shards are out, and what came back."""
+    """A submission under way: the shards to be handed out, those out, and what came back."""
 
     submission: Submission
     benchmark: Benchmark
     cohort: Cohort
     key: bytes
     attempt: str = field(default_factory=lambda: uuid4().hex)
+    parts: deque[tuple[BlindedCase, ...]] = field(default_factory=deque)
     out: dict[str, Shard] = field(default_factory=dict)
     back: list[Ended] = field(default_factory=list)
     again: Mapping[str, BlindedCase] = field(default_factory=dict)
@@ -143,7 +145,7 @@ class _Dispatcher:
         with self._put_back_at_the_end():
             while True:
                 if self._work.watch:
-                    self._fitness.ask_workers_again()
+                    self._fitness.ask_again()
                 self._take_up_more(opened)
                 # A queue that ends has its releases tracked at its end.
                 self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
@@ -183,8 +185,11 @@ class _Dispatcher:
         for submission in self._ledger.submissions():
             name = submission.submission_id
             waits = submission.state in _UNFINISHED and name not in self._jobs
-            waits = waits and not self._fitness.is_unfit(submission.benchmark)
-            if waits and self._enclave.is_sealed(submission.benchmark):
+            if (
+                waits
+                and not self._fitness.waits(submission)
+                and self._enclave.is_sealed(submission.benchmark)
+            ):
                 yield name
 
     def _take_up(self, workers: Workers, submission: Submission) -> None:
@@ -196,10 +201,9 @@ class _Dispatcher:
         benchmark, cohort = sealed
         key = self._enclave.blinding_key(submission.submission_id)
         job = _Job(submission, benchmark, cohort, key)
-        self.worked += 1
         with self._settled(job):
-            if not self._goes_on(job):
-                self._start(workers, job)
+            if self._goes_on(job) or self._start(workers, job):
+                self.worked += 1
 
     def _goes_on(self, job: _Job) -> bool:
         """Whether an earlier run stands: this submission's own, or one of the same image."""
@@ -225,20 +229,26 @@ class _Dispatcher:
         self._score(job, kept)
         return True
 
-    def _start(self, workers: Workers, job: _Job) -> None:
+    def _start(self, workers: Workers, job: _Job) -> bool:
+        """Begin a job, or have it at hand; False where its image is nowhere."""
         contract = job.benchmark.contract
-        job.archive = self._archive(workers, job)
+        if not self._finds_image(workers, job):
+            self._fitness.lose_image(job.submission)
+            return False
         blinded = job.cohort.blinded(job.key, contract.visible)
+        job.parts.extend(_shared(blinded, self._work.shards))
+        job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
         if workers.remote and job.submission.state is State.RUNNING:
             workers.kill(job.name)  # a worker may still run it for a dispatcher that is gone
         self._jobs[job.name] = job
+        if not workers.remote:
+            # Laid out here, it runs once it is admitted; more of them could keep all threads.
+            self._hand_out(workers, job, job.parts.popleft())
         self._begin_if_it_fits(workers, job)
-        for cases in _shared(blinded, self._work.shards):
-            self._hand_out(workers, job, cases)
-        job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
         if not self._prepared:
             self._prepared = True
             Thread(target=_prepare, args=(workers.remote,), daemon=True).start()
+        return True
 
     def _begin_if_it_fits(self, workers: Workers, job: _Job) -> None:
         """Begin a job where the workers have room for it; else it waits at hand, still queued."""
@@ -249,13 +259,17 @@ class _Dispatcher:
             if other.started
         ]
         if not beside or workers.have_room(job.benchmark.contract, beside):
-            self._begin(job)
+            self._begin(workers, job)
 
-    def _begin(self, job: _Job) -> None:
+    def _begin(self, workers: Workers, job: _Job) -> None:
+        """Say that a job is running, and let it run: in this order."""
         job.started = True
         self._move(job, State.RUNNING)
         self._record(job, Event.STARTED)
         job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
+        workers.admit(job.attempt)
+        while job.parts:
+            self._hand_out(workers, job, job.parts.popleft())
 
     def _hand_out(self, workers: Workers, job: _Job, cases: tuple[BlindedCase, ...]) -> str:
         shard = Shard(
@@ -274,12 +288,13 @@ class _Dispatcher:
     def _run_key(self, job: _Job) -> str:
         return run_key(job.submission, job.benchmark, job.cohort, self._work.shards)
 
-    def _archive(self, workers: Workers, job: _Job) -> Path | None:
-        """An archive of the image for hosts that do not have it."""
-        digest = job.submission.image_digest
-        if not workers.remote or workers.have(digest):
-            return None
-        return self._saved(job)
+    def _finds_image(self, workers: Workers, job: _Job) -> bool:
+        """Whether a host has the image, or may have; for those that lack it there is an archive."""
+        answers = workers.have(job.submission.image_digest)
+        if all(answers):
+            return True
+        job.archive = self._saved(job)
+        return job.archive.exists() or any(answer is not False for answer in answers)
 
     def _saved(self, job: _Job) -> Path:
         """The archive of a submission's image, written where there is none yet."""
@@ -304,8 +319,6 @@ class _Dispatcher:
             with self._settled(other):
                 self._begin_if_it_fits(self._workers, other)
         with self._settled(job):
-            if not job.started:
-                self._begin(job)
             ended = finished.ended
             if ended is not None and ended.failure is Failure.CANCELLED:
                 self._refuse_cancelled(job)

@@ -56,7 +56,7 @@ def _ledger(installation: Installation) -> Finding:
         return Finding("ledger", False, str(error))
     problems = ledger.audit_problems()
     waiting = len(untracked(installation, ledger))
-    tracked = f"{waiting} wait for `sequestra run` to track them" if waiting else "all tracked"
+    tracked = f"{waiting} wait for `sequestra run --wait`" if waiting else "all in MLflow"
     seen = "; ".join(problems) or (
         f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"
     )

@@ -1,4 +1,4 @@
-"""Which benchmarks a queue can work for: as sealed, and with a worker for what they grant."""
+"""What a queue can work on: benchmarks as sealed, with a worker for what they grant; images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from evaluator.enclave import EnclaveError
 from evaluator.installation import Installation, InstallationError
 from evaluator.resources import WorkersError
 from evaluator.specification import Benchmark, SpecificationError
+from submissions.submission import Submission
 
 if TYPE_CHECKING:
     from evaluator.workers import Workers
@@ -17,8 +18,15 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
+class ImageLost(ValueError):
+    """An image that was entered is nowhere any more."""
+
+
 class Fitness:
-    """What is wrong with one benchmark keeps no other waiting: told at once, again at the end."""
+    """What is wrong with one benchmark, or one image, keeps no other waiting.
+
+    It is told at once, and again at the end.
+    """
 
     def __init__(self, installation: Installation) -> None:
         """Nothing has been looked at yet."""
@@ -26,6 +34,7 @@ class Fitness:
         self._sealed: dict[str, tuple[Benchmark, Cohort]] = {}
         self._fit: set[str] = set()
         self._unfit: dict[str, ValueError] = {}
+        self._without_image: dict[str, ImageLost] = {}
         self._told: set[str] = set()
 
     def sealed(self, workers: Workers, name: str) -> tuple[Benchmark, Cohort] | None:
@@ -34,12 +43,15 @@ class Fitness:
             self._look(workers, name)
         return self._sealed[name] if name in self._fit else None
 
-    def is_unfit(self, name: str) -> bool:
-        """Whether something is known to be wrong with a benchmark."""
-        return name in self._unfit
+    def waits(self, submission: Submission) -> bool:
+        """Whether something is known to be wrong with a submission's benchmark or image."""
+        return (
+            submission.benchmark in self._unfit or submission.submission_id in self._without_image
+        )
 
-    def ask_workers_again(self) -> None:
-        """Forget what no worker could run: one may have come that can."""
+    def ask_again(self) -> None:
+        """Forget what no worker could run, and whose image was lost: either may have come."""
+        self._without_image.clear()
         self._unfit = {
             name: error
             for name, error in self._unfit.items()
@@ -51,9 +63,19 @@ class Fitness:
         self._fit.discard(name)
         self._refuse(name, error)
 
+    def lose_image(self, submission: Submission) -> None:
+        """No engine has a submission's image, and there is no archive of it."""
+        name = submission.submission_id
+        self._without_image[name] = lost = ImageLost(
+            f"submission {name} waits: its image {submission.image_digest} is in no engine any "
+            f"more; load it again, then `sequestra run` goes on, or end it with `sequestra cancel "
+            f"{name}`"
+        )
+        self._tell(name, str(lost))
+
     def refuse_unfit(self) -> None:
-        """Raise what is wrong with a benchmark, if anything is."""
-        for error in self._unfit.values():
+        """Raise what is wrong with a benchmark or an image, if anything is."""
+        for error in (*self._unfit.values(), *self._without_image.values()):
             raise error
 
     def _look(self, workers: Workers, name: str) -> None:
@@ -72,6 +94,9 @@ class Fitness:
 
     def _refuse(self, name: str, error: ValueError) -> None:
         self._unfit[name] = error
+        self._tell(name, f"the submissions for {name} wait: {error}")
+
+    def _tell(self, name: str, sentence: str) -> None:
         if name not in self._told:
             self._told.add(name)
-            _LOG.warning("the submissions for %s wait: %s", name, error)
+            _LOG.warning(sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Condition
 
@@ -35,21 +35,41 @@ class Room:
     """What this process has for containers, shared out among those that run.
 
     Dask would hold it for the whole of a shard; only a container that runs takes any of it, so that
-    the next can be laid out meanwhile and the last be removed.
+    the next can be laid out meanwhile and the last be removed. None gets any before its attempt is
+    admitted: the ledger says running first.
     """
 
     def __init__(self, has: Mapping[str, float]) -> None:
         """Begin with all of what it ``has`` to give."""
+        self.has = dict(has)
         self._left = Counter(has)
         self._held = 0
+        self._admitted: set[str] = set()
         self._changed = Condition()
 
-    @contextmanager
-    def taken(self, contract: Contract) -> Iterator[None]:
-        """Wait for room for one container, and hold it; one that is alone need not wait."""
-        wanted = needs(contract)
+    def admit(self, attempt: str) -> None:
+        """Let the containers of an attempt run; one that was given up learns of that here."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._held or fits(contract, self._left))
+            self._admitted.add(attempt)
+            self._changed.notify_all()
+
+    @contextmanager
+    def taken(
+        self, contract: Contract, attempt: str, given_up: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """Wait for room for one container, and hold it; one that is alone need not wait for others.
+
+        Nor does one whose attempt is ``given_up``: it is not going to run.
+        """
+        wanted = needs(contract)
+
+        def may_go_on() -> bool:
+            if given_up():
+                return True
+            return attempt in self._admitted and (not self._held or fits(contract, self._left))
+
+        with self._changed:
+            self._changed.wait_for(may_go_on)
             self._held += 1
             self._left.subtract(wanted)
         try:

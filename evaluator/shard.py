@@ -9,9 +9,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
@@ -76,11 +75,20 @@ class Ended:
 def run_shard(shard: Shard, room: Room | None = None) -> Ended:
     """Run the image on the shard's cases; never raises for what a team or an engine does.
 
-    The container waits until there is ``room`` for it.
+    The container waits until there is ``room`` for it and its attempt is admitted there.
     Raises OSError where the worker's disk fails.
     """
     host = socket.gethostname()
     seconds: dict[Stage, float] = {}
+
+    def given_up() -> bool:
+        return shard.attempt in _GIVEN_UP
+
+    def in_room() -> AbstractContextManager[None]:
+        if room is None:
+            return nullcontext()
+        return room.taken(shard.contract, shard.attempt, given_up)
+
     try:
         engine = _engine()
         if time.monotonic() - _CLEANED.get(shard.staging, -CLEAN_SECONDS) >= CLEAN_SECONDS:
@@ -94,8 +102,8 @@ def run_shard(shard: Shard, room: Room | None = None) -> Ended:
                     staged,
                     shard.contract,
                     submission_id=shard.submission_id,
-                    given_up=lambda: shard.attempt in _GIVEN_UP,
-                    room=nullcontext if room is None else partial(room.taken, shard.contract),
+                    given_up=given_up,
+                    room=in_room,
                 )
                 seconds.update(outcome.seconds)
                 given = {case.case_id for case in shard.cases}
@@ -141,12 +149,12 @@ def kill_containers(submission_id: str, attempt: str) -> int:
         return 0
 
 
-def has_image(image_digest: str) -> bool:
-    """Whether this host's engine has an image."""
+def has_image(image_digest: str) -> bool | None:
+    """Whether this host's engine has an image; None where it does not say."""
     try:
         return _engine().has(image_digest)
     except EngineUnavailable:
-        return False
+        return None
 
 
 @contextmanager

@@ -6,10 +6,12 @@ MLflow takes seconds to import and a good part of one for each run: in a process
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +23,8 @@ LATE_SECONDS = 600.0
 
 ASK_SECONDS = 60.0
 """How often an idle queue asks whether a release waits that was not made by it, or was refused."""
+
+_LOG = logging.getLogger(__name__)
 
 REFUSED = 3
 """Exit code of the process where MLflow takes a release no more."""
@@ -39,8 +43,11 @@ def untracked(installation: Installation, ledger: Ledger) -> list[PublishedRelea
 class Tracker:
     """Takes releases to MLflow; its process is started when there is something to do."""
 
-    def __init__(self, installation: Installation, ledger: Ledger, *, awaited: bool = True) -> None:
-        """Track what is untracked in ``ledger``; the end waits for it where it is ``awaited``."""
+    def __init__(self, installation: Installation, ledger: Ledger, *, awaited: bool) -> None:
+        """Track what is untracked in ``ledger``; the end waits for it where it is ``awaited``.
+
+        Else what is said against it is kept in the installation, for the next one to tell.
+        """
         self._awaited = awaited
         self._installation = installation
         self._ledger = ledger
@@ -49,8 +56,15 @@ class Tracker:
         self._asked = time.monotonic()
 
     def __enter__(self) -> Self:
-        """Nothing is done yet."""
+        """Tell what MLflow said when nobody waited for it, where releases still lack a run."""
+        said = "" if self._awaited or not self._said.is_file() else self._said.read_text()
+        if said and untracked(self._installation, self._ledger):
+            _LOG.warning(said)
         return self
+
+    @property
+    def _said(self) -> Path:
+        return self._installation.root / "tracking.log"
 
     def get_ready(self) -> None:
         """Start the process before there is a release, unless nobody will wait for it."""
@@ -60,17 +74,20 @@ class Tracker:
     def _start(self) -> None:
         if self._process is None or self._process.poll() is not None:
             home = self._installation.root.resolve()
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if self._awaited else subprocess.DEVNULL,
+            with ExitStack() as opened:
                 # Whoever reads what the queue says to its end does not wait for this one either.
-                stderr=None if self._awaited else subprocess.DEVNULL,
-                text=True,
-                # What interrupts the queue lets it finish its run. Not a session of its own: Linux
-                # shares processors out among sessions, and its low rank would count for nothing.
-                process_group=0,
-            )
+                said = None if self._awaited else opened.enter_context(self._said.open("w"))
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],
+                    stdin=subprocess.PIPE,
+                    stdout=said or subprocess.PIPE,
+                    stderr=None if self._awaited else subprocess.DEVNULL,
+                    text=True,
+                    # What interrupts the queue lets it finish its run. Not a session of its own:
+                    # Linux shares processors out among sessions, and its low rank would count for
+                    # nothing.
+                    process_group=0,
+                )
 
     def owe(self) -> None:
         """There is a new release."""

@@ -8,7 +8,7 @@ import socket
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +63,14 @@ class Finished:
 class Workers:
     """Workers that take shards; one of them is this process unless a scheduler is named."""
 
-    def __init__(self, client: Client, own: Mapping[str, float] | None) -> None:
-        """Use :func:`open_workers` to open them; ``own`` is what the worker of this process has."""
+    def __init__(self, client: Client, room: Room | None) -> None:
+        """Use :func:`open_workers` to open them; ``room`` is that of the worker of this process."""
         self._client = client
-        self._own = own
+        self._room = room
         self._done: SimpleQueue[Future[tuple[str, Ended]]] = SimpleQueue()
         self._running: dict[str, tuple[Future[tuple[str, Ended]], Contract]] = {}
         self._alone_since: dict[str, float] = {}
-        self.remote = own is None
+        self.remote = room is None
 
     def start(self, shard: Shard, *, rather_not: str = "") -> str:
         """Hand a shard to a worker that has room for it; a token to know it by.
@@ -138,21 +138,33 @@ class Workers:
             with suppress(Exception):  # of a scheduler that is gone there is nothing to cancel
                 running[0].cancel()
 
+    def admit(self, attempt: str) -> None:
+        """Let the containers of an attempt run that wait in this process for the ledger to say so.
+
+        A remote worker starts what it is given: it is to be given nothing before.
+        """
+        if self._room is not None:
+            self._room.admit(attempt)
+
     def kill(self, submission_id: str, attempt: str = "") -> None:
         """Kill a submission's containers on every host that answers; of the attempt none starts."""
-        if self._client.status != "running":
-            return  # it would be waited for
-        with suppress(Exception):  # hosts that do not answer clean up when they come back
-            self._client.run(kill_containers, submission_id, attempt, on_error="ignore")
+        if self._room is not None:
+            kill_containers(submission_id, attempt)
+            self._room.admit(attempt)  # to end there: it was given up
+        elif self._client.status == "running":  # else it would be waited for
+            with suppress(Exception):  # hosts that do not answer clean up when they come back
+                self._client.run(kill_containers, submission_id, attempt, on_error="ignore")
 
-    def have(self, image_digest: str) -> bool:
-        """Whether every worker's engine has an image; one that does not answer has none."""
+    def have(self, image_digest: str) -> list[bool | None]:
+        """Whether each worker's engine has an image; None of one that does not answer."""
+        if not self.remote:
+            return [has_image(image_digest)]
         try:
             said = self._client.run(has_image, image_digest, on_error="return")
         except OSError:  # lost in the middle of the question
             self.refuse_lost()
-            return False
-        return all(answer is True for answer in said.values())
+            return [None]
+        return [answer if isinstance(answer, bool) else None for answer in said.values()]
 
     def retire(self, worker: str) -> None:
         """Give a worker no more shards: the engine of its host is gone."""
@@ -172,8 +184,8 @@ class Workers:
             left.subtract(needs(each))
         return fits(contract, left)
 
-    def _offered(self) -> list[dict[str, float]]:
-        return [dict(self._own)] if self._own is not None else list(self._ask(_offers))
+    def _offered(self) -> Sequence[Mapping[str, float]]:
+        return [self._room.has] if self._room is not None else list(self._ask(_offers))
 
     def _ask(self, question: Callable[..., Any]) -> Any:
         """Have a function run on the scheduler."""
@@ -216,13 +228,13 @@ def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
     """
     for logger in ("distributed", "distributed.client"):  # Dask sets a level on the second, too
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
-    with _client(scheduler) as (client, own):
+    with _client(scheduler) as (client, room):
         _register(client, _CleansHost(staging))
-        yield Workers(client, own)
+        yield Workers(client, room)
 
 
 @contextmanager
-def _client(scheduler: str) -> Iterator[tuple[Client, dict[str, float] | None]]:
+def _client(scheduler: str) -> Iterator[tuple[Client, Room | None]]:
     if scheduler:
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -244,11 +256,13 @@ def _client(scheduler: str) -> Iterator[tuple[Client, dict[str, float] | None]]:
             yield client, None
         return
     engine = Engine.connect()
-    resources = {
-        SLOT: float(engine.cpus),
-        MEMORY: float(engine.memory_bytes >> 20),
-        GPU: float(_gpus()),
-    }
+    room = Room(
+        {
+            SLOT: float(engine.cpus),
+            MEMORY: float(engine.memory_bytes >> 20),
+            GPU: float(_gpus()),
+        }
+    )
     engine.close()
     with (
         dask.config.set(_QUIET),
@@ -263,8 +277,8 @@ def _client(scheduler: str) -> Iterator[tuple[Client, dict[str, float] | None]]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        cluster.workers[0].room = Room(resources)
-        yield client, resources
+        cluster.workers[0].room = room
+        yield client, room
 
 
 @contextmanager
@@ -300,7 +314,7 @@ def _cannot_work(error: BaseException | None) -> WorkersError:
     )
 
 
-def _unfit(contract: Contract, offered: list[dict[str, float]]) -> WorkersError | None:
+def _unfit(contract: Contract, offered: Sequence[Mapping[str, float]]) -> WorkersError | None:
     """What keeps a container from every worker, if anything does."""
     if any(fits(contract, each) for each in offered):
         return None

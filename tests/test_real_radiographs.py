@@ -42,7 +42,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, base_ima
     succeed("package", "--prevalence", found.open_list, "--tag", "sequestra-test/nih-prevalence")
     submit(found, "sequestra-test/nih-densenet", "A lab", "DenseNet")
     submit(found, "sequestra-test/nih-prevalence", "Baseline", "Prevalence")
-    succeed("run", "--home", found.home)
+    succeed("run", "--wait", "--home", found.home)
     return found
 
 

@@ -60,7 +60,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Walked:
     succeed("package", "--prevalence", found.open_list, "--tag", "sequestra-test/prevalence")
     submit(found, "sequestra-test/densenet", "A lab", "DenseNet")
     submit(found, "sequestra-test/prevalence", "Baseline", "Prevalence")
-    succeed("run", "--home", found.home)
+    succeed("run", "--wait", "--home", found.home)
     return found
 
 
@@ -139,7 +139,7 @@ def test_a_hostile_container_ends_in_its_code_and_changes_no_board(
     program, failure = HOSTILE[name]
     before = succeed("leaderboard", walked.benchmark, "--home", walked.home)
     submission = submit(walked, image_of(program), "A stranger", name)
-    succeed("run", "--home", walked.home)
+    succeed("run", "--wait", "--home", walked.home)
     assert failure.value in succeed("status", submission, "--home", walked.home)
     assert succeed("leaderboard", walked.benchmark, "--home", walked.home) == before
 
@@ -180,7 +180,7 @@ def test_a_run_killed_half_way_ends_with_exactly_one_evaluation(
     assert containers(submission), "no container was started"
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
-    succeed("run", "--home", walked.home)
+    succeed("run", "--wait", "--home", walked.home)
     assert Enclave(walked.home / "enclave").count_evaluations(submission) == 1
     ledger = Ledger(walked.ledger_url)
     assert ledger.submission(submission).state is State.RELEASED
@@ -213,7 +213,7 @@ def test_a_key_that_is_not_there_stops_the_queue_and_is_nobodys_failure(
     assert stopped.code == 2
     assert "nowhere.key" in stopped.complained
     assert Ledger(walked.ledger_url).submission(submission).state is State.QUEUED
-    succeed("run", "--home", walked.home)
+    succeed("run", "--wait", "--home", walked.home)
     assert Ledger(walked.ledger_url).submission(submission).state is State.RELEASED
 
 

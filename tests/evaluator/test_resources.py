@@ -11,14 +11,18 @@ from evaluator.resources import MEMORY, SLOT, Room
 from submissions.contract import Contract
 
 ONE = Contract(cpus=1, memory_mb=1000)
+ADMITTED = "admitted"
 
 
-def begins(room: Room, contract: Contract) -> tuple[threading.Event, threading.Event]:
+def begins(
+    room: Room, contract: Contract, attempt: str = ADMITTED
+) -> tuple[threading.Event, threading.Event]:
     """Take room in a thread of its own: set once it has it, and to be set for its end."""
     has, ends = threading.Event(), threading.Event()
+    room.admit(ADMITTED)
 
     def take() -> None:
-        with room.taken(contract):
+        with room.taken(contract, attempt):
             has.set()
             ends.wait(10)
 
@@ -52,8 +56,27 @@ def test_a_third_container_waits_until_one_of_two_has_ended(
 
 def test_one_that_is_alone_never_waits_and_one_that_fails_gives_its_room_back() -> None:
     room = Room({SLOT: 1.0, MEMORY: 500.0})
-    with pytest.raises(RuntimeError), room.taken(ONE):
+    room.admit(ADMITTED)
+    with pytest.raises(RuntimeError), room.taken(ONE, ADMITTED):
         raise RuntimeError
     has, ends = begins(room, ONE)
     assert has.wait(10)
     ends.set()
+
+
+def test_an_attempt_that_is_not_admitted_waits_though_there_is_room() -> None:
+    room = Room({SLOT: 2.0, MEMORY: 9000.0})
+    has, ends = begins(room, ONE, "another")
+    assert not has.wait(0.2)
+    room.admit("another")
+    assert has.wait(10)
+    ends.set()
+
+
+def test_an_attempt_that_was_given_up_waits_for_nothing() -> None:
+    room = Room({SLOT: 1.0, MEMORY: 9000.0})
+    held, end = begins(room, ONE)
+    assert held.wait(10)
+    with room.taken(ONE, "never admitted", given_up=lambda: True):
+        pass
+    end.set()

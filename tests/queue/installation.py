@@ -65,14 +65,14 @@ class Installed:
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     def run(self, *arguments: str) -> Ended:
-        """Work the queue off; it must end well."""
-        ended = self.command("run", *arguments)
+        """Work the queue off, MLflow's runs too; it must end well."""
+        ended = self.command("run", "--wait", *arguments)
         assert ended.code == 0, f"{ended.printed}\n{ended.complained}"
         return ended
 
     def refused(self, *arguments: str) -> str:
         """Work on the queue; it must be stopped with one sentence, which is returned."""
-        return one_sentence(self.command("run", *arguments))
+        return one_sentence(self.command("run", "--wait", *arguments))
 
     def submit(
         self, image: str, model: str, team: str = "A team", benchmark: str = BENCHMARK
@@ -87,7 +87,8 @@ class Installed:
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A dispatcher at work; whatever the test does with it, it is gone afterwards."""
         with process(
-            *PROGRAM, "run", *arguments, "--home", str(self.home), env=environment(self.env)
+            *(*PROGRAM, "run", "--wait", *arguments, "--home", str(self.home)),
+            env=environment(self.env),
         ) as dispatcher:
             yield dispatcher
 
@@ -109,7 +110,7 @@ class Installed:
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "tests.queue.dying", where, when, str(nth)),
-                *(arguments or ("run",)),
+                *(arguments or ("run", "--wait")),
                 *("--home", str(self.home)),
             ],
             check=False,

@@ -149,14 +149,19 @@ def test_a_queue_that_does_not_wait_for_its_tracking_leaves_it_behind_and_loses_
 ) -> None:
     submission = installed.submit(images["honest"], "Honest")
     nobody = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
-    Installed(installed.home, nobody).run("--no-wait")
+    elsewhere = Installed(installed.home, nobody)
+    assert "MLflow's runs follow" in elsewhere.command("run").printed
     assert installed.state(submission) is State.RELEASED
-    assert "1 wait for `sequestra run` to track them" in installed.command("doctor").printed
-    assert "wait in the ledger" in Installed(installed.home, nobody).refused()
-    installed.run("--no-wait")
+    assert "1 wait for `sequestra run --wait`" in installed.command("doctor").printed
+    said = installed.home / "tracking.log"
+    until(lambda: "wait in the ledger" in said.read_text())
+    assert "does not take the release" in elsewhere.command("run").complained
+    assert "wait in the ledger" in elsewhere.refused()
+    assert installed.command("run").code == 0
     until(lambda: not installed.ledger.untracked())
     assert_true_state(installed)
-    assert "all tracked" in installed.command("doctor").printed
+    assert "all in MLflow" in installed.command("doctor").printed
+    assert installed.command("run").complained == ""
 
 
 def test_one_that_watches_tells_once_that_its_releases_are_not_tracked(

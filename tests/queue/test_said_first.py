@@ -1,0 +1,69 @@
+"""What the ledger says before a container runs, and of a submission whose image is gone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluator.enclave import Event
+from evaluator.engine import Engine
+from submissions.base_image import docker
+from submissions.submission import State
+from tests.commands import environment
+from tests.engine import ImageBuilder
+from tests.queue.installation import Installed, assert_true_state, process
+from tests.queue.programs import HONEST, READ
+
+pytestmark = pytest.mark.engine
+
+SLOW_LEDGER = """
+import time
+from evaluator.cli import main
+from submissions.ledger import Ledger
+from submissions.submission import State
+move = Ledger.move
+def slowly(ledger, name, state, failure=None):
+    if state is State.RUNNING:
+        time.sleep(5)
+    move(ledger, name, state, failure)
+Ledger.move = slowly
+main()
+"""
+
+
+def test_no_container_runs_before_the_ledger_says_so(
+    installed: Installed, images: dict[str, str]
+) -> None:
+    submission = installed.submit(images["steady"], "Steady")
+    laid_out = False
+    command = (sys.executable, "-c", SLOW_LEDGER, "run", "--wait", "--home", str(installed.home))
+    with process(*command, env=environment(installed.env), quiet=True) as dispatcher:
+        while dispatcher.poll() is None:
+            there, runs = installed.containers(submission), installed.runs(submission)
+            if installed.state(submission) is State.QUEUED:
+                laid_out = laid_out or bool(there)
+                assert not runs
+    assert laid_out  # the container was there, and waited
+    assert_true_state(installed)
+
+
+def test_a_submission_whose_image_is_gone_waits_alone_and_goes_on_when_it_is_back(
+    installed: Installed, images: dict[str, str], image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    digest = image_of(READ + HONEST + f"# {tmp_path}\n")
+    engine = Engine.connect()
+    engine.save(digest, tmp_path / "image.tar")
+    engine.close()
+    waits = installed.submit(digest, "Waits")
+    goes = installed.submit(images["honest"], "Goes", team="Another team")
+    docker("image", "rm", "--force", digest)
+    said = installed.refused()
+    assert f"submission {waits} waits: its image {digest} is in no engine any more" in said
+    assert installed.state(goes) is State.RELEASED
+    assert installed.state(waits) is State.QUEUED
+    assert Event.STARTED not in installed.events(waits)
+    docker("load", "--input", str(tmp_path / "image.tar"))
+    installed.run()
+    assert_true_state(installed)
