@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from evaluator.engine import Engine
-from evaluator.evaluation import evaluate
+from evaluator.evaluation import Evaluated, evaluate
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
 from submissions.quota import QuotaError
@@ -105,10 +105,13 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
     No container runs. Where the code that scores is the one of the present release, nothing
     changes; else a new release takes the place of the old one, which stays in the ledger. Gives
     the submissions that have a new release.
+
+    Raises SubmissionError, and releases nothing, where the code is that of an older release: the
+    ledger only grows.
     """
     benchmark, cohort = installation.sealed(name)
     ledger, enclave = installation.ledger(), installation.enclave()
-    anew = []
+    anew: list[tuple[Submission, Evaluated]] = []
     present = {found.submission_id: found.evaluation_key for found in ledger.releases(name)}
     for submission in ledger.submissions(state=State.RELEASED):
         if submission.submission_id not in present:
@@ -117,11 +120,19 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
         if predictions is None:
             continue
         evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
-        if evaluated.key != present[submission.submission_id]:
-            document = evaluated.release.to_json()
-            ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
-            anew.append(submission)
-    return anew
+        if evaluated.key == present[submission.submission_id]:
+            continue
+        if evaluated.key in ledger.evaluation_keys(submission.submission_id):
+            raise SubmissionError(
+                f"submission {submission.submission_id} had these figures before the present ones, "
+                f"and the ledger does not go back; score anew with the code of its newest release, "
+                f"or with code that is newer"
+            )
+        anew.append((submission, evaluated))
+    for submission, evaluated in anew:
+        document = evaluated.release.to_json()
+        ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
+    return [submission for submission, _ in anew]
 
 
 def prune(installation: Installation, engine: Engine, days: int) -> list[Submission]:

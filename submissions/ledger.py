@@ -307,6 +307,12 @@ class Ledger:
             rows = connection.execute(query).all()
         return [_published(row) for row in rows if row.submission_id in visible]
 
+    def evaluation_keys(self, submission_id: str) -> set[str]:
+        """Those of all releases that a submission ever had."""
+        mine = RELEASES.c.submission_id == submission_id
+        with self._reading() as connection:
+            return set(connection.execute(select(RELEASES.c.evaluation_key).where(mine)).scalars())
+
     def untracked(self) -> list[PublishedRelease]:
         """Releases that have no MLflow run yet, oldest first."""
         new = RELEASES.c.number.not_in(select(TRACKED.c.release_number))

@@ -12,7 +12,7 @@ from evaluator.enclave import Event
 from submissions.submission import Failure, State
 from tests.commands import succeed
 from tests.conftest import REPOSITORY
-from tests.queue.installation import Installed
+from tests.queue.installation import Installed, one_sentence
 from tests.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
@@ -62,6 +62,8 @@ def test_a_metric_that_changed_is_scored_without_a_container(
     (release,) = installed.ledger.releases(BENCHMARK)
     assert release.number == 2
     assert brier(installed) == pytest.approx(whole / 2, abs=0.005)  # figures are rounded
+    assert "does not go back" in one_sentence(installed.command("rescore", BENCHMARK))
+    assert [each.number for each in installed.ledger.releases(BENCHMARK)] == [2]
     assert installed.state(bad) is State.FAILED
     assert installed.ledger.submission(bad).failure is Failure.CRASHED
     installed.run()
