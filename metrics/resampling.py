@@ -31,6 +31,8 @@ from metrics.sums import (
 )
 
 _LARGEST_FLUSH = 128
+_WORTH_A_THREAD = 1 << 23
+"""Cases times replicates: a few milliseconds of work, where a thread costs one to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def replicate(
                 scan(room.weights, group.rows, group.flags, cases.gap, cases.square, flush, out)
                 sums[:, here] = out
 
-    _in_threads(run, blocks, threads)
+    _in_threads(run, blocks, threads, cases=n * len(walks))
     return [Sums(sums[:, :replicates]) for sums in found]
 
 
@@ -186,7 +188,7 @@ def replicate_roc(
             here = slice(block * LANES, (block + 1) * LANES)
             found[0, :, here], found[1, :, here] = heights.T, areas.T
 
-    _in_threads(run, blocks, threads)
+    _in_threads(run, blocks, threads, cases=cases.y.size)
     return RocReplicates(found[0, :, :replicates], found[1, :, :replicates])
 
 
@@ -231,8 +233,11 @@ class _Room:
         )
 
 
-def _in_threads(run: Callable[[range], None], blocks: int, threads: int | None) -> None:
-    workers = max(1, min(threads or os.cpu_count() or 1, blocks))
+def _in_threads(
+    run: Callable[[range], None], blocks: int, threads: int | None, *, cases: int
+) -> None:
+    worth = 1 + cases * blocks * LANES // _WORTH_A_THREAD
+    workers = max(1, min(threads or min(os.cpu_count() or 1, worth), blocks))
     if workers == 1:
         run(range(blocks))
         return
