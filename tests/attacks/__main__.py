@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from evaluator.engine import Engine
 from evaluator.engine_setup import ensure_engine
 from submissions.base_image import ensure_base_image
+from tests.attacks.archives import archives, verdict
 from tests.attacks.arena import breaches, expected, run_attack
 from tests.attacks.catalogue import ATTACKS
 
 ELSEWHERE = {
     "tests/attacks/test_attacks_notice.py": "each attack gets through where its flag is missing",
     "tests/attacks/test_attacks.py": "low bits of a prediction as a carrier",
-    "tests/attacks/test_archives.py": "archives that lie, escape or swell",
+    "tests/attacks/test_archives.py": "an archive that takes another image's name",
     "tests/attacks/test_sealed_cohort.py": "patients and labels in what is sealed, memorised ids",
     "tests/queue/test_tag_moved.py": "a tag that is moved after the entry",
     "tests/evaluator/test_probing.py": "probing by many submissions",
@@ -27,6 +29,10 @@ ELSEWHERE = {
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def row(name: str, must: str, seen: str, seconds: float, held: bool) -> None:
+    say(f"{name:<62} {must:<25} {seen:<25} {seconds:7.1f}{'' if held else '  FAILED'}")
 
 
 def main() -> int:
@@ -44,15 +50,21 @@ def main() -> int:
         found = breaches(attack, seen)
         held = not found and seen.outcome == must
         failed += not held
-        say(
-            f"{attack.name:<62} {must:<25} {seen.outcome:<25} {seen.seconds:7.1f}"
-            f"{'' if held else '  FAILED'}"
-        )
+        row(attack.name, must, seen.outcome, seen.seconds, held)
         for line in found if found else [] if held else [seen.detail]:
             say(f"    {line}")
-    say(
-        f"\n{len(ATTACKS)} attacks, {failed} of them got something or ended otherwise than expected"
-    )
+    n = len(ATTACKS)
+    for name, make, refusal in archives():
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            broken = verdict(Path(folder, "image.tar"), make())
+            extracted = len(list(Path(folder).iterdir())) > 1
+        said = broken.failure.value if broken else "let in"
+        held = said == refusal.value and not extracted
+        failed += not held
+        n += 1
+        row(f"archive: {name}", refusal.value, said, time.monotonic() - began, held)
+    say(f"\n{n} attacks, {failed} of them got something or ended otherwise than expected")
     say("\nAttacks of other kinds are made by pytest:")
     for path, what in ELSEWHERE.items():
         say(f"    {path:<40} {what}")

@@ -1,0 +1,217 @@
+"""Image archives that lie, escape or swell: what each is, and why the lint must refuse it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from submissions.archive import lint_archive
+from submissions.contract import Contract
+from submissions.submission import ContractBroken, Failure
+
+CONTRACT = Contract(image_mb=8)
+
+
+def tar_of(files: Mapping[str, bytes], **header: Any) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            for key, value in header.items():
+                setattr(info, key, value)
+            tar.addfile(info, io.BytesIO(content))
+    return written.getvalue()
+
+
+@dataclass
+class Image:
+    """A one-layer image as `docker save` writes it, open to tampering at every place."""
+
+    layer: bytes = field(default_factory=lambda: tar_of({"app/predict.py": b"pass"}))
+    config: dict[str, Any] = field(default_factory=dict)
+    members: dict[str, bytes] = field(default_factory=dict)
+
+    def files(self) -> dict[str, bytes]:
+        config = {
+            "os": "linux",
+            "architecture": "amd64",
+            "config": {"Entrypoint": ["python3"]},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{hashlib.sha256(self.layer).hexdigest()}"],
+            },
+            **self.config,
+        }
+        document = json.dumps(config).encode()
+        name = f"{hashlib.sha256(document).hexdigest()}.json"
+        manifest = [{"Config": name, "RepoTags": ["a:b"], "Layers": ["one/layer.tar"]}]
+        return {
+            "one/layer.tar": self.layer,
+            name: document,
+            "manifest.json": json.dumps(manifest).encode(),
+            **self.members,
+        }
+
+
+def followed(archive: bytes, more: bytes) -> bytes:
+    """Two archives as one: the first without the zeros that end it."""
+    members = archive.rstrip(b"\0")
+    return members + b"\0" * (-len(members) % 512) + more
+
+
+def extended(kind: bytes, size: int, content: bytes) -> bytes:
+    """Write a header of an extension that claims to be ``size`` bytes long, and what follows."""
+    info = tarfile.TarInfo("extension")
+    info.type = kind
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT) + content
+
+
+FILES = Image().files()
+CONFIG = next(name for name in FILES if len(name) == 69)
+TWICE = followed(tar_of(FILES), tar_of({"manifest.json": FILES["manifest.json"]}))
+MANIFEST: list[dict[str, Any]] = json.loads(FILES["manifest.json"])
+
+INVALID: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "cut short or damaged"),
+    "not an archive": (b"GIF89a" * 1000, "cut short or damaged"),
+    "a truncated gzip": (gzip.compress(tar_of(FILES))[:-40], "cut short or damaged"),
+    "a truncated archive": (tar_of(FILES)[:1000], "cut short|does not hold|has no"),
+    "an absolute path": (tar_of({**FILES, "/etc/passwd": b""}), "has an absolute path"),
+    "a path out of it": (tar_of({**FILES, "a/../../etc/passwd": b""}), "lies outside it"),
+    "a device": (
+        followed(tar_of(FILES), tar_of({"null": b""}, type=tarfile.CHRTYPE)),
+        "not a plain file",
+    ),
+    "a fifo": (followed(tar_of(FILES), tar_of({"p": b""}, type=tarfile.FIFOTYPE)), "not a plain"),
+    "a link out of it": (
+        followed(
+            tar_of(FILES),
+            tar_of({"x/layer.tar": b""}, type=tarfile.SYMTYPE, linkname="../../../etc/passwd"),
+        ),
+        "lies outside it",
+    ),
+    "a link to nothing": (
+        followed(tar_of(FILES), tar_of({"x": b""}, type=tarfile.SYMTYPE, linkname="y")),
+        "which is not there",
+    ),
+    "two manifests": (TWICE, "holds 'manifest.json' twice"),
+    "two images": (
+        tar_of({**FILES, "manifest.json": json.dumps(MANIFEST * 2).encode()}),
+        "holds 2 images; save one",
+    ),
+    "no image": (tar_of({**FILES, "manifest.json": b"[]"}), "holds 0 images"),
+    "no manifest": (tar_of({"one": b""}), "has no 'manifest.json'; write it with `docker save`"),
+    "a manifest that is no JSON": (tar_of({**FILES, "manifest.json": b"{"}), "cannot be read"),
+    "a manifest of the wrong shape": (tar_of({**FILES, "manifest.json": b"[3]"}), "cannot be read"),
+    "a manifest without bottom": (
+        tar_of({**FILES, "manifest.json": b"[" * 500_000}),
+        "cannot be read",
+    ),
+    "a layer that is not there": (
+        tar_of({name: FILES[name] for name in (CONFIG, "manifest.json")}),
+        "does not hold it",
+    ),
+    "a configuration under another's digest": (
+        tar_of({**FILES, CONFIG: FILES[CONFIG] + b" "}),
+        "a configuration whose digest is not that of its name",
+    ),
+    "a layer exchanged": (
+        tar_of({**FILES, "one/layer.tar": tar_of({"evil": b""})}),
+        "a layer whose digest is not as its configuration says",
+    ),
+    "an index for another image": (
+        tar_of(
+            {
+                **FILES,
+                "index.json": b'{"manifests": [{"digest": "sha256:aa"}]}',
+                "blobs/sha256/aa": b'{"config": {"digest": "sha256:bb"}}',
+            }
+        ),
+        "an index and a manifest for different images",
+    ),
+    "a layer that climbs out": (
+        tar_of(Image(layer=tar_of({"../../etc/cron.d/x": b""})).files()),
+        "lies outside it",
+    ),
+    "a layer with an absolute path": (
+        tar_of(Image(layer=tar_of({"/etc/x": b""})).files()),
+        "has an absolute path",
+    ),
+    "a layer with a hard link out of it": (
+        tar_of(Image(layer=tar_of({"x": b""}, type=tarfile.LNKTYPE, linkname="../../x")).files()),
+        "lies outside it",
+    ),
+    "too many members": (
+        tar_of({**FILES, **{str(index): b"" for index in range(600)}}),
+        "has over 572 members",
+    ),
+    "an endless name": (
+        extended(tarfile.GNUTYPE_LONGNAME, 2**33, b"x" * 10_000),
+        "a member with an endless name",
+    ),
+    "an endless extended header": (
+        extended(tarfile.XHDTYPE, 2**33, b"x" * 10_000),
+        "a member with an endless name",
+    ),
+    "a declared VOLUME": (
+        tar_of(Image(config={"config": {"Cmd": ["x"], "Volumes": {"/data": {}}}}).files()),
+        "declares VOLUME",
+    ),
+    "ONBUILD": (
+        tar_of(Image(config={"config": {"Cmd": ["x"], "OnBuild": ["RUN x"]}}).files()),
+        "ONBUILD",
+    ),
+    "another platform": (
+        tar_of(Image(config={"architecture": "arm64"}).files()),
+        "for linux/arm64",
+    ),
+}
+
+
+def bomb_of_zeros() -> bytes:
+    return gzip.compress(b"\0" * 200_000_000)
+
+
+def bomb_in_a_layer() -> bytes:
+    return tar_of(Image(layer=gzip.compress(tar_of({"zeros": b"\0" * 100_000_000}))).files())
+
+
+def sparse_terabyte() -> bytes:
+    info = tarfile.TarInfo("one/layer.tar")
+    info.size = 2**40
+    return info.tobuf(tarfile.GNU_FORMAT) + b"\0" * 100_000
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "a bomb of zeros": bomb_of_zeros,
+    "a bomb in a layer": bomb_in_a_layer,
+}
+
+
+def archives() -> Iterator[tuple[str, Callable[[], bytes], Failure]]:
+    """Every archive by its name, how it is made, and how it must be refused."""
+    for name, (content, _) in INVALID.items():
+        yield name, partial(bytes, content), Failure.IMAGE_INVALID
+    yield "a member of a terabyte that is not there", sparse_terabyte, Failure.IMAGE_INVALID
+    for name, bomb in BOMBS.items():
+        yield name, bomb, Failure.IMAGE_TOO_LARGE
+
+
+def verdict(path: Path, archive: bytes, contract: Contract = CONTRACT) -> ContractBroken | None:
+    """What the lint says against an archive that is written to ``path``."""
+    path.write_bytes(archive)
+    try:
+        lint_archive(path, contract)
+    except ContractBroken as broken:
+        return broken
+    return None
