@@ -156,6 +156,7 @@ class _Dispatcher:
                     else:
                         self._put_back_alone(self._workers)
                     self._drop_cancelled()
+                    self._begin_what_is_at_hand(self._workers)
                 elif self._work.watch:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
@@ -250,6 +251,11 @@ class _Dispatcher:
             Thread(target=_prepare, args=(workers.remote,), daemon=True).start()
         return True
 
+    def _begin_what_is_at_hand(self, workers: Workers) -> None:
+        for job in [each for each in self._jobs.values() if not each.started]:
+            with self._settled(job):
+                self._begin_if_it_fits(workers, job)
+
     def _begin_if_it_fits(self, workers: Workers, job: _Job) -> None:
         """Begin a job where the workers have room for it; else it waits at hand, still queued."""
         beside = [
@@ -315,9 +321,7 @@ class _Dispatcher:
         if job is None:
             return
         shard = job.out.pop(finished.token)
-        for other in [each for each in self._jobs.values() if not each.started]:
-            with self._settled(other):
-                self._begin_if_it_fits(self._workers, other)
+        self._begin_what_is_at_hand(self._workers)
         with self._settled(job):
             ended = finished.ended
             if ended is not None and ended.failure is Failure.CANCELLED:

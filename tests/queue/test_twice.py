@@ -24,6 +24,15 @@ from tests.queue.installation import (
 pytestmark = pytest.mark.engine
 
 
+def slots() -> int:
+    """How many containers of the tests' contract run here at once."""
+    engine = Engine.connect()
+    engine.close()
+    if engine.cpus > 8:
+        pytest.skip(f"{engine.cpus} processors: too many containers to fill them")
+    return engine.cpus
+
+
 def test_a_second_dispatcher_is_refused_in_the_same_home_and_on_the_same_ledger(
     installed: Installed, images: dict[str, str], tmp_path: Path
 ) -> None:
@@ -72,12 +81,7 @@ def test_cancelled_in_the_queue_it_never_ran_and_is_not_charged(
 def test_what_waits_for_a_slot_is_queued_and_costs_nothing_to_cancel(
     installed: Installed, images: dict[str, str]
 ) -> None:
-    engine = Engine.connect()
-    slots = engine.cpus
-    engine.close()
-    if slots > 8:
-        pytest.skip(f"{slots} processors: too many containers to fill them")
-    slow = [installed.submit(images["slower"], f"Slow {n}", f"Team {n}") for n in range(slots)]
+    slow = [installed.submit(images["slower"], f"Slow {n}", f"Team {n}") for n in range(slots())]
     behind = installed.submit(images["slower"], "Behind")
     with installed.running() as dispatcher:
         until(lambda: all(map(installed.runs, slow)), while_lives=dispatcher)
@@ -91,6 +95,23 @@ def test_what_waits_for_a_slot_is_queued_and_costs_nothing_to_cancel(
     assert len(installed.ledger.charged("Team 0", "simulated-opacity")) == 1
     cancelled = [each.model for each in installed.ledger.submissions()]
     assert_true_state(installed, dict.fromkeys(cancelled, Failure.CANCELLED))
+
+
+def test_what_waits_for_a_slot_gets_that_of_one_that_is_cancelled(
+    installed: Installed, images: dict[str, str]
+) -> None:
+    slow = [installed.submit(images["slower"], f"Slow {n}", f"Team {n}") for n in range(slots())]
+    behind = installed.submit(images["honest"], "Behind")
+    with installed.running() as dispatcher:
+        until(lambda: all(map(installed.runs, slow)), while_lives=dispatcher)
+        until(lambda: installed.containers(behind), while_lives=dispatcher)  # it is at hand
+        for each in slow:
+            assert installed.command("cancel", each).code == 0
+        said = dispatcher.communicate(timeout=PATIENCE)[0]
+    assert dispatcher.returncode == 0, said
+    cancelled = [f"Slow {n}" for n in range(len(slow))]
+    assert_true_state(installed, dict.fromkeys(cancelled, Failure.CANCELLED))
+    assert installed.state(behind) is State.RELEASED
 
 
 def test_cancelled_in_its_run_the_container_is_gone_within_seconds_and_the_rest_go_on(
