@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluator.seccomp import narrowed_profile
+from evaluator.seccomp import profile_file, profile_text
 from evaluator.staging import Staged
 from submissions.base_image import cache
 from submissions.contract import Contract
@@ -33,7 +33,7 @@ def flags(staged: Staged, contract: Contract) -> dict[str, Any]:
         "network_mode": "none",
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
+        "security_opt": ["no-new-privileges", f"seccomp={profile_text()}"],
         "privileged": False,
         "pids_limit": contract.pids,
         "mem_limit": memory,
@@ -77,7 +77,7 @@ def in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
     return {
         **asked,
         "ulimits": [*asked["ulimits"], {"Name": "nproc", "Soft": processes, "Hard": processes}],
-        "security_opt": [*asked["security_opt"], f"seccomp={narrowed_profile(cache())}"],
+        "security_opt": ["no-new-privileges", f"seccomp={profile_file(cache())}"],
         # It makes these writable in a read-only container.
         "tmpfs": {
             **asked["tmpfs"],
@@ -148,7 +148,7 @@ def lacking(info: Mapping[str, Any]) -> list[str]:
     ):
         missing.append("memory, CPU and process limits (a rootless engine needs cgroup v2)")
     if "seccomp" not in options or "profile=unconfined" in options:
-        missing.append("the default seccomp profile")
+        missing.append("a seccomp profile")
     return missing
 
 
@@ -186,8 +186,8 @@ def not_granted(
         "a CPU limit": math.isclose(cpus, contract.cpus, rel_tol=0.01),
         # Podman names each that it would have given, whichever those are.
         "no capabilities": bool(host.get("CapDrop")) and not host.get("CapAdd"),
-        "no-new-privileges": any("no-new-privileges" in option for option in options),
-        "the default seccomp profile": not any("unconfined" in option for option in options),
+        "no-new-privileges": any(option.startswith("no-new-privileges") for option in options),
+        "its seccomp profile": not any("unconfined" in option for option in options),
         "a numeric user": config.get("User") == f"{CONTAINER_UID}:{CONTAINER_UID}",
         "its environment": all(
             [given for name, _, given in shown if name == variable] == [value]
@@ -211,6 +211,8 @@ def not_granted(
         kept |= {
             "no capability at all": host.get("CapDrop") == asked["cap_drop"],
             "a /tmp without devices and setuid": set(tmpfs) == _scratch(host),
+            "its seccomp profile": set(asked["security_opt"]) - {"no-new-privileges"}
+            <= set(options),
             "memory of its own": host.get("IpcMode") == asked["ipc_mode"],
             "a bounded log": host.get("LogConfig") == asked["log_config"],
             "no device but its GPUs": kept["no device but its GPUs"]

@@ -161,13 +161,13 @@ def has_image(image_digest: str) -> bool | None:
 def _not_for_want_of_disk(staged: Staged, contract: Contract) -> Iterator[None]:
     """Raise OSError where a run that failed could not have written what it may: ours, not theirs.
 
-    What it did write is given back when it is over, and counts as room.
+    What it did write, or hold of the disk, is given back when it is over, and counts as room.
     """
     try:
         yield
     except ContractBroken:
-        room = shutil.disk_usage(staged.folder).free + staged.predictions.lstat().st_size
-        if room < contract.output_bytes:
+        held = staged.predictions.lstat().st_blocks * 512
+        if shutil.disk_usage(staged.folder).free + held < contract.output_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staged.folder)) from None
         raise
 

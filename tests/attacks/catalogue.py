@@ -244,6 +244,26 @@ attempt("allocate", lambda: os.posix_fallocate(
         Failure.NO_PREDICTIONS,
     ),
     _in_vain(
+        "disk: blocks beyond the end of the output",
+        """
+libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
+output = os.open("/output/predictions.csv", os.O_RDWR)
+for mode in (1, 1 | 2, 1 | 16):  # keep the size, punch a hole, make it zero: linux/falloc.h
+    if libc.fallocate(output, mode, 0, 256 << 20) == 0: breach("allocated in mode", mode)
+for request in (0x40305828, 0x4030582A, 0x40305839):  # FS_IOC_RESVSP and its like
+    space = struct.pack("hhqqiI4i", 0, 0, 0, 256 << 20, 0, 0, 0, 0, 0, 0)
+    for high in (0, 1 << 32):
+        if libc.syscall(16, output, ctypes.c_ulong(request | high), space) == 0:
+            breach("reserved by", hex(request | high))
+for name in range(3):
+    attempt("xattr", lambda: os.setxattr(output, f"user.{name}", b"x" * 1000))
+if os.fstat(output).st_blocks: breach("holds", os.fstat(output).st_blocks, "blocks")
+libc.fallocate(output, 0, 0, 2)  # within the limit and the file it may
+if os.fstat(output).st_size != 2: breach("an ordinary call fails: the attack did not work")
+os.ftruncate(output, 0)
+""",
+    ),
+    _in_vain(
         "disk: fill /tmp and /dev/shm",
         """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -418,6 +438,15 @@ syscall("kexec_load", 246, 0, 0, 0, 0)
 syscall("init_module", 175, 0, 0, b"")
 syscall("open_by_handle_at", 304, 3, 0, 0)
 syscall("userfaultfd", 323, 0)
+syscall("io_uring_setup", 425, 1, ctypes.create_string_buffer(120))
+syscall("ptrace", 101, 0, 0, 0, 0)
+syscall("process_vm_readv", 310, os.getpid(), 0, 0, 0, 0, 0)
+syscall("name_to_handle_at", 303, -100, b"/", ctypes.create_string_buffer(128), 0, 0)
+syscall("memfd_secret", 447, 0)
+syscall("personality", 135, 0x0040000)  # the same addresses each time
+for family in (38, 17, 40):  # the kernel's ciphers, packets, virtual machines
+    attempt(f"socket family {family}", lambda: socket.socket(family, socket.SOCK_SEQPACKET))
+if libc.syscall(435, None, 0) == 0 or ctypes.get_errno() != 38: breach("clone3 is there")
 syscall("setns", 308, 3, 0)
 syscall("reboot", 169, 0xfee1dead, 672274793, 0x89abcdef)
 """,

@@ -39,6 +39,11 @@ KERNEL = "privileges: capabilities, user namespaces and the kernel's rarer doors
         ({"security_opt": []}, KERNEL),
         ({"security_opt": []}, "privileges: setuid programs"),
         ({"security_opt": ["no-new-privileges", "seccomp=unconfined"]}, KERNEL),
+        ({"security_opt": ["no-new-privileges"]}, KERNEL),
+        (
+            {"security_opt": ["no-new-privileges"]},
+            "disk: blocks beyond the end of the output",
+        ),
         ({"pids_limit": 64}, "processes: fork bomb"),
         ({"shm_size": 2**26}, "disk: fill /tmp and /dev/shm"),
         ({"tmpfs": {"/tmp": "exec,size=48m"}}, "disk: fill /tmp and /dev/shm"),

@@ -121,7 +121,7 @@ def test_without_an_engine_one_sentence_says_what_to_do(
     ("info", "lacking"),
     [
         ({"SecurityOptions": ["name=seccomp,profile=default"]}, []),
-        ({"SecurityOptions": []}, ["the default seccomp profile"]),
+        ({"SecurityOptions": []}, ["a seccomp profile"]),
         (
             {
                 "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
@@ -149,7 +149,7 @@ def test_without_an_engine_one_sentence_says_what_to_do(
                 "a memory limit",
                 "a CPU limit",
                 "a limit of processes",
-                "the default seccomp profile",
+                "a seccomp profile",
             ],
         ),
     ],

@@ -71,10 +71,8 @@ OTHERWISE: list[tuple[dict[str, Any], str]] = [
     ({"cap_add": ["NET_RAW"]}, "no capabilities"),
     ({"cap_drop": ["NET_RAW"]}, "no capability at all"),
     ({"security_opt": []}, "no-new-privileges"),
-    (
-        {"security_opt": ["no-new-privileges", "seccomp=unconfined"]},
-        "the default seccomp profile",
-    ),
+    ({"security_opt": ["no-new-privileges", "seccomp=unconfined"]}, "its seccomp profile"),
+    ({"security_opt": ["no-new-privileges"]}, "its seccomp profile"),
     ({"ulimits": without("fsize")}, LIMITS),
     ({"ulimits": without("nofile")}, LIMITS),
     ({"ulimits": [*without("nofile"), {"Name": "nofile", "Soft": 1024, "Hard": 4096}]}, LIMITS),
@@ -186,7 +184,7 @@ PODMAN: dict[str, Any] = {
         "CpuPeriod": 100_000,
         "CapDrop": ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID"],
         "CapAdd": [],
-        "SecurityOpt": ["no-new-privileges", "seccomp=/cache/seccomp-podman.json"],
+        "SecurityOpt": ["no-new-privileges", "seccomp=/cache/seccomp.json"],
         "Ulimits": [
             {"Name": "RLIMIT_CORE", "Soft": 0, "Hard": 0},
             {"Name": "RLIMIT_FSIZE", "Soft": 2**24, "Hard": 2**24},
