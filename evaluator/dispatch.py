@@ -242,8 +242,9 @@ class _Dispatcher:
         if workers.remote and job.submission.state is State.RUNNING:
             workers.kill(job.name)  # a worker may still run it for a dispatcher that is gone
         self._jobs[job.name] = job
-        if not workers.remote:
-            # Laid out here, it runs once it is admitted; more of them could keep all threads.
+        if not workers.remote and not contract.gpus:
+            # Laid out here, it runs once it is admitted. More of them could keep all threads, and
+            # one with a GPU would keep that, from shards of those that run.
             self._hand_out(workers, job, job.parts.popleft())
         self._begin_if_it_fits(workers, job)
         if not self._prepared:

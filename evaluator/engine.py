@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from docker.utils import decode_json_header
 
 from evaluator import known_good
 from evaluator.ending import KILLED, broken, is_unexplained, printable
+from evaluator.gpus import taken_gpus
 from evaluator.images import Images, our_fault
 from evaluator.limits import (
     CONTAINER_UID,
@@ -43,6 +45,8 @@ __all__ = ["LABEL", "Engine", "EngineUnavailable", "Outcome"]
 LABEL = f"{OUR_LABELS}submission"
 RUN_LABEL = f"{OUR_LABELS}run"
 """The folder that a run was staged in, which its process holds locked for as long as it lives."""
+GPUS_LABEL = f"{OUR_LABELS}gpus"
+"""The GPUs that the container was given, if any."""
 
 RUNTIME_VARIABLE = "SEQUESTRA_RUNTIME"
 
@@ -55,6 +59,8 @@ ODD_FILE = 0x8F28_0000
 """Bits of Go's os.ModeType, as the engine tells them: whatever is no regular file."""
 _PATH_STAT = "X-Docker-Container-Path-Stat"
 PROBE_SECONDS = 30
+VACATE_SECONDS = 10
+"""How long a container may have a GPU whose lock is free."""
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
 
@@ -270,8 +276,10 @@ class Engine(Images):
     ) -> Outcome:
         """One try, in the time that one before it has not ``spent``."""
         _refuse_given_up(given_up)
-        laying_out = time.monotonic()
-        with self._container(digest, staged, contract, submission_id) as container:
+        with ExitStack() as held:
+            staged = held.enter_context(self._with_gpus(staged, contract, given_up))
+            laying_out = time.monotonic()
+            container = held.enter_context(self._container(digest, staged, contract, submission_id))
             limit = contract.seconds(staged.n_cases)
             laid_out = time.monotonic()
             with room():
@@ -323,6 +331,39 @@ class Engine(Images):
             ) from error
 
     @contextmanager
+    def _with_gpus(
+        self, staged: Staged, contract: Contract, given_up: Callable[[], bool]
+    ) -> Iterator[Staged]:
+        """Hold the GPUs of the contract, which no container has any more."""
+        waiting = partial(_refuse_given_up, given_up)
+        with taken_gpus(contract.gpus, waiting=waiting) as gpus:
+            if gpus:
+                self._vacate(gpus)
+            yield replace(staged, gpus=gpus)
+
+    def _vacate(self, gpus: Collection[str]) -> None:
+        """Remove the container of a killed process from GPUs that are held here.
+
+        It outlives its process, which held them until then; the lock of that run's folder is freed
+        in the same moment, but perhaps a little later. One whose process lives, or cannot be told
+        to be dead, keeps its GPU.
+        """
+        deadline = time.monotonic() + VACATE_SECONDS
+        with our_fault("looking for containers on the GPUs"):
+            for found in self._ours(GPUS_LABEL):
+                shared = set(gpus).intersection(found["Labels"][GPUS_LABEL].split(","))
+                while shared and is_alive(Path(found["Labels"][RUN_LABEL])):
+                    if time.monotonic() > deadline:
+                        raise EngineUnavailable(
+                            f"container {found['Id'][:12]} has GPU {', '.join(shared)}, of which "
+                            "no lock tells; remove it if its process is dead, else have all the "
+                            "host's workers share /run/lock, or /tmp where that is not everybody's"
+                        )
+                    time.sleep(0.05)
+                if shared:
+                    self._remove(found["Id"])
+
+    @contextmanager
     def _container(
         self, digest: str, staged: Staged, contract: Contract, submission_id: str
     ) -> Iterator[Container]:
@@ -332,13 +373,16 @@ class Engine(Images):
             asked["runtime"] = self.runtime
         if self.podman:
             asked = in_podmans_words(asked)
+        labels = {LABEL: submission_id, RUN_LABEL: str(staged.folder.resolve())}
+        if staged.gpus:
+            labels[GPUS_LABEL] = ",".join(staged.gpus)
         with our_fault("creating the container"):
             try:
                 made = self.client.api.create_container(
                     digest,
                     user=f"{CONTAINER_UID}:{CONTAINER_UID}",
-                    environment=environment(contract),
-                    labels={LABEL: submission_id, RUN_LABEL: str(staged.folder.resolve())},
+                    environment=environment(contract, staged.gpus),
+                    labels=labels,
                     hostname="submission",
                     detach=True,
                     stdin_open=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,9 @@ def flags(staged: Staged, contract: Contract) -> dict[str, Any]:
             "Config": {"max-size": f"{contract.log_kb}k", "max-file": "1"},
         },
         "restart_policy": {"Name": "no"},
-        "device_requests": [{"Count": contract.gpus, "Capabilities": [["gpu"]]}]
-        if contract.gpus
+        # Named: of a mere count every container would get the first.
+        "device_requests": [{"DeviceIDs": list(staged.gpus), "Capabilities": [["gpu"]]}]
+        if staged.gpus
         else [],
         "dns": ["127.0.0.1"],  # not the host's resolv.conf, which names its site
         "dns_search": ["."],
@@ -86,11 +87,11 @@ def in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def environment(contract: Contract) -> dict[str, str]:
+def environment(contract: Contract, gpus: Sequence[str]) -> dict[str, str]:
     """All that the harness sets in the image's own environment, whatever the image says of it."""
     threads = str(max(1, math.floor(contract.cpus)))
     return {
-        **_gpu_environment(contract.gpus),
+        **_gpu_environment(gpus),
         "HOME": "/tmp",
         "TMPDIR": "/tmp",
         "LANG": "C.UTF-8",
@@ -99,7 +100,7 @@ def environment(contract: Contract) -> dict[str, str]:
     }
 
 
-def _gpu_environment(gpus: int) -> dict[str, str]:
+def _gpu_environment(gpus: Sequence[str]) -> dict[str, str]:
     """What NVIDIA's runtime reads in a container's environment, before what its image says.
 
     Where it is the engine's default it hands out the GPUs that are named there, and the images of
@@ -109,7 +110,7 @@ def _gpu_environment(gpus: int) -> dict[str, str]:
     if not gpus:
         return {"NVIDIA_VISIBLE_DEVICES": "void"}
     return {
-        "NVIDIA_VISIBLE_DEVICES": ",".join(map(str, range(gpus))),
+        "NVIDIA_VISIBLE_DEVICES": ",".join(gpus),
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
         "NVIDIA_IMEX_CHANNELS": "void",
         **dict.fromkeys(
@@ -191,7 +192,7 @@ def not_granted(
         "a numeric user": config.get("User") == f"{CONTAINER_UID}:{CONTAINER_UID}",
         "its environment": all(
             [given for name, _, given in shown if name == variable] == [value]
-            for variable, value in environment(contract).items()
+            for variable, value in environment(contract, staged.gpus).items()
         ),
         "limits of file size, open files and core dumps": _ulimits(asked["ulimits"]).items()
         <= _ulimits(host.get("Ulimits") or ()).items(),
@@ -201,7 +202,8 @@ def not_granted(
         "processes of its own": host.get("PidMode") in ("private", "", None),
         "the input read-only": granted.get("/input") is False,
         "no other mount": set(granted) == {mount["Target"] for mount in asked["mounts"]},
-        "no device but its GPUs": not host.get("Devices") or (podman and contract.gpus > 0),
+        "no device but its GPUs": len(staged.gpus) == contract.gpus
+        and (not host.get("Devices") or (podman and contract.gpus > 0)),
         "no second start": (host.get("RestartPolicy") or {}).get("Name", "") in ("no", ""),
         "no health check": _checks_nothing((config.get("Healthcheck") or {}).get("Test"), podman),
     }
@@ -216,8 +218,8 @@ def not_granted(
             "memory of its own": host.get("IpcMode") == asked["ipc_mode"],
             "a bounded log": host.get("LogConfig") == asked["log_config"],
             "no device but its GPUs": kept["no device but its GPUs"]
-            and sum(each["Count"] for each in requests) == contract.gpus
-            and not any(each.get("DeviceIDs") for each in requests),
+            and [(each.get("Count") or 0, each.get("DeviceIDs")) for each in requests]
+            == [(0, each["DeviceIDs"]) for each in asked["device_requests"]],
             "no name server": host.get("Dns") == asked["dns"],
         }
     return [words for words, is_kept in kept.items() if not is_kept]

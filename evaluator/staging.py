@@ -34,12 +34,13 @@ _GET_FLAGS, _SET_FLAGS, _TOP_OF_TREES = 0x80086601, 0x40086602, 0x00020000  # li
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Where one run's input lies and where its predictions are to be written."""
+    """Where one run's input lies, where its predictions go, and the GPUs that it is given."""
 
     folder: Path
     input: Path
     predictions: Path
     n_cases: int
+    gpus: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from evaluator.engine import Engine
+from evaluator.gpus import visible_gpus
 from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
 from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
 from submissions.contract import Contract
@@ -260,7 +261,7 @@ def _client(scheduler: str) -> Iterator[tuple[Client, Room | None]]:
         {
             SLOT: float(engine.cpus),
             MEMORY: float(engine.memory_bytes >> 20),
-            GPU: float(_gpus()),
+            GPU: float(len(visible_gpus())),
         }
     )
     engine.close()
@@ -328,11 +329,6 @@ def _unfit(contract: Contract, offered: Sequence[Mapping[str, float]]) -> Worker
         f"{len(offered)} workers offer {there or 'nothing'}: start one with "
         f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
     )
-
-
-def _gpus() -> int:
-    """GPUs of this machine, by its device files."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def _work(shard: bytes) -> tuple[str, Ended]:

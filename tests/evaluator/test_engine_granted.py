@@ -88,6 +88,10 @@ OTHERWISE: list[tuple[dict[str, Any], str]] = [
     ({"log_config": {"Type": "json-file", "Config": {}}}, "a bounded log"),
     ({"log_config": {"Type": "none", "Config": {}}}, "a bounded log"),
     ({"device_requests": [{"Count": 1, "Capabilities": [["gpu"]]}]}, "no device but its GPUs"),
+    (
+        {"device_requests": [{"DeviceIDs": ["0"], "Capabilities": [["gpu"]]}]},
+        "no device but its GPUs",
+    ),
     ({"devices": ["/dev/null:/dev/more:r"]}, "no device but its GPUs"),
     ({"restart_policy": {"Name": "always"}}, "no second start"),
     ({"dns": ["192.0.2.1"]}, "no name server"),
@@ -139,18 +143,18 @@ def test_the_images_words_for_gpus_give_way_to_what_is_granted(
     asks = "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all NVIDIA_MOFED=enabled\n"
     image = image_of(extra=asks)
     for gpus, seen in (
-        (0, {"NVIDIA_VISIBLE_DEVICES": "void"}),
+        ((), {"NVIDIA_VISIBLE_DEVICES": "void"}),
         (
-            2,
+            ("1", "GPU-8932f937"),
             {
-                "NVIDIA_VISIBLE_DEVICES": "0,1",
+                "NVIDIA_VISIBLE_DEVICES": "1,GPU-8932f937",
                 "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
                 "NVIDIA_MOFED": "disabled",
             },
         ),
     ):
         made = engine.client.api.create_container(
-            image, environment=environment(replace(MILD, gpus=gpus)), use_config_proxy=False
+            image, environment=environment(MILD, gpus), use_config_proxy=False
         )
         told = engine.client.api.inspect_container(made["Id"])["Config"]["Env"]
         engine.client.api.remove_container(made["Id"])
@@ -235,11 +239,44 @@ def test_a_health_check_of_the_images_own_is_named(test: list[str]) -> None:
     assert not_granted(attributes, STAGED, MILD, podman=True) == ["no health check"]
 
 
-@pytest.mark.parametrize("count", [-1, 0, 2])
-def test_more_or_fewer_gpus_than_granted_are_named(count: int) -> None:
+ONE_GPU = replace(STAGED, gpus=("1",))
+NO_OTHER = "no device but its GPUs"
+
+
+@pytest.mark.parametrize(
+    ("kept", "names"),
+    [
+        ([(0, ["1"])], []),
+        ([(0, ["0"])], [NO_OTHER]),
+        ([(0, ["1", "0"])], [NO_OTHER]),
+        ([(0, ["1"]), (0, ["0"])], [NO_OTHER]),
+        ([(1, ["1"])], [NO_OTHER]),
+        ([(1, None)], [NO_OTHER]),
+        ([(-1, None)], [NO_OTHER]),
+        ([(0, None)], [NO_OTHER]),
+        ([], [NO_OTHER]),
+    ],
+    ids=str,
+)
+def test_other_gpus_than_those_held_are_named(
+    kept: list[tuple[int, list[str] | None]], names: list[str]
+) -> None:
     attributes = deepcopy(PODMAN)
-    attributes["HostConfig"]["DeviceRequests"] = [{"Count": count, "Capabilities": [["gpu"]]}]
-    contract = replace(MILD, gpus=1)
-    assert "no device but its GPUs" in not_granted(attributes, STAGED, contract, podman=False)
-    attributes["HostConfig"]["DeviceRequests"][0]["Count"] = 1
-    assert "no device but its GPUs" not in not_granted(attributes, STAGED, contract, podman=False)
+    attributes["HostConfig"]["DeviceRequests"] = [
+        {"Count": count, "DeviceIDs": gpus, "Capabilities": [["gpu"]]} for count, gpus in kept
+    ]
+    lost = not_granted(attributes, ONE_GPU, replace(MILD, gpus=1), podman=False)
+    assert [each for each in lost if each == NO_OTHER] == names
+
+
+@pytest.mark.parametrize("podman", [True, False])
+def test_fewer_gpus_held_than_granted_are_named(podman: bool) -> None:
+    lost = not_granted(PODMAN, STAGED, replace(MILD, gpus=1), podman=podman)
+    assert NO_OTHER in lost
+
+
+def test_the_gpus_that_are_held_are_asked_for_by_their_names() -> None:
+    assert flags(ONE_GPU, MILD)["device_requests"] == [
+        {"DeviceIDs": ["1"], "Capabilities": [["gpu"]]}
+    ]
+    assert flags(STAGED, MILD)["device_requests"] == []
