@@ -21,10 +21,11 @@ from docker.utils import decode_json_header
 from evaluator import known_good
 from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.gpus import taken_gpus
+from evaluator.host_locks import held
 from evaluator.images import Images, our_fault
 from evaluator.limits import (
-    CONTAINER_UID,
     NO_HEALTH_CHECK,
+    USER_IDS,
     can_grant,
     environment,
     flags,
@@ -276,10 +277,12 @@ class Engine(Images):
     ) -> Outcome:
         """One try, in the time that one before it has not ``spent``."""
         _refuse_given_up(given_up)
-        with ExitStack() as held:
-            staged = held.enter_context(self._with_gpus(staged, contract, given_up))
+        with ExitStack() as opened:
+            staged = opened.enter_context(self._with_its_own(staged, contract, given_up))
             laying_out = time.monotonic()
-            container = held.enter_context(self._container(digest, staged, contract, submission_id))
+            container = opened.enter_context(
+                self._container(digest, staged, contract, submission_id)
+            )
             limit = contract.seconds(staged.n_cases)
             laid_out = time.monotonic()
             with room():
@@ -331,15 +334,19 @@ class Engine(Images):
             ) from error
 
     @contextmanager
-    def _with_gpus(
+    def _with_its_own(
         self, staged: Staged, contract: Contract, given_up: Callable[[], bool]
     ) -> Iterator[Staged]:
-        """Hold the GPUs of the contract, which no container has any more."""
+        """Hold a user for the run, and its GPUs, which no container has any more."""
         waiting = partial(_refuse_given_up, given_up)
-        with taken_gpus(contract.gpus, waiting=waiting) as gpus:
+        users = tuple(map(str, USER_IDS))
+        with (
+            held("user", users, waiting=waiting) as (user,),
+            taken_gpus(contract.gpus, waiting=waiting) as gpus,
+        ):
             if gpus:
                 self._vacate(gpus)
-            yield replace(staged, gpus=gpus)
+            yield replace(staged, uid=int(user), gpus=gpus)
 
     def _vacate(self, gpus: Collection[str]) -> None:
         """Remove the container of a killed process from GPUs that are held here.
@@ -380,7 +387,7 @@ class Engine(Images):
             try:
                 made = self.client.api.create_container(
                     digest,
-                    user=f"{CONTAINER_UID}:{CONTAINER_UID}",
+                    user=f"{staged.uid}:{staged.uid}",
                     environment=environment(contract, staged.gpus),
                     labels=labels,
                     hostname="submission",

@@ -14,9 +14,10 @@ from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable
 
-CONTAINER_UID = 60_606
-"""User and group of every submission: in a range that systemd and Debian leave to nobody, so that
-it owns nothing on the host, and below 65,536, so that a rootless engine can map it."""
+USER_IDS = range(60_606, 60_706)
+"""Users, and groups, of containers, each of one that runs: what the kernel counts by user is then
+nobody else's. In a range that systemd and Debian leave to nobody, so that they own nothing on the
+host, and below 65,536, so that a rootless engine can map them."""
 
 OPEN_FILES = 1024
 
@@ -189,7 +190,7 @@ def not_granted(
         "no capabilities": bool(host.get("CapDrop")) and not host.get("CapAdd"),
         "no-new-privileges": any(option.startswith("no-new-privileges") for option in options),
         "its seccomp profile": not any("unconfined" in option for option in options),
-        "a numeric user": config.get("User") == f"{CONTAINER_UID}:{CONTAINER_UID}",
+        "a numeric user of its own": config.get("User") == f"{staged.uid}:{staged.uid}",
         "its environment": all(
             [given for name, _, given in shown if name == variable] == [value]
             for variable, value in environment(contract, staged.gpus).items()

@@ -34,12 +34,13 @@ _GET_FLAGS, _SET_FLAGS, _TOP_OF_TREES = 0x80086601, 0x40086602, 0x00020000  # li
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Where one run's input lies, where its predictions go, and the GPUs that it is given."""
+    """Where one run's input lies and its predictions go; its user and the GPUs that it is given."""
 
     folder: Path
     input: Path
     predictions: Path
     n_cases: int
+    uid: int = 0
     gpus: tuple[str, ...] = ()
 
 

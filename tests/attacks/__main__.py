@@ -16,6 +16,7 @@ from tests.attacks.catalogue import ATTACKS
 
 ELSEWHERE = {
     "tests/attacks/test_attacks_notice.py": "each attack gets through where its flag is missing",
+    "tests/attacks/test_neighbours.py": "taking what another container needs",
     "tests/attacks/test_attacks.py": "low bits of a prediction as a carrier",
     "tests/attacks/test_archives.py": "an archive that takes another image's name",
     "tests/attacks/test_sealed_cohort.py": "patients and labels in what is sealed, memorised ids",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
 from evaluator.engine import LABEL, Engine
-from evaluator.limits import CONTAINER_UID
+from evaluator.limits import USER_IDS
 from evaluator.staging import Staged, stage
 from submissions.base_image import docker
 from submissions.contract import Contract, Predictions, read_predictions
@@ -252,7 +252,7 @@ def _processes(staging: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             mounts = (process / "mountinfo").read_text(encoding="utf-8")
-            if process.stat().st_uid == CONTAINER_UID and str(staging) in mounts:
+            if process.stat().st_uid in USER_IDS and str(staging) in mounts:
                 found.append(f"{process.name} {(process / 'comm').read_text().strip()}")
         except OSError:
             continue

@@ -124,7 +124,8 @@ def test_a_flag_that_the_engine_kept_otherwise_is_named(
     [
         ({"healthcheck": None}, "no health check"),
         ({"healthcheck": {"test": ["CMD", "true"]}}, "no health check"),
-        ({"user": "0:0"}, "a numeric user"),
+        ({"user": "0:0"}, "a numeric user of its own"),
+        ({"user": "60705:60705"}, "a numeric user of its own"),
         ({"environment": {"HOME": "/tmp"}}, "its environment"),
     ],
     ids=str,
@@ -163,7 +164,7 @@ def test_the_images_words_for_gpus_give_way_to_what_is_granted(
         assert dict(pairs).items() >= seen.items()
 
 
-STAGED = Staged(Path("/run"), Path("/run/input"), Path("/run/predictions.csv"), 5)
+STAGED = Staged(Path("/run"), Path("/run/input"), Path("/run/predictions.csv"), 5, uid=60_606)
 PODMAN: dict[str, Any] = {
     "Config": {
         "User": "60606:60606",
