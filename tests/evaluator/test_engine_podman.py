@@ -23,6 +23,7 @@ CHOSEN = (
     "network: reach the host and the metadata service",
     "files: write anywhere else",
     "disk: a sparse output of a terabyte",
+    "disk: blocks beyond the end of the output",
     "memory: take all",
     "time: ignore every signal",
     "privileges: capabilities, user namespaces and the kernel's rarer doors",
