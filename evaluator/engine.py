@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.utils import decode_json_header
 
 from evaluator import known_good
+from evaluator.containers import CANCELLED, GPUS_LABEL, LABEL, RUN_LABEL, Containers
 from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.gpus import taken_gpus
 from evaluator.host_locks import held
-from evaluator.images import Images, our_fault
+from evaluator.images import our_fault
 from evaluator.limits import (
     NO_HEALTH_CHECK,
     USER_IDS,
@@ -33,26 +33,17 @@ from evaluator.limits import (
     lacking,
     not_granted,
 )
-from evaluator.staging import Staged, is_alive, lay_empty, own_folder, remove_leftovers
+from evaluator.staging import Staged, lay_empty, own_folder, remove_leftovers
 from submissions.base_image import cache
 from submissions.contract import Contract
 from submissions.engine_address import EngineUnavailable, engine_address, no_engine
-from submissions.image import OUR_LABELS, ImageConfiguration, lint
+from submissions.image import ImageConfiguration, lint
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 
-__all__ = ["LABEL", "Engine", "EngineUnavailable", "Outcome"]
-
-LABEL = f"{OUR_LABELS}submission"
-RUN_LABEL = f"{OUR_LABELS}run"
-"""The folder that a run was staged in, which its process holds locked for as long as it lives."""
-GPUS_LABEL = f"{OUR_LABELS}gpus"
-"""The GPUs that the container was given, if any."""
+__all__ = ["GPUS_LABEL", "LABEL", "RUN_LABEL", "Engine", "EngineUnavailable", "Outcome"]
 
 RUNTIME_VARIABLE = "SEQUESTRA_RUNTIME"
-
-CANCELLED = "sequestra-cancelled-"
-"""What the name of a container begins with that ``Engine.kill`` ended."""
 
 API_SECONDS = 120
 ACCOUNTS_BYTES = 1 << 20
@@ -60,8 +51,6 @@ ODD_FILE = 0x8F28_0000
 """Bits of Go's os.ModeType, as the engine tells them: whatever is no regular file."""
 _PATH_STAT = "X-Docker-Container-Path-Stat"
 PROBE_SECONDS = 30
-VACATE_SECONDS = 10
-"""How long a container may have a GPU whose lock is free."""
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
 
@@ -75,7 +64,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine(Images):
+class Engine(Containers):
     """A connection to the engine, which has been asked what it can enforce."""
 
     address: str
@@ -163,7 +152,7 @@ class Engine(Images):
                 for path in ("/etc/passwd", "/etc/group"):
                     self._refuse_odd(made["Id"], path)
             finally:
-                self._remove(made["Id"])
+                self.remove(made["Id"])
 
     def _refuse_odd(self, container_id: str, path: str) -> None:
         """Refuse a file of a container that is none; the engine tells without reading it.
@@ -227,43 +216,6 @@ class Engine(Images):
             raise ContractBroken(Failure.START_FAILED, printable(str(error))) from error
         except _Killed as killed:
             raise killed.broken from None
-
-    def kill(self, submission_id: str) -> int:
-        """Kill the containers of a submission, whichever process runs them; their number.
-
-        ``run`` ends with the failure ``cancelled`` for each of them.
-        """
-        killed = 0
-        with our_fault("ending a container"):
-            for found in self._ours(f"{LABEL}={submission_id}"):
-                if found["State"] not in ("created", "running"):
-                    continue
-                with suppress(NotFound):
-                    # The name tells the process that waits for it, and one that is about to start
-                    # it, and outlasts this one.
-                    self.client.api.rename(found["Id"], f"{CANCELLED}{found['Id'][:12]}")
-                    killed += 1
-                with suppress(APIError):  # it does not run yet, or not any more
-                    self.client.api.kill(found["Id"], signal="SIGKILL")
-        return killed
-
-    def remove_dead(self, staging_folder: Path) -> int:
-        """Remove containers over ``staging_folder`` whose process was killed; their number.
-
-        Those of processes that live, in this process or another on the same engine, stay.
-        """
-        dead = 0
-        with our_fault("looking for containers that were left"):
-            for found in self._ours(RUN_LABEL):
-                folder = Path(found["Labels"][RUN_LABEL])
-                if folder.parent == staging_folder.resolve() and not is_alive(folder):
-                    self._remove(found["Id"])
-                    dead += 1
-        return dead
-
-    def _ours(self, label: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})
-        return found
 
     def _run(
         self,
@@ -345,30 +297,8 @@ class Engine(Images):
             taken_gpus(contract.gpus, waiting=waiting) as gpus,
         ):
             if gpus:
-                self._vacate(gpus)
+                self.vacate(gpus)
             yield replace(staged, uid=int(user), gpus=gpus)
-
-    def _vacate(self, gpus: Collection[str]) -> None:
-        """Remove the container of a killed process from GPUs that are held here.
-
-        It outlives its process, which held them until then; the lock of that run's folder is freed
-        in the same moment, but perhaps a little later. One whose process lives, or cannot be told
-        to be dead, keeps its GPU.
-        """
-        deadline = time.monotonic() + VACATE_SECONDS
-        with our_fault("looking for containers on the GPUs"):
-            for found in self._ours(GPUS_LABEL):
-                shared = set(gpus).intersection(found["Labels"][GPUS_LABEL].split(","))
-                while shared and is_alive(Path(found["Labels"][RUN_LABEL])):
-                    if time.monotonic() > deadline:
-                        raise EngineUnavailable(
-                            f"container {found['Id'][:12]} has GPU {', '.join(shared)}, of which "
-                            "no lock tells; remove it if its process is dead, else have all the "
-                            "host's workers share /run/lock, or /tmp where that is not everybody's"
-                        )
-                    time.sleep(0.05)
-                if shared:
-                    self._remove(found["Id"])
 
     @contextmanager
     def _container(
@@ -412,7 +342,7 @@ class Engine(Images):
                 )
             yield container
         finally:
-            self._remove(made["Id"])
+            self.remove(made["Id"])
 
     def _wait(self, container: Container, deadline: float) -> bool:
         """Wait for the end and kill at the deadline; whether it ended by itself."""
@@ -451,23 +381,6 @@ class Engine(Images):
                 f"container {container.short_id} was ended from outside, by somebody at the "
                 "engine or as it stopped; the submission can be run again"
             )
-
-    def _remove(self, container_id: str) -> None:
-        """Kill and remove a container with its anonymous volumes; a refusal is tried again."""
-        for attempt in range(5):
-            try:
-                self.client.api.remove_container(container_id, force=True, v=True)
-            except NotFound:
-                return
-            except (APIError, requests.RequestException) as error:
-                if attempt == 4 or isinstance(error, requests.ReadTimeout):
-                    raise EngineUnavailable(
-                        f"the container engine does not remove container {container_id[:12]}: "
-                        f"{error}"
-                    ) from error
-                time.sleep(0.2 * 2**attempt)
-            else:
-                return
 
 
 class EngineSick(EngineUnavailable):

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "evaluator": {"metrics", "cohort_selection", "submissions"},
 }
 HOMES = {
-    "docker": {"evaluator/engine.py", "evaluator/images.py"},
+    "docker": {"evaluator/engine.py", "evaluator/containers.py", "evaluator/images.py"},
     "torch": {"baselines/"},
     "monai": {"baselines/"},
     "onnx": {"baselines/"},

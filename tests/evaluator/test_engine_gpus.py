@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from evaluator import containers as containers_module
 from evaluator import engine as engine_module
 from evaluator.engine import GPUS_LABEL, RUN_LABEL, Engine, EngineUnavailable
 from evaluator.gpus import taken_gpus
@@ -150,7 +151,7 @@ def test_a_container_whose_process_lives_keeps_its_gpu(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "VACATE_SECONDS", 0.2)
+    monkeypatch.setattr(containers_module, "VACATE_SECONDS", 0.2)
     with own_folder(tmp_path / "another installation") as folder:
         lives = left_running(engine, image_of(SLEEP), "0", folder)
         try:

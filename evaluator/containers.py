@@ -1,0 +1,111 @@
+"""Containers of ours in an engine: found by their labels, ended, and removed with all they left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from docker.errors import APIError, NotFound
+
+from evaluator.images import Images, our_fault
+from evaluator.staging import is_alive
+from submissions.engine_address import EngineUnavailable
+from submissions.image import OUR_LABELS
+
+LABEL = f"{OUR_LABELS}submission"
+RUN_LABEL = f"{OUR_LABELS}run"
+"""The folder that a run was staged in, which its process holds locked for as long as it lives."""
+GPUS_LABEL = f"{OUR_LABELS}gpus"
+"""The GPUs that the container was given, if any."""
+
+CANCELLED = "sequestra-cancelled-"
+"""What the name of a container begins with that ``Containers.kill`` ended."""
+
+VACATE_SECONDS = 10
+"""How long a container may have a GPU whose lock is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Containers(Images):
+    """The containers of submissions, whichever process of this host runs them."""
+
+    def kill(self, submission_id: str) -> int:
+        """Kill the containers of a submission, whichever process runs them; their number.
+
+        ``run`` ends with the failure ``cancelled`` for each of them.
+        """
+        killed = 0
+        with our_fault("ending a container"):
+            for found in self._ours(f"{LABEL}={submission_id}"):
+                if found["State"] not in ("created", "running"):
+                    continue
+                with suppress(NotFound):
+                    # The name tells the process that waits for it, and one that is about to start
+                    # it, and outlasts this one.
+                    self.client.api.rename(found["Id"], f"{CANCELLED}{found['Id'][:12]}")
+                    killed += 1
+                with suppress(APIError):  # it does not run yet, or not any more
+                    self.client.api.kill(found["Id"], signal="SIGKILL")
+        return killed
+
+    def remove_dead(self, staging_folder: Path) -> int:
+        """Remove containers over ``staging_folder`` whose process was killed; their number.
+
+        Those of processes that live, in this process or another on the same engine, stay.
+        """
+        dead = 0
+        with our_fault("looking for containers that were left"):
+            for found in self._ours(RUN_LABEL):
+                folder = Path(found["Labels"][RUN_LABEL])
+                if folder.parent == staging_folder.resolve() and not is_alive(folder):
+                    self.remove(found["Id"])
+                    dead += 1
+        return dead
+
+    def _ours(self, label: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})
+        return found
+
+    def vacate(self, gpus: Collection[str]) -> None:
+        """Remove the container of a killed process from GPUs that are held here.
+
+        It outlives its process, which held them until then; the lock of that run's folder is freed
+        in the same moment, but perhaps a little later. One whose process lives, or cannot be told
+        to be dead, keeps its GPU.
+        """
+        deadline = time.monotonic() + VACATE_SECONDS
+        with our_fault("looking for containers on the GPUs"):
+            for found in self._ours(GPUS_LABEL):
+                shared = set(gpus).intersection(found["Labels"][GPUS_LABEL].split(","))
+                while shared and is_alive(Path(found["Labels"][RUN_LABEL])):
+                    if time.monotonic() > deadline:
+                        raise EngineUnavailable(
+                            f"container {found['Id'][:12]} has GPU {', '.join(shared)}, of which "
+                            "no lock tells; remove it if its process is dead, else have all the "
+                            "host's workers share /run/lock, or /tmp where that is not everybody's"
+                        )
+                    time.sleep(0.05)
+                if shared:
+                    self.remove(found["Id"])
+
+    def remove(self, container_id: str) -> None:
+        """Kill and remove a container with its anonymous volumes; a refusal is tried again."""
+        for attempt in range(5):
+            try:
+                self.client.api.remove_container(container_id, force=True, v=True)
+            except NotFound:
+                return
+            except (APIError, requests.RequestException) as error:
+                if attempt == 4 or isinstance(error, requests.ReadTimeout):
+                    raise EngineUnavailable(
+                        f"the container engine does not remove container {container_id[:12]}: "
+                        f"{error}"
+                    ) from error
+                time.sleep(0.2 * 2**attempt)
+            else:
+                return
