@@ -229,8 +229,10 @@ class _Dispatcher:
         contract = job.benchmark.contract
         job.archive = self._archive(workers, job)
         blinded = job.cohort.blinded(job.key, contract.visible)
-        if workers.remote and job.submission.state is State.RUNNING:
-            workers.kill(job.name)  # a worker may still run it for a dispatcher that is gone
+        if workers.remote and self._enclave.attempts(job.name):
+            # A worker may still run it for a dispatcher that was killed, or was cut off and put
+            # it back without being able to end it.
+            workers.kill(job.name)
         self._jobs[job.name] = job
         self._begin_if_it_fits(workers, job)
         for cases in _shared(blinded, self._work.shards):
