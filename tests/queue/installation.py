@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluator.enclave import Attempt, Enclave, Event
+from evaluator.engine import RUN_LABEL
 from submissions.base_image import docker
+from submissions.contract import Predictions
 from submissions.ledger import Ledger
 from submissions.submission import ENDED, Failure, State, Submission
 from tests.commands import PROGRAM, Ended, environment
@@ -51,10 +54,10 @@ class Installed:
     def tracking_uri(self) -> str:
         return self.env.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.home}/mlflow/mlflow.db")
 
-    def command(self, *arguments: str | Path) -> Ended:
+    def command(self, *arguments: str | Path, before: tuple[str, ...] = ()) -> Ended:
         """Run a command in this installation to its end."""
         ended = subprocess.run(
-            [*PROGRAM, *map(str, arguments), "--home", str(self.home)],
+            [*before, *PROGRAM, *map(str, arguments), "--home", str(self.home)],
             check=False,
             capture_output=True,
             text=True,
@@ -84,12 +87,12 @@ class Installed:
         return ended.printed.split()[0]
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def running(
+        self, *arguments: str, before: tuple[str, ...] = ()
+    ) -> Iterator[subprocess.Popen[str]]:
         """A dispatcher at work; whatever the test does with it, it is gone afterwards."""
-        with process(
-            *(*PROGRAM, "run", "--wait", *arguments, "--home", str(self.home)),
-            env=environment(self.env),
-        ) as dispatcher:
+        command = (*before, *PROGRAM, "run", "--wait", *arguments, "--home", str(self.home))
+        with process(*command, env=environment(self.env)) as dispatcher:
             yield dispatcher
 
     def dies(self, where: str, when: str, *arguments: str, nth: int = 1) -> None:
@@ -141,8 +144,25 @@ class Installed:
         )
         return found.stdout.split()
 
+    def running_containers(self, submission: str) -> list[str]:
+        return self.containers(submission, "--filter", "status=running")
+
     def runs(self, submission: str) -> bool:
-        return bool(self.containers(submission, "--filter", "status=running"))
+        return bool(self.running_containers(submission))
+
+    def predicted(self, submission: str, benchmark: str = BENCHMARK) -> Predictions:
+        """What was kept of a submission's run."""
+        kept = self.enclave.predictions(submission, self.enclave.cohort(benchmark).digest)
+        assert kept is not None
+        return kept
+
+
+def released_figures(installed: Installed, submission: str) -> str:
+    """All figures of a release."""
+    (found,) = [each for each in installed.ledger.releases() if each.submission_id == submission]
+    figures = json.loads(found.document)["results"]
+    assert figures
+    return json.dumps(figures)
 
 
 def one_sentence(ended: Ended) -> str:
@@ -202,6 +222,17 @@ def until(
         time.sleep(0.05)
 
 
+def folder_of(container: str) -> Path:
+    """The folder that a run was staged in."""
+    label = f'{{{{index .Config.Labels "{RUN_LABEL}"}}}}'
+    return Path(docker("inspect", "--format", label, container).stdout.strip())
+
+
+def mark(container: str, name: str) -> None:
+    """Lay a mark into the input of a container that looks for it (tests/queue/programs.py)."""
+    (folder_of(container) / "input" / name).touch()
+
+
 def copied(sealed: Path, folder: Path, env: Mapping[str, str] | None = None) -> Installed:
     """A copy of a sealed installation, modification times and all."""
     shutil.copytree(sealed, folder, symlinks=True)
@@ -256,9 +287,10 @@ def _assert_released_once(ledger: Ledger, submissions: list[Submission], uri: st
     if not released:
         return
     client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(f"sequestra/{BENCHMARK}")
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    names = {f"sequestra/{each.benchmark}" for each in published}
+    experiments = [each for each in client.search_experiments() if each.name in names]
+    assert len(experiments) == len(names)
+    runs = client.search_runs([each.experiment_id for each in experiments], max_results=1000)
     finished = [run for run in runs if run.info.status == "FINISHED"]
     tags = sorted(run.data.tags["sequestra.release"] for run in finished)
     assert tags == sorted(f"{each.submission_id}/{each.number}" for each in published)

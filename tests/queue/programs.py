@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.commands import succeed
+from tests.queue.installation import Installed
 from tests.walkthrough import BENCHMARK, always_the_same_draw, small_benchmark
 
 CASES = 40
+SECOND = "second-opacity"
+"""The name of another benchmark, where a test wants one."""
 
 READ = """
 import csv, hashlib, os, sys, time
@@ -25,29 +29,48 @@ def write(values):
 HONEST = "write((row['case_id'], format(value(row['case_id']), '.6f')) for row in rows)\n"
 """The same image gives the same value for the same bytes, in any order and company."""
 
+WAITING = """
+while not os.path.exists('/input/go'):
+    time.sleep(0.05)
+if os.path.exists('/input/otherwise'):
+    write((row['case_id'], '0.500000') for row in rows)
+    sys.exit()
+"""
+"""It goes on when the test lays a mark into its input; another mark has it predict otherwise."""
+
 PROGRAMS = {
     "honest": READ + HONEST,
     "other": READ + HONEST + "# another image\n",
     "slow": READ + "time.sleep(4)\n" + HONEST,
     "steady": READ + "time.sleep(10)\n" + HONEST,
     "slower": READ + "time.sleep(45)\n" + HONEST,
+    "waiting": READ + WAITING + HONEST,
+    "waiting, another": READ + WAITING + HONEST + "# another image\n",
     "crashing": READ + "sys.exit(3)\n",
     "nan": READ + "write((row['case_id'], 'nan') for row in rows)\n",
 }
 
 
+SMALLER = {
+    "replicates = 2000": "replicates = 200",
+    "repeat_share = 0.1": "repeat_share = 0.0",
+    "per_team = 20": "per_team = 3",
+}
+
+
+def change(benchmark: Path, lines: Mapping[str, str]) -> None:
+    """Have other lines in a benchmark's file."""
+    text = benchmark.read_text()
+    for line, instead in lines.items():
+        assert f"\n{line}\n" in text, line
+        text = text.replace(f"\n{line}\n", f"\n{instead}\n")
+    benchmark.write_text(text)
+
+
 def sealed_home(folder: Path) -> Path:
     """Simulate a commons and seal a small cohort of it; its home folder."""
     benchmark = small_benchmark(folder, BENCHMARK, CASES)
-    text = benchmark.read_text()
-    for line, instead in (
-        ("replicates = 2000", "replicates = 200"),
-        ("repeat_share = 0.1", "repeat_share = 0.0"),
-        ("per_team = 20", "per_team = 3"),
-    ):
-        assert line in text
-        text = text.replace(line, instead)
-    benchmark.write_text(text)
+    change(benchmark, SMALLER)
     commons, catalog = folder / "commons", folder / "catalog"
     home = folder / "home"
     always_the_same_draw(home)
@@ -64,6 +87,19 @@ def sealed_home(folder: Path) -> Path:
     succeed("seal", BENCHMARK, "--no-look", *of)
     make_store(home)
     return home
+
+
+def seal_second(installed: Installed, sealed: Path, folder: Path, lines: Mapping[str, str]) -> None:
+    """Seal ``SECOND`` beside the benchmark of an installation, with other lines in its file."""
+    file = small_benchmark(folder, BENCHMARK, CASES).rename(folder / f"{SECOND}.toml")
+    change(file, {f'name = "{BENCHMARK}"': f'name = "{SECOND}"', **lines})
+    for command in (
+        ("sequester", file, "--open", folder / "open.csv", "--catalog", sealed.parent / "catalog"),
+        ("match", SECOND, "--catalog", sealed.parent / "catalog"),
+        ("seal", SECOND, "--no-look", "--catalog", sealed.parent / "catalog"),
+    ):
+        ended = installed.command(*command)
+        assert ended.code == 0, ended.complained
 
 
 def make_store(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,19 @@ IMPATIENT = {
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "8s",
 }
-"""How soon Dask takes a silent host for lost; its own settings wait for minutes."""
+"""How soon Dask takes a silent host for lost."""
+
+AGAIN = ("sh", "-c", 'while :; do "$0" "$@"; sleep 1; done')
+"""Starts a command again whenever it ends, and however."""
+
+
+def documented() -> dict[str, str]:
+    """The settings that docs/queue.md has for hosts that may be cut off."""
+    text = (REPOSITORY / "docs" / "queue.md").read_text()
+    named = r"`(DASK_DISTRIBUTED__(?:COMM|SCHEDULER)__\w+)=(\w+)`"
+    found: dict[str, str] = dict(re.findall(named, text))
+    assert set(found) == set(IMPATIENT)
+    return found
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -73,19 +86,26 @@ class Service:
 class Scheduler(Service):
     """A Dask scheduler."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", env: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         self.address = f"tcp://{host}:{self.port}"
         self._host = host
         super().__init__(
             *(sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard"),
             *("--host", host, "--port", str(self.port)),
-            env=IMPATIENT,
+            env={**IMPATIENT, **(env or {})},
         )
 
     def start(self) -> None:
         super().start()
         until(lambda: answers(self.port, self._host), while_lives=self.process)
+
+    def workers(self) -> int:
+        """How many workers it knows."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False, timeout=30) as client:
+            return len(client.scheduler_info()["workers"])
 
 
 class Worker(Service):

@@ -9,26 +9,18 @@ from pathlib import Path
 import pytest
 
 from submissions.submission import State
-from tests.commands import succeed
 from tests.conftest import REPOSITORY
 from tests.queue.installation import Installed, leavings
-from tests.queue.programs import CASES
-from tests.walkthrough import BENCHMARK, small_benchmark
+from tests.queue.programs import SECOND, seal_second
+from tests.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
-
-SECOND = "second-opacity"
 
 
 def test_a_benchmark_whose_file_was_changed_waits_alone(
     installed: Installed, images: dict[str, str], sealed: Path, tmp_path: Path
 ) -> None:
-    file = small_benchmark(tmp_path, BENCHMARK, CASES).rename(tmp_path / f"{SECOND}.toml")
-    file.write_text(file.read_text().replace(f'name = "{BENCHMARK}"', f'name = "{SECOND}"'))
-    of = ("--catalog", sealed.parent / "catalog", "--home", installed.home)
-    succeed("sequester", file, "--open", tmp_path / "open.csv", *of)
-    succeed("match", SECOND, *of)
-    succeed("seal", SECOND, "--no-look", *of)
+    seal_second(installed, sealed, tmp_path, {})
     waits = installed.submit(images["honest"], "Waits", benchmark=SECOND)
     goes = installed.submit(images["other"], "Goes")
     kept = installed.home / "benchmarks" / f"{SECOND}.toml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.queue.installation import (
     Installed,
     assert_true_state,
     one_sentence,
+    released_figures,
     until,
 )
 
@@ -155,11 +155,3 @@ def test_what_a_failed_run_took_is_kept_too(installed: Installed, images: dict[s
     assert set(exact) == {Stage.QUEUE, Stage.LOAD, Stage.START, Stage.INFER}
     assert 0 < exact[Stage.START] < 60
     assert set(installed.ledger.times(submission)) == set(exact)
-
-
-def released_figures(installed: Installed, submission: str) -> str:
-    """All figures of a release."""
-    (found,) = [each for each in installed.ledger.releases() if each.submission_id == submission]
-    figures = json.loads(found.document)["results"]
-    assert figures
-    return json.dumps(figures)
