@@ -6,26 +6,25 @@ import logging
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from cohort_selection.atomic import sweep
-from cohort_selection.cohort import BlindedCase, Cohort
+from cohort_selection.cohort import BlindedCase
 from evaluator.determinism import compared, drawn_again
 from evaluator.enclave import Enclave, EnclaveUnavailable, Event, StageTime
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.fitness import Fitness
 from evaluator.installation import Installation
+from evaluator.job import Job, shared, stage_times
 from evaluator.keys import run_key
 from evaluator.resources import WorkersError
 from evaluator.shard import LAID_OUT, Ended, Shard, clean_host
-from evaluator.specification import Benchmark
 from evaluator.tracker import Tracker
 from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
@@ -89,31 +88,6 @@ def run_queue(
     return dispatcher.worked
 
 
-@dataclass(slots=True)
-class _Job:
-    """A submission under way: the shards to be handed out, those out, and what came back."""
-
-    submission: Submission
-    benchmark: Benchmark
-    cohort: Cohort
-    key: bytes
-    attempt: str = field(default_factory=lambda: uuid4().hex)
-    parts: deque[tuple[BlindedCase, ...]] = field(default_factory=deque)
-    out: dict[str, Shard] = field(default_factory=dict)
-    back: list[Ended] = field(default_factory=list)
-    again: Mapping[str, BlindedCase] = field(default_factory=dict)
-    repeat: str = ""
-    repeated: Predictions | None = None
-    queued: float = 0.0
-    archive: Path | None = None
-    faults: dict[str, int] = field(default_factory=dict)
-    started: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.submission.submission_id
-
-
 class _Dispatcher:
     def __init__(
         self,
@@ -133,7 +107,7 @@ class _Dispatcher:
         self._workers: Workers | None = None
         self._fitness = Fitness(installation)
         self._waiting: deque[str] = deque()
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
         self._looked = 0.0
         self._prepared = False
 
@@ -201,12 +175,12 @@ class _Dispatcher:
             return
         benchmark, cohort = sealed
         key = self._enclave.blinding_key(submission.submission_id)
-        job = _Job(submission, benchmark, cohort, key)
+        job = Job(submission, benchmark, cohort, key)
         with self._settled(job):
             if self._goes_on(job) or self._start(workers, job):
                 self.worked += 1
 
-    def _goes_on(self, job: _Job) -> bool:
+    def _goes_on(self, job: Job) -> bool:
         """Whether an earlier run stands: this submission's own, or one of the same image."""
         digest = job.cohort.digest
         kept = self._enclave.predictions(job.name, digest)
@@ -230,14 +204,14 @@ class _Dispatcher:
         self._score(job, kept)
         return True
 
-    def _start(self, workers: Workers, job: _Job) -> bool:
+    def _start(self, workers: Workers, job: Job) -> bool:
         """Begin a job, or have it at hand; False where its image is nowhere."""
         contract = job.benchmark.contract
         if not self._finds_image(workers, job):
             self._fitness.lose_image(job.submission)
             return False
         blinded = job.cohort.blinded(job.key, contract.visible)
-        job.parts.extend(_shared(blinded, self._work.shards))
+        job.parts.extend(shared(blinded, self._work.shards))
         job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
         if workers.remote and self._enclave.attempts(job.name):
             # A worker may still run it for a dispatcher that was killed, or was cut off and put
@@ -259,7 +233,7 @@ class _Dispatcher:
             with self._settled(job):
                 self._begin_if_it_fits(workers, job)
 
-    def _begin_if_it_fits(self, workers: Workers, job: _Job) -> None:
+    def _begin_if_it_fits(self, workers: Workers, job: Job) -> None:
         """Begin a job where the workers have room for it; else it waits at hand, still queued."""
         beside = [
             shard.contract
@@ -270,7 +244,7 @@ class _Dispatcher:
         if not beside or workers.have_room(job.benchmark.contract, beside):
             self._begin(workers, job)
 
-    def _begin(self, workers: Workers, job: _Job) -> None:
+    def _begin(self, workers: Workers, job: Job) -> None:
         """Say that a job is running, and let it run: in this order."""
         job.started = True
         self._move(job, State.RUNNING)
@@ -280,7 +254,7 @@ class _Dispatcher:
         while job.parts:
             self._hand_out(workers, job, job.parts.popleft())
 
-    def _hand_out(self, workers: Workers, job: _Job, cases: tuple[BlindedCase, ...]) -> str:
+    def _hand_out(self, workers: Workers, job: Job, cases: tuple[BlindedCase, ...]) -> str:
         shard = Shard(
             job.name,
             job.submission.image_digest,
@@ -294,10 +268,10 @@ class _Dispatcher:
         job.out[token] = shard
         return token
 
-    def _run_key(self, job: _Job) -> str:
+    def _run_key(self, job: Job) -> str:
         return run_key(job.submission, job.benchmark, job.cohort, self._work.shards)
 
-    def _finds_image(self, workers: Workers, job: _Job) -> bool:
+    def _finds_image(self, workers: Workers, job: Job) -> bool:
         """Whether a host has the image, or may have; for those that lack it there is an archive."""
         answers = workers.have(job.submission.image_digest)
         if all(answers):
@@ -305,7 +279,7 @@ class _Dispatcher:
         job.archive = self._saved(job)
         return job.archive.exists() or any(answer is not False for answer in answers)
 
-    def _saved(self, job: _Job) -> Path:
+    def _saved(self, job: Job) -> Path:
         """The archive of a submission's image, written where there is none yet."""
         digest = job.submission.image_digest
         path = self._enclave.image_archive(digest)
@@ -352,13 +326,13 @@ class _Dispatcher:
                 else:
                     self._complete(job)
 
-    def _worker_fault(self, job: _Job, error: BaseException | None) -> None:
+    def _worker_fault(self, job: Job, error: BaseException | None) -> None:
         if isinstance(error, OSError):
             raise error  # a full disk: the installation's, and the queue's to stop for
         self._record(job, Event.WORKER_LOST, "".join(traceback.format_exception(error)))
         self._end(job, Failure.HARNESS_ERROR)
 
-    def _engine_fault(self, job: _Job, shard: Shard, finished: Finished, ended: Ended) -> None:
+    def _engine_fault(self, job: Job, shard: Shard, finished: Finished, ended: Ended) -> None:
         """Stop where the engine is gone; give a submission that only it refuses up in the end.
 
         A submission one of whose shards an answering engine has refused ``MOST_ENGINE_FAULTS``
@@ -387,30 +361,21 @@ class _Dispatcher:
         if job.repeat == finished.token:
             job.repeat = token
 
-    def _team_fault(self, job: _Job, ended: Ended, failure: Failure) -> None:
+    def _team_fault(self, job: Job, ended: Ended, failure: Failure) -> None:
         self._enclave.record_failure(
             job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
         )
         self._record_run(job, [ended])
         self._end(job, failure)
 
-    def _complete(self, job: _Job) -> None:
+    def _complete(self, job: Job) -> None:
         """All shards are back: keep what they predicted together, then score it."""
-        opaque = {
-            case_id: values
-            for ended in job.back
-            if ended.predictions is not None
-            for case_id, values in ended.predictions.values.items()
-        }
         agrees = True
         if job.repeated is not None:
-            found = compared(job.again, opaque, job.repeated)
+            found = compared(job.again, job.predicted(), job.repeated)
             agrees = found.agrees
             self._record(job, Event.REPEATED, found.sentence())
-        known = job.cohort.unblind(job.key)
-        predictions = Predictions(
-            {known[case_id].case_id: values for case_id, values in opaque.items()}
-        )
+        predictions = job.unblinded()
         self._enclave.record_predictions(
             job.name,
             job.cohort.digest,
@@ -423,7 +388,7 @@ class _Dispatcher:
         self._record_run(job, job.back)
         self._score(job, predictions)
 
-    def _score(self, job: _Job, predictions: Predictions) -> None:
+    def _score(self, job: Job, predictions: Predictions) -> None:
         from evaluator.evaluation import evaluate
 
         self._move(job, State.SCORING)
@@ -447,7 +412,7 @@ class _Dispatcher:
     # Ends
 
     @contextmanager
-    def _settled(self, job: _Job) -> Iterator[None]:
+    def _settled(self, job: Job) -> Iterator[None]:
         """Let only what is the installation's stop the queue; the rest ends this one job."""
         try:
             yield
@@ -469,7 +434,7 @@ class _Dispatcher:
         finally:
             self._put_back(list(self._jobs.values()))
 
-    def _put_back(self, left: Sequence[_Job]) -> None:
+    def _put_back(self, left: Sequence[Job]) -> None:
         for job in left:
             self._leave(job)
         for job in left:
@@ -500,12 +465,12 @@ class _Dispatcher:
             self._leave(job)
             self._tell(job, State.FAILED, Failure.CANCELLED)
 
-    def _end(self, job: _Job, failure: Failure) -> None:
+    def _end(self, job: Job, failure: Failure) -> None:
         self._leave(job)
         with suppress(_Cancelled):
             self._move(job, State.FAILED, failure)
 
-    def _leave(self, job: _Job) -> None:
+    def _leave(self, job: Job) -> None:
         """Give up what is out for a job."""
         self._jobs.pop(job.name, None)
         if self._workers is not None and job.out:
@@ -514,13 +479,13 @@ class _Dispatcher:
             self._workers.kill(job.name, job.attempt)
         job.out.clear()
 
-    def _move(self, job: _Job, state: State, failure: Failure | None = None) -> None:
+    def _move(self, job: Job, state: State, failure: Failure | None = None) -> None:
         with self._unless_cancelled(job):
             self._ledger.move(job.name, state, failure)
         self._tell(job, state, failure)
 
     @contextmanager
-    def _unless_cancelled(self, job: _Job) -> Iterator[None]:
+    def _unless_cancelled(self, job: Job) -> Iterator[None]:
         """Tell a change that the ledger refuses because the submission was cancelled."""
         try:
             yield
@@ -528,26 +493,21 @@ class _Dispatcher:
             self._refuse_cancelled(job)
             raise
 
-    def _refuse_cancelled(self, job: _Job) -> None:
+    def _refuse_cancelled(self, job: Job) -> None:
         if self._ledger.submission(job.name).failure is Failure.CANCELLED:
             raise _Cancelled
 
-    def _tell(self, job: _Job, state: State, failure: Failure | None = None) -> None:
+    def _tell(self, job: Job, state: State, failure: Failure | None = None) -> None:
         self._report(replace(job.submission, state=state, failure=failure))
 
-    def _record(self, job: _Job, event: Event, detail: str = "") -> None:
+    def _record(self, job: Job, event: Event, detail: str = "") -> None:
         self._enclave.record(job.name, job.cohort.digest, event, detail)
 
-    def _record_run(self, job: _Job, back: Sequence[Ended]) -> None:
+    def _record_run(self, job: Job, back: Sequence[Ended]) -> None:
         """Keep how long a job waited, and what the stages of its shards took as far as it came."""
-        of_shards = (
-            StageTime(stage, seconds, ended.host)
-            for ended in back
-            for stage, seconds in ended.seconds.items()
-        )
-        self._record_times(job, [StageTime(Stage.QUEUE, job.queued), *of_shards])
+        self._record_times(job, [StageTime(Stage.QUEUE, job.queued), *stage_times(back)])
 
-    def _record_times(self, job: _Job, exact: Sequence[StageTime]) -> None:
+    def _record_times(self, job: Job, exact: Sequence[StageTime]) -> None:
         """Keep what each stage took; a team is told of each the longest, coarsely."""
         self._enclave.record_stages(job.name, exact)
         longest: dict[Stage, float] = {}
@@ -566,10 +526,3 @@ def _prepare(remote: bool) -> None:
     from evaluator.evaluation import prepare
 
     prepare()
-
-
-def _shared(cases: tuple[BlindedCase, ...], shards: int) -> Iterator[tuple[BlindedCase, ...]]:
-    """The cases in so many parts of nearly the same size, their order kept."""
-    parts = min(shards, len(cases))
-    for part in range(parts):
-        yield cases[part * len(cases) // parts : (part + 1) * len(cases) // parts]

@@ -1,0 +1,79 @@
+"""A submission under way: what of it is out with workers, and what came back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from cohort_selection.cohort import BlindedCase, Cohort
+from evaluator.enclave import StageTime
+from evaluator.shard import Ended, Shard
+from evaluator.specification import Benchmark
+from submissions.contract import Predictions
+from submissions.submission import Submission
+
+
+@dataclass(slots=True)
+class Job:
+    """A submission under way.
+
+    ``parts`` are the cases of shards that are to be handed out, ``out`` those that workers have, by
+    token, ``back`` how the others ended. ``again`` are the cases of the second run, ``repeat`` its
+    token and ``repeated`` what it predicted. ``attempt`` names this try, ``queued`` is how many
+    seconds it waited, ``archive`` where its image lies for hosts that lack it. ``faults`` counts how
+    often an engine refused a shard. ``started``: the ledger says that it is running.
+    """
+
+    submission: Submission
+    benchmark: Benchmark
+    cohort: Cohort
+    key: bytes
+    attempt: str = field(default_factory=lambda: uuid4().hex)
+    parts: deque[tuple[BlindedCase, ...]] = field(default_factory=deque)
+    out: dict[str, Shard] = field(default_factory=dict)
+    back: list[Ended] = field(default_factory=list)
+    again: Mapping[str, BlindedCase] = field(default_factory=dict)
+    repeat: str = ""
+    repeated: Predictions | None = None
+    queued: float = 0.0
+    archive: Path | None = None
+    faults: dict[str, int] = field(default_factory=dict)
+    started: bool = False
+
+    @property
+    def name(self) -> str:
+        """The submission's id."""
+        return self.submission.submission_id
+
+    def predicted(self) -> dict[str, tuple[float, ...]]:
+        """What all shards predicted together, by the ids of this submission."""
+        return {
+            case_id: values
+            for ended in self.back
+            if ended.predictions is not None
+            for case_id, values in ended.predictions.values.items()
+        }
+
+    def unblinded(self) -> Predictions:
+        """What all shards predicted together, by the ids of the cohort."""
+        known = self.cohort.unblind(self.key)
+        return Predictions(
+            {known[case_id].case_id: values for case_id, values in self.predicted().items()}
+        )
+
+
+def stage_times(back: Iterable[Ended]) -> Iterator[StageTime]:
+    """What the stages of shards took, as far as each of them came."""
+    for ended in back:
+        for stage, seconds in ended.seconds.items():
+            yield StageTime(stage, seconds, ended.host)
+
+
+def shared(cases: tuple[BlindedCase, ...], shards: int) -> Iterator[tuple[BlindedCase, ...]]:
+    """The cases in so many parts of nearly the same size, their order kept."""
+    parts = min(shards, len(cases))
+    for part in range(parts):
+        yield cases[part * len(cases) // parts : (part + 1) * len(cases) // parts]
