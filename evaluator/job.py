@@ -23,8 +23,8 @@ class Job:
     ``parts`` are the cases of shards that are to be handed out, ``out`` those that workers have, by
     token, ``back`` how the others ended. ``again`` are the cases of the second run, ``repeat`` its
     token and ``repeated`` what it predicted. ``attempt`` names this try, ``queued`` is how many
-    seconds it waited, ``archive`` where its image lies for hosts that lack it. ``faults`` counts how
-    often an engine refused a shard. ``started``: the ledger says that it is running.
+    seconds it waited, ``archive`` where its image lies for hosts that lack it. ``faults`` counts
+    how often an engine refused a shard. ``started``: the ledger says that it is running.
     """
 
     submission: Submission
