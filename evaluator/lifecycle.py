@@ -43,7 +43,8 @@ def submit(
     """Enter an image, by name, digest or archive; raise QuotaError or ContractBroken.
 
     It is entered by its content digest. An image that breaks the contract is entered as rejected,
-    which costs no quota. The threshold is the benchmark's where its [analysis] table declares one.
+    which costs no quota, and where an archive brought it it goes from the engine again. The
+    threshold is the benchmark's where its [analysis] table declares one.
     """
     declared = benchmark.analysis.threshold
     ledger = installation.ledger()
@@ -52,25 +53,26 @@ def submit(
             f"benchmark {benchmark.name!r} has no sealed cohort yet; `sequestra seal "
             f"{benchmark.name}` makes one"
         )
-    team = named("team", team)
+    team, model = named("team", team), named("model", model)
+    threshold = operating_point(threshold if declared is None else declared)
     ledger.admit(team, benchmark.name, benchmark.quota)  # before an archive is loaded
-    configuration = engine.receive(image, benchmark.contract)
-    submission = Submission(
-        submission_id=uuid4().hex[:12],
-        team=team,
-        model=named("model", model),
-        benchmark=benchmark.name,
-        image_digest=configuration.digest,
-        threshold=operating_point(threshold if declared is None else declared),
-        state=State.RECEIVED,
-        received=datetime.now(UTC),
-    )
-    try:
-        engine.let_in(configuration, benchmark.contract)
-    except ContractBroken as broken:
-        ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
-        raise
-    engine.keep(submission.image_digest, submission.submission_id)
+    with engine.receive(image, benchmark.contract) as configuration:
+        submission = Submission(
+            submission_id=uuid4().hex[:12],
+            team=team,
+            model=model,
+            benchmark=benchmark.name,
+            image_digest=configuration.digest,
+            threshold=threshold,
+            state=State.RECEIVED,
+            received=datetime.now(UTC),
+        )
+        try:
+            engine.let_in(configuration, benchmark.contract)
+        except ContractBroken as broken:
+            ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
+            raise
+        engine.keep(submission.image_digest, submission.submission_id)
     try:
         ledger.receive(submission, benchmark.quota, State.LINTED, State.QUEUED)
     except QuotaError:  # used up by another entry of this very moment
