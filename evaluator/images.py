@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import docker
 import requests
@@ -36,17 +38,21 @@ class Images:
 
     client: docker.DockerClient
 
-    def receive(self, image: str, contract: Contract) -> ImageConfiguration:
+    @contextmanager
+    def receive(self, image: str, contract: Contract) -> Iterator[ImageConfiguration]:
         """Configuration of a local image, or of one that is loaded from a `docker save` archive.
 
         ``image`` is the path of an archive, where there is such a file, or a name or digest. An
-        archive is linted before it is loaded; the image of a name is not linted here.
+        archive is linted before it is loaded; the image of a name is not linted here. What was
+        loaded goes again where something is raised within, unless it has a name by then.
 
         Raises ContractBroken where there is no such image, or the contract forbids the archive.
         """
         if os.path.isfile(image):  # noqa: PTH113 - a name may be none that a file can have
-            return self.inspect(self.load(Path(image), contract))
-        return self.inspect(image)
+            with self._loaded(Path(image), contract) as digest:
+                yield self.inspect(digest)
+        else:
+            yield self.inspect(image)
 
     def inspect(self, image: str) -> ImageConfiguration:
         """Configuration of a local image, by name or digest.
@@ -116,9 +122,18 @@ class Images:
         """Lint a `docker save` archive, load its image under no name, and give its digest.
 
         A copy without names is written into ``scratch``, or beside the archive.
-        Raises ContractBroken where the contract forbids the archive or its image.
+        Raises ContractBroken where the contract forbids the archive or its image, which then is
+        no more in the engine than before.
         """
+        with self._loaded(archive, contract, scratch) as digest:
+            return digest
+
+    @contextmanager
+    def _loaded(
+        self, archive: Path, contract: Contract, scratch: Path | None = None
+    ) -> Iterator[str]:
         linted = lint_archive(archive, contract).digest
+        was_there = self.has(linted)
         with tempfile.TemporaryDirectory(dir=scratch or archive.parent) as folder:
             nameless = Path(folder) / "image.tar"
             without_names(archive, nameless, contract)
@@ -133,8 +148,27 @@ class Images:
                         Failure.IMAGE_INVALID,
                         f"the engine does not load the image: {printable(wrong[0])}",
                     )
-        # What was linted is what runs: were anything else loaded, this digest would be unknown.
-        return self.resolve(linted, contract)
+        try:
+            # What was linted is what runs: were anything else loaded, this digest would be unknown.
+            yield self.resolve(linted, contract)
+        except BaseException:
+            if not was_there:
+                with suppress(EngineUnavailable):  # what was raised says more
+                    self._remove_nameless(linted)
+            raise
+
+    def _remove_nameless(self, image_digest: str) -> None:
+        """Remove an image, unless it has a name or a container.
+
+        Whoever enters the same image at this moment names it. Hence it is not removed by its
+        digest, which would take a last name with it, but by losing a name that it gets for this.
+        """
+        name = f"refused-{uuid4().hex[:12]}"
+        self.keep(image_digest, name)
+        for _ in range(10):
+            if self.forget(name):
+                return
+            time.sleep(0.2)  # another looks at it in a container, and is soon done
 
     def save(self, image_digest: str, path: Path) -> None:
         """Write an image to ``path`` as `docker save` does, whole or not at all.

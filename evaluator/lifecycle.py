@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -14,6 +15,15 @@ from submissions.quota import QuotaError
 from submissions.submission import ENDED, ContractBroken, Failure, State, Submission
 
 MOST_CHARACTERS = 100
+
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+    "\u2800]"
+)
+"""Characters by which two names differ and look the same: Default_Ignorable_Code_Point in Unicode's
+DerivedCoreProperties.txt, 4174 of them as of version 14, and the blank pattern of Braille."""
 
 
 class SubmissionError(ValueError):
@@ -33,7 +43,8 @@ def submit(
     """Enter an image, by name, digest or archive; raise QuotaError or ContractBroken.
 
     It is entered by its content digest. An image that breaks the contract is entered as rejected,
-    which costs no quota. The threshold is the benchmark's where its [analysis] table declares one.
+    which costs no quota, and where an archive brought it it goes from the engine again. The
+    threshold is the benchmark's where its [analysis] table declares one.
     """
     declared = benchmark.analysis.threshold
     ledger = installation.ledger()
@@ -42,25 +53,26 @@ def submit(
             f"benchmark {benchmark.name!r} has no sealed cohort yet; `sequestra seal "
             f"{benchmark.name}` makes one"
         )
-    team = named("team", team)
+    team, model = named("team", team), named("model", model)
+    threshold = operating_point(threshold if declared is None else declared)
     ledger.admit(team, benchmark.name, benchmark.quota)  # before an archive is loaded
-    configuration = engine.receive(image, benchmark.contract)
-    submission = Submission(
-        submission_id=uuid4().hex[:12],
-        team=team,
-        model=named("model", model),
-        benchmark=benchmark.name,
-        image_digest=configuration.digest,
-        threshold=operating_point(threshold if declared is None else declared),
-        state=State.RECEIVED,
-        received=datetime.now(UTC),
-    )
-    try:
-        engine.let_in(configuration, benchmark.contract)
-    except ContractBroken as broken:
-        ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
-        raise
-    engine.keep(submission.image_digest, submission.submission_id)
+    with engine.receive(image, benchmark.contract) as configuration:
+        submission = Submission(
+            submission_id=uuid4().hex[:12],
+            team=team,
+            model=model,
+            benchmark=benchmark.name,
+            image_digest=configuration.digest,
+            threshold=threshold,
+            state=State.RECEIVED,
+            received=datetime.now(UTC),
+        )
+        try:
+            engine.let_in(configuration, benchmark.contract)
+        except ContractBroken as broken:
+            ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
+            raise
+        engine.keep(submission.image_digest, submission.submission_id)
     try:
         ledger.receive(submission, benchmark.quota, State.LINTED, State.QUEUED)
     except QuotaError:  # used up by another entry of this very moment
@@ -158,6 +170,11 @@ def prune(installation: Installation, engine: Engine, days: int) -> list[Submiss
 def named(what: str, text: str) -> str:
     """A team's or a model's name as it will be shown; raise SubmissionError for an unfit one."""
     name = " ".join(unicodedata.normalize("NFKC", text).split())
+    if unseen := INVISIBLE.search(name):
+        raise SubmissionError(
+            f"the {what}'s name is {text!a} and has the invisible character "
+            f"U+{ord(unseen[0]):04X}; leave it out"
+        )
     if not 1 <= len(name) <= MOST_CHARACTERS or not name.isprintable():
         raise SubmissionError(
             f"the {what}'s name is {text!r}; give 1 to {MOST_CHARACTERS} printable characters"

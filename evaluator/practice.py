@@ -53,8 +53,8 @@ def practise(
     engine.remove_dead(scratch)
     remove_leftovers(scratch)
     try:
-        found = engine.receive(image, benchmark.contract)
-        engine.let_in(found, benchmark.contract)
+        with engine.receive(image, benchmark.contract) as found:
+            engine.let_in(found, benchmark.contract)
         with stage(blinded, benchmark.contract, scratch, copying=True) as staged:
             outcome = engine.run(
                 found.digest,

@@ -18,32 +18,23 @@ from typing import IO, Any, cast
 from submissions.contract import Contract
 from submissions.image import MAX_LAYERS, ImageConfiguration, lint
 from submissions.submission import ContractBroken, Failure
+from submissions.tar_members import CHUNK, SPARSE, Member, members
 
 MAX_MEMBERS = 4 * MAX_LAYERS + 64
 """Docker writes at most four members a layer, and a few beside."""
 MAX_LAYER_MEMBERS = 2_000_000
 MAX_DOCUMENT = 1024 * 1024
-MAX_HEADER = 64 * 1024
 OVERHEAD = 64 * 2**20
-CHUNK = 1024 * 1024
 
 _GZIP = b"\x1f\x8b"
-_EXTENDED = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-    tarfile.GNUTYPE_SPARSE,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class _Archive:
     """An open archive whose members have been judged, by name."""
 
-    tar: tarfile.TarFile
-    members: dict[str, tarfile.TarInfo]
+    file: IO[bytes]
+    members: dict[str, Member]
     config: str
     layers: tuple[str, ...]
 
@@ -86,12 +77,9 @@ def _read(path: Path, contract: Contract) -> Iterator[_Archive]:
     """Open the archive and judge its members and its manifest."""
     limit = contract.image_mb * 2**20
     try:
-        with (
-            _plain(path, limit + OVERHEAD) as file,
-            tarfile.open(fileobj=file, mode="r:", tarinfo=_BoundedHeader) as tar,
-        ):
-            members = _members(tar)
-            yield _Archive(tar, members, *_manifest(tar, members))
+        with _plain(path, limit + OVERHEAD) as file:
+            found = _members(file)
+            yield _Archive(file, found, *_manifest(file, found))
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _invalid(f"is cut short or damaged ({error}); send it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -118,36 +106,34 @@ def _plain(path: Path, limit: int) -> Iterator[IO[bytes]]:
             yield unpacked
 
 
-def _members(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
-    members: dict[str, tarfile.TarInfo] = {}
+def _members(file: IO[bytes]) -> dict[str, Member]:
+    found: dict[str, Member] = {}
     links: dict[str, str] = {}
-    for count, member in enumerate(tar):
+    for count, member in enumerate(members(file)):
         if count >= MAX_MEMBERS:
             raise _invalid(f"has over {MAX_MEMBERS} members; write it with `docker save`")
         name = _inside(member.name)
-        if member.isdir():
+        if member.kind == tarfile.DIRTYPE:
             continue
-        if name in members or name in links:
+        if name in found or name in links:
             raise _invalid(f"holds {_shown(name)} twice; write it with `docker save`")
-        if member.issym():
+        if member.kind == tarfile.SYMTYPE:
             # Docker writes a layer that is used twice as a link to the first.
-            links[name] = _inside(str(PurePosixPath(name).parent / member.linkname), climbs=True)
-        elif member.isreg() and not member.issparse():
-            members[name] = member
+            links[name] = _inside(str(PurePosixPath(name).parent / member.link), climbs=True)
+        elif member.kind == tarfile.REGTYPE:
+            found[name] = member
         else:
             raise _invalid(f"member {_shown(name)} is not a plain file")
     for name, target in links.items():
-        if target not in members:
+        if target not in found:
             raise _invalid(f"member {_shown(name)} links to {_shown(target)}, which is not there")
-        members[name] = members[target]
-    return members
+        found[name] = found[target]
+    return found
 
 
-def _manifest(
-    tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo]
-) -> tuple[str, tuple[str, ...]]:
+def _manifest(file: IO[bytes], members: dict[str, Member]) -> tuple[str, tuple[str, ...]]:
     """Names of the configuration and of the layers of the one image."""
-    images = _document(tar, members, "manifest.json")
+    images = _document(file, members, "manifest.json")
     if len(images) != 1:
         raise _invalid(f"holds {len(images)} images; save one")
     config, layers = str(images[0]["Config"]), tuple(map(str, images[0]["Layers"]))
@@ -157,18 +143,18 @@ def _manifest(
         if name not in members:
             raise _invalid(f"names {_shown(name)} but does not hold it; send it again")
     if "index.json" in members:  # what a newer engine reads in place of the manifest
-        listed = {entry["digest"] for entry in _document(tar, members, "index.json")["manifests"]}
+        listed = {entry["digest"] for entry in _document(file, members, "index.json")["manifests"]}
         if len(listed) != 1:
             raise _invalid(f"holds {len(listed)} images; save one, for one platform")
         blob = "blobs/sha256/" + str(listed.pop()).removeprefix("sha256:")
-        second = _document(tar, members, blob)
+        second = _document(file, members, blob)
         if second["config"]["digest"].removeprefix("sha256:") != _digest_in(config):
             raise _invalid("has an index and a manifest for different images")
     return config, layers
 
 
 def _configuration(archive: _Archive, contract: Contract) -> ImageConfiguration:
-    written = _small(archive.tar, archive.members, archive.config)
+    written = _small(archive.file, archive.members, archive.config)
     digest = hashlib.sha256(written).hexdigest()
     if _digest_in(archive.config) != digest:
         raise _invalid("has a configuration whose digest is not that of its name; send it again")
@@ -200,21 +186,24 @@ def _configuration(archive: _Archive, contract: Contract) -> ImageConfiguration:
 
 
 def _layer(archive: _Archive, name: str, limit: int) -> tuple[str, int]:
-    """Digest and size of an unpacked layer, whose members all stay inside it."""
-    with _content(archive, name) as packed:
-        is_gzip = packed.read(2) == _GZIP
-        packed.seek(0)
-        content = _Counted(_gunzipped(packed) if is_gzip else packed, limit)
-        with tarfile.open(fileobj=content, mode="r|", tarinfo=_BoundedHeader) as layer:
-            for count, member in enumerate(layer):
-                if count >= MAX_LAYER_MEMBERS:
-                    raise _invalid(f"has a layer of over {MAX_LAYER_MEMBERS} files")
-                _inside(member.name)
-                if member.islnk():
-                    _inside(member.linkname)
-                cast(Any, layer).members = []  # it would keep all of them
-        while content.read(CHUNK):
-            pass
+    """Digest and size of an unpacked layer, whose members all stay inside it.
+
+    None of them is sparse, so that what they declare is no more than the bytes that are counted.
+    """
+    packed = _content(archive, name)
+    is_gzip = packed.read(2) == _GZIP
+    packed.seek(0)
+    content = _Counted(_gunzipped(packed) if is_gzip else packed, limit)
+    for count, member in enumerate(members(cast(IO[bytes], content))):
+        if count >= MAX_LAYER_MEMBERS:
+            raise _invalid(f"has a layer of over {MAX_LAYER_MEMBERS} files")
+        if member.kind == SPARSE:
+            raise _invalid(
+                f"has a layer with the sparse file {_shown(member.name)}; store it whole"
+            )
+        _inside(member.name)
+        if member.kind == tarfile.LNKTYPE:
+            _inside(member.link)
     return content.digest.hexdigest(), content.count
 
 
@@ -236,37 +225,44 @@ class _Counted(io.RawIOBase):
         return chunk
 
 
-class _BoundedHeader(tarfile.TarInfo):
-    """A header whose extensions, which tarfile takes into memory whole, are of sane size."""
+class _Part(io.RawIOBase):
+    """The content of a member, read from the archive's own file."""
 
-    def _proc_member(self, tar: tarfile.TarFile) -> Any:
-        if self.type in _EXTENDED and self.size > MAX_HEADER:
-            raise _invalid("has a member with an endless name")
-        return super()._proc_member(tar)  # type: ignore[misc]
+    def __init__(self, file: IO[bytes], member: Member) -> None:
+        self.file = file
+        self.member = member
+        self.at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        left = self.member.size - self.at
+        self.file.seek(self.member.offset + self.at)
+        chunk = self.file.read(min(size, left) if size >= 0 else left)
+        self.at += len(chunk)
+        return chunk
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.at = offset
+        return self.at
 
 
 def _content(archive: _Archive, name: str) -> IO[bytes]:
-    content = archive.tar.extractfile(archive.members[name])
-    if content is None:
-        raise _invalid(f"member {_shown(name)} is not a plain file")
-    return content
+    return cast(IO[bytes], _Part(archive.file, archive.members[name]))
 
 
 def _gunzipped(packed: IO[bytes]) -> IO[bytes]:
     return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
 
 
-def _small(tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: str) -> bytes:
+def _small(file: IO[bytes], members: dict[str, Member], name: str) -> bytes:
     if name not in members:
         raise _invalid(f"has no {_shown(name)}; write it with `docker save`")
     if members[name].size > MAX_DOCUMENT:
         raise _invalid(f"member {_shown(name)} is too large for what it is")
-    content = tar.extractfile(members[name])
-    return content.read() if content is not None else b""
+    return _Part(file, members[name]).read()
 
 
-def _document(tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: str) -> Any:
-    return json.loads(_small(tar, members, name))
+def _document(file: IO[bytes], members: dict[str, Member], name: str) -> Any:
+    return json.loads(_small(file, members, name))
 
 
 def _digest_in(name: str) -> str:

@@ -76,6 +76,71 @@ def extended(kind: bytes, size: int, content: bytes) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT) + content
 
 
+def header(name: str, length: int, **fields: bytes) -> bytes:
+    """Write a header, and then some of its bytes anew, each at the place that ``PLACES`` tells."""
+    info = tarfile.TarInfo(name)
+    info.size = length
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    for field_name, content in fields.items():
+        at = PLACES[field_name]
+        block[at : at + len(content)] = content
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+PLACES = {"size": 124, "kind": 156, "magic": 257, "device": 329, "map": 386, "swollen": 483}
+UNREADABLE = header("x", 0, device=b"\x81" + b"\0" * 7)
+"""Python's tarfile takes it for the end; an engine reads it, and what follows."""
+
+
+def sparse(size: int) -> bytes:
+    """A member in GNU's own format that declares ``size`` bytes and holds 512."""
+    return (
+        header(
+            "big",
+            512,
+            kind=b"S",
+            magic=b"ustar  \0",
+            map=b"%011o\0%011o\0" % (size - 512, 512),
+            swollen=b"%011o\0" % size,
+        )
+        + b"x" * 512
+    )
+
+
+def sparse_by_extension(records: Mapping[str, str], content: bytes = b"x" * 512) -> bytes:
+    """The same in one of the formats that say so in an extended header."""
+    info = tarfile.TarInfo("big")
+    info.size = len(content)
+    info.pax_headers = {f"GNU.sparse.{key}": value for key, value in records.items()}
+    return info.tobuf(tarfile.PAX_FORMAT) + content
+
+
+HOLE = 2**32 - 512
+WHOLE = str(2**32)
+SPARSE = {
+    "old": sparse(2**32),
+    "0.1": sparse_by_extension(
+        {"major": "0", "minor": "1", "size": WHOLE, "numblocks": "1", "map": f"{HOLE},512"}
+    ),
+    "0.1 without its number": sparse_by_extension({"size": WHOLE, "map": f"{HOLE},512"}),
+    "1.0": sparse_by_extension(
+        {"major": "1", "minor": "0", "name": "big", "realsize": WHOLE},
+        f"1\n{HOLE}\n512\n".encode().ljust(512, b"\0") + b"x" * 512,
+    ),
+}
+ESCAPE = tar_of({"../../etc/cron.d/x": b""})
+TWO_EXTENSIONS = b"".join(
+    info.tobuf(tarfile.PAX_FORMAT)[:1024]
+    for info in (tarfile.TarInfo("é" * 100), tarfile.TarInfo("è" * 100))
+)
+
+
+def in_a_layer(layer: bytes) -> bytes:
+    return tar_of(Image(layer=layer).files())
+
+
 FILES = Image().files()
 CONFIG = next(name for name in FILES if len(name) == 69)
 TWICE = followed(tar_of(FILES), tar_of({"manifest.json": FILES["manifest.json"]}))
@@ -170,6 +235,47 @@ INVALID: dict[str, tuple[bytes, str]] = {
     "ONBUILD": (
         tar_of(Image(config={"config": {"Cmd": ["x"], "OnBuild": ["RUN x"]}}).files()),
         "ONBUILD",
+    ),
+    **{
+        f"a layer with a sparse file, {format_name}": (
+            in_a_layer(member + ESCAPE),
+            "a layer with the sparse file 'big'; store it whole",
+        )
+        for format_name, member in SPARSE.items()
+    },
+    "a sparse member": (SPARSE["0.1"] + tar_of(FILES), "not a plain file"),
+    "a layer that Python stops reading": (
+        in_a_layer(tar_of({"x": b""})[:512] + UNREADABLE + ESCAPE),
+        "cut short or damaged",
+    ),
+    "an archive that Python stops reading": (
+        followed(tar_of(FILES), UNREADABLE + ESCAPE),
+        "cut short or damaged",
+    ),
+    "a layer after a layer": (
+        in_a_layer(tar_of({"x": b""}) + ESCAPE),
+        "something after its end",
+    ),
+    "an archive after an archive": (tar_of(FILES) + ESCAPE, "something after its end"),
+    "a size that Python takes for none": (
+        in_a_layer(header("x", 0, size=b"\0 0000001000") + tar_of({"y": b""})),
+        "a size that is no number",
+    ),
+    "a size below zero": (
+        in_a_layer(header("x", 0, size=b"\xff" * 10 + b"\xfe\0") + ESCAPE),
+        "a size that is no number",
+    ),
+    "an archive of a size below zero": (
+        header("x", 0, size=b"\xff" * 10 + b"\xfe\0") + tar_of(FILES),
+        "a size that is no number",
+    ),
+    "a folder with content": (
+        in_a_layer(header("x/", 512, kind=b"\0") + tar_of({"y": b""})),
+        "a folder with content",
+    ),
+    "two extended headers of a member": (
+        in_a_layer(TWO_EXTENSIONS + tar_of({"y": b""})),
+        "two headers of one kind",
     ),
     "another platform": (
         tar_of(Image(config={"architecture": "arm64"}).files()),

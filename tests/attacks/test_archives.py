@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import subprocess
+import tarfile
 import tracemalloc
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from submissions.archive import lint_archive
 from submissions.base_image import docker, image_id
 from submissions.contract import Contract, read_predictions
 from submissions.submission import ContractBroken, Failure
+from submissions.tar_members import members
 from tests.attacks.archives import (
     BOMBS,
     CONTRACT,
@@ -39,6 +43,37 @@ def test_an_honest_archive_gives_the_digest_of_its_configuration(tmp_path: Path)
     assert found.layers == 1
     path.write_bytes(gzip.compress(tar_of(files)))
     assert lint_archive(path, CONTRACT) == found
+
+
+@pytest.mark.parametrize("layout", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_layer_is_read_as_any_reader_does_in_each_honest_format(layout: int) -> None:
+    written = io.BytesIO()
+    comment = {"comment": "as git archive writes it"} if layout == tarfile.PAX_FORMAT else None
+    with tarfile.open(fileobj=written, mode="w", format=layout, pax_headers=comment) as tar:
+        for index, (name, kind) in enumerate(
+            (
+                ("app/", tarfile.DIRTYPE),
+                ("app/predict.py", tarfile.REGTYPE),
+                ("app/" + "n" * 90 + "/" + "m" * 90, tarfile.REGTYPE),
+                ("app/link", tarfile.LNKTYPE),
+                ("app/soft", tarfile.SYMTYPE),
+                ("app/pipe", tarfile.FIFOTYPE),
+            )
+        ):
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            info.size = 700 * index if kind == tarfile.REGTYPE else 0
+            info.uid = 0 if layout == tarfile.USTAR_FORMAT else 2**31
+            info.linkname = "app/predict.py" if kind in (tarfile.LNKTYPE, tarfile.SYMTYPE) else ""
+            if layout == tarfile.PAX_FORMAT:
+                info.pax_headers = {"SCHILY.xattr.user.a": "b=c\n"}
+            tar.addfile(info, io.BytesIO(b"x" * info.size))
+    assert len(written.getvalue()) % tarfile.RECORDSIZE == 0
+    written.seek(0)
+    found = [(each.name.rstrip("/"), each.kind, each.link, each.size) for each in members(written)]
+    written.seek(0)
+    with tarfile.open(fileobj=written) as tar:
+        assert found == [(each.name, each.type, each.linkname, each.size) for each in tar]
 
 
 @pytest.mark.parametrize("name", INVALID)
@@ -67,6 +102,24 @@ def test_a_member_of_a_terabyte_that_is_not_there_is_a_truncated_archive(tmp_pat
     broken = verdict(tmp_path / "image.tar", sparse_terabyte())
     assert broken is not None
     assert broken.failure is Failure.IMAGE_INVALID
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("layout", ["ustar", "gnu", "posix"])
+def test_an_image_of_what_tar_wrote_is_let_in(layout: str, engine: Engine, tmp_path: Path) -> None:
+    root, archive = tmp_path / "root.tar", tmp_path / "image.tar"
+    folder = tmp_path / "root" / ("n" * 40) / ("m" * (40 if layout == "ustar" else 90))
+    folder.mkdir(parents=True)
+    (folder / "file").write_bytes(b"x" * 700)
+    (folder / "hard").hardlink_to(folder / "file")
+    (folder / "soft").symlink_to("file")
+    wrote = subprocess.run(["tar", f"--format={layout}", "-cf", root, "-C", tmp_path / "root", "."])
+    assert wrote.returncode == 0
+    assert root.stat().st_size % tarfile.RECORDSIZE == 0
+    tag = f"sequestra/test:{layout}"
+    assert docker("import", "--change", 'ENTRYPOINT ["/x"]', str(root), tag).returncode == 0
+    engine.save(tag, archive)
+    assert lint_archive(archive, CONTRACT).digest == image_id(tag)
 
 
 @pytest.mark.engine

@@ -10,6 +10,7 @@ import pytest
 from evaluator.engine import Engine
 from submissions.base_image import docker
 from submissions.submission import State
+from tests.attacks.archives import CONTRACT, Image, tar_of
 from tests.engine import ImageBuilder
 from tests.queue.installation import Installed, one_sentence
 from tests.queue.programs import HONEST, READ
@@ -70,6 +71,41 @@ def test_a_named_pipe_in_the_place_of_the_accounts_never_holds_the_engine_up(
     assert checked.code == 1
     assert "/etc/passwd is no regular file" in checked.printed
     assert not engine.client.containers.list(all=True, filters={"ancestor": tag})
+
+
+def test_a_refused_image_goes_again_unless_it_was_there(
+    installed: Installed, sealed: Path, engine: Engine, tmp_path: Path
+) -> None:
+    pipe = tar_of({"etc/passwd": b""}, type=tarfile.FIFOTYPE)
+    files = Image(layer=tar_of({"app": str(tmp_path).encode()})[:1024] + pipe).files()
+    (config,) = (name for name in files if len(name) == 69)
+    digest = f"sha256:{config.removesuffix('.json')}"
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(tar_of(files))
+    who = ("--team", "A team", "--model", "A pipe")
+    open_list = ("--open", sealed.parent / "open.csv")
+    submit = ("submit", archive, "--benchmark", BENCHMARK, *who)
+    check = ("check", archive, "--benchmark", BENCHMARK, *open_list)
+    for command in (submit, check):
+        assert "/etc/passwd is no regular file" in str(installed.command(*command))
+        assert not engine.has(digest)
+    assert not {each for each in engine.kept() if each.startswith("refused-")}
+    assert engine.load(archive, CONTRACT) == digest
+    for command in (submit, check):
+        assert "/etc/passwd is no regular file" in str(installed.command(*command))
+        assert engine.has(digest)
+    docker("image", "rm", digest)
+    assert [each.state for each in installed.ledger.submissions()] == [State.REJECTED] * 2
+
+
+def test_an_unfit_name_is_refused_before_an_archive_is_loaded(
+    installed: Installed, engine: Engine, nameless: tuple[Path, str]
+) -> None:
+    archive, digest = nameless
+    who = ("--team", "A team", "--model", "A model\u3164")
+    refused = one_sentence(installed.command("submit", archive, "--benchmark", BENCHMARK, *who))
+    assert "has the invisible character U+1160; leave it out" in refused
+    assert not engine.has(digest)
 
 
 @pytest.fixture
