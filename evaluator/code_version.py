@@ -15,6 +15,7 @@ _SCORING = (
     "results",
     "probing",
     "evaluation",
+    "suppression",
     "disclosure",
 )
 _COMPUTING = ("numpy", "numba", "llvmlite")

@@ -32,8 +32,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.disclosure import JOINT
 from evaluator.results import OVERALL, Evaluation
+from evaluator.suppression import JOINT
 from metrics.arrays import logit
 
 _AT_EVERY_THRESHOLD = (

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluator.disclosure import EXTREMES, INSUFFICIENT, VERSUS, Release, group_metrics
+from evaluator.disclosure import EXTREMES, INSUFFICIENT, VERSUS, Release
 from evaluator.leaderboard import bars, figures, numbers
 from evaluator.leaderboard.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard.pages import STATIC, environment, named
 from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.results import OVERALL, Result
+from evaluator.suppression import group_metrics
 from metrics.estimate import Estimate
 
 PRIMARY = "auroc"

@@ -1,0 +1,253 @@
+"""Which groups a release may not show: those too small, and those that would give them away.
+
+Steps 1 to 3 of the rule that heads ``evaluator/disclosure.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from evaluator.results import OVERALL, Evaluation, Result
+
+JOINT = " x "
+"""Between the attributes of an intersection, and between its levels."""
+
+Group = tuple[str, str]
+"""An attribute and one of its levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Cases, patients and positive cases of a group."""
+
+    n_cases: int
+    n_patients: int
+    n_positive: int
+
+    @property
+    def n_negative(self) -> int:
+        """Cases that are not positive."""
+        return self.n_cases - self.n_positive
+
+
+def group_metrics(results: Sequence[Result]) -> frozenset[str]:
+    """List the metrics computed for everyone, and so for a group; all others compare groups."""
+    return frozenset(r.metric for r in results if (r.attribute, r.level) == OVERALL)
+
+
+def counted_groups(evaluation: Evaluation) -> dict[Group, Counts]:
+    """Count each (attribute, level); where figures disagree, the largest counts are the group's."""
+    found: dict[Group, Counts] = {}
+    own = group_metrics(evaluation.results)
+    for result in evaluation.results:
+        group = (result.attribute, result.level)
+        if group == OVERALL or result.metric not in own:
+            continue
+        new = result.estimate
+        old = found.get(group, Counts(0, 0, 0))
+        if new.n_cases >= old.n_cases:
+            found[group] = Counts(
+                new.n_cases,
+                max(new.n_patients, old.n_patients),
+                max(new.n_positive, old.n_positive),
+            )
+    return found
+
+
+Cell = tuple[tuple[str, str], ...]
+"""Sorted (attribute, level) pairs; () is everyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """A cell and parts that add up to it."""
+
+    whole: Cell
+    parts: tuple[Cell, ...]
+
+
+def suppressed(
+    evaluation: Evaluation, groups: Mapping[Group, Counts], minimum: int
+) -> tuple[frozenset[Group], frozenset[Group]]:
+    """Return the groups shown in no way, and those of which the number of cases alone is shown."""
+    cell_of, opaque = _cells(groups)
+    everyone = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
+    counts = {cell_of[group]: count for group, count in groups.items() if group in cell_of}
+    counts[()] = everyone
+    totals = _totals(counts)
+
+    few = {c for c, n in counts.items() if c and min(n.n_cases, n.n_patients) < minimum}
+    sizes = {c: (n.n_cases, n.n_patients) for c, n in counts.items()}
+    withheld = _protected(few, counts, sizes, totals, minimum)
+
+    few = {c for c, n in counts.items() if c and min(n.n_positive, n.n_negative) < minimum}
+    sizes = {c: (n.n_positive, n.n_negative) for c, n in counts.items()}
+    hidden = _protected(few | withheld, counts, sizes, totals, minimum)
+
+    by_cell = {cell: group for group, cell in cell_of.items()}
+    none = frozenset(by_cell[cell] for cell in withheld) | opaque
+    return none, frozenset(by_cell[cell] for cell in hidden) - none
+
+
+def _cells(
+    groups: Mapping[Group, Counts],
+) -> tuple[dict[Group, Cell], frozenset[Group]]:
+    """Read intersections back into their parts; those that read two ways cannot be protected."""
+    levels: dict[str, set[str]] = {}
+    for attribute, level in groups:
+        levels.setdefault(attribute, set()).add(level)
+    cells: dict[Group, Cell] = {}
+    opaque: set[str] = set()
+    for attribute, level in groups:
+        names = attribute.split(JOINT)
+        readings = [
+            parts
+            for parts in _splits(level.split(JOINT), len(names))
+            if all(
+                name not in levels or part in levels[name]
+                for name, part in zip(names, parts, strict=True)
+            )
+        ]
+        if len(names) == 1:
+            cells[attribute, level] = ((attribute, level),)
+        elif len(readings) == 1 and len(set(names)) == len(names):
+            cells[attribute, level] = tuple(sorted(zip(names, readings[0], strict=True)))
+        else:
+            opaque.add(attribute)
+    unsafe = frozenset(group for group in groups if group[0] in opaque)
+    return {group: cell for group, cell in cells.items() if group not in unsafe}, unsafe
+
+
+def _splits(words: Sequence[str], n_parts: int) -> Iterator[tuple[str, ...]]:
+    """Yield every way to join consecutive ``words`` into ``n_parts`` parts."""
+    for cuts in combinations(range(1, len(words)), n_parts - 1):
+        bounds = (0, *cuts, len(words))
+        yield tuple(JOINT.join(words[a:b]) for a, b in pairwise(bounds))
+
+
+def _totals(counts: Mapping[Cell, Counts]) -> list[_Total]:
+    """List every sum that ties cells together, through margins that nobody declared as well."""
+    tables = {tuple(name for name, _ in cell) for cell in counts}
+    margins = {
+        subset
+        for table in tables
+        for size in range(len(table) + 1)
+        for subset in combinations(table, size)
+    }
+    members: dict[tuple[str, ...], set[Cell]] = {margin: set() for margin in margins}
+    for cell in counts:
+        for size in range(len(cell) + 1):
+            for part in combinations(cell, size):
+                members[tuple(name for name, _ in part)].add(part)
+    found = []
+    for table in margins:
+        for size in range(len(table)):
+            for margin in combinations(table, size):
+                parts: dict[Cell, list[Cell]] = {}
+                for cell in members[table]:
+                    whole = tuple(pair for pair in cell if pair[0] in margin)
+                    parts.setdefault(whole, []).append(cell)
+                found += [_Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
+    return sorted(found, key=lambda total: (len(total.whole), total.whole, total.parts))
+
+
+def _protected(
+    few: Collection[Cell],
+    counts: Mapping[Cell, Counts],
+    sizes: Mapping[Cell, tuple[int, int]],
+    totals: Sequence[_Total],
+    minimum: int,
+) -> set[Cell]:
+    """Grow ``few`` until nothing in it follows from the cells that remain shown."""
+    hidden = set(few)
+    while True:
+        # A shown part of a hidden group would be a lower bound of it.
+        hidden |= {cell for cell in counts if any(set(outer) < set(cell) for outer in hidden)}
+        candidates = _beside_thin_remainder(hidden, sizes, totals, minimum)
+        if not candidates:
+            candidates = _beside_derivable(hidden, counts, totals)
+        if not candidates:
+            return hidden
+        hidden.add(min(candidates, key=lambda cell: (counts[cell].n_cases, cell)))
+
+
+def _beside_thin_remainder(
+    hidden: Collection[Cell],
+    sizes: Mapping[Cell, tuple[int, int]],
+    totals: Sequence[_Total],
+    minimum: int,
+) -> list[Cell]:
+    """Find a shown total whose hidden parts are one alone, or few together; return its other parts.
+
+    Parts that the evaluation does not list at all count as hidden.
+    """
+    for total in totals:
+        if total.whole in hidden or total.whole not in sizes:
+            continue
+        if any(part not in sizes for part in total.parts):
+            continue
+        inside = [part for part in total.parts if part in hidden]
+        unlisted = [
+            max(0, whole - sum(sizes[part][kind] for part in total.parts))
+            for kind, whole in enumerate(sizes[total.whole])
+        ]
+        n_hidden = len(inside) + any(unlisted)
+        rest = [sum(sizes[part][kind] for part in inside) + unlisted[kind] for kind in (0, 1)]
+        if n_hidden and (n_hidden == 1 or min(rest) < minimum):
+            shown = [part for part in total.parts if part not in hidden]
+            if shown:
+                return shown
+    return []
+
+
+def _beside_derivable(
+    hidden: Collection[Cell], counts: Mapping[Cell, Counts], totals: Sequence[_Total]
+) -> list[Cell]:
+    """Find a hidden cell that the shown ones determine; return what could be hidden to free it.
+
+    The totals are linear equations in the cells that are not shown; a cell is determined exactly
+    when every vector of their null space is zero there.
+    """
+    unknown = sorted(
+        {
+            cell
+            for total in totals
+            for cell in (total.whole, *total.parts)
+            if cell in hidden or cell not in counts
+        }
+    )
+    if not hidden:
+        return []
+    column = {cell: i for i, cell in enumerate(unknown)}
+    rows = np.zeros((len(totals), len(unknown)))
+    for row, total in zip(rows, totals, strict=True):
+        if _unlisted(total, counts):
+            continue  # its parts do not add up to it, and a reader cannot know by how much
+        for cell, sign in ((total.whole, -1.0), *((part, 1.0) for part in total.parts)):
+            if cell in column:
+                row[column[cell]] += sign
+    _, singular, directions = np.linalg.svd(rows)
+    free = directions[int((singular > 1e-9).sum()) :]
+    for cell in sorted(hidden):
+        if np.abs(free[:, column[cell]]).max(initial=0.0) > 1e-9:
+            continue
+        own = [total for total in totals if cell in total.parts]
+        for near in (
+            {part for total in own for part in total.parts},
+            {total.whole for total in own if total.whole},
+        ):
+            shown = [other for other in near if other in counts and other not in hidden]
+            if shown:
+                return shown
+    return []
+
+
+def _unlisted(total: _Total, counts: Mapping[Cell, Counts]) -> bool:
+    """Tell whether some cases of the whole are in no listed part."""
+    if total.whole not in counts or any(part not in counts for part in total.parts):
+        return False
+    return counts[total.whole].n_cases > sum(counts[part].n_cases for part in total.parts)
