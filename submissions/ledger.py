@@ -6,9 +6,6 @@ state is its latest transition. Every state change is one transaction with its a
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from submissions import audit_chain
+from submissions.audit_chain import aware, hour
 from submissions.ledger_tables import (
     AUDIT,
     METADATA,
@@ -155,16 +154,16 @@ class Ledger:
                     benchmark=benchmark,
                     evaluation_key=evaluation_key,
                     document=document,
-                    published=_hour(),
+                    published=hour(),
                 )
             )
             _step(connection, submission_id, state, None)
-            _append_audit(connection, _RELEASE, submission_id, _digest(document))
+            audit_chain.append_release(connection, submission_id, document)
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
         with self._transaction() as connection:
-            _append_audit(connection, event_name, subject, content)
+            audit_chain.append(connection, event_name, subject, content)
 
     def record_times(self, submission_id: str, seconds: Mapping[Stage, float]) -> None:
         """Append what stages took, as a team may see it: in powers of two."""
@@ -333,7 +332,7 @@ class Ledger:
         """Remember which MLflow run shows a release."""
         with self._transaction() as connection:
             connection.execute(
-                insert(TRACKED).values(release_number=release_number, run_id=run_id, at=_hour())
+                insert(TRACKED).values(release_number=release_number, run_id=run_id, at=hour())
             )
 
     def audit_problems(self) -> list[str]:
@@ -342,39 +341,8 @@ class Ledger:
         The chain has no key: it shows what was changed by accident or by somebody who did not
         compute it anew.
         """
-        problems: list[str] = []
-        previous = _GENESIS
-        chained: Counter[tuple[str, str, str]] = Counter()
         with self._reading() as connection:
-            for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
-                expected = _entry_digest(
-                    row.previous, _aware(row.at), row.event, row.subject, row.content
-                )
-                if row.previous != previous or row.digest != expected:
-                    problems.append(f"audit entry {row.number} does not follow from the one before")
-                previous = row.digest
-                chained[row.event, row.subject, row.content] += 1
-            stored: Counter[tuple[str, str, str]] = Counter()
-            for row in connection.execute(select(TRANSITIONS)):
-                stored[f"state:{row.state}", row.submission_id, row.failure or ""] += 1
-            for row in connection.execute(select(RELEASES)):
-                stored[_RELEASE, row.submission_id, _digest(row.document)] += 1
-        problems += [
-            f"{event_name} of {subject} stands in the tables and not in the audit chain"
-            for event_name, subject, _ in stored - chained
-        ]
-        tabled = Counter(
-            {
-                entry: count
-                for entry, count in chained.items()
-                if entry[0] == _RELEASE or entry[0].startswith("state:")
-            }
-        )
-        problems += [
-            f"{event_name} of {subject} stands in the audit chain and not in the tables"
-            for event_name, subject, _ in tabled - stored
-        ]
-        return problems
+            return audit_chain.problems(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -401,19 +369,6 @@ class Ledger:
             raise LedgerError(f"the ledger refused a second such row ({error.orig})") from error
         except DBAPIError as error:
             raise LedgerError(f"the ledger refused the change ({error.orig})") from error
-
-
-_GENESIS = "0" * 64
-_RELEASE = "release"
-
-
-def _digest(document: str) -> str:
-    return hashlib.sha256(document.encode()).hexdigest()
-
-
-def _hour() -> datetime:
-    """The time as the public store tells it: the exact end of a run could carry a message out."""
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _connect(url: str) -> Engine:
@@ -469,7 +424,7 @@ def _submissions(
             image_digest=row.image_digest,
             threshold=row.threshold,
             state=State(row.state),
-            received=_aware(row.received),
+            received=aware(row.received),
             failure=None if row.failure is None else Failure(row.failure),
         )
         for row in connection.execute(query).all()
@@ -519,38 +474,15 @@ def _move(
             submission_id=submission_id,
             state=state.value,
             failure=None if failure is None else failure.value,
-            at=_hour(),
+            at=hour(),
         )
     )
-    _append_audit(
+    audit_chain.append(
         connection,
         f"state:{state.value}",
         submission_id,
         "" if failure is None else failure.value,
     )
-
-
-def _append_audit(connection: Connection, name: str, subject: str, content: str) -> None:
-    previous = connection.execute(
-        select(AUDIT.c.digest).order_by(AUDIT.c.number.desc()).limit(1)
-    ).scalar_one_or_none()
-    at = _hour()
-    chained = previous or _GENESIS
-    connection.execute(
-        insert(AUDIT).values(
-            at=at,
-            event=name,
-            subject=subject,
-            content=content,
-            previous=chained,
-            digest=_entry_digest(chained, at, name, subject, content),
-        )
-    )
-
-
-def _entry_digest(previous: str, at: datetime, name: str, subject: str, content: str) -> str:
-    entry = json.dumps([previous, at.isoformat(), name, subject, content])
-    return hashlib.sha256(entry.encode()).hexdigest()
 
 
 def _published(row: Row[Any]) -> PublishedRelease:
@@ -560,10 +492,5 @@ def _published(row: Row[Any]) -> PublishedRelease:
         benchmark=row.benchmark,
         evaluation_key=row.evaluation_key,
         document=row.document,
-        published=_aware(row.published),
+        published=aware(row.published),
     )
-
-
-def _aware(value: datetime) -> datetime:
-    """SQLite forgets the time zone; all times in the ledger are UTC."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

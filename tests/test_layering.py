@@ -43,6 +43,7 @@ HOMES = {
     "sqlalchemy": {
         "submissions/ledger.py",
         "submissions/ledger_tables.py",
+        "submissions/audit_chain.py",
         "evaluator/enclave.py",
     },
     "sqlite3": set(),
