@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.enclave import Event
+from submissions.stage_times import Stage
 from submissions.submission import Failure, State
 from tests.queue.engine_events import DIE, START, engine_events
 from tests.queue.installation import (
@@ -173,6 +174,10 @@ def test_a_clock_that_jumps_while_containers_run_changes_no_limit_and_no_order(
         last = Event.ENDED if each == within else Event.FAILED
         passed = (events[last] - events[Event.STARTED]).total_seconds()
         assert abs(passed - days * DAY) < 3600  # the clock did jump
+    for each in names:
+        stages = installed.enclave.stages(each)
+        (took,) = [found.seconds for found in stages if found.stage is Stage.INFER]
+        assert 0 < took < LIMIT + 10
     assert taken_up(said) == names
     assert_true_state(installed, {"Beyond": Failure.TIMED_OUT})
 

@@ -70,7 +70,7 @@ class Host:
         return any(
             os.path.realpath(file) == lock
             for process in found.stdout.split()
-            for file in Path(f"/proc/{process}/fd").iterdir()
+            for file in Path(f"/proc/{process}/fd").glob("*")
         )
 
     def cut_off(self) -> None:
