@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +39,18 @@ class Containers(Images):
 
         ``run`` ends with the failure ``cancelled`` for each of them.
         """
-        killed = 0
         with our_fault("ending a container"):
-            for found in self._ours(f"{LABEL}={submission_id}"):
-                if found["State"] not in ("created", "running"):
-                    continue
+            return self._kill(self._ours(f"{LABEL}={submission_id}"))
+
+    def kill_over(self, staging_folder: Path) -> int:
+        """Kill all containers whose cases were laid out under a folder, likewise."""
+        with our_fault("ending containers that were left"):
+            return self._kill(self._over(staging_folder))
+
+    def _kill(self, containers: Iterable[Mapping[str, Any]]) -> int:
+        killed = 0
+        for found in containers:
+            if found["State"] in ("created", "running"):
                 with suppress(NotFound):
                     # The name tells the process that waits for it, and one that is about to start
                     # it, and outlasts this one.
@@ -60,12 +67,19 @@ class Containers(Images):
         """
         dead = 0
         with our_fault("looking for containers that were left"):
-            for found in self._ours(RUN_LABEL):
-                folder = Path(found["Labels"][RUN_LABEL])
-                if folder.parent == staging_folder.resolve() and not is_alive(folder):
+            for found in self._over(staging_folder):
+                if not is_alive(Path(found["Labels"][RUN_LABEL])):
                     self.remove(found["Id"])
                     dead += 1
         return dead
+
+    def _over(self, staging_folder: Path) -> list[dict[str, Any]]:
+        here = staging_folder.resolve()
+        return [
+            found
+            for found in self._ours(RUN_LABEL)
+            if Path(found["Labels"][RUN_LABEL]).parent == here
+        ]
 
     def _ours(self, label: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})

@@ -213,10 +213,6 @@ class _Dispatcher:
         blinded = job.cohort.blinded(job.key, contract.visible)
         job.parts.extend(shared(blinded, self._work.shards))
         job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
-        if workers.remote and self._enclave.attempts(job.name):
-            # A worker may still run it for a dispatcher that was killed, or was cut off and put
-            # it back without being able to end it.
-            workers.kill(job.name)
         self._jobs[job.name] = job
         if not workers.remote and not contract.gpus:
             # Laid out here, it runs once it is admitted. More of them could keep all threads, and

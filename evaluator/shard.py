@@ -140,11 +140,18 @@ def clean_host(staging: Path) -> None:
 
 
 def kill_containers(submission_id: str, attempt: str) -> int:
-    """Kill the containers of a submission on this host, and start none for the attempt, if any."""
-    if attempt:
-        _GIVEN_UP.add(attempt)
+    """Kill the containers of a submission on this host, and start none for the attempt."""
+    _GIVEN_UP.add(attempt)
     try:
         return _engine().kill(submission_id)
+    except EngineUnavailable:
+        return 0
+
+
+def kill_left(staging: Path) -> int:
+    """Kill the containers that this host still runs for a dispatcher that is gone."""
+    try:
+        return _engine().kill_over(staging)
     except EngineUnavailable:
         return 0
 

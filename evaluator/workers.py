@@ -22,7 +22,15 @@ from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 from evaluator.engine import Engine
 from evaluator.gpus import visible_gpus
 from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
-from evaluator.shard import Ended, Shard, clean_host, has_image, kill_containers, run_shard
+from evaluator.shard import (
+    Ended,
+    Shard,
+    clean_host,
+    has_image,
+    kill_containers,
+    kill_left,
+    run_shard,
+)
 from submissions.contract import Contract
 
 CONNECT_SECONDS = 30
@@ -147,7 +155,7 @@ class Workers:
         if self._room is not None:
             self._room.admit(attempt)
 
-    def kill(self, submission_id: str, attempt: str = "") -> None:
+    def kill(self, submission_id: str, attempt: str) -> None:
         """Kill a submission's containers on every host that answers; of the attempt none starts."""
         if self._room is not None:
             kill_containers(submission_id, attempt)
@@ -224,13 +232,17 @@ class Workers:
 def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
     """Open the workers of a scheduler's address, or of this process where it is empty.
 
-    Each host first removes what runs left there that were killed. Raises WorkersError where the
+    Each host first removes what runs left there that were killed, and ends what it still runs for
+    a dispatcher that was killed or cut off: there is one at a time. Raises WorkersError where the
     scheduler does not answer, EngineUnavailable where this process has no engine to work with.
     """
     for logger in ("distributed", "distributed.client"):  # Dask sets a level on the second, too
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
     with _client(scheduler) as (client, room):
         _register(client, _CleansHost(staging))
+        if room is None:
+            with suppress(OSError):  # a worker that is lost meanwhile
+                client.run(kill_left, staging, on_error="ignore")
         yield Workers(client, room)
 
 

@@ -78,6 +78,27 @@ def test_what_a_worker_runs_for_a_dispatcher_that_is_gone_is_ended_before_it_is_
     assert_true_state(installed)
 
 
+@pytest.mark.faults
+def test_what_a_worker_runs_of_a_submission_cancelled_meanwhile_is_ended_with_the_next_queue(
+    installed: Installed, images: dict[str, str], tmp_path: Path
+) -> None:
+    cancelled = installed.submit(images["waiting"], "Waits")
+    scheduler = Scheduler()
+    away = ("--scheduler", scheduler.address)
+    with started(scheduler, Worker(scheduler, tmp_path / "one", slots=1)):
+        with installed.running(*away) as dispatcher:
+            until(lambda: installed.runs(cancelled), while_lives=dispatcher)
+            dispatcher.kill()
+            dispatcher.wait(PATIENCE)
+        assert installed.command("cancel", cancelled).code == 0
+        still_runs(installed, cancelled)
+        behind = installed.submit(images["honest"], "Behind", team="Another team")
+        installed.run(*away)
+        assert installed.state(behind) is State.RELEASED
+        until(lambda: not installed.containers(cancelled), 10)
+    assert_true_state(installed, {"Waits": Failure.CANCELLED})
+
+
 def assert_ended_before_the_next(
     installed: Installed, submission: str, left: str, engine: EngineEvents
 ) -> None:
