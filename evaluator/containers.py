@@ -14,7 +14,7 @@ from docker.errors import APIError, NotFound
 
 from evaluator.images import Images, our_fault
 from evaluator.staging import is_alive
-from submissions.engine_address import EngineUnavailable
+from submissions.engine_address import EngineSick, EngineUnavailable
 from submissions.image import OUR_LABELS
 
 LABEL = f"{OUR_LABELS}submission"
@@ -96,9 +96,10 @@ class Containers(Images):
         with our_fault("looking for containers on the GPUs"):
             for found in self._ours(GPUS_LABEL):
                 shared = set(gpus).intersection(found["Labels"][GPUS_LABEL].split(","))
-                while shared and is_alive(Path(found["Labels"][RUN_LABEL])):
+                folder = Path(found["Labels"][RUN_LABEL])
+                while shared and (not folder.parent.is_dir() or is_alive(folder)):
                     if time.monotonic() > deadline:
-                        raise EngineUnavailable(
+                        raise EngineSick(
                             f"container {found['Id'][:12]} has GPU {', '.join(shared)}, of which "
                             "no lock tells; remove it if its process is dead, else have all the "
                             "host's workers share /run/lock, or /tmp where that is not everybody's"

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +85,7 @@ def run_queue(
         dispatcher = _Dispatcher(installation, ledger, tracker, work, report)
         with ExitStack() as opened:
             dispatcher.work_through(opened)
+    dispatcher.refuse_unfit()
     return dispatcher.worked
 
 
@@ -135,6 +136,9 @@ class _Dispatcher:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
                     break
+
+    def refuse_unfit(self) -> None:
+        """Raise what kept a submission waiting, if anything did."""
         self._fitness.refuse_unfit()
 
     # Taking up
@@ -208,7 +212,7 @@ class _Dispatcher:
         """Begin a job, or have it at hand; False where its image is nowhere."""
         contract = job.benchmark.contract
         if not self._finds_image(workers, job):
-            self._fitness.lose_image(job.submission)
+            self._lose_image(job)
             return False
         blinded = job.cohort.blinded(job.key, contract.visible)
         job.parts.extend(shared(blinded, self._work.shards))
@@ -264,26 +268,34 @@ class _Dispatcher:
         job.out[token] = shard
         return token
 
+    def _lose_image(self, job: Job) -> None:
+        """Have a submission wait whose image is nowhere; what was cut off before goes back too."""
+        self._fitness.lose_image(job.submission)
+        if job.name in self._jobs or job.submission.state is State.RUNNING:
+            self._put_back([job])
+
     def _run_key(self, job: Job) -> str:
         return run_key(job.submission, job.benchmark, job.cohort, self._work.shards)
 
     def _finds_image(self, workers: Workers, job: Job) -> bool:
         """Whether a host has the image, or may have; for those that lack it there is an archive."""
         answers = workers.have(job.submission.image_digest)
-        if all(answers):
-            return True
-        job.archive = self._saved(job)
-        return job.archive.exists() or any(answer is not False for answer in answers)
+        found = all(answers)
+        if not found:
+            job.archive = self._saved(job)
+            found = job.archive.exists() or any(answer is not False for answer in answers)
+        if found:
+            self._fitness.find_image(job.submission)
+        return found
 
     def _saved(self, job: Job) -> Path:
         """The archive of a submission's image, written where there is none yet."""
         digest = job.submission.image_digest
         path = self._enclave.image_archive(digest)
         if not path.exists():
-            with suppress(EngineUnavailable):  # a worker that lacks the image will say so
-                engine = Engine.connect()
+            # A worker that lacks the image will say so.
+            with suppress(EngineUnavailable), closing(Engine.connect()) as engine:
                 engine.save(digest, path)
-                engine.close()
         return path
 
     # Taking back
@@ -336,9 +348,12 @@ class _Dispatcher:
         """
         assert self._workers is not None
         faults = job.faults.pop(finished.token, 0)
-        if ended.lacks_image and self._workers.remote and shard.archive is None:
+        if ended.lacks_image and not self._finds_image(self._workers, job):
+            self._lose_image(job)
+            return
+        if ended.lacks_image and shard.archive is None and job.archive is not None:
             # A worker that came later than the question who has the image.
-            shard = replace(shard, archive=self._saved(job))
+            shard = replace(shard, archive=job.archive)
         elif ended.engine_gone:
             self._record(job, Event.ENGINE_LOST, ended.engine_fault)
             if not self._workers.remote:

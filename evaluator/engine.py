@@ -36,7 +36,12 @@ from evaluator.limits import (
 from evaluator.staging import Staged, lay_empty, own_folder, remove_leftovers
 from submissions.base_image import cache
 from submissions.contract import Contract
-from submissions.engine_address import EngineUnavailable, engine_address, no_engine
+from submissions.engine_address import (
+    EngineSick,
+    EngineUnavailable,
+    engine_address,
+    no_engine,
+)
 from submissions.image import ImageConfiguration, lint
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
@@ -381,10 +386,6 @@ class Engine(Containers):
                 f"container {container.short_id} was ended from outside, by somebody at the "
                 "engine or as it stopped; the submission can be run again"
             )
-
-
-class EngineSick(EngineUnavailable):
-    """The engine answers, but does not start even an image of ours."""
 
 
 class _Killed(Exception):

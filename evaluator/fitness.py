@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from cohort_selection.cohort import Cohort, CohortError
@@ -14,6 +15,9 @@ from submissions.submission import Submission
 
 if TYPE_CHECKING:
     from evaluator.workers import Workers
+
+ASK_SECONDS = 10.0
+"""How often a queue that watches looks for an image that was lost."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,6 +39,7 @@ class Fitness:
         self._fit: set[str] = set()
         self._unfit: dict[str, ValueError] = {}
         self._without_image: dict[str, ImageLost] = {}
+        self._asked = 0.0
         self._told: set[str] = set()
 
     def sealed(self, workers: Workers, name: str) -> tuple[Benchmark, Cohort] | None:
@@ -50,8 +55,10 @@ class Fitness:
         )
 
     def ask_again(self) -> None:
-        """Forget what no worker could run, and whose image was lost: either may have come."""
-        self._without_image.clear()
+        """Forget what no worker could run, and now and then which images were lost."""
+        if time.monotonic() - self._asked > ASK_SECONDS:
+            self._asked = time.monotonic()
+            self._without_image.clear()
         self._unfit = {
             name: error
             for name, error in self._unfit.items()
@@ -72,6 +79,10 @@ class Fitness:
             f"{name}`"
         )
         self._tell(name, str(lost))
+
+    def find_image(self, submission: Submission) -> None:
+        """A submission's image is there."""
+        self._told.discard(submission.submission_id)
 
     def refuse_unfit(self) -> None:
         """Raise what is wrong with a benchmark or an image, if anything is."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evaluator.host_locks import held
-from submissions.engine_address import EngineUnavailable
+from submissions.engine_address import EngineSick
 
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -44,14 +44,14 @@ def taken_gpus(
 ) -> Iterator[tuple[str, ...]]:
     """Hold so many GPUs, as :func:`evaluator.host_locks.held` does; their names.
 
-    Raises EngineUnavailable where this process may not hand out so many.
+    Raises EngineSick where this process may not hand out so many.
     """
     if not count:
         yield ()
         return
     visible = visible_gpus(devices)
     if len(visible) < count:
-        raise EngineUnavailable(
+        raise EngineSick(
             f"the benchmark grants {count} GPUs but this host has {len(visible)} to hand out"
             f"{' (' + ', '.join(visible) + ')' if visible else ''}, by {devices}/nvidia* and "
             f"{VISIBLE_VARIABLE}; name more there, or run it on a larger machine"

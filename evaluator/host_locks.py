@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from typing import BinaryIO
 
 PAUSE_SECONDS = 0.2
 """How often who waits for one of them looks for it."""
 
-_OPEN: set[BinaryIO] = set()
-_CHANGING = threading.Lock()
-"""Held while a lock's file is opened, and while this process forks."""
+TELL_SECONDS = 10.0
+"""How long somebody waits before the steward is told."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -36,9 +36,13 @@ def held(
     there are not, and may raise. The kernel frees them however the process ends.
     """
     here = folder or _everybodys_folder()
+    tell = time.monotonic() + TELL_SECONDS
     with ExitStack() as taken:
         while len(mine := _take(kind, names, count, here, taken)) < count:
             waiting()
+            if time.monotonic() > tell:
+                tell = float("inf")
+                _LOG.warning("a run waits: no %s is free, by the locks in %s", kind, here)
             time.sleep(PAUSE_SECONDS)
         yield mine
 
@@ -59,7 +63,7 @@ def _take(
         for name in names:
             lock = _locked(folder / f"sequestra-{kind}-{name.replace('/', '-')}")
             if lock is not None:
-                tried.callback(_let_go, lock)
+                tried.callback(os.close, lock)
                 mine.append(name)
             if len(mine) == count:
                 taken.push(tried.pop_all())
@@ -67,47 +71,35 @@ def _take(
     return ()
 
 
-def _locked(path: Path) -> BinaryIO | None:
-    """Lock a file; None where it is locked already."""
-    with _CHANGING:
-        file = _opened(path)
-        _OPEN.add(file)
+def _locked(path: Path) -> int | None:
+    """Lock a file, and give its descriptor; None where it is taken, or is no file of ours.
+
+    Whoever may write to the folder may put anything there, and only takes a name from it so.
+    """
+    _make(path)
     try:
-        flock(file, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        _let_go(file)
+        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return None
-    return file
+    try:
+        found = os.fstat(lock)
+        if stat.S_ISREG(found.st_mode):
+            flock(lock, LOCK_EX | LOCK_NB)
+            if os.path.samestat(found, path.lstat()):  # not removed meanwhile
+                return lock
+    except OSError:
+        pass
+    os.close(lock)
+    return None
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a lock's file, which any user of the host may have made; it is never removed."""
-    while True:
-        try:
-            return path.open("rb")
-        except FileNotFoundError:
-            with (
-                tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as made,
-                suppress(FileExistsError),
-            ):
-                os.fchmod(made.fileno(), 0o444)  # for all, whatever the umask, before it is found
-                os.link(made.name, path)
-
-
-def _let_go(file: BinaryIO) -> None:
-    with _CHANGING:
-        _OPEN.discard(file)
-    file.close()
-
-
-def _keep_nothing() -> None:
-    """Runs in a forked child, which would else hold what its parent held when that is killed."""
-    for file in _OPEN:
-        file.close()
-    _OPEN.clear()
-    _CHANGING.release()
-
-
-os.register_at_fork(
-    before=_CHANGING.acquire, after_in_parent=_CHANGING.release, after_in_child=_keep_nothing
-)
+def _make(path: Path) -> None:
+    """Make a lock's file where it is not there; any user of the host may have, and it stays."""
+    if os.path.lexists(path):
+        return
+    with (
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as made,
+        suppress(FileExistsError),
+    ):
+        os.fchmod(made.fileno(), 0o444)  # for all, whatever the umask, before it is found
+        os.link(made.name, path)

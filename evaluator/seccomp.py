@@ -3,7 +3,8 @@
 An engine's own list serves any container; this one leaves out what no model needs and what would
 let one past a limit. Blocks beyond a file's end and extended attributes are not held by the limit
 of file size (ext4 and XFS ask it only where a file grows), io_uring makes calls that no filter
-sees, and namespaces, mounts, keys and tracing widen what can be asked of the kernel.
+sees, background reads are counted for all of the host, a sync writes out what all of it has to
+write, and namespaces, mounts, keys and tracing widen what can be asked of the kernel.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ like (linux/falloc.h, linux/fs.h): bits 8 to 15 of the request."""
 ARCHITECTURES = ("SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64")
 """Without the 32-bit calls of either."""
 
-_NOT_THERE = 38  # ENOSYS: the C library then makes its threads by clone, whose flags can be seen
+_NOT_THERE = 38
+"""ENOSYS: the C library then makes its threads by clone, whose flags can be seen, and what would
+read and write in the background does so in the foreground."""
+
+_NOT_SUPPORTED = 95
+"""EOPNOTSUPP, of a file system that lacks something: what wants it does without."""
 
 ALLOWED = frozenset(
     """
     open openat openat2 creat close close_range dup dup2 dup3 fcntl flock
     read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 lseek readahead
     sendfile copy_file_range splice tee vmsplice
-    fsync fdatasync sync syncfs sync_file_range truncate ftruncate fadvise64
+    fsync fdatasync sync_file_range truncate ftruncate fadvise64
     stat fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2
     readlink readlinkat getdents getdents64 getcwd chdir fchdir umask
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat
@@ -45,7 +51,6 @@ ALLOWED = frozenset(
     utime utimes futimesat utimensat
     getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
     inotify_init inotify_init1 inotify_add_watch inotify_rm_watch
-    io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
     epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
     pipe pipe2 memfd_create
@@ -83,8 +88,11 @@ def profile() -> dict[str, Any]:
     """The list in the form that Docker and Podman read."""
     rules = [_rule(*sorted(ALLOWED))]
     rules.append(_rule("clone", index=0, op="SCMP_CMP_MASKED_EQ", value=NAMESPACE_FLAGS))
-    rules.append({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _NOT_THERE})
+    rules.append(_refused("clone3", "io_setup", "io_uring_setup", errno=_NOT_THERE))
     rules.append(_rule("fallocate", index=1, op="SCMP_CMP_EQ", value=0))
+    other_modes = _rule("fallocate", index=1, op="SCMP_CMP_NE", value=0)
+    rules.append(other_modes | _refused("fallocate", errno=_NOT_SUPPORTED))
+    rules.append(_refused("setxattr", "lsetxattr", "fsetxattr", errno=_NOT_SUPPORTED))
     for known in PERSONALITIES.values():
         rules.append(_rule("personality", index=0, op="SCMP_CMP_EQ", value=known))
     for family in SOCKET_FAMILIES.values():
@@ -115,6 +123,11 @@ def profile_file(folder: Path) -> Path:
     if not path.is_file() or path.read_bytes() != content:
         write_bytes(path, content)
     return path
+
+
+def _refused(*names: str, errno: int) -> dict[str, Any]:
+    """Refuse calls with another error than that they are forbidden."""
+    return {"names": list(names), "action": "SCMP_ACT_ERRNO", "errnoRet": errno}
 
 
 def _rule(

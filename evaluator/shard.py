@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cohort_selection.cohort import BlindedCase
-from evaluator.engine import Engine, EngineSick, EngineUnavailable
+from evaluator.engine import Engine, EngineUnavailable
 from evaluator.images import NoImage
 from evaluator.resources import Room
 from evaluator.staging import Staged, own_folder, remove_leftovers, stage
 from submissions.contract import Contract, Predictions, read_predictions
+from submissions.engine_address import EngineSick
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 
@@ -30,6 +31,9 @@ LAID_OUT = threading.Event()
 
 _OF_THREAD = threading.local()
 _GIVEN_UP: set[str] = set()
+_UNDER_WAY: set[tuple[Path, str]] = set()
+"""Staging folders and attempts of the shards that this process works on."""
+
 _CLEANED: dict[Path, float] = {}
 
 
@@ -78,6 +82,15 @@ def run_shard(shard: Shard, room: Room | None = None) -> Ended:
     The container waits until there is ``room`` for it and its attempt is admitted there.
     Raises OSError where the worker's disk fails.
     """
+    mine = (shard.staging, shard.attempt)
+    _UNDER_WAY.add(mine)
+    try:
+        return _run(shard, room)
+    finally:
+        _UNDER_WAY.discard(mine)
+
+
+def _run(shard: Shard, room: Room | None) -> Ended:
     host = socket.gethostname()
     seconds: dict[Stage, float] = {}
 
@@ -149,7 +162,8 @@ def kill_containers(submission_id: str, attempt: str) -> int:
 
 
 def kill_left(staging: Path) -> int:
-    """Kill the containers that this host still runs for a dispatcher that is gone."""
+    """Kill the containers that this host runs for a dispatcher that is gone, and start no more."""
+    _GIVEN_UP.update(attempt for folder, attempt in tuple(_UNDER_WAY) if folder == staging)
     try:
         return _engine().kill_over(staging)
     except EngineUnavailable:

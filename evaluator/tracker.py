@@ -56,10 +56,13 @@ class Tracker:
         self._asked = time.monotonic()
 
     def __enter__(self) -> Self:
-        """Tell what MLflow said when nobody waited for it, where releases still lack a run."""
-        said = "" if self._awaited or not self._said.is_file() else self._said.read_text()
-        if said and untracked(self._installation, self._ledger):
-            _LOG.warning(said)
+        """Tell which releases lack a run though nobody makes one, and what was said of that."""
+        if not self._awaited and not self._ledger.is_tracking():
+            waiting = len(untracked(self._installation, self._ledger))
+            said = self._said.read_text().split("\n") if self._said.is_file() else []
+            last = next((line for line in reversed(said) if line.strip()), "nothing was said of it")
+            if waiting:
+                _LOG.warning("%d releases have no MLflow run yet (%s)", waiting, last)
         return self
 
     @property
@@ -76,12 +79,14 @@ class Tracker:
             home = self._installation.root.resolve()
             with ExitStack() as opened:
                 # Whoever reads what the queue says to its end does not wait for this one either.
-                said = None if self._awaited else opened.enter_context(self._said.open("w"))
+                said = None if self._awaited else opened.enter_context(self._said.open("a"))
+                if said is not None:
+                    said.truncate(0)
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],
                     stdin=subprocess.PIPE,
                     stdout=said or subprocess.PIPE,
-                    stderr=None if self._awaited else subprocess.DEVNULL,
+                    stderr=said,
                     text=True,
                     # What interrupts the queue lets it finish its run. Not a session of its own:
                     # Linux shares processors out among sessions, and its low rank would count for

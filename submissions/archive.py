@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 import tempfile
 import zlib
@@ -27,6 +28,9 @@ MAX_DOCUMENT = 1024 * 1024
 OVERHEAD = 64 * 2**20
 
 _GZIP = b"\x1f\x8b"
+_OTHERWISE_PACKED = re.compile(rb"BZh|\xfd7zXZ\0|\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+"""How bzip2, xz, zstd and what zstd skips begin: an engine that knows them would unpack what is a
+tar to everybody else, whatever it declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,10 @@ def _layer(archive: _Archive, name: str, limit: int) -> tuple[str, int]:
     None of them is sparse, so that what they declare is no more than the bytes that are counted.
     """
     packed = _content(archive, name)
-    is_gzip = packed.read(2) == _GZIP
+    start = packed.read(6)
+    is_gzip = start.startswith(_GZIP)
+    if _OTHERWISE_PACKED.match(start):
+        raise _invalid("has a layer that is packed otherwise than by gzip; pack it so, or not")
     packed.seek(0)
     content = _Counted(_gunzipped(packed) if is_gzip else packed, limit)
     for count, member in enumerate(members(cast(IO[bytes], content))):

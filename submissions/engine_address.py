@@ -14,6 +14,10 @@ class EngineUnavailable(OSError):
     """No container engine answers, or the one that does cannot do what the contract asks."""
 
 
+class EngineSick(EngineUnavailable):
+    """The engine answers, but on this host no submission of a benchmark could run."""
+
+
 def sockets() -> tuple[Path, ...]:
     """Usual places of Docker's and Podman's sockets, the machine's before the user's own."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")

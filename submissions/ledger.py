@@ -231,6 +231,18 @@ class Ledger:
                 raise self._silent(error) from error
             yield
 
+    def is_tracking(self) -> bool:
+        """Whether a process takes the releases of this ledger to MLflow now."""
+        if self._engine.dialect.name != "postgresql":
+            with Path(f"{self._engine.url.database}.tracking.lock").open("w") as lock:
+                try:
+                    flock(lock, LOCK_EX | LOCK_NB)
+                except BlockingIOError:
+                    return True
+            return False
+        with self._locking() as connection:
+            return not connection.execute(select(func.pg_try_advisory_lock(_TRACKING))).scalar_one()
+
     @contextmanager
     def _locking(self) -> Iterator[Connection]:
         """A connection of PostgreSQL's to hold a lock with, which the pool gets back without it."""

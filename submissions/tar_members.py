@@ -69,13 +69,14 @@ def members(file: IO[bytes]) -> Iterator[Member]:
             extensions[kind] = _read(file, _padded(header.size))[: header.size]
             offset += _padded(header.size)
             continue
-        if kind == tarfile.XGLTYPE and not extensions:  # which engines do not heed
-            size = header.size
-        else:
+        size = header.size
+        if kind != tarfile.XGLTYPE:
             member = _member(header, kind, extensions, offset)
             yield member
             size = member.size
             extensions = {}
+        elif extensions:  # one reader takes them to be of this header, another of the next
+            raise tarfile.ReadError("a global header after those of a member")
         _skip(file, _padded(size))
         offset += _padded(size)
     if not offset and not block:

@@ -141,6 +141,32 @@ def in_a_layer(layer: bytes) -> bytes:
     return tar_of(Image(layer=layer).files())
 
 
+OTHER_PACKINGS = {
+    "bzip2": b"BZh9",
+    "xz": b"\xfd7zXZ\0",
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "what zstd skips": b"\x5a\x2a\x4d\x18",
+}
+
+
+def also(magic: bytes) -> bytes:
+    """A whole tar whose first bytes, of a member's name, are those of another format."""
+    header = bytearray(tarfile.TarInfo("a" * 8).tobuf(tarfile.USTAR_FORMAT))
+    header[: len(magic)] = magic
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + b"\0" * 9728
+
+
+def smuggling() -> bytes:
+    """A size that one reader takes to be the global header's, and with it what lies there."""
+    hidden = tar_of({"smuggled": b"x"}).rstrip(b"\0").ljust(1024, b"\0")
+    record = b"17 size=00001536\n"
+    of_member = extended(tarfile.XHDTYPE, len(record), record.ljust(512, b"\0"))
+    of_all = extended(tarfile.XGLTYPE, 11, b"11 a=12345\n".ljust(512, b"\0"))
+    return of_member + of_all + hidden + tar_of({"seen": b""})
+
+
 FILES = Image().files()
 CONFIG = next(name for name in FILES if len(name) == 69)
 TWICE = followed(tar_of(FILES), tar_of({"manifest.json": FILES["manifest.json"]}))
@@ -216,6 +242,14 @@ INVALID: dict[str, tuple[bytes, str]] = {
         tar_of(Image(layer=tar_of({"x": b""}, type=tarfile.LNKTYPE, linkname="../../x")).files()),
         "lies outside it",
     ),
+    "a global header after those of a member": (
+        tar_of(Image(layer=smuggling()).files()),
+        "a global header after those of a member",
+    ),
+    **{
+        f"a layer that is {name} too": (tar_of(Image(layer=also(magic)).files()), "otherwise than")
+        for name, magic in OTHER_PACKINGS.items()
+    },
     "too many members": (
         tar_of({**FILES, **{str(index): b"" for index in range(600)}}),
         "has over 572 members",

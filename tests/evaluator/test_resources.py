@@ -12,6 +12,7 @@ from submissions.contract import Contract
 
 ONE = Contract(cpus=1, memory_mb=1000)
 ADMITTED = "admitted"
+GIVEN_UP: set[str] = set()
 
 
 def begins(
@@ -22,7 +23,7 @@ def begins(
     room.admit(ADMITTED)
 
     def take() -> None:
-        with room.taken(contract, attempt):
+        with room.taken(contract, attempt, given_up=lambda: attempt in GIVEN_UP):
             has.set()
             ends.wait(10)
 
@@ -73,10 +74,14 @@ def test_an_attempt_that_is_not_admitted_waits_though_there_is_room() -> None:
     ends.set()
 
 
-def test_an_attempt_that_was_given_up_waits_for_nothing() -> None:
+def test_an_attempt_that_is_given_up_waits_no_longer(request: pytest.FixtureRequest) -> None:
     room = Room({SLOT: 1.0, MEMORY: 9000.0})
     held, end = begins(room, ONE)
     assert held.wait(10)
-    with room.taken(ONE, "never admitted", given_up=lambda: True):
-        pass
+    woken, ends = begins(room, ONE, request.node.name)
+    assert not woken.wait(0.2)
+    GIVEN_UP.add(request.node.name)
+    room.admit(request.node.name)
+    assert woken.wait(10)
     end.set()
+    ends.set()

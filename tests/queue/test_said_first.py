@@ -13,10 +13,12 @@ from submissions.base_image import docker
 from submissions.submission import State
 from tests.commands import environment
 from tests.engine import ImageBuilder
-from tests.queue.installation import Installed, assert_true_state, process
+from tests.queue.installation import Installed, assert_true_state, one_sentence, process, until
 from tests.queue.programs import HONEST, READ
 
 pytestmark = pytest.mark.engine
+
+MOVED = "submissions.ledger:Ledger.move"
 
 SLOW_LEDGER = """
 import time
@@ -49,21 +51,32 @@ def test_no_container_runs_before_the_ledger_says_so(
     assert_true_state(installed)
 
 
+@pytest.mark.parametrize("before", [State.QUEUED, State.RUNNING])
 def test_a_submission_whose_image_is_gone_waits_alone_and_goes_on_when_it_is_back(
-    installed: Installed, images: dict[str, str], image_of: ImageBuilder, tmp_path: Path
+    before: State,
+    installed: Installed,
+    images: dict[str, str],
+    image_of: ImageBuilder,
+    tmp_path: Path,
 ) -> None:
     digest = image_of(READ + HONEST + f"# {tmp_path}\n")
     engine = Engine.connect()
     engine.save(digest, tmp_path / "image.tar")
     engine.close()
     waits = installed.submit(digest, "Waits")
+    if before is State.RUNNING:
+        installed.dies(MOVED, "after")
+        for left in installed.containers(waits):
+            docker("rm", "--force", left)
+    assert installed.state(waits) is before
     goes = installed.submit(images["honest"], "Goes", team="Another team")
     docker("image", "rm", "--force", digest)
-    said = installed.refused()
+    said = one_sentence(installed.command("run"))
     assert f"submission {waits} waits: its image {digest} is in no engine any more" in said
     assert installed.state(goes) is State.RELEASED
     assert installed.state(waits) is State.QUEUED
     assert Event.STARTED not in installed.events(waits)
+    until(lambda: not installed.ledger.untracked())  # what was released is none the worse for it
     docker("load", "--input", str(tmp_path / "image.tar"))
     installed.run()
     assert_true_state(installed)
