@@ -62,22 +62,40 @@ def test_a_shipped_benchmark_can_be_read_and_is_named_after_its_file(path: Path)
     assert set(tomllib.loads(path.read_text())) <= set(TABLES)
 
 
-def commands() -> set[str]:
+def commands() -> dict[str, set[str]]:
+    """Every command, with its options."""
     plugins = [plugin.load() for plugin in entry_points(group="sequestra.commands")]
     assert plugins
-    found: set[str] = set()
+    found: dict[str, set[str]] = {}
     for app in (cli.app, *plugins):
         group = typer.main.get_command(app)
         assert isinstance(group, typer.core.TyperGroup)
-        found |= set(group.commands)
+        for name, command in group.commands.items():
+            options = (each for each in command.params if each.param_type_name == "option")
+            found[name] = {word for each in options for word in (*each.opts, *each.secondary_opts)}
     return found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("*.md"))],
+    ids=lambda path: path.name,
+)
+def test_the_documents_name_only_options_there_are(path: Path) -> None:
+    known = commands()
+    spans = re.findall(r"`([^`]+)`", path.read_text()) + re.findall(
+        r"^sequestra .*$", path.read_text(), flags=re.MULTILINE
+    )
+    for name, rest in re.findall(r"sequestra ([a-z-]+)\b([^\n]*)", "\n".join(spans)):
+        for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest.partition("#")[0]):
+            assert option in known.get(name, set()), f"sequestra {name} {option}"
 
 
 def test_the_readme_names_only_commands_there_are() -> None:
     text = (REPOSITORY / "README.md").read_text()
     named = set(re.findall(r"sequestra ([a-z][a-z-]*)", text))
     assert named
-    assert named <= commands()
+    assert named <= set(commands())
 
 
 def test_every_command_stands_in_the_documents() -> None:
