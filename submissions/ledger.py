@@ -240,8 +240,12 @@ class Ledger:
                 except BlockingIOError:
                     return True
             return False
-        with self._locking() as connection:
-            return not connection.execute(select(func.pg_try_advisory_lock(_TRACKING))).scalar_one()
+        free = select(func.pg_try_advisory_lock(_TRACKING))
+        try:
+            with self._locking() as connection:
+                return not connection.execute(free).scalar_one()
+        except DBAPIError as error:
+            raise self._silent(error) from error
 
     @contextmanager
     def _locking(self) -> Iterator[Connection]:
