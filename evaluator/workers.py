@@ -236,8 +236,10 @@ def open_workers(scheduler: str, staging: Path) -> Iterator[Workers]:
     a dispatcher that was killed or cut off: there is one at a time. Raises WorkersError where the
     scheduler does not answer, EngineUnavailable where this process has no engine to work with.
     """
-    for logger in ("distributed", "distributed.client"):  # Dask sets a level on the second, too
-        logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
+    # What matters is raised. Dask sets a level on the second, and asyncio tells at the end what its
+    # tasks met when a scheduler was lost.
+    for logger in ("distributed", "distributed.client", "asyncio"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     with _client(scheduler) as (client, room):
         _register(client, _CleansHost(staging))
         if room is None:
