@@ -133,6 +133,7 @@ def test_a_killed_process_container_is_gone_before_its_gpu_is_given_again(
     engine: Engine, image_of: ImageBuilder, host: Path, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "another installation" / "run-1"
+    elsewhere.parent.mkdir()
     on_0 = left_running(engine, image_of(SLEEP), "0", elsewhere)
     on_1 = left_running(engine, image_of(SLEEP), "1,10", elsewhere)
     try:
@@ -144,7 +145,9 @@ def test_a_killed_process_container_is_gone_before_its_gpu_is_given_again(
             engine.client.api.remove_container(left, force=True)
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["lives", "cannot be seen from here"])
 def test_a_container_whose_process_lives_keeps_its_gpu(
+    seen: bool,
     engine: Engine,
     image_of: ImageBuilder,
     host: Path,
@@ -153,7 +156,8 @@ def test_a_container_whose_process_lives_keeps_its_gpu(
 ) -> None:
     monkeypatch.setattr(containers_module, "VACATE_SECONDS", 0.2)
     with own_folder(tmp_path / "another installation") as folder:
-        lives = left_running(engine, image_of(SLEEP), "0", folder)
+        staged = folder if seen else tmp_path / "another host's" / "run-1"
+        lives = left_running(engine, image_of(SLEEP), "0", staged)
         try:
             with pytest.raises(EngineUnavailable, match=f"container {lives[:12]} has GPU 0, of"):
                 run(engine, image_of(), tmp_path)
