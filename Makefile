@@ -33,7 +33,7 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks
 
-faults: engine  ## kill what the queue is made of, each in every state: a quarter of an hour
+faults: engine  ## kill what the queue is made of, each in every state: twenty minutes
 	$(BIN)/python -m pytest -m faults tests/queue
 
 soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
