@@ -1,0 +1,91 @@
+"""The cases of one group: what every figure, interval and gap of a report is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics import arrays
+from metrics.arrays import Bools, Floats, Ints
+from metrics.estimate import Estimate
+
+FIXED_PREVALENCE = "fixed-prevalence"
+"""The number of positive patients was set by design, as in a cohort drawn to a target."""
+SAMPLED = "sampled"
+"""The number of positive patients was left to chance, as in consecutive cases."""
+DESIGNS = (FIXED_PREVALENCE, SAMPLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Labels, scores and patients of the cases of one group, and how they were sampled.
+
+    ``y`` and ``s`` (cases,); ``patient`` (cases,) numbers 0..n_patients-1. ``stratum``
+    (n_patients,) is each patient's stratum of the sampling design, and ``drawn`` (strata,) how
+    many patients the whole cohort has in each stratum: a group with ``drawn`` above its own count
+    has that count by chance. ``fixed`` says that the group's own number of positives was set by
+    design.
+    """
+
+    y: Bools
+    s: Floats
+    patient: Ints
+    n_patients: int
+    stratum: Ints
+    drawn: Ints
+    fixed: bool
+
+    @property
+    def clustered(self) -> bool:
+        """Whether a patient has several cases."""
+        return self.n_patients < self.y.size
+
+    @property
+    def prevalence(self) -> float:
+        """Share of positive cases."""
+        return float(np.count_nonzero(self.y)) / max(1, self.y.size)
+
+    def estimate(
+        self, value: float, bounds: tuple[float | None, float | None], method: str
+    ) -> Estimate:
+        """Put the group's counts to a figure."""
+        return Estimate(value, *bounds, *self._counts(), method)
+
+    def undefined(self, reason: str) -> Estimate:
+        """Say why the group has no such figure."""
+        return Estimate(None, None, None, *self._counts(), "none", reason)
+
+    def _counts(self) -> tuple[int, int, int]:
+        return int(self.y.size), self.n_patients, int(np.count_nonzero(self.y))
+
+
+def strata_of(y: Bools, patient: Ints, n_patients: int, design: str) -> Ints:
+    """Stratum of each patient, (n_patients,).
+
+    By design those with a positive case are stratum 1 and the others 0; sampled, all are in one.
+    """
+    stratum: Ints = np.zeros(n_patients, dtype=np.int64)
+    if design == FIXED_PREVALENCE:
+        stratum[patient[y]] = 1
+    return stratum
+
+
+def everyone(y: Bools, s: Floats, patient: Ints, n_patients: int, design: str = SAMPLED) -> Group:
+    """The whole cohort as a group; ``patient`` (cases,) numbers 0..n_patients-1."""
+    stratum = strata_of(y, patient, n_patients, design)
+    drawn = np.bincount(stratum, minlength=1)
+    return Group(y, s, patient, n_patients, stratum, drawn, design == FIXED_PREVALENCE)
+
+
+def part_of(whole: Group, member: Bools, *, fixed: bool = False) -> Group:
+    """The cases of ``whole`` that are a ``member`` (cases,), their patients numbered from 0.
+
+    ``fixed`` where the design also set how many of the part's patients are positive.
+    """
+    patient = whole.patient[member]
+    number, n_patients = arrays.renumbered(patient)
+    own = np.zeros(n_patients, dtype=np.int64)
+    own[number] = whole.stratum[patient]
+    drawn = np.bincount(own, minlength=whole.drawn.size) if fixed else whole.drawn
+    return Group(whole.y[member], whole.s[member], number, n_patients, own, drawn, fixed)

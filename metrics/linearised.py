@@ -1,0 +1,128 @@
+"""One variance for every smooth figure: its influence, summed over patients within strata.
+
+A figure F of the data is near F + sum of ``influence`` over the cases: how much the figure moves
+for each case. Influences of a patient's cases are added up, centred within the strata of the
+sampling design, and squared. Where the number of positives was set by design the strata are the
+classes, and the part of the variance that comes from chance in the prevalence is gone; where it
+was left to chance there is one stratum (Deville 1999; Binder 1983).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics.arrays import Bools, Floats, Ints
+from metrics.estimate import UndefinedMetric
+from metrics.group import Group
+from metrics.intervals import normal_quantile
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Standard error of a figure and the degrees of freedom it is known with."""
+
+    standard_error: float
+    freedom: float
+
+    def reach(self, confidence: float) -> float:
+        """Half the width of a symmetric interval: Student's quantile times the error."""
+        return quantile(confidence, self.freedom) * self.standard_error
+
+
+def error(group: Group, influence: Floats) -> Error:
+    """Standard error of the figure whose ``influence`` (cases,) is given.
+
+    Formula: sum over strata h of c_h [sum_p Z_p^2 - (sum_p Z_p)^2 / N_h], Z_p the influence of
+    patient p, N_h the patients that the cohort drew in h and c_h = n_h / (n_h - 1) for the n_h of
+    them in the group. Where patients repeat, the part of each class is divided by 1 - the
+    patient's share of the cases of that class: leaving the patient out would move the figure by so
+    much (Efron 1982). Degrees of freedom: Satterthwaite's over the two classes, each with its
+    ``effective_patients`` less one. Undefined with fewer than two patients.
+    """
+    if group.n_patients < 2:
+        raise UndefinedMetric("an interval needs two patients; got one")
+    positive, negative = _by_class(group, influence)
+    variance = _within_strata(group, positive + negative, positive + negative)
+    return Error(math.sqrt(max(variance, 0.0)), _freedom(group, positive, negative))
+
+
+def covariance(group: Group, a: Floats, b: Floats) -> float:
+    """Covariance of two figures of one group from their influences (cases,)."""
+    one = sum(_by_class(group, a))
+    other = sum(_by_class(group, b))
+    return _within_strata(group, np.asarray(one), np.asarray(other))
+
+
+def correlation(group: Group, a: Floats, b: Floats) -> float:
+    """Correlation of two figures of one group; 0 where one of them does not vary."""
+    variances = covariance(group, a, a) * covariance(group, b, b)
+    if not variances > 0:
+        return 0.0
+    return min(1.0, max(-1.0, covariance(group, a, b) / math.sqrt(variances)))
+
+
+def effective_patients(patient: Ints, n_patients: int) -> float:
+    """Number of patients of equal size that know a variance as well as these do.
+
+    Formula: (sum m^2)^2 / sum m^4 over patients with m cases: the patients themselves where all
+    have as many, few where some have most of the cases (Satterthwaite 1946; Kish 1965).
+    """
+    size = np.bincount(patient, minlength=n_patients).astype(np.float64)
+    square = size**2
+    whole = float(square.sum())
+    return whole**2 / float(square @ square) if whole > 0 else 0.0
+
+
+def quantile(confidence: float, freedom: float) -> float:
+    """Two-sided quantile of Student's t; the normal's where the degrees of freedom are endless."""
+    if not freedom < 1e6:
+        return normal_quantile(confidence)
+    from scipy.special import stdtrit  # scipy is costly to import
+
+    return float(stdtrit(max(freedom, 1.0), 0.5 + confidence / 2.0))
+
+
+def _by_class(group: Group, influence: Floats) -> tuple[Floats, Floats]:
+    """Influence of each patient through its positive and through its negative cases."""
+    return (
+        _of_patients(group, influence, group.y),
+        _of_patients(group, influence, ~group.y),
+    )
+
+
+def _of_patients(group: Group, influence: Floats, kept: Bools) -> Floats:
+    if not group.clustered:
+        return np.bincount(group.patient, np.where(kept, influence, 0.0), group.n_patients)
+    found = np.bincount(group.patient[kept], influence[kept], group.n_patients)
+    size = np.bincount(group.patient[kept], minlength=group.n_patients)
+    share = size / max(1, int(size.sum()))
+    return np.asarray(found / np.maximum(1.0 - share, 0.5))
+
+
+def _within_strata(group: Group, a: Floats, b: Floats) -> float:
+    n_strata = group.drawn.size
+    own = np.bincount(group.stratum, minlength=n_strata)
+    products = np.bincount(group.stratum, a * b, n_strata)
+    sums = np.bincount(group.stratum, a, n_strata) * np.bincount(group.stratum, b, n_strata)
+    centred = products - sums / np.maximum(group.drawn, 1)
+    few = np.where(
+        own > 1, own / np.maximum(own - 1.0, 1.0), group.n_patients / (group.n_patients - 1)
+    )
+    return float(few @ centred)
+
+
+def _freedom(group: Group, positive: Floats, negative: Floats) -> float:
+    variance, known = 0.0, 0.0
+    for kept, part in ((group.y, positive), (~group.y, negative)):
+        mine = float(part @ part)
+        if mine > 0:
+            if group.clustered:
+                patients = effective_patients(group.patient[kept], group.n_patients)
+            else:
+                patients = float(np.count_nonzero(kept))
+            variance += mine
+            known += mine**2 / max(patients - 1.0, 1.0)
+    return variance**2 / known if known > 0 else math.inf
