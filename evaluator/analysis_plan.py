@@ -5,8 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from metrics.group import DESIGNS, SAMPLED
+
+NOT_REPORTED = "Not Reported"
+"""The level of an attribute that nobody knows; never what others are compared with."""
+
+DECLARABLE = (
+    "auroc",
+    "sensitivity",
+    "specificity",
+    "false_positive_rate",
+    "false_negative_rate",
+    "observed_minus_expected",
+    "calibration_in_the_large",
+    "calibration_slope",
+)
+"""Figures whose gaps can be tested."""
+
+_MIXES = "it differs wherever prevalence does; declare sensitivity and specificity"
+_BIASED = "its bias depends on the size of the group; declare observed_minus_expected"
+_UNTESTED = {
+    "ppv": _MIXES,
+    "npv": _MIXES,
+    "selection_rate": _MIXES,
+    "accuracy": _MIXES,
+    "brier": _MIXES,
+    "ece": _BIASED,
+    "smooth_ece": _BIASED,
+    "ici": _BIASED,
+}
+"""Why the gap of a figure has no test that holds its level."""
+
+ASSUMED = (("auroc", 0.85), ("sensitivity", 0.8), ("specificity", 0.8))
+"""What planning takes the figures to be where the benchmark does not say."""
 
 
 class PlanError(ValueError):
@@ -18,11 +52,15 @@ class AnalysisPlan:
     """Figures, groups and intervals of an evaluation; its digest goes with every result.
 
     A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
-    patients with a positive or with a negative case, gets no figure. ``stratified`` keeps the
-    number of positives in each replicate; give false where it was left to chance. ``interval`` is
-    "logit" or "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and
-    ``prevalences`` name further operating points, ``partial_auroc`` a range of false positive
-    rates, ``smooth_calibration`` where curves are fitted ("overall", "all" groups or "none"), and
+    patients with a positive or with a negative case, gets no figure.
+    ``sampling_design`` is "fixed-prevalence" where the number of positives was set by design and
+    "sampled" where it was left to chance; every figure, interval and gap follows it.
+    ``fixed_attributes`` are those within whose levels it was set too. ``primary_gap`` and ``gaps``
+    are the differences between groups, as (figure, attribute), that are tested; all others are
+    described. ``assumed`` holds what planning takes figures to be. ``interval`` is "logit" or
+    "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and ``prevalences``
+    name further operating points, ``partial_auroc`` a range of false positive rates,
+    ``smooth_calibration`` where curves are fitted ("overall", "all" groups or "none"), and
     ``references`` the level of an attribute that its others are compared with.
     """
 
@@ -34,7 +72,11 @@ class AnalysisPlan:
     confidence: float = 0.95
     replicates: int = 2000
     seed: int = 0
-    stratified: bool = True
+    sampling_design: str = SAMPLED
+    fixed_attributes: tuple[str, ...] = ()
+    primary_gap: tuple[str, str] | None = None
+    gaps: tuple[tuple[str, str], ...] = ()
+    assumed: tuple[tuple[str, float], ...] = ASSUMED
     threshold: float | None = None
     interval: str = "logit"
     ece_bins: int = 10
@@ -51,6 +93,12 @@ class AnalysisPlan:
             raise PlanError(problem)
 
     @property
+    def declared_gaps(self) -> tuple[tuple[str, str], ...]:
+        """The gaps that are tested, the primary one first; (figure, attribute)."""
+        first = () if self.primary_gap is None else (self.primary_gap,)
+        return (*first, *self.gaps)
+
+    @property
     def digest(self) -> str:
         """SHA-256 over every choice, so that two results can be seen to follow one plan."""
         text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
@@ -63,8 +111,13 @@ def read_plan(table: Mapping[str, object], path: Path) -> AnalysisPlan:
     ``intersections`` holds lists of attributes, or strings such as "race x sex";
     ``references`` maps an attribute to the level that others are compared with. Raises PlanError.
     """
-    known = {field.name for field in fields(AnalysisPlan)}
+    known = set(_READERS)
     for key in table:
+        if key == "stratified":
+            raise PlanError(
+                f"{path.name} [analysis]: 'stratified' is no key any more; give sampling_design = "
+                f'"fixed-prevalence" where it was true, or "sampled" where it was false'
+            )
         if key not in known:
             raise PlanError(
                 f"{path.name} [analysis]: {key!r} is not a key; the keys are "
@@ -127,9 +180,68 @@ def _problems(plan: AnalysisPlan) -> list[str]:
             and len(set(plan.intersections)) == len(plan.intersections),
             "a subgroup or an intersection is named twice",
         ),
+        (
+            plan.sampling_design in DESIGNS,
+            f"sampling_design is {plan.sampling_design!r}; give {' or '.join(map(repr, DESIGNS))}",
+        ),
+        *_gap_rules(plan),
+        (
+            all(name in dict(ASSUMED) and 0 < value < 1 for name, value in plan.assumed),
+            f"assumed holds {', '.join(dict(ASSUMED))}, each between 0 and 1",
+        ),
+        (
+            all(level != NOT_REPORTED for _, level in plan.references),
+            f"references names {NOT_REPORTED!r}; compare with a level that is known",
+        ),
         ("overall" not in plan.subgroups, "'overall' is always there and cannot be a subgroup"),
     )
     return [message for holds, message in rules if not holds]
+
+
+def _gap_rules(plan: AnalysisPlan) -> list[tuple[bool, str]]:
+    attributes = {*plan.subgroups, *(" x ".join(names) for names in plan.intersections)}
+    declared = plan.declared_gaps
+    rules = [
+        (
+            plan.primary_gap is not None or not plan.gaps,
+            "gaps are declared and no primary_gap; name the first of them primary_gap",
+        ),
+        (len(set(declared)) == len(declared), "a gap is declared twice"),
+    ]
+    for figure, attribute in declared:
+        rules += [
+            (
+                figure in DECLARABLE,
+                f"the gap {figure!r} by {attribute!r} has no test"
+                f"{': ' + _UNTESTED[figure] if figure in _UNTESTED else ''}; figures that have one "
+                f"are {', '.join(DECLARABLE)}",
+            ),
+            (
+                attribute in attributes,
+                f"the gap {figure} by {attribute} names no subgroup or intersection of the plan, "
+                f"which has {', '.join(sorted(attributes)) or 'none'}",
+            ),
+        ]
+    return rules
+
+
+def _gap(value: object, where: str) -> tuple[str, str]:
+    text = _text(value, where)
+    figure, by, attribute = text.partition(" by ")
+    if not by or not figure.strip() or not attribute.strip():
+        raise PlanError(f"{where} is {text!r}; give a figure by an attribute, as 'auroc by sex'")
+    return figure.strip(), attribute.strip()
+
+
+def _gaps(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_gap(item, where) for item in _items(value, where))
+
+
+def _assumed(value: object, where: str) -> tuple[tuple[str, float], ...]:
+    if not isinstance(value, Mapping):
+        raise PlanError(f"{where} is {value!r}; give a table: figure = value")
+    given = {str(key): _number(number, where) for key, number in value.items()}
+    return tuple(sorted({**dict(ASSUMED), **given}.items()))
 
 
 def _text(value: object, where: str) -> str:
@@ -141,12 +253,6 @@ def _text(value: object, where: str) -> str:
 def _whole(value: object, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise PlanError(f"{where} is {value!r}; give a whole number")
-    return value
-
-
-def _yes_or_no(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise PlanError(f"{where} is {value!r}; give true or false")
     return value
 
 
@@ -194,7 +300,10 @@ _READERS = {
     "confidence": _number,
     "replicates": _whole,
     "seed": _whole,
-    "stratified": _yes_or_no,
+    "sampling_design": _text,
+    "primary_gap": _gap,
+    "gaps": _gaps,
+    "assumed": _assumed,
     "threshold": _number,
     "interval": _text,
     "ece_bins": _whole,

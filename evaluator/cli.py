@@ -530,7 +530,18 @@ def score(
         bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not logit ones.")
     ] = False,
     replicates: Annotated[
-        int | None, typer.Option(help="Bootstrap replicates; 0: no resampled interval or gap.")
+        int | None, typer.Option(help="Bootstrap replicates; 0: no resampled interval.")
+    ] = None,
+    design: Annotated[
+        str | None,
+        typer.Option(
+            help="How the number of positives came about: sampled (by chance, the default) or "
+            "fixed-prevalence (set by design)."
+        ),
+    ] = None,
+    weight_column: Annotated[
+        str | None,
+        typer.Option(help="Weights of the truth table that standardise figures to a population."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV to write, one row a figure.")] = None,
@@ -541,7 +552,13 @@ def score(
     from evaluator.scoring import score_tables
     from evaluator.specification import read_analysis
 
-    chosen = read_analysis(plan, subgroups=subgroup, symmetric=symmetric, replicates=replicates)
+    chosen = read_analysis(
+        plan,
+        subgroups=subgroup,
+        symmetric=symmetric,
+        replicates=replicates,
+        sampling_design=design,
+    )
     found = score_tables(
         predictions,
         truth,
@@ -551,6 +568,7 @@ def score(
         score_column=score_column,
         case_column=case_column,
         patient_column=patient_column,
+        weight_column=weight_column,
     )
     for name, evaluation in found.items():
         console.print(printing.evaluation(name, evaluation))

@@ -22,6 +22,10 @@ The rule, in the order in which ``release`` applies it:
    on fewer cases than the minimum.
 7. A reliability bin under the minimum is dropped, and so is the next smallest where only one would
    be.
+8. A figure standardised to the target is a second sum over the same levels, with other weights:
+   with the plain figure it would give two withheld levels back. It is released only where every
+   level of every attribute of the target has the minimum of cases, patients, positives and
+   negatives, and none of them is withheld. The shares achieved follow the same rule.
 
 Known limit: groups that nest by outside knowledge (all scanners of one maker stand at one site)
 are not recognised unless they are declared as an intersection.
@@ -41,8 +45,19 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result, as_mapping
-from evaluator.suppression import Counts, Group, counted_groups, group_metrics, suppressed
+from cohort_selection.cells import LABEL
+from evaluator.results import (
+    OVERALL,
+    STANDARDIZED,
+    Curve,
+    CurvePoint,
+    Evaluation,
+    Result,
+    TargetComparison,
+    TargetLevel,
+    as_mapping,
+)
+from evaluator.suppression import JOINT, Counts, Group, counted_groups, group_metrics, suppressed
 from metrics.estimate import Estimate
 from submissions.submission import Submission
 
@@ -109,6 +124,9 @@ class Release:
     curves: tuple[Curve, ...]
     withheld: tuple[Withheld, ...]
     rule: Disclosure
+    sampling_design: str = ""
+    declared_gaps: tuple[tuple[str, str], ...] = ()
+    target: TargetComparison | None = None
 
     def find(self, metric: str, attribute: str = "overall", level: str = "all") -> Estimate | None:
         """Look up one figure; None where the release does not hold it."""
@@ -187,7 +205,10 @@ def release(
     hidden = withheld | insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
+    target = _shown_target(evaluation, hidden, rule)
     results = _shown_results(evaluation, groups, hidden, rule) if enough else ()
+    if target is not None and target.effective_patients is None:
+        results = (r for r in results if not r.metric.endswith(STANDARDIZED))
     curves = _shown_curves(evaluation, groups, hidden, rule) if enough else ()
     held_back = [
         Withheld(
@@ -220,7 +241,48 @@ def release(
         curves=tuple(curves),
         withheld=tuple(held_back),
         rule=rule,
+        sampling_design=evaluation.sampling_design,
+        declared_gaps=evaluation.declared_gaps,
+        target=target if enough else None,
     )
+
+
+def _classes(row: TargetLevel) -> tuple[int, ...]:
+    """Counts that must reach the minimum; a level of the label has one class only."""
+    if LABEL in row.attribute.split(JOINT):
+        return row.n_cases, row.n_patients
+    return row.n_cases, row.n_patients, row.n_positive, row.n_cases - row.n_positive
+
+
+def _shown_target(
+    evaluation: Evaluation, hidden: Collection[Group], rule: Disclosure
+) -> TargetComparison | None:
+    """The comparison with the target, without what would give a small level away (rule 8)."""
+    target = evaluation.target
+    if target is None:
+        return None
+    small = {
+        row.attribute
+        for row in target.levels
+        if row.achieved and min(_classes(row)) < rule.minimum_cell
+    }
+    small |= {attribute for attribute, _ in hidden}
+    concerned = {row.attribute for row in target.levels} & small
+    shown = tuple(
+        replace(
+            row,
+            achieved=None
+            if row.attribute in concerned
+            else _nearest(row.n_patients, rule.count_step) / evaluation.n_patients,
+            n_cases=0,
+            n_patients=0,
+            n_positive=0,
+        )
+        for row in target.levels
+    )
+    if not concerned:
+        return replace(target, levels=shown)
+    return replace(target, levels=shown, unrepresented=0.0, effective_patients=None, note=WITHHELD)
 
 
 # -- figures of what remains -----------------------------------------------------------------------
@@ -496,7 +558,14 @@ def _parse(document: dict[str, Any]) -> Release:
         Curve(**(entry | {"points": tuple(CurvePoint(**point) for point in entry["points"])}))
         for entry in document.pop("curves")
     )
+    target = document.pop("target", None)
+    if target is not None:
+        levels = tuple(TargetLevel(**row) for row in target.pop("levels"))
+        target = TargetComparison(levels=levels, **target)
+    declared = document.pop("declared_gaps", ())
     return Release(
+        target=target,
+        declared_gaps=tuple((figure, attribute) for figure, attribute in declared),
         received=datetime.fromisoformat(document.pop("received")),
         results=results,
         curves=curves,

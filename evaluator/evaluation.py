@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cohort_selection.cohort import Cohort
+from cohort_selection.cohort_plan import CASE_CONTROL
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.disclosure import Release, release
 from evaluator.enclave import Enclave
@@ -15,6 +16,7 @@ from evaluator.probing import set_apart, without
 from evaluator.results import Evaluation
 from evaluator.scoring import score
 from evaluator.specification import Benchmark
+from evaluator.target_population import against_target
 from submissions.contract import Predictions
 from submissions.submission import Submission
 
@@ -43,7 +45,10 @@ def judge(
         name: np.array([case.attributes[name] for case in cases]) for name in cases[0].attributes
     }
     plan = benchmark.analysis
-    full = score(labels, scores, patients, attributes, plan, submission.threshold)
+    target = against_target(
+        cases, cohort.target, case_control=benchmark.cohort.balance == CASE_CONTROL
+    )
+    full = score(labels, scores, patients, attributes, plan, submission.threshold, target=target)
     found = set_apart(
         scores,
         submission.threshold,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from metrics.estimate import Estimate
+from metrics.group import SAMPLED
 
 OVERALL = ("overall", "all")
 """Attribute and level of the figures over every case."""
@@ -47,6 +48,42 @@ class Curve:
     points: tuple[CurvePoint, ...]
 
 
+ALL_LEVELS = "all levels"
+"""What the test of a declared gap compares."""
+
+STANDARDIZED = "_standardized"
+"""Ending of a figure that is weighted to stand for the target population."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLevel:
+    """A level of the target: its share there and in the cohort, of patients, and its counts."""
+
+    attribute: str
+    level: str
+    target: float
+    achieved: float | None
+    n_cases: int
+    n_patients: int
+    n_positive: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetComparison:
+    """What population the figures are about, and how near the cohort came to it.
+
+    ``case_control`` says that positives and negatives were given the same attributes, which is no
+    population. ``unrepresented`` is the share of the target whose level nobody in the cohort has.
+    ``effective_patients`` is set where standardised figures were made, else ``note`` says why not.
+    """
+
+    levels: tuple[TargetLevel, ...]
+    case_control: bool = False
+    unrepresented: float = 0.0
+    effective_patients: float | None = None
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Everything scored for one submission; only disclosure.release may read it for show."""
@@ -59,6 +96,9 @@ class Evaluation:
     results: tuple[Result, ...]
     curves: tuple[Curve, ...]
     confidence: float = 0.95
+    sampling_design: str = SAMPLED
+    declared_gaps: tuple[tuple[str, str], ...] = ()
+    target: TargetComparison | None = None
 
 
 def as_mapping(record: Any) -> dict[str, object]:

@@ -9,15 +9,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluator.analysis_plan import AnalysisPlan, PlanError, read_plan
+from evaluator.analysis_plan import NOT_REPORTED, AnalysisPlan, PlanError, read_plan
 from evaluator.code_version import code_version
-from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
+from evaluator.results import (
+    ALL_LEVELS,
+    OVERALL,
+    STANDARDIZED,
+    Curve,
+    CurvePoint,
+    Evaluation,
+    Result,
+)
 from evaluator.scoring_input import ScoringInput, ScoringInputError, read_tables
-from metrics import arrays, calibration, discrimination, fairness, intervals, resampling
+from evaluator.target_population import TargetWeights
+from metrics import (
+    arrays,
+    calibration,
+    discrimination,
+    fairness,
+    multiplicity,
+    rates,
+    resampling,
+    weighted,
+)
 from metrics.arrays import Bools, Floats, Ints
-from metrics.estimate import UndefinedMetric
-from metrics.gaps import MAX_MIN, Gap, Level, adjust_over_attributes, gaps
-from metrics.report import Choices, Group, RocDraws, figures, group_of, names
+from metrics.estimate import Estimate, UndefinedMetric
+from metrics.gap_tests import gap_test
+from metrics.gaps import MAX_MIN, Gap, Level, gaps
+from metrics.group import Group, everyone, part_of
+from metrics.report import Choices, RocDraws, figures, names
 from metrics.resampling import Ranked, Units, Walk
 from metrics.sums import Sums
 
@@ -39,6 +59,9 @@ ROC_BAND_REPLICATES = 512
 """The pointwise band of the overall ROC curve uses the first of the replicates."""
 
 RELIABILITY_BINS = 10
+
+PERMUTATIONS = 2_000
+"""Of each declared gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +98,8 @@ def score(
     plan: AnalysisPlan | None = None,
     threshold: float | None = None,
     *,
+    weights: ArrayLike | None = None,
+    target: TargetWeights | None = None,
     threads: int | None = None,
 ) -> Evaluation:
     """Compute the whole report of one submission.
@@ -82,7 +107,9 @@ def score(
     ``y`` (cases,) labels 0/1; ``scores`` (cases,) probabilities, positive where >= threshold;
     ``patients`` (cases,) ids, None where every case is a patient; ``attributes`` maps a name to
     (cases,) levels. ``threshold`` is the submission's, else the plan's; without one there are no
-    figures at an operating point. ``threads`` changes no bit of the result. Raises
+    figures at an operating point. ``weights`` (cases,) give figures standardised to the population
+    that they stand for; ``target`` holds such weights and how they came about. ``threads`` changes
+    no bit of the result. Raises
     ScoringInputError for arrays that cannot be scored.
     """
     plan = plan or AnalysisPlan()
@@ -94,13 +121,15 @@ def score(
         raise ScoringInputError(f"cannot be scored: {problem}") from None
     if not y_.size:
         raise ScoringInputError("there is no case to score")
-    choices = _choices(plan, plan.threshold if threshold is None else threshold)
+    declared = plan.threshold if threshold is None else threshold
+    choices = replace(_choices(plan, declared), cohort_prevalence=_prevalence(y_))
     coded = {name: _coded(name, attributes or {}, y_.size) for name in _named(plan)}
     order = np.argsort(-s_, kind="stable")  # once: sorting what is sorted costs next to nothing
     y_, s_, patient = y_[order], s_[order], patient[order]
     coded = {name: (values, code[order]) for name, (values, code) in coded.items()}
-    parts = list(_parts(y_, s_, patient, coded, plan))
-    drawn = _draw(y_, s_, patient, n_patients, parts, plan, choices, threads)
+    whole = everyone(y_, s_, patient, n_patients, plan.sampling_design)
+    parts = list(_parts(whole, coded, plan))
+    drawn = _draw(whole, parts, plan, choices, threads)
     results: list[Result] = []
     curves: list[Curve] = []
     for number, part in enumerate(parts):
@@ -108,9 +137,13 @@ def score(
         results += _results(number, part, plan, mine, drawn, threads)
         if part.lacking is None:
             curves += _curves(number, part, plan, drawn, threads)
+    given = target.weights if target is not None else weights
+    if given is not None:
+        w = _weights(given, y_.size)[order]
+        results += _standardized(whole, w, plan, choices, target.fitted if target else 0)
     results += _crossed(y_, s_, patient, parts, plan)
-    if drawn is not None:
-        results += _gaps(parts, patient, plan, choices, drawn)
+    results += _gaps(parts, whole, plan, choices)
+    results += _declared_gaps(parts, whole, plan, choices)
     return Evaluation(
         plan_digest=plan.digest,
         code_version=code_version(),
@@ -120,7 +153,28 @@ def score(
         results=tuple(results),
         curves=tuple(curves),
         confidence=plan.confidence,
+        sampling_design=plan.sampling_design,
+        declared_gaps=plan.declared_gaps,
+        target=None if target is None else target.comparison,
     )
+
+
+def _weights(given: ArrayLike, n: int) -> Floats:
+    w = np.asarray(given, dtype=np.float64)
+    if w.shape != (n,) or not (np.isfinite(w).all() and w.min() >= 0.0 and w.max() > 0.0):
+        raise ScoringInputError(
+            f"weights must be {n} numbers that are not negative, and not all 0; got shape {w.shape}"
+        )
+    return w
+
+
+def _standardized(
+    whole: Group, w: Floats, plan: AnalysisPlan, choices: Choices, fitted: int
+) -> Iterator[Result]:
+    """Figures of the population that the weights stand for."""
+    found = weighted.estimates(whole, w, choices.threshold, plan.confidence, fitted)
+    for name, estimate in found.items():
+        yield Result(f"{name}{STANDARDIZED}", *OVERALL, estimate)
 
 
 def score_tables(
@@ -136,6 +190,7 @@ def score_tables(
     subgroups: Sequence[str] = (),
     age_bands: Sequence[int] = (0, 40, 60, 80),
     missing: str = "refuse",
+    weight_column: str | None = None,
 ) -> dict[str, Evaluation]:
     """Score two CSV files label by label; the keywords are those of ``read_tables``.
 
@@ -153,6 +208,7 @@ def score_tables(
         subgroups=tuple(dict.fromkeys((*wanted, *subgroups))),
         age_bands=age_bands,
         missing=missing,
+        weight_column=weight_column,
     )
     found = {}
     for label, given in inputs.items():
@@ -160,7 +216,13 @@ def score_tables(
         known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
         here = replace(plan, subgroups=known)
         found[label] = score(
-            given.y, given.scores, given.patient_id, given.attributes, here, threshold
+            given.y,
+            given.scores,
+            given.patient_id,
+            given.attributes,
+            here,
+            threshold,
+            weights=given.weights,
         )
     return found
 
@@ -190,19 +252,19 @@ def _choices(plan: AnalysisPlan, threshold: float | None) -> Choices:
     )
 
 
-def _parts(
-    y: Bools,
-    s: Floats,
-    patient: Ints,
-    coded: Mapping[str, _Coded],
-    plan: AnalysisPlan,
-) -> Iterator[_Part]:
-    everyone = group_of(y, s, patient)
-    yield _Part(*OVERALL, None, everyone, _lacking(everyone, plan))
+def _prevalence(y: Bools) -> float:
+    """Share of positive cases, kept off 0 and 1, where no other prevalence has a meaning."""
+    return float(np.clip(np.count_nonzero(y) / y.size, 0.5 / y.size, 1.0 - 0.5 / y.size))
+
+
+def _parts(whole: Group, coded: Mapping[str, _Coded], plan: AnalysisPlan) -> Iterator[_Part]:
+    yield _Part(*OVERALL, None, whole, _lacking(whole, plan))
     for names_ in (*((name,) for name in plan.subgroups), *plan.intersections):
-        for level, member in _levels([coded[name] for name in names_], y.size):
-            group = group_of(y[member], s[member], patient[member])
-            yield _Part(" x ".join(names_), level, member, group, _lacking(group, plan))
+        attribute = " x ".join(names_)
+        fixed = whole.fixed and attribute in plan.fixed_attributes
+        for level, member in _levels([coded[name] for name in names_], whole.y.size):
+            group = part_of(whole, member, fixed=fixed)
+            yield _Part(attribute, level, member, group, _lacking(group, plan))
 
 
 def _levels(coded: Sequence[tuple[NDArray[np.str_], Ints]], n: int) -> Iterator[tuple[str, Bools]]:
@@ -247,10 +309,7 @@ def _lacking(group: Group, plan: AnalysisPlan) -> str | None:
 
 
 def _draw(
-    y: Bools,
-    s: Floats,
-    patient: Ints,
-    n_patients: int,
+    whole: Group,
     parts: Sequence[_Part],
     plan: AnalysisPlan,
     choices: Choices,
@@ -259,9 +318,10 @@ def _draw(
     """The one draw of replicates that serves every part; None where the plan asks for none."""
     if plan.replicates == 0 or parts[0].lacking is not None:
         return None
+    y, s = whole.y, whole.s
     cases = resampling.ranked(y, s, plan.ece_bins)
     mirrored = resampling.ranked(~y, -s, 2) if plan.sensitivities else cases
-    drawn = resampling.units(y, patient, n_patients, stratified=plan.stratified)
+    drawn = resampling.units(y, whole.patient, whole.n_patients, stratified=whole.fixed)
     walks = [
         resampling.walk(
             cases, part.member if part.lacking is None else _nobody(y), choices.threshold
@@ -354,29 +414,65 @@ def _crossed(
 
 
 def _gaps(
-    parts: Sequence[_Part],
-    patient: Ints,
-    plan: AnalysisPlan,
-    choices: Choices,
-    drawn: _Drawn,
+    parts: Sequence[_Part], whole: Group, plan: AnalysisPlan, choices: Choices
 ) -> Iterator[Result]:
+    """How far the levels of each attribute are apart."""
     references = dict(plan.references)
-    found: dict[str, list[Gap]] = {}
     for attribute in dict.fromkeys(part.attribute for part in parts[1:]):
-        mine = [(i, part) for i, part in enumerate(parts) if part.attribute == attribute]
+        mine = [part for part in parts if part.attribute == attribute]
         levels = [
-            Level(part.level, part.group, patient[part.member], drawn.sums[i])
-            for i, part in mine
+            Level(part.level, part.group, whole.patient[part.member], _is_reported(part.level))
+            for part in mine
             if part.lacking is None
         ]
-        found[attribute] = gaps(levels, references.get(attribute), choices)
+        made = gaps(levels, len(mine), references.get(attribute), choices)
         if len(mine) >= 2 > len(levels):
             reason = f"insufficient data: {len(levels)} of {len(mine)} levels have enough"
-            undefined = parts[0].group.undefined(reason)
-            found[attribute] = [Gap(f"{plan.primary}_gap", MAX_MIN, undefined)]
-    for attribute, made in adjust_over_attributes(found).items():
+            made = [Gap(f"{plan.primary}_gap", MAX_MIN, whole.undefined(reason))]
         for gap in made:
             yield Result(gap.metric, attribute, gap.level, gap.estimate)
+
+
+def _is_reported(level: str) -> bool:
+    return NOT_REPORTED not in level.split(" x ")
+
+
+def _declared_gaps(
+    parts: Sequence[_Part], whole: Group, plan: AnalysisPlan, choices: Choices
+) -> Iterator[Result]:
+    """P-values of the gaps that the plan declares, plain and adjusted for their number."""
+    found: list[Estimate] = []
+    for figure, attribute in plan.declared_gaps:
+        code = np.full(whole.y.size, -1, dtype=np.int64)
+        mine = [part for part in parts if part.attribute == attribute]
+        tested = [part for part in mine if part.lacking is None]
+        for number, part in enumerate(tested):
+            code[part.member] = number
+        if len(tested) < 2:
+            reason = f"insufficient data: {len(tested)} of {len(mine)} levels have enough"
+            found.append(whole.undefined(reason))
+            continue
+        try:
+            test = gap_test(
+                figure,
+                whole,
+                code,
+                threshold=choices.threshold,
+                permutations=PERMUTATIONS,
+                seed=plan.seed,
+            )
+        except UndefinedMetric as reason:
+            found.append(whole.undefined(str(reason)))
+            continue
+        method = f"{test.method}; levels: {len(tested)} of {len(mine)}"
+        found.append(whole.estimate(test.p_value, (None, None), method))
+    adjusted = multiplicity.fallback([estimate.value for estimate in found])
+    for (figure, attribute), plain, p in zip(plan.declared_gaps, found, adjusted, strict=True):
+        yield Result(f"{figure}_gap_p", attribute, ALL_LEVELS, plain)
+        if p is not None:
+            method = f"fallback procedure over {len(found)} declared gaps"
+            estimate = replace(plain, value=p, method=method)
+            yield Result(f"{figure}_gap_p_adjusted", attribute, ALL_LEVELS, estimate)
 
 
 def _curves(
@@ -414,7 +510,6 @@ def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
         inside = member == number
         if not inside.any():
             continue
-        y = group.y[inside]
-        low, high = intervals.clustered_wilson(y, group.patient[inside], plan.confidence)
-        predicted, observed = float(group.s[inside].mean()), float(y.mean())
-        yield CurvePoint(predicted, observed, low, high, int(inside.sum()))
+        share = rates.rate(group, inside, group.y, plan.confidence)
+        predicted = float(group.s[inside].mean())
+        yield CurvePoint(predicted, share.value, *share.bounds, int(inside.sum()))

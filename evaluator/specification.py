@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cohort_selection.cells import LABEL
 from cohort_selection.clinical_columns import read_columns
 from cohort_selection.cohort_plan import CohortPlan, read_cohort_plan
 from evaluator.analysis_plan import AnalysisPlan, read_plan
 from evaluator.disclosure import Disclosure, read_disclosure
 from evaluator.leaderboard.glossary import figure
+from evaluator.suppression import JOINT
+from metrics.group import FIXED_PREVALENCE, SAMPLED
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
@@ -74,13 +77,39 @@ def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
         cohort=cohort,
         contract=read_contract(tables["contract"], path),
         quota=read_quota(tables["quota"], path),
-        analysis=read_plan(tables["analysis"], path),
+        analysis=_by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path),
         disclosure=read_disclosure(tables["disclosure"], path),
         path=path,
         digest=_digest(raw, cohort.target_files),
     )
     _agree(found)
     return found
+
+
+def _by_design(
+    plan: AnalysisPlan, table: Mapping[str, object], cohort: CohortPlan, path: Path
+) -> AnalysisPlan:
+    """Take the sampling design from how the cohort is drawn, where the file does not say it.
+
+    A target that names the label's share sets the number of positives by design. One that ties an
+    attribute to the label sets it within each level of the attribute too.
+    """
+    margins = cohort.drawn_target.margins
+    fixed = any(LABEL in name.split(JOINT) for name in margins)
+    if "sampling_design" not in table:
+        plan = replace(plan, sampling_design=FIXED_PREVALENCE if fixed else SAMPLED)
+    elif fixed != (plan.sampling_design == FIXED_PREVALENCE):
+        how = "sets" if fixed else "does not set"
+        raise SpecificationError(
+            f"{path.name}: [analysis] sampling_design is {plan.sampling_design!r} and "
+            f"[cohort.target] {how} the share of the label; leave sampling_design out"
+        )
+    tied = (
+        JOINT.join(part for part in name.split(JOINT) if part != LABEL)
+        for name in margins
+        if LABEL in name.split(JOINT)
+    )
+    return replace(plan, fixed_attributes=tuple(sorted({name for name in tied if name})))
 
 
 def read_clinical_columns(path: Path) -> dict[str, str]:
@@ -94,6 +123,7 @@ def read_analysis(
     subgroups: Sequence[str] | None,
     symmetric: bool,
     replicates: int | None,
+    sampling_design: str | None = None,
 ) -> AnalysisPlan:
     """The [analysis] table of a benchmark's file, or the default, with what options change."""
     plan = AnalysisPlan()
@@ -104,6 +134,7 @@ def read_analysis(
         subgroups=tuple(subgroups) if subgroups else plan.subgroups,
         interval="symmetric" if symmetric else plan.interval,
         replicates=plan.replicates if replicates is None else replicates,
+        sampling_design=plan.sampling_design if sampling_design is None else sampling_design,
     )
 
 

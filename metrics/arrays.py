@@ -52,6 +52,11 @@ def probabilities(s: ArrayLike, n: int) -> Floats:
     return array
 
 
+def called(s: Floats, threshold: float) -> Bools:
+    """Which scores (cases,) call a case positive: those at or above the threshold."""
+    return np.asarray(s >= threshold)
+
+
 def weights(w: ArrayLike | None, n: int) -> Floats:
     """Turn case weights into float64 of length ``n``: 0, or within 1e-9 and 1e9; default 1."""
     if w is None:

@@ -1,30 +1,65 @@
-"""Differences between the groups of one attribute, from replicates the groups share."""
+"""Differences of figures between the levels of one attribute: how large they may be.
+
+A gap's interval is made of the levels' own intervals (MOVER), so it knows that a rate of 1 in
+twenty cases may be 0.85 in truth. The intervals of an attribute's differences hold together. The
+range of a figure over the levels, "max - min", runs from the largest difference that the data
+show to the largest that they do not exclude. Whether a declared gap is more than chance is for
+``gap_tests`` to say; what was not declared is described here, and carries no p-value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from metrics import arrays, bootstrap, calibration, discrimination, fairness, operating_point
+from metrics import arrays, mover
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.intervals import normal_quantile
-from metrics.report import Choices, Group
-from metrics.sums import Sums
+from metrics.group import Group
+from metrics.mover import Part
+from metrics.report import Choices, estimates_of, influence_of
 
 MAX_MIN = "max - min"
+MIN_MAX = "min / max"
+WITHOUT = " without "
+"""Before the name of a level that a range leaves out."""
+
+ALWAYS = (
+    "auroc",
+    "observed_minus_expected",
+    "calibration_in_the_large",
+    "calibration_slope",
+    "brier",
+    "brier_at_cohort_prevalence",
+)
+AT_THRESHOLD = (
+    "sensitivity",
+    "specificity",
+    "false_positive_rate",
+    "ppv",
+    "ppv_at_cohort_prevalence",
+    "selection_rate",
+    "selection_rate_at_cohort_prevalence",
+)
+"""Figures that groups are compared by; a binned calibration error is none of them.
+
+Its bias depends on the group's size, so that groups of unequal size differ where none does.
+"""
+MIXED = ("ppv", "selection_rate", "brier")
+"""They differ between groups of unequal prevalence even where both classes are treated alike."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """One group of an attribute that has data enough: its cases, their patients, its replicates."""
+    """A level of an attribute that has data enough; ``patients`` are numbers of the cohort's."""
 
     name: str
     group: Group
     patients: Ints
-    sums: Sums
+    reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,219 +71,260 @@ class Gap:
     estimate: Estimate
 
 
-_Figure = tuple[Callable[[Group, Choices], float], Callable[[Sums], Floats]]
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """One figure in every level where it is defined, with intervals at two confidences.
 
-ALWAYS: Mapping[str, _Figure] = {
-    "auroc": (lambda g, _: discrimination.auroc(g.y, g.s), lambda r: r.auroc),
-    "brier": (lambda g, _: calibration.brier(g.y, g.s), lambda r: r.brier),
-    "ece": (lambda g, c: calibration.ece(g.y, g.s, c.ece_bins), lambda r: r.ece),
-    "observed_minus_expected": (
-        lambda g, _: calibration.observed_minus_expected(g.y, g.s),
-        lambda r: r.observed_minus_expected,
-    ),
-}
-"""Figure -> its value in a group, and in each replicate of it."""
+    ``to_reference`` are for the differences to the reference, ``all_pairs`` for the range.
+    """
 
-AT_THRESHOLD: Mapping[str, _Figure] = {
-    "sensitivity": (
-        lambda g, c: operating_point.sensitivity(_table(g, c)),
-        lambda r: operating_point.sensitivity(r.confusion),
-    ),
-    "specificity": (
-        lambda g, c: operating_point.specificity(_table(g, c)),
-        lambda r: operating_point.specificity(r.confusion),
-    ),
-    "ppv": (
-        lambda g, c: operating_point.ppv(_table(g, c)),
-        lambda r: operating_point.ppv(r.confusion),
-    ),
-    "false_positive_rate": (
-        lambda g, c: operating_point.false_positive_rate(_table(g, c)),
-        lambda r: operating_point.false_positive_rate(r.confusion),
-    ),
-    "selection_rate": (
-        lambda g, c: operating_point.selection_rate(_table(g, c)),
-        lambda r: operating_point.selection_rate(r.confusion),
-    ),
-}
+    levels: Sequence[Level]
+    to_reference: Sequence[Part]
+    all_pairs: Sequence[Part]
+    correlations: Floats
+
+    def differences(self, parts: Sequence[Part]) -> tuple[Floats, Floats, Floats]:
+        """Each level less each other: value, low and high, (levels, levels)."""
+        return mover.differences(parts, self.correlations)
 
 
-def gaps(levels: Sequence[Level], reference: str | None, choices: Choices) -> list[Gap]:
-    """Every gap of one attribute: max - min, and each level against ``reference``.
+def gaps(
+    levels: Sequence[Level], n_levels: int, reference: str | None, choices: Choices
+) -> list[Gap]:
+    """Every gap of one attribute: each level against the reference, and the range.
 
-    The reference is the level with most patients where ``reference`` is None or has no data.
-    Max - min gaps have an interval that allows for their bias and a p-value for "all groups are
-    equal"; differences have intervals simultaneous over the attribute's levels and p-values to
-    match.
+    ``levels`` are those with data enough, of ``n_levels``. The reference is the level with most
+    patients where ``reference`` is None or has no data, never one that stands for "not reported".
+    Ranges are given with and without such a level. Differences and ranges have intervals that hold
+    together with ``choices.confidence`` (Bonferroni).
     """
     if len(levels) < 2:
         return []
-    names = [level.name for level in levels]
-    counts = [level.group.n_patients for level in levels]
-    base = names.index(reference) if reference in names else int(np.argmax(counts))
+    base = _reference(levels, reference)
+    metrics = (*ALWAYS, *(AT_THRESHOLD if choices.threshold is not None else ()))
+    missed = 1.0 - choices.confidence
+    n_pairs = len(levels) * (len(levels) - 1) // 2
+    confidences = 1.0 - missed / (len(levels) - 1), 1.0 - missed / n_pairs
+    narrow, wide = zip(
+        *(estimates_of(metrics, level.group, choices, confidences) for level in levels),
+        strict=True,
+    )
+    shared = _share_patients(levels)
     made: list[Gap] = []
-    figures = {**ALWAYS, **(AT_THRESHOLD if choices.threshold is not None else {})}
-    values: dict[str, Floats] = {}
-    drawn: dict[str, Floats] = {}
-    for metric, (value, replicates) in figures.items():
+    found: dict[str, _Of] = {}
+    for metric in metrics:
         try:
-            values[metric] = np.array([value(level.group, choices) for level in levels])
-            drawn[metric] = np.stack([replicates(level.sums) for level in levels])
-            made += _of_figure(metric, levels, base, values[metric], drawn[metric], choices)
+            found[metric] = _in_levels(metric, levels, narrow, wide, shared, choices)
         except UndefinedMetric as reason:
-            undefined = _joined(levels).undefined(str(reason))
-            made.append(Gap(f"{metric}_gap", MAX_MIN, undefined))
-            values.pop(metric, None)
-    if {"sensitivity", "false_positive_rate", "selection_rate"} <= values.keys():
-        made += _named(levels, base, values, drawn, choices)
-    return made
+            made.append(Gap(f"{metric}_gap", MAX_MIN, _joined(levels).undefined(str(reason))))
+            continue
+        made += _differences(metric, found[metric], base)
+        made += _ranges(f"{metric}_gap", [found[metric]], n_levels, _range)
+    return made + _named(found, base, n_levels)
 
 
-def adjust_over_attributes(found: Mapping[str, Sequence[Gap]]) -> dict[str, list[Gap]]:
-    """Add Holm's p-value over the attributes to each figure's max - min p-value."""
-    made = {attribute: list(gaps_) for attribute, gaps_ in found.items()}
-    metrics = {gap.metric for gaps_ in found.values() for gap in gaps_ if _is_p(gap)}
-    for metric in sorted(metrics):
-        here = [(a, gap) for a, gaps_ in found.items() for gap in gaps_ if _is_p(gap, metric)]
-        adjusted = bootstrap.holm(np.array([gap.estimate.value for _, gap in here], dtype=float))
-        for (attribute, gap), p in zip(here, adjusted, strict=True):
-            method = f"Holm over {len(here)} attributes; {gap.estimate.method}"
-            estimate = replace(gap.estimate, value=float(p), method=method)
-            made[attribute].append(Gap(f"{metric}_holm", MAX_MIN, estimate))
-    return made
+def _reference(levels: Sequence[Level], named: str | None) -> Level:
+    for level in levels:
+        if level.name == named:
+            return level
+    candidates = [level for level in levels if level.reported] or list(levels)
+    return max(candidates, key=lambda level: level.group.n_patients)
 
 
-def _is_p(gap: Gap, metric: str | None = None) -> bool:
-    named = gap.metric.endswith("_gap_p") if metric is None else gap.metric == metric
-    return named and gap.level == MAX_MIN and gap.estimate.value is not None
-
-
-def _of_figure(
+def _in_levels(
     metric: str,
     levels: Sequence[Level],
-    base: int,
-    values: Floats,
-    drawn: Floats,
+    narrow: Sequence[Mapping[str, Estimate]],
+    wide: Sequence[Mapping[str, Estimate]],
+    shared: bool,
     choices: Choices,
-) -> list[Gap]:
-    everyone = _joined(levels)
-    gap = float(fairness.max_min_gap(values))
-    null = fairness.max_min_gap(bootstrap.centred(drawn))
-    estimate = _cautious(everyone, gap, fairness.max_min_gap(drawn), null, choices)
-    p = everyone.estimate(
-        bootstrap.null_p_value(null, gap),
-        (None, None),
-        "recentred bootstrap: all groups equal",
+) -> _Of:
+    """The figure wherever it is defined; raises where fewer than two levels have it."""
+    kept = [i for i, found in enumerate(narrow) if found[metric].low is not None]
+    if len(kept) < 2:
+        reasons = [found[metric].undefined or found[metric].method for found in narrow]
+        raise UndefinedMetric(f"fewer than two levels have the figure: {max(reasons)}")
+    have = [levels[i] for i in kept]
+    return _Of(
+        have,
+        [_part(narrow[i][metric]) for i in kept],
+        [_part(wide[i][metric]) for i in kept],
+        _correlations(metric, have, choices) if shared else np.eye(len(have)),
     )
-    made = [Gap(f"{metric}_gap", MAX_MIN, estimate), Gap(f"{metric}_gap_p", MAX_MIN, p)]
-    others = [i for i in range(len(levels)) if i != base]
-    difference = values[others] - values[base]
-    together = bootstrap.max_t(difference, drawn[others] - drawn[base], choices.confidence)
-    method = f"max-T over {len(others)} differences, {drawn.shape[1]} replicates"
-    for place, i in enumerate(others):
-        pair = _joined([levels[i], levels[base]])
-        name = f"{levels[i].name} - {levels[base].name}"
-        low, high = float(together.low[place]), float(together.high[place])
-        p_value = float(together.p_value[place])
-        error = _error(drawn[i] - drawn[base])
-        reach = (high - low) / 2.0 + normal_quantile(0.6) * error  # power 80 %: z = 0.84
-        made += [
-            Gap(
-                f"{metric}_gap", name, pair.estimate(float(difference[place]), (low, high), method)
-            ),
-            Gap(f"{metric}_gap_p", name, pair.estimate(p_value, (None, None), method)),
-            Gap(
-                f"{metric}_gap_detectable",
-                name,
-                pair.estimate(reach, (None, None), "difference found with power 80 %, " + method),
-            ),
-        ]
-    return made
 
 
-_Form = Callable[..., Floats]
+def _share_patients(levels: Sequence[Level]) -> bool:
+    """Whether some patient has cases in two levels, as where a view is the attribute."""
+    everybody = np.concatenate([level.patients for level in levels])
+    return sum(level.group.n_patients for level in levels) > arrays.renumbered(everybody)[1]
 
 
-def _named(
-    levels: Sequence[Level],
-    base: int,
-    values: Mapping[str, Floats],
-    drawn: Mapping[str, Floats],
-    choices: Choices,
+def _part(estimate: Estimate) -> Part:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        raise UndefinedMetric(f"the level has no interval: {estimate.undefined}")
+    return Part(estimate.value, estimate.low, estimate.high)
+
+
+def _correlations(metric: str, levels: Sequence[Level], choices: Choices) -> Floats:
+    """Correlation of the figure between levels, through patients they share, (levels, levels)."""
+    n = len(levels)
+    found = np.eye(n)
+    k = 1 + max(int(level.patients.max()) for level in levels)
+    influences = [influence_of(metric, level.group, choices) for level in levels]
+    sums = [
+        np.bincount(level.patients, influence, k)
+        for level, influence in zip(levels, influences, strict=True)
+        if influence is not None
+    ]
+    if len(sums) < n:
+        return found  # taken as independent, which makes the differences' intervals wider
+    moved: Floats = np.stack(sums).astype(np.float64)
+    covariance = moved @ moved.T
+    spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    return np.divide(covariance, spread, out=found, where=spread > 0)
+
+
+def _differences(metric: str, of: _Of, base: Level) -> list[Gap]:
+    if base not in of.levels:
+        return []
+    place = of.levels.index(base)
+    value, low, high = (ends[:, place].tolist() for ends in of.differences(of.to_reference))
+    n = len(of.levels) - 1
+    method = f"MOVER of the levels' intervals, simultaneous over {n} differences"
+    return [
+        Gap(
+            f"{metric}_gap",
+            f"{level.name} - {base.name}",
+            _joined([level, base]).estimate(value[i], (low[i], high[i]), method),
+        )
+        for i, level in enumerate(of.levels)
+        if i != place
+    ]
+
+
+_Form = Callable[[_Of, Sequence[int]], Part]
+
+
+def _ranges(
+    name: str,
+    figures: Sequence[_Of],
+    n_levels: int,
+    form: _Form,
+    worst: Callable[[Sequence[Part]], Part] | None = None,
+    ends: str = MAX_MIN,
 ) -> list[Gap]:
-    tpr, fpr, selected = "sensitivity", "false_positive_rate", "selection_rate"
-    everyone = _joined(levels)
-    equal = {rate: bootstrap.centred(replicates) for rate, replicates in drawn.items()}
-
-    def of(form: _Form, rates: tuple[str, ...], table: Mapping[str, Floats]) -> Floats:
-        return form(*(table[rate] for rate in rates))
-
-    differences: dict[str, tuple[_Form, tuple[str, ...]]] = {
-        "demographic_parity_difference": (fairness.demographic_parity_difference, (selected,)),
-        "equal_opportunity_difference": (fairness.equal_opportunity_difference, (tpr,)),
-        "equalized_odds_difference": (fairness.equalized_odds_difference, (tpr, fpr)),
-        "predictive_parity_difference": (fairness.predictive_parity_difference, ("ppv",)),
-    }
-    ratios: dict[str, tuple[_Form, tuple[str, ...]]] = {
-        "demographic_parity_ratio": (fairness.demographic_parity_ratio, (selected,)),
-        "equalized_odds_ratio": (fairness.equalized_odds_ratio, (tpr, fpr)),
-    }
+    """A range over all levels, and over those that are reported where some are not."""
+    levels = [level for level in figures[0].levels if all(level in f.levels for f in figures)]
+    unreported = [level.name for level in levels if not level.reported]
+    chosen = [(ends, levels)]
+    if unreported:
+        kept = [level for level in levels if level.reported]
+        chosen.append((f"{ends}{WITHOUT}{' and '.join(unreported)}", kept))
     made = []
-    for name, (form, rates) in differences.items():
-        if values.keys() >= set(rates):
-            value, null = float(of(form, rates, values)), of(form, rates, equal)
-            estimate = _cautious(everyone, value, of(form, rates, drawn), null, choices)
-            made.append(Gap(name, MAX_MIN, estimate))
-    for name, (form, rates) in ratios.items():
-        value = float(of(form, rates, values))
-        estimate = _cautious(everyone, value, of(form, rates, drawn), None, choices)
-        made.append(Gap(name, "min / max", estimate))
-
-    def odds(table: Mapping[str, Floats]) -> Floats:
-        return fairness.average_absolute_odds_difference(table[tpr], table[fpr], base)
-
-    found, replicates, nulls = odds(values), odds(drawn), odds(equal)
-    for i, level in enumerate(levels):
-        if i != base:
-            pair = _joined([level, levels[base]])
-            estimate = _cautious(pair, float(found[i]), replicates[i], nulls[i], choices)
-            name = f"{level.name} - {levels[base].name}"
-            made.append(Gap("average_absolute_odds_difference", name, estimate))
+    for label, kept in chosen:
+        if len(kept) < 2:
+            continue
+        parts = [form(f, [f.levels.index(level) for level in kept]) for f in figures]
+        part = parts[0] if worst is None else worst(parts)
+        method = (
+            f"MOVER of the levels' intervals, simultaneous over all pairs; "
+            f"levels: {len(kept)} of {n_levels - (len(levels) - len(kept))}"
+        )
+        if not np.isfinite(part.value):
+            made.append(
+                Gap(
+                    name,
+                    label,
+                    _joined(kept).undefined("the ratio is undefined: no group has a call"),
+                )
+            )
+            continue
+        made.append(Gap(name, label, _joined(kept).estimate(part.value, part.bounds, method)))
     return made
 
 
-def _cautious(
-    group: Group, value: float, replicates: Floats, null: Floats | None, choices: Choices
-) -> Estimate:
-    """Estimate of a figure in [0, 1] that noise moves one way."""
-    if not np.isfinite(value):
-        return group.undefined("the ratio is undefined: no group has a call")
-    try:
-        spread = bootstrap.spread_of(replicates)
-    except UndefinedMetric as reason:
-        return group.estimate(value, (None, None), str(reason))
-    bounds = bootstrap.cautious(spread, value, choices.confidence, (0.0, 1.0), null)
-    ends = "lower end basic, upper percentile"
-    if null is None:
-        ends = "lower end percentile, upper basic"
-    method = f"bootstrap, {ends}, {replicates.size} replicates{spread.note}"
-    return group.estimate(value, bounds, method)
+def _range(of: _Of, places: Sequence[int]) -> Part:
+    """Largest less smallest: from what some pair must differ by to what one may."""
+    value, low, high = (
+        float(ends[np.ix_(places, places)].max()) for ends in of.differences(of.all_pairs)
+    )
+    return Part(value, min(max(low, 0.0), value), high)
 
 
-def _error(replicates: Floats) -> float:
-    kept = replicates[np.isfinite(replicates)]
-    return float(kept.std(ddof=1)) if kept.size > 1 else 0.0
+def _ratio(of: _Of, places: Sequence[int]) -> Part:
+    """Smallest by largest: from the least ratio of a pair to the most that all may have."""
+    values = np.array([of.all_pairs[i].value for i in places])
+    if not values.max() > 0:
+        return Part(np.nan, np.nan, np.nan)
+    value = float(values.min() / values.max())
+    low, high = value, 1.0
+    for i, j in combinations(places, 2):
+        for a, b in ((i, j), (j, i)):
+            r = float(of.correlations[a, b])
+            try:
+                pair = mover.ratio(of.all_pairs[a], of.all_pairs[b], r)
+            except UndefinedMetric:
+                continue
+            low, high = min(low, pair.low), min(high, max(pair.high, value))
+    return Part(value, low, high)
+
+
+def _named(found: dict[str, _Of], base: Level, n_levels: int) -> list[Gap]:
+    """The named figures of fairness, from the rates that they are made of."""
+    tpr, fpr, selected, ppv = (
+        found.get(name) for name in ("sensitivity", "false_positive_rate", "selection_rate", "ppv")
+    )
+    made: list[Gap] = []
+    if selected is not None:
+        made += _ranges("demographic_parity_difference", [selected], n_levels, _range)
+        made += _ranges("demographic_parity_ratio", [selected], n_levels, _ratio, ends=MIN_MAX)
+    if ppv is not None:
+        made += _ranges("predictive_parity_difference", [ppv], n_levels, _range)
+    if tpr is None or fpr is None:
+        return made
+    made += _ranges("equal_opportunity_difference", [tpr], n_levels, _range)
+    made += _ranges("equalized_odds_difference", [tpr, fpr], n_levels, _range, _largest)
+    made += _ranges("equalized_odds_ratio", [tpr, fpr], n_levels, _ratio, _smallest, MIN_MAX)
+    return made + _average_odds(tpr, fpr, base)
+
+
+def _largest(parts: Sequence[Part]) -> Part:
+    return Part(*(max(ends) for ends in zip(*map(_ends, parts), strict=True)))
+
+
+def _smallest(parts: Sequence[Part]) -> Part:
+    return Part(*(min(ends) for ends in zip(*map(_ends, parts), strict=True)))
+
+
+def _ends(part: Part) -> tuple[float, float, float]:
+    return part.value, part.low, part.high
+
+
+def _average_odds(tpr: _Of, fpr: _Of, base: Level) -> list[Gap]:
+    """Mean absolute difference of both rates from the reference."""
+    made = []
+    both = [(of, of.differences(of.to_reference)) for of in (tpr, fpr)]
+    for level in tpr.levels:
+        if level is base or any(level not in of.levels or base not in of.levels for of, _ in both):
+            continue
+        value = low = high = 0.0
+        for of, ends in both:
+            here = of.levels.index(level), of.levels.index(base)
+            difference, below, above = (float(end[here]) for end in ends)
+            value += abs(difference) / 2.0
+            low += max(0.0, below, -above) / 2.0
+            high += max(-below, above) / 2.0
+        joined = _joined([level, base])
+        estimate = joined.estimate(value, (low, high), "from the intervals of both differences")
+        name = f"{level.name} - {base.name}"
+        made.append(Gap("average_absolute_odds_difference", name, estimate))
+    return made
 
 
 def _joined(levels: Sequence[Level]) -> Group:
     """The cases of several groups, for their counts; a patient may be in more than one."""
     y = np.concatenate([level.group.y for level in levels])
     patient = np.concatenate([level.patients for level in levels])
-    return Group(y, np.empty(0), patient, arrays.renumbered(patient)[1])
-
-
-def _table(group: Group, choices: Choices) -> operating_point.Confusion[float]:
-    threshold = choices.threshold
-    if threshold is None:
-        raise UndefinedMetric("no threshold was declared")
-    return operating_point.confusion(group.y, group.s, threshold)
+    number, n_patients = arrays.renumbered(patient)
+    nobody = np.zeros(0, dtype=np.int64)
+    return Group(y, np.empty(0), number, n_patients, nobody, nobody, fixed=False)

@@ -17,7 +17,7 @@ SAMPLED = "sampled"
 DESIGNS = (FIXED_PREVALENCE, SAMPLED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """Labels, scores and patients of the cases of one group, and how they were sampled.
 

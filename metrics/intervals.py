@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-import numpy as np
-from numpy.typing import NDArray
-
 from metrics.estimate import UndefinedMetric
 
 _NORMAL = NormalDist()
@@ -32,43 +29,16 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     """
     if not n > 0:
         raise UndefinedMetric("a proportion needs at least one case; got 0")
-    z = normal_quantile(confidence)
-    p = successes / n
+    return score_bounds(successes / n, n, normal_quantile(confidence))
+
+
+def score_bounds(p: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's interval of a proportion ``p`` of ``n`` cases at the quantile ``z``."""
     centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n)
     half = z * math.sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n)) / (1.0 + z * z / n)
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
+    low = 0.0 if p == 0 else max(0.0, centre - half)
+    high = 1.0 if p == 1 else min(1.0, centre + half)
     return low, high
-
-
-def clustered_wilson(
-    hits: NDArray[np.bool_],
-    patient: NDArray[np.int64],
-    confidence: float = 0.95,
-) -> tuple[float, float]:
-    """Wilson interval at the effective number of cases when patients contribute several.
-
-    ``hits`` holds one outcome a case and ``patient`` its patient. The number of cases is divided
-    by the design effect: the ratio-estimator variance over patients to the binomial variance
-    (Rao & Scott 1992), never taken below 1. With every outcome alike there is no variance to
-    compare, and the number of patients stands in for the number of cases.
-    """
-    n = hits.size
-    if n == 0:
-        raise UndefinedMetric("a proportion needs at least one case; got 0")
-    size = np.bincount(patient)  # a patient without a case here has no residual either
-    k = int(np.count_nonzero(size))
-    found = int(hits.sum())
-    p = found / n
-    if k == n:
-        return wilson(found, n, confidence)
-    if found in (0, n) or k < 2:
-        return wilson(p * k, k, confidence)
-    residual = np.bincount(patient, weights=hits) - p * size
-    variance = k / (k - 1) * float(residual @ residual) / n**2
-    effect = max(1.0, variance / (p * (1.0 - p) / n))
-    effective = n / effect
-    return wilson(p * effective, effective, confidence)
 
 
 def symmetric(
@@ -95,8 +65,13 @@ def logit_symmetric(
     """
     if not 0.0 < value < 1.0:
         raise UndefinedMetric(f"a logit interval needs an estimate inside (0, 1); got {value:g}")
+    return logit_bounds(value, normal_quantile(confidence) * standard_error)
+
+
+def logit_bounds(value: float, reach: float) -> tuple[float, float]:
+    """Interval symmetric on the log-odds scale that ``reach`` would make on the plain one."""
     centre = math.log(value / (1.0 - value))
-    half = normal_quantile(confidence) * standard_error / (value * (1.0 - value))
+    half = reach / (value * (1.0 - value))
     return _inverse_logit(centre - half), _inverse_logit(centre + half)
 
 

@@ -12,6 +12,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
 
 
@@ -64,6 +67,28 @@ def combine(
 def difference(a: Part, b: Part, correlation: float = 0.0) -> Part:
     """Interval of a - b; Newcombe's method 10 where both are rates with Wilson's intervals."""
     return combine(lambda x, y: x - y, (a, b), (correlation,))
+
+
+def differences(parts: Sequence[Part], correlations: Floats) -> tuple[Floats, Floats, Floats]:
+    """``difference`` of each part less each other: value, low and high, (parts, parts) each.
+
+    ``correlations`` (parts, parts) are those of the parts.
+    """
+    value, low, high = (
+        np.array([end(part) for part in parts])
+        for end in (lambda p: p.value, lambda p: p.low, lambda p: p.high)
+    )
+    below, above = value - low, high - value
+    apart = value[:, None] - value[None, :]
+    reach = np.sqrt(
+        np.maximum(
+            below[:, None] ** 2
+            + above[None, :] ** 2
+            - 2.0 * correlations * below[:, None] * above[None, :],
+            0.0,
+        )
+    )
+    return apart, apart - reach, apart + reach.T
 
 
 def ratio(a: Part, b: Part, correlation: float = 0.0) -> Part:

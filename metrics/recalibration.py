@@ -37,9 +37,7 @@ def recalibration(
     prediction separates the classes (no maximum). Source: Cox 1958; Miller 1991.
     """
     y_, lp, w_ = _checked(y, p, w)
-    spread = lp[w_ > 0]
-    if np.ptp(spread) <= 1e-9 * max(1.0, float(np.abs(spread).max())):
-        raise UndefinedMetric("calibration slope needs predictions that differ; all are equal")
+    _refuse_alike(lp, w_)
     _refuse_separation(y_, lp, w_)
     fit = _fit(y_, lp, w_, with_slope=True)
     errors = _errors(y_, lp, w_, fit, patients)
@@ -81,6 +79,48 @@ def offset_intercept(
 
 
 @dataclass(frozen=True, slots=True)
+class Influences:
+    """A fit, and how far each case moves its ``intercept`` and its ``slope``, (cases,) each.
+
+    ``informative`` is the number of cases of equal information that would tell as much: few where
+    most predictions are all but certain.
+    """
+
+    fit: Recalibration
+    intercept: Floats
+    slope: Floats
+    informative: float
+
+
+def recalibration_influences(
+    y: ArrayLike, p: ArrayLike, *, with_slope: bool = True, w: ArrayLike | None = None
+) -> Influences:
+    """The fit of ``recalibration``, or calibration-in-the-large, with the influence of each case.
+
+    Formula: the inverse information times the case's score, over 1 - the case's leverage: how far
+    the fit moves without the case, to one step of Newton's (Pregibon 1981). Undefined as the fit.
+    """
+    y_, lp, w_ = _checked(y, p, w)
+    if with_slope:
+        _refuse_alike(lp, w_)
+        _refuse_separation(y_, lp, w_)
+    fit = _fit(y_, lp, w_, with_slope=with_slope)
+    covariance = _inverse(fit.information)
+    mean = arrays.expit(fit.intercept + fit.slope * lp)
+    information = w_ * mean * (1.0 - mean)
+    design = np.stack([np.ones(lp.size), lp]) if with_slope else np.ones((1, lp.size))
+    moved = covariance @ design
+    leverage = information * np.sum(design * moved, axis=0)
+    influence = moved * (w_ * (y_ - mean) / np.maximum(1.0 - leverage, 0.1))
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    slope = influence[-1] if with_slope else np.zeros(lp.size)
+    found = Recalibration(fit.intercept, fit.slope, float(errors[0]), float(errors[-1]))
+    square = float(information @ information)
+    informative = float(information.sum()) ** 2 / square if square > 0 else 1.0
+    return Influences(found, influence[0], slope, informative)
+
+
+@dataclass(frozen=True, slots=True)
 class _Fit:
     intercept: float
     slope: float
@@ -93,6 +133,12 @@ def _checked(y: ArrayLike, p: ArrayLike, w: ArrayLike | None) -> tuple[Bools, Fl
     p_, w_ = arrays.probabilities(p, y_.size), arrays.weights(w, y_.size)
     arrays.both_classes("recalibration", float(w_[y_].sum()), float(w_[~y_].sum()))
     return y_, arrays.logit(p_), w_
+
+
+def _refuse_alike(lp: Floats, w: Floats) -> None:
+    spread = lp[w > 0]
+    if np.ptp(spread) <= 1e-9 * max(1.0, float(np.abs(spread).max())):
+        raise UndefinedMetric("calibration slope needs predictions that differ; all are equal")
 
 
 def _refuse_separation(y: Bools, lp: Floats, w: Floats) -> None:
@@ -141,10 +187,7 @@ def _step(sums: list[float], with_slope: bool) -> tuple[float, float]:
 
 
 def _errors(y: Bools, lp: Floats, w: Floats, fit: _Fit, patients: ArrayLike | None) -> Floats:
-    try:
-        covariance = np.linalg.inv(fit.information)
-    except np.linalg.LinAlgError:
-        raise UndefinedMetric("logistic recalibration is singular: predictions too alike") from None
+    covariance = _inverse(fit.information)
     patient, k = (None, y.size) if patients is None else arrays.clusters(patients, y.size)
     if patient is not None and 1 < k < y.size:
         residual = w * (y - arrays.expit(fit.intercept + fit.slope * lp))
@@ -152,3 +195,10 @@ def _errors(y: Bools, lp: Floats, w: Floats, fit: _Fit, patients: ArrayLike | No
         part = np.column_stack([np.bincount(patient, column, k) for column in columns])
         covariance = k / (k - 1) * covariance @ (part.T @ part) @ covariance
     return np.asarray(np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+
+
+def _inverse(information: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.inv(information))
+    except np.linalg.LinAlgError:
+        raise UndefinedMetric("logistic recalibration is singular: predictions too alike") from None

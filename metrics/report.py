@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrics import (
-    arrays,
     bootstrap,
     calibration,
     calibration_curve,
     discrimination,
-    intervals,
-    operating_point,
-    recalibration,
-    utility,
+    rates,
+    smooth,
 )
-from metrics.arrays import Bools, Floats, Ints
-from metrics.delong import auroc_estimate
+from metrics.arrays import Floats
+from metrics.delong import auroc_estimate, placements
 from metrics.ece_interval import ece_interval
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.operating_point import Confusion
+from metrics.group import Group
 from metrics.resampling import RocReplicates
 from metrics.sums import Sums
 
@@ -42,35 +38,8 @@ class Choices:
     prevalences: tuple[float, ...] = ()
     partial_auroc: tuple[float, float] | None = None
     smooth_calibration: bool = True
+    cohort_prevalence: float = 0.5
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The cases of one group: labels, scores, and their patients numbered from 0."""
-
-    y: Bools
-    s: Floats
-    patient: Ints
-    n_patients: int
-
-    def estimate(
-        self, value: float, bounds: tuple[float | None, float | None], method: str
-    ) -> Estimate:
-        """Put the group's counts to a figure."""
-        counts = int(self.y.size), self.n_patients, int(self.y.sum())
-        return Estimate(value, *bounds, *counts, method)
-
-    def undefined(self, reason: str) -> Estimate:
-        """Say why the group has no such figure."""
-        counts = int(self.y.size), self.n_patients, int(self.y.sum())
-        return Estimate(None, None, None, *counts, "none", reason)
-
-
-def group_of(y: Bools, s: Floats, patient: Ints) -> Group:
-    """Number the group's own patients."""
-    number, n_patients = arrays.renumbered(patient)
-    return Group(y, s, number, n_patients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +59,59 @@ def figures(
     ``sums`` and ``draws`` hold the group's replicates; None leaves resampled intervals out.
     """
     for name, make in _makers(choices, sums, draws or RocDraws()).items():
+        yield name, _made(make, group)
+
+
+def _made(make: _Maker, group: Group) -> Estimate:
+    try:
+        return make(group)
+    except UndefinedMetric as reason:
+        return group.undefined(str(reason))
+
+
+def estimates_of(
+    metrics: Sequence[str], group: Group, choices: Choices, confidences: Sequence[float]
+) -> list[dict[str, Estimate]]:
+    """Some figures of a group by name, at each confidence, of those that need no replicates."""
+    found: list[dict[str, Estimate]] = [{} for _ in confidences]
+    of = _smooth_figures(choices)
+    for name in [name for name in metrics if name in of]:
         try:
-            yield name, make(group)
+            made = smooth.estimates(group, of[name](group), confidences)
         except UndefinedMetric as reason:
-            yield name, group.undefined(str(reason))
+            made = [group.undefined(str(reason)) for _ in confidences]
+        for estimates, estimate in zip(found, made, strict=True):
+            estimates[name] = estimate
+    for estimates, confidence in zip(found, confidences, strict=True):
+        makers = _makers(replace(choices, confidence=confidence), None, RocDraws())
+        for name in metrics:
+            if name not in of:
+                estimates[name] = _made(makers[name], group)
+    return found
+
+
+def _smooth_figures(choices: Choices) -> dict[str, Callable[[Group], smooth.Smooth]]:
+    made = smooth.figures()
+    made["brier_at_cohort_prevalence"] = partial(
+        smooth.brier_at_prevalence, prevalence=choices.cohort_prevalence
+    )
+    return made
+
+
+def influence_of(metric: str, group: Group, choices: Choices) -> Floats | None:
+    """How far each case (cases,) moves a figure; None where the figure has no such form here."""
+    if metric == "auroc":
+        found = placements(group.y, group.s)
+        moved = np.empty(group.y.size)
+        moved[group.y] = (found.positive - found.auroc) / found.positive.size
+        moved[~group.y] = (found.negative - found.auroc) / found.negative.size
+        return moved
+    of = _smooth_figures(choices)
+    if metric in of:
+        return of[metric](group).influence
+    if choices.threshold is None:
+        return None
+    return rates.influence_of(metric, group, choices.threshold)
 
 
 def names(choices: Choices) -> tuple[str, ...]:
@@ -102,7 +120,6 @@ def names(choices: Choices) -> tuple[str, ...]:
 
 
 _Maker = Callable[[Group], Estimate]
-_Hits = Callable[[Bools, Bools], tuple[Bools, Bools]]
 
 
 def _makers(choices: Choices, sums: Sums | None, draws: RocDraws) -> dict[str, _Maker]:
@@ -116,32 +133,13 @@ def _makers(choices: Choices, sums: Sums | None, draws: RocDraws) -> dict[str, _
         ),
     }
     made.update(_declared_points(choices, draws))
-    made["brier"] = lambda g: _mean(g, (_probabilities(g) - g.y) ** 2, choices, (0.0, 1.0))
-    made["scaled_brier"] = lambda g: _resampled(
-        g,
-        calibration.scaled_brier(g.y, g.s),
-        None if sums is None else _scaled_brier(sums),
-        choices,
-    )
-    made["log_loss"] = lambda g: _mean(
-        g, calibration.log_losses(g.y, _probabilities(g)), choices, (0.0, np.inf)
-    )
+    for name, smooth_figure in _smooth_figures(choices).items():
+        made[name] = lambda g, f=smooth_figure: smooth.estimate(g, f(g), choices.confidence)  # type: ignore[misc]
     made["ece"] = partial(_ece, choices=choices)
-    made["observed_minus_expected"] = lambda g: _mean(
-        g, g.y - _probabilities(g), choices, (-1.0, 1.0)
-    )
-    made["observed_expected_ratio"] = lambda g: _resampled(
-        g,
-        calibration.observed_expected_ratio(g.y, g.s),
-        None if sums is None else _observed_expected(sums),
-        choices,
-    )
-    for name in ("calibration_in_the_large", "calibration_intercept", "calibration_slope"):
-        made[name] = partial(_recalibrated, choices=choices, name=name)
     if choices.smooth_calibration:
         made.update(_smooth())
     if choices.threshold is not None:
-        made.update(_operating_point(choices, choices.threshold, sums))
+        made.update(_operating_point(choices, choices.threshold))
     return made
 
 
@@ -177,7 +175,7 @@ def _auroc(group: Group, choices: Choices) -> Estimate:
     return auroc_estimate(
         group.y,
         group.s,
-        None if group.n_patients == group.y.size else group.patient,
+        group.patient if group.clustered else None,
         confidence=choices.confidence,
         interval=choices.interval,
     )
@@ -207,101 +205,18 @@ def _declared_points(choices: Choices, draws: RocDraws) -> dict[str, _Maker]:
     return made
 
 
-_PROPORTIONS: dict[str, tuple[Callable[[Confusion[float]], float], _Hits]] = {
-    "sensitivity": (operating_point.sensitivity, lambda y, c: (y, c)),
-    "specificity": (operating_point.specificity, lambda y, c: (~y, ~c)),
-    "ppv": (operating_point.ppv, lambda y, c: (c, y)),
-    "npv": (operating_point.npv, lambda y, c: (~c, ~y)),
-    "accuracy": (operating_point.accuracy, lambda y, c: (y | ~y, y == c)),
-    "selection_rate": (operating_point.selection_rate, lambda y, c: (y | ~y, c)),
-    "false_positive_rate": (operating_point.false_positive_rate, lambda y, c: (~y, c)),
-    "false_negative_rate": (operating_point.false_negative_rate, lambda y, c: (y, ~c)),
-}
-"""Figure -> its formula, and from (labels, calls) the cases it is over and which of them count."""
+def _operating_point(choices: Choices, threshold: float) -> dict[str, _Maker]:
+    """The figures of the 2x2 table; a group's table is made once for all of them."""
 
+    @lru_cache(maxsize=1)
+    def table_of(group: Group) -> rates.Table:
+        return rates.table_of(group, threshold, choices.confidence)
 
-def _operating_point(choices: Choices, threshold: float, sums: Sums | None) -> dict[str, _Maker]:
-    made: dict[str, _Maker] = {}
-    for name, (rate, hits) in _PROPORTIONS.items():
-        made[name] = partial(
-            _proportion, choices=choices, threshold=threshold, rate=rate, hits=hits
-        )
-    both = _both_forms(choices, threshold)
-    tables = None if sums is None else sums.confusion
-    for name, (number, array) in both.items():
-        replicates = None if tables is None else array(tables)
-        made[name] = lambda g, f=number, r=replicates: _resampled(  # type: ignore[misc]
-            g, f(operating_point.confusion(g.y, g.s, threshold)), r, choices
-        )
-    return made
-
-
-_Forms = tuple[Callable[[Confusion[float]], float], Callable[[Confusion[Floats]], Floats]]
-
-
-def _both_forms(choices: Choices, threshold: float) -> dict[str, _Forms]:
-    """Each formula of the 2x2 table for one table and for the tables of the replicates."""
-    made: dict[str, _Forms] = {
-        "f1": (operating_point.f1, operating_point.f1),
-        "balanced_accuracy": (
-            operating_point.balanced_accuracy,
-            operating_point.balanced_accuracy,
-        ),
-        "mcc": (operating_point.mcc, operating_point.mcc),
-        "youden_j": (operating_point.youden_j, operating_point.youden_j),
-        "lr_positive": (operating_point.lr_positive, operating_point.lr_positive),
-        "lr_negative": (operating_point.lr_negative, operating_point.lr_negative),
+    made = rates.makers(threshold, choices.prevalences, choices.cohort_prevalence)
+    return {
+        name: lambda g, f=figure: f(table_of(g))  # type: ignore[misc]
+        for name, figure in made.items()
     }
-    for share in choices.prevalences:
-        made[f"ppv_at_prevalence_{share:g}"] = (
-            partial(operating_point.ppv_at_prevalence, prevalence=share),
-            partial(operating_point.ppv_at_prevalence, prevalence=share),
-        )
-        made[f"npv_at_prevalence_{share:g}"] = (
-            partial(operating_point.npv_at_prevalence, prevalence=share),
-            partial(operating_point.npv_at_prevalence, prevalence=share),
-        )
-    if threshold < 1.0:
-        made["net_benefit"] = (
-            partial(utility.net_benefit, threshold=threshold),
-            partial(utility.net_benefit, threshold=threshold),
-        )
-    return made
-
-
-def _proportion(
-    group: Group,
-    choices: Choices,
-    threshold: float,
-    rate: Callable[[Confusion[float]], float],
-    hits: _Hits,
-) -> Estimate:
-    value = rate(operating_point.confusion(group.y, group.s, threshold))
-    over, counted = hits(group.y, group.s >= threshold)
-    if group.n_patients == group.y.size:
-        trials = int(over.sum())
-        bounds = intervals.wilson(int((counted & over).sum()), trials, choices.confidence)
-        return group.estimate(value, bounds, "Wilson")
-    bounds = intervals.clustered_wilson(counted[over], group.patient[over], choices.confidence)
-    return group.estimate(value, bounds, "Wilson, effective number of cases (patient-clustered)")
-
-
-def _probabilities(group: Group) -> Floats:
-    return arrays.probabilities(group.s, group.y.size)
-
-
-def _mean(
-    group: Group, values: NDArray[np.float64], choices: Choices, bounds: tuple[float, float]
-) -> Estimate:
-    """A mean over cases with the standard error of a mean over patients."""
-    value = float(values.mean())
-    part = np.bincount(group.patient, values - value, group.n_patients)
-    k = group.n_patients
-    if k < 2:
-        return group.estimate(value, (None, None), "no interval: one patient")
-    error = float(np.sqrt(k / (k - 1) * (part @ part))) / values.size
-    interval = intervals.symmetric(value, error, choices.confidence, bounds)
-    return group.estimate(value, interval, "normal, standard error over patients")
 
 
 def _resampled(group: Group, value: float, replicates: Floats | None, choices: Choices) -> Estimate:
@@ -328,31 +243,3 @@ def _ece(group: Group, choices: Choices) -> Estimate:
     )
     bins = f"{choices.ece_bins} equal-width bins (lo, hi]"
     return group.estimate(value, bounds, f"{bins}; normal gaps of bins, upward bias allowed for")
-
-
-def _recalibrated(group: Group, choices: Choices, name: str) -> Estimate:
-    patient = None if group.n_patients == group.y.size else group.patient
-    if name == "calibration_in_the_large":
-        value, error = recalibration.offset_intercept(group.y, group.s, patient)
-    else:
-        fit = recalibration.recalibration(group.y, group.s, patient)
-        slope = name == "calibration_slope"
-        value, error = (fit.slope, fit.se_slope) if slope else (fit.intercept, fit.se_intercept)
-    method = "Wald" if patient is None else "Wald, sandwich over patients"
-    bounds = intervals.symmetric(value, error, choices.confidence)
-    return group.estimate(value, bounds, method)
-
-
-def _scaled_brier(sums: Sums) -> Floats:
-    n = sums.positive + sums.negative
-    reference = sums.positive * sums.negative
-    loss = sums.brier * n * n
-    return 1.0 - np.divide(loss, reference, out=np.full(n.shape, np.nan), where=reference > 0)
-
-
-def _observed_expected(sums: Sums) -> Floats:
-    n = sums.positive + sums.negative
-    expected = sums.positive - sums.observed_minus_expected * n
-    return np.divide(
-        sums.positive, expected, out=np.full(n.shape, np.nan), where=expected > 1e-12 * n
-    )

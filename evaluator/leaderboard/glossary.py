@@ -278,6 +278,37 @@ FIGURES: dict[str, Figure] = {
         "Share of positive cases called negative.",
         "0",
     ),
+    "ppv_at_cohort_prevalence": Figure(
+        "Positive predictive value at the cohort's prevalence",
+        "PPV, one prevalence",
+        OPERATING,
+        "higher",
+        "Groups can be compared by it: their own prevalences are taken out.",
+        "1",
+    ),
+    "selection_rate_at_cohort_prevalence": Figure(
+        "Selection rate at the cohort's prevalence",
+        "Selected, one prevalence",
+        OPERATING,
+        "",
+        "Groups can be compared by it: their own prevalences are taken out.",
+    ),
+    "brier_at_cohort_prevalence": Figure(
+        "Brier score at the cohort's prevalence",
+        "Brier, one prevalence",
+        CALIBRATION,
+        "lower",
+        "Groups can be compared by it: their own prevalences are taken out.",
+        "0",
+    ),
+    "emax": Figure(
+        "Largest calibration error",
+        "Emax",
+        CALIBRATION,
+        "lower",
+        "The case that is farthest from the smoothed observed share.",
+        "0",
+    ),
     "bnsp_auroc": Figure(
         "AUROC, positives of the group against negatives of the others",
         "BNSP AUROC",
@@ -310,6 +341,10 @@ FAMILIES = {
     "partial_auroc_": ("Partial area, false positive rates", "Partial AUROC", DISCRIMINATION),
     "ppv_at_prevalence_": ("Positive predictive value at prevalence", "PPV at", OPERATING),
     "npv_at_prevalence_": ("Negative predictive value at prevalence", "NPV at", OPERATING),
+    "accuracy_at_prevalence_": ("Accuracy at prevalence", "Accuracy at", OPERATING),
+    "selection_rate_at_prevalence_": ("Selection rate at prevalence", "Selected at", OPERATING),
+    "f1_at_prevalence_": ("F1 score at prevalence", "F1 at", OPERATING),
+    "mcc_at_prevalence_": ("Matthews correlation at prevalence", "MCC at", OPERATING),
 }
 """Figures whose names end in the values that they are read at."""
 
@@ -321,6 +356,7 @@ def figure(metric: str) -> Figure:
     for start, (name, short, section) in FAMILIES.items():
         if metric.startswith(start):
             at = metric.removeprefix(start).replace("_", " to ")
-            return Figure(f"{name} {at}", f"{short} {at}", section, "higher", "", "1")
+            better = "" if metric.startswith("selection_rate") else "higher"
+            return Figure(f"{name} {at}", f"{short} {at}", section, better, "", "1")
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")

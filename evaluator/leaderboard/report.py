@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluator.disclosure import EXTREMES, INSUFFICIENT, VERSUS, Release
+from evaluator.disclosure import INSUFFICIENT, Release
 from evaluator.leaderboard import bars, figures, numbers
+from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, headline_gap
 from evaluator.leaderboard.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard.pages import STATIC, environment, named
+from evaluator.leaderboard.population import population
 from evaluator.leaderboard.ranking import BASELINE_TEAMS
-from evaluator.results import OVERALL, Result
+from evaluator.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
 from evaluator.suppression import group_metrics
 from metrics.estimate import Estimate
+from metrics.group import SAMPLED
 
 PRIMARY = "auroc"
 PERCENT = "\N{NO-BREAK SPACE}%"
 BY_GROUP = ("sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
-ASIDE = ("_p", "_p_holm", "_detectable")
-"""Endings of the results that stand beside a comparison and not in a row of their own."""
-COMPARISONS = {EXTREMES: "largest less smallest", "min / max": "smallest by largest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,6 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A comparison between levels, with its p-values and what the data could have detected."""
-
-    name: str
-    comparison: str
-    estimate: Estimate
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class GroupTable:
     """The levels of one attribute or intersection under the row of all cases."""
 
@@ -79,7 +69,7 @@ class GroupTable:
     heading: str
     axis: Markup
     rows: tuple[GroupRow, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[GapRow, ...]
     gap_in_words: str
 
 
@@ -104,6 +94,7 @@ def render_report(
     drawn = drawings(release) if drawn is None else drawn
     contents = [
         ("figures", "All figures", bool(sections)),
+        ("population", "Target population", release.target is not None),
         ("calibration", "Calibration", bool(sections)),
         ("subgroups", "Subgroups", bool(single)),
         ("intersections", "Intersections", bool(joint)),
@@ -133,7 +124,8 @@ def render_report(
             confidence=numbers.percent(release.confidence),
             primary=figure(PRIMARY),
             headline=release.find(PRIMARY),
-            sentences=_sentences(release),
+            sentences=[*_sentences(release), *gap_sentences(release)],
+            population=population(release),
             contents=[(anchor, heading) for anchor, heading, there in contents if there],
             sections=sections,
             calibration=_calibration(release),
@@ -176,7 +168,11 @@ def _attributes(release: Release) -> list[str]:
 
 def _sections(release: Release) -> list[Section]:
     order = {metric: place for place, metric in enumerate(FIGURES)}
-    overall = [r for r in release.results if (r.attribute, r.level) == OVERALL]
+    overall = [
+        r
+        for r in release.results
+        if (r.attribute, r.level) == OVERALL and not r.metric.endswith(STANDARDIZED)
+    ]
     overall.sort(key=lambda result: order.get(result.metric, len(order)))
     found = []
     for name in SECTIONS:
@@ -251,9 +247,14 @@ def _calibration(release: Release) -> list[str]:
             said = "compatible with 0, no average error"
         found.append(
             f"Calibration in the large {numbers.value(large)} ({numbers.interval(large)}): {said}. "
-            f"It moves with prevalence, which this cohort sets by sampling."
+            f"It moves with prevalence, {_prevalence(release)}."
         )
     return found
+
+
+def _prevalence(release: Release) -> str:
+    by_design = release.sampling_design != SAMPLED
+    return "which this cohort sets by design" if by_design else "which chance set in this cohort"
 
 
 def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTable:
@@ -307,8 +308,8 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
             )
     key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
     heading = figures.readable(attribute)
-    gaps = _gaps(release, attribute)
-    words = _headline_gap(release, attribute)
+    gaps = gap_rows(release, attribute)
+    words = headline_gap(release, attribute)
     return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps, words)
 
 
@@ -318,56 +319,6 @@ def _reason(own: Sequence[Result], level: str) -> str:
     if any(estimate.value is not None for estimate in estimates):
         return ""
     return estimates[0].undefined or INSUFFICIENT
-
-
-def _gaps(release: Release, attribute: str) -> tuple[Gap, ...]:
-    """Comparisons of an attribute's levels, each with the p-values that belong to it."""
-    whole = group_metrics(release.results)
-    own = [r for r in release.results if r.attribute == attribute and r.metric not in whole]
-    beside = {(result.metric, result.level): result.estimate for result in own}
-    found = []
-    for result in own:
-        if result.metric.endswith(ASIDE):
-            continue
-        p, adjusted, detectable = (beside.get((result.metric + end, result.level)) for end in ASIDE)
-        notes = []
-        if p is not None and p.value is not None:
-            notes.append(numbers.p_value(p))
-        if adjusted is not None and adjusted.value is not None:
-            notes.append(f"adjusted {numbers.p_value(adjusted)}")
-        if detectable is not None and detectable.value is not None:
-            notes.append(f"detectable {numbers.value(detectable)}")
-        level = COMPARISONS.get(result.level, result.level)
-        found.append(
-            Gap(
-                name=_gap_name(result.metric),
-                comparison=figures.readable_level(level).replace(VERSUS, " less "),
-                estimate=result.estimate,
-                notes=tuple(notes),
-            )
-        )
-    return tuple(found)
-
-
-def _gap_name(metric: str) -> str:
-    base = metric.removesuffix("_gap")
-    return FIGURES[base].short if base in FIGURES else figure(base).name
-
-
-def _headline_gap(release: Release, attribute: str) -> str:
-    """The range of the primary figure over the levels, in one sentence."""
-    gap = release.find(f"{PRIMARY}_gap", attribute, EXTREMES)
-    if gap is None or gap.value is None:
-        return ""
-    said = f"{numbers.value(gap)} ({numbers.interval(gap)})" if gap.low is not None else ""
-    found = f"Largest less smallest {figure(PRIMARY).short}: {said or numbers.value(gap)}"
-    p = release.find(f"{PRIMARY}_gap_p", attribute, EXTREMES)
-    if p is not None and p.value is not None:
-        found += f", {numbers.p_value(p)} that all levels are equal"
-    adjusted = release.find(f"{PRIMARY}_gap_p_holm", attribute, EXTREMES)
-    if adjusted is not None and adjusted.value is not None:
-        found += f"; {numbers.p_value(adjusted)} after adjustment for the number of attributes"
-    return found + "."
 
 
 def _methods(release: Release) -> list[tuple[str, str]]:
@@ -381,18 +332,14 @@ def _methods(release: Release) -> list[tuple[str, str]]:
         if (result.attribute, result.level) == OVERALL:
             by_method.setdefault(estimate.method, {})[figure(result.metric).short] = None
         elif result.metric not in whole:
-            kind = (
-                "Detectable differences"
-                if result.metric.endswith(ASIDE[2])
-                else ("P-values" if result.metric.endswith(ASIDE) else "Comparisons of levels")
-            )
-            by_method.setdefault(_without_replicates(estimate.method), {})[kind] = None
+            kind = "Tests of gaps" if result.level == ALL_LEVELS else "Comparisons of levels"
+            by_method.setdefault(_without_counts(estimate.method), {})[kind] = None
     return [(", ".join(names), method) for method, names in by_method.items()]
 
 
-def _without_replicates(method: str) -> str:
+def _without_counts(method: str) -> str:
     """Cut what differs from one comparison to the next, so that a method is listed once."""
-    return re.sub(r", \d+ of \d+ replicates degenerate|(?<=max-T) over \d+ differences", "", method)
+    return re.sub(r"; levels: \d+ of \d+|(?<=simultaneous over) \d+(?= differences)", "", method)
 
 
 def _provenance(release: Release) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from evaluator.leaderboard.report import render_report
-from evaluator.results import OVERALL, Result
+from evaluator.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
 from metrics.estimate import Estimate
 from tests.evaluator.hand_made import TABLES, estimate, evaluation, released
 
@@ -99,29 +99,91 @@ def plain(value: float) -> Estimate:
     return replace(estimate(value, 900, 400), low=None, high=None)
 
 
-def test_a_gap_stands_with_its_interval_its_p_values_and_what_could_be_detected() -> None:
-    scored = evaluation()
-    added = (
-        Result("auroc_gap_p", "sex", "max - min", plain(0.031)),
-        Result("auroc_gap_p_holm", "sex", "max - min", plain(0.124)),
-        Result("auroc_gap", "sex", "Female - Male", estimate(0.013, 900, 400)),
-        Result(
-            "auroc_gap_detectable",
-            "sex",
-            "Female - Male",
-            plain(0.091),
-        ),
+def words_of(scored: Evaluation, *added: Result) -> str:
+    scored = replace(scored, results=(*scored.results, *added))
+    return Page(render_report(released(scored=scored))).words
+
+
+def test_a_declared_gap_stands_first_with_its_interval_and_p_value() -> None:
+    words = words_of(
+        replace(evaluation(), declared_gaps=(("auroc", "sex"), ("auroc", "race"))),
+        Result("auroc_gap_p", "sex", "all levels", plain(0.016)),
+        Result("auroc_gap_p_adjusted", "sex", "all levels", plain(0.031)),
     )
-    words = Page(
-        render_report(released(scored=replace(scored, results=scored.results + added)))
-    ).words
     assert (
-        "Largest less smallest AUROC: 0.026 (0.000 to 0.072), p = 0.031 that all levels are "
-        "equal; p = 0.124 after adjustment for the number of attributes." in words
+        "Primary gap, AUROC by sex: largest less smallest 0.026 (0.000 to 0.072). p = 0.031, "
+        "adjusted for 2 declared gaps: a gap was shown." in words
     )
-    assert "AUROC largest less smallest 0.026 0.000 to 0.072 p = 0.031 adjusted p = 0.124" in words
+    assert "The largest gap that these data do not exclude: 0.07 in AUROC by" in words
+    assert "AUROC largest less smallest 0.026 0.000 to 0.072 p = 0.016 adjusted p = 0.031" in words
+
+
+def test_a_gap_that_was_not_shown_is_never_called_fair() -> None:
+    words = words_of(
+        replace(evaluation(), declared_gaps=(("auroc", "sex"),)),
+        Result("auroc_gap_p", "sex", "all levels", plain(0.4)),
+        Result("auroc_gap_p_adjusted", "sex", "all levels", plain(0.4)),
+    )
+    assert (
+        "adjusted for the one declared gap: no gap was shown, which is no proof of none." in words
+    )
+    assert " fair " not in words.lower()
+
+
+def test_what_was_not_declared_is_described_without_a_p_value() -> None:
+    words = words_of(evaluation(), Result("auroc_gap", "sex", "Female - Male", plain(0.013)))
+    assert "No gap between groups was declared beforehand" in words
+    assert "Largest less smallest AUROC: 0.026 (0.000 to 0.072), described, not tested." in words
     assert "AUROC Female less Male 0.013" in words
-    assert "detectable 0.091" in words
+    assert "p = " not in words
+
+
+def test_a_gap_that_mixes_in_prevalence_says_so() -> None:
+    words = words_of(
+        evaluation(),
+        Result("ppv_gap", "sex", "Female - Male", plain(0.2)),
+        Result("ppv_at_cohort_prevalence_gap", "sex", "Female - Male", plain(0.01)),
+    )
+    assert "PPV Female less Male 0.200 mixes in prevalence" in words
+    assert "PPV, one prevalence Female less Male 0.010" in words
+
+
+def target(**changes: object) -> TargetComparison:
+    levels = (
+        TargetLevel("sex", "Female", 0.6, 0.5, 150, 150, 75),
+        TargetLevel("sex", "Male", 0.4, 0.5, 150, 150, 75),
+    )
+    return replace(TargetComparison(levels), **changes)  # type: ignore[arg-type]
+
+
+def test_the_target_population_stands_beside_what_was_achieved() -> None:
+    words = words_of(
+        replace(evaluation(), target=target(effective_patients=288.4, unrepresented=0.02)),
+        Result("auroc_standardized", *OVERALL, estimate(0.8437, 300, 150, spread=0.3)),
+    )
+    assert "The cohort is off its target by more than one point" in words
+    assert "rest on 288 effective patients of 300" in words
+    assert "Nobody in the cohort represents 2 % of the target" in words
+    assert "Area under the ROC curve 0.851 0.817–0.886 0.844 0.809–0.878" in words
+    assert "Sex Female 60 % 50 %" in words
+
+
+def test_case_control_is_no_population() -> None:
+    words = words_of(replace(evaluation(), target=target(case_control=True)))
+    assert "not of the target population, and no weights turn one into the other" in words
+
+
+def test_margins_that_were_met_leave_the_plain_figures_the_targets() -> None:
+    words = words_of(
+        replace(evaluation(), target=target(note="every margin is within one point of the target"))
+    )
+    assert "the plain figures estimate those of the target population" in words
+
+
+def test_the_sampling_design_is_told() -> None:
+    assert "was left to chance; intervals allow for it" in words_of(evaluation())
+    fixed = words_of(replace(evaluation(), sampling_design="fixed-prevalence"))
+    assert "was set by design; intervals allow for no chance in it" in fixed
 
 
 def test_ids_are_unique_and_contents_lead_to_them(page: Page) -> None:

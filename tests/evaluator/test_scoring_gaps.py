@@ -93,30 +93,117 @@ def test_the_order_of_cases_changes_no_bit_where_patients_are_named() -> None:
             assert x == (None if z is None else pytest.approx(z, rel=1e-6, abs=1e-6)), key
 
 
-def test_a_real_gap_is_called_and_no_gap_is_not() -> None:
+def test_a_real_gap_that_was_declared_is_called_and_no_gap_is_not() -> None:
     y, s, attributes = cohort(3000, gap=1.0)
-    plan = replace(PLAN, references=(("sex", "Female"),))
+    plan = replace(
+        PLAN,
+        references=(("sex", "Female"),),
+        subgroups=("sex", "race"),
+        primary_gap=("auroc", "sex"),
+        gaps=(("auroc", "race"), ("sensitivity", "sex")),
+    )
     found = by_key(score(y, s, None, attributes, plan, 0.4))
     gap = found["auroc_gap", "sex", "Male - Female"].estimate
     # binormal AUROC is Phi(d / sqrt 2): 0.856 with d = 1.5, 0.638 with d = 0.5
     assert gap.value == pytest.approx(0.638 - 0.856, abs=0.06)
     assert gap.high is not None
     assert gap.high < 0
-    p = found["auroc_gap_p", "sex", "Male - Female"].estimate.value
-    assert p is not None
-    assert p <= 2 / 501
-    detectable = found["auroc_gap_detectable", "sex", "Male - Female"].estimate.value
-    assert detectable is not None
-    assert 0.02 < detectable < 0.15
     whole = found["auroc_gap", "sex", "max - min"].estimate
     assert whole.value == pytest.approx(-gap.value)  # type: ignore[operator]
+    assert whole.low is not None
+    assert whole.low > 0
+    p = found["auroc_gap_p", "sex", "all levels"].estimate.value
+    adjusted = found["auroc_gap_p_adjusted", "sex", "all levels"].estimate.value
+    assert p is not None
+    assert p < 0.001
+    assert adjusted == pytest.approx(2 * p)  # it has half of the level, the other two a quarter
+    assert found["sensitivity_gap_p", "sex", "all levels"].estimate.value is not None
+    assert ("brier_gap_p", "sex", "all levels") not in found
     called = 0
     for seed in range(20):
         y, s, attributes = cohort(400, seed=seed)
-        null = by_key(score(y, s, None, attributes, replace(PLAN, replicates=200)))
-        p = null["auroc_gap_p", "sex", "max - min"].estimate.value
+        null = by_key(score(y, s, None, attributes, replace(plan, replicates=0), 0.4))
+        p = null["auroc_gap_p", "sex", "all levels"].estimate.value
         called += p is not None and p < 0.05
     assert called <= 4  # of 20 with chance 0.05, more than 4 has chance 0.003
+
+
+def test_what_was_not_declared_carries_no_p_value() -> None:
+    y, s, attributes = cohort()
+    found = score(y, s, None, attributes, PLAN, 0.4)
+    assert not [r for r in found.results if "_gap_p" in r.metric]
+    assert not [r for r in found.results if r.metric.startswith("ece") and "gap" in r.metric]
+
+
+def test_a_declared_gap_without_data_is_insufficient_and_passes_nothing_on() -> None:
+    y, s, attributes = cohort()
+    attributes["site"] = np.array(["main"] * 590 + ["small"] * 10)
+    plan = replace(
+        PLAN,
+        subgroups=("sex", "site"),
+        primary_gap=("auroc", "site"),
+        gaps=(("auroc", "sex"),),
+    )
+    found = by_key(score(y, s, None, attributes, plan, 0.4))
+    assert found["auroc_gap_p", "site", "all levels"].estimate.value is None
+    p = found["auroc_gap_p", "sex", "all levels"].estimate.value
+    adjusted = found["auroc_gap_p_adjusted", "sex", "all levels"].estimate.value
+    assert p is not None
+    assert adjusted == pytest.approx(min(1.0, 2 * p))
+
+
+def test_nobody_is_compared_with_those_whose_level_is_not_reported() -> None:
+    y, s, _ = cohort()
+    race = np.array(["Not Reported"] * 300 + ["A"] * 180 + ["B"] * 120)
+    found = by_key(score(y, s, None, {"race": race}, AnalysisPlan(subgroups=("race",)), 0.4))
+    levels = {level for metric, _, level in found if metric == "sensitivity_gap"}
+    assert levels == {
+        "max - min",
+        "max - min without Not Reported",
+        "B - A",
+        "Not Reported - A",
+    }
+    with_them = found["sensitivity_gap", "race", "max - min"].estimate
+    without = found["sensitivity_gap", "race", "max - min without Not Reported"].estimate
+    assert "levels: 3 of 3" in with_them.method
+    assert "levels: 2 of 2" in without.method
+    a, b = (found["sensitivity", "race", level].estimate.value for level in "AB")
+    assert a is not None
+    assert b is not None
+    assert without.value == pytest.approx(abs(a - b))
+    assert with_them.value is not None
+    assert with_them.value >= without.value  # type: ignore[operator]
+
+
+def test_a_group_in_which_all_are_found_is_not_thereby_certain() -> None:
+    """20 of 20 against 380 of 400: Newcombe's interval, not the spread of the large group alone."""
+    y = np.array([True] * 420 + [False] * 420)
+    called = np.array([True] * 20 + [True] * 380 + [False] * 20 + [False] * 400 + [True] * 20)
+    group = np.array(["small"] * 20 + ["large"] * 400 + ["small"] * 20 + ["large"] * 400)
+    plan = AnalysisPlan(subgroups=("group",), replicates=0)
+    scores = np.where(called, 0.8, 0.2)
+    found = by_key(score(y, scores, None, {"group": group}, plan, 0.5))
+    gap = found["sensitivity_gap", "group", "small - large"].estimate
+    assert gap.value == pytest.approx(0.05)
+    assert (gap.low, gap.high) == pytest.approx((-0.112, 0.076), abs=5e-4)
+
+
+def test_unequal_prevalence_is_taken_out_of_gaps_at_one_prevalence() -> None:
+    generator = np.random.default_rng(8)
+    n = 6000
+    group = generator.choice(["low", "middle", "high"], n)
+    prevalence = np.select([group == "low", group == "middle"], [0.2, 0.4], 0.6)
+    y = generator.random(n) < prevalence
+    s = 1 / (1 + np.exp(-(generator.standard_normal(n) + 1.5 * y - 0.8)))
+    plan = AnalysisPlan(subgroups=("group",), replicates=0)
+    found = by_key(score(y, s, None, {"group": group}, plan, 0.4))
+    for metric in ("ppv", "selection_rate", "brier"):
+        raw = found[f"{metric}_gap", "group", "max - min"].estimate
+        fair = found[f"{metric}_at_cohort_prevalence_gap", "group", "max - min"].estimate
+        if metric != "brier":
+            assert raw.low is not None
+            assert raw.low > 0.05, metric
+        assert fair.low == 0.0, metric
 
 
 def test_the_reference_is_the_declared_or_the_largest_level() -> None:

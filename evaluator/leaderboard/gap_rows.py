@@ -1,0 +1,133 @@
+"""Differences between groups as the report tells them: tested where declared, else described."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluator.disclosure import EXTREMES, VERSUS, WITHHELD, Release
+from evaluator.leaderboard import figures, numbers
+from evaluator.leaderboard.glossary import FIGURES, figure
+from evaluator.results import ALL_LEVELS
+from evaluator.suppression import group_metrics
+from metrics.estimate import Estimate
+from metrics.gaps import MIXED, WITHOUT
+
+GAP = "_gap"
+P = "_gap_p"
+ADJUSTED = "_gap_p_adjusted"
+COMPARISONS = {EXTREMES: "largest less smallest", "min / max": "smallest by largest"}
+SHARES = ("auroc", "sensitivity", "specificity")
+"""Figures between 0 and 1 whose largest gaps can be named in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A comparison between levels; ``notes`` say how it was tested, or that it was not."""
+
+    name: str
+    comparison: str
+    estimate: Estimate
+    notes: tuple[str, ...]
+
+
+def gap_rows(release: Release, attribute: str) -> tuple[GapRow, ...]:
+    """Comparisons of an attribute's levels, each with the p-values that belong to it."""
+    whole = group_metrics(release.results)
+    found = []
+    for result in release.results:
+        if result.attribute != attribute or result.metric in whole or result.level == ALL_LEVELS:
+            continue
+        base = result.metric.removesuffix(GAP)
+        notes = _tested(release, base, attribute) if result.level == EXTREMES else ()
+        if base in MIXED:
+            notes = (*notes, "mixes in prevalence")
+        found.append(
+            GapRow(
+                name=FIGURES[base].short if base in FIGURES else figure(base).name,
+                comparison=_comparison(result.level),
+                estimate=result.estimate,
+                notes=notes,
+            )
+        )
+    return tuple(found)
+
+
+def gap_sentences(release: Release) -> list[str]:
+    """What the first screen says of gaps: the primary one, and the largest that may be there."""
+    declared = release.declared_gaps
+    if not declared or release.n_positive is None:
+        groups = any(result.metric.endswith(GAP) for result in release.results)
+        said = "No gap between groups was declared beforehand: they are described here, not tested."
+        return [said, *_largest(release)] if groups else []
+    metric, attribute = declared[0]
+    name = f"{figure(metric).name.lower()} by {figures.readable(attribute).lower()}"
+    if metric == "auroc":
+        name = f"AUROC by {figures.readable(attribute).lower()}"
+    gap = release.find(f"{metric}{GAP}", attribute, EXTREMES)
+    if gap is None:
+        return [f"Primary gap, {name}: {WITHHELD}.", *_largest(release)]
+    if gap.value is None:
+        return [f"Primary gap, {name}: {gap.undefined}.", *_largest(release)]
+    said = f"Primary gap, {name}: largest less smallest {numbers.value(gap)}"
+    if gap.high is not None:
+        said += f" ({numbers.interval(gap)})"
+    p = release.find(f"{metric}{ADJUSTED}", attribute, ALL_LEVELS)
+    if p is None or p.value is None:
+        said += "; it was not tested."
+    else:
+        shown = p.value < 1.0 - release.confidence
+        said += (
+            f". {numbers.p_value(p)}, adjusted for {_counted(len(declared))}: "
+            f"{'a gap was shown.' if shown else 'no gap was shown, which is no proof of none.'}"
+        )
+    return [said, *_largest(release)]
+
+
+def headline_gap(release: Release, attribute: str) -> str:
+    """The range of the AUROC over the levels, in one sentence."""
+    gap = release.find(f"auroc{GAP}", attribute, EXTREMES)
+    if gap is None or gap.value is None:
+        return ""
+    said = f"{numbers.value(gap)} ({numbers.interval(gap)})" if gap.low is not None else ""
+    tested = ", ".join(_tested(release, "auroc", attribute))
+    return f"Largest less smallest AUROC: {said or numbers.value(gap)}, {tested}."
+
+
+def _tested(release: Release, metric: str, attribute: str) -> tuple[str, ...]:
+    if (metric, attribute) not in release.declared_gaps:
+        return ("described, not tested",)
+    notes = []
+    for ending, before in ((P, ""), (ADJUSTED, "adjusted ")):
+        p = release.find(f"{metric}{ending}", attribute, ALL_LEVELS)
+        if p is not None and p.value is not None:
+            notes.append(before + numbers.p_value(p))
+    return tuple(notes) or ("declared, could not be tested",)
+
+
+def _comparison(level: str) -> str:
+    ends, without, name = level.partition(WITHOUT)
+    said = COMPARISONS.get(ends, ends) + without + name
+    return figures.readable_level(said).replace(VERSUS, " less ")
+
+
+def _largest(release: Release) -> list[str]:
+    """The largest difference of a rate or an AUROC that some interval still holds."""
+    candidates = [
+        (result.estimate.high, metric, result.attribute)
+        for metric in SHARES
+        for result in release.results
+        if result.metric == f"{metric}{GAP}"
+        and result.level == EXTREMES
+        and result.estimate.high is not None
+    ]
+    if not candidates:
+        return []
+    high, metric, attribute = max(candidates, key=lambda found: found[0])
+    return [
+        f"The largest gap that these data do not exclude: {high:.2f} in {figure(metric).short} "
+        f"by {figures.readable(attribute).lower()}."
+    ]
+
+
+def _counted(n: int) -> str:
+    return "the one declared gap" if n == 1 else f"{n} declared gaps"

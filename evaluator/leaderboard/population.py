@@ -1,0 +1,98 @@
+"""What population a report is about: its target, and how near the cohort came to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluator.disclosure import Release
+from evaluator.leaderboard import figures, numbers
+from evaluator.leaderboard.glossary import Figure, figure
+from evaluator.results import OVERALL, STANDARDIZED
+from metrics.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One level's share of the target and of the cohort, in words."""
+
+    attribute: str
+    level: str
+    target: str
+    achieved: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandardRow:
+    """A figure of the cohort as it is, and standardised to the target."""
+
+    figure: Figure
+    plain: Estimate | None
+    standardized: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The section on the target population."""
+
+    sentences: tuple[str, ...]
+    levels: tuple[LevelRow, ...]
+    figures: tuple[StandardRow, ...]
+
+
+def population(release: Release) -> Population | None:
+    """Say what the figures estimate; None where the benchmark names no target."""
+    target = release.target
+    if target is None:
+        return None
+    rows = tuple(
+        StandardRow(
+            figure(result.metric.removesuffix(STANDARDIZED)),
+            release.find(result.metric.removesuffix(STANDARDIZED)),
+            result.estimate,
+        )
+        for result in release.results
+        if (result.attribute, result.level) == OVERALL and result.metric.endswith(STANDARDIZED)
+    )
+    levels = tuple(
+        LevelRow(
+            figures.readable(row.attribute),
+            figures.readable_level(row.level),
+            numbers.percent(row.target),
+            "withheld" if row.achieved is None else numbers.percent(round(row.achieved, 2)),
+        )
+        for row in target.levels
+    )
+    return Population(tuple(_sentences(release)), levels, rows)
+
+
+def _sentences(release: Release) -> list[str]:
+    target = release.target
+    if target is None:
+        return []
+    if target.case_control:
+        return [
+            "Positive and negative cases were drawn with the same attributes (case-control). The "
+            "figures are those of such a balanced cohort, not of the target population, and no "
+            "weights turn one into the other (Janes & Pepe 2008)."
+        ]
+    found = []
+    if target.effective_patients is not None:
+        found.append(
+            "The cohort is off its target by more than one point, so the plain figures are not "
+            "those of the target population. Beside them stand figures standardised to it: each "
+            "patient counts as often as its level is short or in excess. Their intervals rest on "
+            f"{target.effective_patients:.0f} effective patients of {release.n_patients}."
+        )
+    elif target.note:
+        found.append(f"Standardised figures are not given: {target.note}.")
+    if target.note.startswith("every margin"):
+        found = [
+            "The cohort has the shares of its target within one point: the plain figures estimate "
+            "those of the target population."
+        ]
+    if target.unrepresented > 0:
+        found.append(
+            f"Nobody in the cohort represents {numbers.percent(target.unrepresented)} of the "
+            f"target; no figure speaks for them."
+        )
+    return found

@@ -1,0 +1,91 @@
+"""How near a sealed cohort came to its target, and weights that bring it there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cohort_selection.cells import UnknownAttributeError, value
+from cohort_selection.cohort import Case
+from evaluator.results import TargetComparison, TargetLevel
+from metrics.arrays import Floats
+from metrics.estimate import UndefinedMetric
+from metrics.standardised import rake
+
+NEAR = 0.01
+"""A margin that misses its target by no more than this leaves the plain figures the target's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetWeights:
+    """The comparison of a cohort with its target, and the weights (cases,) where it is off.
+
+    ``fitted`` is the number of independent levels that the weights were fitted to.
+    """
+
+    comparison: TargetComparison
+    weights: Floats | None = None
+    fitted: int = 0
+
+
+def against_target(
+    cases: Sequence[Case], margins: Mapping[str, Mapping[str, float]], *, case_control: bool = False
+) -> TargetWeights | None:
+    """Hold the patients of ``cases`` against the shares of a target; None where it names none.
+
+    A patient counts with its first case. Weights are made where a level misses its share by more
+    than one point; not where cases and controls were balanced, since no weights undo that.
+    """
+    if not margins:
+        return None
+    try:
+        levels = _levels(cases, margins)
+    except UnknownAttributeError as problem:
+        return TargetWeights(TargetComparison((), case_control, note=str(problem)))
+    comparison = TargetComparison(levels, case_control)
+    off = max(abs(row.target - (row.achieved or 0.0)) for row in levels)
+    if case_control:
+        return TargetWeights(comparison)
+    if off <= NEAR:
+        note = "every margin is within one point of the target"
+        return TargetWeights(TargetComparison(levels, note=note))
+    names = sorted({part for name in margins for part in name.split(" x ")})
+    columns = {name: np.array([value(case, name) for case in cases]) for name in names}
+    patients = np.array([case.patient_id for case in cases])
+    try:
+        raked = rake(columns, margins, patients)
+    except UndefinedMetric as problem:
+        return TargetWeights(TargetComparison(levels, note=str(problem)))
+    comparison = TargetComparison(
+        levels,
+        unrepresented=raked.share_not_represented,
+        effective_patients=raked.effective_n,
+    )
+    return TargetWeights(comparison, raked.weights, raked.n_fitted)
+
+
+def _levels(
+    cases: Sequence[Case], margins: Mapping[str, Mapping[str, float]]
+) -> tuple[TargetLevel, ...]:
+    first = {case.patient_id: case for case in reversed(cases)}
+    rows = []
+    for attribute, shares in margins.items():
+        of_case = [value(case, attribute) for case in cases]
+        of_patient = [value(case, attribute) for case in first.values()]
+        for level, share in shares.items():
+            mine = [case for case, here in zip(cases, of_case, strict=True) if here == level]
+            n_patients = of_patient.count(level)
+            rows.append(
+                TargetLevel(
+                    attribute,
+                    level,
+                    share,
+                    n_patients / len(first),
+                    len(mine),
+                    n_patients,
+                    sum(case.label for case in mine),
+                )
+            )
+    return tuple(rows)

@@ -1,0 +1,348 @@
+"""Figures of the 2x2 table at one threshold, each with an interval that holds at its boundary.
+
+Sensitivity and specificity are rates of their own class and get Wilson's interval. Every other
+figure of the table is a formula of these two and the prevalence, and gets its interval from theirs
+(MOVER). Where the number of positives was set by design the prevalence is a constant; where it was
+left to chance it has an interval too, and what is a rate of the cases (PPV, accuracy ...) is one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics import arrays, intervals, linearised, mover, operating_point, utility
+from metrics.arrays import Bools, Floats
+from metrics.estimate import Estimate, UndefinedMetric
+from metrics.group import Group
+from metrics.mover import Part
+
+WILSON = "Wilson"
+CLUSTERED = "Wilson, effective number of cases (patient-clustered)"
+MOVER = "MOVER of sensitivity and specificity"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The calls of one group at one threshold, and the rates that its other figures are made of."""
+
+    group: Group
+    called: Bools
+    confidence: float
+    counts: operating_point.Confusion[float]
+    sensitivity: Part
+    specificity: Part
+    correlation: float
+
+    @property
+    def odds_against(self) -> float:
+        """Negative cases a positive one."""
+        return (self.counts.fp + self.counts.tn) / (self.counts.tp + self.counts.fn)
+
+    @property
+    def prevalence(self) -> Part:
+        """Share of positive cases; without an interval where the design set it.
+
+        Where patients repeat, the design set how many of them are positive, and how many cases
+        these have is chance.
+        """
+        share = self.group.prevalence
+        if not self.group.fixed:
+            return rate(self.group, np.ones_like(self.called), self.group.y, self.confidence)
+        if not self.group.clustered:
+            return Part(share, share, share)
+        error = linearised.error(self.group, (self.group.y - share) / self.group.y.size)
+        return Part(share, *intervals.logit_bounds(share, error.reach(self.confidence)))
+
+    def rate(self, over: Bools, counted: Bools) -> Estimate:
+        """Share of the cases ``over`` that are ``counted`` too, with Wilson's interval."""
+        found = rate(self.group, over, counted, self.confidence)
+        method = CLUSTERED if self.group.clustered else WILSON
+        return self.group.estimate(found.value, found.bounds, method)
+
+    def made_of(self, figure: Callable[[float, float, float], float]) -> Part:
+        """Interval of a figure of sensitivity, specificity and prevalence."""
+        parts = (self.sensitivity, self.specificity, self.prevalence)
+        return mover.combine(figure, parts, (self.correlation, 0.0, 0.0))
+
+    def at(self, prevalence: float, figure: Callable[[float, float, float], float]) -> Part:
+        """The same, at a prevalence that is given."""
+        return mover.combine(
+            lambda se, sp: figure(se, sp, prevalence),
+            (self.sensitivity, self.specificity),
+            (self.correlation,),
+        )
+
+
+def table_of(group: Group, threshold: float, confidence: float) -> Table:
+    """Call the cases and find the two rates; undefined with one class only."""
+    called = arrays.called(group.s, threshold)
+    counts = operating_point.confusion(group.y, group.s, threshold)
+    arrays.both_classes("the 2x2 table", counts.tp + counts.fn, counts.fp + counts.tn)
+    correlation = 0.0
+    if group.clustered:
+        correlation = linearised.correlation(
+            group, _influence(group.y, called), _influence(~group.y, ~called)
+        )
+    return Table(
+        group,
+        called,
+        confidence,
+        counts,
+        rate(group, group.y, called, confidence),
+        rate(group, ~group.y, ~called, confidence),
+        correlation,
+    )
+
+
+def rate(group: Group, over: Bools, counted: Bools, confidence: float) -> Part:
+    """Share of the cases ``over`` (cases,) that are ``counted`` (cases,), with Wilson's interval.
+
+    Where patients repeat, the number of cases is divided by the design effect: the jackknife
+    variance over patients to the binomial variance (Rao & Scott 1992), never below 1, and the
+    normal quantile gives way to Student's with the effective number of patients. Where every case
+    counts, or none, there is no variance to compare: the number of cases is then the one that it
+    would be if the cases of a patient were all alike, (sum m)^2 / sum m^2 (Kish 1965). Undefined
+    without cases.
+    """
+    hits = counted[over]
+    n = hits.size
+    if n == 0:
+        raise UndefinedMetric("a rate needs at least one case; got 0")
+    found = int(np.count_nonzero(hits))
+    patient = group.patient[over]
+    size = np.bincount(patient, minlength=group.n_patients).astype(np.float64)
+    if size.max() <= 1:
+        return Part(found / n, *intervals.wilson(found, n, confidence))
+    p = found / n
+    alike = n**2 / float(size @ size)
+    if found in (0, n):
+        return Part(p, *intervals.wilson(p * alike, alike, confidence))
+    k = int(np.count_nonzero(size))
+    moved = (np.bincount(patient, hits, group.n_patients) - p * size) / np.maximum(n - size, 0.5)
+    variance = (k - 1) / k * float(moved @ moved)
+    effective = min(n, p * (1.0 - p) / variance) if variance > 0 else float(n)
+    freedom = linearised.effective_patients(patient, group.n_patients) - 1.0
+    z = linearised.quantile(confidence, freedom)
+    return Part(p, *intervals.score_bounds(p, effective, z))
+
+
+def at_prevalence(table: Table, prevalence: Part, *, positive: bool) -> Part:
+    """PPV or NPV in a population of the prevalence, by the ratio that Bayes' theorem asks.
+
+    Formula: PPV = 1 / (1 + FPR / Se (1 - pi) / pi); NPV = 1 / (1 + FNR / Sp pi / (1 - pi)).
+    Undefined where nothing would be called, or cleared.
+    """
+    odds = Part(*(end / (1.0 - end) for end in (prevalence.value, *prevalence.bounds)))
+    if positive:
+        wrong, right = table.specificity.turned(), table.sensitivity
+        odds = Part(1.0 / odds.value, 1.0 / odds.high, 1.0 / odds.low)
+    else:
+        wrong, right = table.sensitivity.turned(), table.specificity
+    ratio = mover.ratio(wrong, right, -table.correlation)
+    if odds.low == odds.high:
+        return Part(*(_bayes_rule(end, odds.value) for end in (ratio.value, ratio.high, ratio.low)))
+    return mover.combine(_bayes_rule, (ratio, odds))
+
+
+def _bayes_rule(ratio: float, odds: float) -> float:
+    return 1.0 / (1.0 + ratio * odds)
+
+
+def influence_of(metric: str, group: Group, threshold: float) -> Floats | None:
+    """How far each case (cases,) moves a rate; None where the figure is no rate of its cases."""
+    y, called = group.y, arrays.called(group.s, threshold)
+    every = np.ones_like(y)
+    of: dict[str, tuple[Bools, Bools]] = {
+        "sensitivity": (y, called),
+        "specificity": (~y, ~called),
+        "false_positive_rate": (~y, called),
+        "ppv": (called, y),
+        "selection_rate": (every, called),
+    }
+    return _influence(*of[metric]) if metric in of else None
+
+
+Maker = Callable[[Table], Estimate]
+
+
+def makers(threshold: float, prevalences: tuple[float, ...], common: float) -> dict[str, Maker]:
+    """Each figure of the table by name, in the order they are shown.
+
+    ``prevalences`` are declared ones that figures are given at too; ``common`` is the prevalence
+    of the whole cohort, at which groups can be compared.
+    """
+    made: dict[str, Maker] = {
+        "sensitivity": lambda t: t.rate(t.group.y, t.called),
+        "specificity": lambda t: t.rate(~t.group.y, ~t.called),
+        "ppv": lambda t: _predictive(t, positive=True),
+        "npv": lambda t: _predictive(t, positive=False),
+        "accuracy": lambda t: _share(t, t.called == t.group.y, _accuracy),
+        "selection_rate": lambda t: _share(t, t.called, _selection_rate),
+        "false_positive_rate": lambda t: t.rate(~t.group.y, t.called),
+        "false_negative_rate": lambda t: t.rate(t.group.y, ~t.called),
+        "f1": _f1,
+        "balanced_accuracy": lambda t: _combined(t, _balanced_accuracy),
+        "mcc": lambda t: _of_prevalence(t, operating_point.mcc(t.counts), _mcc),
+        "youden_j": lambda t: _combined(t, _youden_j),
+        "lr_positive": _lr_positive,
+        "lr_negative": _lr_negative,
+    }
+    if threshold < 1.0:
+        gain = _net_benefit(threshold)
+        made["net_benefit"] = lambda t: _of_prevalence(
+            t, utility.net_benefit(t.counts, threshold), gain
+        )
+    for share in prevalences:
+        made.update(_at(share, f"prevalence_{share:g}"))
+    made.update(_at(common, "cohort_prevalence", ("ppv", "selection_rate")))
+    return made
+
+
+def _at(
+    share: float,
+    ending: str,
+    kept: tuple[str, ...] = ("ppv", "npv", "accuracy", "selection_rate", "f1", "mcc"),
+) -> dict[str, Maker]:
+    """Figures that depend on prevalence, at one that is given."""
+    made: dict[str, Maker] = {
+        "ppv": lambda t: _bayes(t, share, positive=True),
+        "npv": lambda t: _bayes(t, share, positive=False),
+    }
+    for name, figure in (
+        ("accuracy", _accuracy),
+        ("selection_rate", _selection_rate),
+        ("f1", _f1_of),
+        ("mcc", _mcc),
+    ):
+        made[name] = lambda t, f=figure: t.group.estimate(  # type: ignore[misc]
+            t.at(share, f).value, _within(t.at(share, f), -1.0 if f is _mcc else 0.0, 1.0), MOVER
+        )
+    return {f"{name}_at_{ending}": made[name] for name in kept}
+
+
+def _influence(over: Bools, counted: Bools) -> Floats:
+    n = max(1, int(np.count_nonzero(over)))
+    p = np.count_nonzero(over & counted) / n
+    return np.where(over, counted - p, 0.0) / n
+
+
+def _by_design(table: Table) -> str:
+    return f"{MOVER}, at the prevalence of {100 * table.group.prevalence:.3g} % set by design"
+
+
+def _within(part: Part, low: float, high: float) -> tuple[float, float]:
+    return max(low, part.low), min(high, part.high)
+
+
+def _predictive(table: Table, *, positive: bool) -> Estimate:
+    over = table.called if positive else ~table.called
+    figure = operating_point.ppv if positive else operating_point.npv
+    value = figure(table.counts)
+    if not table.group.fixed:
+        return table.rate(over, table.group.y if positive else ~table.group.y)
+    found = at_prevalence(table, table.prevalence, positive=positive)
+    return table.group.estimate(value, found.bounds, _by_design(table))
+
+
+def _bayes(table: Table, prevalence: float, *, positive: bool) -> Estimate:
+    figure = operating_point.ppv_at_prevalence if positive else operating_point.npv_at_prevalence
+    value = figure(table.counts, prevalence)
+    share = Part(prevalence, prevalence, prevalence)
+    found = at_prevalence(table, share, positive=positive)
+    return table.group.estimate(value, found.bounds, MOVER)
+
+
+def _share(
+    table: Table, counted: Bools, figure: Callable[[float, float, float], float]
+) -> Estimate:
+    """A share of all cases: a rate where the prevalence is chance, else a mix of two rates."""
+    if not table.group.fixed:
+        return table.rate(np.ones_like(counted), counted)
+    found = table.made_of(figure)
+    return table.group.estimate(found.value, _within(found, 0.0, 1.0), _by_design(table))
+
+
+def _f1(table: Table) -> Estimate:
+    """F1 = 2 J / (1 + J), J = TP / (TP + FP + FN), a rate of the cases that are not TN."""
+    value = operating_point.f1(table.counts)
+    if table.group.clustered and table.group.fixed:
+        found = table.made_of(_f1_of)
+        bounds = _within(found, 0.0, 1.0)
+        return table.group.estimate(value, bounds, _by_design(table))
+    if table.group.fixed:
+        found = mover.ratio(
+            table.sensitivity, table.specificity.turned().scaled(table.odds_against, 1.0)
+        )
+        method = _by_design(table)
+    else:
+        over = table.group.y | table.called
+        found = rate(table.group, over, table.group.y & table.called, table.confidence)
+        method = f"{WILSON} for TP / (TP + FP + FN), from which F1 follows"
+    low, high = (2.0 * end / (1.0 + end) for end in _within(found, 0.0, 1.0))
+    return table.group.estimate(value, (low, high), method)
+
+
+def _combined(table: Table, figure: Callable[[float, float], float]) -> Estimate:
+    found = mover.combine(figure, (table.sensitivity, table.specificity), (table.correlation,))
+    return table.group.estimate(found.value, found.bounds, MOVER)
+
+
+def _of_prevalence(
+    table: Table, value: float, figure: Callable[[float, float, float], float]
+) -> Estimate:
+    found = table.made_of(figure)
+    method = _by_design(table) if table.group.fixed else f"{MOVER}, and of the prevalence"
+    return table.group.estimate(value, _within(found, -math.inf, 1.0), method)
+
+
+def _lr_positive(table: Table) -> Estimate:
+    value = operating_point.lr_positive(table.counts)
+    found = mover.ratio(table.sensitivity, table.specificity.turned(), -table.correlation)
+    if not math.isfinite(found.high):
+        return table.group.estimate(value, (found.low, None), f"{MOVER}; no upper bound")
+    return table.group.estimate(value, found.bounds, MOVER)
+
+
+def _lr_negative(table: Table) -> Estimate:
+    value = operating_point.lr_negative(table.counts)
+    found = mover.ratio(table.sensitivity.turned(), table.specificity, -table.correlation)
+    if not math.isfinite(found.high):
+        return table.group.estimate(value, (found.low, None), f"{MOVER}; no upper bound")
+    return table.group.estimate(value, found.bounds, MOVER)
+
+
+def _accuracy(se: float, sp: float, share: float) -> float:
+    return share * se + (1.0 - share) * sp
+
+
+def _selection_rate(se: float, sp: float, share: float) -> float:
+    return share * se + (1.0 - share) * (1.0 - sp)
+
+
+def _f1_of(se: float, sp: float, share: float) -> float:
+    return 2.0 * share * se / (share + _selection_rate(se, sp, share))
+
+
+def _mcc(se: float, sp: float, share: float) -> float:
+    called = _selection_rate(se, sp, share)
+    spread = called * (1.0 - called)
+    if not spread > 0:
+        return 0.0
+    return (se + sp - 1.0) * math.sqrt(share * (1.0 - share) / spread)
+
+
+def _balanced_accuracy(se: float, sp: float) -> float:
+    return (se + sp) / 2.0
+
+
+def _youden_j(se: float, sp: float) -> float:
+    return se + sp - 1.0
+
+
+def _net_benefit(threshold: float) -> Callable[[float, float, float], float]:
+    odds = threshold / (1.0 - threshold)
+    return lambda se, sp, share: share * se - (1.0 - share) * (1.0 - sp) * odds

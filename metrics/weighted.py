@@ -1,0 +1,147 @@
+"""Figures of a cohort weighted to stand for another population, such as the target of a benchmark.
+
+Weights are taken as given: an interval allows for the chance in the cases and for unequal weights,
+with the effective number of patients less the levels that the weights were fitted to as degrees of
+freedom. Simulated at 100 and 400 cases with mild and strong weights this held 94.5 to 96.6 %. The
+bootstrap with weights fitted again held 91.6 to 93.5 %, residuals on the fitted levels 89 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metrics import arrays, calibration, intervals, linearised
+from metrics.arrays import Bools, Floats
+from metrics.estimate import Estimate, UndefinedMetric
+from metrics.group import Group
+
+FEWEST = 50.0
+"""Effective patients under which no weighted figure is given."""
+SHARE = (0.0, 1.0)
+_ROUNDING = 1e-12
+METHOD = "weights as given, linearised, Student's t over effective patients"
+
+
+def estimates(
+    group: Group, w: Floats, threshold: float | None, confidence: float, fitted: int = 0
+) -> dict[str, Estimate]:
+    """Weighted figures of ``group`` by name, each with its interval; undefined ones say why.
+
+    ``w`` (cases,) weights, not negative; ``fitted`` the number of levels they were fitted to.
+    """
+    effective = effective_patients(group, w)
+    found = {}
+    for name, figure in _figures(group, w, threshold).items():
+        if effective < FEWEST:
+            found[name] = group.undefined(
+                f"insufficient data: weights leave {effective:.0f} effective patients; at least "
+                f"{FEWEST:.0f} are needed"
+            )
+            continue
+        try:
+            value, moved = figure.of()
+        except UndefinedMetric as reason:
+            found[name] = group.undefined(str(reason))
+            continue
+        error = linearised.error(group, moved)
+        reach = replace(
+            error, freedom=max(1.0, min(error.freedom, effective - 1.0 - fitted))
+        ).reach(confidence)
+        method = f"{METHOD} ({effective:.0f})"
+        if figure.bounds != SHARE:
+            ends = max(figure.bounds[0], value - reach), min(figure.bounds[1], value + reach)
+        elif _ROUNDING < value < 1.0 - _ROUNDING:
+            ends = intervals.logit_bounds(value, reach)
+        else:
+            value = float(round(value))
+            trials = effective_patients(group, np.where(figure.over, w, 0.0))
+            ends = intervals.wilson(value * trials, trials, confidence)
+            method = f"weights as given, at its limit: Wilson, {trials:.0f} effective patients"
+        found[name] = group.estimate(value, ends, method)
+    return found
+
+
+def effective_patients(group: Group, w: Floats) -> float:
+    """Patients of equal weight that know as much: (sum w)^2 / sum w^2 over patients (Kish 1965)."""
+    own = np.bincount(group.patient, w, group.n_patients)
+    square = float(own @ own)
+    return float(own.sum()) ** 2 / square if square > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A figure with its influence (cases,), the cases that it is over, and its range."""
+
+    of: Callable[[], tuple[float, Floats]]
+    over: Bools
+    bounds: tuple[float, float] = SHARE
+
+
+def _figures(group: Group, w: Floats, threshold: float | None) -> dict[str, _Figure]:
+    y, s = group.y, group.s
+    every = np.ones_like(y)
+    fewer = y if np.count_nonzero(y) * 2 <= y.size else ~y
+
+    def residual() -> Floats:
+        return y - arrays.probabilities(s, y.size)
+
+    def losses() -> Floats:
+        return calibration.log_losses(y, arrays.probabilities(s, y.size))
+
+    made = {
+        "auroc": _Figure(lambda: _auroc(y, s, w), fewer),
+        "brier": _Figure(lambda: _mean(residual() ** 2, every, w), every),
+        "log_loss": _Figure(lambda: _mean(losses(), every, w), every, (0.0, math.inf)),
+        "observed_minus_expected": _Figure(lambda: _mean(residual(), every, w), every, (-1.0, 1.0)),
+    }
+    if threshold is None:
+        return made
+    called = arrays.called(s, threshold)
+    for name, values, over in (
+        ("sensitivity", called, y),
+        ("specificity", ~called, ~y),
+        ("ppv", y, called),
+        ("npv", ~y, ~called),
+        ("accuracy", called == y, every),
+        ("selection_rate", called, every),
+    ):
+        hits = values.astype(np.float64)
+        made[name] = _Figure(lambda v=hits, o=over: _mean(v, o, w), over)  # type: ignore[misc]
+    return made
+
+
+def _mean(values: Floats, over: Bools, w: Floats) -> tuple[float, Floats]:
+    """Weighted mean over some of the cases, and how far each case moves it."""
+    inside = np.where(over, w, 0.0)
+    whole = float(inside.sum())
+    if not whole > 0:
+        raise UndefinedMetric("a weighted mean needs a case with a weight; got none")
+    value = float(inside @ values) / whole
+    return value, inside * (values - value) / whole
+
+
+def _auroc(y: Bools, s: Floats, w: Floats) -> tuple[float, Floats]:
+    """Weighted AUROC and its influence: the placements of DeLong 1988 with weights."""
+    positive, negative = float(w[y].sum()), float(w[~y].sum())
+    arrays.both_classes("weighted auroc", positive, negative)
+    below = _weight_below(s[y], s[~y], w[~y]) / negative
+    above = 1.0 - _weight_below(s[~y], s[y], w[y]) / positive
+    value = float(w[y] @ below) / positive
+    moved = np.empty(y.size)
+    moved[y] = w[y] * (below - value) / positive
+    moved[~y] = w[~y] * (above - value) / negative
+    return value, moved
+
+
+def _weight_below(s: Floats, others: Floats, w: Floats) -> Floats:
+    """Weight of the other class below each score, ties counted one half."""
+    order = np.argsort(others, kind="stable")
+    ranked = others[order]
+    summed = np.concatenate(([0.0], np.cumsum(w[order])))
+    under = summed[np.searchsorted(ranked, s, side="left")]
+    upto = summed[np.searchsorted(ranked, s, side="right")]
+    return np.asarray((under + upto) / 2.0)
