@@ -65,8 +65,8 @@ def equal_width_bins(
 ) -> Bins:
     """Cases by probability in ``n_bins`` equal steps (lo, hi]; 0 is in the first.
 
-    Edges are compared with a tolerance of 1e-6, so that 0.30000000000000004 and the float32 next
-    to 0.3 are 0.3.
+    Edges are compared with a tolerance of a millionth, so that 0.30000000000000004 and the
+    float32 next to 0.3 are 0.3.
     """
     y_, p_, w_ = _checked("a reliability table", y, p, w)
     return _table(y_, p_, w_, bin_of(p_, n_bins), n_bins)

@@ -115,8 +115,8 @@ def page() -> str:
         "0/1, `s` scores, `p` probabilities, `w` weights (default 1), all of shape (cases,). A",
         "figure that the data cannot support is undefined and says why. A case is called positive",
         "where its score is at or above the threshold. A score within 1e-6 of the threshold or of",
-        "a bin edge lies on it, so that scores stored as float32 are called and binned as they are",
-        "meant (`metrics.edges`).",
+        "a bin edge, relative to it, lies on it, so that scores stored as float32 are called and",
+        "binned as they are meant (`metrics.edges`).",
         "",
     ]
     for title, module, names in CHAPTERS:

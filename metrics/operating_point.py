@@ -36,7 +36,7 @@ def confusion(
     """Count cases by label and by the rule: positive where score >= ``threshold``.
 
     ``y`` (n,) labels 0/1, ``s`` (n,) scores, ``w`` (n,) weights. The comparison allows a rounding
-    of 1e-6: 0.7 as float32, 0.699999988, is called at 0.7.
+    of a millionth: 0.7 as float32, 0.699999988, is called at 0.7.
     """
     y_ = arrays.labels(y)
     called = is_called(arrays.scores(s, y_.size), threshold)
