@@ -347,7 +347,14 @@ def _crossed(
             ("bpsn_auroc", fairness.bpsn_auroc),
         ):
             try:
-                estimate = figure(y, s, part.member, patient, confidence=plan.confidence)
+                estimate = figure(
+                    y,
+                    s,
+                    part.member,
+                    patient,
+                    confidence=plan.confidence,
+                    interval=plan.interval,
+                )
             except UndefinedMetric as reason:
                 estimate = part.group.undefined(str(reason))
             yield Result(name, part.attribute, part.level, estimate)

@@ -15,6 +15,7 @@ from metrics import (
     calibration,
     calibration_curve,
     discrimination,
+    edges,
     intervals,
     operating_point,
     recalibration,
@@ -277,7 +278,7 @@ def _proportion(
     hits: _Hits,
 ) -> Estimate:
     value = rate(operating_point.confusion(group.y, group.s, threshold))
-    over, counted = hits(group.y, group.s >= threshold)
+    over, counted = hits(group.y, edges.called(group.s, threshold))
     if group.n_patients == group.y.size:
         trials = int(over.sum())
         bounds = intervals.wilson(int((counted & over).sum()), trials, choices.confidence)
