@@ -96,8 +96,11 @@ def score(
         raise ScoringInputError("there is no case to score")
     choices = _choices(plan, plan.threshold if threshold is None else threshold)
     coded = {name: _coded(name, attributes or {}, y_.size) for name in _named(plan)}
-    order = np.argsort(-s_, kind="stable")  # once: sorting what is sorted costs next to nothing
-    y_, s_, patient = y_[order], s_[order], patient[order]
+    # once: sorting what is sorted costs next to nothing
+    ids = [] if patients is None else [patient]
+    order = arrays.canonical_order(s_, y_, [*ids, *(code for _, code in coded.values())])
+    y_, s_ = y_[order], s_[order]
+    patient = patient if patients is None else patient[order]
     coded = {name: (values, code[order]) for name, (values, code) in coded.items()}
     parts = list(_parts(y_, s_, patient, coded, plan))
     drawn = _draw(y_, s_, patient, n_patients, parts, plan, choices, threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -73,7 +75,11 @@ def both_classes(figure: str, positive: float, negative: float) -> None:
 
 
 def clusters(patients: ArrayLike | None, n: int) -> tuple[Ints, int]:
-    """Number the patients 0..k-1 in sorted order of their ids; None makes each case a patient."""
+    """Number the patients 0..k-1 in sorted order of their ids; None makes each case a patient.
+
+    Without ids the number is the row. Whoever draws replicates sorts the rows by
+    ``canonical_order`` first, so that the draws do not follow the order of a file.
+    """
     if patients is None:
         return np.arange(n), n
     array = np.asarray(patients)
@@ -100,3 +106,19 @@ def logit(p: Floats) -> Floats:
 def expit(x: Floats) -> Floats:
     """Probability from log odds, without overflow."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+def canonical_order(s: Floats, y: Bools, keys: Sequence[Ints]) -> Ints:
+    """Order of the cases by falling score, then label, then each of ``keys`` in turn.
+
+    It is the same whatever order the cases came in, up to cases that agree in everything.
+    ``s``, ``y`` and each key (cases,).
+    """
+    order = np.argsort(-s, kind="stable")
+    falling = s[order]
+    start = np.insert(falling[1:] != falling[:-1], 0, True)[: s.size]
+    tied = np.flatnonzero(~(start & np.append(start[1:], True)))
+    rows = order[tied]
+    run = np.cumsum(start)[tied]
+    order[tied] = rows[np.lexsort((*(key[rows] for key in reversed(keys)), y[rows], run))]
+    return order

@@ -51,7 +51,7 @@ def test_float32_copies_of_every_reference_table_are_called_as_their_originals(
             assert (table.tp, table.fp) == (np.sum(meant & y), np.sum(meant & ~y))
             on_the_threshold += int(np.sum(meant & (copy < threshold)))
             compared += 1
-    assert compared > 5_000
+    assert compared > 4_000
     assert on_the_threshold > 1_000  # as many would be missed without a tolerance
 
 
