@@ -119,6 +119,16 @@ def canonical_order(s: Floats, y: Bools, keys: Sequence[Ints]) -> Ints:
     start = np.insert(falling[1:] != falling[:-1], 0, True)[: s.size]
     tied = np.flatnonzero(~(start & np.append(start[1:], True)))
     rows = order[tied]
-    run = np.cumsum(start)[tied]
-    order[tied] = rows[np.lexsort((*(key[rows] for key in reversed(keys)), y[rows], run))]
+    place = np.cumsum(start)[tied].astype(np.int64)
+    for key in (y, *keys):
+        place = _refined(place, key[rows].astype(np.int64))
+    order[tied] = rows[np.argsort(place, kind="stable")]
     return order
+
+
+def _refined(place: Ints, key: Ints) -> Ints:
+    """Numbers that sort as ``place`` does and, where that is equal, as ``key``; both from 0."""
+    size = int(key.max(initial=0)) + 1
+    if int(place.max(initial=0)) + 1 > np.iinfo(np.int64).max // size:
+        place = np.unique(place, return_inverse=True)[1].astype(np.int64)
+    return place * size + key
