@@ -262,7 +262,7 @@ def _both_forms(choices: Choices, threshold: float) -> dict[str, _Forms]:
             partial(operating_point.npv_at_prevalence, prevalence=share),
             partial(operating_point.npv_at_prevalence, prevalence=share),
         )
-    if threshold < 1.0:
+    if 0.0 <= threshold < 1.0:
         made["net_benefit"] = (
             partial(utility.net_benefit, threshold=threshold),
             partial(utility.net_benefit, threshold=threshold),
