@@ -19,7 +19,7 @@ from metrics.delong import (
     placements,
 )
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import normal_p_value, normal_quantile
+from metrics.intervals import normal_p_value, symmetric
 from metrics.no_variance import (
     NO_VARIANCE,
     Area,
@@ -58,10 +58,11 @@ def paired_delong(
     Formula: z = (A - B) / sqrt(V_A + V_B - 2 C_AB). Where both rank every pair alike the
     difference cannot vary, and the p-value is 1. Where it can vary and its variance is 0, as that
     of a perfect and a constant score, the interval is MOVER's from each AUROC's own (logit, or
-    Wilson's at 0 and 1) and the p-value that of the interval that ends at 0. No p-value is below
-    2^(1 - k), k the patients of the smaller class: k pairs can agree by chance. Undefined with
-    fewer than two cases of a class. Source: DeLong 1988; Obuchowski 1997 for patients; Zou &
-    Donner 2008 for MOVER.
+    Wilson's at 0 and 1), however the two are related, and the p-value that of the interval that
+    ends at 0. No p-value is below 2^(1 - k), k the patients of the smaller class: k pairs can
+    agree by chance; the interval then reaches 0 where that is not below 1 - ``confidence``.
+    Undefined with fewer than two cases of a class. Source: DeLong 1988; Obuchowski 1997 for
+    patients; Zou & Donner 2008 for MOVER.
     """
     y_ = arrays.labels(y)
     s_a, s_b = arrays.scores(a, y_.size), arrays.scores(b, y_.size)
@@ -83,13 +84,13 @@ def paired_delong(
     fewest = fewest_of_a_class(y_, patient)
     if variance > NO_VARIANCE:
         error = math.sqrt(variance)
-        half = normal_quantile(confidence) * error
+        bounds = symmetric(value, error, confidence)
         p = max(normal_p_value(value / error), least_p_value(fewest))
-        return _difference(value, half, p, method)
+        return _difference(value, bounds, p, confidence, method)
     if rank_alike(s_a, s_b):
         return Difference(value, value, value, 1.0, f"{method}, ranks alike")
     areas = [Area(x.auroc, covariance(x, x), fewest) for x in (first, second)]
-    return _mover(areas[0], areas[1], confidence, method)
+    return _mover(areas[0], areas[1], confidence, method, related=True)
 
 
 def unpaired_delong(
@@ -121,7 +122,7 @@ def unpaired_delong(
     variance = first.area.variance + second.area.variance - 2.0 * shared
     least = min(first.area.variance, second.area.variance, variance)
     if not least > NO_VARIANCE:
-        return _mover(first.area, second.area, confidence, method)
+        return _mover(first.area, second.area, confidence, method, related=False)
     return _students(first, second, variance, shared != 0.0, confidence, method)
 
 
@@ -131,15 +132,16 @@ def _students(
     from scipy.special import stdtr, stdtrit  # scipy is costly to import
 
     value, error = first.area.value - second.area.value, math.sqrt(variance)
-    freedom = float(min(first.n_patients, second.n_patients) - 1)
+    freedom, how = float(min(first.n_patients, second.n_patients) - 1), "Student's t"
     if not shared:
         sides = (first, second)
         spread = sum(side.area.variance**2 / (side.n_patients - 1) for side in sides)
-        freedom = variance**2 / spread
+        freedom, how = variance**2 / spread, "Satterthwaite's t"
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
     p = 2.0 * float(stdtr(freedom, -abs(value) / error))
-    least = least_p_value(min(first.area.fewest, second.area.fewest))
-    return _difference(value, half, max(p, least), f"{method}, Satterthwaite's t")
+    p = max(p, least_p_value(min(first.area.fewest, second.area.fewest)))
+    bounds = value - half, value + half
+    return _difference(value, bounds, p, confidence, f"{method}, {how}")
 
 
 def paired_bootstrap(
@@ -362,15 +364,23 @@ def _shared_covariance(
     return k / (k - 1) * float(mine @ theirs)
 
 
-def _mover(first: Area, second: Area, confidence: float, method: str) -> Difference:
-    low, high = mover(first, second, confidence)
-    p = mover_p_value(first, second)
+def _mover(
+    first: Area, second: Area, confidence: float, method: str, *, related: bool
+) -> Difference:
+    bounds = mover(first, second, confidence, related=related)
+    p = mover_p_value(first, second, related=related)
     value = first.value - second.value
-    return Difference(value, low, high, p, f"{method}, no variance: MOVER")
+    return _difference(value, bounds, p, confidence, f"{method}, no variance: MOVER")
 
 
-def _difference(value: float, half: float, p: float, method: str) -> Difference:
-    return Difference(value, max(value - half, -1.0), min(value + half, 1.0), p, method)
+def _difference(
+    value: float, bounds: tuple[float, float], p: float, confidence: float, method: str
+) -> Difference:
+    """Keep the bounds within -1 and 1; let them reach 0 where the p-value does not exclude it."""
+    low, high = max(bounds[0], -1.0), min(bounds[1], 1.0)
+    if p > 1.0 - confidence:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Difference(value, low, high, p, method)
 
 
 def _varies(ordered: Floats) -> bool:

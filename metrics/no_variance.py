@@ -37,27 +37,29 @@ class Area:
         return wilson(self.value * self.fewest, self.fewest, confidence)
 
 
-def mover(first: Area, second: Area, confidence: float) -> tuple[float, float]:
-    """Interval of a difference from the intervals of its two parts, taken as unrelated.
+def mover(first: Area, second: Area, confidence: float, *, related: bool) -> tuple[float, float]:
+    """Interval of a difference D = A - B from the intervals of A and B.
 
-    Formula: D - sqrt((A - l_A)^2 + (u_B - B)^2), D + sqrt((u_A - A)^2 + (B - l_B)^2).
-    Source: Zou & Donner 2008.
+    Formula: D - sqrt((A - l_A)^2 + (u_B - B)^2), D + sqrt((u_A - A)^2 + (B - l_B)^2) for
+    unrelated cases. ``related``: the same cases, in whatever way their errors go together; then
+    the sum of the two distances stands for the root. Source: Zou & Donner 2008.
     """
     value = first.value - second.value
     (low_a, high_a), (low_b, high_b) = first.bounds(confidence), second.bounds(confidence)
-    low = value - math.hypot(first.value - low_a, high_b - second.value)
-    high = value + math.hypot(high_a - first.value, second.value - low_b)
-    return max(low, -1.0), min(high, 1.0)
+    below = first.value - low_a, high_b - second.value
+    above = high_a - first.value, second.value - low_b
+    reach = sum if related else lambda sides: math.hypot(*sides)
+    return max(value - reach(below), -1.0), min(value + reach(above), 1.0)
 
 
-def mover_p_value(first: Area, second: Area) -> float:
+def mover_p_value(first: Area, second: Area, *, related: bool) -> float:
     """P-value of no difference: 1 less the confidence at which ``mover`` ends at 0.
 
     Not below ``least_p_value``; 1 where the two are equal.
     """
 
     def excludes_zero(z: float) -> bool:
-        low, high = mover(first, second, 1.0 - normal_p_value(z))
+        low, high = mover(first, second, 1.0 - normal_p_value(z), related=related)
         return low > 0.0 or high < 0.0
 
     inside, outside = 0.0, _LARGEST_Z
