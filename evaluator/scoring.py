@@ -94,6 +94,8 @@ def score(
         raise ScoringInputError(f"cannot be scored: {problem}") from None
     if not y_.size:
         raise ScoringInputError("there is no case to score")
+    if threshold is not None and not np.isfinite(threshold):
+        raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
     choices = _choices(plan, plan.threshold if threshold is None else threshold)
     coded = {name: _coded(name, attributes or {}, y_.size) for name in _named(plan)}
     # once: sorting what is sorted costs next to nothing

@@ -53,9 +53,10 @@ def mover(first: Area, second: Area, confidence: float, *, related: bool) -> tup
 
 
 def mover_p_value(first: Area, second: Area, *, related: bool) -> float:
-    """P-value of no difference: 1 less the confidence at which ``mover`` ends at 0.
+    """P-value of no difference, from ``mover`` turned about.
 
-    Not below ``least_p_value``; 1 where the two are equal.
+    Formula: 1 less the confidence at which the interval ends at 0. Not below ``least_p_value``; 1
+    where the two are equal.
     """
 
     def excludes_zero(z: float) -> bool:
