@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,8 +148,8 @@ def _problems(plan: AnalysisPlan) -> list[str]:
         ),
         (0 <= plan.seed < 2**63, f"seed is {plan.seed}; give a whole number from 0"),
         (
-            plan.threshold is None or 0 <= plan.threshold <= 1,
-            f"threshold is {plan.threshold}; give a probability",
+            plan.threshold is None or math.isfinite(plan.threshold),
+            f"threshold is {plan.threshold}; give a number on the scale of the scores",
         ),
         (
             plan.interval in ("logit", "symmetric"),

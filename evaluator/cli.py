@@ -522,7 +522,9 @@ def score(
         str | None, typer.Option(help="Patients, for clustered intervals; '' = none.")
     ] = None,
     subgroup: Annotated[list[str] | None, typer.Option(help="A subgroup column.")] = None,
-    threshold: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="A case is called positive at or above this score.")
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option(help="A benchmark's TOML file, for its [analysis] table.")
     ] = None,

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from evaluator.results import OVERALL, Evaluation
 from evaluator.suppression import JOINT
 from metrics.arrays import logit
+from metrics.edges import called
 
 _AT_EVERY_THRESHOLD = (
     "auroc",
@@ -118,7 +119,7 @@ def set_apart(
             shared = max(int(counts.max()), int(counts[counts >= minimum].sum()))
             if 0 < inside.size - shared < min(minimum, shared):
                 by_score.add(attribute)
-            above = inside >= threshold
+            above = called(inside, threshold)
             n_above = int(above.sum())
             if 0 < min(n_above, inside.size - n_above) < max(2, minimum // 2):
                 by_threshold.add(attribute)

@@ -104,7 +104,8 @@ def score(
 ) -> Evaluation:
     """Compute the whole report of one submission.
 
-    ``y`` (cases,) labels 0/1; ``scores`` (cases,) probabilities, positive where >= threshold;
+    ``y`` (cases,) labels 0/1; ``scores`` (cases,), positive where >= threshold; scores that are
+    no probabilities have no calibration;
     ``patients`` (cases,) ids, None where every case is a patient; ``attributes`` maps a name to
     (cases,) levels. ``threshold`` is the submission's, else the plan's; without one there are no
     figures at an operating point. ``weights`` (cases,) give figures standardised to the population
@@ -121,11 +122,19 @@ def score(
         raise ScoringInputError(f"cannot be scored: {problem}") from None
     if not y_.size:
         raise ScoringInputError("there is no case to score")
-    declared = plan.threshold if threshold is None else threshold
-    choices = replace(_choices(plan, declared), cohort_prevalence=_prevalence(y_))
+    if threshold is not None and not np.isfinite(threshold):
+        raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
+    choices = replace(
+        _choices(plan, plan.threshold if threshold is None else threshold),
+        cohort_prevalence=_prevalence(y_),
+        no_calibration=_no_calibration(s_),
+    )
     coded = {name: _coded(name, attributes or {}, y_.size) for name in _named(plan)}
-    order = np.argsort(-s_, kind="stable")  # once: sorting what is sorted costs next to nothing
-    y_, s_, patient = y_[order], s_[order], patient[order]
+    # once: sorting what is sorted costs next to nothing
+    ids = [] if patients is None else [patient]
+    order = arrays.canonical_order(s_, y_, [*ids, *(code for _, code in coded.values())])
+    y_, s_ = y_[order], s_[order]
+    patient = patient if patients is None else patient[order]
     coded = {name: (values, code[order]) for name, (values, code) in coded.items()}
     whole = everyone(y_, s_, patient, n_patients, plan.sampling_design)
     parts = list(_parts(whole, coded, plan))
@@ -136,7 +145,7 @@ def score(
         mine = replace(choices, smooth_calibration=_smooth(part, plan))
         results += _results(number, part, plan, mine, drawn, threads)
         if part.lacking is None:
-            curves += _curves(number, part, plan, drawn, threads)
+            curves += _curves(number, part, plan, choices, drawn, threads)
     given = target.weights if target is not None else weights
     if given is not None:
         w = _weights(given, y_.size)[order]
@@ -250,6 +259,15 @@ def _choices(plan: AnalysisPlan, threshold: float | None) -> Choices:
         partial_auroc=(area[0], area[1]) if area else None,
         seed=plan.seed,
     )
+
+
+def _no_calibration(s: Floats) -> str:
+    """Why the scores, of everybody, have no calibration; empty where they are probabilities."""
+    try:
+        arrays.probabilities(s, s.size)
+    except UndefinedMetric as reason:
+        return str(reason)
+    return ""
 
 
 def _prevalence(y: Bools) -> float:
@@ -407,7 +425,14 @@ def _crossed(
             ("bpsn_auroc", fairness.bpsn_auroc),
         ):
             try:
-                estimate = figure(y, s, part.member, patient, confidence=plan.confidence)
+                estimate = figure(
+                    y,
+                    s,
+                    part.member,
+                    patient,
+                    confidence=plan.confidence,
+                    interval=plan.interval,
+                )
             except UndefinedMetric as reason:
                 estimate = part.group.undefined(str(reason))
             yield Result(name, part.attribute, part.level, estimate)
@@ -476,7 +501,12 @@ def _declared_gaps(
 
 
 def _curves(
-    number: int, part: _Part, plan: AnalysisPlan, drawn: _Drawn | None, threads: int | None
+    number: int,
+    part: _Part,
+    plan: AnalysisPlan,
+    choices: Choices,
+    drawn: _Drawn | None,
+    threads: int | None,
 ) -> Iterator[Curve]:
     group = part.group
     heights = discrimination.roc_sensitivities(group.y, group.s, ROC_GRID)
@@ -499,7 +529,7 @@ def _curves(
     n = group.y.size
     roc = tuple(CurvePoint(x, height, below, above, n) for x, height, below, above in points)
     yield Curve("roc", part.attribute, part.level, roc)
-    if group.s.min() >= 0.0 and group.s.max() <= 1.0:
+    if not choices.no_calibration:
         yield Curve("reliability", part.attribute, part.level, tuple(_reliability(group, plan)))
 
 

@@ -20,6 +20,16 @@ _PATIENT_COLUMNS = ("patient_id", "patient", "submitter_id", "case_ids_0")
 _LABEL_COLUMNS = ("label", "y", "y_true", "truth", "outcome", "target")
 _SCORE_COLUMNS = ("probability", "prob", "score", "prediction", "y_score", "y_prob", "p")
 _SCORE_PREFIX = "prob_"
+_LABEL_WORDS = (
+    ("0", "1"),
+    ("-1", "1"),
+    ("no", "yes"),
+    ("false", "true"),
+    ("negative", "positive"),
+    ("neg", "pos"),
+)
+"""Pairs of words that say negative and positive; a column uses one pair."""
+_ALL_LABEL_WORDS = {word for pair in _LABEL_WORDS for word in pair}
 
 
 class ScoringInputError(ValueError):
@@ -75,8 +85,9 @@ def read_tables(
     .gz. ``patient_column`` "" makes every case a patient. ``subgroups`` come from ``truth``, else
     from ``predictions``; a numeric ``age`` becomes ``age_group`` by ``age_bands``. A case without
     a prediction is refused, or with ``missing`` "worst" gets the worst score there is (0 for a
-    positive, 1 for a negative), so that a dropped case never raises a score. Raises
-    ScoringInputError.
+    positive, 1 for a negative; the lowest and the highest given where scores are no
+    probabilities), so that a dropped case never raises a score. Labels are 0/1, -1/1, no/yes,
+    false/true, negative/positive or neg/pos, one pair a column. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
@@ -232,32 +243,56 @@ def _is_prefixed(name: str) -> bool:
 
 
 def _labels(known: _Table, label: str) -> NDArray[np.bool_]:
-    texts = known.columns[label]
-    for line, text in zip(known.lines, texts, strict=True):
-        if text not in ("0", "1", "0.0", "1.0"):
-            raise ScoringInputError(
-                f"{known.path.name} line {line}: {label} is {text!r}; give 0 or 1"
-            )
-    return np.array([text[0] == "1" for text in texts], dtype=np.bool_)
+    """Read a label column by the one pair of words that it uses, in any case."""
+    words = [_word(text) for text in known.columns[label]]
+    fitting = list(_LABEL_WORDS)
+    for place, word in enumerate(words):
+        still = [pair for pair in fitting if word in pair]
+        if not still:
+            raise _label_error(known, label, place, mixed=word in _ALL_LABEL_WORDS)
+        fitting = still
+    return np.array([word == fitting[0][1] for word in words], dtype=np.bool_)
+
+
+def _word(text: str) -> str:
+    return text.lower().removeprefix("+").removesuffix(".0")
+
+
+def _label_error(known: _Table, label: str, place: int, *, mixed: bool) -> ScoringInputError:
+    texts, lines = known.columns[label], known.lines
+    where = f"{known.path.name} line {lines[place]}: {label} is {texts[place]!r}"
+    listed = ", ".join("/".join(pair) for pair in _LABEL_WORDS)
+    if not mixed:
+        return ScoringInputError(f"{where}; give 0 or 1, or throughout one of {listed}")
+    mine = [pair for pair in _LABEL_WORDS if _word(texts[place]) in pair]
+    odd = next(i for i, text in enumerate(texts) if not any(_word(text) in pair for pair in mine))
+    return ScoringInputError(
+        f"{where}, and line {lines[odd]} has {texts[odd]!r}; give throughout one of {listed}"
+    )
 
 
 def _scores(
     given: _Table, column: str, order: Sequence[int], y: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
+    """Read a score column: probabilities, or any other finite numbers such as logits or grades."""
     values = np.empty(given.n)
     for row, text in enumerate(given.columns[column]):
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not 0.0 <= value <= 1.0:
+        if not math.isfinite(value):
             raise ScoringInputError(
                 f"{given.path.name} line {given.lines[row]}: {column} is {text!r}; give a "
-                f"probability from 0 to 1"
+                f"probability from 0 to 1, or a finite number that is higher where the label is "
+                f"likelier"
             )
         values[row] = value
+    lowest, highest = min(0.0, float(values.min())), max(1.0, float(values.max()))
+    if lowest < 0.0 or highest > 1.0:  # no probabilities: the worst score is one that was given
+        lowest, highest = float(values.min()), float(values.max())
     place = np.array(order)
-    return np.where(place >= 0, values[place], np.where(y, 0.0, 1.0))
+    return np.where(place >= 0, values[place], np.where(y, lowest, highest))
 
 
 def _attributes(

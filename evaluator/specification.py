@@ -171,6 +171,12 @@ def _agree(benchmark: Benchmark) -> None:
             f"{benchmark.path.name}: [contract] outputs has {len(benchmark.contract.outputs)} "
             f"names; one is scored: give one"
         )
+    threshold = benchmark.analysis.threshold
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] threshold is {threshold:g}; containers give "
+            f"probabilities: give one from 0 to 1"
+        )
     if not figure(benchmark.analysis.primary).better:
         raise SpecificationError(
             f"{benchmark.path.name}: [analysis] primary is {benchmark.analysis.primary!r}; give a "

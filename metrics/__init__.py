@@ -33,6 +33,7 @@ replicates; ``report`` every estimate of a subgroup and ``gaps`` the differences
 from metrics.agreement import (
     bland_altman,
     kendall_tau_b,
+    kendall_tau_b_test,
     mean_absolute_error,
     quadratic_weighted_kappa,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "integrated_calibration",
     "jensen_shannon",
     "kendall_tau_b",
+    "kendall_tau_b_test",
     "log_loss",
     "lr_negative",
     "lr_positive",

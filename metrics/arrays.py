@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -52,11 +54,6 @@ def probabilities(s: ArrayLike, n: int) -> Floats:
     return array
 
 
-def called(s: Floats, threshold: float) -> Bools:
-    """Which scores (cases,) call a case positive: those at or above the threshold."""
-    return np.asarray(s >= threshold)
-
-
 def weights(w: ArrayLike | None, n: int) -> Floats:
     """Turn case weights into float64 of length ``n``: 0, or within 1e-9 and 1e9; default 1."""
     if w is None:
@@ -78,7 +75,11 @@ def both_classes(figure: str, positive: float, negative: float) -> None:
 
 
 def clusters(patients: ArrayLike | None, n: int) -> tuple[Ints, int]:
-    """Number the patients 0..k-1 in sorted order of their ids; None makes each case a patient."""
+    """Number the patients 0..k-1 in sorted order of their ids; None makes each case a patient.
+
+    Without ids the number is the row. Whoever draws replicates sorts the rows by
+    ``canonical_order`` first, so that the draws do not follow the order of a file.
+    """
     if patients is None:
         return np.arange(n), n
     array = np.asarray(patients)
@@ -105,3 +106,29 @@ def logit(p: Floats) -> Floats:
 def expit(x: Floats) -> Floats:
     """Probability from log odds, without overflow."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+def canonical_order(s: Floats, y: Bools, keys: Sequence[Ints]) -> Ints:
+    """Order of the cases by falling score, then label, then each of ``keys`` in turn.
+
+    It is the same whatever order the cases came in, up to cases that agree in everything.
+    ``s``, ``y`` and each key (cases,).
+    """
+    order = np.argsort(-s, kind="stable")
+    falling = s[order]
+    start = np.insert(falling[1:] != falling[:-1], 0, True)[: s.size]
+    tied = np.flatnonzero(~(start & np.append(start[1:], True)))
+    rows = order[tied]
+    place = np.cumsum(start)[tied].astype(np.int64)
+    for key in (y, *keys):
+        place = _refined(place, key[rows].astype(np.int64))
+    order[tied] = rows[np.argsort(place, kind="stable")]
+    return order
+
+
+def _refined(place: Ints, key: Ints) -> Ints:
+    """Numbers that sort as ``place`` does and, where that is equal, as ``key``; both from 0."""
+    size = int(key.max(initial=0)) + 1
+    if int(place.max(initial=0)) + 1 > np.iinfo(np.int64).max // size:
+        place = np.unique(place, return_inverse=True)[1].astype(np.int64)
+    return place * size + key

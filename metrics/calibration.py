@@ -9,10 +9,8 @@ from numpy.typing import ArrayLike
 
 from metrics import arrays
 from metrics.arrays import PROBABILITY_FLOOR, Bools, Floats, Ints
+from metrics.edges import bin_of
 from metrics.estimate import UndefinedMetric
-
-EDGE_TOLERANCE = 1e-9
-"""A probability this near above a bin edge belongs to the bin below: 0.1 + 0.2 is 0.3."""
 
 
 def brier(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -22,7 +20,7 @@ def brier(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
     without cases. Source: Brier 1950.
     """
     y_, p_, w_ = _checked("brier", y, p, w)
-    return float(w_ @ (p_ - y_) ** 2 / w_.sum())
+    return min(1.0, float(w_ @ (p_ - y_) ** 2 / w_.sum()))
 
 
 def scaled_brier(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -67,7 +65,8 @@ def equal_width_bins(
 ) -> Bins:
     """Cases by probability in ``n_bins`` equal steps (lo, hi]; 0 is in the first.
 
-    Edges are compared with a tolerance of 1e-9, so that 0.30000000000000004 is 0.3.
+    Edges are compared with a tolerance of a millionth, so that 0.30000000000000004 and the
+    float32 next to 0.3 are 0.3.
     """
     y_, p_, w_ = _checked("a reliability table", y, p, w)
     return _table(y_, p_, w_, bin_of(p_, n_bins), n_bins)
@@ -79,11 +78,6 @@ def equal_mass_bins(
     """Cases in ``n_bins`` runs of about equal weight by rising probability; ties stay together."""
     y_, p_, w_ = _checked("a reliability table", y, p, w)
     return _table(y_, p_, w_, mass_bin_of(p_, w_, n_bins), n_bins)
-
-
-def bin_of(p: Floats, n_bins: int) -> Ints:
-    """Equal-width bin 0..n_bins-1 of each probability, right edges included."""
-    return np.clip(np.ceil(p * n_bins - EDGE_TOLERANCE) - 1, 0, n_bins - 1).astype(np.int64)
 
 
 def mass_bin_of(p: Floats, w: Floats, n_bins: int) -> Ints:
@@ -120,7 +114,7 @@ def mce(y: ArrayLike, p: ArrayLike, n_bins: int = 10, w: ArrayLike | None = None
     Source: Naeini 2015.
     """
     table = equal_width_bins(y, p, n_bins, w)
-    return float(np.max(np.abs(table.observed - table.predicted)))
+    return min(1.0, float(np.max(np.abs(table.observed - table.predicted))))
 
 
 def observed_minus_expected(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -129,7 +123,7 @@ def observed_minus_expected(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = No
     Formula: sum w (y - p) / sum w. Undefined without cases.
     """
     y_, p_, w_ = _checked("observed minus expected", y, p, w)
-    return float(w_ @ (y_ - p_) / w_.sum())
+    return min(max(float(w_ @ (y_ - p_) / w_.sum()), -1.0), 1.0)
 
 
 def observed_expected_ratio(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -149,7 +143,7 @@ def observed_expected_ratio(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = No
 
 def _weighted_gap(table: Bins) -> float:
     gap = np.abs(table.observed - table.predicted)
-    return float(table.weight @ gap / table.weight.sum())
+    return min(1.0, float(table.weight @ gap / table.weight.sum()))
 
 
 def _table(y: Bools, p: Floats, w: Floats, member: Ints, n_bins: int) -> Bins:

@@ -170,7 +170,11 @@ def corp(y: ArrayLike, p: ArrayLike) -> Corp:
     prevalence = float(y_.mean())
     uncertainty = prevalence * (1.0 - prevalence)
     return Corp(
-        brier(y_, p_) - recalibrated, uncertainty - recalibrated, uncertainty, distinct, fitted
+        max(0.0, brier(y_, p_) - recalibrated),
+        max(0.0, uncertainty - recalibrated),
+        uncertainty,
+        distinct,
+        np.minimum(fitted, 1.0),
     )
 
 

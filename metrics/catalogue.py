@@ -20,6 +20,7 @@ from metrics import (
     fairness,
     intervals,
     multiclass,
+    no_variance,
     operating_point,
     recalibration,
     utility,
@@ -85,6 +86,7 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     ("Ordinal grades", agreement, ()),
     ("Fairness", fairness, ()),
     ("Comparison of submissions", comparison, ()),
+    ("Differences without variance", no_variance, ("mover", "mover_p_value", "least_p_value")),
     ("Distance of populations", divergence, ()),
     ("Intervals", intervals, ("wilson", "clustered_wilson", "symmetric", "logit_symmetric")),
     ("Interval of the expected calibration error", ece_interval, ("ece_interval",)),
@@ -114,7 +116,9 @@ def page() -> str:
         "Made from the docstrings by `python -m metrics.catalogue`; do not edit. Labels `y` are",
         "0/1, `s` scores, `p` probabilities, `w` weights (default 1), all of shape (cases,). A",
         "figure that the data cannot support is undefined and says why. A case is called positive",
-        "where its score is at or above the threshold.",
+        "where its score is at or above the threshold. A score within 1e-6 of the threshold or of",
+        "a bin edge, relative to it, lies on it, so that scores stored as float32 are called and",
+        "binned as they are meant (`metrics.edges`).",
         "",
     ]
     for title, module, names in CHAPTERS:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metrics import arrays, bootstrap
-from metrics.arrays import Floats
+from metrics.arrays import Floats, Ints
 from metrics.delong import (
     Placements,
     auroc_and_variance,
@@ -19,7 +19,20 @@ from metrics.delong import (
     placements,
 )
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import normal_p_value, normal_quantile
+from metrics.intervals import normal_p_value, symmetric
+from metrics.no_variance import (
+    NO_VARIANCE,
+    Area,
+    fewest_of_a_class,
+    least_p_value,
+    mover,
+    mover_p_value,
+    rank_alike,
+)
+
+_NO_SPREAD = 1e-12
+_FEW_PRODUCTS = 10**8
+"""A tenth of a second; above it the sums are made by Fourier transforms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +56,17 @@ def paired_delong(
     """Difference of two AUROCs on the same cases, over patients where patients repeat.
 
     Formula: z = (A - B) / sqrt(V_A + V_B - 2 C_AB). Where both rank every pair alike the
-    difference has no variance, and the p-value is 1. Undefined with fewer than two cases of a
-    class. Source: DeLong 1988; Obuchowski 1997 for patients.
+    difference cannot vary, and the p-value is 1. Where it can vary and its variance is 0, as that
+    of a perfect and a constant score, the interval is MOVER's from each AUROC's own (logit, or
+    Wilson's at 0 and 1), however the two are related, and the p-value that of the interval that
+    ends at 0. No p-value is below 2^(1 - k), k the patients of the smaller class: k pairs can
+    agree by chance; the interval then reaches 0 where that is not below 1 - ``confidence``.
+    Undefined with fewer than two cases of a class. Source: DeLong 1988; Obuchowski 1997 for
+    patients; Zou & Donner 2008 for MOVER.
     """
     y_ = arrays.labels(y)
-    first = placements(y_, arrays.scores(a, y_.size))
-    second = placements(y_, arrays.scores(b, y_.size))
+    s_a, s_b = arrays.scores(a, y_.size), arrays.scores(b, y_.size)
+    first, second = placements(y_, s_a), placements(y_, s_b)
     patient, k = arrays.clusters(patients, y_.size)
     clustered = k < y_.size
 
@@ -62,31 +80,68 @@ def paired_delong(
         first.negative - second.negative,
     )
     method = "paired DeLong, patient-clustered (Obuchowski)" if clustered else "paired DeLong"
-    return _normal(apart.auroc, covariance(apart, apart), confidence, method)
+    value, variance = apart.auroc, covariance(apart, apart)
+    fewest = fewest_of_a_class(y_, patient)
+    if variance > NO_VARIANCE:
+        error = math.sqrt(variance)
+        bounds = symmetric(value, error, confidence)
+        p = max(normal_p_value(value / error), least_p_value(fewest))
+        return _difference(value, bounds, p, confidence, method)
+    if rank_alike(s_a, s_b):
+        return Difference(value, value, value, 1.0, f"{method}, ranks alike")
+    areas = [Area(x.auroc, covariance(x, x), fewest) for x in (first, second)]
+    return _mover(areas[0], areas[1], confidence, method, related=True)
 
 
 def unpaired_delong(
-    y_a: ArrayLike, a: ArrayLike, y_b: ArrayLike, b: ArrayLike, confidence: float = 0.95
+    y_a: ArrayLike,
+    a: ArrayLike,
+    y_b: ArrayLike,
+    b: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    patients_a: ArrayLike | None = None,
+    patients_b: ArrayLike | None = None,
 ) -> Difference:
     """Difference of two AUROCs on different cases, such as two subgroups.
 
     Formula: D = (A - B) / sqrt(V_A + V_B) against Student's t with Satterthwaite's degrees of
-    freedom, as pROC. Undefined with fewer than two cases of a class. Source: DeLong 1988.
+    freedom, as pROC; over patients where they repeat, who then count for the degrees of freedom. A
+    patient with cases on both sides adds -2 C_AB, and the degrees of freedom are those of the side
+    with fewer patients. Where an AUROC has no variance, interval and p-value are MOVER's, and no
+    p-value is below 2^(1 - k), both as in ``paired_delong``. Undefined with fewer than two cases,
+    or patients, of a class. Source: DeLong 1988; Obuchowski 1997 for patients.
     """
+    first = _side(y_a, a, patients_a)
+    second = _side(y_b, b, patients_b)
+    shared = 0.0
+    if patients_a is not None and patients_b is not None:
+        shared = _shared_covariance(first, second, np.asarray(patients_a), np.asarray(patients_b))
+    clustered = first.influence is not None or second.influence is not None
+    method = "unpaired DeLong" + (", patient-clustered (Obuchowski)" if clustered else "")
+    variance = first.area.variance + second.area.variance - 2.0 * shared
+    least = min(first.area.variance, second.area.variance, variance)
+    if not least > NO_VARIANCE:
+        return _mover(first.area, second.area, confidence, method, related=False)
+    return _students(first, second, variance, shared != 0.0, confidence, method)
+
+
+def _students(
+    first: _Side, second: _Side, variance: float, shared: bool, confidence: float, method: str
+) -> Difference:
     from scipy.special import stdtr, stdtrit  # scipy is costly to import
 
-    labels_a, labels_b = arrays.labels(y_a), arrays.labels(y_b)
-    value_a, var_a = auroc_and_variance(labels_a, arrays.scores(a, labels_a.size))
-    value_b, var_b = auroc_and_variance(labels_b, arrays.scores(b, labels_b.size))
-    value, variance = value_a - value_b, var_a + var_b
-    if not variance > 0:
-        return Difference(value, value, value, 1.0 if value == 0 else 0.0, "unpaired DeLong")
-    spread = var_a**2 / (labels_a.size - 1) + var_b**2 / (labels_b.size - 1)
-    freedom = variance**2 / spread
-    error = math.sqrt(variance)
+    value, error = first.area.value - second.area.value, math.sqrt(variance)
+    freedom, how = float(min(first.n_patients, second.n_patients) - 1), "Student's t"
+    if not shared:
+        sides = (first, second)
+        spread = sum(side.area.variance**2 / (side.n_patients - 1) for side in sides)
+        freedom, how = variance**2 / spread, "Satterthwaite's t"
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
     p = 2.0 * float(stdtr(freedom, -abs(value) / error))
-    return Difference(value, value - half, value + half, p, "unpaired DeLong, Satterthwaite's t")
+    p = max(p, least_p_value(min(first.area.fewest, second.area.fewest)))
+    bounds = value - half, value + half
+    return _difference(value, bounds, p, confidence, f"{method}, {how}")
 
 
 def paired_bootstrap(
@@ -100,12 +155,21 @@ def paired_bootstrap(
 
     ``replicates_a`` and ``replicates_b`` (replicates,) come from the same draw of weights. The
     p-value is the share of recentred differences at least as large as the one seen. Undefined
-    where more than 5 % of the replicates are. Source: Efron & Tibshirani 1993, chapter 16.
+    where more than 5 % of the replicates are, or where the difference is the same in all of them:
+    that says how few cases there are and not how sure the difference is. Two figures that are
+    equal in every replicate and vary do not differ. Source: Efron & Tibshirani 1993, chapter 16.
     """
     drawn = replicates_a - replicates_b
     spread = bootstrap.spread_of(drawn)
-    low, high = bootstrap.percentile(spread, confidence)
     value = value_a - value_b
+    if not _varies(spread.ordered):
+        one = replicates_a[np.isfinite(drawn)]
+        if value != 0 or not _varies(np.sort(one)):
+            raise UndefinedMetric(
+                f"no interval and no p-value: the difference is {value:g} in each of {one.size} "
+                f"replicates, so its spread is unknown; more cases are needed"
+            )
+    low, high = bootstrap.percentile(spread, confidence)
     null = np.abs(spread.ordered - spread.ordered.mean())
     p = 1.0 if value == 0 else bootstrap.null_p_value(null, abs(value))
     return Difference(
@@ -124,24 +188,57 @@ class McNemar:
     exact_p_value: float
 
 
-def mcnemar(right_a: ArrayLike, right_b: ArrayLike) -> McNemar:
+def mcnemar(right_a: ArrayLike, right_b: ArrayLike, patients: ArrayLike | None = None) -> McNemar:
     """Whether two submissions are right equally often, from the cases where one alone is.
 
     Formula: (b - c)^2 / (b + c), without continuity correction; exact: two-sided binomial with
-    chance 1/2. ``right_a`` and ``right_b`` (n,) booleans. Both p-values are 1 without discordant
-    cases. Source: McNemar 1947.
+    chance 1/2. Where patients repeat, with d_k = b_k - c_k of each of K patients: (K - 1) / K
+    (sum d_k)^2 / sum d_k^2; exact: the sign of each patient's d_k by a coin. ``right_a`` and
+    ``right_b`` (n,) booleans. Both p-values are 1 without discordant cases. Source: McNemar 1947;
+    for patients Obuchowski 1998, in the form of Yang, Sun & Hardin 2010.
     """
     a, b = np.asarray(right_a, dtype=np.bool_), np.asarray(right_b, dtype=np.bool_)
     if a.shape != b.shape or a.ndim != 1:
         raise UndefinedMetric(f"answers of shapes {a.shape} and {b.shape} do not compare")
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
-    n = only_a + only_b
-    if n == 0:
-        return McNemar(0, 0, 0.0, 1.0, 1.0)
-    chi_square = (only_a - only_b) ** 2 / n
-    tail = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1))
-    exact = min(1.0, float(2 * tail / 2**n))
+    patient, k = arrays.clusters(patients, a.size)
+    balance = np.bincount(patient, a.astype(np.float64) - b, k).astype(np.int64)
+    squares = int(balance @ balance)
+    if squares == 0:
+        return McNemar(only_a, only_b, 0.0, 1.0, 1.0)
+    chi_square = (only_a - only_b) ** 2 / squares
+    if k < a.size:
+        chi_square *= (k - 1) / k
+    exact = _coins(np.abs(balance), abs(only_a - only_b))
     return McNemar(only_a, only_b, chi_square, normal_p_value(math.sqrt(chi_square)), exact)
+
+
+def _coins(sizes: Ints, seen: int) -> float:
+    """Chance that a coin's sign for each size makes a sum at least as far from 0 as ``seen``."""
+    from scipy.special import bdtr, gammaln  # scipy is costly to import
+
+    distinct, count = np.unique(sizes[sizes > 0], return_counts=True)
+    if distinct.size == 1:
+        n = int(count[0])
+        fewer = (n - seen // int(distinct[0])) // 2
+        return min(1.0, 2.0 * float(bdtr(fewer, n, 0.5)))
+    chances = np.ones(1)  # of the sum of the sizes that got a plus
+    for size, n in zip(distinct.tolist(), count.tolist(), strict=True):
+        plus = np.arange(n + 1.0)
+        heads = np.zeros(size * n + 1)
+        logs = gammaln(n + 1) - gammaln(plus + 1) - gammaln(n - plus + 1) - n * math.log(2)
+        heads[::size] = np.exp(logs)
+        chances = _convolved(chances, heads)
+    fewer = (chances.size - 1 - seen) // 2
+    return min(1.0, 2.0 * float(chances[: fewer + 1].sum()))
+
+
+def _convolved(a: Floats, b: Floats) -> Floats:
+    if a.size * b.size <= _FEW_PRODUCTS:
+        return np.convolve(a, b)
+    n = a.size + b.size - 1
+    found = np.fft.irfft(np.fft.rfft(a, n) * np.fft.rfft(b, n), n)
+    return np.maximum(found, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +257,19 @@ class RankStability:
 
 
 def rank_stability(
-    values: ArrayLike, replicates: ArrayLike, confidence: float = 0.95
+    values: ArrayLike,
+    replicates: ArrayLike,
+    confidence: float = 0.95,
+    fewest: int | None = None,
 ) -> tuple[RankStability, ...]:
     """Ranks over a board's replicates: interval, chance of being best, and tiers.
 
     ``values`` (submissions,), higher is better; ``replicates`` (submissions, replicates) from one
     draw of weights. A tie for best is shared equally. A tier ends where a submission differs from
     the tier's first by a recentred p-value below 1 - ``confidence``, Holm-adjusted over the pairs
-    tried. Source: Hall & Miller 2009; Wiesenfarth 2021 (challengeR).
+    tried. With ``fewest``, the patients of the smaller class, no p-value is below 2^(1 - fewest);
+    without it a difference that is the same in every replicate tells nothing apart.
+    Source: Hall & Miller 2009; Wiesenfarth 2021 (challengeR).
     """
     seen = np.asarray(values, dtype=np.float64)
     drawn = np.asarray(replicates, dtype=np.float64)
@@ -184,21 +286,21 @@ def rank_stability(
     last = ordered.shape[1] - 1
     low, high = ordered[:, math.floor(tail * last)], ordered[:, math.ceil((1.0 - tail) * last)]
     observed = 1 + (seen[None, :] > seen[:, None]).sum(axis=1)
-    tiers = _tiers(seen, kept, 1.0 - confidence)
+    tiers = _tiers(seen, kept, 1.0 - confidence, fewest)
     return tuple(
         RankStability(int(r), int(a), int(b), float(p), tier)
         for r, a, b, p, tier in zip(observed, low, high, share, tiers, strict=True)
     )
 
 
-def _tiers(values: Floats, drawn: Floats, level: float) -> list[int]:
+def _tiers(values: Floats, drawn: Floats, level: float, fewest: int | None) -> list[int]:
     order = np.argsort(-values, kind="stable").tolist()
     tiers = [0] * values.size
     tier = 0
     while order:
         tier += 1
         first, others = order[0], order[1:]
-        p = [_pair_p(values, drawn, first, other) for other in others]
+        p = [_pair_p(values, drawn, first, other, fewest) for other in others]
         adjusted = bootstrap.holm(np.array(p)) if p else np.array([])
         beyond = [i for i, value in enumerate(adjusted) if value < level]
         stop = beyond[0] if beyond else len(others)
@@ -208,12 +310,14 @@ def _tiers(values: Floats, drawn: Floats, level: float) -> list[int]:
     return tiers
 
 
-def _pair_p(values: Floats, drawn: Floats, a: int, b: int) -> float:
+def _pair_p(values: Floats, drawn: Floats, a: int, b: int, fewest: int | None) -> float:
     difference = drawn[a] - drawn[b]
     value = float(values[a] - values[b])
-    if value == 0:
+    if value == 0 or (fewest is None and np.ptp(difference) <= _NO_SPREAD):
         return 1.0
-    return bootstrap.null_p_value(np.abs(difference - difference.mean()), abs(value))
+    least = 0.0 if fewest is None else least_p_value(fewest)
+    p = bootstrap.null_p_value(np.abs(difference - difference.mean()), abs(value))
+    return max(p, least)
 
 
 def holm_adjusted(comparisons: Sequence[Difference]) -> tuple[float, ...]:
@@ -221,10 +325,63 @@ def holm_adjusted(comparisons: Sequence[Difference]) -> tuple[float, ...]:
     return tuple(bootstrap.holm(np.array([c.p_value for c in comparisons])).tolist())
 
 
-def _normal(value: float, variance: float, confidence: float, method: str) -> Difference:
-    if not variance > 1e-30:
-        same = abs(value) <= 1e-15
-        return Difference(value, value, value, 1.0 if same else 0.0, f"{method}, no variance")
-    error = math.sqrt(variance)
-    half = normal_quantile(confidence) * error
-    return Difference(value, value - half, value + half, normal_p_value(value / error), method)
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of an unpaired comparison; ``influence`` of each case where patients repeat."""
+
+    area: Area
+    n_patients: int
+    influence: Floats | None
+
+
+def _side(y: ArrayLike, s: ArrayLike, patients: ArrayLike | None) -> _Side:
+    y_ = arrays.labels(y)
+    s_ = arrays.scores(s, y_.size)
+    patient, k = arrays.clusters(patients, y_.size)
+    if patients is None:
+        return _Side(Area(*auroc_and_variance(y_, s_), fewest_of_a_class(y_, patient)), k, None)
+    found = placements(y_, s_)
+    if k == y_.size:
+        variance = delong_covariance(found, found)
+    else:
+        variance = clustered_covariance(found, found, y_, patient)
+    influence = np.empty(y_.size)
+    influence[y_] = (found.positive - found.auroc) / found.positive.size
+    influence[~y_] = (found.negative - found.auroc) / found.negative.size
+    return _Side(Area(found.auroc, variance, fewest_of_a_class(y_, patient)), k, influence)
+
+
+def _shared_covariance(
+    first: _Side, second: _Side, patients_a: np.ndarray, patients_b: np.ndarray
+) -> float:
+    """Covariance of two AUROCs through the patients who have cases on both sides."""
+    if first.influence is None or second.influence is None:
+        return 0.0
+    distinct, number = np.unique(np.concatenate([patients_a, patients_b]), return_inverse=True)
+    k = distinct.size
+    mine = np.bincount(number[: patients_a.size], first.influence, k)
+    theirs = np.bincount(number[patients_a.size :], second.influence, k)
+    return k / (k - 1) * float(mine @ theirs)
+
+
+def _mover(
+    first: Area, second: Area, confidence: float, method: str, *, related: bool
+) -> Difference:
+    bounds = mover(first, second, confidence, related=related)
+    p = mover_p_value(first, second, related=related)
+    value = first.value - second.value
+    return _difference(value, bounds, p, confidence, f"{method}, no variance: MOVER")
+
+
+def _difference(
+    value: float, bounds: tuple[float, float], p: float, confidence: float, method: str
+) -> Difference:
+    """Keep the bounds within -1 and 1; let them reach 0 where the p-value does not exclude it."""
+    low, high = max(bounds[0], -1.0), min(bounds[1], 1.0)
+    if p > 1.0 - confidence:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Difference(value, low, high, p, method)
+
+
+def _varies(ordered: Floats) -> bool:
+    return bool(ordered[-1] - ordered[0] > _NO_SPREAD)

@@ -25,7 +25,7 @@ def auroc(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> float:
     arrays.both_classes("auroc", curve.tp[-1], curve.fp[-1])
     height = np.diff(curve.fp)
     twice_area = float(np.sum(height * (curve.tp[1:] + curve.tp[:-1])))  # exact without weights
-    return twice_area / (2.0 * float(curve.tp[-1] * curve.fp[-1]))
+    return min(1.0, twice_area / (2.0 * float(curve.tp[-1] * curve.fp[-1])))
 
 
 def average_precision(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> float:
@@ -46,7 +46,7 @@ def average_precision(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) ->
     gain = np.diff(curve.tp)
     step = gain > 0
     precision = curve.tp[1:][step] / (curve.tp[1:] + curve.fp[1:])[step]
-    return float(np.sum(gain[step] * precision)) / positive
+    return min(1.0, float(np.sum(gain[step] * precision)) / positive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def roc_sensitivities(
     right = np.minimum(left + 1, x.size - 1)
     run = np.where(x[right] > x[left], x[right] - x[left], 1.0)
     share = np.clip((wanted - x[left]) / run, 0.0, 1.0)
-    return np.asarray(tpr[left] + share * (tpr[right] - tpr[left]))
+    return np.minimum(tpr[left] + share * (tpr[right] - tpr[left]), 1.0)
 
 
 def partial_auroc(
@@ -132,7 +132,7 @@ def partial_auroc(
     inside = (x > low) & (x < high)
     x = np.concatenate(([low], x[inside], [high]))
     height = np.concatenate(([ends[0]], tpr[inside], [_left_limit(curve, high)]))
-    area = float(np.sum(np.diff(x) * (height[1:] + height[:-1])) / 2.0)
+    area = min(high - low, float(np.sum(np.diff(x) * (height[1:] + height[:-1])) / 2.0))
     return float(standardized_area(np.array(area), low, high)) if standardized else area
 
 
@@ -157,7 +157,7 @@ def partial_auroc_sensitivity(
 def standardized_area(area: Floats, low: float, high: float) -> Floats:
     """McClish's standardization of areas between false positive rates ``low`` and ``high``."""
     least = (high - low) * (high + low) / 2.0
-    return np.asarray((1.0 + (area - least) / ((high - low) - least)) / 2.0)
+    return np.minimum((1.0 + (area - least) / ((high - low) - least)) / 2.0, 1.0)
 
 
 def _left_limit(curve: Cumulative, rate: float) -> float:
@@ -169,7 +169,7 @@ def _left_limit(curve: Cumulative, rate: float) -> float:
     right = min(right, x.size - 1)
     run = x[right] - x[right - 1]
     share = (rate - x[right - 1]) / run if run > 0 else 1.0
-    return float(tpr[right - 1] + min(1.0, share) * (tpr[right] - tpr[right - 1]))
+    return min(1.0, float(tpr[right - 1] + min(1.0, share) * (tpr[right] - tpr[right - 1])))
 
 
 def _checked(y: ArrayLike, s: ArrayLike, w: ArrayLike | None) -> tuple[Bools, Floats, Floats]:

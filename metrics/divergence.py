@@ -23,7 +23,7 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike, base: float = 2.0) -> float:
         raise UndefinedMetric(f"distributions over {p_.size} and {q_.size} levels do not compare")
     middle = (p_ + q_) / 2.0
     total = _relative_entropy(p_, middle) + _relative_entropy(q_, middle)
-    return math.sqrt(max(0.0, total / 2.0) / math.log(base))
+    return math.sqrt(min(max(0.0, total / 2.0), math.log(2.0)) / math.log(base))
 
 
 def jensen_shannon_of(p: Mapping[str, float], q: Mapping[str, float], base: float = 2.0) -> float:

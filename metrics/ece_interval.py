@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from metrics import arrays
 from metrics.arrays import Floats
 from metrics.bootstrap import quantile
-from metrics.calibration import bin_of, ece
+from metrics.calibration import ece
+from metrics.edges import bin_of
 from metrics.estimate import UndefinedMetric
 
 DRAWS = 2_000

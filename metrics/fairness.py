@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics.arrays import Floats
+from metrics import arrays
+from metrics.arrays import Bools, Floats
 from metrics.delong import auroc_estimate
 from metrics.estimate import Estimate
 
@@ -89,15 +90,17 @@ def bnsp_auroc(
     patients: ArrayLike | None = None,
     *,
     confidence: float = 0.95,
+    interval: str = "logit",
 ) -> Estimate:
     """AUROC of the group's positives against everybody else's negatives.
 
     Low where the group's positive cases are scored too low beside the others' negatives
-    (background negative, subgroup positive). ``member`` (n,) booleans. Undefined without a
-    positive in the group or a negative outside. Source: Borkan 2019; xAUC of Kallus & Zhou 2019.
+    (background negative, subgroup positive). ``member`` (n,) booleans; ``interval`` as in
+    ``auroc_estimate``. Undefined without a positive in the group or a negative outside.
+    Source: Borkan 2019; xAUC of Kallus & Zhou 2019.
     """
-    inside, y_ = np.asarray(member, dtype=np.bool_), np.asarray(y, dtype=np.bool_)
-    return _crossed(y_, s, inside == y_, patients, confidence)
+    inside, y_ = np.asarray(member, dtype=np.bool_), arrays.labels(y)
+    return _crossed(y_, s, inside == y_, patients, confidence, interval)
 
 
 def bpsn_auroc(
@@ -107,22 +110,30 @@ def bpsn_auroc(
     patients: ArrayLike | None = None,
     *,
     confidence: float = 0.95,
+    interval: str = "logit",
 ) -> Estimate:
     """AUROC of everybody else's positives against the group's negatives.
 
     Low where the group's negative cases are scored too high beside the others' positives
-    (background positive, subgroup negative). Undefined without a negative in the group or a
-    positive outside. Source: Borkan 2019; xAUC of Kallus & Zhou 2019.
+    (background positive, subgroup negative). ``interval`` as in ``auroc_estimate``. Undefined
+    without a negative in the group or a positive outside.
+    Source: Borkan 2019; xAUC of Kallus & Zhou 2019.
     """
-    inside, y_ = np.asarray(member, dtype=np.bool_), np.asarray(y, dtype=np.bool_)
-    return _crossed(y_, s, inside != y_, patients, confidence)
+    inside, y_ = np.asarray(member, dtype=np.bool_), arrays.labels(y)
+    return _crossed(y_, s, inside != y_, patients, confidence, interval)
 
 
 def _crossed(
-    y: np.ndarray, s: ArrayLike, kept: np.ndarray, patients: ArrayLike | None, confidence: float
+    y: Bools,
+    s: ArrayLike,
+    kept: Bools,
+    patients: ArrayLike | None,
+    confidence: float,
+    interval: str,
 ) -> Estimate:
     mine = None if patients is None else np.asarray(patients)[kept]
-    return auroc_estimate(y[kept], np.asarray(s)[kept], mine, confidence=confidence)
+    s_ = np.asarray(s)[kept]
+    return auroc_estimate(y[kept], s_, mine, confidence=confidence, interval=interval)
 
 
 def _ratio(rates: Floats) -> Floats:

@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrics.arrays import Floats
+from metrics import arrays
+from metrics.arrays import Floats, Ints
 from metrics.discrimination import auroc
 from metrics.estimate import UndefinedMetric
 
@@ -16,10 +17,10 @@ def one_vs_rest_auroc(y: ArrayLike, p: ArrayLike, average: str = "macro") -> flo
     """Mean AUROC of each class against the rest.
 
     Formula: mean of AUROC_c over classes, "macro" with equal weight or "weighted" by prevalence.
-    ``y`` (n,) classes 0..k-1, ``p`` (n, k) scores a class. Undefined where a class has no case or
-    every case. Source: Provost & Domingos 2001; scikit-learn.
+    ``y`` (n,) classes 0..k-1, ``p`` (n, k) scores a class. Undefined where a class has no case.
+    Source: Provost & Domingos 2001; scikit-learn.
     """
-    y_, p_ = _checked(y, p)
+    y_, p_ = _every_class(y, p)
     each = [auroc(y_ == c, p_[:, c]) for c in range(p_.shape[1])]
     if average == "macro":
         return float(np.mean(each))
@@ -35,7 +36,7 @@ def hand_till_auroc(y: ArrayLike, p: ArrayLike) -> float:
     among cases of i and j. It does not depend on prevalences. ``y`` (n,) classes 0..k-1, ``p``
     (n, k). Undefined where a class has no case. Source: Hand & Till 2001.
     """
-    y_, p_ = _checked(y, p)
+    y_, p_ = _every_class(y, p)
     found = []
     for i, j in combinations(range(p_.shape[1]), 2):
         pair = (y_ == i) | (y_ == j)
@@ -49,12 +50,9 @@ def confusion_matrix(y: ArrayLike, called: ArrayLike, n_classes: int) -> NDArray
 
     Undefined where a class is not 0 to ``n_classes`` - 1.
     """
-    y_, called_ = np.asarray(y, dtype=np.int64), np.asarray(called, dtype=np.int64)
+    y_, called_ = _whole(y, n_classes), _whole(called, n_classes)
     if y_.shape != called_.shape or y_.ndim != 1:
         raise UndefinedMetric(f"classes of shapes {y_.shape} and {called_.shape} do not compare")
-    both = np.concatenate([y_, called_])
-    if both.size and (both.min() < 0 or both.max() >= n_classes):
-        raise UndefinedMetric(f"classes must be 0 to {n_classes - 1}")
     cells = np.bincount(y_ * n_classes + called_, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes).astype(np.int64)
 
@@ -69,17 +67,47 @@ def multilabel_auroc(y: ArrayLike, p: ArrayLike, average: str = "macro") -> floa
     if y_.ndim != 2 or y_.shape != p_.shape or not y_.shape[1]:
         raise UndefinedMetric(f"labels {y_.shape} and scores {p_.shape} must be one table's shape")
     if average == "macro":
+        _both_values(y_)
         return float(np.mean([auroc(y_[:, k], p_[:, k]) for k in range(y_.shape[1])]))
     if average == "micro":
         return auroc(y_.ravel(), p_.ravel())
     raise UndefinedMetric(f"average must be 'macro' or 'micro'; got {average!r}")
 
 
-def _checked(y: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+def _checked(y: ArrayLike, p: ArrayLike) -> tuple[Ints, Floats]:
     y_, p_ = np.asarray(y), np.asarray(p, dtype=np.float64)
     if p_.ndim != 2 or y_.shape != (p_.shape[0],) or p_.shape[1] < 2:
         raise UndefinedMetric(f"classes {y_.shape} need scores (cases, 2 or more); got {p_.shape}")
-    whole = y_.astype(np.int64)
-    if np.any(whole != y_) or (whole.size and not 0 <= whole.min() <= whole.max() < p_.shape[1]):
-        raise UndefinedMetric(f"classes must be whole numbers 0 to {p_.shape[1] - 1}")
-    return whole, p_
+    return _whole(y_, p_.shape[1]), p_
+
+
+def _whole(y: ArrayLike, n_classes: int) -> Ints:
+    given = np.asarray(y)
+    if not np.isin(given, np.arange(n_classes)).all():
+        raise UndefinedMetric(f"classes must be whole numbers 0 to {n_classes - 1}")
+    return given.astype(np.int64)
+
+
+def _every_class(y: ArrayLike, p: ArrayLike) -> tuple[Ints, Floats]:
+    """Check the arrays, and that each class has a case."""
+    y_, p_ = _checked(y, p)
+    count = np.bincount(y_, minlength=p_.shape[1])
+    absent = np.flatnonzero(count == 0).tolist()
+    if absent:
+        listed = ", ".join(f"{n} of class {c}" for c, n in enumerate(count.tolist()))
+        raise UndefinedMetric(
+            f"insufficient data: no case of class {', '.join(map(str, absent))}; got {listed}"
+        )
+    return y_, p_
+
+
+def _both_values(y: NDArray[np.generic]) -> None:
+    """Check that each label has a positive and a negative case."""
+    for label in range(y.shape[1]):
+        given = arrays.labels(y[:, label])
+        positive = int(given.sum())
+        if positive in (0, given.size):
+            raise UndefinedMetric(
+                f"insufficient data: label {label} has {positive} positive and "
+                f"{given.size - positive} negative cases; both are needed"
+            )

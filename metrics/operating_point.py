@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from metrics import arrays
 from metrics.arrays import Floats
+from metrics.edges import called as is_called
 from metrics.estimate import UndefinedMetric
 
 Number = TypeVar("Number", float, Floats)
@@ -34,10 +35,11 @@ def confusion(
 ) -> Confusion[float]:
     """Count cases by label and by the rule: positive where score >= ``threshold``.
 
-    ``y`` (n,) labels 0/1, ``s`` (n,) scores, ``w`` (n,) weights.
+    ``y`` (n,) labels 0/1, ``s`` (n,) scores, ``w`` (n,) weights. The comparison allows a rounding
+    of a millionth: 0.7 as float32, 0.699999988, is called at 0.7.
     """
     y_ = arrays.labels(y)
-    called = arrays.scores(s, y_.size) >= threshold
+    called = is_called(arrays.scores(s, y_.size), threshold)
     w_ = arrays.weights(w, y_.size)
     tp, fn = float(w_[called & y_].sum()), float(w_[~called & y_].sum())
     fp, tn = float(w_[called & ~y_].sum()), float(w_[~called & ~y_].sum())
@@ -141,7 +143,8 @@ def mcc(c: Confusion[Number]) -> Number:
     """
     root: Number = np.sqrt(c.tp + c.fp) * np.sqrt(c.tp + c.fn)
     root = root * np.sqrt(c.tn + c.fp) * np.sqrt(c.tn + c.fn)
-    return ratio("mcc", c.tp * c.tn - c.fp * c.fn, root, "cases in a margin of the 2x2 table")
+    found = ratio("mcc", c.tp * c.tn - c.fp * c.fn, root, "cases in a margin of the 2x2 table")
+    return _within(found, -1.0, 1.0)
 
 
 def lr_positive(c: Confusion[Number]) -> Number:
@@ -158,6 +161,13 @@ def lr_negative(c: Confusion[Number]) -> Number:
     Undefined without true negatives. Source: Simel, Samsa & Matchar 1991.
     """
     return ratio("lr-", false_negative_rate(c), specificity(c), "true negatives")
+
+
+def _within(value: Number, low: float, high: float) -> Number:
+    """Take off what rounding puts beyond the range of a figure."""
+    if isinstance(value, np.ndarray):
+        return np.clip(value, low, high)
+    return min(max(value, low), high)
 
 
 def ratio(figure: str, part: Number, whole: Number, missing: str) -> Number:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics import arrays, intervals, linearised, mover, operating_point, utility
+from metrics import arrays, edges, intervals, linearised, mover, operating_point, utility
 from metrics.arrays import Bools, Floats
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
@@ -79,7 +79,7 @@ class Table:
 
 def table_of(group: Group, threshold: float, confidence: float) -> Table:
     """Call the cases and find the two rates; undefined with one class only."""
-    called = arrays.called(group.s, threshold)
+    called = edges.called(group.s, threshold)
     counts = operating_point.confusion(group.y, group.s, threshold)
     arrays.both_classes("the 2x2 table", counts.tp + counts.fn, counts.fp + counts.tn)
     correlation = 0.0
@@ -154,7 +154,7 @@ def _bayes_rule(ratio: float, odds: float) -> float:
 
 def influence_of(metric: str, group: Group, threshold: float) -> Floats | None:
     """How far each case (cases,) moves a rate; None where the figure is no rate of its cases."""
-    y, called = group.y, arrays.called(group.s, threshold)
+    y, called = group.y, edges.called(group.s, threshold)
     every = np.ones_like(y)
     of: dict[str, tuple[Bools, Bools]] = {
         "sensitivity": (y, called),
@@ -191,7 +191,7 @@ def makers(threshold: float, prevalences: tuple[float, ...], common: float) -> d
         "lr_positive": _lr_positive,
         "lr_negative": _lr_negative,
     }
-    if threshold < 1.0:
+    if 0.0 <= threshold < 1.0:
         gain = _net_benefit(threshold)
         made["net_benefit"] = lambda t: _of_prevalence(
             t, utility.net_benefit(t.counts, threshold), gain

@@ -27,7 +27,11 @@ from metrics.sums import Sums
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the figures of a report are computed with; ``threshold`` None leaves some out."""
+    """What the figures of a report are computed with; ``threshold`` None leaves some out.
+
+    ``no_calibration`` says why the scores of the whole cohort are no probabilities, where they are
+    none. ``cohort_prevalence`` is the one at which groups are compared.
+    """
 
     confidence: float = 0.95
     interval: str = "logit"
@@ -39,6 +43,7 @@ class Choices:
     partial_auroc: tuple[float, float] | None = None
     smooth_calibration: bool = True
     cohort_prevalence: float = 0.5
+    no_calibration: str = ""
     seed: int = 0
 
 
@@ -74,7 +79,7 @@ def estimates_of(
 ) -> list[dict[str, Estimate]]:
     """Some figures of a group by name, at each confidence, of those that need no replicates."""
     found: list[dict[str, Estimate]] = [{} for _ in confidences]
-    of = _smooth_figures(choices)
+    of = {} if choices.no_calibration else _smooth_figures(choices)
     for name in [name for name in metrics if name in of]:
         try:
             made = smooth.estimates(group, of[name](group), confidences)
@@ -133,14 +138,26 @@ def _makers(choices: Choices, sums: Sums | None, draws: RocDraws) -> dict[str, _
         ),
     }
     made.update(_declared_points(choices, draws))
+    of_ranks = frozenset(made)
     for name, smooth_figure in _smooth_figures(choices).items():
         made[name] = lambda g, f=smooth_figure: smooth.estimate(g, f(g), choices.confidence)  # type: ignore[misc]
     made["ece"] = partial(_ece, choices=choices)
     if choices.smooth_calibration:
         made.update(_smooth())
+    of_probabilities = [name for name in made if name not in of_ranks]
     if choices.threshold is not None:
         made.update(_operating_point(choices, choices.threshold))
+        of_probabilities.append("net_benefit")
+    if choices.no_calibration:
+        made |= {name: _no_calibration(choices) for name in of_probabilities if name in made}
     return made
+
+
+def _no_calibration(choices: Choices) -> _Maker:
+    def refuse(_: Group) -> Estimate:
+        raise UndefinedMetric(choices.no_calibration)
+
+    return refuse
 
 
 def _smooth() -> dict[str, _Maker]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.arrays import Bools, Floats, Ints
-from metrics.calibration import bin_of
+from metrics.edges import bin_of, n_called
 from metrics.sums import (
     BIN_END,
     CALLED_END,
@@ -109,7 +109,7 @@ def walk(cases: Ranked, member: Bools | None, threshold: float | None) -> Walk:
             flags[tied & start] |= TIE_START
             flags[tied & end] |= TIE_END
         flags[np.append(bins[1:] != bins[:-1], True)] |= BIN_END
-        called = 0 if threshold is None else int(np.searchsorted(-s, -threshold, side="right"))
+        called = 0 if threshold is None else n_called(s, threshold)
         if called:
             flags[called - 1] |= CALLED_END
     return Walk(rows.astype(np.int32), flags)

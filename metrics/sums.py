@@ -70,22 +70,22 @@ class Sums:
     @property
     def average_precision(self) -> Floats:
         """Average precision a replicate; not finite without positives."""
-        return _share(self.values[PRECISION], self.positive)
+        return np.minimum(_share(self.values[PRECISION], self.positive), 1.0)
 
     @property
     def brier(self) -> Floats:
         """Brier score a replicate."""
-        return _share(self.values[SQUARES], self.positive + self.negative)
+        return np.minimum(_share(self.values[SQUARES], self.positive + self.negative), 1.0)
 
     @property
     def ece(self) -> Floats:
         """Expected calibration error a replicate."""
-        return _share(self.values[BIN_GAP], self.positive + self.negative)
+        return np.minimum(_share(self.values[BIN_GAP], self.positive + self.negative), 1.0)
 
     @property
     def observed_minus_expected(self) -> Floats:
         """Prevalence minus mean probability a replicate."""
-        return _share(self.values[GAP], self.positive + self.negative)
+        return np.clip(_share(self.values[GAP], self.positive + self.negative), -1.0, 1.0)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

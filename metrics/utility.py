@@ -17,10 +17,8 @@ def net_benefit(c: Confusion[Number], threshold: float) -> Number:
     as bad as (1 - t) / t needless calls. Undefined for t = 1 or without cases.
     Source: Vickers & Elkin 2006.
     """
-    if not 0.0 <= threshold < 1.0:
-        raise UndefinedMetric(f"net benefit needs a threshold in [0, 1); got {threshold:g}")
     n: Number = c.tp + c.fp + c.fn + c.tn
-    gain: Number = c.tp - c.fp * (threshold / (1.0 - threshold))
+    gain: Number = c.tp - c.fp * _odds(threshold)
     return ratio("net benefit", gain, n, "cases")
 
 
@@ -40,8 +38,7 @@ def standardized_net_benefit(c: Confusion[Number], threshold: float) -> Number:
     Formula: net benefit / prevalence. Undefined without positives. Source: Kerr 2016.
     """
     positive: Number = c.tp + c.fn
-    n: Number = c.tp + c.fp + c.fn + c.tn
-    gain: Number = net_benefit(c, threshold) * n
+    gain: Number = c.tp - c.fp * _odds(threshold)
     return ratio("standardized net benefit", gain, positive, "positive cases")
 
 
@@ -57,3 +54,9 @@ def decision_curve(y: ArrayLike, p: ArrayLike, thresholds: ArrayLike) -> Floats:
             [treat_all_net_benefit(table, t) for table, t in tables],
         ]
     )
+
+
+def _odds(threshold: float) -> float:
+    if not 0.0 <= threshold < 1.0:
+        raise UndefinedMetric(f"net benefit needs a threshold in [0, 1); got {threshold:g}")
+    return threshold / (1.0 - threshold)

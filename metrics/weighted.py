@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metrics import arrays, calibration, intervals, linearised
+from metrics import arrays, calibration, edges, intervals, linearised
 from metrics.arrays import Bools, Floats
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
@@ -100,7 +100,7 @@ def _figures(group: Group, w: Floats, threshold: float | None) -> dict[str, _Fig
     }
     if threshold is None:
         return made
-    called = arrays.called(s, threshold)
+    called = edges.called(s, threshold)
     for name, values, over in (
         ("sensitivity", called, y),
         ("specificity", ~called, ~y),

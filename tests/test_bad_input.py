@@ -62,8 +62,18 @@ def test_a_case_without_a_prediction_never_vanishes(tmp_path: Path) -> None:
     assert "1" in said
 
 
-def test_a_score_that_is_not_a_probability_is_refused(tmp_path: Path) -> None:
-    assert "1.5" in refused("score", *tables(tmp_path, scores=SCORES.replace("0.9", "1.5")))
+def test_a_score_that_is_no_finite_number_is_refused(tmp_path: Path) -> None:
+    for text in ("nan", "inf", "high"):
+        said = refused("score", *tables(tmp_path, scores=SCORES.replace("0.9", text)))
+        assert f"'{text}'" in said
+        assert "finite number" in said
+
+
+def test_a_column_of_two_label_vocabularies_is_refused(tmp_path: Path) -> None:
+    said = refused("score", *tables(tmp_path, truth=TRUTH.replace("b,0,M", "b,no,M")))
+    assert "truth.csv line 3" in said
+    assert "'no'" in said
+    assert "line 2" in said
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evaluator.scoring import AnalysisPlan, score
 from metrics import bootstrap, fairness, operating_point
+from metrics.delong import auroc_and_variance
 from metrics.discrimination import auroc
+from metrics.estimate import Estimate, UndefinedMetric
 from tests.metrics.conftest import ReferenceSet
 
 RATES = {
@@ -223,3 +226,43 @@ def test_too_many_degenerate_replicates_give_no_interval() -> None:
     replicates[:6] = np.nan
     with pytest.raises(ValueError, match="6 of 100 replicates are degenerate"):
         bootstrap.spread_of(replicates)
+
+
+@pytest.mark.parametrize("figure", [fairness.bnsp_auroc, fairness.bpsn_auroc])
+def test_crossed_aurocs_take_the_interval_that_is_asked_for(
+    figure: Callable[..., Estimate],
+) -> None:
+    generator = np.random.default_rng(4)
+    y, member = generator.random(300) < 0.4, generator.random(300) < 0.3
+    s = generator.standard_normal(300) + 2.5 * y
+    found = figure(y, s, member, interval="symmetric")
+    inside = member == y if figure is fairness.bnsp_auroc else member != y
+    variance = auroc_and_variance(y[inside], s[inside])[1]
+    half = 1.959963984540054 * np.sqrt(variance)  # pROC's: value -+ z SE
+    assert found.low == pytest.approx(found.value - half)
+    assert found.high == pytest.approx(min(1.0, found.value + half))
+    logit = figure(y, s, member)
+    assert logit.low != pytest.approx(found.low, abs=1e-4)
+
+
+def test_crossed_aurocs_refuse_labels_other_than_0_and_1() -> None:
+    with pytest.raises(UndefinedMetric, match="labels must be 0 or 1"):
+        fairness.bnsp_auroc([-1, 1, -1, 1], [0.1, 0.2, 0.3, 0.4], [True, True, False, False])
+
+
+def test_the_interval_of_a_plan_reaches_every_auroc() -> None:
+    generator = np.random.default_rng(6)
+    y = generator.random(400) < 0.4
+    s = 1 / (1 + np.exp(-(generator.standard_normal(400) + 2.0 * y)))
+    sex = {"sex": np.where(generator.random(400) < 0.5, "Female", "Male")}
+    plan = AnalysisPlan(subgroups=("sex",), interval="symmetric", replicates=0)
+    found = score(y, s, None, sex, plan)
+    aurocs = [r for r in found.results if r.metric in ("auroc", "bnsp_auroc", "bpsn_auroc")]
+    assert len(aurocs) == 7
+    for result in aurocs:
+        estimate = result.estimate
+        assert estimate.low is not None
+        assert estimate.high is not None
+        middle = (estimate.low + estimate.high) / 2
+        assert middle == pytest.approx(estimate.value, abs=1e-12), result.metric
+        assert "symmetric" in estimate.method

@@ -102,9 +102,7 @@ def test_halls_interval_holds_the_mean_of_a_long_tail() -> None:
 
 
 def test_a_symmetric_figure_has_a_symmetric_interval() -> None:
-    error = linearised.error(
-        group([1, 1, 1, 1]), np.array([-0.2, -0.1, 0.1, 0.2]), skewed=True
-    )
+    error = linearised.error(group([1, 1, 1, 1]), np.array([-0.2, -0.1, 0.1, 0.2]), skewed=True)
     assert error.skewness == pytest.approx(0.0, abs=1e-12)
     below, above = error.skewed_reach(0.95)
     assert below == above == pytest.approx(error.reach(0.95))

@@ -1,0 +1,112 @@
+"""The order of the rows changes no bit of a report, with or without patient ids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evaluator.results import Evaluation
+from evaluator.scoring import AnalysisPlan, score
+from metrics import arrays
+from metrics.board import auroc_board
+from metrics.ece_interval import ece_interval
+
+N = 300
+PLAN = AnalysisPlan(
+    subgroups=("sex", "view"),
+    intersections=(("sex", "view"),),
+    replicates=200,
+    specificities=(0.9,),
+    sensitivities=(0.9,),
+    partial_auroc=(0.0, 0.2),
+    smooth_calibration="all",
+)
+Ints = NDArray[np.int64]
+Cases = tuple[NDArray[np.bool_], NDArray[np.float64], dict[str, NDArray[np.str_]]]
+
+
+def cases(digits: int) -> Cases:
+    generator = np.random.default_rng(digits)
+    y = generator.random(N) < 0.4
+    s = np.clip(0.4 + 0.25 * (y - 0.4) + 0.2 * generator.standard_normal(N), 0.01, 0.99)
+    attributes = {
+        "sex": np.where(generator.random(N) < 0.5, "Female", "Male"),
+        "view": np.where(generator.random(N) < 0.5, "AP", "PA"),
+    }
+    return y, np.round(s, digits), attributes
+
+
+def scored(
+    given: Cases, order: NDArray[np.int64], patients: NDArray[np.int64] | None
+) -> Evaluation:
+    y, s, attributes = given
+    mine = None if patients is None else patients[order]
+    moved = {name: column[order] for name, column in attributes.items()}
+    return score(y[order], s[order], mine, moved, PLAN, threshold=0.4)
+
+
+@pytest.mark.parametrize("digits", [1, 2, 12])  # many ties, some, none
+@pytest.mark.parametrize("repeated", [False, True])
+def test_permuted_rows_give_the_same_report(digits: int, repeated: bool) -> None:
+    given = cases(digits)
+    generator = np.random.default_rng(7)
+    patients = generator.integers(0, 150, N) if repeated else None
+    first = scored(given, np.arange(N), patients)
+    assert any(r.estimate.low is not None for r in first.results if r.metric == "f1")
+    for _ in range(3):
+        assert scored(given, generator.permutation(N), patients) == first
+    assert scored(given, np.arange(N)[::-1], patients) == first
+
+
+def test_a_subgroup_more_changes_no_other_figure() -> None:
+    y, s, attributes = cases(1)
+    few = AnalysisPlan(subgroups=("sex",), replicates=200)
+    more = AnalysisPlan(subgroups=("sex", "view"), replicates=200)
+    before = score(y, s, None, attributes, few, threshold=0.4)
+    after = score(y, s, None, attributes, more, threshold=0.4)
+
+    def bounds(found: Evaluation) -> dict[tuple[str, ...], tuple[float | None, float | None]]:
+        return {
+            (r.metric, r.attribute, r.level): (r.estimate.low, r.estimate.high)
+            for r in found.results
+            if r.attribute in ("overall", "sex")
+        }
+
+    assert bounds(before) == bounds(after)
+
+
+def test_cases_are_ordered_by_what_is_known_of_them() -> None:
+    s = np.array([0.2, 0.7, 0.2, 0.2, 0.7])
+    y = np.array([True, False, False, True, False])
+    key = np.array([1, 1, 0, 0, 0])
+    # 0.7: key 0 then 1; 0.2: the negative, then the positives by key
+    assert arrays.canonical_order(s, y, [key]).tolist() == [4, 1, 2, 3, 0]
+    assert arrays.canonical_order(np.zeros(0), np.zeros(0, dtype=bool), []).size == 0
+
+
+def test_many_keys_do_not_overflow() -> None:
+    generator = np.random.default_rng(3)
+    keys = [generator.integers(0, 1000, 500) * 10**6 for _ in range(5)]
+    s, y = np.round(generator.random(500), 1), generator.random(500) < 0.5
+    expected = np.lexsort((*reversed(keys), y, -s))
+    assert arrays.canonical_order(s, y, keys).tolist() == expected.tolist()
+
+
+def test_a_board_without_patients_ranks_alike_in_every_order() -> None:
+    generator = np.random.default_rng(8)
+    y = generator.random(200) < 0.4
+    submissions = {name: np.round(0.3 * y + generator.random(200), 1) for name in "abc"}
+    first = auroc_board(y, submissions, replicates=200)
+    order = generator.permutation(200)
+    again = auroc_board(y[order], {k: s[order] for k, s in submissions.items()}, replicates=200)
+    assert again.ranks == first.ranks
+    fewer = auroc_board(y, {name: submissions[name] for name in "ab"}, replicates=200)
+    pair = fewer.pairs[0].difference
+    assert pair == first.pairs[0].difference
+
+
+def test_the_interval_of_ece_does_not_follow_the_rows() -> None:
+    y, s, _ = cases(2)
+    order = np.random.default_rng(9).permutation(N)
+    assert ece_interval(y[order], s[order]) == pytest.approx(ece_interval(y, s), abs=1e-9)
