@@ -37,9 +37,7 @@ def recalibration(
     prediction separates the classes (no maximum). Source: Cox 1958; Miller 1991.
     """
     y_, lp, w_ = _checked(y, p, w)
-    spread = lp[w_ > 0]
-    if np.ptp(spread) <= 1e-9 * max(1.0, float(np.abs(spread).max())):
-        raise UndefinedMetric("calibration slope needs predictions that differ; all are equal")
+    _refuse_flat(lp[w_ > 0])
     _refuse_separation(y_, lp, w_)
     fit = _fit(y_, lp, w_, with_slope=True)
     errors = _errors(y_, lp, w_, fit, patients)
@@ -80,6 +78,32 @@ def offset_intercept(
     return fit.intercept, float(_errors(y_, lp, w_, fit, patients)[0])
 
 
+def in_the_large_influence(y: Bools, p: Floats) -> tuple[float, Floats]:
+    """Calibration in the large and each case's influence on it, (cases,).
+
+    Formula: (y - q) / sum q (1 - q), q the recalibrated probability.
+    """
+    y_, lp, w = _checked(y, p, None)
+    fit = _fit(y_, lp, w, with_slope=False)
+    fitted = arrays.expit(fit.intercept + lp)
+    return fit.intercept, (y_ - fitted) / fit.information[0, 0]
+
+
+def slope_influence(y: Bools, p: Floats) -> tuple[float, Floats]:
+    """Calibration slope and each case's influence on it, (cases,).
+
+    Formula: the slope's row of I^-1 (1, logit p)' (y - q), I the information and q the
+    recalibrated probability. Undefined as ``recalibration``.
+    """
+    y_, lp, w = _checked(y, p, None)
+    _refuse_flat(lp)
+    _refuse_separation(y_, lp, w)
+    fit = _fit(y_, lp, w, with_slope=True)
+    fitted = arrays.expit(fit.intercept + fit.slope * lp)
+    bread = _inverse(fit.information)[1]
+    return fit.slope, (bread[0] + bread[1] * lp) * (y_ - fitted)
+
+
 @dataclass(frozen=True, slots=True)
 class _Fit:
     intercept: float
@@ -93,6 +117,11 @@ def _checked(y: ArrayLike, p: ArrayLike, w: ArrayLike | None) -> tuple[Bools, Fl
     p_, w_ = arrays.probabilities(p, y_.size), arrays.weights(w, y_.size)
     arrays.both_classes("recalibration", float(w_[y_].sum()), float(w_[~y_].sum()))
     return y_, arrays.logit(p_), w_
+
+
+def _refuse_flat(lp: Floats) -> None:
+    if np.ptp(lp) <= 1e-9 * max(1.0, float(np.abs(lp).max())):
+        raise UndefinedMetric("calibration slope needs predictions that differ; all are equal")
 
 
 def _refuse_separation(y: Bools, lp: Floats, w: Floats) -> None:
@@ -141,10 +170,7 @@ def _step(sums: list[float], with_slope: bool) -> tuple[float, float]:
 
 
 def _errors(y: Bools, lp: Floats, w: Floats, fit: _Fit, patients: ArrayLike | None) -> Floats:
-    try:
-        covariance = np.linalg.inv(fit.information)
-    except np.linalg.LinAlgError:
-        raise UndefinedMetric("logistic recalibration is singular: predictions too alike") from None
+    covariance = _inverse(fit.information)
     patient, k = (None, y.size) if patients is None else arrays.clusters(patients, y.size)
     if patient is not None and 1 < k < y.size:
         residual = w * (y - arrays.expit(fit.intercept + fit.slope * lp))
@@ -152,3 +178,10 @@ def _errors(y: Bools, lp: Floats, w: Floats, fit: _Fit, patients: ArrayLike | No
         part = np.column_stack([np.bincount(patient, column, k) for column in columns])
         covariance = k / (k - 1) * covariance @ (part.T @ part) @ covariance
     return np.asarray(np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+
+
+def _inverse(information: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.inv(information))
+    except np.linalg.LinAlgError:
+        raise UndefinedMetric("logistic recalibration is singular: predictions too alike") from None
