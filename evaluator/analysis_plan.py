@@ -9,36 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from metrics.estimate import UndefinedMetric
+from metrics.gap_tests import refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED
 
 NOT_REPORTED = "Not Reported"
 """The level of an attribute that nobody knows; never what others are compared with."""
-
-DECLARABLE = (
-    "auroc",
-    "sensitivity",
-    "specificity",
-    "false_positive_rate",
-    "false_negative_rate",
-    "observed_minus_expected",
-    "calibration_in_the_large",
-    "calibration_slope",
-)
-"""Figures whose gaps can be tested."""
-
-_MIXES = "it differs wherever prevalence does; declare sensitivity and specificity"
-_BIASED = "its bias depends on the size of the group; declare observed_minus_expected"
-_UNTESTED = {
-    "ppv": _MIXES,
-    "npv": _MIXES,
-    "selection_rate": _MIXES,
-    "accuracy": _MIXES,
-    "brier": _MIXES,
-    "ece": _BIASED,
-    "smooth_ece": _BIASED,
-    "ici": _BIASED,
-}
-"""Why the gap of a figure has no test that holds its level."""
 
 ASSUMED = (("auroc", 0.85), ("sensitivity", 0.8), ("specificity", 0.8))
 """What planning takes the figures to be where the benchmark does not say."""
@@ -211,12 +187,7 @@ def _gap_rules(plan: AnalysisPlan) -> list[tuple[bool, str]]:
     ]
     for figure, attribute in declared:
         rules += [
-            (
-                figure in DECLARABLE,
-                f"the gap {figure!r} by {attribute!r} has no test"
-                f"{': ' + _UNTESTED[figure] if figure in _UNTESTED else ''}; figures that have one "
-                f"are {', '.join(DECLARABLE)}",
-            ),
+            (not (refused := _untested(figure)), refused),
             (
                 attribute in attributes,
                 f"the gap {figure} by {attribute} names no subgroup or intersection of the plan, "
@@ -224,6 +195,15 @@ def _gap_rules(plan: AnalysisPlan) -> list[tuple[bool, str]]:
             ),
         ]
     return rules
+
+
+def _untested(figure: str) -> str:
+    """Why a figure's gap cannot be declared; empty where it can."""
+    try:
+        refuse_undeclarable(figure)
+    except UndefinedMetric as reason:
+        return str(reason)
+    return ""
 
 
 def _gap(value: object, where: str) -> tuple[str, str]:

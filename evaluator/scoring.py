@@ -152,7 +152,7 @@ def score(
         results += _standardized(whole, w, plan, choices, target.fitted if target else 0)
     results += _crossed(y_, s_, patient, parts, plan)
     results += _gaps(parts, whole, plan, choices)
-    results += _declared_gaps(parts, whole, plan, choices)
+    results += _declared_gaps(parts, whole, plan, choices, threads)
     return Evaluation(
         plan_digest=plan.digest,
         code_version=code_version(),
@@ -463,7 +463,11 @@ def _is_reported(level: str) -> bool:
 
 
 def _declared_gaps(
-    parts: Sequence[_Part], whole: Group, plan: AnalysisPlan, choices: Choices
+    parts: Sequence[_Part],
+    whole: Group,
+    plan: AnalysisPlan,
+    choices: Choices,
+    threads: int | None,
 ) -> Iterator[Result]:
     """P-values of the gaps that the plan declares, plain and adjusted for their number."""
     found: list[Estimate] = []
@@ -485,13 +489,18 @@ def _declared_gaps(
                 threshold=choices.threshold,
                 permutations=PERMUTATIONS,
                 seed=plan.seed,
+                fixed=whole.fixed and attribute in plan.fixed_attributes,
+                threads=threads,
             )
         except UndefinedMetric as reason:
             found.append(whole.undefined(str(reason)))
             continue
         method = f"{test.method}; levels: {len(tested)} of {len(mine)}"
         found.append(whole.estimate(test.p_value, (None, None), method))
-    adjusted = multiplicity.fallback([estimate.value for estimate in found])
+    if not found:
+        return
+    shares = multiplicity.gap_weights(len(found), primary=True)
+    adjusted = multiplicity.fallback([estimate.value for estimate in found], shares)
     for (figure, attribute), plain, p in zip(plan.declared_gaps, found, adjusted, strict=True):
         yield Result(f"{figure}_gap_p", attribute, ALL_LEVELS, plain)
         if p is not None:

@@ -38,11 +38,11 @@ def test_declared_gaps_are_a_figure_by_an_attribute() -> None:
         ({"primary_gap": "auroc by sex"}, "names no subgroup or intersection of the plan"),
         (
             {"subgroups": ["sex"], "primary_gap": "ece by sex"},
-            "its bias depends on the size of the group; declare observed_minus_expected",
+            "has a bias that depends on the size of the group; declare observed_minus_expected",
         ),
         (
             {"subgroups": ["sex"], "primary_gap": "ppv by sex"},
-            "it differs wherever prevalence does; declare sensitivity and specificity",
+            "declare sensitivity and specificity",
         ),
         ({"subgroups": ["sex"], "gaps": ["auroc by sex"]}, "no primary_gap"),
         (
