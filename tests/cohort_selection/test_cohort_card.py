@@ -19,6 +19,7 @@ from cohort_selection.card import (
 )
 from cohort_selection.card_page import render_card
 from cohort_selection.cohort import Case
+from cohort_selection.estimand import Estimand
 from cohort_selection.flow import FlowStep
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import match
@@ -33,6 +34,7 @@ FLOW = (FlowStep("studies in the catalog", 0, 600, 600), FlowStep("view is <PA>"
 
 def a_card(title: str = "Chest <b>one</b>") -> Card:
     matched = match(pool(), HALF, 100, seed=1)
+    of_patients = {case.patient_id: matched.inclusion[case.case_id] for case in pool()}
     attributes, drawn = ("sex", "label"), matched.cases
     opened = pool()[:200]
     return Card(
@@ -42,9 +44,10 @@ def a_card(title: str = "Chest <b>one</b>") -> Card:
         n_patients=100,
         flow=FLOW,
         levels=level_shares(attributes, HALF, drawn, pool(), opened),
-        comparisons=compare(attributes, HALF, drawn, pool(), opened, matched.inclusion),
+        comparisons=compare(attributes, HALF, drawn, pool(), opened, of_patients),
         batches=over_batches(attributes, HALF, [("1", opened, drawn[:50]), ("2", (), drawn[50:])]),
         inclusion=Inclusion(0.1, 0.2, 0.3, matched.certain_share, matched.excluded_share),
+        estimand=Estimand.CASE_CONTROL,
         binding=("too few <Females>",),
         shortcuts=(Shortcut("BitsStored", 0.99, 0.55, "15: 129 of 129 positive"),),
         checks=SealChecks(WallCheck(10, 20, looked=False), 1, 0, {"shortcuts": "known <here>"}),
