@@ -9,6 +9,7 @@ no chance in it and the joint distribution is destroyed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -180,6 +181,23 @@ def match(
         binding=(*binding, *_help(asked, size)) if binding else (),
         notes=(*notes, *allocation.notes),
     )
+
+
+def of_patients(
+    cases: Sequence[Case], inclusion: Mapping[str, float], cases_per_patient: str
+) -> dict[str, float]:
+    """Each patient's probability of having been drawn, from ``inclusion``, that of the cases.
+
+    ``cases`` are all that the draw was made from. Where one of each patient was chosen first, its
+    probability is the patient's over the number of cases.
+    """
+    n_cases = Counter(case.patient_id for case in cases)
+    return {
+        case.patient_id: inclusion[case.case_id]
+        * (n_cases[case.patient_id] if cases_per_patient == "one" else 1)
+        for case in cases
+        if case.case_id in inclusion
+    }
 
 
 def _help(asked: Programme, size: int) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -267,25 +266,12 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         tuple(case for case in hidden if case.case_id in found["inclusion"]),
         cases,
         found["inclusion"],
-        _of_patients(hidden, found["inclusion"], benchmark.cohort.cases_per_patient),
+        matching.of_patients(hidden, found["inclusion"], benchmark.cohort.cases_per_patient),
         found["certain_share"],
         found["excluded_share"],
         tuple(found["binding"]),
         _by_batch(installation, opened, hidden),
     )
-
-
-def _of_patients(
-    hidden: Sequence[Case], inclusion: Mapping[str, float], cases_per_patient: str
-) -> dict[str, float]:
-    """Each patient's probability: where one case of each was chosen first, that is undone."""
-    n_cases = Counter(case.patient_id for case in hidden)
-    return {
-        case.patient_id: inclusion[case.case_id]
-        * (n_cases[case.patient_id] if cases_per_patient == "one" else 1)
-        for case in hidden
-        if case.case_id in inclusion
-    }
 
 
 def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
