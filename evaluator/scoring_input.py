@@ -20,6 +20,7 @@ _PATIENT_COLUMNS = ("patient_id", "patient", "submitter_id", "case_ids_0")
 _LABEL_COLUMNS = ("label", "y", "y_true", "truth", "outcome", "target")
 _SCORE_COLUMNS = ("probability", "prob", "score", "prediction", "y_score", "y_prob", "p")
 _SCORE_PREFIX = "prob_"
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
 
 
 class ScoringInputError(ValueError):
@@ -28,7 +29,10 @@ class ScoringInputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScoringInput:
-    """One label's cases, scores and attributes, row by row; attributes are texts."""
+    """One label's cases, scores and attributes, row by row; attributes are texts.
+
+    ``weights`` are None where no weight column was named.
+    """
 
     label: str
     case_id: NDArray[np.str_]
@@ -37,6 +41,7 @@ class ScoringInput:
     scores: NDArray[np.float64]
     attributes: Mapping[str, NDArray[np.str_]]
     n_missing: int = 0
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def read_tables(
     subgroups: Sequence[str] = (),
     age_bands: Sequence[int] = (0, 40, 60, 80),
     missing: str = "refuse",
+    weight_column: str | None = None,
 ) -> dict[str, ScoringInput]:
     """Pair each label with its score; label -> arrays in the order of ``truth``.
 
@@ -75,8 +81,8 @@ def read_tables(
     .gz. ``patient_column`` "" makes every case a patient. ``subgroups`` come from ``truth``, else
     from ``predictions``; a numeric ``age`` becomes ``age_group`` by ``age_bands``. A case without
     a prediction is refused, or with ``missing`` "worst" gets the worst score there is (0 for a
-    positive, 1 for a negative), so that a dropped case never raises a score. Raises
-    ScoringInputError.
+    positive, 1 for a negative), so that a dropped case never raises a score. ``weight_column``
+    stands in ``truth``, else in ``predictions``. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
@@ -102,6 +108,7 @@ def read_tables(
     patient = _patient_column(known, patient_column)
     pairs = _pairs(given, known, labels, score_column)
     attributes = _attributes(given, known, order, subgroups, age_bands)
+    weights = None if weight_column is None else _weights(given, known, order, weight_column)
     found = {}
     for label, column in pairs.items():
         y = _labels(known, label)
@@ -113,6 +120,7 @@ def read_tables(
             scores=_scores(given, column, order, y),
             attributes=attributes,
             n_missing=len(lost),
+            weights=weights,
         )
     return found
 
@@ -258,6 +266,36 @@ def _scores(
         values[row] = value
     place = np.array(order)
     return np.where(place >= 0, values[place], np.where(y, 0.0, 1.0))
+
+
+def _weights(
+    given: _Table, known: _Table, order: Sequence[int], column: str
+) -> NDArray[np.float64]:
+    """One weight a case: 0, or within what a figure takes."""
+    table, places = (known, range(known.n)) if known.has(column) else (given, order)
+    if not table.has(column):
+        raise _missing_column(known, column, "weight column")
+    values = np.empty(known.n)
+    for row, place in enumerate(places):
+        if place < 0:
+            raise ScoringInputError(
+                f"{known.path.name} line {known.lines[row]}: this case has no prediction and so no "
+                f"weight; put the column {column} into {known.path.name}"
+            )
+        text = table.columns[column][place]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (value == 0.0 or LEAST_WEIGHT <= value <= LARGEST_WEIGHT):
+            raise ScoringInputError(
+                f"{table.path.name} line {table.lines[place]}: {column} is {text!r}; give a "
+                f"weight: 0, or a number from {LEAST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
+            )
+        values[row] = value
+    if not values.any():
+        raise ScoringInputError(f"{table.path.name}: every {column} is 0; give some case a weight")
+    return values
 
 
 def _attributes(
