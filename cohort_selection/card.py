@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from cohort_selection.cells import value
 from cohort_selection.cohort import Case
+from cohort_selection.estimand import Estimand
 from cohort_selection.flow import FlowStep
 from cohort_selection.leakage import WallCheck
 from cohort_selection.representativeness import Deviation, representativeness, shares
@@ -20,7 +22,10 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class LevelShares:
-    """One level's share of the cases on each side; ``target`` is None where none was set."""
+    """One level's share of the patients on each side; ``target`` is None where none was set.
+
+    A patient counts once, in equal parts for each case; ``n_cohort`` are the cohort's cases.
+    """
 
     attribute: str
     level: str
@@ -52,7 +57,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """How the draw went: chances of those drawn, and shares of the pool sure and without chance."""
+    """How the draw went: chances of the patients drawn, and shares of the pool sure and without.
+
+    The pool is the patients of whom the cohort was drawn, each counted once.
+    """
 
     lowest: float
     median: float
@@ -87,6 +95,7 @@ class Card:
     comparisons: tuple[Comparison, ...]
     batches: tuple[Batch, ...]
     inclusion: Inclusion
+    estimand: Estimand
     binding: tuple[str, ...]
     shortcuts: tuple[Shortcut, ...]
     checks: SealChecks | None
@@ -128,18 +137,19 @@ def compare(
     cohort: Sequence[Case],
     pool: Sequence[Case],
     opened: Sequence[Case],
-    inclusion: Mapping[str, float],
+    chance: Mapping[str, float],
 ) -> tuple[Comparison, ...]:
     """Hold the cohort against its target, the draw's aim, the pool and the open part.
 
-    The draw's aim is the pool, each case weighed by its probability of having been drawn.
+    The draw's aim is the pool, each patient weighed by the probability of having been drawn,
+    ``chance``. ``pool`` has the cases that could be drawn, ``chance`` their patients.
     """
     everything = (*attributes, *joint(attributes))
     found = []
     if target.margins:
         rows = representativeness(cohort, target, tuple(target.margins), seed=_SEED)
         found.append(Comparison(TARGET, rows))
-    aim = Target({name: _weighed(pool, name, inclusion) for name in everything})
+    aim = Target({name: weighed(pool, name, chance) for name in everything})
     for against, side in ((AIM, aim), (POOL, pool), (OPEN, opened)):
         if side:
             rows = representativeness(cohort, side, everything, seed=_SEED)
@@ -172,15 +182,15 @@ def over_batches(
     return tuple(found)
 
 
-def _weighed(
-    pool: Sequence[Case], attribute: str, inclusion: Mapping[str, float]
-) -> dict[str, float]:
+def weighed(pool: Sequence[Case], attribute: str, chance: Mapping[str, float]) -> dict[str, float]:
+    """Patients of each level that the draw aims at; together the patients of the cohort."""
+    n_cases = Counter(case.patient_id for case in pool)
     totals: dict[str, float] = {}
     for case in pool:
         level = value(case, attribute)
-        totals[level] = totals.get(level, 0.0) + inclusion.get(case.case_id, 0.0)
-    whole = sum(totals.values())
-    return {level: total / whole for level, total in sorted(totals.items())}
+        part = chance[case.patient_id] / n_cases[case.patient_id]
+        totals[level] = totals.get(level, 0.0) + part
+    return dict(sorted(totals.items()))
 
 
 def _patients(cases: Sequence[Case]) -> int:

@@ -57,16 +57,17 @@ def render_card(card: Card) -> str:
         f"<div class='flow scroll'>{flow_svg(card.flow)}</div>",
         _flow_table(card),
         "<h2>Target, cohort, pool and open part</h2>",
-        "<p class=note>Shares of cases. The pool is the sequestered part that the cohort was drawn "
-        "from.</p>",
+        "<p class=note>Shares of patients; one with several images counts once, in equal parts for "
+        "each. The pool is the sequestered patients of whom the cohort was drawn.</p>",
         *_level_parts(card.levels),
         "<h2>The draw</h2>",
         *_draw_parts(card),
         "<h2>Distances</h2>",
         "<p class=note>Jensen-Shannon distance, base 2: 0 for equal shares, 1 for disjoint ones. "
-        "Chance is what random draws of as many cases have from the shares compared with: median "
-        "and 95 % point. A joint table is far from anything by chance alone. Deviations are of "
-        "shares; the standardised difference is of the worst level, and 0.1 the usual limit.</p>",
+        "Chance is what random draws of as many patients have from the shares compared with: "
+        "median and 95 % point. A joint table is far from anything by chance alone. Deviations are "
+        "of shares; the standardised difference is of the worst level, and 0.1 the usual limit."
+        "</p>",
         *(part for comparison in card.comparisons for part in _comparison_parts(comparison)),
         *_batch_parts(card.batches),
         "<h2>What headers alone predict</h2>",
@@ -147,6 +148,7 @@ def _draw_parts(card: Card) -> list[str]:
     ]
     if not card.binding:
         said.append("Nothing kept the draw from its target.")
+    said.append(f"Of these cases, {card.estimand.sentence}.")
     return [f"<p>{escape(sentence)}</p>" for sentence in said]
 
 
@@ -154,8 +156,8 @@ def _comparison_parts(comparison: Comparison) -> list[str]:
     parts = [f"<h3>Against {escape(comparison.against)}</h3>"]
     if comparison.against == AIM:
         parts.append(
-            "<p class=note>The pool, each case weighed by its chance of being drawn: what the draw "
-            "would give on the mean. A draw that is balanced lies nearer than chance.</p>"
+            "<p class=note>The pool, each patient weighed by the chance of being drawn: what the "
+            "draw would give on the mean. A draw that is balanced lies nearer than chance.</p>"
         )
     if comparison.against == POOL:
         parts.append("<p class=note>A matched cohort is meant to differ from its pool.</p>")

@@ -56,6 +56,29 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseDesign:
+    """How a case came into the cohort; sealed and encrypted with it.
+
+    ``inclusion`` is the probability that this case was drawn, ``patient_inclusion`` that its
+    patient was (with one case of several drawn first, that number of times as large). ``cell`` is
+    the level of each attribute of the target.
+    """
+
+    inclusion: float
+    patient_inclusion: float
+    cell: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of the reference table: the case, whose it was at the source, and its design."""
+
+    case: Case
+    source: tuple[str, str]
+    design: CaseDesign | None
+
+
+@dataclass(frozen=True, slots=True)
 class BlindedCase:
     """What a container may be given of a case: no label, no patient, an id drawn for one run."""
 
@@ -81,17 +104,21 @@ class Cohort:
     seed: int
     created: str
     report: Mapping[str, object]
-    _opened: list[tuple[Case, tuple[str, str]]] = field(
-        default_factory=list, init=False, repr=False, compare=False
-    )
+    _opened: list[_Row] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def cases(self) -> tuple[Case, ...]:
         """Decrypt the cases with labels; ids and patients are the seal's, not the source's."""
-        return tuple(case for case, _ in self._reference())
+        return tuple(row.case for row in self._reference())
 
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """Sealed case id -> the source's case id and patient id, for the steward's audits."""
-        return {case.case_id: source for case, source in self._reference()}
+        return {row.case.case_id: row.source for row in self._reference()}
+
+    def design(self) -> Mapping[str, CaseDesign] | None:
+        """Sealed case id -> its probabilities and cell; None where the seal did not keep them."""
+        found = {row.case.case_id: row.design for row in self._reference()}
+        known = {case_id: design for case_id, design in found.items() if design is not None}
+        return known if len(known) == len(found) else None
 
     def attribute_names(self) -> tuple[str, ...]:
         """Attributes that the cases carry."""
@@ -123,7 +150,7 @@ class Cohort:
         """Opaque id -> case, for the submission whose view ``key`` drew."""
         return {opaque(key, "id", case.case_id): case for case in self.cases()}
 
-    def _reference(self) -> list[tuple[Case, tuple[str, str]]]:
+    def _reference(self) -> list[_Row]:
         if not self._opened:
             self._opened.extend(_read_reference(self))
         return self._opened
@@ -138,14 +165,16 @@ def seal(
     criteria: object,
     target: Target | None,
     report: Mapping[str, object] | None = None,
+    design: Mapping[str, CaseDesign] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Cohort:
     """De-identify the cases into ``directory``, encrypt their labels, and put a digest on it all.
 
-    ``criteria`` is a dataclass or a mapping of JSON values. The folder appears whole or not at
-    all, and must not exist before. ``progress`` is called with the cases written and all cases.
-    Raises CohortError for cases that contradict each other, DeidentificationError for an image
-    that cannot be copied, OSError where the disk fails.
+    ``criteria`` is a dataclass or a mapping of JSON values. ``design``, by case id, is encrypted
+    with the labels. The folder appears whole or not at all, and must not exist before. ``progress``
+    is called with the cases written and all cases. Raises CohortError for cases that contradict
+    each other, DeidentificationError for an image that cannot be copied, OSError where the disk
+    fails.
     """
     from cohort_selection.deidentification import deidentify  # slow, and only sealing needs it
 
@@ -187,6 +216,7 @@ def seal(
                     "files": len(sources),
                     "source_case_id": case.case_id,
                     "source_patient_id": case.patient_id,
+                    **({} if design is None else asdict(design[case.case_id])),
                 }
             )
             if progress is not None:
@@ -415,14 +445,14 @@ def _decrypt(cohort: Cohort, enclave: bytes, expected_mac: str) -> bytes:
     return reference
 
 
-def _read_reference(cohort: Cohort) -> list[tuple[Case, tuple[str, str]]]:
+def _read_reference(cohort: Cohort) -> list[_Row]:
     enclave = enclave_key(cohort.directory, create=False)
     found = _sealed_manifest((cohort.directory / _MANIFEST).read_bytes(), enclave)
     if found is None or found["digest"] != cohort.digest:
         raise CohortError(f"{_MANIFEST} was changed since the cohort was opened")
     images = cohort.directory / _IMAGES
     return [
-        (
+        _Row(
             Case(
                 entry["case_id"],
                 entry["patient_id"],
@@ -434,9 +464,17 @@ def _read_reference(cohort: Cohort) -> list[tuple[Case, tuple[str, str]]]:
                 dict(entry["attributes"]),
             ),
             (entry["source_case_id"], entry["source_patient_id"]),
+            _read_design(entry),
         )
         for entry in json.loads(_decrypt(cohort, enclave, found["labels"]))["cases"]
     ]
+
+
+def _read_design(entry: Mapping[str, Any]) -> CaseDesign | None:
+    """The design of a sealed case; cohorts sealed before it was kept have none."""
+    if "inclusion" not in entry:
+        return None
+    return CaseDesign(entry["inclusion"], entry["patient_inclusion"], entry["cell"])
 
 
 def _canonical(content: object) -> bytes:

@@ -11,6 +11,7 @@ from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.criteria import KEYS as CRITERIA_KEYS
 from cohort_selection.criteria import Criteria, read_criteria
 from cohort_selection.design import TIED, Minimum, Tolerance, read_minimum, read_tolerance
+from cohort_selection.estimand import Estimand
 from cohort_selection.target_tables import read_target_files
 from cohort_selection.targets import Target, TargetError, read_target, tie_to_label
 
@@ -44,6 +45,13 @@ class CohortPlan:
             return self.target
         names = [name for name in self.target.margins if LABEL not in name.split(" x ")]
         return tie_to_label(self.target, names)
+
+    @property
+    def estimand(self) -> Estimand:
+        """Which population the unweighted figures of the cohort are of."""
+        if self.balance == CASE_CONTROL:
+            return Estimand.CASE_CONTROL
+        return Estimand.TARGET if self.target.margins else Estimand.POOL
 
 
 KEYS = (

@@ -1,7 +1,7 @@
 """Draw a cohort whose margins match a target population.
 
 Three steps. A linear programme over the cells of the joint table says what is achievable
-(achievable.py). Capped raking to those margins gives every patient's inclusion probability. The
+(closest.py). Capped raking to those margins gives every patient's inclusion probability. The
 cube method rounds the cells' expected counts, and patients are drawn at random within each cell.
 The programme's own solution is never the cohort: its margins are perfect, but most patients have
 no chance in it and the joint distribution is destroyed.
@@ -9,6 +9,7 @@ no chance in it and the joint distribution is destroyed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,27 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection import achievable
-from cohort_selection.achievable import (
-    Largest,
-    MatchingError,
-    Programme,
-    achievable_margins,
-    drawable_size,
-    programme,
-)
+from cohort_selection.achievable import Largest, MatchingError, Programme, programme
 from cohort_selection.association import Association
 from cohort_selection.balanced_sampling import round_balanced
 from cohort_selection.cells import LABEL, Cells, profiles, tabulate
+from cohort_selection.closest import achievable_margins, drawable_size
 from cohort_selection.cohort import Case
 from cohort_selection.design import DEFAULT_TOLERANCE, Minimum, Tolerance
 from cohort_selection.inclusion import MET, chances
 from cohort_selection.randomness import draw_in_cells, generator
+from cohort_selection.shortage import none_of_any_size
+from cohort_selection.shortage import would_help as who_would_help
 from cohort_selection.targets import Target
 
 __all__ = ["Largest", "Matched", "MatchingError", "largest", "match", "would_help"]
 
 _NEAR = 3.0  # patients: a minimum nearer than this is balanced when counts are rounded
 _ROUNDINGS = 50
+_LEVELS = 5  # of an attribute that are named when patients are left out
 NO_MINIMUM = Minimum()
 ASSOCIATION = Association()
 
@@ -58,6 +56,8 @@ class Margin:
 @dataclass(frozen=True, slots=True)
 class Matched:
     """A matched cohort; ``inclusion`` is each pool case's probability of having been drawn.
+
+    The pool is the patients of whom a cohort may be drawn, each counted once.
 
     Where one case of each patient was drawn first, the cases left out then have no entry, and the
     probability of the others is that of both draws.
@@ -152,11 +152,12 @@ def match(
     cells, notes = pool.cells, list(target.notes)
     near = tolerance if isinstance(tolerance, Tolerance) else Tolerance(tolerance)
     asked = programme(cells, target, near, minimum)
+    notes += without_share(asked)
     if size == 0:
         bound = achievable.largest(programme(cells, target, near, minimum, widened=True)).bound
         size = drawable_size(asked, bound)
         if size == 0:
-            raise MatchingError(achievable.none_of_any_size(asked))
+            raise MatchingError(none_of_any_size(asked))
         notes.append(
             f"no cohort within the tolerance has more than {bound} patients; {size} were drawn"
         )
@@ -182,8 +183,25 @@ def match(
     )
 
 
+def of_patients(
+    cases: Sequence[Case], inclusion: Mapping[str, float], cases_per_patient: str
+) -> dict[str, float]:
+    """Each patient's probability of having been drawn, from ``inclusion``, that of the cases.
+
+    ``cases`` are all that the draw was made from. Where one of each patient was chosen first, its
+    probability is the patient's over the number of cases.
+    """
+    n_cases = Counter(case.patient_id for case in cases)
+    return {
+        case.patient_id: inclusion[case.case_id]
+        * (n_cases[case.patient_id] if cases_per_patient == "one" else 1)
+        for case in cases
+        if case.case_id in inclusion
+    }
+
+
 def _help(asked: Programme, size: int) -> tuple[str, ...]:
-    helped = achievable.would_help(asked, size)
+    helped = who_would_help(asked, size)
     return (f"what would help: {'; '.join(helped[:3])}",) if helped else ()
 
 
@@ -206,9 +224,9 @@ def would_help(
     *,
     cases_per_patient: str = "one",
 ) -> tuple[str, ...]:
-    """As :func:`cohort_selection.achievable.would_help`, for the pool that ``seed`` draws from."""
+    """As :func:`cohort_selection.shortage.would_help`, for the pool that ``seed`` draws from."""
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient)
-    return achievable.would_help(programme(pool.cells, target, Tolerance(), NO_MINIMUM), size)
+    return who_would_help(programme(pool.cells, target, Tolerance(), NO_MINIMUM), size)
 
 
 def allocate(asked: Programme, size: int, rng: np.random.Generator) -> Allocation:
@@ -316,6 +334,27 @@ def shortfalls(asked: Programme, allocation: Allocation, size: int) -> tuple[str
                 f"wanted, {reached[level]:.0f} are achievable, the pool has {pool[level]:.0f}"
             )
     return tuple(sentences)
+
+
+def without_share(asked: Programme) -> tuple[str, ...]:
+    """One sentence on the pool's patients who cannot be drawn: the target gives them no share."""
+    cells = asked.cells
+    n_out = int((cells.counts - asked.counts).sum())
+    if not n_out:
+        return ()
+    told = []
+    for k, share in enumerate(asked.shares):
+        pool = cells.counts @ cells.indicator(k)
+        out = np.flatnonzero((share <= 0.0) & (pool > 0.0))
+        most = out[np.argsort(-pool[out], kind="stable")]
+        told += [f"{asked.level(k, level)} {pool[level]:.0f}" for level in most[:_LEVELS].tolist()]
+        if len(most) > _LEVELS:
+            others = pool[most[_LEVELS:]].sum()
+            told.append(f"{len(most) - _LEVELS} other levels of {cells.attributes[k]} {others:.0f}")
+    return (
+        f"{n_out} of the pool's {cells.counts.sum()} patients could not be drawn: the target gives "
+        f"their level no share ({', '.join(told)})",
+    )
 
 
 def report_margins(

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection import achievable
-from cohort_selection.achievable import Largest, MatchingError, drawable_size, programme
+from cohort_selection.achievable import Largest, MatchingError, programme
 from cohort_selection.cells import LABEL, Cells
+from cohort_selection.closest import drawable_size
 from cohort_selection.cohort import Case
 from cohort_selection.design import Minimum, Tolerance
 from cohort_selection.matching import (
@@ -20,9 +21,11 @@ from cohort_selection.matching import (
     report_margins,
     shortfalls,
     tabulated,
+    without_share,
 )
 from cohort_selection.planning import auroc_standard_error
 from cohort_selection.randomness import generator
+from cohort_selection.shortage import none_of_any_size, would_help
 from cohort_selection.targets import Target
 
 
@@ -82,10 +85,11 @@ def prospect(
     margins: tuple[Margin, ...] = ()
     groups: tuple[Subgroup, ...] = ()
     helped: tuple[str, ...] = ()
-    refusal, binding, notes = "", bound.binding, target.notes
+    refusal, binding = "", bound.binding
+    notes = (*target.notes, *without_share(asked))
     if not size:
-        refusal = achievable.none_of_any_size(asked)
-        return Prospect(len(pool.patients), 0, bound, 0, (), (), binding, (), refusal, target.notes)
+        refusal = none_of_any_size(asked)
+        return Prospect(len(pool.patients), 0, bound, 0, (), (), binding, (), refusal, notes)
     try:
         allocation = allocate(asked, size, generator(seed, "matching", "round"))
     except MatchingError as error:
@@ -97,7 +101,7 @@ def prospect(
         expected = pool.cells.counts * allocation.probability
         groups = _subgroups(pool.cells, expected, shown.attributes, minimum.auroc or auroc)
     if asked.shares and (refusal or binding):
-        helped = achievable.would_help(asked, size)
+        helped = would_help(asked, size)
     return Prospect(
         len(pool.patients), size, bound, drawable, margins, groups, binding, helped, refusal,
         notes,

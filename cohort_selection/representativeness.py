@@ -50,10 +50,12 @@ def representativeness(
 ) -> tuple[Deviation, ...]:
     """Compare cases with a target or with other cases, attribute by attribute.
 
-    A case counts once. Attributes may be joint ("race x sex"); a target must name each of them.
+    A patient counts once, in equal parts for each case. Attributes may be joint ("race x sex"); a
+    target must name each of them.
     With a ``seed``, each distance gets its distribution under random draws.
     """
     found = []
+    n_patients = len({case.patient_id for case in cases})
     for attribute in attributes:
         wanted = (
             against.margins[attribute]
@@ -62,7 +64,7 @@ def representativeness(
         )
         row = deviation(attribute, shares(cases, attribute), wanted)
         if seed is not None:
-            median, high = chance(wanted, len(cases), generator(seed, "chance", attribute))
+            median, high = chance(wanted, n_patients, generator(seed, "chance", attribute))
             row = replace(row, chance_median=median, chance_high=high)
         found.append(row)
     return tuple(found)
@@ -93,9 +95,14 @@ def chance(
 
 
 def shares(cases: Sequence[Case], attribute: str) -> dict[str, float]:
-    """Share of each level of an attribute among cases."""
-    counts = Counter(value(case, attribute) for case in cases)
-    return {level: n / len(cases) for level, n in sorted(counts.items())}
+    """Share of each level among the patients of ``cases``; one with several counts in parts."""
+    n_cases = Counter(case.patient_id for case in cases)
+    totals: dict[str, float] = {}
+    for (level, patient), n in Counter(
+        (value(case, attribute), case.patient_id) for case in cases
+    ).items():
+        totals[level] = totals.get(level, 0.0) + n / n_cases[patient]
+    return {level: total / len(n_cases) for level, total in sorted(totals.items())}
 
 
 def deviation(attribute: str, found: Mapping[str, float], wanted: Mapping[str, float]) -> Deviation:

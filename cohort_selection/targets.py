@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.cells import LABEL
+from cohort_selection.estimand import Estimand
 
 SUM_TOLERANCE = 0.01
 
@@ -70,7 +71,8 @@ def tie_to_label(target: Target, attributes: Sequence[str]) -> Target:
     """Ask for the same shares of ``attributes`` among positives and negatives.
 
     Their margins, and that of the label, become joint margins "label x attribute": cases and
-    controls balanced on every attribute at once. Raises TargetError where one has no margin.
+    controls balanced on every attribute at once. A note says that the figures of such a cohort are
+    not the target's. Raises TargetError where one has no margin.
     """
     for name in (LABEL, *attributes):
         if name not in target.margins:
@@ -89,7 +91,8 @@ def tie_to_label(target: Target, attributes: Sequence[str]) -> Target:
             for label, of_label in target.margins[LABEL].items()
             for level, share in target.margins[name].items()
         }
-    return Target(margins, target.notes)
+    notes = (Estimand.CASE_CONTROL.sentence,) if attributes else ()
+    return Target(margins, (*target.notes, *notes))
 
 
 def read_target_csv(path: Path) -> Target:

@@ -42,7 +42,7 @@ def draw_card(
     matched = tuple(dict.fromkeys(named)) or attributes
     enclave = installation.enclave()
     sealed = enclave.cohort(benchmark.name) if enclave.is_sealed(benchmark.name) else None
-    chances = [cut.inclusion[case.case_id] for case in cut.cohort]
+    chances = [cut.chance[patient] for patient in {case.patient_id for case in cut.cohort}]
     return Card(
         title=benchmark.title,
         digest=sealed.digest if sealed else "",
@@ -50,11 +50,12 @@ def draw_card(
         n_patients=len({case.patient_id for case in cut.cohort}),
         flow=cut.flow,
         levels=level_shares(attributes, plan.target, cut.cohort, cut.pool, cut.opened),
-        comparisons=compare(matched, plan.target, cut.cohort, cut.pool, cut.opened, cut.inclusion),
+        comparisons=compare(matched, plan.target, cut.cohort, cut.pool, cut.opened, cut.chance),
         batches=over_batches(matched, plan.target, cut.batches),
         inclusion=Inclusion(
             min(chances), median(chances), max(chances), cut.certain_share, cut.excluded_share
         ),
+        estimand=plan.estimand,
         binding=cut.binding,
         shortcuts=shortcuts,
         checks=_checks(sealed) if sealed else None,

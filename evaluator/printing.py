@@ -167,7 +167,7 @@ def matched(found: Matched) -> RenderableType:
     """The margins of the drawn cohort beside target and pool."""
     table = _margins(f"Matched cohort: {len(found.cases)} cases", "cohort", found.margins)
     notes = [escape(sentence) for sentence in (*found.notes, *found.binding)]
-    notes.append(f"{found.certain_share:.1%} of the pool was certain to be drawn")
+    notes.append(f"{found.certain_share:.1%} of the pool's patients were certain to be drawn")
     return Group(table, *notes)
 
 

@@ -30,6 +30,7 @@ _LABEL_WORDS = (
 )
 """Pairs of words that say negative and positive; a column uses one pair."""
 _ALL_LABEL_WORDS = {word for pair in _LABEL_WORDS for word in pair}
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
 
 
 class ScoringInputError(ValueError):
@@ -38,7 +39,10 @@ class ScoringInputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScoringInput:
-    """One label's cases, scores and attributes, row by row; attributes are texts."""
+    """One label's cases, scores and attributes, row by row; attributes are texts.
+
+    ``weights`` are None where no weight column was named.
+    """
 
     label: str
     case_id: NDArray[np.str_]
@@ -47,6 +51,7 @@ class ScoringInput:
     scores: NDArray[np.float64]
     attributes: Mapping[str, NDArray[np.str_]]
     n_missing: int = 0
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ def read_tables(
     subgroups: Sequence[str] = (),
     age_bands: Sequence[int] = (0, 40, 60, 80),
     missing: str = "refuse",
+    weight_column: str | None = None,
 ) -> dict[str, ScoringInput]:
     """Pair each label with its score; label -> arrays in the order of ``truth``.
 
@@ -87,7 +93,8 @@ def read_tables(
     a prediction is refused, or with ``missing`` "worst" gets the worst score there is (0 for a
     positive, 1 for a negative; the lowest and the highest given where scores are no
     probabilities), so that a dropped case never raises a score. Labels are 0/1, -1/1, no/yes,
-    false/true, negative/positive or neg/pos, one pair a column. Raises ScoringInputError.
+    false/true, negative/positive or neg/pos, one pair a column. ``weight_column``
+    stands in ``truth``, else in ``predictions``. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
@@ -113,6 +120,7 @@ def read_tables(
     patient = _patient_column(known, patient_column)
     pairs = _pairs(given, known, labels, score_column)
     attributes = _attributes(given, known, order, subgroups, age_bands)
+    weights = None if weight_column is None else _weights(given, known, order, weight_column)
     found = {}
     for label, column in pairs.items():
         y = _labels(known, label)
@@ -124,6 +132,7 @@ def read_tables(
             scores=_scores(given, column, order, y),
             attributes=attributes,
             n_missing=len(lost),
+            weights=weights,
         )
     return found
 
@@ -293,6 +302,36 @@ def _scores(
         lowest, highest = float(values.min()), float(values.max())
     place = np.array(order)
     return np.where(place >= 0, values[place], np.where(y, lowest, highest))
+
+
+def _weights(
+    given: _Table, known: _Table, order: Sequence[int], column: str
+) -> NDArray[np.float64]:
+    """One weight a case: 0, or within what a figure takes."""
+    table, places = (known, range(known.n)) if known.has(column) else (given, order)
+    if not table.has(column):
+        raise _missing_column(known, column, "weight column")
+    values = np.empty(known.n)
+    for row, place in enumerate(places):
+        if place < 0:
+            raise ScoringInputError(
+                f"{known.path.name} line {known.lines[row]}: this case has no prediction and so no "
+                f"weight; put the column {column} into {known.path.name}"
+            )
+        text = table.columns[column][place]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (value == 0.0 or LEAST_WEIGHT <= value <= LARGEST_WEIGHT):
+            raise ScoringInputError(
+                f"{table.path.name} line {table.lines[place]}: {column} is {text!r}; give a "
+                f"weight: 0, or a number from {LEAST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
+            )
+        values[row] = value
+    if not values.any():
+        raise ScoringInputError(f"{table.path.name}: every {column} is 0; give some case a weight")
+    return values
 
 
 def _attributes(

@@ -13,7 +13,8 @@ from typing import Any, cast
 from cohort_selection import catalog, leakage, matching, sequestration
 from cohort_selection.assignment import append_assignment, head, read_assignment, read_batches
 from cohort_selection.atomic import write_bytes
-from cohort_selection.cohort import Case, Cohort, seal, write_open
+from cohort_selection.cells import value
+from cohort_selection.cohort import Case, CaseDesign, Cohort, seal, write_open
 from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.dicom import Study
 from cohort_selection.leakage import WallCheck
@@ -22,6 +23,7 @@ from cohort_selection.prospect import Prospect, prospect
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
+from cohort_selection.targets import Target
 from evaluator.installation import BENCHMARK_DIGEST, Installation
 from evaluator.specification import Benchmark
 
@@ -204,8 +206,9 @@ def seal_cohort(
             "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
             "wall": asdict(replace(wall, listed=())),
             "accepted": asdict(accepted),
-            "inclusion_probabilities": sorted(cut.inclusion[case.case_id] for case in cut.cohort),
+            "estimand": plan.estimand.value,
         },
+        design=_design(cut, plan.target),
         progress=_of(progress, "sealing cases"),
     )
     return _recorded(installation, replace(_sealed(cohort), shortcuts=shortcuts, wall=wall))
@@ -215,8 +218,10 @@ def seal_cohort(
 class Cut:
     """A commons as a benchmark cuts it: the flow, the open part, the pool and the drawn cohort.
 
-    ``inclusion`` is the probability that a case of the pool was drawn; the shares of the pool that
-    were sure to be drawn and could not be, and what was ``binding``, are as matching found them.
+    ``pool`` are the cases that could be drawn: with one case a patient, the one that was chosen
+    first. ``inclusion`` is the probability that a case of the pool was drawn, ``chance`` that its
+    patient was; the shares of the pool's patients who were sure to be drawn and could not be, and
+    what was ``binding``, are as matching found them.
     ``outside`` are all studies whose patients are not sequestered, cases of the benchmark or not.
     ``batches`` are (name, open cases, sequestered cases) in the order of assignment.
     """
@@ -227,6 +232,7 @@ class Cut:
     pool: tuple[Case, ...]
     cohort: tuple[Case, ...]
     inclusion: Mapping[str, float]
+    chance: Mapping[str, float]
     certain_share: float
     excluded_share: float
     binding: tuple[str, ...]
@@ -257,14 +263,28 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         selected.flow,
         tuple(opened),
         tuple(s for s in commons.studies if parts.get(s.patient_id) is not Part.SEQUESTERED),
-        tuple(hidden),
+        tuple(case for case in hidden if case.case_id in found["inclusion"]),
         cases,
         found["inclusion"],
+        matching.of_patients(hidden, found["inclusion"], benchmark.cohort.cases_per_patient),
         found["certain_share"],
         found["excluded_share"],
         tuple(found["binding"]),
         _by_batch(installation, opened, hidden),
     )
+
+
+def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
+    """What is sealed with each drawn case: its probabilities and its cell of the target."""
+    names = dict.fromkeys(part for margin in target.margins for part in margin.split(" x "))
+    return {
+        case.case_id: CaseDesign(
+            cut.inclusion[case.case_id],
+            cut.chance[case.patient_id],
+            {name: value(case, name) for name in names},
+        )
+        for case in cut.cohort
+    }
 
 
 def _by_batch(

@@ -26,7 +26,8 @@ differences are taken within a replicate, where their noise cancels.
 Modules: ``discrimination``, ``operating_point``, ``calibration``, ``recalibration``,
 ``calibration_curve``, ``utility``, ``agreement`` and ``multiclass`` hold the metrics; ``delong``,
 ``intervals`` and ``bootstrap`` their intervals; ``resampling``, ``sums`` and ``kernels`` the
-replicates; ``report`` every estimate of a subgroup and ``gaps`` the differences between subgroups;
+replicates; ``standardised`` weights to a target population;
+``report`` every estimate of a subgroup and ``gaps`` the differences between subgroups;
 ``fairness``, ``comparison`` and ``divergence`` compare groups, submissions and populations.
 """
 

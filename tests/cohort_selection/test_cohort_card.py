@@ -16,12 +16,14 @@ from cohort_selection.card import (
     compare,
     level_shares,
     over_batches,
+    weighed,
 )
 from cohort_selection.card_page import render_card
-from cohort_selection.cohort import Case
+from cohort_selection.cohort import Case, open_cohort
+from cohort_selection.estimand import Estimand
 from cohort_selection.flow import FlowStep
 from cohort_selection.leakage import WallCheck
-from cohort_selection.matching import match
+from cohort_selection.matching import match, of_patients
 from cohort_selection.shortcuts import Shortcut
 from cohort_selection.targets import Target
 from tests.cohort_selection.test_matching import HALF, pool
@@ -33,6 +35,7 @@ FLOW = (FlowStep("studies in the catalog", 0, 600, 600), FlowStep("view is <PA>"
 
 def a_card(title: str = "Chest <b>one</b>") -> Card:
     matched = match(pool(), HALF, 100, seed=1)
+    of_patients = {case.patient_id: matched.inclusion[case.case_id] for case in pool()}
     attributes, drawn = ("sex", "label"), matched.cases
     opened = pool()[:200]
     return Card(
@@ -42,9 +45,10 @@ def a_card(title: str = "Chest <b>one</b>") -> Card:
         n_patients=100,
         flow=FLOW,
         levels=level_shares(attributes, HALF, drawn, pool(), opened),
-        comparisons=compare(attributes, HALF, drawn, pool(), opened, matched.inclusion),
+        comparisons=compare(attributes, HALF, drawn, pool(), opened, of_patients),
         batches=over_batches(attributes, HALF, [("1", opened, drawn[:50]), ("2", (), drawn[50:])]),
         inclusion=Inclusion(0.1, 0.2, 0.3, matched.certain_share, matched.excluded_share),
+        estimand=Estimand.CASE_CONTROL,
         binding=("too few <Females>",),
         shortcuts=(Shortcut("BitsStored", 0.99, 0.55, "15: 129 of 129 positive"),),
         checks=SealChecks(WallCheck(10, 20, looked=False), 1, 0, {"shortcuts": "known <here>"}),
@@ -62,6 +66,7 @@ def test_the_page_stands_alone_and_escapes_every_text() -> None:
     assert "<tr class=alarm><td>BitsStored</td><td>0.990</td>" in page
     assert "For the steward alone" in page
     assert "not compared (--no-look)" in page
+    assert "figures are not those of the target population: positives and negatives were" in page
     assert len(page) < 6_000_000  # plotly.js once, not once a figure
 
 
@@ -70,6 +75,7 @@ def test_the_json_says_the_same() -> None:
     assert found["flow"][1]["rule"] == "view is <PA>"
     female = next(row for row in found["levels"] if row["level"] == "Female")
     assert (female["n_cohort"], female["target"], female["cohort"]) == (50, 0.5, 0.5)
+    assert found["estimand"] == "case-control"
     assert found["comparisons"][0]["rows"][0]["jsd"] == 0.0
     assert [batch["sequestered_patients"] for batch in found["batches"]] == [50, 100]
 
@@ -82,6 +88,27 @@ def test_the_draws_aim_is_the_pool_weighed_by_its_chances() -> None:
     by = {c.against: c.rows for c in compare(("sex",), Target({}), drawn, cases, [], chances)}
     assert by[AIM][0].maximum == pytest.approx(0.25)
     assert set(by) == {AIM, "the pool"}
+
+
+@pytest.mark.parametrize("cases_per_patient", ["one", "all"])
+def test_the_draws_aim_counts_the_patients_that_are_drawn(cases_per_patient: str) -> None:
+    """90 patients of one, two or three images, 40 of them drawn: the aim sums to 40."""
+    cases = [
+        Case(f"s{i}-{j}", f"p{i}", (), i % 2, {"sex": ("Female", "Male")[i // 2 % 2]})
+        for i in range(90)
+        for j in range(1 + i % 3)
+    ]
+    matched = match(cases, HALF, 40, 2, cases_per_patient=cases_per_patient)
+    chance = of_patients(cases, matched.inclusion, cases_per_patient)
+    drawable = [case for case in cases if case.case_id in matched.inclusion]
+    aim = weighed(drawable, "sex", chance)
+    assert len(chance) == 90
+    assert sum(aim.values()) == pytest.approx(40.0)
+    assert aim == pytest.approx({"Female": 20.0, "Male": 20.0})
+    # What the match calls the pool is what the card does.
+    pool_of_match = {m.level: m.pool for m in matched.margins if m.attribute == "sex"}
+    rows = level_shares(("sex",), HALF, matched.cases, drawable, ())
+    assert {row.level: row.pool for row in rows} == pytest.approx(pool_of_match)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +133,31 @@ def test_the_command_writes_the_card_of_a_sealed_cohort(walked: Walked, tmp_path
         "the target", AIM, "the pool", "the open part"
     }  # fmt: skip
     assert sealed["digest"] in page.read_text()
+
+
+def test_the_seal_keeps_each_case_s_chance_and_cell(walked: Walked) -> None:
+    """One of a patient's studies was chosen first: the patient's chance is so many times it."""
+    folder = walked.home / "enclave" / "benchmarks" / walked.benchmark
+    inclusion = json.loads((folder / "matched.json").read_text())["inclusion"]
+    cohort = open_cohort(folder / "cohort")
+    design, sources = cohort.design(), cohort.sources()
+    assert design is not None
+    assert len(design) == 80
+    several = 0
+    for case in cohort.cases():
+        found = design[case.case_id]
+        assert found.inclusion == inclusion[sources[case.case_id][0]]
+        studies = found.patient_inclusion / found.inclusion
+        assert studies == pytest.approx(round(studies))
+        several += round(studies) > 1
+        assert found.cell == {
+            name: str(case.label) if name == "label" else case.attributes[name]
+            for name in cohort.target
+        }
+    assert several > 0
+    manifest = (folder / "cohort" / "manifest.json").read_text()
+    assert "inclusion" not in manifest
+    assert json.loads(manifest)["report"]["estimand"] == "target"
 
 
 @pytest.mark.browser

@@ -14,6 +14,7 @@ from cohort_selection.cells import tabulate
 from cohort_selection.cohort import Case
 from cohort_selection.cohort_plan import read_cohort_plan
 from cohort_selection.design import Minimum, Tolerance
+from cohort_selection.estimand import Estimand
 from cohort_selection.matching import MatchingError, match
 from cohort_selection.planning import auroc_standard_error
 from cohort_selection.prospect import prospect
@@ -178,6 +179,17 @@ def test_case_control_ties_every_attribute_of_the_target(tmp_path: Path) -> None
     drawn = match(pool(600), plan.drawn_target, 120, 2).cases
     counts = Counter((case.label, case.attributes["sex"]) for case in drawn)
     assert set(counts.values()) == {30}
+
+
+def test_the_plan_says_which_population_its_figures_are_of(tmp_path: Path) -> None:
+    said = "the figures are not those of the target population: positives and negatives were"
+    tied = read_cohort_plan(table(balance="case-control"), tmp_path / "b.toml")
+    assert tied.estimand is Estimand.CASE_CONTROL
+    assert any(note.startswith(said) for note in match(pool(600), tied.drawn_target, 60, 2).notes)
+    met = read_cohort_plan(table(), tmp_path / "b.toml")
+    assert met.estimand == "target"
+    assert match(pool(600), met.drawn_target, 60, 2).notes == ()
+    assert read_cohort_plan({"label": "opacity"}, tmp_path / "b.toml").estimand == "pool"
 
 
 @pytest.mark.parametrize(

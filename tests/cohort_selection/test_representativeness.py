@@ -24,6 +24,7 @@ from cohort_selection.representativeness import (
     deviation,
     over_time,
     representativeness,
+    shares,
 )
 from cohort_selection.study_values import age_group
 from cohort_selection.targets import Target
@@ -65,6 +66,18 @@ def test_nothing_reported_has_no_distance_without_it() -> None:
 def test_a_cohort_is_compared_with_its_pool() -> None:
     found = representativeness(cases("Female", "Male"), cases("Female", "Female", "Male"), ["sex"])
     assert found[0].maximum == pytest.approx(1 / 6)
+
+
+def test_a_patient_with_several_images_counts_once() -> None:
+    """A woman of three images and a man of one are half and half; one of two views is a half."""
+    views = [("p", "Female", "PA"), ("p", "Female", "AP"), ("p", "Female", "AP")]
+    rows = [*views, ("q", "Male", "PA")]
+    found = [
+        Case(f"s{i}", patient, (), 0, {"sex": sex, "view": view})
+        for i, (patient, sex, view) in enumerate(rows)
+    ]
+    assert shares(found, "sex") == {"Female": 0.5, "Male": 0.5}
+    assert shares(found, "view") == pytest.approx({"AP": 1 / 3, "PA": 2 / 3})
 
 
 def test_the_standardised_difference_is_worked_out_by_hand() -> None:
