@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.results import OVERALL, Result
 from evaluator.scoring import score
-from metrics.estimate import Estimate
-from metrics.group import FIXED_PREVALENCE
+from metrics import arrays
+from metrics.estimate import Estimate, UndefinedMetric
+from metrics.group import FIXED_PREVALENCE, everyone
 from perf.coverage.cohorts import Cohort
 from perf.coverage.populations import (
     PARTIAL,
@@ -20,6 +26,7 @@ from perf.coverage.populations import (
     SPECIFICITY,
     Binormal,
     exact_figures,
+    figures_at_cohort_prevalence,
     ideal_sample,
 )
 
@@ -27,10 +34,17 @@ REPLICATES = 500
 PERMUTATIONS = 399
 """Fewer than a report has: they serve a share over thousands of runs, not one interval."""
 MAX_MIN = "max - min"
-ALL_LEVELS = "all levels"
 
 Tested = tuple[str, str]
 """A declared gap: figure and attribute."""
+
+
+def _there(name: str) -> Any:
+    """A module of ``metrics``; None where it is not there yet."""
+    return importlib.import_module(f"metrics.{name}") if find_spec(f"metrics.{name}") else None
+
+
+_GAP_TESTS, _MULTIPLICITY = _there("gap_tests"), _there("multiplicity")
 
 
 def plan(design: str, seed: int, **wanted: Any) -> AnalysisPlan:
@@ -71,23 +85,33 @@ def overall(
     }
 
 
+def truths(population: Binormal, threshold: float, cohort: Cohort) -> dict[str, float]:
+    """The population's figures by name, those at the cohort's prevalence among them."""
+    mixed = figures_at_cohort_prevalence(population, threshold, float(cohort.y.mean()))
+    return {**exact_figures(population, threshold), **mixed}
+
+
 @lru_cache(maxsize=64)
-def truths(population: Binormal, threshold: float, smooth: bool) -> Mapping[str, float]:
-    """The population's figures by name; those of calibration curves from an ideal sample."""
-    known = dict(exact_figures(population, threshold))
-    if smooth:
-        y, s = ideal_sample(population)
-        chosen = plan(FIXED_PREVALENCE, 0, smooth_calibration="overall", replicates=0)
-        for row in score(y, s, None, None, chosen, threshold, threads=1).results:
-            value = row.estimate.value
-            if value is not None and not row.metric.endswith("_p"):
-                known.setdefault(row.metric, value)
-    return known
+def curve_truths(population: Binormal, threshold: float) -> Mapping[str, float]:
+    """The figures of the population's calibration curves, by name, from an ideal sample."""
+    y, s = ideal_sample(population)
+    chosen = plan(FIXED_PREVALENCE, 0, smooth_calibration="overall", replicates=0)
+    rows = score(y, s, None, None, chosen, threshold, threads=1).results
+    return {
+        row.metric: row.estimate.value
+        for row in rows
+        if row.estimate.value is not None and not row.metric.endswith("_p")
+    }
 
 
 def gap_rows(cohort: Cohort, design: str, threshold: float, seed: int) -> tuple[Result, ...]:
-    """Every row of a report by the attribute ``group``."""
-    return results(cohort, plan(design, seed, subgroups=("group",)), threshold)
+    """Every row of a report by the attribute ``group``, without what gaps do not need."""
+    lean: dict[str, Any] = dict.fromkeys(
+        ("specificities", "sensitivities", "prevalences", "partial_auroc"), ()
+    )
+    if hasattr(AnalysisPlan, "sampling_design"):
+        lean["replicates"] = 0
+    return results(cohort, plan(design, seed, subgroups=("group",), **lean), threshold)
 
 
 def p_values(
@@ -101,20 +125,51 @@ def p_values(
 ) -> dict[Tested, float]:
     """P-values of declared gaps, the first of which is the primary one.
 
-    ``adjusted`` over all of them by the plan's procedure. What could not be tested is left out.
+    The tests are called as ``score`` calls them, without the rest of a report. ``adjusted`` over
+    all of them by the plan's procedure. What could not be tested is left out.
     """
-    wanted: dict[str, Any] = {"subgroups": tuple(dict.fromkeys(a for _, a in tested))}
-    if hasattr(AnalysisPlan, "primary_gap"):
-        wanted |= {"primary_gap": tested[0], "gaps": tuple(tested)}
-    rows = results(cohort, plan(design, seed, replicates=100, **wanted), threshold)
-    suffix = "_gap_p_adjusted" if adjusted else "_gap_p"
-    names = {(f"{figure}{suffix}", attribute): (figure, attribute) for figure, attribute in tested}
-    found = {}
-    for row in rows:
-        key = names.get((row.metric, row.attribute))
-        if key is not None and row.level == ALL_LEVELS and row.estimate.value is not None:
-            found[key] = row.estimate.value
-    return found
+    if _GAP_TESTS is None:
+        return {}
+    number, n_patients = arrays.renumbered(cohort.patient)
+    whole = everyone(cohort.y, cohort.s, number, n_patients, design)
+    levels = {attribute: compared_levels(cohort, attribute) for _, attribute in tested}
+    found: list[float | None] = []
+    for figure, attribute in tested:
+        try:
+            test = _GAP_TESTS.gap_test(
+                figure,
+                whole,
+                levels[attribute],
+                threshold=threshold,
+                permutations=PERMUTATIONS,
+                seed=seed,
+            )
+        except UndefinedMetric:
+            found.append(None)
+        else:
+            found.append(test.p_value)
+    if adjusted and _MULTIPLICITY is not None:
+        found = _MULTIPLICITY.fallback(found)
+    return {gap: p for gap, p in zip(tested, found, strict=True) if p is not None}
+
+
+def compared_levels(cohort: Cohort, attribute: str) -> NDArray[np.int64]:
+    """Number of each case's level among those with data enough, -1 in the others; (cases,)."""
+    names, code = np.unique(cohort.attributes[attribute], return_inverse=True)
+    number = np.full(names.size, -1, dtype=np.int64)
+    enough = [level for level in range(names.size) if _enough(cohort, code == level)]
+    number[enough] = np.arange(len(enough))
+    return number[code]
+
+
+def _enough(cohort: Cohort, member: NDArray[np.bool_]) -> bool:
+    """Whether a plan gives the level figures."""
+    least = AnalysisPlan()
+    of_class = (
+        np.unique(cohort.patient[member & (cohort.y == label)]).size for label in (True, False)
+    )
+    patients = np.unique(cohort.patient[member]).size
+    return patients >= least.minimum_cases and min(of_class) >= least.minimum_per_class
 
 
 def stated_gap(

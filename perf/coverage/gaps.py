@@ -175,13 +175,13 @@ class SimultaneousCell:
     def simulate(self, first: int, last: int) -> Counts:
         """Count the runs where an interval of a figure's differences misses, and max - min."""
         threshold = self.groups.threshold
-        truths = {
-            f"G{place + 1}": doors.truths(stratum.population, threshold, False)
-            for place, stratum in enumerate(self.groups.strata())
-        }
         counts = Counts()
         for run in range(first, last):
             cohort = self.groups.draw(self.name, run)
+            truths = {
+                f"G{place + 1}": doors.truths(stratum.population, threshold, cohort)
+                for place, stratum in enumerate(self.groups.strata())
+            }
             rows = doors.gap_rows(cohort, self.groups.design, threshold, run)
             count_gaps(rows, truths, counts)
         return counts
@@ -201,7 +201,7 @@ def count_gaps(
     for row in rows:
         if row.attribute != "group":
             continue
-        if row.level in truths and row.estimate.value is not None:
+        if row.level in truths and row.estimate.low is not None:
             shown.setdefault(row.metric, []).append(row.level)
         low, high = row.estimate.low, row.estimate.high
         if not row.metric.endswith("_gap") or low is None or high is None:

@@ -41,10 +41,11 @@ class IntervalCell:
         """Count, for each figure, the intervals that missed its true value."""
         stratum = reachable(Stratum(self.n, Binormal(self.auroc, self.prevalence)), self.images)
         threshold = stratum.population.threshold
-        truths = doors.truths(stratum.population, threshold, self.smooth)
+        curves = doors.curve_truths(stratum.population, threshold) if self.smooth else {}
         counts = Counts()
         for run in range(first, last):
             cohort = draw([stratum], self.images, self.design, generator(self.name, run))
+            truths = {**curves, **doors.truths(stratum.population, threshold, cohort)}
             found = doors.overall(cohort, self.design, threshold, run, smooth=self.smooth)
             for metric, estimate in found.items():
                 if estimate.low is None or estimate.high is None:

@@ -76,11 +76,23 @@ class Binormal:
 @lru_cache(maxsize=64)
 def exact_figures(population: Binormal, threshold: float) -> dict[str, float]:
     """Every figure of the population with a closed form or an integral, by the metric's name."""
+    elsewhere = _at_threshold(population, threshold, PREVALENCE)
     return {
         **_discrimination(population),
-        **_at_threshold(population, threshold),
+        **_at_threshold(population, threshold, population.prevalence),
+        **{f"{name}_at_prevalence_{PREVALENCE:g}": value for name, value in elsewhere.items()},
         **_calibration(population),
     }
+
+
+def figures_at_cohort_prevalence(
+    population: Binormal, threshold: float, prevalence: float
+) -> dict[str, float]:
+    """Figures of the population's two classes mixed as they are in a cohort."""
+    made = _at_threshold(population, threshold, prevalence)
+    positive, negative = _class_briers(population)
+    made["brier"] = prevalence * positive + (1.0 - prevalence) * negative
+    return {f"{name}_at_cohort_prevalence": value for name, value in made.items()}
 
 
 def _discrimination(population: Binormal) -> dict[str, float]:
@@ -106,14 +118,12 @@ def _discrimination(population: Binormal) -> dict[str, float]:
     }
 
 
-def _at_threshold(population: Binormal, threshold: float) -> dict[str, float]:
-    d, sd, share = population.d, population.positive_sd, population.prevalence
+def _at_threshold(population: Binormal, threshold: float, share: float) -> dict[str, float]:
+    d, sd = population.d, population.positive_sd
     cut = population.latent_of(threshold)
     se, sp = float(ndtr((d - cut) / sd)), float(ndtr(cut))
     tp, fn, tn, fp = share * se, share * (1 - se), (1 - share) * sp, (1 - share) * (1 - sp)
     margins = (tp + fp) * share * (1.0 - share) * (tn + fn)
-    hit, false = PREVALENCE * se, (1.0 - PREVALENCE) * (1.0 - sp)
-    cleared, missed = (1.0 - PREVALENCE) * sp, PREVALENCE * (1.0 - se)
     benefit = tp - fp * threshold / (1.0 - threshold)
     return {
         "sensitivity": se,
@@ -130,8 +140,6 @@ def _at_threshold(population: Binormal, threshold: float) -> dict[str, float]:
         "mcc": (tp * tn - fp * fn) / math.sqrt(margins),
         "lr_positive": se / (1.0 - sp),
         "lr_negative": (1.0 - se) / sp,
-        f"ppv_at_prevalence_{PREVALENCE:g}": hit / (hit + false),
-        f"npv_at_prevalence_{PREVALENCE:g}": cleared / (cleared + missed),
         "net_benefit": benefit,
         "standardized_net_benefit": benefit / share,
     }
@@ -140,8 +148,8 @@ def _at_threshold(population: Binormal, threshold: float) -> dict[str, float]:
 def _calibration(population: Binormal) -> dict[str, float]:
     share = population.prevalence
     expected = _mean(population, population.predicted)
-    brier = share * _mean(population, lambda x: (1.0 - population.predicted(x)) ** 2, True)
-    brier += (1.0 - share) * _mean(population, lambda x: population.predicted(x) ** 2, False)
+    positive, negative = _class_briers(population)
+    brier = share * positive + (1.0 - share) * negative
     made = {
         "observed_minus_expected": share - expected,
         "observed_expected_ratio": share / expected,
@@ -157,6 +165,15 @@ def _calibration(population: Binormal) -> dict[str, float]:
         made["calibration_intercept"] = 0.0
         made |= _corp(population, brier)
     return made
+
+
+@lru_cache(maxsize=64)
+def _class_briers(population: Binormal) -> tuple[float, float]:
+    """Mean squared error in positives and in negatives."""
+    return (
+        _mean(population, lambda x: (1.0 - population.predicted(x)) ** 2, True),
+        _mean(population, lambda x: population.predicted(x) ** 2, False),
+    )
 
 
 def _log_loss(population: Binormal) -> float:

@@ -21,7 +21,12 @@ from perf.coverage.cohorts import Images, Stratum, draw, reachable
 from perf.coverage.counting import Counts
 from perf.coverage.gaps import Groups, Pattern, count_gaps
 from perf.coverage.intervals import IntervalCell
-from perf.coverage.populations import Binormal, exact_figures, ideal_sample
+from perf.coverage.populations import (
+    Binormal,
+    exact_figures,
+    figures_at_cohort_prevalence,
+    ideal_sample,
+)
 from perf.coverage.study import Kept
 from tests.conftest import REPOSITORY
 
@@ -47,6 +52,9 @@ def test_figures_of_one_standard_deviation_between_the_classes() -> None:
     assert found["lr_negative"] == pytest.approx(0.308538 / 0.691462, abs=1e-5)
     # 0.05 * 0.691462 / (0.05 * 0.691462 + 0.95 * 0.308538)
     assert found["ppv_at_prevalence_0.05"] == pytest.approx(0.105507, abs=1e-6)
+    # 0.25 * 0.691462 + 0.75 * 0.308538 of a cohort with a quarter of positives are called
+    mixed = figures_at_cohort_prevalence(population, 0.5, 0.25)
+    assert mixed["selection_rate_at_cohort_prevalence"] == pytest.approx(0.404269, abs=1e-6)
     # at one half the exchange rate is 1: (0.691462 - 0.308538) / 2
     assert found["net_benefit"] == pytest.approx(0.191462, abs=1e-6)
 
@@ -75,6 +83,9 @@ def test_integrals_agree_with_a_large_sample_by_numpy(population: Binormal) -> N
     truth = exact_figures(population, population.threshold)
     assert y.mean() == pytest.approx(population.prevalence)
     assert truth["brier"] == pytest.approx(np.mean((p - y) ** 2), abs=2e-5)
+    mixed = figures_at_cohort_prevalence(population, 0.3, 0.2)
+    errors = 0.2 * np.mean((1 - p[y]) ** 2) + 0.8 * np.mean(p[~y] ** 2)
+    assert mixed["brier_at_cohort_prevalence"] == pytest.approx(errors, abs=2e-5)
     loss = -np.mean(np.where(y, np.log(p), np.log1p(-p)))
     assert truth["log_loss"] == pytest.approx(loss, abs=5e-5)
     assert truth["observed_minus_expected"] == pytest.approx(y.mean() - p.mean(), abs=2e-5)
