@@ -18,7 +18,7 @@ from evaluator.scoring import score
 from metrics import arrays
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import FIXED_PREVALENCE, everyone
-from perf.coverage.cohorts import Cohort
+from perf.coverage.cohorts import Cohort, Images, Stratum
 from perf.coverage.populations import (
     PARTIAL,
     PREVALENCE,
@@ -173,10 +173,16 @@ def _enough(cohort: Cohort, member: NDArray[np.bool_]) -> bool:
 
 
 def stated_gap(
-    cohort: Cohort, design: str, threshold: float, figure: str, power: float
+    strata: Sequence[Stratum],
+    images: Images,
+    design: str,
+    threshold: float,
+    figure: str,
+    power: float,
 ) -> float | None:
-    """Difference to G1 that ``metrics.gap_power`` says the groups' sizes detect with ``power``.
+    """How far the last level must lie below the others for its gap to be called with ``power``.
 
-    None until it is connected: the cells of ``power`` then count nothing.
+    To be asked of ``metrics.gap_power`` as planning asks it: from the sizes and what all levels are
+    taken to share. None until it is connected; the cells of ``power`` then count nothing.
     """
     return None

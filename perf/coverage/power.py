@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from perf.coverage import doors
-from perf.coverage.cohorts import draw
-from perf.coverage.counting import Counts, generator
+from perf.coverage.counting import Counts
 from perf.coverage.gaps import ALPHA, PATTERNS, TEST_RUNS, Groups
 
 POWER = 0.8
@@ -45,12 +44,11 @@ class PowerCell:
         return counts
 
     def _stated(self) -> float | None:
-        """The detectable difference for the sizes of the groups, from a cohort without one."""
-        sizes = self.groups
-        cohort = draw(
-            sizes.strata(), sizes.pattern.images, sizes.design, generator(self.name, -1 % 2**32)
+        """The detectable difference between groups of these sizes."""
+        one = self.groups
+        return doors.stated_gap(
+            one.strata(), one.pattern.images, one.design, one.threshold, self.figure, POWER
         )
-        return doors.stated_gap(cohort, sizes.design, sizes.threshold, self.figure, POWER)
 
     def _with(self, gap: float) -> Groups:
         """The groups with the last one's figure lower by ``gap``."""

@@ -16,7 +16,7 @@ import pytest
 from evaluator.results import Result
 from metrics.estimate import Estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED
-from perf.coverage import study, table
+from perf.coverage import doors, study, table
 from perf.coverage.cohorts import Images, Stratum, draw, reachable
 from perf.coverage.counting import Counts
 from perf.coverage.gaps import Groups, Pattern, count_gaps
@@ -27,6 +27,7 @@ from perf.coverage.populations import (
     figures_at_cohort_prevalence,
     ideal_sample,
 )
+from perf.coverage.power import PowerCell
 from perf.coverage.study import Kept
 from tests.conftest import REPOSITORY
 
@@ -223,6 +224,28 @@ def alive(process: int) -> bool:
         return False
     status = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
     return status != "Z"
+
+
+def test_power_is_tried_at_the_difference_that_was_stated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Groups] = []
+
+    def p_values(cohort: object, *_: object) -> dict[tuple[str, str], float]:
+        return {("sensitivity", "group"): 0.05 if len(drawn) % 2 else 0.06}
+
+    def keep(groups: Groups, *_: object) -> None:
+        drawn.append(groups)
+
+    monkeypatch.setattr(doors, "stated_gap", lambda *_: 0.1)
+    monkeypatch.setattr(doors, "p_values", p_values)
+    monkeypatch.setattr(Groups, "draw", keep)
+    cell = PowerCell(Groups(Pattern((50, 50)), 0.9, 0.5), "sensitivity")
+    assert cell.simulate(0, 3).rows == {"sensitivity": [3, 2]}
+    first, last = (
+        exact_figures(stratum.population, 0.5)["sensitivity"] for stratum in drawn[0].strata()
+    )
+    assert first - last == pytest.approx(0.1, abs=1e-9)
 
 
 def test_names_of_cells_differ() -> None:
