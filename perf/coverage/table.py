@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,18 @@ from perf.coverage.gaps import (
     size_cells,
 )
 from perf.coverage.intervals import IntervalCell, interval_cells
-from perf.coverage.power import POWER, power_cells
+from perf.coverage.power import POWER, PowerCell, power_cells
 from perf.coverage.study import KEPT, Kept, read
 
 BEGIN = "<!-- made by `python -m perf.coverage --table` -->"
 END = "<!-- end of what it makes -->"
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "intervals.md"
-LEAST = 100
-"""A share of fewer runs than these is not shown."""
+LEAST, LEAST_SHARE = 100, 0.05
+"""A share is shown where so many runs, and so large a share of them, had what it is of."""
+LACKING = "insufficient data"
 LARGEST_SIZE = 0.06
-LOWEST_SHARE = 0.93
+LOWEST_SHARE, HIGHEST_SHARE = 0.93, 0.98
+NEAR = 0.03
 
 _Results = Mapping[str, Kept]
 
@@ -77,7 +79,7 @@ def _intervals(results: _Results) -> str:
         kept = results.get(cell.name)
         for figure, counts in (kept.counts.rows if kept else {}).items():
             flat[figure] = flat.get(figure, 0) + counts[FLAT]
-            if counts[DEFINED] < LEAST:
+            if kept is None or not _told(counts, kept):
                 continue
             share = _held(counts)
             shares.setdefault(figure, {}).setdefault(_column(cell), []).append(share)
@@ -116,7 +118,13 @@ def _sizes(results: _Results) -> str:
     figures = list(dict.fromkeys(row for _, kept in found for row in kept.counts.rows))
     if not figures:
         return ""
-    rows = [[*_groups(cell.groups), *_rates(kept, figures)] for cell, kept in found]
+    rows = [
+        [
+            *_groups(cell.groups),
+            *(_rate(kept, figure) if figure in cell.groups.null else "" for figure in figures),
+        ]
+        for cell, kept in found
+    ]
     text = (
         f"P(p <= 0.05) of the test of a gap where there is none{_made(results, size_cells())}:\n\n"
     )
@@ -125,6 +133,7 @@ def _sizes(results: _Results) -> str:
         (f"{cell.name}, {row}", counts)
         for cell, kept in found
         for row, counts in kept.counts.rows.items()
+        if _told(counts, kept)
     ]
     return text + "\n" + _verdict(tests)
 
@@ -133,13 +142,18 @@ def _families(results: _Results) -> str:
     found = [(cell, results[cell.name]) for cell in family_cells() if cell.name in results]
     if not any(kept.counts.rows for _, kept in found):
         return ""
-    rows = [[*_groups(cell.groups), *_rates(kept, ["any"])] for cell, kept in found]
+    rows = [[*_groups(cell.groups), _rate(kept, "any")] for cell, kept in found]
     text = (
         "P(any adjusted p <= 0.05 without a true gap): three figures by three attributes"
         f"{_made(results, family_cells())}:\n\n"
     )
     text += _table(["groups", "AUROC", "prevalence", "any false call"], rows)
-    tests = [(cell.name, kept.counts.rows["any"]) for cell, kept in found if kept.counts.rows]
+    tests = [
+        (cell.name, counts)
+        for cell, kept in found
+        for counts in kept.counts.rows.values()
+        if _told(counts, kept)
+    ]
     return text + "\n" + _verdict(tests)
 
 
@@ -150,7 +164,7 @@ def _simultaneous(results: _Results) -> str:
     for cell in simultaneous_cells():
         kept = results.get(cell.name)
         for row, counts in (kept.counts.rows if kept else {}).items():
-            if counts[DEFINED] >= LEAST:
+            if kept is not None and _told(counts, kept):
                 share = _held(counts)
                 shares.setdefault(row, []).append(share)
                 least[row] = min(
@@ -163,10 +177,13 @@ def _simultaneous(results: _Results) -> str:
         figure, _, kind = row.partition(": ")
         lowest, groups = least[row]
         where = " / ".join(_groups(groups))
-        rows.append([figure, kind, _range(shares[row]), f"{lowest:.3f}: {where}"])
+        outside = sum(not LOWEST_SHARE <= share <= HIGHEST_SHARE for share in shares[row])
+        counted = f"{outside} of {len(shares[row])}"
+        rows.append([figure, kind, _range(shares[row]), counted, f"{lowest:.3f}: {where}"])
     made = _made(results, simultaneous_cells())
     text = f"How often all differences to the reference, or max - min, were held{made}:\n\n"
-    return text + _table(["figure", "gap", "held", "least, where"], rows)
+    head = ["figure", "gap", "held", "cells outside 0.93-0.98", "least, where"]
+    return text + _table(head, rows)
 
 
 def _power(results: _Results) -> str:
@@ -175,11 +192,18 @@ def _power(results: _Results) -> str:
     if not found:
         return ""
     rows = [
-        [cell.figure, *_groups(cell.groups), f"{POWER:g}", *_rates(kept, [cell.figure])]
+        [cell.figure, *_groups(cell.groups), f"{POWER:g}", _rate(kept, cell.figure)]
         for cell, kept in found
     ]
     text = f"Power found where {POWER:.0%} is stated{_made(results, power_cells())}:\n\n"
-    return text + _table(["figure", "groups", "AUROC", "prevalence", "stated", "found"], rows)
+    text += _table(["figure", "groups", "AUROC", "prevalence", "stated", "found"], rows)
+    far = [cell.name for cell, kept in found if abs(_power_found(cell, kept) - POWER) > NEAR]
+    return f"{text}\nMore than 0.03 from the power stated: {'; '.join(far) or 'none'}.\n"
+
+
+def _power_found(cell: PowerCell, kept: Kept) -> float:
+    counts = kept.counts.rows[cell.figure]
+    return counts[REJECTED] / counts[TESTED]
 
 
 def _groups(groups: Groups) -> list[str]:
@@ -201,7 +225,6 @@ def _verdict(tests: Sequence[tuple[str, list[int]]]) -> str:
     """Which sizes are significantly above 5 %, by Holm over them, and which above 6 %."""
     from scipy.stats import binom
 
-    tests = [(name, counts) for name, counts in tests if counts[TESTED] >= LEAST]
     if not tests:
         return ""
     tested, rejected = np.array([counts for _, counts in tests]).T
@@ -229,15 +252,18 @@ def _range(shares: Sequence[float]) -> str:
     return low if low == high else f"{low}-{high}"
 
 
-def _rates(kept: Kept, rows: Iterable[str]) -> Iterator[str]:
-    """Share of rejections with its standard error; nothing where too few could be tested."""
-    for row in rows:
-        tested, rejected = kept.counts.rows.get(row, (0, 0))
-        if tested < LEAST:
-            yield ""
-            continue
-        share = rejected / tested
-        yield f"{share:.3f} ({math.sqrt(share * (1.0 - share) / tested):.3f})"
+def _told(counts: Sequence[int], kept: Kept) -> bool:
+    """Whether enough runs had an interval, or a test, for a share of them to be told."""
+    return counts[0] >= max(LEAST, LEAST_SHARE * kept.runs)
+
+
+def _rate(kept: Kept, row: str) -> str:
+    """Share of rejections with its standard error."""
+    counts = kept.counts.rows.get(row, (0, 0))
+    if not _told(counts, kept):
+        return LACKING
+    share = counts[REJECTED] / counts[TESTED]
+    return f"{share:.3f} ({math.sqrt(share * (1.0 - share) / counts[TESTED]):.3f})"
 
 
 def _made(results: _Results, cells: Iterable[Cell]) -> str:

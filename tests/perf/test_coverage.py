@@ -262,6 +262,10 @@ def test_the_table_gives_shares_and_names_what_is_too_large() -> None:
         ),
         f"size/150-150-150-150/{equal}": Kept("x", 10_000, 60.0, Counts({"auroc": [10_000, 500]})),
         f"size/30-570/{equal}": Kept("x", 10_000, 60.0, Counts({"auroc": [10_000, 590]})),
+        "size/30-570/0.76/0.1/sampled/equal": Kept("x", 10_000, 60.0, Counts({"auroc": [9, 9]})),
+        "power/auroc/30-570/0.8/0.5/sampled/equal": Kept(
+            "x", 10_000, 60.0, Counts({"auroc": [10_000, 7_600]})
+        ),
         f"family/30-570/{equal}": Kept("x", 10_000, 60.0, Counts({"any": [10_000, 700]})),
     }
     block = table.block(kept)
@@ -271,6 +275,8 @@ def test_the_table_gives_shares_and_names_what_is_too_large() -> None:
     assert line in block
     assert "no truth is known: lift." in block
     assert "| 150 / 150 / 150 / 150 | 0.76 | 0.5 | 0.050 (0.002) |" in block
+    assert "| 30 / 570 | 0.76 | 0.1 | insufficient data |" in block
+    assert "More than 0.03 from the power stated: power/auroc/30-570" in block
     # 590 of 10,000 lies 4.1 standard errors above 5 %: significant, but not above 6 %
     assert f"(Holm over 2): size/30-570/{equal}, auroc. Above 0.06: none." in block
     assert f"(Holm over 1): family/30-570/{equal}. Above 0.06: family/30-570/{equal}." in block
