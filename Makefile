@@ -8,11 +8,13 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 KILLS ?= 200
 SEED ?= 1
+RUNS ?= 1
+ONLY ?=
 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check engine attacks faults soak perf clean
+.PHONY: demo test check engine attacks faults soak perf coverage clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -42,6 +44,9 @@ soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a tab
 perf: $(READY)  ## side-by-side measurements against peers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement perf/peers.txt
 	$(BIN)/python -m perf
+
+coverage: $(READY)  ## whether intervals and tests keep their promise: two hours, goes on where it was cut off (RUNS=share, ONLY=cells)
+	$(BIN)/python -m perf.coverage --runs $(RUNS) --only '$(ONLY)'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sequestra needs Python 3.11 or newer; found " + sys.version.split()[0])'

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from perf import auroc_bootstrap, auroc_interval, coverage, radiographs, staging, whole_report
+from perf import auroc_bootstrap, auroc_interval, radiographs, staging, whole_report
 from perf.timing import Timed, machine, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -32,18 +32,14 @@ REFERENCE = {
 def main() -> None:
     """Run the suites named, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m perf", description=__doc__)
-    names = (*SUITES, "coverage")
-    parser.add_argument("suites", nargs="*", help=f"of {', '.join(names)}; none named: all timings")
+    parser.add_argument("suites", nargs="*", help=f"of {', '.join(SUITES)}; none named: all")
     parser.add_argument("--quick", action="store_true", help="fewer replicates in the long runs")
     options = parser.parse_args()
     for name in options.suites:
-        if name not in names:
-            parser.error(f"no suite {name!r}; the suites are {', '.join(names)}")
+        if name not in SUITES:
+            parser.error(f"no suite {name!r}; the suites are {', '.join(SUITES)}")
     RESULTS.mkdir(exist_ok=True)
     for name in options.suites or SUITES:
-        if name == "coverage":
-            print(coverage.run(RESULTS, simulations=200 if options.quick else 2_000))
-            continue
         before = machine()
         rows: list[Timed] = SUITES[name](options.quick)
         text = table(rows, REFERENCE.get(name, rows[0].program))

@@ -20,6 +20,7 @@ from evaluator import cli
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.disclosure import Disclosure
 from evaluator.specification import read_benchmark
+from perf.coverage import study, table
 from submissions.contract import Contract
 from submissions.quota import Quota
 from tests.conftest import REPOSITORY
@@ -60,6 +61,12 @@ def test_every_field_that_a_rule_may_name_is_listed() -> None:
 def test_a_shipped_benchmark_can_be_read_and_is_named_after_its_file(path: Path) -> None:
     assert read_benchmark(path).name == path.stem
     assert set(tomllib.loads(path.read_text())) <= set(TABLES)
+
+
+def test_the_tables_of_intervals_are_those_of_the_results_that_are_kept() -> None:
+    document = table.DOCUMENT.read_text()
+    assert table.replaced(document, table.block()) == document
+    assert study.KEPT.stat().st_size < 200_000
 
 
 def commands() -> dict[str, set[str]]:
