@@ -287,9 +287,10 @@ def _welch(figure: str, whole: Group, level: Ints, n_levels: int, *, fixed: bool
     sums = np.zeros((n_levels, whole.n_patients))
     for g in range(n_levels):
         part = part_of(whole, level == g, fixed=fixed)
-        value[g], influence = _INFLUENCE[figure](part.y, part.s)
+        value[g], influence, informative = _INFLUENCE[figure](part.y, part.s)
         found = linearised.error(part, influence)
-        error[g], freedom[g] = found.standard_error, found.freedom
+        error[g] = found.standard_error
+        freedom[g] = min(found.freedom, max(informative - 1.0, 1.0))
         sums[g] = np.bincount(whole.patient[level == g], influence, whole.n_patients)
         shares[g] = np.bincount(whole.stratum, sums[g], whole.drawn.size)
     if not error.min() > 0:
@@ -316,23 +317,27 @@ def _welch_f(value: Floats, covariance: Floats, freedom: Floats) -> GapTest:
     return GapTest(p, statistic, f"Welch's F({k - 1}, {known:.1f}) with variances by patient")
 
 
-def _of_mean(y: Bools, p: Floats) -> tuple[float, Floats]:
+_Influence = tuple[float, Floats, float]
+"""A figure's value, the influence of each case, and how many cases would know as much."""
+
+
+def _of_mean(y: Bools, p: Floats) -> _Influence:
     gap = y - arrays.probabilities(p, y.size)
     value = float(gap.mean())
-    return value, (gap - value) / y.size
+    return value, (gap - value) / y.size, math.inf
 
 
-def _of_intercept(y: Bools, p: Floats) -> tuple[float, Floats]:
+def _of_intercept(y: Bools, p: Floats) -> _Influence:
     found = recalibration.recalibration_influences(y, p, with_slope=False)
-    return found.fit.intercept, found.intercept
+    return found.fit.intercept, found.intercept, found.informative
 
 
-def _of_slope(y: Bools, p: Floats) -> tuple[float, Floats]:
+def _of_slope(y: Bools, p: Floats) -> _Influence:
     found = recalibration.recalibration_influences(y, p)
-    return found.fit.slope, found.slope
+    return found.fit.slope, found.slope, found.informative
 
 
-_INFLUENCE: dict[str, Callable[[Bools, Floats], tuple[float, Floats]]] = {
+_INFLUENCE: dict[str, Callable[[Bools, Floats], _Influence]] = {
     "observed_minus_expected": _of_mean,
     "calibration_in_the_large": _of_intercept,
     "calibration_slope": _of_slope,

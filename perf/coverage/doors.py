@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,9 @@ from evaluator.results import OVERALL, Result
 from evaluator.scoring import score
 from metrics import arrays
 from metrics.estimate import Estimate, UndefinedMetric
+from metrics.gap_tests import gap_test
 from metrics.group import FIXED_PREVALENCE, everyone
+from metrics.multiplicity import fallback, gap_weights
 from perf.coverage.cohorts import Cohort, Images, Stratum
 from perf.coverage.populations import (
     PARTIAL,
@@ -39,17 +39,10 @@ Tested = tuple[str, str]
 """A declared gap: figure and attribute."""
 
 
-def _there(name: str) -> Any:
-    """A module of ``metrics``; None where it is not there yet."""
-    return importlib.import_module(f"metrics.{name}") if find_spec(f"metrics.{name}") else None
-
-
-_GAP_TESTS, _MULTIPLICITY = _there("gap_tests"), _there("multiplicity")
-
-
 def plan(design: str, seed: int, **wanted: Any) -> AnalysisPlan:
     """The plan that cells are scored with."""
     common = AnalysisPlan(
+        sampling_design=design,
         specificities=(SPECIFICITY,),
         sensitivities=(SENSITIVITY,),
         prevalences=(PREVALENCE,),
@@ -58,10 +51,6 @@ def plan(design: str, seed: int, **wanted: Any) -> AnalysisPlan:
         smooth_calibration="none",
         seed=seed,
     )
-    if hasattr(common, "sampling_design"):
-        wanted["sampling_design"] = design
-    else:
-        wanted["stratified"] = design == FIXED_PREVALENCE
     return replace(common, **wanted)
 
 
@@ -109,8 +98,7 @@ def gap_rows(cohort: Cohort, design: str, threshold: float, seed: int) -> tuple[
     lean: dict[str, Any] = dict.fromkeys(
         ("specificities", "sensitivities", "prevalences", "partial_auroc"), ()
     )
-    if hasattr(AnalysisPlan, "sampling_design"):
-        lean["replicates"] = 0
+    lean["replicates"] = 0
     return results(cohort, plan(design, seed, subgroups=("group",), **lean), threshold)
 
 
@@ -128,15 +116,13 @@ def p_values(
     The tests are called as ``score`` calls them, without the rest of a report. ``adjusted`` over
     all of them by the plan's procedure. What could not be tested is left out.
     """
-    if _GAP_TESTS is None:
-        return {}
     number, n_patients = arrays.renumbered(cohort.patient)
     whole = everyone(cohort.y, cohort.s, number, n_patients, design)
     levels = {attribute: compared_levels(cohort, attribute) for _, attribute in tested}
     found: list[float | None] = []
     for figure, attribute in tested:
         try:
-            test = _GAP_TESTS.gap_test(
+            test = gap_test(
                 figure,
                 whole,
                 levels[attribute],
@@ -148,8 +134,8 @@ def p_values(
             found.append(None)
         else:
             found.append(test.p_value)
-    if adjusted and _MULTIPLICITY is not None:
-        found = _MULTIPLICITY.fallback(found)
+    if adjusted:
+        found = list(fallback(found, gap_weights(len(found), primary=True)))
     return {gap: p for gap, p in zip(tested, found, strict=True) if p is not None}
 
 
