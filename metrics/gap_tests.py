@@ -52,6 +52,11 @@ _REFUSED = {
     "selection_rate": _WITH_PREVALENCE,
     "brier": _WITH_PREVALENCE,
 }
+FEWEST_INFORMATIVE = 10
+"""Effective cases of a level under which its calibration is not tested.
+
+With fewer, Welch's F rejected 0.059 to 0.064 where nothing differed (AUROC 0.99, levels of 40).
+"""
 _WORTH_A_THREAD = 1 << 24
 """Cases times permutations: a tenth of a second of work."""
 
@@ -289,6 +294,11 @@ def _welch(figure: str, whole: Group, level: Ints, n_levels: int, *, fixed: bool
         part = part_of(whole, level == g, fixed=fixed)
         value[g], influence, informative = _INFLUENCE[figure](part.y, part.s)
         found = linearised.error(part, influence)
+        if informative < FEWEST_INFORMATIVE:
+            raise UndefinedMetric(
+                f"insufficient data: the predictions of a level are so certain that its {figure} "
+                f"rests on {informative:.0f} effective cases; {FEWEST_INFORMATIVE} are needed"
+            )
         error[g] = found.standard_error
         freedom[g] = min(found.freedom, max(informative - 1.0, 1.0))
         sums[g] = np.bincount(whole.patient[level == g], influence, whole.n_patients)

@@ -15,6 +15,7 @@ import numpy as np
 from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
 from metrics.intervals import logit_symmetric, normal_p_value, wilson
+from metrics.mover import Part, difference
 
 NO_VARIANCE = 1e-30
 _LARGEST_Z = 7.0
@@ -40,16 +41,12 @@ class Area:
 def mover(first: Area, second: Area, confidence: float, *, related: bool) -> tuple[float, float]:
     """Interval of a difference D = A - B from the intervals of A and B.
 
-    Formula: D - sqrt((A - l_A)^2 + (u_B - B)^2), D + sqrt((u_A - A)^2 + (B - l_B)^2) for
-    unrelated cases. ``related``: the same cases, in whatever way their errors go together; then
-    the sum of the two distances stands for the root. Source: Zou & Donner 2008.
+    Formula: as ``metrics.mover.difference``. ``related``: the same cases, in whatever way their
+    errors go together; then a correlation of -1, the worst there is. Source: Zou & Donner 2008.
     """
-    value = first.value - second.value
-    (low_a, high_a), (low_b, high_b) = first.bounds(confidence), second.bounds(confidence)
-    below = first.value - low_a, high_b - second.value
-    above = high_a - first.value, second.value - low_b
-    reach = sum if related else lambda sides: math.hypot(*sides)
-    return max(value - reach(below), -1.0), min(value + reach(above), 1.0)
+    a, b = (Part(area.value, *area.bounds(confidence)) for area in (first, second))
+    found = difference(a, b, -1.0 if related else 0.0)
+    return max(found.low, -1.0), min(found.high, 1.0)
 
 
 def mover_p_value(first: Area, second: Area, *, related: bool) -> float:
