@@ -362,8 +362,8 @@ def evaluation(name: str, scored: Evaluation) -> RenderableType:
     )
     table = Table(title=escape(title), title_justify="left")
     for heading in ("group", "figure"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("estimate", justify="right")
+        table.add_column(heading, overflow="fold")
+    table.add_column("estimate", justify="right", no_wrap=True)
     table.add_column(f"{scored.confidence:.0%} interval", justify="right", no_wrap=True)
     table.add_column("method")
     for result in scored.results:

@@ -190,7 +190,7 @@ def _differences(metric: str, of: _Of, base: Level) -> list[Gap]:
     place = of.levels.index(base)
     value, low, high = (ends[:, place].tolist() for ends in of.differences(of.to_reference))
     n = len(of.levels) - 1
-    method = f"MOVER of the levels' intervals, simultaneous over {n} differences"
+    method = f"from the levels' intervals (MOVER), simultaneous over {n} differences"
     return [
         Gap(
             f"{metric}_gap",
@@ -227,7 +227,7 @@ def _ranges(
         parts = [form(f, [f.levels.index(level) for level in kept]) for f in figures]
         part = parts[0] if worst is None else worst(parts)
         method = (
-            f"MOVER of the levels' intervals, simultaneous over all pairs; "
+            "from the levels' intervals (MOVER), simultaneous over all pairs; "
             f"levels: {len(kept)} of {n_levels - (len(levels) - len(kept))}"
         )
         if not np.isfinite(part.value):

@@ -22,7 +22,7 @@ from metrics.mover import Part
 
 WILSON = "Wilson"
 CLUSTERED = "Wilson, effective number of cases (patient-clustered)"
-MOVER = "MOVER of sensitivity and specificity"
+MOVER = "from the intervals of sensitivity and specificity (MOVER)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,11 @@ def _of_prevalence(
     table: Table, value: float, figure: Callable[[float, float, float], float]
 ) -> Estimate:
     found = table.made_of(figure)
-    method = _by_design(table) if table.group.fixed else f"{MOVER}, and of the prevalence"
+    method = (
+        _by_design(table)
+        if table.group.fixed
+        else "from the intervals of sensitivity, specificity and prevalence (MOVER)"
+    )
     return table.group.estimate(value, _within(found, -math.inf, 1.0), method)
 
 

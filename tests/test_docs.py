@@ -33,7 +33,8 @@ TABLES: dict[str, set[str]] = {
     "[cohort.include]": set(rules.KEYS),
     "contract": {field.name for field in fields(Contract)},
     "quota": {field.name for field in fields(Quota)},
-    "analysis": {field.name for field in fields(AnalysisPlan)},
+    "analysis": {field.name for field in fields(AnalysisPlan)}
+    - {"fixed_attributes"},  # derived from the target, never written
     "disclosure": {field.name for field in fields(Disclosure)},
 }
 

@@ -60,9 +60,7 @@ def gap_sentences(release: Release) -> list[str]:
         said = "No gap between groups was declared beforehand: they are described here, not tested."
         return [said, *_largest(release)] if groups else []
     metric, attribute = declared[0]
-    name = f"{figure(metric).name.lower()} by {figures.readable(attribute).lower()}"
-    if metric == "auroc":
-        name = f"AUROC by {figures.readable(attribute).lower()}"
+    name = f"{_named(metric)} by {figures.readable(attribute).lower()}"
     gap = release.find(f"{metric}{GAP}", attribute, EXTREMES)
     if gap is None:
         return [f"Primary gap, {name}: {WITHHELD}.", *_largest(release)]
@@ -124,9 +122,13 @@ def _largest(release: Release) -> list[str]:
         return []
     high, metric, attribute = max(candidates, key=lambda found: found[0])
     return [
-        f"The largest gap that these data do not exclude: {high:.2f} in {figure(metric).short} "
+        f"The largest gap that these data do not exclude: {high:.2f} in {_named(metric)} "
         f"by {figures.readable(attribute).lower()}."
     ]
+
+
+def _named(metric: str) -> str:
+    return "AUROC" if metric == "auroc" else figure(metric).name.lower()
 
 
 def _counted(n: int) -> str:

@@ -40,10 +40,8 @@ class Population:
 
 
 def population(release: Release) -> Population | None:
-    """Say what the figures estimate; None where the benchmark names no target."""
+    """Say what the figures estimate; None where there is no target and no weight."""
     target = release.target
-    if target is None:
-        return None
     rows = tuple(
         StandardRow(
             figure(result.metric.removesuffix(STANDARDIZED)),
@@ -53,6 +51,12 @@ def population(release: Release) -> Population | None:
         for result in release.results
         if (result.attribute, result.level) == OVERALL and result.metric.endswith(STANDARDIZED)
     )
+    if target is None:
+        weighted = (
+            "Beside the plain figures stand those weighted by the weights that were given with the "
+            "cases: they are about the population that these weights stand for."
+        )
+        return Population((weighted,), (), rows) if rows else None
     levels = tuple(
         LevelRow(
             figures.readable(row.attribute),

@@ -92,9 +92,10 @@ def render_report(
     columns = [m for m in BY_GROUP if any(result.metric == m for result in release.results)]
     sections = _sections(release)
     drawn = drawings(release) if drawn is None else drawn
+    about = population(release)
     contents = [
         ("figures", "All figures", bool(sections)),
-        ("population", "Target population", release.target is not None),
+        ("population", "Target population", about is not None),
         ("calibration", "Calibration", bool(sections)),
         ("subgroups", "Subgroups", bool(single)),
         ("intersections", "Intersections", bool(joint)),
@@ -125,7 +126,7 @@ def render_report(
             primary=figure(PRIMARY),
             headline=release.find(PRIMARY),
             sentences=[*_sentences(release), *gap_sentences(release)],
-            population=population(release),
+            population=about,
             contents=[(anchor, heading) for anchor, heading, there in contents if there],
             sections=sections,
             calibration=_calibration(release),
