@@ -3,7 +3,7 @@
 Four steps, each of linear programmes that keep what the one before it reached: the least largest
 deviation, then the least total deviation, then the least relative changes of the levels (chi
 square), and last whole patients where they fit. Without the third a level that nobody has would
-leave its whole share to one other level.
+leave its whole share to one other level. It is taken where it moves a level by a patient or more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LEAST_CHANCES = (0.01, 1e-3, 1e-5)  # of the average chance: what every eligibl
 _TRIES = 16
 _TIGHTEST = 1e-3  # of the loosest tolerance: weight of a margin that may not deviate
 _BEYOND = 1.0 + 1e-6  # patients that a margin may be beyond its tolerance: whole patients round
-_HALF = 0.5  # patients: what is less is not shared out
+_WORTH = 1.0  # patients: margins that differ by less are left as the programme gives them
 _PIECES = 48  # of a square
 _STEP = 1000  # a tolerance is named in thousandths
 
@@ -140,7 +140,10 @@ def achievable_margins(asked: Programme, size: int) -> tuple[NDArray[np.float64]
     if found is None:
         raise MatchingError(_refusal(asked, size))
     sized, reached = found
-    return _by_attribute(asked, _whole(sized, _spread(sized, reached)))
+    margins, even = sized.margins(reached), _spread(sized, reached)
+    if np.abs(even - margins).max(initial=0.0) >= _WORTH:
+        margins = _whole(sized, even)
+    return _by_attribute(asked, margins)
 
 
 def _closest(asked: Programme, size: int) -> tuple[_Sized, NDArray[np.float64]] | None:
@@ -178,15 +181,17 @@ def _spread(sized: _Sized, reached: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of margins that are equally near, those whose levels change least in proportion.
 
     Least sum of squared changes over the number wanted, so that levels share what another lacks in
-    proportion to their own. The square is made of straight pieces, first of any length of change,
-    then of finer ones about what the first found.
+    proportion to their own. The square is made of straight pieces, first for changes of any
+    length, then of finer ones about what the first gave. Margins are (levels,).
     """
     scale = np.concatenate([*sized.asked.shares, np.zeros(0)]) * sized.size
     where, levels = sized.deviations, np.flatnonzero(scale)
-    if float(reached[where].sum()) <= _HALF:
-        return reached
+    if float(reached[where].sum()) < _WORTH:
+        return sized.margins(reached)
     farthest = float(reached[where].max())
-    change = np.geomspace(_HALF / scale.max(), 2.0 * farthest / scale[levels].min() + 1.0, _PIECES)
+    change = np.geomspace(
+        _WORTH / 2.0 / scale.max(), 2.0 * farthest / scale[levels].min() + 1.0, _PIECES
+    )
     ends = np.tile(change, (len(levels), 1))
     for _ in range(2):
         solved = _least_squares(sized, levels, ends * scale[levels][:, None], ends)
@@ -196,7 +201,7 @@ def _spread(sized: _Sized, reached: NDArray[np.float64]) -> NDArray[np.float64]:
         found = (reached[where][levels] / scale[levels])[:, None]
         near = np.linspace(0.7, 1.4, _PIECES - 1)
         ends = np.hstack([np.maximum(found, change[0]) * near, np.full_like(found, change[-1])])
-    return reached
+    return sized.margins(reached)
 
 
 def _least_squares(
@@ -235,9 +240,8 @@ def _least_squares(
     return None if solved.x is None else np.asarray(solved.x)[:n]
 
 
-def _whole(sized: _Sized, reached: NDArray[np.float64]) -> NDArray[np.float64]:
+def _whole(sized: _Sized, margins: NDArray[np.float64]) -> NDArray[np.float64]:
     """Margins (levels,) in whole patients, where these are as near and can be had together."""
-    margins = sized.margins(reached)
     asked, size = sized.asked, sized.size
     whole = np.concatenate(
         [whole_patients(margin, size) for margin in _by_attribute(asked, margins)] + [np.zeros(0)]
