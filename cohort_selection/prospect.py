@@ -30,6 +30,8 @@ from cohort_selection.targets import Target
 from metrics.estimate import UndefinedMetric
 from metrics.gap_power import Detectable, detectable_gaps
 
+JOINED = " x "
+
 
 @dataclass(frozen=True, slots=True)
 class Subgroup:
@@ -43,7 +45,10 @@ class Subgroup:
 
 @dataclass(frozen=True, slots=True)
 class PlannedGap:
-    """A gap to be tested: figure, attribute, the share of alpha it has and the value assumed."""
+    """A gap to be tested: figure, attribute, the share of alpha it has and the value assumed.
+
+    ``attribute`` may join several, as "race x sex".
+    """
 
     figure: str
     attribute: str
@@ -115,8 +120,10 @@ def prospect(
     those declared; a level with fewer patients than ``least``, in all and of either class, is not
     tested.
     """
-    shown = replace(minimum, attributes=tuple(dict.fromkeys([*minimum.attributes, *subgroups])))
-    pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=shown)
+    shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
+    parts = [part for gap in gaps for part in gap.attribute.split(JOINED)]
+    counted = replace(minimum, attributes=tuple(dict.fromkeys([*shown, *parts])))
+    pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
     drawable = drawable_size(asked, bound.bound)
@@ -139,7 +146,7 @@ def prospect(
         binding = (*binding, *shortfalls(asked, allocation, size))
         notes = (*notes, *allocation.notes)
         expected = pool.cells.counts * allocation.probability
-        groups = _subgroups(pool.cells, expected, shown.attributes, minimum.auroc or auroc)
+        groups = _subgroups(pool.cells, expected, shown, minimum.auroc or auroc)
         findable = tuple(_findable(pool.cells, expected, gap, least) for gap in gaps)
     if asked.shares and (refusal or binding):
         helped = would_help(asked, size)
@@ -168,18 +175,25 @@ def _subgroups(
 def _expected(
     cells: Cells, expected: NDArray[np.float64], attribute: str
 ) -> list[tuple[str, float, float]]:
-    """Each level of an attribute with its expected positives and negatives."""
+    """Each level of an attribute, or of several joined, with its positives and negatives."""
     label = cells.indicator(cells.attributes.index(LABEL)).T
     of_label = dict(zip(cells.levels[cells.attributes.index(LABEL)], label, strict=True))
     nobody = np.zeros(len(expected))
-    k = cells.attributes.index(attribute)
+    members = [("", np.ones(len(expected)))]
+    for name in attribute.split(JOINED):
+        k = cells.attributes.index(name)
+        members = [
+            (f"{before}{JOINED}{level}" if before else level, member * here)
+            for before, member in members
+            for level, here in zip(cells.levels[k], cells.indicator(k).T, strict=True)
+        ]
     return [
         (
             level,
-            float(expected @ (here * of_label.get("1", nobody))),
-            float(expected @ (here * of_label.get("0", nobody))),
+            float(expected @ (member * of_label.get("1", nobody))),
+            float(expected @ (member * of_label.get("0", nobody))),
         )
-        for level, here in zip(cells.levels[k], cells.indicator(k).T, strict=True)
+        for level, member in members
     ]
 
 

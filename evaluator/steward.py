@@ -139,7 +139,7 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
 
 
 def _planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
-    """The declared gaps by one attribute, each with its share of alpha."""
+    """The declared gaps, each with its share of alpha."""
     declared = analysis.declared_gaps
     if not declared:
         return []
@@ -148,7 +148,6 @@ def _planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
     return [
         PlannedGap(figure, attribute, weight * (1.0 - analysis.confidence), assumed.get(figure))
         for (figure, attribute), weight in zip(declared, weights, strict=True)
-        if attribute in analysis.subgroups
     ]
 
 

@@ -157,11 +157,12 @@ def test_a_declared_gap_is_planned_on_the_levels_that_are_expected() -> None:
         PlannedGap("sensitivity", "sex", 0.025, 0.8),
         PlannedGap("auroc", "race", 0.025, 0.85),
         PlannedGap("calibration_slope", "sex", 0.025, None),
+        PlannedGap("sensitivity", "race x sex", 0.025, 0.8),
     ]
     told = prospect(
         cases, target, 100, 4, subgroups=["race", "sex"], tolerance=Tolerance(), gaps=gaps
     )
-    by_sex, by_race, slope = told.gaps
+    by_sex, by_race, slope, joined = told.gaps
     groups = {group.name: group for group in told.subgroups}
     for level in by_sex.levels:
         assert level.positives == groups[f"sex {level.level}"].positives
@@ -174,6 +175,8 @@ def test_a_declared_gap_is_planned_on_the_levels_that_are_expected() -> None:
         if min(level.positives, level.negatives) < 10:
             assert (level.difference, level.reason) == (None, "insufficient data")
     assert all("spread of the predictions" in level.reason for level in slope.levels)
+    men = [level.positives for level in joined.levels if level.level.endswith(" x Male")]
+    assert sum(men) == pytest.approx(groups["sex Male"].positives)
 
 
 def test_what_would_help_is_told_of_the_cases_that_the_draw_would_use() -> None:
