@@ -27,6 +27,10 @@ from cohort_selection.planning import auroc_standard_error
 from cohort_selection.randomness import generator
 from cohort_selection.shortage import none_of_any_size, would_help
 from cohort_selection.targets import Target
+from metrics.estimate import UndefinedMetric
+from metrics.gap_power import Detectable, detectable_gaps
+
+JOINED = " x "
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,41 @@ class Subgroup:
     positives: float
     negatives: float
     half_width: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedGap:
+    """A gap to be tested: figure, attribute, the share of alpha it has and the value assumed.
+
+    ``attribute`` may join several, as "race x sex".
+    """
+
+    figure: str
+    attribute: str
+    alpha: float
+    assumed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelGap:
+    """Patients expected of one level, and how much worse it must be than the others to be found.
+
+    ``difference`` is None where ``reason`` says why.
+    """
+
+    level: str
+    positives: float
+    negatives: float
+    difference: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GapProspect:
+    """What a declared gap can find, level by level."""
+
+    gap: PlannedGap
+    levels: tuple[LevelGap, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +96,7 @@ class Prospect:
     helped: tuple[str, ...]
     refusal: str
     notes: tuple[str, ...]
+    gaps: tuple[GapProspect, ...] = ()
 
 
 def prospect(
@@ -70,20 +110,27 @@ def prospect(
     cases_per_patient: str = "one",
     tolerance: Tolerance,
     minimum: Minimum = NO_MINIMUM,
+    gaps: Sequence[PlannedGap] = (),
+    least: tuple[int, int] = (20, 10),
 ) -> Prospect:
     """Say what :func:`match` would reach with the same arguments; draws no patient.
 
     ``subgroups`` are attributes whose levels' expected positives and negatives are told, with the
-    half width of the 95 % interval that an AUROC of ``auroc`` would have on them.
+    half width of the 95 % interval that an AUROC of ``auroc`` would have on them. ``gaps`` are
+    those declared; a level with fewer patients than ``least``, in all and of either class, is not
+    tested.
     """
-    shown = replace(minimum, attributes=tuple(dict.fromkeys([*minimum.attributes, *subgroups])))
-    pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=shown)
+    shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
+    parts = [part for gap in gaps for part in gap.attribute.split(JOINED)]
+    counted = replace(minimum, attributes=tuple(dict.fromkeys([*shown, *parts])))
+    pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
     drawable = drawable_size(asked, bound.bound)
     size = size or drawable
     margins: tuple[Margin, ...] = ()
     groups: tuple[Subgroup, ...] = ()
+    findable: tuple[GapProspect, ...] = ()
     helped: tuple[str, ...] = ()
     refusal, binding = "", bound.binding
     notes = (*target.notes, *without_share(asked))
@@ -99,12 +146,13 @@ def prospect(
         binding = (*binding, *shortfalls(asked, allocation, size))
         notes = (*notes, *allocation.notes)
         expected = pool.cells.counts * allocation.probability
-        groups = _subgroups(pool.cells, expected, shown.attributes, minimum.auroc or auroc)
+        groups = _subgroups(pool.cells, expected, shown, minimum.auroc or auroc)
+        findable = tuple(_findable(pool.cells, expected, gap, least) for gap in gaps)
     if asked.shares and (refusal or binding):
         helped = would_help(asked, size)
     return Prospect(
         len(pool.patients), size, bound, drawable, margins, groups, binding, helped, refusal,
-        notes,
+        notes, findable,
     )  # fmt: skip
 
 
@@ -113,18 +161,68 @@ def _subgroups(
 ) -> tuple[Subgroup, ...]:
     if not attributes:
         return ()
-    label = cells.indicator(cells.attributes.index(LABEL)).T
-    of_label = dict(zip(cells.levels[cells.attributes.index(LABEL)], label, strict=True))
-    nobody = np.zeros(len(expected))
     found = []
     for name in attributes:
-        k = cells.attributes.index(name)
-        for level, here in zip(cells.levels[k], cells.indicator(k).T, strict=True):
-            positives = float(expected @ (here * of_label.get("1", nobody)))
-            negatives = float(expected @ (here * of_label.get("0", nobody)))
+        for level, positives, negatives in _expected(cells, expected, name):
             width = None
             if positives >= 1.0 and negatives >= 1.0:
                 error = auroc_standard_error(auroc, round(positives), round(negatives))
                 width = 1.959964 * error
             found.append(Subgroup(f"{name} {level}", positives, negatives, width))
     return tuple(found)
+
+
+def _expected(
+    cells: Cells, expected: NDArray[np.float64], attribute: str
+) -> list[tuple[str, float, float]]:
+    """Each level of an attribute, or of several joined, with its positives and negatives."""
+    label = cells.indicator(cells.attributes.index(LABEL)).T
+    of_label = dict(zip(cells.levels[cells.attributes.index(LABEL)], label, strict=True))
+    nobody = np.zeros(len(expected))
+    members = [("", np.ones(len(expected)))]
+    for name in attribute.split(JOINED):
+        k = cells.attributes.index(name)
+        members = [
+            (f"{before}{JOINED}{level}" if before else level, member * here)
+            for before, member in members
+            for level, here in zip(cells.levels[k], cells.indicator(k).T, strict=True)
+        ]
+    return [
+        (
+            level,
+            float(expected @ (member * of_label.get("1", nobody))),
+            float(expected @ (member * of_label.get("0", nobody))),
+        )
+        for level, member in members
+    ]
+
+
+def _findable(
+    cells: Cells, expected: NDArray[np.float64], gap: PlannedGap, least: tuple[int, int]
+) -> GapProspect:
+    counts = _expected(cells, expected, gap.attribute)
+    tested = [
+        row for row in counts if row[1] + row[2] >= least[0] and min(row[1], row[2]) >= least[1]
+    ]
+    answers = dict(zip((row[0] for row in tested), _answers(gap, tested), strict=True))
+    few = Detectable(None, "insufficient data")
+    return GapProspect(
+        gap,
+        tuple(
+            LevelGap(level, positives, negatives, answer.difference, answer.reason or "")
+            for level, positives, negatives in counts
+            for answer in (answers.get(level, few),)
+        ),
+    )
+
+
+def _answers(gap: PlannedGap, tested: Sequence[tuple[str, float, float]]) -> Sequence[Detectable]:
+    reason = f"a gap in {gap.figure} depends on the spread of the predictions: none is assumed"
+    if gap.assumed is not None:
+        positives = [round(row[1]) for row in tested]
+        negatives = [round(row[2]) for row in tested]
+        try:
+            return detectable_gaps(gap.figure, positives, negatives, gap.assumed, alpha=gap.alpha)
+        except UndefinedMetric as error:
+            reason = str(error)
+    return [Detectable(None, reason)] * len(tested)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cohort_selection.conversion import Imported
     from cohort_selection.header import Quarantined
     from cohort_selection.matching import Margin, Matched
-    from cohort_selection.prospect import Prospect
+    from cohort_selection.prospect import GapProspect, Prospect
     from cohort_selection.representativeness import Deviation
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
@@ -196,7 +196,25 @@ def prospect(found: Prospect) -> RenderableType:
             counts = (f"{group.positives:.1f}", f"{group.negatives:.1f}")
             table.add_row(escape(group.name), *counts, width)
         shown.insert(1, table)
+    shown += [_findable(gap) for gap in found.gaps]
     return Group(*shown)
+
+
+def _findable(found: GapProspect) -> RenderableType:
+    """How much worse each level must be for the declared test to find it."""
+    gap = found.gap
+    title = f"{gap.figure} by {gap.attribute}, tested at {gap.alpha:.3g}"
+    if gap.assumed is not None:
+        title += f": a level is found with power 80 % where the others have {gap.assumed:g} and it"
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("level")
+    for name in ("positives", "negatives", "worse by"):
+        table.add_column(name, justify="right")
+    for level in found.levels:
+        worse = level.reason if level.difference is None else f"{level.difference:.3f}"
+        counts = (f"{level.positives:.1f}", f"{level.negatives:.1f}")
+        table.add_row(escape(level.level), *counts, escape(worse))
+    return table
 
 
 def _margins(title: str, drawn: str, margins: Iterable[Margin]) -> Table:

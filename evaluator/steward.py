@@ -19,13 +19,15 @@ from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.dicom import Study
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
-from cohort_selection.prospect import Prospect, prospect
+from cohort_selection.prospect import PlannedGap, Prospect, prospect
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
 from cohort_selection.targets import Target
+from evaluator.analysis_plan import AnalysisPlan
 from evaluator.installation import BENCHMARK_DIGEST, Installation
 from evaluator.specification import Benchmark
+from metrics.multiplicity import gap_weights
 
 
 class StewardError(ValueError):
@@ -131,7 +133,32 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
         cases_per_patient=plan.cases_per_patient,
         tolerance=plan.tolerance,
         minimum=plan.minimum,
+        gaps=_planned_gaps(benchmark.analysis),
+        least=(benchmark.analysis.minimum_cases, benchmark.analysis.minimum_per_class),
     )
+
+
+def _planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
+    """The declared gaps, each with its share of alpha."""
+    declared = analysis.declared_gaps
+    if not declared:
+        return []
+    assumed = _assumed(analysis)
+    weights = gap_weights(len(declared), primary=analysis.primary_gap is not None)
+    return [
+        PlannedGap(figure, attribute, weight * (1.0 - analysis.confidence), assumed.get(figure))
+        for (figure, attribute), weight in zip(declared, weights, strict=True)
+    ]
+
+
+def _assumed(analysis: AnalysisPlan) -> dict[str, float]:
+    """Assumed value of each figure; the false rates are what the true ones leave of 1."""
+    given = dict(analysis.assumed)
+    turned = {
+        "false_negative_rate": 1.0 - given["sensitivity"],
+        "false_positive_rate": 1.0 - given["specificity"],
+    }
+    return {**turned, **given}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from metrics import arrays
 from metrics.arrays import Bools, Floats
 from metrics.delong import auroc_estimate
-from metrics.estimate import Estimate
+from metrics.estimate import Estimate, UndefinedMetric
 
 
 def max_min_gap(rates: Floats) -> Floats:
@@ -21,6 +21,7 @@ def max_min_gap(rates: Floats) -> Floats:
     Formula: max_g F_g - min_g F_g. Noise alone makes it positive: read it with its null p-value
     and its bias-corrected interval.
     """
+    _refuse_one(rates)
     return np.asarray(rates.max(axis=0) - rates.min(axis=0))
 
 
@@ -136,7 +137,13 @@ def _crossed(
     return auroc_estimate(y[kept], s_, mine, confidence=confidence, interval=interval)
 
 
+def _refuse_one(rates: Floats) -> None:
+    if len(rates) < 2:
+        raise UndefinedMetric(f"a gap needs two groups that have the figure; got {len(rates)}")
+
+
 def _ratio(rates: Floats) -> Floats:
+    _refuse_one(rates)
     largest = rates.max(axis=0)
     return np.divide(
         rates.min(axis=0), largest, out=np.full(np.shape(largest), np.nan), where=largest > 0

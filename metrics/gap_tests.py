@@ -4,8 +4,10 @@ Rates and AUROC: the levels of patients of the same class are permuted, within t
 sampling design; a patient's cases move together. The statistic is the spread of the levels'
 figures, each weighted by one over its variance; the variance is at least that which all levels
 share, so that it is defined where a level has a rate or an AUROC of 1. Where levels differ in more
-than chance, in the spread of scores or in the images a patient, the division by the variance keeps
-the test at its level (Janssen 1997; Chung & Romano 2013). Cases of a patient who is in several
+than chance, as in the images a patient, the division by the variance keeps the test at its level
+(Janssen 1997; Chung & Romano 2013). For the AUROC a score is replaced by the share of its own level
+that it beats, which leaves every level's AUROC as it is, so that levels whose scores have another
+place or spread and the same ROC curve are exchangeable. Cases of a patient who is in several
 levels exchange their levels with each other and with nobody else.
 
 Calibration: Welch's F of the levels' figures, with the linearised variance by patient. A
@@ -243,6 +245,7 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
     if size.min() < 2:
         raise UndefinedMetric("a level has fewer than two cases of a class; leave it out")
     items = _items(y, patient, level[kept], whole.stratum[patient])
+    s = _aligned(y, s, level[kept], size)
     order = np.argsort(s, kind="stable")
     item = items.item[order].astype(np.int32)
     y_, tied = y[order].astype(np.uint8), _tied_until(s[order], y[order])
@@ -268,6 +271,26 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
         )  # fmt: skip
 
     return run_clustered, items.units
+
+
+def _aligned(y: Bools, s: Floats, level: Ints, size: Ints) -> Floats:
+    """Share of its own level that each case beats, (cases,), both classes counted as one half.
+
+    The order within a level stays, and with it every AUROC. Levels whose scores have another
+    spread or place, and the same ROC curve, become alike.
+    """
+    order = np.lexsort((s, level))
+    share = (0.5 / size[level, y.astype(np.int64)])[order]
+    beaten = np.cumsum(share)
+    start = np.append(
+        True, (level[order][1:] != level[order][:-1]) | (s[order][1:] != s[order][:-1])
+    )
+    run = np.cumsum(start) - 1
+    before = np.append(0.0, beaten)[np.flatnonzero(start)]
+    end = np.append(before[1:], beaten[-1])
+    found = np.empty(s.size)
+    found[order] = np.round(((before + end) / 2.0)[run] - level[order], 12)
+    return found
 
 
 def _tied_until(s: Floats, y: Bools) -> NDArray[np.int32]:

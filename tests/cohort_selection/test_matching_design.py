@@ -17,7 +17,7 @@ from cohort_selection.design import Minimum, Tolerance
 from cohort_selection.estimand import Estimand
 from cohort_selection.matching import MatchingError, match
 from cohort_selection.planning import auroc_standard_error
-from cohort_selection.prospect import prospect
+from cohort_selection.prospect import PlannedGap, prospect
 from cohort_selection.target_tables import read_wide
 from cohort_selection.targets import Target
 from tests.cohort_selection.test_matching import pool
@@ -148,6 +148,35 @@ def test_the_prospect_draws_nobody_and_agrees_with_the_draw() -> None:
     far = prospect(cases, target, 500, 4, tolerance=Tolerance())
     assert "label 1 takes 250" in far.refusal
     assert any("label 1" in sentence for sentence in far.helped)
+
+
+def test_a_declared_gap_is_planned_on_the_levels_that_are_expected() -> None:
+    target = Target({"sex": SEX, "label": LABEL})
+    cases = pool(600)
+    gaps = [
+        PlannedGap("sensitivity", "sex", 0.025, 0.8),
+        PlannedGap("auroc", "race", 0.025, 0.85),
+        PlannedGap("calibration_slope", "sex", 0.025, None),
+        PlannedGap("sensitivity", "race x sex", 0.025, 0.8),
+    ]
+    told = prospect(
+        cases, target, 100, 4, subgroups=["race", "sex"], tolerance=Tolerance(), gaps=gaps
+    )
+    by_sex, by_race, slope, joined = told.gaps
+    groups = {group.name: group for group in told.subgroups}
+    for level in by_sex.levels:
+        assert level.positives == groups[f"sex {level.level}"].positives
+        assert level.difference is not None
+        assert 0.2 < level.difference < 0.6
+    assert {level.level for level in by_race.levels} == {
+        name.removeprefix("race ") for name in groups if name.startswith("race ")
+    }
+    for level in by_race.levels:
+        if min(level.positives, level.negatives) < 10:
+            assert (level.difference, level.reason) == (None, "insufficient data")
+    assert all("spread of the predictions" in level.reason for level in slope.levels)
+    men = [level.positives for level in joined.levels if level.level.endswith(" x Male")]
+    assert sum(men) == pytest.approx(groups["sex Male"].positives)
 
 
 def test_what_would_help_is_told_of_the_cases_that_the_draw_would_use() -> None:
