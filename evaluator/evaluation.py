@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cohort_selection.cohort import Cohort
-from cohort_selection.cohort_plan import CASE_CONTROL
+from cohort_selection.estimand import Estimand
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.disclosure import Release, release
 from evaluator.enclave import Enclave
@@ -46,7 +46,9 @@ def judge(
     }
     plan = benchmark.analysis
     target = against_target(
-        cases, cohort.target, case_control=benchmark.cohort.balance == CASE_CONTROL
+        cases,
+        cohort.target,
+        case_control=benchmark.cohort.estimand is Estimand.CASE_CONTROL,
     )
     full = score(labels, scores, patients, attributes, plan, submission.threshold, target=target)
     found = set_apart(

@@ -89,7 +89,8 @@ def render_report(
     attributes = _attributes(release)
     single = [name for name in attributes if " x " not in name]
     joint = [name for name in attributes if " x " in name]
-    columns = [m for m in BY_GROUP if any(result.metric == m for result in release.results)]
+    valued = {r.metric for r in release.results if r.estimate.value is not None}
+    columns = [metric for metric in BY_GROUP if metric in valued]
     sections = _sections(release)
     drawn = drawings(release) if drawn is None else drawn
     about = population(release)
