@@ -49,9 +49,9 @@ from metrics.calibration import (
 from metrics.calibration_curve import (
     brier_decomposition,
     corp,
-    debiased_calibration_error,
     hosmer_lemeshow,
     integrated_calibration,
+    root_mean_square_calibration_error_debiased,
     smooth_ece,
     spiegelhalter,
 )
@@ -141,7 +141,6 @@ __all__ = [
     "confusion",
     "confusion_matrix",
     "corp",
-    "debiased_calibration_error",
     "decision_curve",
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -182,6 +181,7 @@ __all__ = [
     "predictive_parity_difference",
     "quadratic_weighted_kappa",
     "rank_stability",
+    "root_mean_square_calibration_error_debiased",
     "scaled_brier",
     "selection_rate",
     "sensitivity",

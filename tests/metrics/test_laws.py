@@ -240,7 +240,9 @@ def test_ten_thousand_nasty_inputs_give_a_value_or_a_reason() -> None:
         "ici": calibration_curve.integrated_calibration,
         "ece_low": lambda y, s: ece_interval(y, s, np.arange(y.size) // 2)[0],
         "ece_high": lambda y, s: ece_interval(y, s)[1],
-        "debiased": lambda y, s: calibration_curve.debiased_calibration_error(y, s, 2),
+        "debiased": lambda y, s: calibration_curve.root_mean_square_calibration_error_debiased(
+            y, s, 2
+        ),
         "spiegelhalter": calibration_curve.spiegelhalter,
         "hosmer_lemeshow": lambda y, s: calibration_curve.hosmer_lemeshow(y, s, 3),
         "recalibration": lambda y, s: recalibration.recalibration(y, s, np.arange(y.size) // 2),
