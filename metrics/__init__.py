@@ -25,7 +25,8 @@ differences are taken within a replicate, where their noise cancels.
 
 Modules: ``discrimination``, ``operating_point``, ``calibration``, ``recalibration``,
 ``calibration_curve``, ``utility``, ``agreement`` and ``multiclass`` hold the metrics; ``delong``,
-``intervals`` and ``bootstrap`` their intervals; ``resampling``, ``sums`` and ``kernels`` the
+``intervals``, ``limit_intervals``, ``roc_intervals``, ``curve_intervals``, ``ordinal_intervals``
+and ``bootstrap`` their intervals; ``resampling``, ``sums`` and ``kernels`` the
 replicates; ``report`` every estimate of a subgroup and ``gaps`` the differences between subgroups;
 ``fairness``, ``comparison`` and ``divergence`` compare groups, submissions and populations.
 """
@@ -114,6 +115,7 @@ from metrics.operating_point import (
     specificity,
     youden_j,
 )
+from metrics.ordinal_intervals import prediction_probability
 from metrics.recalibration import (
     calibration_in_the_large,
     calibration_intercept,
@@ -178,6 +180,7 @@ __all__ = [
     "partial_auroc_sensitivity",
     "ppv",
     "ppv_at_prevalence",
+    "prediction_probability",
     "predictive_parity_difference",
     "quadratic_weighted_kappa",
     "rank_stability",

@@ -58,6 +58,8 @@ def residuals(group: Group, member: Ints, n_cells: int) -> Residuals:
     count = np.bincount(member, minlength=n_cells)
     gap = np.bincount(member, residual, n_cells) / n
     covariance = _covariance(group, member, residual, gap)
+    if not group.fixed:
+        covariance += _unseen(group, count)
     effect, freedom = 1.0, group.n_patients - 1.0
     if group.clustered:
         effect = _design_effect(group, member, residual, n_cells)
@@ -129,6 +131,20 @@ def _covariance(group: Group, member: Ints, residual: Floats, gap: Floats) -> Fl
         few = own / (own - 1.0) if own > 1 else whole
         total += few * (squares - np.outer(sums, sums) / max(int(drawn), 1))
     return total / group.y.size**2
+
+
+def _unseen(group: Group, count: Ints) -> Floats:
+    """What a group of one class cannot show: chance in the number of positives, by cell.
+
+    Formula: r (1 - r) / k share share', r = (x + 1/2) / (k + 1) for x of k patients positive.
+    """
+    positive = int(np.count_nonzero(group.y))
+    if 0 < positive < group.y.size:
+        return np.zeros((count.size, count.size))
+    k = group.n_patients
+    rate = 0.5 / (k + 1.0)
+    share = count / count.sum()
+    return np.asarray(rate * (1.0 - rate) / k * np.outer(share, share))
 
 
 def _moments(

@@ -42,9 +42,9 @@ def interval_of_ece(group: Group, n_bins: int, confidence: float, seed: int) -> 
     low = 0.0
     if value > quantile(_sizes(np.zeros(n_cells), right), upper) + 1e-12:
         excess = quantile(_sizes(shrunk, noise), upper) - float(np.abs(shrunk).sum())
-        low = max(0.0, value - excess)
+        low = max(0.0, value - max(0.0, excess))
     around = _sizes(found.gap, noise)
-    high = min(1.0, value + quantile(around, upper) - quantile(around, 0.5))
+    high = min(1.0, value + max(0.0, quantile(around, upper) - quantile(around, 0.5)))
     method = "normal gaps of bins, upward bias allowed for, 0 unless outcomes by p exclude it"
     return Interval(low, high, method)
 

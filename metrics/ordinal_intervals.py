@@ -23,6 +23,10 @@ from metrics.mover import Part, combine, difference
 _REACH = 1.959963984540054
 """Standard deviations from the mean to a Bland-Altman limit, as ``agreement.bland_altman``."""
 
+_ROUNDING = 1e-12
+_LARGEST = 1e100
+"""Squares of larger grades overflow."""
+
 
 def prediction_probability(reference: ArrayLike, grade: ArrayLike) -> float:
     """Chance that of two cases that differ in the reference the higher one is graded higher.
@@ -94,7 +98,7 @@ def mean_absolute_error_interval(
     distance = np.abs(a - b)
     value = float(distance.mean())
     known = linearised.error(group, (distance - value) / distance.size)
-    if not known.standard_error > 0.0:
+    if not known.standard_error > _ROUNDING * value:
         raise UndefinedMetric(
             f"insufficient data: every distance is {value:g}, which shows no variance"
         )
@@ -126,9 +130,9 @@ def bland_altman_intervals(
     a, b = _grades(reference, grade)
     from_mean = (b - a) - found.bias
     spread = (found.high - found.bias) / _REACH
-    if not spread > 0.0:
-        raise UndefinedMetric("insufficient data: all differences are equal")
     reach = linearised.error(group, from_mean / a.size).reach(confidence)
+    if not min(spread, reach) > _ROUNDING * float(np.abs(b - a).max()):
+        raise UndefinedMetric("insufficient data: all differences are equal")
     bias = Part(found.bias, found.bias - reach, found.bias + reach)
     influence = (from_mean**2 - float(np.mean(from_mean**2))) / (2.0 * spread * a.size)
     known = linearised.error(group, influence)
@@ -196,6 +200,6 @@ def _grades(reference: ArrayLike, grade: ArrayLike) -> tuple[Floats, Floats]:
         raise UndefinedMetric(
             f"an interval needs two grades of two cases at least; got shapes {a.shape}, {b.shape}"
         )
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise UndefinedMetric("grades must be finite numbers")
+    if not (np.abs(a) <= _LARGEST).all() or not (np.abs(b) <= _LARGEST).all():
+        raise UndefinedMetric("grades must be finite numbers of at most 1e100")
     return a, b

@@ -29,8 +29,8 @@ def average_precision_interval(group: Group, confidence: float) -> Interval:
     counted half, the upper end about the figure. See ``limit_intervals.logit_share``, with the
     effective number of positive patients. Undefined with fewer than two patients of a class.
     """
-    curve = precision_curve(group.y, group.s)
     positive, negative = _effective_classes(group)
+    curve = precision_curve(group.y, group.s)
     known = _error(group, curve.influence, min(positive, negative))
     low = logit_share(curve.halved, known, positive, confidence)[0]
     high = logit_share(curve.value, known, positive, confidence)[1]
@@ -64,7 +64,10 @@ def partial_auroc_interval(group: Group, low: float, high: float, confidence: fl
 def partial_auroc_sensitivity_interval(
     group: Group, low: float, high: float, confidence: float
 ) -> Interval:
-    """Interval of the partial AUROC between two sensitivities: classes swapped, scores turned."""
+    """Interval of the partial AUROC between two sensitivities: classes swapped, scores turned.
+
+    Undefined as ``partial_auroc_interval``.
+    """
     return partial_auroc_interval(_turned(group), 1.0 - high, 1.0 - low, confidence)
 
 
@@ -81,7 +84,10 @@ def sensitivity_at_interval(group: Group, specificity: float, confidence: float)
 
 
 def specificity_at_interval(group: Group, sensitivity: float, confidence: float) -> Interval:
-    """Interval of the specificity at a declared sensitivity: classes swapped, scores turned."""
+    """Interval of the specificity at a declared sensitivity: classes swapped, scores turned.
+
+    Undefined where fewer than 1.5 positive cases are expected beyond the declared level.
+    """
     return _height_interval(_turned(group), 1.0 - sensitivity, confidence, "positive")
 
 

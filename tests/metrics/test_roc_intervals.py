@@ -153,3 +153,9 @@ def test_the_truth_is_held_near_the_limit(positive: int, negative: int) -> None:
             low, high, _ = FIGURES[name](group)
             held[name] += low <= value <= high
     assert min(held.values()) >= 0.90 * 150  # 0.95 less three standard errors
+
+
+def test_no_positive_case_is_insufficient_data() -> None:
+    y = np.zeros(10, dtype=bool)
+    with pytest.raises(UndefinedMetric, match="positive cases; got 0"):
+        roc_intervals.average_precision_interval(group_of(y, np.arange(10) / 10), 0.95)
