@@ -250,7 +250,7 @@ def _miscalibration(found: Residuals, gaps: Floats) -> Floats:
 
 
 def _rising(observed: Floats, share: Floats) -> Floats:
-    from metrics.kernels import isotonic_rows  # numba is costly to import
+    from metrics.rank_kernels import isotonic_rows  # numba is costly to import
 
     fitted = np.empty_like(observed)
     isotonic_rows(observed, share, fitted)

@@ -42,7 +42,10 @@ def prediction_probability(reference: ArrayLike, grade: ArrayLike) -> float:
 def prediction_probability_interval(
     group: Group, reference: ArrayLike, grade: ArrayLike, confidence: float
 ) -> Interval:
-    """Interval of the prediction probability: influence over patients, logit scale, t."""
+    """Interval of the prediction probability: influence over patients, logit scale, t.
+
+    Undefined as ``prediction_probability``, or with one patient.
+    """
     pairs = _pairs(*_grades(reference, grade))
     value = _prediction(pairs)
     difference = 2.0 * value - 1.0
@@ -54,7 +57,10 @@ def prediction_probability_interval(
 def kendall_tau_b_interval(
     group: Group, reference: ArrayLike, grade: ArrayLike, confidence: float
 ) -> Interval:
-    """Interval of Kendall's tau-b: influence over patients, Fisher's z, t."""
+    """Interval of Kendall's tau-b: influence over patients, Fisher's z, t.
+
+    Undefined as ``kendall_tau_b``, or with one patient.
+    """
     value = agreement.kendall_tau_b(reference, grade)
     pairs = _pairs(*_grades(reference, grade))
     a, b = pairs.untied_reference, pairs.untied_grade
@@ -161,7 +167,7 @@ class _Pairs:
 
 
 def _pairs(a: Floats, b: Floats) -> _Pairs:
-    from metrics.kernels import pair_balances  # numba is costly to import
+    from metrics.rank_kernels import pair_balances  # numba is costly to import
 
     ranks_a, ranks_b = (np.unique(x, return_inverse=True)[1].astype(np.int64) for x in (a, b))
     balance = np.zeros(a.size, dtype=np.int64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metrics import arrays, discrimination, linearised
-from metrics.arrays import Bools, Floats
+from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Interval, UndefinedMetric
 from metrics.group import Group
 from metrics.limit_intervals import equal_patients, logit_share, mixed_variance, wilson
@@ -50,7 +50,8 @@ def partial_auroc_interval(group: Group, low: float, high: float, confidence: fl
     width = high - low
     positive, negative = _effective_classes(group)
     n = min(positive, negative)
-    plain, moved = (strip(group, low, high, by) for by in (0.0, 0.5))
+    ranks = _ranks(group)
+    plain, moved = (_strip(ranks, low, high, by) for by in (0.0, 0.5))
     centre = min(1.0, value / width)
     ends: list[float] = []
     for part, share in ((plain, centre), (moved, centre - plain.share + moved.share)):
@@ -185,22 +186,50 @@ class Strip:
 
 def strip(group: Group, low: float, high: float, by: float) -> Strip:
     """The strip from ``low`` to ``high``, each negative case moved ``by`` cases to the right."""
-    y, s = group.y, group.s
-    diseased, healthy = s[y], np.sort(s[~y])
-    n = healthy.size
-    above = n - 0.5 * (
-        np.searchsorted(healthy, diseased, "left") + np.searchsorted(healthy, diseased, "right")
+    return _strip(_ranks(group), low, high, by)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranks:
+    """Ranks of each class among the other; ``positive`` and ``negative`` the rows by rising score.
+
+    ``above`` (positives,) how many negatives are above, ties one half; ``first`` and ``last``
+    (negatives,) how many positives are below, without and with those tied.
+    """
+
+    positive: Ints
+    negative: Ints
+    above: Floats
+    first: Ints
+    last: Ints
+
+
+def _ranks(group: Group) -> _Ranks:
+    order = np.argsort(group.s, kind="stable")
+    positive, negative = order[group.y[order]], order[~group.y[order]]
+    diseased, healthy = group.s[positive], group.s[negative]
+    first = np.searchsorted(healthy, diseased, "left")
+    last = np.searchsorted(healthy, diseased, "right")
+    return _Ranks(
+        positive,
+        negative,
+        np.asarray(healthy.size - 0.5 * (first + last), dtype=np.float64),
+        np.searchsorted(diseased, healthy, "left"),
+        np.searchsorted(diseased, healthy, "right"),
     )
-    place = (above + by) / n
+
+
+def _strip(ranks: _Ranks, low: float, high: float, by: float) -> Strip:
+    m, n = ranks.positive.size, ranks.negative.size
+    place = (ranks.above + by) / n  # falls
     part = (high - np.clip(place, low, high)) / (high - low)
-    inside = np.sort(diseased[(place > low) & (place < high)])
-    beaten = 0.5 * (
-        np.searchsorted(inside, s[~y], "left") + np.searchsorted(inside, s[~y], "right")
-    )
-    beaten = beaten / (diseased.size * (high - low))
-    influence = np.empty(y.size)
-    influence[y] = (part - part.mean()) / diseased.size
-    influence[~y] = (beaten.mean() - beaten) / n
+    start = int(np.searchsorted(-place, -high, "right"))
+    stop = int(np.searchsorted(-place, -low, "left"))
+    twice = np.clip(ranks.first, start, stop) + np.clip(ranks.last, start, stop)
+    beaten = (0.5 * twice - start) / (m * (high - low))
+    influence = np.empty(m + n)
+    influence[ranks.positive] = (part - part.mean()) / m
+    influence[ranks.negative] = (beaten.mean() - beaten) / n
     return Strip(float(part.mean()), influence)
 
 
