@@ -29,16 +29,16 @@ class AnalysisPlan:
     """Figures, groups and intervals of an evaluation; its digest goes with every result.
 
     A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
-    patients with a positive or with a negative case, gets no figure.
-    ``sampling_design`` is "fixed-prevalence" where the number of positives was set by design and
-    "sampled" where it was left to chance; every figure, interval and gap follows it.
-    ``fixed_attributes`` are those within whose levels it was set too. ``primary_gap`` and ``gaps``
-    are the differences between groups, as (figure, attribute), that are tested; all others are
-    described. ``assumed`` holds what planning takes figures to be. ``interval`` is "logit" or
-    "symmetric" (as pROC) for the AUROC. ``specificities``, ``sensitivities`` and ``prevalences``
-    name further operating points, ``partial_auroc`` a range of false positive rates,
-    ``smooth_calibration`` where curves are fitted ("overall", "all" groups or "none"), and
-    ``references`` the level of an attribute that its others are compared with.
+    patients with a positive or with a negative case, gets no figure. ``sampling_design`` is
+    "fixed-prevalence" where the number of positives was set by design and "sampled" where it was
+    left to chance; every figure, interval and gap follows it. ``fixed_attributes`` are those within
+    whose levels it was set too. ``primary_gap`` and ``gaps`` are the differences between groups, as
+    (figure, attribute), that are tested; all others are described. ``assumed`` holds what planning
+    takes figures to be. ``interval`` is "score", "logit" or "symmetric" (as pROC) for the AUROC.
+    ``specificities``, ``sensitivities`` and ``prevalences`` name further operating points,
+    ``partial_auroc`` a range of false positive rates, ``smooth_calibration`` where curves are
+    fitted ("overall", "all" groups or "none"), and ``references`` the level of an attribute that
+    its others are compared with.
     """
 
     primary: str = "auroc"
@@ -55,7 +55,7 @@ class AnalysisPlan:
     gaps: tuple[tuple[str, str], ...] = ()
     assumed: tuple[tuple[str, float], ...] = ASSUMED
     threshold: float | None = None
-    interval: str = "logit"
+    interval: str = "score"
     ece_bins: int = 10
     specificities: tuple[float, ...] = ()
     sensitivities: tuple[float, ...] = ()
@@ -128,8 +128,8 @@ def _problems(plan: AnalysisPlan) -> list[str]:
             f"threshold is {plan.threshold}; give a number on the scale of the scores",
         ),
         (
-            plan.interval in ("logit", "symmetric"),
-            f"interval is {plan.interval!r}; give 'logit' or 'symmetric'",
+            plan.interval in ("score", "logit", "symmetric"),
+            f"interval is {plan.interval!r}; give 'score', 'logit' or 'symmetric'",
         ),
         (
             plan.partial_auroc == ()

@@ -62,7 +62,7 @@ _WEIGHED_BY_PROBABILITY = (
     "brier",
     "scaled_brier",
     "ece",
-    "calibration_error_debiased",
+    "rms_calibration_error_debiased",
     "ici",
     "smooth_ece",
     "corp_",

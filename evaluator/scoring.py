@@ -37,9 +37,7 @@ from metrics.estimate import Estimate, UndefinedMetric
 from metrics.gap_tests import gap_test
 from metrics.gaps import MAX_MIN, Gap, Level, gaps
 from metrics.group import Group, everyone, part_of
-from metrics.report import Choices, RocDraws, figures, names
-from metrics.resampling import Ranked, Units, Walk
-from metrics.sums import Sums
+from metrics.report import Choices, figures, names
 
 __all__ = [
     "AnalysisPlan",
@@ -56,7 +54,7 @@ ROC_GRID = np.linspace(0.0, 1.0, 41)
 """False positive rates at which ROC curves are given; never one step a case."""
 
 ROC_BAND_REPLICATES = 512
-"""The pointwise band of the overall ROC curve uses the first of the replicates."""
+"""The most replicates that the pointwise band of the overall ROC curve uses."""
 
 RELIABILITY_BINS = 10
 
@@ -77,17 +75,6 @@ class _Part:
 
 _Coded = tuple[NDArray[np.str_], Ints]
 """The levels of an attribute, sorted, and the level number of each case."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """The replicates of a submission: what was drawn, and what walks over it gave."""
-
-    cases: Ranked
-    mirrored: Ranked
-    units: Units
-    walks: Sequence[Walk]
-    sums: Sequence[Sums]
 
 
 def score(
@@ -138,14 +125,13 @@ def score(
     coded = {name: (values, code[order]) for name, (values, code) in coded.items()}
     whole = everyone(y_, s_, patient, n_patients, plan.sampling_design)
     parts = list(_parts(whole, coded, plan))
-    drawn = _draw(whole, parts, plan, choices, threads)
     results: list[Result] = []
     curves: list[Curve] = []
-    for number, part in enumerate(parts):
+    for part in parts:
         mine = replace(choices, smooth_calibration=_smooth(part, plan))
-        results += _results(number, part, plan, mine, drawn, threads)
+        results += _results(part, mine)
         if part.lacking is None:
-            curves += _curves(number, part, plan, choices, drawn, threads)
+            curves += _curves(part, plan, choices, threads)
     given = target.weights if target is not None else weights
     if given is not None:
         w = _weights(given, y_.size)[order]
@@ -326,91 +312,19 @@ def _lacking(group: Group, plan: AnalysisPlan) -> str | None:
     )
 
 
-def _draw(
-    whole: Group,
-    parts: Sequence[_Part],
-    plan: AnalysisPlan,
-    choices: Choices,
-    threads: int | None,
-) -> _Drawn | None:
-    """The one draw of replicates that serves every part; None where the plan asks for none."""
-    if plan.replicates == 0 or parts[0].lacking is not None:
-        return None
-    y, s = whole.y, whole.s
-    cases = resampling.ranked(y, s, plan.ece_bins)
-    mirrored = resampling.ranked(~y, -s, 2) if plan.sensitivities else cases
-    drawn = resampling.units(y, whole.patient, whole.n_patients, stratified=whole.fixed)
-    walks = [
-        resampling.walk(
-            cases, part.member if part.lacking is None else _nobody(y), choices.threshold
-        )
-        for part in parts
-    ]
-    sums = resampling.replicate(
-        cases, drawn, walks, replicates=plan.replicates, seed=plan.seed, threads=threads
-    )
-    return _Drawn(cases, mirrored, drawn, walks, sums)
-
-
 def _smooth(part: _Part, plan: AnalysisPlan) -> bool:
     everywhere = plan.smooth_calibration == "all"
     return everywhere or (plan.smooth_calibration == "overall" and part.member is None)
 
 
-def _nobody(y: Bools) -> Bools:
-    return np.zeros(y.size, dtype=np.bool_)
-
-
-def _results(
-    number: int,
-    part: _Part,
-    plan: AnalysisPlan,
-    choices: Choices,
-    drawn: _Drawn | None,
-    threads: int | None,
-) -> Iterator[Result]:
+def _results(part: _Part, choices: Choices) -> Iterator[Result]:
     if part.lacking is not None:
         for name in names(choices):
             estimate = part.group.undefined(part.lacking)
             yield Result(name, part.attribute, part.level, estimate)
         return
-    sums = None if drawn is None else drawn.sums[number]
-    draws = None if drawn is None else _roc_draws(number, part, plan, choices, drawn, threads)
-    for name, estimate in figures(part.group, choices, sums, draws):
+    for name, estimate in figures(part.group, choices):
         yield Result(name, part.attribute, part.level, estimate)
-
-
-def _roc_draws(
-    number: int,
-    part: _Part,
-    plan: AnalysisPlan,
-    choices: Choices,
-    drawn: _Drawn,
-    threads: int | None,
-) -> RocDraws:
-    def read(cases: Ranked, walk: Walk, rates: Sequence[float]) -> resampling.RocReplicates | None:
-        if not rates:
-            return None
-        return resampling.replicate_roc(
-            cases,
-            drawn.units,
-            walk,
-            np.array(rates),
-            replicates=plan.replicates,
-            seed=plan.seed,
-            threads=threads,
-        )
-
-    mirrored = None
-    if choices.sensitivities:
-        turned = resampling.walk(drawn.mirrored, part.member, None)
-        mirrored = read(drawn.mirrored, turned, [1.0 - x for x in choices.sensitivities])
-    walk = drawn.walks[number]
-    return RocDraws(
-        at_specificity=read(drawn.cases, walk, [1.0 - x for x in choices.specificities]),
-        at_sensitivity=mirrored,
-        at_partial=read(drawn.cases, walk, choices.partial_auroc or ()),
-    )
 
 
 def _crossed(
@@ -510,36 +424,38 @@ def _declared_gaps(
 
 
 def _curves(
-    number: int,
-    part: _Part,
-    plan: AnalysisPlan,
-    choices: Choices,
-    drawn: _Drawn | None,
-    threads: int | None,
+    part: _Part, plan: AnalysisPlan, choices: Choices, threads: int | None
 ) -> Iterator[Curve]:
     group = part.group
     heights = discrimination.roc_sensitivities(group.y, group.s, ROC_GRID)
     low: Sequence[float | None] = [None] * ROC_GRID.size
     high = low
-    if drawn is not None and part.member is None:
-        replicates = resampling.replicate_roc(
-            drawn.cases,
-            drawn.units,
-            drawn.walks[number],
-            ROC_GRID,
-            replicates=min(plan.replicates, ROC_BAND_REPLICATES),
-            seed=plan.seed,
-            threads=threads,
-        ).heights
-        tail = (1.0 - plan.confidence) / 2.0
-        bounds = np.quantile(replicates, [tail, 1.0 - tail], axis=1)
-        low, high = bounds[0].tolist(), bounds[1].tolist()
+    if plan.replicates and part.member is None:
+        low, high = _band(group, plan, threads)
     points = zip(ROC_GRID.tolist(), heights.tolist(), low, high, strict=True)
     n = group.y.size
     roc = tuple(CurvePoint(x, height, below, above, n) for x, height, below, above in points)
     yield Curve("roc", part.attribute, part.level, roc)
     if not choices.no_calibration:
         yield Curve("reliability", part.attribute, part.level, tuple(_reliability(group, plan)))
+
+
+def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[float], list[float]]:
+    """Pointwise ends of the overall ROC curve, from replicates of the cohort."""
+    cases = resampling.ranked(group.y, group.s, 2)
+    drawn = resampling.units(group.y, group.patient, group.n_patients, stratified=group.fixed)
+    heights = resampling.replicate_roc(
+        cases,
+        drawn,
+        resampling.walk(cases, None, None),
+        ROC_GRID,
+        replicates=min(plan.replicates, ROC_BAND_REPLICATES),
+        seed=plan.seed,
+        threads=threads,
+    ).heights
+    tail = (1.0 - plan.confidence) / 2.0
+    low, high = np.nanquantile(heights, [tail, 1.0 - tail], axis=1)
+    return low.tolist(), high.tolist()
 
 
 def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:

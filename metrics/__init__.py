@@ -25,9 +25,12 @@ differences are taken within a replicate, where their noise cancels.
 
 Modules: ``discrimination``, ``operating_point``, ``calibration``, ``recalibration``,
 ``calibration_curve``, ``utility``, ``agreement`` and ``multiclass`` hold the metrics; ``delong``,
-``intervals`` and ``bootstrap`` their intervals; ``resampling``, ``sums`` and ``kernels`` the
-replicates; ``standardised`` weights to a target population;
-``report`` every estimate of a subgroup and ``gaps`` the differences between subgroups;
+``intervals``, ``linearised``, ``mover``, ``limit_intervals``, ``roc_intervals``,
+``curve_intervals``, ``ordinal_intervals``, ``rates``, ``smooth`` and ``bootstrap`` their intervals;
+``resampling``, ``sums`` and ``kernels`` the replicates; ``report`` every estimate of a subgroup;
+``gaps`` the differences between subgroups, ``gap_tests`` and ``multiplicity`` the tests of those
+that were declared, ``gap_power`` what they can find; ``standardised`` and ``weighted`` figures of a
+target population;
 ``fairness``, ``comparison`` and ``divergence`` compare groups, submissions and populations.
 """
 
@@ -51,9 +54,9 @@ from metrics.calibration import (
 from metrics.calibration_curve import (
     brier_decomposition,
     corp,
-    debiased_calibration_error,
     hosmer_lemeshow,
     integrated_calibration,
+    root_mean_square_calibration_error_debiased,
     smooth_ece,
     spiegelhalter,
 )
@@ -116,6 +119,7 @@ from metrics.operating_point import (
     specificity,
     youden_j,
 )
+from metrics.ordinal_intervals import prediction_probability
 from metrics.recalibration import (
     calibration_in_the_large,
     calibration_intercept,
@@ -143,7 +147,6 @@ __all__ = [
     "confusion",
     "confusion_matrix",
     "corp",
-    "debiased_calibration_error",
     "decision_curve",
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -182,9 +185,11 @@ __all__ = [
     "partial_auroc_sensitivity",
     "ppv",
     "ppv_at_prevalence",
+    "prediction_probability",
     "predictive_parity_difference",
     "quadratic_weighted_kappa",
     "rank_stability",
+    "root_mean_square_calibration_error_debiased",
     "scaled_brier",
     "selection_rate",
     "sensitivity",

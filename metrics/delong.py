@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics import arrays
+from metrics import arrays, group, linearised
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.intervals import logit_symmetric, symmetric, wilson
+from metrics.intervals import symmetric
+from metrics.limit_intervals import equal_patients, logit_share, score_area
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,15 @@ def auroc_estimate(
     patients: ArrayLike | None = None,
     *,
     confidence: float = 0.95,
-    interval: str = "logit",
+    interval: str = "score",
 ) -> Estimate:
     """AUROC with its DeLong interval, over patients where patients repeat.
 
-    ``interval`` is "logit" or "symmetric" (as pROC). At an AUROC of exactly 0 or 1 the variance is
-    zero and says nothing; the interval then is Wilson's for the smaller class counted as trials.
-    With one case of a class there is a value and no interval. Undefined with one class only.
+    ``interval`` is "score" (``limit_intervals.score_area``), "logit" (``logit_share``) or
+    "symmetric" (normal, as pROC). The first two use Student's t with Satterthwaite's degrees of
+    freedom over the variances of the two classes; where patients repeat, the linearised variance
+    and effective patients. With one case of a class there is a value and no interval. Undefined
+    with one class only.
     """
     y_ = arrays.labels(y)
     s_ = arrays.scores(s, y_.size)
@@ -95,15 +98,17 @@ def auroc_estimate(
     )
     if n_patients == y_.size:
         patient = None
-    name = "DeLong" if patient is None else "DeLong, patient-clustered (Obuchowski)"
-    value, variance = _auroc_and_variance(y_, s_, patient)
+    if interval not in ("score", "logit", "symmetric"):
+        raise UndefinedMetric(f"interval must be 'score', 'logit' or 'symmetric'; got {interval!r}")
     low: float | None
     high: float | None
-    if isinstance(variance, UndefinedMetric):
-        low, high, method = None, None, f"no interval: {variance}"
-    else:
-        low, high, method = _interval(value, variance, y_, patient, confidence, interval)
-        method = f"{name}, {method}"
+    try:
+        value, low, high = _interval(y_, s_, patient, n_patients, confidence, interval)
+        method = "DeLong" if patient is None else "DeLong, patient-clustered"
+        method += f", {_METHODS[interval]}"
+    except UndefinedMetric as reason:
+        value, low, high = placements(y_, s_).auroc, None, None
+        method = f"no interval: {reason}"
     return Estimate(value, low, high, int(y_.size), n_patients, int(y_.sum()), method)
 
 
@@ -112,6 +117,70 @@ def auroc_and_variance(y: Bools, s: Floats) -> tuple[float, float]:
 
     Undefined with fewer than two cases of a class. O(n log n).
     """
+    value, positive, negative = _components(y, s)
+    return value, positive + negative
+
+
+_METHODS = {
+    "score": "score interval, t",
+    "logit": "logit, t",
+    "symmetric": "symmetric",
+}
+
+
+def _interval(
+    y: Bools, s: Floats, patient: Ints | None, n_patients: int, confidence: float, interval: str
+) -> tuple[float, float, float]:
+    """Value and both ends."""
+    if interval == "symmetric":
+        value, variance = _auroc_and_variance(y, s, patient)
+        error = math.sqrt(max(variance, 0.0))
+        return value, *symmetric(value, error, confidence, (0.0, 1.0))
+    if patient is None:
+        value, known = _alone(y, s)
+        m = float(np.count_nonzero(y))
+        n = y.size - m
+    else:
+        value, known = _clustered(y, s, patient, n_patients)
+        m, n = equal_patients(patient[y]), equal_patients(patient[~y])
+    if interval == "logit":
+        return value, *logit_share(value, known, min(m, n), confidence)
+    return value, *score_area(value, known, m, n, confidence)
+
+
+def _alone(y: Bools, s: Floats) -> tuple[float, linearised.Error]:
+    """AUROC and its error; degrees of freedom of the smaller class where it does not vary."""
+    value, positive, negative = _components(y, s)
+    m = int(np.count_nonzero(y))
+    n = y.size - m
+    variance = positive + negative
+    if not variance > 0.0:
+        return value, linearised.Error(0.0, min(m, n) - 1.0)
+    known = positive**2 / (m - 1) + negative**2 / (n - 1)
+    return value, linearised.Error(math.sqrt(variance), variance**2 / known)
+
+
+def _clustered(
+    y: Bools, s: Floats, patient: Ints, n_patients: int
+) -> tuple[float, linearised.Error]:
+    found = placements(y, s)
+    fewest = min(_distinct(y, patient), _distinct(~y, patient))
+    if fewest < 2:
+        raise UndefinedMetric(
+            "the clustered variance of an AUROC needs two patients of each class; got one"
+        )
+    influence = np.empty(y.size)
+    influence[y] = (found.positive - found.auroc) / found.positive.size
+    influence[~y] = (found.negative - found.auroc) / found.negative.size
+    cohort = group.everyone(y, s, patient, n_patients, group.FIXED_PREVALENCE)
+    known = linearised.error(cohort, influence)
+    if not known.standard_error > 0.0:
+        known = linearised.Error(0.0, fewest - 1.0)
+    return found.auroc, known
+
+
+def _components(y: Bools, s: Floats) -> tuple[float, float, float]:
+    """AUROC and the part of its variance from each class."""
     from metrics.kernels import placement_sums, split  # numba is costly to import
 
     m = int(np.count_nonzero(y))
@@ -123,42 +192,24 @@ def auroc_and_variance(y: Bools, s: Floats) -> tuple[float, float]:
     twice, positive, negative = placement_sums(diseased, healthy)
     if m < 2 or n < 2:
         raise UndefinedMetric(_few(m, n))
-    variance = positive / (2 * n) ** 2 / (m - 1) / m + negative / (2 * m) ** 2 / (n - 1) / n
-    return int(twice) / (2 * m * n), float(variance)
+    of_positive = positive / (2 * n) ** 2 / (m - 1) / m
+    of_negative = negative / (2 * m) ** 2 / (n - 1) / n
+    return int(twice) / (2 * m * n), float(of_positive), float(of_negative)
 
 
-def _auroc_and_variance(
-    y: Bools, s: Floats, patient: Ints | None
-) -> tuple[float, float | UndefinedMetric]:
-    try:
-        if patient is None:
-            return auroc_and_variance(y, s)
-        found = placements(y, s)
-        return found.auroc, clustered_covariance(found, found, y, patient)
-    except UndefinedMetric as reason:
-        return placements(y, s).auroc, reason
+def _auroc_and_variance(y: Bools, s: Floats, patient: Ints | None) -> tuple[float, float]:
+    if patient is None:
+        return auroc_and_variance(y, s)
+    found = placements(y, s)
+    return found.auroc, clustered_covariance(found, found, y, patient)
 
 
 def _few(m: int, n: int) -> str:
     return f"the variance of an AUROC needs two cases of each class; got {m} positive, {n} negative"
 
 
-def _interval(
-    value: float, variance: float, y: Bools, patient: Ints | None, confidence: float, interval: str
-) -> tuple[float, float, str]:
-    if interval not in ("logit", "symmetric"):
-        raise UndefinedMetric(f"interval must be 'logit' or 'symmetric'; got {interval!r}")
-    standard_error = math.sqrt(max(variance, 0.0))
-    if interval == "symmetric":
-        return *symmetric(value, standard_error, confidence, (0.0, 1.0)), "symmetric"
-    if value <= 0.0 or value >= 1.0:
-        trials = min(_distinct(y, patient), _distinct(~y, patient))
-        return *wilson(value * trials, trials, confidence), "at its limit: Wilson, smaller class"
-    return *logit_symmetric(value, standard_error, confidence), "logit"
-
-
-def _distinct(kept: Bools, patient: Ints | None) -> int:
-    return int(kept.sum()) if patient is None else arrays.renumbered(patient[kept])[1]
+def _distinct(kept: Bools, patient: Ints) -> int:
+    return arrays.renumbered(patient[kept])[1]
 
 
 def _twice_below(s: Floats, others: Floats) -> Ints:

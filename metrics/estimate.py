@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class UndefinedMetric(ValueError):
     """The data cannot support the figure; the message says why, with the counts."""
+
+
+class Interval(NamedTuple):
+    """Both ends of an interval and the method that made it."""
+
+    low: float
+    high: float
+    method: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
 
 from metrics import (
-    bootstrap,
+    agreement,
     calibration,
     calibration_curve,
     discrimination,
     rates,
+    roc_intervals,
     smooth,
 )
 from metrics.arrays import Floats
+from metrics.curve_intervals import curve_intervals
 from metrics.delong import auroc_estimate, placements
-from metrics.ece_interval import ece_interval
-from metrics.estimate import Estimate, UndefinedMetric
+from metrics.ece_interval import interval_of_ece
+from metrics.estimate import Estimate, Interval, UndefinedMetric
 from metrics.group import Group
-from metrics.resampling import RocReplicates
-from metrics.sums import Sums
+from metrics.ordinal_intervals import kendall_tau_b_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Choices:
     """
 
     confidence: float = 0.95
-    interval: str = "logit"
+    interval: str = "score"
     ece_bins: int = 10
     threshold: float | None = None
     specificities: tuple[float, ...] = ()
@@ -47,23 +49,9 @@ class Choices:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RocDraws:
-    """ROC curves of the replicates, read at the points that a report needs."""
-
-    at_specificity: RocReplicates | None = None
-    at_sensitivity: RocReplicates | None = None
-    at_partial: RocReplicates | None = None
-
-
-def figures(
-    group: Group, choices: Choices, sums: Sums | None, draws: RocDraws | None
-) -> Iterator[tuple[str, Estimate]]:
-    """Give each figure by name, in the order they are shown; undefined ones say why.
-
-    ``sums`` and ``draws`` hold the group's replicates; None leaves resampled intervals out.
-    """
-    for name, make in _makers(choices, sums, draws or RocDraws()).items():
+def figures(group: Group, choices: Choices) -> Iterator[tuple[str, Estimate]]:
+    """Give each figure by name, in the order they are shown; undefined ones say why."""
+    for name, make in _makers(choices).items():
         yield name, _made(make, group)
 
 
@@ -77,7 +65,7 @@ def _made(make: _Maker, group: Group) -> Estimate:
 def estimates_of(
     metrics: Sequence[str], group: Group, choices: Choices, confidences: Sequence[float]
 ) -> list[dict[str, Estimate]]:
-    """Some figures of a group by name, at each confidence, of those that need no replicates."""
+    """Some figures of a group by name, at each confidence."""
     found: list[dict[str, Estimate]] = [{} for _ in confidences]
     of = {} if choices.no_calibration else _smooth_figures(choices)
     for name in [name for name in metrics if name in of]:
@@ -88,7 +76,7 @@ def estimates_of(
         for estimates, estimate in zip(found, made, strict=True):
             estimates[name] = estimate
     for estimates, confidence in zip(found, confidences, strict=True):
-        makers = _makers(replace(choices, confidence=confidence), None, RocDraws())
+        makers = _makers(replace(choices, confidence=confidence))
         for name in metrics:
             if name not in of:
                 estimates[name] = _made(makers[name], group)
@@ -121,29 +109,34 @@ def influence_of(metric: str, group: Group, choices: Choices) -> Floats | None:
 
 def names(choices: Choices) -> tuple[str, ...]:
     """The figures that a report with these choices has."""
-    return tuple(_makers(choices, None, RocDraws()))
+    return tuple(_makers(choices))
 
 
 _Maker = Callable[[Group], Estimate]
 
 
-def _makers(choices: Choices, sums: Sums | None, draws: RocDraws) -> dict[str, _Maker]:
+def _makers(choices: Choices) -> dict[str, _Maker]:
     made: dict[str, _Maker] = {
         "auroc": partial(_auroc, choices=choices),
-        "average_precision": lambda g: _resampled(
+        "average_precision": lambda g: _with_interval(
             g,
             discrimination.average_precision(g.y, g.s),
-            None if sums is None else sums.average_precision,
-            choices,
+            lambda: roc_intervals.average_precision_interval(g, choices.confidence),
         ),
     }
-    made.update(_declared_points(choices, draws))
+    made.update(_declared_points(choices))
+    if choices.no_calibration:
+        made["kendall_tau_b"] = lambda g: _with_interval(
+            g,
+            agreement.kendall_tau_b(g.y, g.s),
+            lambda: kendall_tau_b_interval(g, g.y, g.s, choices.confidence),
+        )
     of_ranks = frozenset(made)
     for name, smooth_figure in _smooth_figures(choices).items():
         made[name] = lambda g, f=smooth_figure: smooth.estimate(g, f(g), choices.confidence)  # type: ignore[misc]
     made["ece"] = partial(_ece, choices=choices)
     if choices.smooth_calibration:
-        made.update(_smooth())
+        made.update(_curves(choices))
     of_probabilities = [name for name in made if name not in of_ranks]
     if choices.threshold is not None:
         made.update(_operating_point(choices, choices.threshold))
@@ -160,32 +153,55 @@ def _no_calibration(choices: Choices) -> _Maker:
     return refuse
 
 
-def _smooth() -> dict[str, _Maker]:
-    """Figures of calibration curves: values without intervals, costly to resample."""
-    figures_: dict[str, tuple[Callable[[Group], float], str]] = {
-        "ici": (lambda g: calibration_curve.integrated_calibration(g.y, g.s).ici, "lowess"),
-        "smooth_ece": (lambda g: calibration_curve.smooth_ece(g.y, g.s), "Gaussian kernel"),
-        "calibration_error_debiased": (
-            lambda g: calibration_curve.debiased_calibration_error(g.y, g.s),
-            "10 equal-mass bins",
-        ),
-        "corp_miscalibration": (
-            lambda g: calibration_curve.corp(g.y, g.s).miscalibration,
-            "isotonic",
-        ),
-        "corp_discrimination": (
-            lambda g: calibration_curve.corp(g.y, g.s).discrimination,
-            "isotonic",
-        ),
-        "spiegelhalter_p": (
-            lambda g: calibration_curve.spiegelhalter(g.y, g.s).p_value,
-            "cases taken as independent",
-        ),
-    }
-    return {
-        name: lambda g, f=function, how=how: g.estimate(f(g), (None, None), f"no interval; {how}")  # type: ignore[misc]
-        for name, (function, how) in figures_.items()
-    }
+def _curves(choices: Choices) -> dict[str, _Maker]:
+    """Figures of calibration curves; one group's curves are made once for all of them."""
+
+    @lru_cache(maxsize=1)
+    def values_of(group: Group) -> dict[str, float]:
+        found: dict[str, float] = {}
+        with suppress(UndefinedMetric):
+            curve = calibration_curve.integrated_calibration(group.y, group.s)
+            found |= {"ici": curve.ici, "e50": curve.e50, "e90": curve.e90, "emax": curve.emax}
+        found["smooth_ece"] = calibration_curve.smooth_ece(group.y, group.s)
+        with suppress(UndefinedMetric):
+            error = calibration_curve.root_mean_square_calibration_error_debiased
+            found["rms_calibration_error_debiased"] = error(group.y, group.s)
+        parts = calibration_curve.corp(group.y, group.s)
+        found["corp_miscalibration"] = parts.miscalibration
+        found["corp_discrimination"] = parts.discrimination
+        return found
+
+    @lru_cache(maxsize=1)
+    def intervals_of(group: Group) -> dict[str, Interval]:
+        return curve_intervals(group, values_of(group), choices.confidence, choices.seed)
+
+    def make(group: Group, name: str) -> Estimate:
+        values = values_of(group)
+        if name not in values:
+            raise UndefinedMetric(
+                "a calibration curve needs predictions that differ, and two cases in each bin"
+            )
+        return _with_interval(group, values[name], lambda: intervals_of(group)[name])
+
+    def spiegelhalter(group: Group) -> Estimate:
+        value = calibration_curve.spiegelhalter(group.y, group.s).p_value
+        return group.estimate(value, (None, None), "no interval; cases taken as independent")
+
+    made: dict[str, _Maker] = {name: partial(make, name=name) for name in _CURVES}
+    made["spiegelhalter_p"] = spiegelhalter
+    return made
+
+
+_CURVES = (
+    "ici",
+    "e50",
+    "e90",
+    "emax",
+    "smooth_ece",
+    "rms_calibration_error_debiased",
+    "corp_miscalibration",
+    "corp_discrimination",
+)
 
 
 def _auroc(group: Group, choices: Choices) -> Estimate:
@@ -198,26 +214,27 @@ def _auroc(group: Group, choices: Choices) -> Estimate:
     )
 
 
-def _declared_points(choices: Choices, draws: RocDraws) -> dict[str, _Maker]:
+def _declared_points(choices: Choices) -> dict[str, _Maker]:
     made: dict[str, _Maker] = {}
-    for row, level in enumerate(choices.specificities):
-        heights = None if draws.at_specificity is None else draws.at_specificity.heights[row]
-        made[f"sensitivity_at_specificity_{level:g}"] = lambda g, x=level, h=heights: _resampled(  # type: ignore[misc]
-            g, discrimination.sensitivity_at(g.y, g.s, x), h, choices
+    confidence = choices.confidence
+    for level in choices.specificities:
+        made[f"sensitivity_at_specificity_{level:g}"] = lambda g, x=level: _with_interval(  # type: ignore[misc]
+            g,
+            discrimination.sensitivity_at(g.y, g.s, x),
+            lambda: roc_intervals.sensitivity_at_interval(g, x, confidence),
         )
-    for row, level in enumerate(choices.sensitivities):
-        heights = None if draws.at_sensitivity is None else draws.at_sensitivity.heights[row]
-        made[f"specificity_at_sensitivity_{level:g}"] = lambda g, x=level, h=heights: _resampled(  # type: ignore[misc]
-            g, discrimination.specificity_at(g.y, g.s, x), h, choices
+    for level in choices.sensitivities:
+        made[f"specificity_at_sensitivity_{level:g}"] = lambda g, x=level: _with_interval(  # type: ignore[misc]
+            g,
+            discrimination.specificity_at(g.y, g.s, x),
+            lambda: roc_intervals.specificity_at_interval(g, x, confidence),
         )
     if choices.partial_auroc is not None:
         low, high = choices.partial_auroc
-        areas = None
-        if draws.at_partial is not None:
-            raw = draws.at_partial.areas[1] - draws.at_partial.areas[0]
-            areas = discrimination.standardized_area(raw, low, high)
-        made[f"partial_auroc_{low:g}_{high:g}"] = lambda g: _resampled(
-            g, discrimination.partial_auroc(g.y, g.s, low, high), areas, choices
+        made[f"partial_auroc_{low:g}_{high:g}"] = lambda g: _with_interval(
+            g,
+            discrimination.partial_auroc(g.y, g.s, low, high),
+            lambda: roc_intervals.partial_auroc_interval(g, low, high, confidence),
         )
     return made
 
@@ -236,27 +253,17 @@ def _operating_point(choices: Choices, threshold: float) -> dict[str, _Maker]:
     }
 
 
-def _resampled(group: Group, value: float, replicates: Floats | None, choices: Choices) -> Estimate:
-    if replicates is None:
-        return group.estimate(value, (None, None), "no interval: no replicates asked for")
+def _with_interval(group: Group, value: float, interval: Callable[[], Interval]) -> Estimate:
+    """The figure with its interval, or why it has none."""
     try:
-        spread = bootstrap.spread_of(replicates)
+        low, high, method = interval()
     except UndefinedMetric as reason:
-        return group.estimate(value, (None, None), str(reason))
-    bounds = bootstrap.percentile(spread, choices.confidence)
-    method = f"bootstrap percentile, {replicates.size} replicates{spread.note}"
-    return group.estimate(value, bounds, method)
+        return group.estimate(value, (None, None), f"no interval: {reason}")
+    return group.estimate(value, (low, high), method)
 
 
 def _ece(group: Group, choices: Choices) -> Estimate:
     value = calibration.ece(group.y, group.s, choices.ece_bins)
-    bounds = ece_interval(
-        group.y,
-        group.s,
-        group.patient,
-        n_bins=choices.ece_bins,
-        confidence=choices.confidence,
-        seed=choices.seed,
-    )
+    low, high, method = interval_of_ece(group, choices.ece_bins, choices.confidence, choices.seed)
     bins = f"{choices.ece_bins} equal-width bins (lo, hi]"
-    return group.estimate(value, bounds, f"{bins}; normal gaps of bins, upward bias allowed for")
+    return group.estimate(value, (low, high), f"{bins}; {method}")

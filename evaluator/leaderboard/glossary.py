@@ -147,12 +147,12 @@ FIGURES: dict[str, Figure] = {
         "Calibration error by kernel smoothing, without bins.",
         "0",
     ),
-    "calibration_error_debiased": Figure(
-        "Calibration error, debiased",
-        "Debiased CE",
+    "rms_calibration_error_debiased": Figure(
+        "Root mean square calibration error, debiased",
+        "RMS CE, debiased",
         CALIBRATION,
         "lower",
-        "Binned calibration error less what noise alone would give.",
+        "Root mean square of the bins' gaps, less what noise alone would give; not a mean as ECE.",
         "0",
     ),
     "corp_miscalibration": Figure(

@@ -142,8 +142,6 @@ def test_the_report_calls_float32_scores_as_the_table_does() -> None:
             for name, estimate in figures(
                 everyone(y, scores, np.arange(60), 60),
                 Choices(threshold=0.7, smooth_calibration=False),
-                None,
-                None,
             )
         }
         for scores in (s, stored(s))

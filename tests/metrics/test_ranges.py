@@ -55,7 +55,9 @@ SHARES: dict[str, Figure] = {
     "mce": lambda y, s, w: calibration.mce(y, s, 10, w),
     "ece_interval": lambda y, s, w: ece_interval(y, s),
     "smooth_ece": lambda y, s, w: calibration_curve.smooth_ece(y, s),
-    "debiased": lambda y, s, w: calibration_curve.debiased_calibration_error(y, s, 3),
+    "debiased": lambda y, s, w: calibration_curve.root_mean_square_calibration_error_debiased(
+        y, s, 3
+    ),
     "spiegelhalter": lambda y, s, w: calibration_curve.spiegelhalter(y, s).p_value,
     "hosmer_lemeshow": lambda y, s, w: calibration_curve.hosmer_lemeshow(y, s, 3).p_value,
     "bnsp": lambda y, s, w: bounds_of(fairness.bnsp_auroc(y, s, w > 1.0, interval="symmetric")),

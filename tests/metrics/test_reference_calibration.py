@@ -153,7 +153,7 @@ def test_the_debiased_error_of_calibrated_predictions_is_near_zero() -> None:
         y = generator.random(400) < p
         table = calibration.equal_mass_bins(y, p)
         raw.append(float(table.weight @ (table.observed - table.predicted) ** 2) / 400)
-        corrected.append(calibration_curve.debiased_calibration_error(y, p) ** 2)
+        corrected.append(calibration_curve.root_mean_square_calibration_error_debiased(y, p) ** 2)
     # bins of 40: the plain square holds about p (1 - p) / 40 = 0.0042 of noise
     assert np.mean(raw) == pytest.approx(1 / 6 / 40, rel=0.15)
     assert np.mean(corrected) < 0.3 * np.mean(raw)

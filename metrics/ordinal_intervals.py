@@ -1,0 +1,211 @@
+"""Intervals of the figures of ordinal grades, over patients; and the prediction probability.
+
+Every figure here is smooth in the weight of each case. Its influences give a variance within the
+strata of the sampling design (``linearised``); the quantile is Student's. Figures that end at 1
+are brought to [0, 1] and take a logit scale, which is Fisher's z for those of [-1, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metrics import agreement, linearised
+from metrics.arrays import Floats, Ints
+from metrics.estimate import Interval, UndefinedMetric
+from metrics.group import Group
+from metrics.limit_intervals import equal_patients, logit_share
+from metrics.mover import Part, combine, difference
+
+_REACH = 1.959963984540054
+"""Standard deviations from the mean to a Bland-Altman limit, as ``agreement.bland_altman``."""
+
+_ROUNDING = 1e-12
+_LARGEST = 1e100
+"""Squares of larger grades overflow."""
+
+
+def prediction_probability(reference: ArrayLike, grade: ArrayLike) -> float:
+    """Chance that of two cases that differ in the reference the higher one is graded higher.
+
+    Formula: P_K = (C + T / 2) / (C + D + T), C concordant and D discordant pairs, T those tied in
+    the grade alone; pairs tied in the reference do not count. 1 is perfect, 1/2 chance; with two
+    reference grades it is the AUROC. Undefined where the reference is constant.
+    Source: Smith, Dutton & Smith 1996.
+    """
+    return _prediction(_pairs(*_grades(reference, grade)))
+
+
+def prediction_probability_interval(
+    group: Group, reference: ArrayLike, grade: ArrayLike, confidence: float
+) -> Interval:
+    """Interval of the prediction probability: influence over patients, logit scale, t.
+
+    Undefined as ``prediction_probability``, or with one patient.
+    """
+    pairs = _pairs(*_grades(reference, grade))
+    value = _prediction(pairs)
+    difference = 2.0 * value - 1.0
+    untied = float(pairs.untied_reference.sum())
+    influence = (pairs.balance - difference * pairs.untied_reference) / untied
+    return _logit(group, value, influence, confidence)
+
+
+def kendall_tau_b_interval(
+    group: Group, reference: ArrayLike, grade: ArrayLike, confidence: float
+) -> Interval:
+    """Interval of Kendall's tau-b: influence over patients, Fisher's z, t.
+
+    Undefined as ``kendall_tau_b``, or with one patient.
+    """
+    value = agreement.kendall_tau_b(reference, grade)
+    pairs = _pairs(*_grades(reference, grade))
+    a, b = pairs.untied_reference, pairs.untied_grade
+    whole_a, whole_b = float(a.sum()), float(b.sum())
+    influence = 2.0 * pairs.balance / math.sqrt(whole_a * whole_b)
+    influence -= value * (a / whole_a + b / whole_b)
+    return _fisher(group, value, influence, confidence)
+
+
+def quadratic_weighted_kappa_interval(
+    group: Group,
+    reference: ArrayLike,
+    grade: ArrayLike,
+    lowest: int,
+    highest: int,
+    confidence: float,
+) -> Interval:
+    """Interval of the quadratic-weighted kappa: influence over patients, Fisher's z, t.
+
+    The influence is that of 1 - O / E, O the mean squared distance and E the expected one; its
+    variance for single cases is Fleiss, Cohen & Everitt's (1969) for large samples.
+    """
+    value = agreement.quadratic_weighted_kappa(reference, grade, lowest, highest)
+    a, b = _grades(reference, grade)
+    from_a, from_b = a - a.mean(), b - b.mean()
+    apart = float(a.mean() - b.mean())
+    square = (a - b) ** 2
+    expected = from_a**2 + from_b**2 + apart * (apart + 2.0 * (from_a - from_b))
+    influence = ((1.0 - value) * expected - square) / (float(expected.mean()) * a.size)
+    return _fisher(group, value, influence, confidence)
+
+
+def mean_absolute_error_interval(
+    group: Group, reference: ArrayLike, grade: ArrayLike, confidence: float
+) -> Interval:
+    """Interval of the mean absolute error: mean over patients, log scale, t.
+
+    Undefined where every distance is the same: the data then show no variance.
+    """
+    a, b = _grades(reference, grade)
+    distance = np.abs(a - b)
+    value = float(distance.mean())
+    known = linearised.error(group, (distance - value) / distance.size)
+    if not known.standard_error > _ROUNDING * value:
+        raise UndefinedMetric(
+            f"insufficient data: every distance is {value:g}, which shows no variance"
+        )
+    factor = math.exp(known.reach(confidence) / value)
+    return Interval(value / factor, value * factor, "mean over patients, log scale, t")
+
+
+@dataclass(frozen=True, slots=True)
+class BlandAltmanIntervals:
+    """Intervals of the mean difference and of both limits of agreement."""
+
+    bias: Interval
+    low: Interval
+    high: Interval
+
+
+def bland_altman_intervals(
+    group: Group, reference: ArrayLike, grade: ArrayLike, confidence: float
+) -> BlandAltmanIntervals:
+    """Intervals of bias and limits of agreement: influence over patients, t, MOVER.
+
+    The bias m is a mean. The standard deviation s of the differences has an interval on the log
+    scale by the influence ((d - m)^2 - s^2) / (2 s n), with at least the error s / sqrt(2 (n - 1))
+    of normal differences, n the patients of equal size. A limit m -+ 1.96 s adds both errors
+    (Zou & Donner 2008; Carkeet 2015 for normal differences). Undefined where all differences are
+    equal.
+    """
+    found = agreement.bland_altman(reference, grade)
+    a, b = _grades(reference, grade)
+    from_mean = (b - a) - found.bias
+    spread = (found.high - found.bias) / _REACH
+    reach = linearised.error(group, from_mean / a.size).reach(confidence)
+    if not min(spread, reach) > _ROUNDING * float(np.abs(b - a).max()):
+        raise UndefinedMetric("insufficient data: all differences are equal")
+    bias = Part(found.bias, found.bias - reach, found.bias + reach)
+    influence = (from_mean**2 - float(np.mean(from_mean**2))) / (2.0 * spread * a.size)
+    known = linearised.error(group, influence)
+    patients = max(equal_patients(group.patient), 2.0)
+    error = max(known.standard_error, spread / math.sqrt(2.0 * (patients - 1.0)))
+    factor = math.exp(linearised.Error(error, known.freedom).reach(confidence) / spread)
+    deviation = Part(spread, spread / factor, spread * factor).scaled(_REACH)
+    total = combine(lambda m, s: m + s, (bias, deviation))
+    return BlandAltmanIntervals(
+        Interval(*bias.bounds, "mean over patients, t"),
+        Interval(*difference(bias, deviation).bounds, _LIMIT),
+        Interval(*total.bounds, _LIMIT),
+    )
+
+
+_LIMIT = "MOVER of mean and log standard deviation over patients, t"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """For each case (cases,): concordant less discordant pairs, and the untied in each grade."""
+
+    balance: Floats
+    untied_reference: Floats
+    untied_grade: Floats
+
+
+def _pairs(a: Floats, b: Floats) -> _Pairs:
+    from metrics.rank_kernels import pair_balances  # numba is costly to import
+
+    ranks_a, ranks_b = (np.unique(x, return_inverse=True)[1].astype(np.int64) for x in (a, b))
+    balance = np.zeros(a.size, dtype=np.int64)
+    pair_balances(np.argsort(ranks_a, kind="stable"), ranks_a, ranks_b, balance)
+    return _Pairs(balance.astype(np.float64), _untied(ranks_a), _untied(ranks_b))
+
+
+def _untied(ranks: Ints) -> Floats:
+    return np.asarray(ranks.size - np.bincount(ranks)[ranks], dtype=np.float64)
+
+
+def _prediction(pairs: _Pairs) -> float:
+    untied = float(pairs.untied_reference.sum())
+    if not untied > 0.0:
+        raise UndefinedMetric("the prediction probability is undefined: the reference is constant")
+    return (1.0 + float(pairs.balance.sum()) / untied) / 2.0
+
+
+def _fisher(group: Group, value: float, influence: Floats, confidence: float) -> Interval:
+    """Interval of a figure of [-1, 1], halved to [0, 1]: there Fisher's z is half the logit."""
+    half = _logit(group, (1.0 + min(1.0, max(-1.0, value))) / 2.0, influence / 2.0, confidence)
+    return Interval(2.0 * half.low - 1.0, 2.0 * half.high - 1.0, "influence, Fisher's z, t")
+
+
+def _logit(group: Group, value: float, influence: Floats, confidence: float) -> Interval:
+    known = linearised.error(group, influence)
+    if not known.standard_error > 0.0:
+        known = linearised.Error(0.0, max(1.0, group.n_patients - 1.0))
+    low, high = logit_share(value, known, equal_patients(group.patient), confidence)
+    return Interval(low, high, "influence over patients, logit, t")
+
+
+def _grades(reference: ArrayLike, grade: ArrayLike) -> tuple[Floats, Floats]:
+    a, b = np.asarray(reference, dtype=np.float64), np.asarray(grade, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape or a.size < 2:
+        raise UndefinedMetric(
+            f"an interval needs two grades of two cases at least; got shapes {a.shape}, {b.shape}"
+        )
+    if not (np.abs(a) <= _LARGEST).all() or not (np.abs(b) <= _LARGEST).all():
+        raise UndefinedMetric("grades must be finite numbers of at most 1e100")
+    return a, b
