@@ -277,22 +277,11 @@ def _checked(y: ArrayLike, p: ArrayLike) -> tuple[Bools, Floats]:
 
 def _isotonic(values: Floats, weight: Floats) -> Floats:
     """Weighted least-squares rising fit: pool adjacent violators (Ayer 1955)."""
-    level: list[float] = []
-    mass: list[float] = []
-    size: list[int] = []
-    for value, w in zip(values.tolist(), weight.tolist(), strict=True):
-        level.append(value)
-        mass.append(w)
-        size.append(1)
-        while len(level) > 1 and level[-2] >= level[-1]:
-            total = mass[-2] + mass[-1]
-            level[-2] = (level[-2] * mass[-2] + level[-1] * mass[-1]) / total
-            mass[-2] = total
-            size[-2] += size[-1]
-            level.pop()
-            mass.pop()
-            size.pop()
-    return np.repeat(np.array(level), size)
+    from metrics.rank_kernels import isotonic_rows  # numba is costly to import
+
+    fitted = np.empty((1, values.size))
+    isotonic_rows(values[None, :], weight, fitted)
+    return np.asarray(fitted[0])
 
 
 def _lowess(x: Floats, y: Floats, span: float = 2.0 / 3.0, delta: float = 0.01) -> Floats:

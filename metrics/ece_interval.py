@@ -13,7 +13,7 @@ from metrics.edges import bin_of
 from metrics.estimate import Interval
 from metrics.group import Group, everyone
 
-DRAWS = 2_000
+DRAWS = 1_000
 
 
 def interval_of_ece(group: Group, n_bins: int, confidence: float, seed: int) -> Interval:

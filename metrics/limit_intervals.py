@@ -83,11 +83,11 @@ def score_area(
         seen = known.standard_error**2 / model
         scale = (wrong * seen + _BINORMAL_CASES) / (wrong + _BINORMAL_CASES)
 
-    def outside(theta: float) -> bool:
+    def beyond(theta: float) -> float:
         variance = scale * binormal_variance(theta, positive, negative)
-        return (theta - value) ** 2 > t * t * variance
+        return abs(theta - value) - t * math.sqrt(variance)
 
-    return _crossing(outside, value, 0.0), _crossing(outside, value, 1.0)
+    return _crossing(beyond, value, 0.0), _crossing(beyond, value, 1.0)
 
 
 def binormal_variance(theta: float, positive: float, negative: float) -> float:
@@ -117,11 +117,32 @@ def equal_patients(patient: Ints) -> float:
     return float(size.sum()) ** 2 / float(size @ size)
 
 
-def _crossing(outside: Callable[[float], bool], inner: float, outer: float) -> float:
-    """Point between ``inner`` and ``outer`` beyond which theta is ``outside``, by halving."""
-    for _ in range(45):
-        middle = (inner + outer) / 2.0
-        inner, outer = (inner, middle) if outside(middle) else (middle, outer)
+def _crossing(beyond: Callable[[float], float], inner: float, outer: float) -> float:
+    """Point between ``inner`` and ``outer`` where ``beyond`` rises from below 0 to above it.
+
+    By false position, halving the value at an end that stays (Illinois; Dowell & Jarratt 1971).
+    """
+    if inner == outer:
+        return outer
+    if beyond(inner) == 0.0:  # at its limit a figure has no variance, a little inside it has one
+        inner += 1e-9 * (outer - inner)
+    inside, outside = beyond(inner), beyond(outer)
+    kept = 0
+    for _ in range(60):
+        if abs(outer - inner) <= 1e-13 or inside == outside:
+            break
+        middle = (inner * outside - outer * inside) / (outside - inside)
+        found = beyond(middle)
+        if found > 0.0:
+            outer, outside = middle, found
+            inside = inside / 2.0 if kept > 0 else inside
+            kept = 1
+        else:
+            inner, inside = middle, found
+            outside = outside / 2.0 if kept < 0 else outside
+            kept = -1
+        if found == 0.0:
+            return middle
     return (inner + outer) / 2.0
 
 
