@@ -125,6 +125,7 @@ class Release:
     withheld: tuple[Withheld, ...]
     rule: Disclosure
     sampling_design: str = ""
+    effective_patients: int | None = None
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
 
@@ -242,6 +243,9 @@ def release(
         withheld=tuple(held_back),
         rule=rule,
         sampling_design=evaluation.sampling_design,
+        effective_patients=None
+        if evaluation.effective_patients is None
+        else round(evaluation.effective_patients),
         declared_gaps=evaluation.declared_gaps,
         target=target if enough else None,
     )

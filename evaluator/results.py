@@ -86,7 +86,11 @@ class TargetComparison:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything scored for one submission; only disclosure.release may read it for show."""
+    """Everything scored for one submission; only disclosure.release may read it for show.
+
+    ``effective_patients`` is set where patients have several cases: how many patients of equal
+    size would know as much.
+    """
 
     plan_digest: str
     code_version: str
@@ -97,6 +101,7 @@ class Evaluation:
     curves: tuple[Curve, ...]
     confidence: float = 0.95
     sampling_design: str = SAMPLED
+    effective_patients: float | None = None
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
 

@@ -37,6 +37,7 @@ from metrics.estimate import Estimate, UndefinedMetric
 from metrics.gap_tests import gap_test
 from metrics.gaps import MAX_MIN, Gap, Level, gaps
 from metrics.group import Group, everyone, part_of
+from metrics.linearised import effective_patients
 from metrics.report import Choices, figures, names
 
 __all__ = [
@@ -149,6 +150,7 @@ def score(
         curves=tuple(curves),
         confidence=plan.confidence,
         sampling_design=plan.sampling_design,
+        effective_patients=effective_patients(patient, n_patients) if whole.clustered else None,
         declared_gaps=plan.declared_gaps,
         target=None if target is None else target.comparison,
     )

@@ -86,10 +86,10 @@ def auroc_estimate(
     """AUROC with its DeLong interval, over patients where patients repeat.
 
     ``interval`` is "score" (``limit_intervals.score_area``), "logit" (``logit_share``) or
-    "symmetric" (normal, as pROC). The first two use Student's t with Satterthwaite's degrees of
-    freedom over the variances of the two classes; where patients repeat, the linearised variance
-    and effective patients. With one case of a class there is a value and no interval. Undefined
-    with one class only.
+    "symmetric" (normal, as pROC; the score interval at an AUROC of 0 or 1). The first two use
+    Student's t with Satterthwaite's degrees of freedom over the variances of the two classes; where
+    patients repeat, the linearised variance and effective patients. With one case of a class there
+    is a value and no interval. Undefined with one class only.
     """
     y_ = arrays.labels(y)
     s_ = arrays.scores(s, y_.size)
@@ -104,7 +104,7 @@ def auroc_estimate(
     high: float | None
     try:
         value, low, high = _interval(y_, s_, patient, n_patients, confidence, interval)
-        method = "DeLong" if patient is None else "DeLong, patient-clustered"
+        method = "DeLong" if patient is None else "DeLong, patient-clustered (Obuchowski)"
         method += f", {_METHODS[interval]}"
     except UndefinedMetric as reason:
         value, low, high = placements(y_, s_).auroc, None, None
@@ -134,8 +134,9 @@ def _interval(
     """Value and both ends."""
     if interval == "symmetric":
         value, variance = _auroc_and_variance(y, s, patient)
-        error = math.sqrt(max(variance, 0.0))
-        return value, *symmetric(value, error, confidence, (0.0, 1.0))
+        if 0.0 < value < 1.0:  # at its limit the variance is 0 and says nothing
+            error = math.sqrt(max(variance, 0.0))
+            return value, *symmetric(value, error, confidence, (0.0, 1.0))
     if patient is None:
         value, known = _alone(y, s)
         m = float(np.count_nonzero(y))

@@ -96,7 +96,8 @@ def gaps(
     ``levels`` are those with data enough, of ``n_levels``. The reference is the level with most
     patients where ``reference`` is None or has no data, never one that stands for "not reported".
     Ranges are given with and without such a level. Differences and ranges have intervals that hold
-    together with ``choices.confidence`` (Bonferroni).
+    together with ``choices.confidence`` (Bonferroni). Formula: a range's ends are the largest lower
+    and the largest upper end of any pair's difference. Source: Zou & Donner 2008 for a pair.
     """
     if len(levels) < 2:
         return []

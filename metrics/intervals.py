@@ -73,7 +73,10 @@ def logit_symmetric(
 
 
 def logit_bounds(value: float, reach: float) -> tuple[float, float]:
-    """Interval symmetric on the log-odds scale that ``reach`` would make on the plain one."""
+    """Interval symmetric on the log-odds scale that ``reach`` would make on the plain one.
+
+    Formula: expit(logit v -+ reach / (v (1 - v))). ``value`` lies strictly between 0 and 1.
+    """
     centre = math.log(value / (1.0 - value))
     half = reach / (value * (1.0 - value))
     return _inverse_logit(centre - half), _inverse_logit(centre + half)

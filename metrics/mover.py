@@ -65,7 +65,10 @@ def combine(
 
 
 def difference(a: Part, b: Part, correlation: float = 0.0) -> Part:
-    """Interval of a - b; Newcombe's method 10 where both are rates with Wilson's intervals."""
+    """Interval of a - b; method 10 of Newcombe 1998 where both are rates with Wilson's intervals.
+
+    Formula: a - b - sqrt((a - l_a)^2 + (u_b - b)^2 - 2 r (a - l_a)(u_b - b)), and the other way.
+    """
     return combine(lambda x, y: x - y, (a, b), (correlation,))
 
 

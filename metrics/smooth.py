@@ -78,7 +78,8 @@ def log_loss(group: Group) -> Smooth:
 
 def observed_minus_expected(group: Group) -> Smooth:
     """Prevalence less mean probability."""
-    return _mean(group.y - _probabilities(group), (-1.0, 1.0))
+    found = _mean(group.y - _probabilities(group), (-1.0, 1.0))
+    return replace(found, scale="plain")  # residuals of both signs have no long tail
 
 
 def observed_expected_ratio(group: Group) -> Smooth:

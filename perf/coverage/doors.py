@@ -15,6 +15,7 @@ from evaluator.results import OVERALL, Result
 from evaluator.scoring import score
 from metrics import arrays
 from metrics.estimate import Estimate, UndefinedMetric
+from metrics.gap_power import detectable_gaps
 from metrics.gap_tests import gap_test
 from metrics.group import FIXED_PREVALENCE, everyone
 from metrics.multiplicity import fallback, gap_weights
@@ -168,7 +169,16 @@ def stated_gap(
 ) -> float | None:
     """How far the last level must lie below the others for its gap to be called with ``power``.
 
-    To be asked of ``metrics.gap_power`` as planning asks it: from the sizes and what all levels are
-    taken to share. None until it is connected; the cells of ``power`` then count nothing.
+    As planning says it: from the sizes and what all levels are taken to share. None for patients
+    of several images, which planning does not know.
     """
-    return None
+    if images is not Images.ONE:
+        return None
+    population = strata[0].population
+    assumed = population.auroc
+    if figure != "auroc":
+        assumed = exact_figures(population, threshold)[figure]
+    positives = [round(stratum.n * stratum.population.prevalence) for stratum in strata]
+    negatives = [stratum.n - n for stratum, n in zip(strata, positives, strict=True)]
+    found = detectable_gaps(figure, positives, negatives, assumed, power=power)
+    return found[-1].difference

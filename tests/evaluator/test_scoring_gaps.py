@@ -273,7 +273,9 @@ def test_constant_scores_have_an_auroc_of_one_half_and_no_slope() -> None:
     y, _, attributes = cohort()
     found = by_key(score(y, np.full(600, 0.4), None, attributes, PLAN, 0.4))
     assert found["auroc", "overall", "all"].estimate.value == 0.5
-    assert found["auroc", "overall", "all"].estimate.low == 0.5
+    low = found["auroc", "overall", "all"].estimate.low
+    assert low is not None
+    assert low < 0.5
     assert "equal" in str(found["calibration_slope", "overall", "all"].estimate.undefined)
     assert found["auroc_gap", "sex", "max - min"].estimate.value == 0.0
 
