@@ -18,7 +18,7 @@ def gap_weights(declared: int, *, primary: bool) -> tuple[float, ...]:
     """Shares of the level of ``declared`` gaps in order; they sum to 1.
 
     The ``primary`` gap, the first, has one half and the others equally the other half; alone it
-    has all. Without a primary gap all have as much.
+    has all. Without a primary gap all have as much. Undefined without a gap.
     """
     if declared < 1:
         raise UndefinedMetric(f"weights are shared by declared gaps; got {declared}")

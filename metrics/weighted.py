@@ -32,6 +32,7 @@ def estimates(
     """Weighted figures of ``group`` by name, each with its interval; undefined ones say why.
 
     ``w`` (cases,) weights, not negative; ``fitted`` the number of levels they were fitted to.
+    Undefined under ``FEWEST`` effective patients. Source: Binder 1983 for the variance.
     """
     effective = effective_patients(group, w)
     found = {}

@@ -68,4 +68,6 @@ def power_cells() -> Iterator[PowerCell]:
     """AUROC and sensitivity in equal, unequal and clustered groups."""
     for pattern in PATTERNS:
         for figure in ("auroc", "sensitivity"):
-            yield PowerCell(Groups(pattern, 0.80, 0.5), figure)
+            # a lower sensitivity than 0.5 is out of reach of a model that is calibrated
+            auroc = 0.80 if figure == "auroc" else 0.95
+            yield PowerCell(Groups(pattern, auroc, 0.5), figure)
