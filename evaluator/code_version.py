@@ -11,6 +11,7 @@ _PACKAGES = Path(__file__).resolve().parent.parent
 _SCORING = (
     "analysis_plan",
     "scoring_input",
+    "target_population",
     "scoring",
     "results",
     "probing",
