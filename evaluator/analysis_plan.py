@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -74,6 +74,21 @@ class AnalysisPlan:
         """The gaps that are tested, the primary one first; (figure, attribute)."""
         first = () if self.primary_gap is None else (self.primary_gap,)
         return (*first, *self.gaps)
+
+    def refuse_single_levels(self, levels: Mapping[str, Iterable[str]]) -> None:
+        """Raise PlanError where a declared gap has fewer than two levels to compare.
+
+        ``levels`` maps each attribute to the level of each case.
+        """
+        for figure, attribute in self.declared_gaps:
+            columns = (levels[name] for name in attribute.split(" x "))
+            found = sorted({" x ".join(each) for each in zip(*columns, strict=True)})
+            if len(found) < 2:
+                raise PlanError(
+                    f"the gap {figure} by {attribute} compares nothing: all cases are "
+                    f"{found[0] if found else 'missing'!r}; declare a gap by an attribute of which "
+                    "the cases have two levels"
+                )
 
     @property
     def digest(self) -> str:

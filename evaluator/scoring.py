@@ -212,6 +212,7 @@ def score_tables(
         every = tuple(dict.fromkeys((*plan.subgroups, *subgroups)))
         known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
         here = replace(plan, subgroups=known)
+        here.refuse_single_levels(given.attributes)
         found[label] = score(
             given.y,
             given.scores,

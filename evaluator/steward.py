@@ -106,6 +106,10 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
         tolerance=plan.tolerance,
         minimum=plan.minimum,
     )
+    names = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(" x ")}
+    benchmark.analysis.refuse_single_levels(
+        {name: [case.attributes[name] for case in matched.cases] for name in names}
+    )
     document = {
         BENCHMARK_DIGEST: benchmark.digest,
         "pool": _digest(hidden),

@@ -85,9 +85,9 @@ def estimates_of(
 
 def _smooth_figures(choices: Choices) -> dict[str, Callable[[Group], smooth.Smooth]]:
     made = smooth.figures()
-    made["brier_at_cohort_prevalence"] = partial(
-        smooth.brier_at_prevalence, prevalence=choices.cohort_prevalence
-    )
+    at = {f"prevalence_{share:g}": share for share in choices.prevalences}
+    for ending, share in {**at, "cohort_prevalence": choices.cohort_prevalence}.items():
+        made[f"brier_at_{ending}"] = partial(smooth.brier_at_prevalence, prevalence=share)
     return made
 
 

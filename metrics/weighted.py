@@ -2,8 +2,9 @@
 
 Weights are taken as given: an interval allows for the chance in the cases and for unequal weights,
 with the effective number of patients less the levels that the weights were fitted to as degrees of
-freedom. Simulated at 100 and 400 cases with mild and strong weights this held 94.5 to 96.6 %. The
-bootstrap with weights fitted again held 91.6 to 93.5 %, residuals on the fitted levels 89 %.
+freedom. With weights raked to two attributes, 2,000 samples a cell, this held 0.943 to 0.970 of
+seven figures at 100 and 400 cases with mild weights, and 0.941 to 0.960 at 400 with strong ones
+(190 effective).
 """
 
 from __future__ import annotations

@@ -301,6 +301,13 @@ FIGURES: dict[str, Figure] = {
         "Groups can be compared by it: their own prevalences are taken out.",
         "0",
     ),
+    "kendall_tau_b": Figure(
+        "Kendall's tau-b",
+        "Tau-b",
+        DISCRIMINATION,
+        "higher",
+        "Rank agreement of score and label, for scores that are no probabilities; 0 is chance.",
+    ),
     "emax": Figure(
         "Largest calibration error",
         "Emax",
@@ -341,12 +348,17 @@ FAMILIES = {
     "partial_auroc_": ("Partial area, false positive rates", "Partial AUROC", DISCRIMINATION),
     "ppv_at_prevalence_": ("Positive predictive value at prevalence", "PPV at", OPERATING),
     "npv_at_prevalence_": ("Negative predictive value at prevalence", "NPV at", OPERATING),
+    "brier_at_prevalence_": ("Brier score at prevalence", "Brier at", CALIBRATION),
     "accuracy_at_prevalence_": ("Accuracy at prevalence", "Accuracy at", OPERATING),
     "selection_rate_at_prevalence_": ("Selection rate at prevalence", "Selected at", OPERATING),
     "f1_at_prevalence_": ("F1 score at prevalence", "F1 at", OPERATING),
     "mcc_at_prevalence_": ("Matthews correlation at prevalence", "MCC at", OPERATING),
 }
 """Figures whose names end in the values that they are read at."""
+
+
+_UNLIKE = {"selection_rate_at_prevalence_": "", "brier_at_prevalence_": "lower"}
+"""Which way is better for families where higher is not."""
 
 
 def figure(metric: str) -> Figure:
@@ -356,7 +368,8 @@ def figure(metric: str) -> Figure:
     for start, (name, short, section) in FAMILIES.items():
         if metric.startswith(start):
             at = metric.removeprefix(start).replace("_", " to ")
-            better = "" if metric.startswith("selection_rate") else "higher"
-            return Figure(f"{name} {at}", f"{short} {at}", section, better, "", "1")
+            better = _UNLIKE.get(start, "higher")
+            ideal = {"higher": "1", "lower": "0"}.get(better, "")
+            return Figure(f"{name} {at}", f"{short} {at}", section, better, "", ideal)
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")

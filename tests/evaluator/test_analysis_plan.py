@@ -115,3 +115,12 @@ def test_a_design_that_contradicts_the_target_is_refused(
     with pytest.raises(SpecificationError, match=how) as refused:
         read_benchmark(path)
     assert "leave sampling_design out" in str(refused.value)
+
+
+def test_a_gap_by_an_attribute_of_one_level_is_refused() -> None:
+    plan = read_plan(
+        {"intersections": ["race x sex"], "primary_gap": "sensitivity by race x sex"}, PATH
+    )
+    plan.refuse_single_levels({"race": ["A", "A"], "sex": ["Female", "Male"]})
+    with pytest.raises(PlanError, match="all cases are 'A x Male'; declare a gap by"):
+        plan.refuse_single_levels({"race": ["A", "A"], "sex": ["Male", "Male"]})
