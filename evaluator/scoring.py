@@ -57,6 +57,9 @@ ROC_GRID = np.linspace(0.0, 1.0, 41)
 ROC_BAND_REPLICATES = 512
 """The most replicates that the pointwise band of the overall ROC curve uses."""
 
+ROC_BAND_CASES = 50_000_000
+"""Cases times replicates of the band; a large cohort has a narrow one and needs fewer."""
+
 RELIABILITY_BINS = 10
 
 PERMUTATIONS = 2_000
@@ -452,7 +455,9 @@ def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[f
         drawn,
         resampling.walk(cases, None, None),
         ROC_GRID,
-        replicates=min(plan.replicates, ROC_BAND_REPLICATES),
+        replicates=min(
+            plan.replicates, ROC_BAND_REPLICATES, max(128, ROC_BAND_CASES // group.y.size)
+        ),
         seed=plan.seed,
         threads=threads,
     ).heights

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -76,12 +77,14 @@ class _Of:
     """One figure in every level where it is defined, with intervals at two confidences.
 
     ``to_reference`` are for the differences to the reference, ``all_pairs`` for the range.
+    ``joined`` gives the cases of several levels.
     """
 
     levels: Sequence[Level]
     to_reference: Sequence[Part]
     all_pairs: Sequence[Part]
     correlations: Floats
+    joined: Callable[..., Group]
 
     def differences(self, parts: Sequence[Part]) -> tuple[Floats, Floats, Floats]:
         """Each level less each other: value, low and high, (levels, levels)."""
@@ -111,13 +114,14 @@ def gaps(
         strict=True,
     )
     shared = _share_patients(levels)
+    joined = lru_cache(maxsize=None)(_joined)  # the same few levels for every figure
     made: list[Gap] = []
     found: dict[str, _Of] = {}
     for metric in metrics:
         try:
-            found[metric] = _in_levels(metric, levels, narrow, wide, shared, choices)
+            found[metric] = _in_levels(metric, levels, narrow, wide, shared, joined, choices)
         except UndefinedMetric as reason:
-            made.append(Gap(f"{metric}_gap", MAX_MIN, _joined(levels).undefined(str(reason))))
+            made.append(Gap(f"{metric}_gap", MAX_MIN, joined(*levels).undefined(str(reason))))
             continue
         made += _differences(metric, found[metric], base)
         made += _ranges(f"{metric}_gap", [found[metric]], n_levels, _range)
@@ -138,6 +142,7 @@ def _in_levels(
     narrow: Sequence[Mapping[str, Estimate]],
     wide: Sequence[Mapping[str, Estimate]],
     shared: bool,
+    joined: Callable[..., Group],
     choices: Choices,
 ) -> _Of:
     """The figure wherever it is defined; raises where fewer than two levels have it."""
@@ -151,6 +156,7 @@ def _in_levels(
         [_part(narrow[i][metric]) for i in kept],
         [_part(wide[i][metric]) for i in kept],
         _correlations(metric, have, choices) if shared else np.eye(len(have)),
+        joined,
     )
 
 
@@ -196,7 +202,7 @@ def _differences(metric: str, of: _Of, base: Level) -> list[Gap]:
         Gap(
             f"{metric}_gap",
             f"{level.name} - {base.name}",
-            _joined([level, base]).estimate(value[i], (low[i], high[i]), method),
+            of.joined(level, base).estimate(value[i], (low[i], high[i]), method),
         )
         for i, level in enumerate(of.levels)
         if i != place
@@ -236,11 +242,15 @@ def _ranges(
                 Gap(
                     name,
                     label,
-                    _joined(kept).undefined("the ratio is undefined: no group has a call"),
+                    figures[0]
+                    .joined(*kept)
+                    .undefined("the ratio is undefined: no group has a call"),
                 )
             )
             continue
-        made.append(Gap(name, label, _joined(kept).estimate(part.value, part.bounds, method)))
+        made.append(
+            Gap(name, label, figures[0].joined(*kept).estimate(part.value, part.bounds, method))
+        )
     return made
 
 
@@ -315,14 +325,14 @@ def _average_odds(tpr: _Of, fpr: _Of, base: Level) -> list[Gap]:
             value += abs(difference) / 2.0
             low += max(0.0, below, -above) / 2.0
             high += max(-below, above) / 2.0
-        joined = _joined([level, base])
+        joined = tpr.joined(level, base)
         estimate = joined.estimate(value, (low, high), "from the intervals of both differences")
         name = f"{level.name} - {base.name}"
         made.append(Gap("average_absolute_odds_difference", name, estimate))
     return made
 
 
-def _joined(levels: Sequence[Level]) -> Group:
+def _joined(*levels: Level) -> Group:
     """The cases of several groups, for their counts; a patient may be in more than one."""
     y = np.concatenate([level.group.y for level in levels])
     patient = np.concatenate([level.patients for level in levels])
