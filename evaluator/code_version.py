@@ -17,6 +17,8 @@ _SCORING = (
     "probing",
     "evaluation",
     "suppression",
+    "rounding",
+    "released_curves",
     "disclosure",
 )
 _COMPUTING = ("numpy", "numba", "llvmlite")

@@ -37,15 +37,15 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from cohort_selection.cells import LABEL
+from evaluator.released_curves import ROC_STEPS, large_bins, on_grid, rounded_point
 from evaluator.results import (
     OVERALL,
     STANDARDIZED,
@@ -57,6 +57,15 @@ from evaluator.results import (
     TargetLevel,
     as_mapping,
 )
+from evaluator.rounding import (
+    INSUFFICIENT,
+    decimals,
+    few_rounded,
+    nearest,
+    outward,
+    plain,
+    without_counts,
+)
 from evaluator.suppression import JOINT, Counts, Group, counted_groups, group_metrics, suppressed
 from metrics.estimate import Estimate
 from submissions.submission import Submission
@@ -65,12 +74,9 @@ FEEDBACK = ("open", "held")
 SCHEMA = 1
 VERSUS = " - "
 EXTREMES = "max - min"
-ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
 
 WITHHELD = "withheld"
 """Neither figures nor counts are shown."""
-INSUFFICIENT = "insufficient data"
-"""The number of cases is shown, and nothing else."""
 
 
 class DisclosureError(ValueError):
@@ -216,7 +222,7 @@ def release(
             attribute,
             level,
             WITHHELD if (attribute, level) in withheld else INSUFFICIENT,
-            None if (attribute, level) in withheld else _nearest(counts.n_cases, rule.count_step),
+            None if (attribute, level) in withheld else nearest(counts.n_cases, rule.count_step),
         )
         for (attribute, level), counts in groups.items()
         if (attribute, level) in hidden
@@ -277,7 +283,7 @@ def _shown_target(
             row,
             achieved=None
             if row.attribute in concerned
-            else _nearest(row.n_patients, rule.count_step) / evaluation.n_patients,
+            else nearest(row.n_patients, rule.count_step) / evaluation.n_patients,
             n_cases=0,
             n_patients=0,
             n_positive=0,
@@ -361,35 +367,8 @@ def _without_few(metric: str, estimate: Estimate, minimum: int) -> Estimate:
         return replace(estimate, value=None, low=None, high=None, undefined=INSUFFICIENT)
     if found.re is _PARTIAL:
         return estimate
-    value, low, high = _few_rounded((estimate.value, estimate.low, estimate.high), up, minimum)
+    value, low, high = few_rounded((estimate.value, estimate.low, estimate.high), up, minimum)
     return replace(estimate, value=value, low=low, high=high)
-
-
-_Interval = tuple[float, float | None, float | None]
-
-
-def _few_rounded(share: _Interval, n: int, minimum: int) -> _Interval:
-    """Round a share of ``n`` cases that leaves few on one side, and its bounds outward.
-
-    A step is ``minimum`` cases, or half of all where that is less; a share with a step or more on
-    either side stays as it is.
-    """
-    step = min(minimum / max(n, 1), 0.5)
-    value, low, high = share
-    if 1.0 - value < step - 1e-9:
-        left = 0.0 if 1.0 - value < step / 2 - 1e-9 else step
-        if low is not None:
-            steps = max(1, math.ceil((1.0 - low) / step - 1e-9))
-            low = max(0.0, 1.0 - steps * step)
-        return 1.0 - left, low, None if high is None else 1.0
-    if value < step - 1e-9:
-        return _turned(_few_rounded(_turned(share), n, minimum))
-    return share
-
-
-def _turned(share: _Interval) -> _Interval:
-    value, low, high = share
-    return 1.0 - value, None if high is None else 1.0 - high, None if low is None else 1.0 - low
 
 
 def _rounded(
@@ -407,54 +386,14 @@ def _rounded(
     )
     return replace(
         estimate,
-        value=None if estimate.value is None else _plain(round(estimate.value, digits)),
-        low=_outward(estimate.low, digits, math.floor),
-        high=_outward(estimate.high, digits, math.ceil),
-        n_cases=_nearest(estimate.n_cases, step),
-        n_patients=_nearest(estimate.n_patients, step),
-        n_positive=_nearest(estimate.n_positive, step),
-        undefined=estimate.undefined if whole else _without_counts(estimate.undefined),
+        value=None if estimate.value is None else plain(round(estimate.value, digits)),
+        low=outward(estimate.low, digits, math.floor),
+        high=outward(estimate.high, digits, math.ceil),
+        n_cases=nearest(estimate.n_cases, step),
+        n_patients=nearest(estimate.n_patients, step),
+        n_positive=nearest(estimate.n_positive, step),
+        undefined=estimate.undefined if whole else without_counts(estimate.undefined),
     )
-
-
-def decimals(low: float | None, high: float | None, n: int, *, confidence: float, most: int) -> int:
-    """Return the decimals that a tenth of the standard error supports, from 0 to ``most``.
-
-    The standard error is the width of the interval over twice the normal quantile; without an
-    interval it is taken as 0.5 / sqrt(n), the largest that a proportion of n cases can have.
-    A standard error of 0.02 gives 3 decimals, one of 0.1 gives 2.
-    """
-    error = 0.0
-    if low is not None and high is not None:
-        error = (high - low) / (2 * NormalDist().inv_cdf((1 + confidence) / 2))
-    if not error > 0.0 or not math.isfinite(error):
-        error = 0.5 / math.sqrt(max(n, 1))
-    return min(max(-math.floor(math.log10(error / 10) + 1e-9), 0), most)
-
-
-def _outward(bound: float | None, digits: int, direction: Callable[[float], int]) -> float | None:
-    """Round away from the estimate; a bound that already has the digits stays as it is."""
-    if bound is None or not math.isfinite(bound):
-        return None
-    return _plain(round(direction(round(bound * 10**digits, 6)) / 10**digits, digits))
-
-
-def _plain(number: float) -> float:
-    """Return a Python float, and 0.0 in place of -0.0."""
-    return float(number) + 0.0
-
-
-def _nearest(count: int, step: int) -> int:
-    """Round to the nearest multiple of ``step``, halves up."""
-    return (2 * count + step) // (2 * step) * step
-
-
-def _without_counts(reason: str | None) -> str | None:
-    """Cut a reason before its first count."""
-    if reason is None:
-        return None
-    kept = re.split(r"[;:(,]|\d", reason, maxsplit=1)[0].strip()
-    return kept or INSUFFICIENT
 
 
 def _shown_curves(
@@ -471,68 +410,14 @@ def _shown_curves(
             continue
         counts = everyone if group == OVERALL else groups[group]
         if curve.name == "roc":
-            points = _on_grid(curve.points, counts, rule)
+            points = on_grid(curve.points, counts, rule)
         elif curve.name == "reliability":
-            points = _large_bins(curve.points, rule)
+            points = large_bins(curve.points, rule)
         else:
             continue
         if points:
-            shown = tuple(_rounded_point(point, counts, rule, evaluation) for point in points)
+            shown = tuple(rounded_point(point, counts, rule, evaluation) for point in points)
             yield replace(curve, points=shown)
-
-
-def _on_grid(points: Sequence[CurvePoint], counts: Counts, rule: Disclosure) -> list[CurvePoint]:
-    """Keep the points on the finest grid whose every step rests on enough negative cases."""
-    least = max(rule.roc_step, rule.minimum_cell / max(counts.n_negative, 1))
-    step = next((step for step in ROC_STEPS if step >= least - 1e-9), None)
-    if step is None:
-        return []
-    kept = [point for point in points if abs(point.x / step - round(point.x / step)) < 1e-6]
-    if rule.minimum_cell == 1:
-        return kept
-    return [_resting_on_enough(point, counts, rule.minimum_cell) for point in kept]
-
-
-def _resting_on_enough(point: CurvePoint, counts: Counts, minimum: int) -> CurvePoint:
-    for end in (0.0, 1.0):
-        if abs(point.x - end) * counts.n_negative < minimum - 1e-9:
-            low, high = (None if bound is None else end for bound in (point.low, point.high))
-            return replace(point, x=end, y=end, low=low, high=high)
-    y, low, high = _few_rounded((point.y, point.low, point.high), counts.n_positive, minimum)
-    return replace(point, y=y, low=low, high=high)
-
-
-def _large_bins(points: Sequence[CurvePoint], rule: Disclosure) -> list[CurvePoint]:
-    """Drop bins under the minimum, and the next smallest while what is dropped could be derived."""
-    by_size = sorted(points, key=lambda point: point.n)
-    dropped = [point for point in by_size if point.n < rule.minimum_cell]
-    kept = by_size[len(dropped) :]
-    while (
-        dropped
-        and kept
-        and (len(dropped) == 1 or sum(point.n for point in dropped) < rule.minimum_cell)
-    ):
-        dropped.append(kept.pop(0))
-    return sorted(kept, key=lambda point: point.x)
-
-
-def _rounded_point(
-    point: CurvePoint, counts: Counts, rule: Disclosure, evaluation: Evaluation
-) -> CurvePoint:
-    digits = decimals(
-        point.low,
-        point.high,
-        min(point.n or counts.n_cases, counts.n_cases),
-        confidence=evaluation.confidence,
-        most=min(rule.maximum_digits, 3),
-    )
-    return CurvePoint(
-        x=_plain(round(point.x, 3)),
-        y=_plain(round(point.y, digits)),
-        low=_outward(point.low, digits, math.floor),
-        high=_outward(point.high, digits, math.ceil),
-        n=_nearest(point.n, rule.count_step),
-    )
 
 
 # -- reading a stored release ----------------------------------------------------------------------

@@ -33,7 +33,7 @@ from metrics.sums import (
 
 
 @numba.njit(inline="always")
-def _mixed(x: np.uint64) -> np.uint64:
+def mixed(x: np.uint64) -> np.uint64:
     """Finaliser of splitmix64 (Steele, Lea & Flood 2014): spreads seeds over the state space."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -64,15 +64,15 @@ def draw(seed: np.uint64, first: int, starts: NDArray[np.int64], counts: NDArray
     one = np.uint8(1)
     for row in range(counts.shape[0]):
         counts[row, :] = 0
-        at = _mixed(seed) ^ _mixed(np.uint64(first + row) * golden + golden)
-        a0 = _mixed(at + golden)
-        a1 = _mixed(at + np.uint64(2) * golden)
-        a2 = _mixed(at + np.uint64(3) * golden)
-        a3 = _mixed(at + np.uint64(4) * golden)
-        b0 = _mixed(at + np.uint64(5) * golden)
-        b1 = _mixed(at + np.uint64(6) * golden)
-        b2 = _mixed(at + np.uint64(7) * golden)
-        b3 = _mixed(at + np.uint64(8) * golden)
+        at = mixed(seed) ^ mixed(np.uint64(first + row) * golden + golden)
+        a0 = mixed(at + golden)
+        a1 = mixed(at + np.uint64(2) * golden)
+        a2 = mixed(at + np.uint64(3) * golden)
+        a3 = mixed(at + np.uint64(4) * golden)
+        b0 = mixed(at + np.uint64(5) * golden)
+        b1 = mixed(at + np.uint64(6) * golden)
+        b2 = mixed(at + np.uint64(7) * golden)
+        b3 = mixed(at + np.uint64(8) * golden)
         for stratum in range(starts.size - 1):
             size = np.uint64(starts[stratum + 1] - starts[stratum])
             if size == np.uint64(0):

@@ -12,20 +12,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-
-@numba.njit(inline="always")
-def _mixed(x: np.uint64) -> np.uint64:
-    """Finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+from metrics.kernels import mixed
 
 
 @numba.njit(inline="always")
 def _stream(seed: np.uint64, number: int) -> np.uint64:
     """Where the random numbers of one permutation begin."""
     golden = np.uint64(0x9E3779B97F4A7C15)
-    return _mixed(_mixed(seed + golden) ^ (np.uint64(number) * golden))
+    return mixed(mixed(seed + golden) ^ (np.uint64(number) * golden))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -42,12 +36,12 @@ def _shuffle(
     for i in range(first, first + drawn):
         size = np.uint64(last - i)
         at += golden
-        product = (_mixed(at) >> half) * size
+        product = (mixed(at) >> half) * size
         if (product & low32) < size:
             reject = (np.uint64(4294967296) - size) % size
             while (product & low32) < reject:
                 at += golden
-                product = (_mixed(at) >> half) * size
+                product = (mixed(at) >> half) * size
         j = i + np.int64(product >> half)
         kept = levels[i]
         levels[i] = levels[j]

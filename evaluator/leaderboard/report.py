@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluator.disclosure import INSUFFICIENT, Release
+from evaluator.disclosure import Release
 from evaluator.leaderboard import bars, figures, numbers
 from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, headline_gap
 from evaluator.leaderboard.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
@@ -16,6 +16,7 @@ from evaluator.leaderboard.pages import STATIC, environment, named
 from evaluator.leaderboard.population import population
 from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
+from evaluator.rounding import INSUFFICIENT
 from evaluator.suppression import group_metrics
 from metrics.estimate import Estimate
 from metrics.group import SAMPLED

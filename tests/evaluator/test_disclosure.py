@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from evaluator.disclosure import (
-    INSUFFICIENT,
     WITHHELD,
     Disclosure,
     DisclosureError,
     Release,
-    decimals,
     read_disclosure,
 )
 from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
+from evaluator.rounding import INSUFFICIENT, decimals
 from tests.evaluator.hand_made import Counts, estimate, evaluation, released
 
 EXACT = Disclosure(count_step=1)
