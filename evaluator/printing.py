@@ -204,8 +204,14 @@ def _findable(found: GapProspect) -> RenderableType:
     """How much worse each level must be for the declared test to find it."""
     gap = found.gap
     title = f"{gap.figure} by {gap.attribute}, tested at {gap.alpha:.3g}"
+    reasons = {level.reason for level in found.levels}
+    if len(reasons) == 1 and None not in reasons:
+        return escape(f"{title}: {reasons.pop()}")
     if gap.assumed is not None:
-        title += f": a level is found with power 80 % where the others have {gap.assumed:g} and it"
+        title += (
+            f": how much worse than the others, at {gap.assumed:g}, a level must be to be found "
+            "with a power of 80 %"
+        )
     table = Table(title=escape(title), title_justify="left")
     table.add_column("level")
     for name in ("positives", "negatives", "worse by"):

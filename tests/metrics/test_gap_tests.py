@@ -265,3 +265,16 @@ def test_what_the_data_cannot_support_is_undefined_and_says_why() -> None:
         gap_test("auroc", alone(y & (level == 0), s), level)
     with pytest.raises(UndefinedMetric, match="1 to 10,000,000 permutations; got 0"):
         gap_test("auroc", alone(y, s), level, permutations=0)
+
+
+def test_predictions_that_are_all_but_certain_leave_calibration_untested() -> None:
+    """Information p (1 - p): 40 cases at 0.001 or 0.999 but for five at 0.5 hold that of five."""
+    y = np.arange(80) % 2 == 0
+    s = np.where(y, 0.999, 0.001)
+    s[[0, 7, 16, 25, 34, 40, 47, 56, 65, 74]] = 0.5
+    level = np.repeat([0, 1], 40)
+    whole = everyone(y, s, np.arange(80), 80)
+    for figure in ("calibration_in_the_large", "calibration_slope"):
+        with pytest.raises(UndefinedMetric, match="rests on 5 effective patients; 15 are needed"):
+            gap_test(figure, whole, level)
+    assert gap_test("observed_minus_expected", whole, level).p_value > 0.05
