@@ -16,6 +16,7 @@ from sklearn import metrics as sk
 
 from evaluator.scoring import AnalysisPlan, score
 from metrics import operating_point, resampling
+from metrics.group import FIXED_PREVALENCE, SAMPLED
 from metrics.sums import Sums
 from perf.cohorts import Simulated, simulated
 from perf.timing import Program, Timed, missing, side_by_side
@@ -149,13 +150,45 @@ def sklearn_loop(cohort: Simulated, replicates: int) -> None:
                 _ = fp / (fp + tn), fn / (fn + tp), called.mean()
 
 
-def whole_score(cohort: Simulated, threads: int | None, replicates: int = REPLICATES) -> object:
-    """score(): every figure, group, gap, p-value and curve, from texts to results."""
+def whole_score(
+    cohort: Simulated, threads: int | None, replicates: int = REPLICATES, design: str = SAMPLED
+) -> object:
+    """score(): every figure, group, gap and curve, and three tested gaps, from texts to results."""
     attributes = {name: codes.astype(np.str_) for name, codes in cohort.attributes.items()}
+    first, *_, last = attributes
     plan = AnalysisPlan(
-        subgroups=tuple(attributes), replicates=replicates, smooth_calibration="none"
+        subgroups=tuple(attributes),
+        replicates=replicates,
+        smooth_calibration="none",
+        sampling_design=design,
+        primary_gap=("sensitivity", first),
+        gaps=(("auroc", last), ("specificity", first)),
     )
     return score(cohort.y, cohort.s, None, attributes, plan, THRESHOLD, threads=threads)
+
+
+def expert_permutations(cohort: Simulated, permutations: int) -> None:
+    """The three gaps by numpy: levels shuffled within each class, a statistic each time."""
+    generator = np.random.default_rng(0)
+    first, *_, last = cohort.attributes.values()
+    called = cohort.s >= THRESHOLD
+    for _ in range(permutations):
+        for y in (True, False):
+            mine = cohort.y == y
+            level = generator.permutation(first[mine])
+            hits = np.bincount(level, called[mine])
+            _ = np.ptp(hits / np.bincount(level))
+        code = last.copy()
+        for y in (True, False):
+            mine = np.flatnonzero(cohort.y == y)
+            code[mine] = generator.permutation(last[mine])
+        for number in range(int(last.max()) + 1):
+            inside = code == number
+            y_, s_ = cohort.y[inside], cohort.s[inside]
+            positive, negative = np.sort(s_[y_]), np.sort(s_[~y_])
+            v10 = np.searchsorted(negative, positive) / negative.size
+            v01 = 1.0 - np.searchsorted(positive, negative) / positive.size
+            _ = v10.mean(), v10.var() / positive.size + v01.var() / negative.size
 
 
 def run(n: int = 10_000) -> list[Timed]:
@@ -169,11 +202,22 @@ def run(n: int = 10_000) -> list[Timed]:
         Program("Sequestra: score(), 1 thread", lambda: whole_score(cohort, 1)),
         Program("Sequestra: score(), all threads", lambda: whole_score(cohort, None)),
         Program(
+            "Sequestra: score(), prevalence by design, all threads",
+            lambda: whole_score(cohort, None, design=FIXED_PREVALENCE),
+        ),
+        Program(
             "expert numpy loop",
             lambda: expert_numpy(cohort, 20),
             "numpy",
             REPLICATES / 20,
             note="from 20 replicates",
+        ),
+        Program(
+            "expert numpy loop of three tested gaps",
+            lambda: expert_permutations(cohort, 20),
+            "numpy",
+            2_000 / 20,
+            note="from 20 permutations",
         ),
         Program(
             "scikit-learn loop",
