@@ -140,7 +140,7 @@ def score(
     if given is not None:
         w = _weights(given, y_.size)[order]
         results += _standardized(whole, w, plan, choices, target.fitted if target else 0)
-    results += _crossed(y_, s_, patient, parts, plan)
+    results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
     results += _declared_gaps(parts, whole, plan, choices, threads)
     return Evaluation(
@@ -333,10 +333,9 @@ def _results(part: _Part, choices: Choices) -> Iterator[Result]:
         yield Result(name, part.attribute, part.level, estimate)
 
 
-def _crossed(
-    y: Bools, s: Floats, patient: Ints, parts: Sequence[_Part], plan: AnalysisPlan
-) -> Iterator[Result]:
+def _crossed(whole: Group, parts: Sequence[_Part], plan: AnalysisPlan) -> Iterator[Result]:
     """AUROCs across the border of each group: its positives or negatives against the others'."""
+    patients = whole.patient if whole.clustered else None
     for part in parts:
         if part.member is None or part.lacking is not None or part.member.all():
             continue
@@ -346,10 +345,10 @@ def _crossed(
         ):
             try:
                 estimate = figure(
-                    y,
-                    s,
+                    whole.y,
+                    whole.s,
                     part.member,
-                    patient,
+                    patients,
                     confidence=plan.confidence,
                     interval=plan.interval,
                 )

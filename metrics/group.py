@@ -17,7 +17,7 @@ SAMPLED = "sampled"
 DESIGNS = (FIXED_PREVALENCE, SAMPLED)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Group:
     """Labels, scores and patients of the cases of one group, and how they were sampled.
 
@@ -84,7 +84,10 @@ def part_of(whole: Group, member: Bools, *, fixed: bool = False) -> Group:
     ``fixed`` where the design also set how many of the part's patients are positive.
     """
     patient = whole.patient[member]
-    number, n_patients = arrays.renumbered(patient)
+    if whole.clustered:
+        number, n_patients = arrays.renumbered(patient)
+    else:
+        number, n_patients = np.arange(patient.size), patient.size
     own = np.zeros(n_patients, dtype=np.int64)
     own[number] = whole.stratum[patient]
     drawn = np.bincount(own, minlength=whole.drawn.size) if fixed else whole.drawn

@@ -84,7 +84,7 @@ def estimates_of(
 
 
 def _smooth_figures(choices: Choices) -> dict[str, Callable[[Group], smooth.Smooth]]:
-    made = smooth.figures()
+    made = dict(smooth.FIGURES)
     at = {f"prevalence_{share:g}": share for share in choices.prevalences}
     for ending, share in {**at, "cohort_prevalence": choices.cohort_prevalence}.items():
         made[f"brier_at_{ending}"] = partial(smooth.brier_at_prevalence, prevalence=share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -120,37 +120,45 @@ def brier_at_prevalence(group: Group, prevalence: float) -> Smooth:
 
 def calibration_in_the_large(group: Group) -> Smooth:
     """Intercept of logistic recalibration with the slope held at 1."""
-    found = recalibration_influences(group.y, group.s, with_slope=False)
+    found = _fit(group, with_slope=False)
     value, informative = found.fit.intercept, found.informative
     return Smooth(value, found.intercept, mixes=True, informative=informative)
 
 
-def figures() -> dict[str, Callable[[Group], Smooth]]:
-    """Figure by name; intercept and slope of one group share one fit."""
+def calibration_intercept(group: Group) -> Smooth:
+    """Intercept of logistic recalibration fitted with the slope."""
+    found = _fit(group, with_slope=True)
+    value, informative = found.fit.intercept, found.informative
+    return Smooth(value, found.intercept, mixes=True, informative=informative)
 
-    @lru_cache(maxsize=1)
-    def fit(group: Group) -> Influences:
-        return recalibration_influences(group.y, group.s)
 
-    def intercept(group: Group) -> Smooth:
-        found = fit(group)
-        value, informative = found.fit.intercept, found.informative
-        return Smooth(value, found.intercept, mixes=True, informative=informative)
+def calibration_slope(group: Group) -> Smooth:
+    """Slope of logistic recalibration."""
+    found = _fit(group, with_slope=True)
+    return Smooth(found.fit.slope, found.slope, informative=found.informative)
 
-    def slope(group: Group) -> Smooth:
-        found = fit(group)
-        return Smooth(found.fit.slope, found.slope, informative=found.informative)
 
-    return {
-        "brier": brier,
-        "scaled_brier": scaled_brier,
-        "log_loss": log_loss,
-        "observed_minus_expected": observed_minus_expected,
-        "observed_expected_ratio": observed_expected_ratio,
-        "calibration_in_the_large": calibration_in_the_large,
-        "calibration_intercept": intercept,
-        "calibration_slope": slope,
-    }
+FIGURES: dict[str, Callable[[Group], Smooth]] = {
+    "brier": brier,
+    "scaled_brier": scaled_brier,
+    "log_loss": log_loss,
+    "observed_minus_expected": observed_minus_expected,
+    "observed_expected_ratio": observed_expected_ratio,
+    "calibration_in_the_large": calibration_in_the_large,
+    "calibration_intercept": calibration_intercept,
+    "calibration_slope": calibration_slope,
+}
+"""Figure by name."""
+
+_FITS: WeakKeyDictionary[Group, dict[bool, Influences]] = WeakKeyDictionary()
+"""Fits of the groups that are alive: several figures and gaps ask for the same one."""
+
+
+def _fit(group: Group, *, with_slope: bool) -> Influences:
+    found = _FITS.setdefault(group, {})
+    if with_slope not in found:
+        found[with_slope] = recalibration_influences(group.y, group.s, with_slope=with_slope)
+    return found[with_slope]
 
 
 def _mean(values: Floats, bounds: tuple[float, float]) -> Smooth:

@@ -19,7 +19,7 @@ def group(y: list[int], p: list[float], design: str) -> Group:
 
 
 def made(name: str, found: Group) -> Estimate:
-    return smooth.estimate(found, smooth.figures()[name](found), 0.95)
+    return smooth.estimate(found, smooth.FIGURES[name](found), 0.95)
 
 
 def test_one_report_has_one_sampling_design() -> None:
@@ -66,18 +66,18 @@ def test_brier_at_another_prevalence_weighs_the_classes() -> None:
     assert smooth.brier_at_prevalence(found, 0.5).value == pytest.approx(smooth.brier(found).value)
 
 
-@pytest.mark.parametrize("name", list(smooth.figures()))
+@pytest.mark.parametrize("name", list(smooth.FIGURES))
 @pytest.mark.parametrize("design", [FIXED_PREVALENCE, SAMPLED])
 def test_an_influence_is_how_far_a_figure_moves_without_the_case(name: str, design: str) -> None:
     generator = np.random.default_rng(7)
     y = generator.random(400) < 0.4
     p = 1 / (1 + np.exp(-(generator.standard_normal(400) + y)))
     whole = everyone(y, p, np.arange(400), 400, design)
-    figure = smooth.figures()[name](whole)
+    figure = smooth.FIGURES[name](whole)
     for case in (0, 17, 203):
         kept = np.arange(400) != case
         rest = everyone(y[kept], p[kept], np.arange(399), 399, design)
-        value, moved = smooth.figures()[name](rest).value, figure.influence[case]
+        value, moved = smooth.FIGURES[name](rest).value, figure.influence[case]
         before = figure.value
         if figure.scale == "log":
             value, before = math.log(value), math.log(before)
