@@ -206,7 +206,8 @@ def _gap_rules(plan: AnalysisPlan) -> list[tuple[bool, str]]:
             (
                 attribute in attributes,
                 f"the gap {figure} by {attribute} names no subgroup or intersection of the plan, "
-                f"which has {', '.join(sorted(attributes)) or 'none'}",
+                f"which has {', '.join(sorted(attributes)) or 'none'}; add "
+                f"{attribute} to its subgroups, or drop the gap",
             ),
         ]
     return rules
