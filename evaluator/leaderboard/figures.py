@@ -102,7 +102,7 @@ def roc(release: Release) -> Drawing | None:
         f"{said}Shown on a grid of {len(x)} points, joined by straight lines; the curve between "
         f"them is not released.{_rounded(release.rule.minimum_cell)}"
         + (" The band is pointwise." if None not in low else "")
-        + (" The diamond is the declared threshold." if point is not None else ""),
+        + (" The diamond is the threshold." if point is not None else ""),
         f"ROC curve of sensitivity against 1 − specificity: {spoken}.",
         _json(drawn),
     )
