@@ -135,7 +135,7 @@ def _problems(plan: AnalysisPlan) -> list[str]:
         (0.5 <= plan.confidence < 1, f"confidence is {plan.confidence}; give 0.5 to 0.999"),
         (
             plan.replicates == 0 or 100 <= plan.replicates <= 1_000_000,
-            f"replicates is {plan.replicates}; give 100 or more, or 0 for no resampling",
+            f"replicates is {plan.replicates}; give 100 to 1,000,000, or 0 for no ROC band",
         ),
         (0 <= plan.seed < 2**63, f"seed is {plan.seed}; give a whole number from 0"),
         (
@@ -206,7 +206,8 @@ def _gap_rules(plan: AnalysisPlan) -> list[tuple[bool, str]]:
             (
                 attribute in attributes,
                 f"the gap {figure} by {attribute} names no subgroup or intersection of the plan, "
-                f"which has {', '.join(sorted(attributes)) or 'none'}",
+                f"which has {', '.join(sorted(attributes)) or 'none'}; add "
+                f"{attribute} to its subgroups, or drop the gap",
             ),
         ]
     return rules

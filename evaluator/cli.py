@@ -526,13 +526,13 @@ def score(
         float | None, typer.Option(help="A case is called positive at or above this score.")
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="A benchmark's TOML file, for its [analysis] table.")
+        Path | None, typer.Option(help="A benchmark's TOML file; its table 'analysis' is read.")
     ] = None,
     symmetric: Annotated[
-        bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not logit ones.")
+        bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not score ones.")
     ] = False,
     replicates: Annotated[
-        int | None, typer.Option(help="Bootstrap replicates; 0: no resampled interval.")
+        int | None, typer.Option(help="Bootstrap replicates of the ROC curve's band; 0: no band.")
     ] = None,
     design: Annotated[
         str | None,

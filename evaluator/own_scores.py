@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cohort_selection.atomic import write_bytes
 from evaluator.disclosure import Disclosure, release
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.report import OWN_SCORES, render_report
 from evaluator.results import Evaluation
 from submissions.submission import State, Submission
 
@@ -52,10 +52,10 @@ def write_reports(
     for label, scored in found.items():
         place = path if len(found) == 1 else path.with_name(f"{path.stem}-{label}{path.suffix}")
         submission = Submission(
-            submission_id="own scores",
-            team="own scores",
+            submission_id=OWN_SCORES,
+            team=OWN_SCORES,
             model=label,
-            benchmark="own scores",
+            benchmark=OWN_SCORES,
             image_digest="none",
             threshold=0.5 if threshold is None else threshold,
             state=State.RELEASED,

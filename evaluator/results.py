@@ -88,8 +88,8 @@ class TargetComparison:
 class Evaluation:
     """Everything scored for one submission; only disclosure.release may read it for show.
 
-    ``effective_patients`` is set where patients have several cases: how many patients of equal
-    size would know as much.
+    ``effective_patients`` is set where patients have several cases: how many patients
+    with equally many cases each would tell as much.
     """
 
     plan_digest: str

@@ -113,8 +113,7 @@ def read_tables(
     if lost and missing == "refuse":
         raise ScoringInputError(
             f"{len(lost)} of {known.n} cases in {known.path.name} have no prediction in "
-            f"{given.path.name} (the first is on line {known.lines[lost[0]]}); predict every case, "
-            f"or ask for missing = worst"
+            f"{given.path.name} (the first is on line {known.lines[lost[0]]}); predict every case"
         )
     order = [places.get(name, -1) for name in rows]
     patient = _patient_column(known, patient_column)
@@ -144,11 +143,13 @@ def _read(path: Path) -> _Table:
             lines = csv.reader(file, strict=True)
             header = next(lines, None)
             if not header:
-                raise ScoringInputError(f"{path.name} is empty; a header and one row a case needed")
+                raise ScoringInputError(f"{path.name} is empty; give a header and one row a case")
             names = [name.strip() for name in header]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ScoringInputError(f"{path.name}: column {twice[0]!r} stands there twice")
+                raise ScoringInputError(
+                    f"{path.name}: column {twice[0]!r} stands there twice; leave one out"
+                )
             rows, numbers = [], []
             for row in lines:
                 if not row:
@@ -156,7 +157,7 @@ def _read(path: Path) -> _Table:
                 if len(row) != len(names):
                     raise ScoringInputError(
                         f"{path.name} line {lines.line_num}: {len(row)} fields, the header has "
-                        f"{len(names)}"
+                        f"{len(names)}; give each row as many"
                     )
                 rows.append(row)
                 numbers.append(lines.line_num)
@@ -165,7 +166,7 @@ def _read(path: Path) -> _Table:
             f"{path.name} is not a CSV file in UTF-8 ({problem}); save it as one"
         ) from None
     if not rows:
-        raise ScoringInputError(f"{path.name} has a header and no row; one row a case needed")
+        raise ScoringInputError(f"{path.name} has a header and no row; give one row a case")
     columns = {
         name: [text.strip() for text in column]
         for name, column in zip(names, zip(*rows, strict=True), strict=True)
@@ -180,7 +181,8 @@ def _same_file(a: Path, b: Path) -> bool:
 def _missing_column(table: _Table, wanted: str, what: str) -> ScoringInputError:
     shown = ", ".join(list(table.columns)[:40])
     return ScoringInputError(
-        f"{table.path.name} has no {what} ({wanted}); the columns found are: {shown}"
+        f"{table.path.name} has no {what} ({wanted}); its columns are: {shown}; name one "
+        "of these, or add it"
     )
 
 
@@ -213,7 +215,9 @@ def _rows(table: _Table, case: str) -> dict[str, int]:
                 f"give each case once"
             )
         if not name:
-            raise ScoringInputError(f"{table.path.name} line {line}: {case} is empty")
+            raise ScoringInputError(
+                f"{table.path.name} line {line}: {case} is empty; give each case a name"
+            )
         rows[name] = row
     return rows
 

@@ -191,7 +191,7 @@ def _document(path: Path) -> tuple[bytes, dict[str, object]]:
     except FileNotFoundError as error:
         raise SpecificationError(f"no benchmark file {path}; give the path of a .toml") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpecificationError(f"{path.name} is not TOML: {error}") from error
+        raise SpecificationError(f"{path.name} is not TOML: {error}; correct it") from error
 
 
 def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:

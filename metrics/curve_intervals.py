@@ -71,8 +71,8 @@ def curve_intervals(
 
 
 _METHOD = (
-    f"noise of residuals in {CELLS} cells, {DRAWS} draws, 0 unless outcomes by p exclude it; "
-    "conservative"
+    f"noise of residuals in {CELLS} cells, {DRAWS} draws, lower end 0 unless right predictions "
+    "would rarely give so much; conservative"
 )
 
 

@@ -147,7 +147,7 @@ def partial_auroc_sensitivity(
 ) -> float:
     """Area left of the ROC curve between two sensitivities: ``partial_auroc`` turned about.
 
-    Formula: integral of specificity over TPR from ``low`` to ``high``, standardized likewise.
+    Formula: integral of specificity over TPR from ``low`` to ``high``, standardized as that is.
     Undefined with one class only or an empty range. Source: McClish 1989; pROC.
     """
     y_, s_, w_ = _checked(y, s, w)

@@ -46,7 +46,10 @@ def interval_of_ece(group: Group, n_bins: int, confidence: float, seed: int) -> 
         low = max(0.0, value - max(0.0, excess))
     around = _sizes(found.gap, noise)
     high = min(1.0, value + max(0.0, quantile(around, upper) - quantile(around, 0.5)))
-    method = "normal gaps of bins, upward bias allowed for, 0 unless outcomes by p exclude it"
+    method = (
+        "normal gaps of bins, upward bias allowed for, lower end 0 unless right predictions would "
+        "rarely give so much"
+    )
     return Interval(low, high, method)
 
 

@@ -3,12 +3,12 @@
 Rates and AUROC: the levels of patients of the same class are permuted, within the strata of the
 sampling design; a patient's cases move together. The statistic is the spread of the levels'
 figures, each weighted by one over its variance; the variance is at least that which all levels
-share, so that it is defined where a level has a rate or an AUROC of 1. Where levels differ in more
-than chance, as in the images a patient, the division by the variance keeps the test at its level
-(Janssen 1997; Chung & Romano 2013). For the AUROC a score is replaced by the share of its own level
-that it beats, which leaves every level's AUROC as it is, so that levels whose scores have another
-place or spread and the same ROC curve are exchangeable. Cases of a patient who is in several
-levels exchange their levels with each other and with nobody else.
+share, so that it is defined where a level has a rate or an AUROC of 1. Where levels also differ in
+something else, as in the number of images of a patient, the division by the variance keeps the
+error of the test at what was declared (Janssen 1997; Chung & Romano 2013). For the AUROC a score is
+replaced by the share of its own level that it beats, which leaves every level's AUROC as it is, so
+that levels whose scores have another place or spread and the same ROC curve are exchangeable. Cases
+of a patient who is in several levels exchange their levels with each other and with nobody else.
 
 Calibration: Welch's F of the levels' figures, with the linearised variance by patient. A
 permutation would reject wherever the groups' predictions differ, which is no fault of the model.
@@ -362,7 +362,7 @@ def _welch_f(value: Floats, covariance: Floats, freedom: Floats) -> GapTest:
 
 
 _Influence = tuple[float, Floats, float]
-"""A figure's value, the influence of each case, and how many cases would know as much."""
+"""A figure's value, the influence of each case, and how many cases hold as much information."""
 
 
 def _of_mean(y: Bools, p: Floats) -> _Influence:

@@ -1,10 +1,10 @@
 """Differences of figures between the levels of one attribute: how large they may be.
 
-A gap's interval is made of the levels' own intervals (MOVER), so it knows that a rate of 1 in
-twenty cases may be 0.85 in truth. The intervals of an attribute's differences hold together. The
-range of a figure over the levels, "max - min", runs from the largest difference that the data
-show to the largest that they do not exclude. Whether a declared gap is more than chance is for
-``gap_tests`` to say; what was not declared is described here, and carries no p-value.
+A gap's interval is made of the levels' own intervals (MOVER), so it allows for a rate of 1 in
+twenty cases that is 0.85 in truth. The intervals of an attribute's differences hold together. The
+interval of a figure's range over the levels, "max - min", reaches from the difference that some
+pair must have to the largest that some pair may have. Whether a declared gap is more than chance is
+for ``gap_tests`` to say; what was not declared is described here, and carries no p-value.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _differences(metric: str, of: _Of, base: Level) -> list[Gap]:
     place = of.levels.index(base)
     value, low, high = (ends[:, place].tolist() for ends in of.differences(of.to_reference))
     n = len(of.levels) - 1
-    method = f"from the levels' intervals (MOVER), simultaneous over {n} differences"
+    method = f"from the levels' intervals (MOVER), simultaneous over {n} difference{'s' * (n > 1)}"
     return [
         Gap(
             f"{metric}_gap",

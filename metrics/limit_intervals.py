@@ -1,7 +1,7 @@
 """Intervals of shares and areas that hold near 0 and 1, where the data show little variance.
 
-A figure near its limit rests on few cases that are on the wrong side, and its variance is known as
-badly as these are few. Both methods here mix the variance of the data with that of a model, as
+A figure near its limit rests on few cases that are on the wrong side: the fewer these are, the
+worse its variance is known. Both methods here mix the variance of the data with that of a model, as
 much as if the model were half a case or one case on the wrong side: with many such cases the data
 decide, with none the model does.
 """

@@ -89,7 +89,7 @@ def correlation(group: Group, a: Floats, b: Floats) -> float:
 
 
 def effective_patients(patient: Ints, n_patients: int) -> float:
-    """Number of patients of equal size that know a variance as well as these do.
+    """Number of patients of equal size that would estimate a variance as well as these do.
 
     Formula: (sum m^2)^2 / sum m^4 over patients with m cases: the patients themselves where all
     have as many, few where some have most of the cases (Satterthwaite 1946; Kish 1965).

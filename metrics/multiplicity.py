@@ -1,9 +1,10 @@
 """Several declared gaps, one error: the fallback procedure.
 
-Each gap has a weight, its share of the level. The gaps are tested in the order in which they were
-declared; one that is found hands its level on to the next. A later gap is tested with its own
-share even where an earlier one is not found, so no gate silences a large gap. The chance of calling
-any gap where none is stays at the level, whatever the figures, attributes and their correlations.
+Each gap has a weight, its share of the level: the chance, 5 % say, of calling a gap where none is.
+The gaps are tested in the order in which they were declared; one that is found hands its level on
+to the next. A later gap is tested with its own share even where an earlier one is not found, so no
+gate silences a large gap. The chance of calling any gap where none is stays at the level, whatever
+the figures, attributes and their correlations.
 """
 
 from __future__ import annotations

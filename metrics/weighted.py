@@ -68,7 +68,7 @@ def estimates(
 
 
 def effective_patients(group: Group, w: Floats) -> float:
-    """Patients of equal weight that know as much: (sum w)^2 / sum w^2 over patients (Kish 1965)."""
+    """Patients of equal weight that tell as much: (sum w)^2 / sum w^2 (Kish 1965)."""
     own = np.bincount(group.patient, w, group.n_patients)
     square = float(own @ own)
     return float(own.sum()) ** 2 / square if square > 0 else 0.0

@@ -100,12 +100,21 @@ def roc(release: Release) -> Drawing | None:
         "roc",
         "ROC curve",
         f"{said}Shown on a grid of {len(x)} points, joined by straight lines; the curve between "
-        f"them is not released. Where fewer than {release.rule.minimum_cell} positive cases lie "
-        f"above or below a point, their number is rounded to none or to that."
+        f"them is not released.{_rounded(release.rule.minimum_cell)}"
         + (" The band is pointwise." if None not in low else "")
-        + (" The diamond is the declared threshold." if point is not None else ""),
+        + (" The diamond is the threshold." if point is not None else ""),
         f"ROC curve of sensitivity against 1 − specificity: {spoken}.",
         _json(drawn),
+    )
+
+
+def _rounded(minimum: int) -> str:
+    """What the caption says of rounded counts; nothing where the rule rounds none."""
+    if minimum <= 1:
+        return ""
+    return (
+        f" Where fewer than {minimum} positive cases lie above or below a point, their number is "
+        f"shown as 0 or as {minimum}."
     )
 
 

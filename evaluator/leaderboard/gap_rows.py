@@ -57,7 +57,7 @@ def gap_sentences(release: Release) -> list[str]:
     declared = release.declared_gaps
     if not declared or release.n_positive is None:
         groups = any(result.metric.endswith(GAP) for result in release.results)
-        said = "No gap between groups was declared beforehand: they are described here, not tested."
+        said = "No gap between groups was declared beforehand: gaps are described here, not tested."
         return [said, *_largest(release)] if groups else []
     metric, attribute = declared[0]
     name = f"{_named(metric)} by {figures.readable(attribute).lower()}"
@@ -76,7 +76,7 @@ def gap_sentences(release: Release) -> list[str]:
         shown = p.value < 1.0 - release.confidence
         said += (
             f". {numbers.p_value(p)}, adjusted for {_counted(len(declared))}: "
-            f"{'a gap was shown.' if shown else 'no gap was shown, which is no proof of none.'}"
+            f"{'a gap was shown.' if shown else 'no gap was shown; there may still be one.'}"
         )
     return [said, *_largest(release)]
 

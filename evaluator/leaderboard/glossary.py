@@ -152,7 +152,7 @@ FIGURES: dict[str, Figure] = {
         "RMS CE, debiased",
         CALIBRATION,
         "lower",
-        "Root mean square of the bins' gaps, less what noise alone would give; not a mean as ECE.",
+        "Root mean square of the bins' gaps, less what noise alone would give; ECE is their mean.",
         "0",
     ),
     "corp_miscalibration": Figure(

@@ -37,6 +37,8 @@ class Population:
     sentences: tuple[str, ...]
     levels: tuple[LevelRow, ...]
     figures: tuple[StandardRow, ...]
+    heading: str = "Target population"
+    column: str = "Standardised to the target"
 
 
 def population(release: Release) -> Population | None:
@@ -53,10 +55,10 @@ def population(release: Release) -> Population | None:
     )
     if target is None:
         weighted = (
-            "Beside the plain figures stand those weighted by the weights that were given with the "
-            "cases: they are about the population that these weights stand for."
+            "The weights that were given with the cases stand for another population. Beside each "
+            "plain figure stands the weighted one, which is about that population."
         )
-        return Population((weighted,), (), rows) if rows else None
+        return Population((weighted,), (), rows, "Weighted figures", "Weighted") if rows else None
     levels = tuple(
         LevelRow(
             figures.readable(row.attribute),
@@ -83,8 +85,9 @@ def _sentences(release: Release) -> list[str]:
     if target.effective_patients is not None:
         found.append(
             "The cohort is off its target by more than one point, so the plain figures are not "
-            "those of the target population. Beside them stand figures standardised to it: each "
-            "patient counts as often as its level is short or in excess. Their intervals rest on "
+            "those of the target population. Beside them stand figures standardised to it: "
+            "patients of a level that is short count more, those of a level in excess less. These "
+            "intervals rest on "
             f"{target.effective_patients:.0f} effective patients of {release.n_patients}."
         )
     elif target.note:

@@ -22,6 +22,8 @@ from metrics.estimate import Estimate
 from metrics.group import SAMPLED
 
 PRIMARY = "auroc"
+OWN_SCORES = "own scores"
+"""In place of team and benchmark, where readers score predictions of their own."""
 PERCENT = "\N{NO-BREAK SPACE}%"
 BY_GROUP = ("sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
@@ -97,7 +99,7 @@ def render_report(
     about = population(release)
     contents = [
         ("figures", "All figures", bool(sections)),
-        ("population", "Target population", about is not None),
+        ("population", about.heading if about else "", about is not None),
         ("calibration", "Calibration", bool(sections)),
         ("subgroups", "Subgroups", bool(single)),
         ("intersections", "Intersections", bool(joint)),
@@ -123,6 +125,7 @@ def render_report(
             release=release,
             title=title or release.benchmark,
             standalone=standalone,
+            own=release.benchmark == OWN_SCORES,
             baseline=release.team.strip().lower() in BASELINE_TEAMS,
             confidence=numbers.percent(release.confidence),
             primary=figure(PRIMARY),
@@ -197,9 +200,13 @@ def _sentences(release: Release) -> list[str]:
             f"The cohort of {cases} is too small in one class for any figure to be released "
             f"under the rule of this benchmark."
         ]
+    own = release.benchmark == OWN_SCORES
+    unseen, declared = (
+        ("", "") if own else (" that the team has never seen", ", declared beforehand")
+    )
     found = [
-        f"Evaluated on {cases} that the team has never seen, {release.n_positive} of the cases "
-        f"positive by the reference standard."
+        f"Evaluated on {cases}{unseen}, {release.n_positive} of the cases positive by the "
+        f"reference standard."
     ]
     auroc = release.find(PRIMARY)
     if auroc is not None and auroc.value is not None:
@@ -210,7 +217,7 @@ def _sentences(release: Release) -> list[str]:
     sensitivity, specificity = release.find("sensitivity"), release.find("specificity")
     if sensitivity and specificity and None not in (sensitivity.value, specificity.value):
         found.append(
-            f"At the threshold of {release.threshold:g}, declared beforehand, it calls "
+            f"At the threshold of {release.threshold:g}{declared}{',' * (not own)} it calls "
             f"{_share(sensitivity)} of the positive cases positive and {_share(specificity)} of "
             f"the negative cases negative."
         )
@@ -333,16 +340,22 @@ def _methods(release: Release) -> list[tuple[str, str]]:
         if estimate.value is None or estimate.method in ("", "none"):
             continue
         if (result.attribute, result.level) == OVERALL:
-            by_method.setdefault(estimate.method, {})[figure(result.metric).short] = None
+            by_method.setdefault(estimate.method, {})[_short(result.metric)] = None
         elif result.metric not in whole:
             kind = "Tests of gaps" if result.level == ALL_LEVELS else "Comparisons of levels"
             by_method.setdefault(_without_counts(estimate.method), {})[kind] = None
     return [(", ".join(names), method) for method, names in by_method.items()]
 
 
+def _short(metric: str) -> str:
+    plain = metric.removesuffix(STANDARDIZED)
+    return figure(plain).short + (" (weighted)" if plain != metric else "")
+
+
 def _without_counts(method: str) -> str:
     """Cut what differs from one comparison to the next, so that a method is listed once."""
-    return re.sub(r"; levels: \d+ of \d+|(?<=simultaneous over) \d+(?= differences)", "", method)
+    method = re.sub(r"; levels: \d+ of \d+", "", method)
+    return re.sub(r"(?<=simultaneous over) \d+ differences?", " the differences", method)
 
 
 def _provenance(release: Release) -> list[tuple[str, str]]:

@@ -77,7 +77,11 @@ def test_a_dropped_case_is_refused_or_scored_as_the_worst(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("predictions", "truth", "message"),
     [
-        ("case_id,risk\na,0.9\nb,0.2\nc,0.3\n", TRUTH, r"p.csv has no .*found are: case_id, risk"),
+        (
+            "case_id,risk\na,0.9\nb,0.2\nc,0.3\n",
+            TRUTH,
+            r"p.csv has no .*are: case_id, risk",
+        ),
         (PREDICTIONS, "case_id,sex\na,F\nb,F\nc,M\n", r"t.csv has no .*label.*: case_id, sex"),
         (PREDICTIONS, "name,label\na,1\n", r"t.csv has no case column"),
         (

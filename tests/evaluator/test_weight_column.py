@@ -40,7 +40,7 @@ def test_a_weight_that_is_none_is_refused_with_its_line(tmp_path: Path, text: st
 
 def test_no_column_no_weight_and_no_prediction_are_one_sentence_each(tmp_path: Path) -> None:
     given = tables(tmp_path)
-    with pytest.raises(ScoringInputError, match=r"t\.csv has no weight column \(mass\); the col"):
+    with pytest.raises(ScoringInputError, match=r"t\.csv has no weight column \(mass\); its col"):
         read_tables(*given, weight_column="mass")
     nothing = tables(tmp_path, truth=re.sub(r",[\d.]+\n", ",0\n", TRUTH))
     with pytest.raises(ScoringInputError, match=r"t\.csv: every weight is 0"):
