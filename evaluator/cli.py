@@ -554,6 +554,7 @@ def score(
     from evaluator.scoring import score_tables
     from evaluator.specification import read_analysis
 
+    own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(
         plan,
         subgroups=subgroup,
@@ -579,7 +580,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, threshold, report_file)
+        own_scores.write_reports(found, report_file)
 
 
 @app.command(rich_help_panel=_STEWARD)

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +14,22 @@ from cohort_selection.atomic import write_bytes
 from evaluator.disclosure import Disclosure, release
 from evaluator.leaderboard.report import OWN_SCORES, render_report
 from evaluator.results import Evaluation
+from evaluator.scoring_input import ScoringInputError
 from submissions.submission import State, Submission
 
 NOTHING_WITHHELD = Disclosure(minimum_cell=1, count_step=1, maximum_digits=6, roc_step=0.025)
 """The data are the reader's own: there is nobody to protect them from."""
+
+
+def refuse_places(places: Sequence[Path | None]) -> None:
+    """Raise ScoringInputError where a file is to be written into a folder that is not there."""
+    for place in places:
+        if place is not None and not place.absolute().parent.is_dir():
+            raise ScoringInputError(
+                f"{place} cannot be written: there is no folder {place.parent}; make it, or give "
+                "another place"
+            )
+
 
 _COLUMNS = (
     *("label", "metric", "attribute", "level", "value", "low", "high"),
@@ -44,9 +56,7 @@ def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
-def write_reports(
-    found: Mapping[str, Evaluation], threshold: float | None, path: Path
-) -> tuple[Path, ...]:
+def write_reports(found: Mapping[str, Evaluation], path: Path) -> tuple[Path, ...]:
     """Write one HTML report a label; with several, the label is put into the file's name."""
     written = []
     for label, scored in found.items():
@@ -57,7 +67,7 @@ def write_reports(
             model=label,
             benchmark=OWN_SCORES,
             image_digest="none",
-            threshold=0.5 if threshold is None else threshold,
+            threshold=0.5 if scored.threshold is None else scored.threshold,
             state=State.RELEASED,
             received=datetime.now(UTC),
         )

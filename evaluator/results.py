@@ -100,6 +100,7 @@ class Evaluation:
     results: tuple[Result, ...]
     curves: tuple[Curve, ...]
     confidence: float = 0.95
+    threshold: float | None = None
     sampling_design: str = SAMPLED
     effective_patients: float | None = None
     declared_gaps: tuple[tuple[str, str], ...] = ()

@@ -152,6 +152,7 @@ def score(
         results=tuple(results),
         curves=tuple(curves),
         confidence=plan.confidence,
+        threshold=choices.threshold,
         sampling_design=plan.sampling_design,
         effective_patients=effective_patients(patient, n_patients) if whole.clustered else None,
         declared_gaps=plan.declared_gaps,
@@ -216,6 +217,7 @@ def score_tables(
         known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
         here = replace(plan, subgroups=known)
         here.refuse_single_levels(given.attributes)
+        _refuse_off_scale(plan.threshold if threshold is None else threshold, given.scores)
         found[label] = score(
             given.y,
             given.scores,
@@ -226,6 +228,18 @@ def score_tables(
             weights=given.weights,
         )
     return found
+
+
+def _refuse_off_scale(threshold: float | None, scores: Floats) -> None:
+    """A threshold that calls every case or none by mistake; 0 and 1 do so by choice."""
+    low, high = float(scores.min()), float(scores.max())
+    if low >= 0.0 and high <= 1.0:
+        low, high = 0.0, 1.0
+    if threshold is not None and not low <= threshold <= high:
+        raise ScoringInputError(
+            f"the threshold is {threshold:g} and the scores lie from {low:g} to {high:g}; give one "
+            "on their scale"
+        )
 
 
 def _banded(name: str, attributes: Mapping[str, NDArray[np.str_]]) -> str:
@@ -378,7 +392,7 @@ def _gaps(
 
 
 def _is_reported(level: str) -> bool:
-    return NOT_REPORTED not in level.split(" x ")
+    return NOT_REPORTED.casefold() not in level.casefold().split(" x ")
 
 
 def _declared_gaps(

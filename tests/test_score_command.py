@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import succeed
+from tests.commands import refused, succeed
 
 pytestmark = pytest.mark.realdata
 
@@ -52,6 +52,35 @@ def test_the_table_and_the_report_of_own_scores_withhold_nothing(tmp_path: Path)
     report = (tmp_path / "r.html").read_text()
     assert "sex" in report
     assert "http://" not in report.split("plotly")[0]
+
+
+def test_the_report_tells_the_threshold_of_the_plan(tmp_path: Path) -> None:
+    table = four_rows(tmp_path)
+    plan = tmp_path / "plan.toml"
+    plan.write_text("[analysis]\nthreshold = 0.3\nminimum_cases = 2\nminimum_per_class = 1\n")
+    succeed("score", table, table, "--plan", plan, "--report", tmp_path / "r.html")
+    assert "At the threshold of 0.3" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--threshold", "1.5"), "the threshold is 1.5 and the scores lie from 0 to 1"),
+        (("--report", "nowhere/r.html"), "there is no folder nowhere"),
+        (("--design", "random"), "give 'fixed-prevalence' or 'sampled'"),
+    ],
+)
+def test_what_cannot_be_scored_or_written_is_one_sentence(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    table = four_rows(tmp_path)
+    assert said in " ".join(refused("score", table, table, *options).split())
+
+
+def four_rows(folder: Path) -> Path:
+    table = folder / "s.csv"
+    table.write_text("case_id,label,score\na,1,0.9\nb,0,0.2\nc,1,0.4\nd,0,0.1\n")
+    return table
 
 
 def test_the_fourteen_published_aucs_come_out_to_the_last_printed_digit(

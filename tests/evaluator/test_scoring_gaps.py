@@ -155,6 +155,9 @@ def test_a_declared_gap_without_data_is_insufficient_and_passes_nothing_on() -> 
 def test_nobody_is_compared_with_those_whose_level_is_not_reported() -> None:
     y, s, _ = cohort()
     race = np.array(["Not Reported"] * 300 + ["A"] * 180 + ["B"] * 120)
+    lower = np.char.replace(race, "Not Reported", "not reported")
+    in_lower_case = by_key(score(y, s, None, {"race": lower}, AnalysisPlan(subgroups=("race",))))
+    assert ("auroc_gap", "race", "not reported - A") in in_lower_case
     found = by_key(score(y, s, None, {"race": race}, AnalysisPlan(subgroups=("race",)), 0.4))
     levels = {level for metric, _, level in found if metric == "sensitivity_gap"}
     assert levels == {

@@ -24,10 +24,10 @@ def changed_code(tmp_path: Path) -> Path:
     for package in ("metrics", "cohort_selection", "submissions", "evaluator", "baselines"):
         kept = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / package, tmp_path / "code" / package, ignore=kept)
-    path = tmp_path / "code" / "metrics" / "report.py"
+    path = tmp_path / "code" / "metrics" / "smooth.py"
     text = path.read_text()
-    assert text.count("(_probabilities(g) - g.y) ** 2") == 1
-    square = "(_probabilities(g) - g.y) ** 2"
+    square = "_mean((_probabilities(group) - group.y) ** 2"
+    assert text.count(square) == 1
     path.write_text(text.replace(square, f"{square} / 2"))
     return tmp_path / "code"
 
