@@ -81,7 +81,8 @@ class AnalysisPlan:
         ``levels`` maps each attribute to the level of each case.
         """
         for figure, attribute in self.declared_gaps:
-            columns = (levels[name] for name in attribute.split(" x "))
+            names = (attribute,) if attribute in levels else attribute.split(" x ")
+            columns = (levels[name] for name in names)
             found = sorted({" x ".join(each) for each in zip(*columns, strict=True)})
             if len(found) < 2:
                 raise PlanError(
