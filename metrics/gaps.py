@@ -40,6 +40,7 @@ AT_THRESHOLD = (
     "sensitivity",
     "specificity",
     "false_positive_rate",
+    "false_negative_rate",
     "ppv",
     "ppv_at_cohort_prevalence",
     "selection_rate",
