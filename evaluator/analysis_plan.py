@@ -81,7 +81,8 @@ class AnalysisPlan:
         ``levels`` maps each attribute to the level of each case.
         """
         for figure, attribute in self.declared_gaps:
-            columns = (levels[name] for name in attribute.split(" x "))
+            names = (attribute,) if attribute in levels else attribute.split(" x ")
+            columns = (levels[name] for name in names)
             found = sorted({" x ".join(each) for each in zip(*columns, strict=True)})
             if len(found) < 2:
                 raise PlanError(
@@ -182,7 +183,7 @@ def _problems(plan: AnalysisPlan) -> list[str]:
             f"assumed holds {', '.join(dict(ASSUMED))}, each between 0 and 1",
         ),
         (
-            all(level != NOT_REPORTED for _, level in plan.references),
+            all(NOT_REPORTED not in level.split(" x ") for _, level in plan.references),
             f"references names {NOT_REPORTED!r}; compare with a level that is known",
         ),
         ("overall" not in plan.subgroups, "'overall' is always there and cannot be a subgroup"),

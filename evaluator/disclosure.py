@@ -25,7 +25,8 @@ The rule, in the order in which ``release`` applies it:
 8. A figure standardised to the target is a second sum over the same levels, with other weights:
    with the plain figure it would give two withheld levels back. It is released only where every
    level of every attribute of the target has the minimum of cases, patients, positives and
-   negatives, and none of them is withheld. The shares achieved follow the same rule.
+   negatives, and none of them is withheld, and where no cell under the minimum, of all these
+   attributes crossed, follows from the sums over levels. Shares achieved follow the same rule.
 
 Known limit: groups that nest by outside knowledge (all scanners of one maker stand at one site)
 are not recognised unless they are declared as an intersection.
@@ -47,6 +48,7 @@ from typing import Any
 from cohort_selection.cells import LABEL
 from evaluator.released_curves import ROC_STEPS, large_bins, on_grid, rounded_point
 from evaluator.results import (
+    ALL_LEVELS,
     OVERALL,
     STANDARDIZED,
     Curve,
@@ -65,6 +67,7 @@ from evaluator.rounding import (
     outward,
     plain,
     without_counts,
+    without_prevalence,
 )
 from evaluator.suppression import JOINT, Counts, Group, counted_groups, group_metrics, suppressed
 from metrics.estimate import Estimate
@@ -278,6 +281,8 @@ def _shown_target(
     }
     small |= {attribute for attribute, _ in hidden}
     concerned = {row.attribute for row in target.levels} & small
+    least = target.least_solved
+    solved = least is not None and least < rule.minimum_cell
     shown = tuple(
         replace(
             row,
@@ -290,9 +295,23 @@ def _shown_target(
         )
         for row in target.levels
     )
-    if not concerned:
-        return replace(target, levels=shown)
-    return replace(target, levels=shown, unrepresented=0.0, effective_patients=None, note=WITHHELD)
+    if concerned or solved:
+        return replace(
+            target,
+            levels=shown,
+            unrepresented=0.0,
+            effective_patients=None,
+            least_solved=None,
+            note=WITHHELD,
+        )
+    known = target.effective_patients
+    return replace(
+        target,
+        levels=shown,
+        effective_patients=None if known is None else nearest(round(known), rule.count_step),
+        least_solved=None,
+        note=without_counts(target.note or None) or "",
+    )
 
 
 # -- figures of what remains -----------------------------------------------------------------------
@@ -325,11 +344,23 @@ def _shown_results(
                 continue
             if len(named) < 2 and result.attribute in tainted:
                 continue
-            yield replace(result, estimate=_rounded(result.estimate, rule, evaluation, whole=False))
+            shown = _rounded(result.estimate, rule, evaluation, whole=False)
+            if result.level == ALL_LEVELS:
+                shown = replace(shown, value=_p_rounded_up(result.estimate.value, rule))
+            yield replace(result, estimate=shown)
         elif group not in hidden:
             whole = group == OVERALL
             kept = _without_few(result.metric, result.estimate, rule.minimum_cell)
-            yield replace(result, estimate=_rounded(kept, rule, evaluation, whole=whole))
+            shown = _rounded(kept, rule, evaluation, whole=whole)
+            if result.metric.endswith(STANDARDIZED) and rule.count_step > 1:
+                told = re.sub(r" \(\d+\)|, \d+ effective patients", "", shown.method)
+                shown = replace(shown, method=told, undefined=without_counts(shown.undefined))
+            yield replace(result, estimate=shown)
+
+
+def _p_rounded_up(p: float | None, rule: Disclosure) -> float | None:
+    """Round a p-value away from 0, so that rounding calls no gap that the test did not."""
+    return outward(p, max(rule.maximum_digits, 3), math.ceil)
 
 
 def _names(comparison: str, level: str) -> bool:
@@ -392,6 +423,7 @@ def _rounded(
         n_cases=nearest(estimate.n_cases, step),
         n_patients=nearest(estimate.n_patients, step),
         n_positive=nearest(estimate.n_positive, step),
+        method=estimate.method if whole else without_prevalence(estimate.method),
         undefined=estimate.undefined if whole else without_counts(estimate.undefined),
     )
 

@@ -74,6 +74,8 @@ class TargetComparison:
 
     ``case_control`` says that positives and negatives were given the same attributes, which is no
     population. ``unrepresented`` is the share of the target whose level nobody in the cohort has.
+    ``least_solved`` is the fewest patients of a cell, of all attributes crossed, whose sum follows
+    from the sums over levels and the standardised one.
     ``effective_patients`` is set where standardised figures were made, else ``note`` says why not.
     """
 
@@ -81,6 +83,7 @@ class TargetComparison:
     case_control: bool = False
     unrepresented: float = 0.0
     effective_patients: float | None = None
+    least_solved: int | None = None
     note: str = ""
 
 

@@ -70,6 +70,13 @@ def nearest(count: int, step: int) -> int:
     return (2 * count + step) // (2 * step) * step
 
 
+def without_prevalence(method: str) -> str:
+    """Cut the share that the design set, which with the number of cases gives the positives."""
+    return re.sub(
+        r"at the prevalence of \S+ % set by design", "at its prevalence by design", method
+    )
+
+
 def without_counts(reason: str | None) -> str | None:
     """Cut a reason before its first count."""
     if reason is None:

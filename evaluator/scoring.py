@@ -139,7 +139,8 @@ def score(
     given = target.weights if target is not None else weights
     if given is not None:
         w = _weights(given, y_.size)[order]
-        results += _standardized(whole, w, plan, choices, target.fitted if target else 0)
+        fitted = target.fitted if target else 0
+        results += _standardized(parts[0], w, plan, choices, fitted)
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
     results += _declared_gaps(parts, whole, plan, choices, threads)
@@ -170,12 +171,15 @@ def _weights(given: ArrayLike, n: int) -> Floats:
 
 
 def _standardized(
-    whole: Group, w: Floats, plan: AnalysisPlan, choices: Choices, fitted: int
+    everybody: _Part, w: Floats, plan: AnalysisPlan, choices: Choices, fitted: int
 ) -> Iterator[Result]:
-    """Figures of the population that the weights stand for."""
+    """Figures of the population that the weights stand for; none where plain ones lack data."""
+    whole = everybody.group
     found = weighted.estimates(whole, w, choices.threshold, plan.confidence, fitted)
     for name, estimate in found.items():
-        yield Result(f"{name}{STANDARDIZED}", *OVERALL, estimate)
+        lacking = everybody.lacking
+        shown = estimate if lacking is None else whole.undefined(lacking)
+        yield Result(f"{name}{STANDARDIZED}", *OVERALL, shown)
 
 
 def score_tables(
@@ -215,7 +219,7 @@ def score_tables(
     for label, given in inputs.items():
         every = tuple(dict.fromkeys((*plan.subgroups, *subgroups)))
         known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
-        here = replace(plan, subgroups=known)
+        here = replace(_in_bands(plan, given.attributes), subgroups=known)
         here.refuse_single_levels(given.attributes)
         _refuse_off_scale(plan.threshold if threshold is None else threshold, given.scores)
         found[label] = score(
@@ -240,6 +244,24 @@ def _refuse_off_scale(threshold: float | None, scores: Floats) -> None:
             f"the threshold is {threshold:g} and the scores lie from {low:g} to {high:g}; give one "
             "on their scale"
         )
+
+
+def _in_bands(plan: AnalysisPlan, attributes: Mapping[str, NDArray[np.str_]]) -> AnalysisPlan:
+    """The plan with the bands of age where it says age."""
+
+    def banded(attribute: str) -> str:
+        return " x ".join(_banded(part, attributes) for part in attribute.split(" x "))
+
+    gaps_ = tuple((figure, banded(attribute)) for figure, attribute in plan.declared_gaps)
+    crossed = tuple(tuple(map(banded, names_)) for names_ in plan.intersections)
+    return replace(
+        plan,
+        subgroups=tuple(dict.fromkeys(map(banded, plan.subgroups))),
+        intersections=crossed,
+        primary_gap=gaps_[0] if gaps_ else None,
+        gaps=gaps_[1:],
+        references=tuple((banded(name), level) for name, level in plan.references),
+    )
 
 
 def _banded(name: str, attributes: Mapping[str, NDArray[np.str_]]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cohort_selection.cells import UnknownAttributeError, value
 from cohort_selection.cohort import Case
@@ -62,8 +63,28 @@ def against_target(
         levels,
         unrepresented=raked.share_not_represented,
         effective_patients=raked.effective_n,
+        least_solved=_least_solved(columns, patients, raked.weights),
     )
     return TargetWeights(comparison, raked.weights, raked.n_fitted)
+
+
+def _least_solved(
+    columns: Mapping[str, NDArray[np.str_]], patients: NDArray[np.str_], weights: Floats
+) -> int | None:
+    """Fewest patients of a crossed cell that the sums over levels and the weighted sum determine.
+
+    Unknown are a figure's sums over the cells. Known are those over everybody, over each level, and
+    with the weights, which are alike within a cell.
+    """
+    table = np.stack(list(columns.values()))
+    cells, first, cell = np.unique(table, axis=1, return_index=True, return_inverse=True)
+    rows = [np.ones(cells.shape[1]), weights[first]]
+    rows += [(row == level).astype(float) for row in cells for level in np.unique(row)]
+    known = np.stack(rows)
+    found, *_ = np.linalg.lstsq(known.T, np.eye(cells.shape[1]), rcond=None)
+    solved = np.abs(known.T @ found - np.eye(cells.shape[1])).max(axis=0) < 1e-9
+    sizes = [np.unique(patients[cell.ravel() == place]).size for place in np.flatnonzero(solved)]
+    return min(sizes, default=None)
 
 
 def _levels(

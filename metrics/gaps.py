@@ -40,6 +40,7 @@ AT_THRESHOLD = (
     "sensitivity",
     "specificity",
     "false_positive_rate",
+    "false_negative_rate",
     "ppv",
     "ppv_at_cohort_prevalence",
     "selection_rate",
@@ -128,12 +129,11 @@ def gaps(
     return made + _named(found, base, n_levels)
 
 
-def _reference(levels: Sequence[Level], named: str | None) -> Level:
-    for level in levels:
-        if level.name == named:
-            return level
-    candidates = [level for level in levels if level.reported] or list(levels)
-    return max(candidates, key=lambda level: level.group.n_patients)
+def _reference(levels: Sequence[Level], named: str | None) -> Level | None:
+    """The level that others are compared with; None where no level is a reported one."""
+    candidates = [level for level in levels if level.reported]
+    chosen = [level for level in candidates if level.name == named] or candidates
+    return max(chosen, key=lambda level: level.group.n_patients, default=None)
 
 
 def _in_levels(
@@ -191,8 +191,8 @@ def _correlations(metric: str, levels: Sequence[Level], choices: Choices) -> Flo
     return np.divide(covariance, spread, out=found, where=spread > 0)
 
 
-def _differences(metric: str, of: _Of, base: Level) -> list[Gap]:
-    if base not in of.levels:
+def _differences(metric: str, of: _Of, base: Level | None) -> list[Gap]:
+    if base is None or base not in of.levels:
         return []
     place = of.levels.index(base)
     value, low, high = (ends[:, place].tolist() for ends in of.differences(of.to_reference))
@@ -233,9 +233,10 @@ def _ranges(
             continue
         parts = [form(f, [f.levels.index(level) for level in kept]) for f in figures]
         part = parts[0] if worst is None else worst(parts)
+        n_asked = n_levels - (len(levels) - len(kept))
         method = (
-            "from the levels' intervals (MOVER), simultaneous over all pairs; "
-            f"levels: {len(kept)} of {n_levels - (len(levels) - len(kept))}"
+            "from the levels' intervals (MOVER), simultaneous over all pairs"
+            f"{' of each rate' if worst else ''}; levels: {len(kept)} of {n_asked}"
         )
         if not np.isfinite(part.value):
             made.append(
@@ -280,7 +281,7 @@ def _ratio(of: _Of, places: Sequence[int]) -> Part:
     return Part(value, low, high)
 
 
-def _named(found: dict[str, _Of], base: Level, n_levels: int) -> list[Gap]:
+def _named(found: dict[str, _Of], base: Level | None, n_levels: int) -> list[Gap]:
     """The named figures of fairness, from the rates that they are made of."""
     tpr, fpr, selected, ppv = (
         found.get(name) for name in ("sensitivity", "false_positive_rate", "selection_rate", "ppv")
@@ -296,7 +297,7 @@ def _named(found: dict[str, _Of], base: Level, n_levels: int) -> list[Gap]:
     made += _ranges("equal_opportunity_difference", [tpr], n_levels, _range)
     made += _ranges("equalized_odds_difference", [tpr, fpr], n_levels, _range, _largest)
     made += _ranges("equalized_odds_ratio", [tpr, fpr], n_levels, _ratio, _smallest, MIN_MAX)
-    return made + _average_odds(tpr, fpr, base)
+    return made if base is None else made + _average_odds(tpr, fpr, base)
 
 
 def _largest(parts: Sequence[Part]) -> Part:

@@ -136,16 +136,22 @@ def at_prevalence(table: Table, prevalence: Part, *, positive: bool) -> Part:
     Formula: PPV = 1 / (1 + FPR / Se (1 - pi) / pi); NPV = 1 / (1 + FNR / Sp pi / (1 - pi)).
     Undefined where nothing would be called, or cleared.
     """
-    odds = Part(*(end / (1.0 - end) for end in (prevalence.value, *prevalence.bounds)))
+    share = prevalence if positive else prevalence.turned()
+    odds = Part(*(_odds_against(end) for end in (share.value, share.high, share.low)))
     if positive:
         wrong, right = table.specificity.turned(), table.sensitivity
-        odds = Part(1.0 / odds.value, 1.0 / odds.high, 1.0 / odds.low)
     else:
         wrong, right = table.sensitivity.turned(), table.specificity
     ratio = mover.ratio(wrong, right, -table.correlation)
     if odds.low == odds.high:
         return Part(*(_bayes_rule(end, odds.value) for end in (ratio.value, ratio.high, ratio.low)))
-    return mover.combine(_bayes_rule, (ratio, odds))
+    found = mover.combine(_bayes_rule, (ratio, odds))
+    return Part(found.value, max(0.0, found.low), min(1.0, found.high))
+
+
+def _odds_against(share: float) -> float:
+    """The odds against, at least 1e-300, at most 1e300: bounds come as near to 0 and 1 as that."""
+    return min(1e300, max(1e-300, (1.0 - share) / max(share, 1e-300)))
 
 
 def _bayes_rule(ratio: float, odds: float) -> float:
@@ -160,6 +166,7 @@ def influence_of(metric: str, group: Group, threshold: float) -> Floats | None:
         "sensitivity": (y, called),
         "specificity": (~y, ~called),
         "false_positive_rate": (~y, called),
+        "false_negative_rate": (y, ~called),
         "ppv": (called, y),
         "selection_rate": (every, called),
     }
@@ -300,7 +307,8 @@ def _of_prevalence(
         if table.group.fixed
         else "from the intervals of sensitivity, specificity and prevalence (MOVER)"
     )
-    return table.group.estimate(value, _within(found, -math.inf, 1.0), method)
+    lowest = -1.0 if figure is _mcc else -math.inf
+    return table.group.estimate(value, _within(found, lowest, 1.0), method)
 
 
 def _lr_positive(table: Table) -> Estimate:

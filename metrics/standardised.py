@@ -194,7 +194,7 @@ def _problem(
     for name, column in {**columns, "base weight": start}.items():
         if n_torn := len(np.unique(unit[column != column[first][unit]])):
             raise UndefinedMetric(
-                f"{n_torn} patients have cases that differ in {name}; a patient has one weight"
+                f"cases of a patient differ in {name} ({n_torn} patients); a patient has one weight"
             )
     drawn = start[first] > 0.0
     asked = {

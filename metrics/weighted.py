@@ -24,6 +24,7 @@ FEWEST = 50.0
 """Effective patients under which no weighted figure is given."""
 SHARE = (0.0, 1.0)
 _ROUNDING = 1e-12
+NO_VARIANCE = "no interval: the cases show no variance"
 METHOD = "weights as given, linearised, Student's t over effective patients"
 
 
@@ -63,6 +64,10 @@ def estimates(
             trials = effective_patients(group, np.where(figure.over, w, 0.0))
             ends = intervals.wilson(value * trials, trials, confidence)
             method = f"weights as given, at its limit: Wilson, {trials:.0f} effective patients"
+        ends = min(ends[0], value), max(ends[1], value)  # what rounding leaves of a variance of 0
+        if ends[0] == ends[1] and np.ptp(group.s) > 0:
+            found[name] = group.estimate(value, (None, None), NO_VARIANCE)
+            continue
         found[name] = group.estimate(value, ends, method)
     return found
 

@@ -16,6 +16,8 @@ GAP = "_gap"
 P = "_gap_p"
 ADJUSTED = "_gap_p_adjusted"
 COMPARISONS = {EXTREMES: "largest less smallest", "min / max": "smallest by largest"}
+PARITY = ("demographic_parity", "predictive_parity")
+"""Named gaps that are those of the selection rate and of the PPV."""
 SHARES = ("auroc", "sensitivity", "specificity")
 """Figures between 0 and 1 whose largest gaps can be named in one sentence."""
 
@@ -39,7 +41,7 @@ def gap_rows(release: Release, attribute: str) -> tuple[GapRow, ...]:
             continue
         base = result.metric.removesuffix(GAP)
         notes = _tested(release, base, attribute) if result.level == EXTREMES else ()
-        if base in MIXED:
+        if base in MIXED or base.startswith(PARITY):
             notes = (*notes, "mixes in prevalence")
         found.append(
             GapRow(
@@ -63,7 +65,9 @@ def gap_sentences(release: Release) -> list[str]:
     name = f"{_named(metric)} by {figures.readable(attribute).lower()}"
     gap = release.find(f"{metric}{GAP}", attribute, EXTREMES)
     if gap is None:
-        return [f"Primary gap, {name}: {WITHHELD}.", *_largest(release)]
+        tested = release.find(f"{metric}{P}", attribute, ALL_LEVELS)
+        reason = WITHHELD if tested is None else tested.undefined or WITHHELD
+        return [f"Primary gap, {name}: {reason}.", *_largest(release)]
     if gap.value is None:
         return [f"Primary gap, {name}: {gap.undefined}.", *_largest(release)]
     said = f"Primary gap, {name}: largest less smallest {numbers.value(gap)}"

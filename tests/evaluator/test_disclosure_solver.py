@@ -164,6 +164,43 @@ def test_a_range_over_levels_goes_with_a_hidden_level_that_took_part() -> None:
     assert reader.solves([*equations, *ranges], reader.of_level("C"))
 
 
+CROSSED = {("Female", "A"): 150, ("Female", "B"): 60, ("Male", "A"): 80, ("Male", "B"): 7}
+
+
+def test_a_small_cell_that_nobody_declared_does_not_follow_either() -> None:
+    """Two margins and one weighted sum are four equations in the four cells of a 2x2 table."""
+    generator = np.random.default_rng(5)
+    cases = [
+        Case(f"{sex}{race}{i}", f"{sex}{race}{i}", (Path("x"),), i % 2, {"sex": sex, "race": race})
+        for (sex, race), n in CROSSED.items()
+        for i in range(n)
+    ]
+    y = np.array([case.label == 1 for case in cases])
+    scores = 1 / (1 + np.exp(-(generator.standard_normal(y.size) + y - 0.5)))
+    targets = {"sex": {"Female": 0.5, "Male": 0.5}, "race": {"A": 0.6, "B": 0.4}}
+    target = against_target(cases, targets)
+    assert target is not None
+    assert target.weights is not None
+    attributes = {
+        name: np.array([case.attributes[name] for case in cases]) for name in ("sex", "race")
+    }
+    plan = AnalysisPlan(subgroups=("sex", "race"), replicates=0)
+    found = score(y, scores, None, attributes, plan, 0.5, target=target)
+
+    loss = (scores - y) ** 2
+    inside = [(attributes["sex"] == sex) & (attributes["race"] == race) for sex, race in CROSSED]
+    sums = np.array([loss[cell].sum() for cell in inside])
+    weights = np.array([target.weights[cell][0] for cell in inside])
+    known = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 0], weights])
+    assert np.linalg.solve(known, known @ sums)[3] == pytest.approx(sums[3])
+
+    shown = released(scored=found, rule=RULE)
+    assert shown.withheld == ()
+    assert shown.target is not None
+    assert shown.target.note == "withheld"
+    assert not any(r.metric.endswith(STANDARDIZED) for r in shown.results)
+
+
 def test_standardised_figures_are_released_where_every_level_is_shown() -> None:
     large = {"A": (150, 0.4), "B": (120, 0.5), "C": (60, 0.5), "D": (60, 0.5)}
     found, _, _ = evaluated(large)
@@ -199,3 +236,62 @@ def test_an_attribute_that_nobody_declared_is_protected_as_well() -> None:
 def test_a_release_with_a_target_reads_back_as_it_was_written() -> None:
     shown = released(scored=evaluated(LEVELS)[0], rule=RULE)
     assert Release.from_json(shown.to_json()) == shown
+
+
+def crossed(small: int) -> Evaluation:
+    """Race and sex, and their intersection, of which one cell is ``small``; drawn to both."""
+    cells = {("W", "F"): 150, ("W", "M"): 140, ("B", "F"): 90, ("B", "M"): small}
+    generator = np.random.default_rng(3)
+    cases = [
+        Case(name, name, (Path("x"),), number % 2, {"race": race, "sex": sex})
+        for (race, sex), n in cells.items()
+        for number in range(n)
+        for name in [f"{race}{sex}{number}"]
+    ]
+    y = np.array([case.label == 1 for case in cases])
+    scores = 1 / (1 + np.exp(-generator.standard_normal(y.size) - y))
+    attributes = {name: np.array([c.attributes[name] for c in cases]) for name in ("race", "sex")}
+    target = {"race": {"W": 0.6, "B": 0.4}, "sex": {"F": 0.45, "M": 0.55}}
+    plan = AnalysisPlan(
+        subgroups=("race", "sex"),
+        intersections=(("race", "sex"),),
+        replicates=0,
+        sampling_design=FIXED_PREVALENCE,
+        fixed_attributes=("sex",),
+        primary_gap=("auroc", "sex"),
+    )
+    return score(y, scores, None, attributes, plan, 0.5, target=against_target(cases, target))
+
+
+def test_two_margins_and_a_standardised_figure_do_not_give_four_cells_back() -> None:
+    # race, sex and everybody give three sums of four cells, a standardised figure the fourth
+    hidden = released(scored=crossed(7), rule=RULE)
+    assert {held.attribute for held in hidden.withheld} == {"race x sex"}
+    assert not any(r.metric.endswith(STANDARDIZED) for r in hidden.results)
+    shown = released(scored=crossed(60), rule=RULE)
+    assert shown.withheld == ()
+    assert any(r.metric.endswith(STANDARDIZED) for r in shown.results)
+    assert shown.target is not None
+    assert shown.target.effective_patients is not None
+    assert shown.target.effective_patients % RULE.count_step == 0
+    weighted = [r.estimate.method for r in shown.results if r.metric.endswith(STANDARDIZED)]
+    assert not any(letter.isdigit() for method in weighted for letter in method)
+
+
+def test_a_method_does_not_tell_how_many_of_a_level_are_positive() -> None:
+    shown = released(scored=crossed(60), rule=RULE)
+    told = [r for r in shown.results if "by design" in r.estimate.method]
+    assert {r.attribute for r in told} >= {"overall", "sex"}
+    assert not any("%" in r.estimate.method for r in told if r.attribute != "overall")
+
+
+def test_a_p_value_just_above_the_level_is_not_rounded_to_it() -> None:
+    found = crossed(60)
+    moved = tuple(
+        replace(r, estimate=replace(r.estimate, value=0.0501)) if r.level == "all levels" else r
+        for r in found.results
+    )
+    shown = released(scored=replace(found, results=moved), rule=Disclosure(maximum_digits=3))
+    p = shown.find("auroc_gap_p_adjusted", "sex", "all levels")
+    assert p is not None
+    assert p.value == 0.051

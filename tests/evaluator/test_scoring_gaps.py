@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from evaluator.results import Evaluation, Result
 from evaluator.scoring import AnalysisPlan, ScoringInputError, score
+from metrics.gap_tests import DECLARABLE
 
 Attributes = dict[str, NDArray[np.str_]]
 
@@ -304,3 +305,38 @@ def test_the_overall_roc_curve_has_a_band_around_it() -> None:
     assert all(p.low is not None and p.high is not None for p in inner)
     inside = [p.low <= p.y <= p.high for p in inner]  # type: ignore[operator]
     assert sum(inside) == len(inner)
+
+
+def test_each_gap_that_can_be_declared_has_its_size_beside_its_p_value() -> None:
+    y, s, attributes = cohort(600)
+    declared = tuple((figure, "sex") for figure in DECLARABLE)
+    plan = replace(PLAN, replicates=0, primary_gap=declared[0], gaps=declared[1:])
+    found = by_key(score(y, s, None, attributes, plan, 0.4))
+    for figure, attribute in declared:
+        assert found[f"{figure}_gap_p", attribute, "all levels"].estimate.value is not None
+        assert found[f"{figure}_gap", attribute, "max - min"].estimate.value is not None, figure
+    missed = found["false_negative_rate_gap", "sex", "max - min"].estimate
+    called = found["sensitivity_gap", "sex", "max - min"].estimate
+    assert missed.value == pytest.approx(called.value)
+    assert missed.high == pytest.approx(called.high)
+
+
+@pytest.mark.parametrize("design", ["sampled", "fixed-prevalence"])
+def test_predictions_that_were_all_right_have_no_interval_of_width_zero(design: str) -> None:
+    y = np.arange(100) % 2 == 0
+    plan = AnalysisPlan(replicates=0, sampling_design=design)
+    found = score(y, y.astype(float), None, {}, plan, 0.5, weights=np.ones(100))
+    for result in found.results:
+        estimate = result.estimate
+        assert estimate.low is None or estimate.low != estimate.high, result
+    (brier,) = (r.estimate for r in found.results if r.metric == "brier")
+    assert (brier.value, brier.low, brier.high) == (0.0, None, None)
+
+
+def test_weights_give_no_figure_where_the_plain_one_lacks_data() -> None:
+    y = np.arange(100) < 4
+    s = np.linspace(0.9, 0.1, 100)
+    found = score(y, s, threshold=0.5, weights=np.ones(100))
+    weighted = [r.estimate for r in found.results if r.metric.endswith("_standardized")]
+    assert weighted
+    assert all(estimate.value is None for estimate in weighted)

@@ -13,6 +13,7 @@ from metrics import rates
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
 from metrics.intervals import wilson
+from metrics.mover import Part
 
 THRESHOLD = 0.5
 
@@ -126,3 +127,25 @@ def test_no_interval_is_a_point_and_each_holds_its_figure(
 def test_a_cohort_without_positives_has_no_table() -> None:
     with pytest.raises(UndefinedMetric, match="both classes"):
         rates.table_of(group(0, 0, 5, 5, SAMPLED), THRESHOLD, 0.95)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_images_of_few_patients_keep_every_share_within_its_range(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    y = np.arange(40) >= 3
+    patient = generator.permutation(np.arange(40) % 12)
+    s = np.where(generator.random(40) < 0.9, 0.9, 0.1)
+    found = figures(everyone(y, s, patient, 12, FIXED_PREVALENCE))
+    for name in ("ppv", "npv", "accuracy", "selection_rate", "f1", "mcc"):
+        estimate = found[name]
+        if estimate.value is not None:
+            low, high = ends(estimate)
+            assert (-1.0 if name == "mcc" else 0.0) <= low <= estimate.value <= high <= 1.0, name
+
+
+def test_a_prevalence_as_near_to_one_as_numbers_come_has_predictive_values() -> None:
+    table = rates.table_of(group(30, 10, 5, 15, SAMPLED), THRESHOLD, 0.95)
+    near = Part(0.9, 0.0, 1.0)
+    for positive in (True, False):
+        found = rates.at_prevalence(table, near, positive=positive)
+        assert 0.0 <= found.low <= found.value <= found.high <= 1.0

@@ -160,7 +160,7 @@ def test_a_patient_with_many_images_has_one_weight_and_counts_once() -> None:
     assert found.effective_n == pytest.approx(16 / (3 * 4 / 9 + 4))
     torn = sexes.copy()
     torn[-1] = "F"
-    with pytest.raises(UndefinedMetric, match="1 patients have cases that differ in sex"):
+    with pytest.raises(UndefinedMetric, match="cases of a patient differ in sex"):
         rake({"sex": torn}, {"sex": HALVES}, patient)
 
 
