@@ -41,16 +41,14 @@ def integrated_calibration(y: ArrayLike, p: ArrayLike) -> CurveError:
 
     Formula: |lowess(y on p) - p| over the cases; lowess with span 2/3, no robustness steps, delta
     1 % of the range: the smoother of R's rms val.prob (Eavg, E90, Emax). A loess of degree 2, as
-    Austin & Steyerberg 2019, gives other values. A line may leave [0, 1], so that a distance is cut
-    at 1. Undefined with fewer than 3 cases or where all
-    predictions are equal.
+    Austin & Steyerberg 2019, gives other values. As in rms, a line may leave [0, 1] and a distance
+    be above 1. Undefined with fewer than 3 cases or where all predictions are equal.
     """
     y_, p_ = _checked(y, p)
     if p_.size < 3 or np.ptp(p_) == 0.0:
         raise UndefinedMetric("a calibration curve needs 3 cases and predictions that differ")
     order = np.argsort(p_, kind="stable")
     distance = np.sort(np.abs(_lowess(p_[order], y_[order].astype(np.float64)) - p_[order]))
-    distance = np.minimum(distance, 1.0)
     return CurveError(
         float(distance.mean()),
         float(np.quantile(distance, 0.5)),

@@ -169,7 +169,8 @@ def _curves(choices: Choices) -> dict[str, _Maker]:
         found: dict[str, float] = {}
         with suppress(UndefinedMetric):
             curve = calibration_curve.integrated_calibration(group.y, group.s)
-            found |= {"ici": curve.ici, "e50": curve.e50, "e90": curve.e90, "emax": curve.emax}
+            farthest = min(1.0, curve.emax)  # a local line may leave [0, 1]
+            found |= {"ici": curve.ici, "e50": curve.e50, "e90": curve.e90, "emax": farthest}
         found["smooth_ece"] = calibration_curve.smooth_ece(group.y, group.s)
         with suppress(UndefinedMetric):
             error = calibration_curve.root_mean_square_calibration_error_debiased
