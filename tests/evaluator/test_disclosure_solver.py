@@ -8,6 +8,7 @@ combination of the equations' left sides.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from cohort_selection.cohort import Case
 from evaluator.disclosure import Disclosure, Release
+from evaluator.leaderboard.report import render_report
 from evaluator.results import OVERALL, STANDARDIZED, Evaluation
 from evaluator.scoring import AnalysisPlan, score
 from evaluator.target_population import TargetWeights, against_target
@@ -295,3 +297,15 @@ def test_a_p_value_just_above_the_level_is_not_rounded_to_it() -> None:
     p = shown.find("auroc_gap_p_adjusted", "sex", "all levels")
     assert p is not None
     assert p.value == 0.051
+
+
+def test_a_release_of_before_is_read_and_shown() -> None:
+    document = json.loads(released(scored=evaluated(LEVELS)[0], rule=RULE).to_json())
+    for key in ("sampling_design", "effective_patients", "declared_gaps", "target"):
+        del document[key]
+    old = Release.from_json(json.dumps(document))
+    assert old.target is None
+    assert old.declared_gaps == ()
+    page = render_report(old)
+    assert "No gap between groups was declared beforehand" in page
+    assert 'id="population"' not in page
