@@ -66,6 +66,15 @@ def weights(w: ArrayLike | None, n: int) -> Floats:
     return array
 
 
+def kish_effective_n(w: Floats) -> float:
+    """Number of equal weights that tell as much as ``w``, which are not negative; 0 for none.
+
+    Formula: (sum w)^2 / sum w^2. Source: Kish 1965, Survey Sampling.
+    """
+    square = float(w @ w)
+    return float(w.sum()) ** 2 / square if square > 0 else 0.0
+
+
 def both_classes(figure: str, positive: float, negative: float) -> None:
     """Raise unless there is weight on both classes."""
     if not (positive > 0 and negative > 0):

@@ -336,9 +336,8 @@ def _welch(figure: str, whole: Group, level: Ints, n_levels: int, *, fixed: bool
 def _refuse_certain(group: Group, figure: str) -> None:
     """Refuse predictions p that hold next to no information, p (1 - p); labels play no part."""
     p = arrays.probabilities(group.s, group.y.size)
-    own = np.bincount(group.patient, p * (1.0 - p), group.n_patients)
-    square = float(own @ own)
-    known = float(own.sum()) ** 2 / square if square > 0 else 0.0
+    own: Floats = np.bincount(group.patient, p * (1.0 - p), group.n_patients).astype(np.float64)
+    known = arrays.kish_effective_n(own)
     if known < FEWEST_INFORMATIVE:
         raise UndefinedMetric(
             f"insufficient data: the predictions of a level are so certain that its {figure} "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,13 @@ class Group:
     def undefined(self, reason: str) -> Estimate:
         """Say why the group has no such figure."""
         return Estimate(None, None, None, *self._counts(), "none", reason)
+
+    def without_point(self, estimate: Estimate) -> Estimate:
+        """Take an interval of width 0 away where scores differ: other cases would move it."""
+        if estimate.low is None or estimate.low != estimate.high or not np.ptp(self.s) > 0:
+            return estimate
+        method = "no interval: the cases show no variance"
+        return replace(estimate, low=None, high=None, method=method)
 
     def _counts(self) -> tuple[int, int, int]:
         return int(self.y.size), self.n_patients, int(np.count_nonzero(self.y))

@@ -36,12 +36,15 @@ def score_bounds(p: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's interval of a proportion ``p`` of ``n`` cases at the quantile ``z``.
 
     Formula: (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n); ``n`` may be an
-    effective number of cases and ``z`` a quantile of Student's t. Source: Wilson 1927.
+    effective number of cases and ``z`` a quantile of Student's t. Undefined without cases.
+    Source: Wilson 1927.
     """
+    if not n > 0:
+        raise UndefinedMetric("a proportion needs at least one case; got 0")
     centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n)
     half = z * math.sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n)) / (1.0 + z * z / n)
-    low = 0.0 if p == 0 else max(0.0, centre - half)
-    high = 1.0 if p == 1 else min(1.0, centre + half)
+    low = 0.0 if p <= 0.0 else max(0.0, centre - half)
+    high = 1.0 if p >= 1.0 else min(1.0, centre + half)
     return low, high
 
 

@@ -14,26 +14,11 @@ from collections.abc import Callable
 import numpy as np
 
 from metrics import linearised
-from metrics.arrays import Ints
-from metrics.estimate import UndefinedMetric
+from metrics.arrays import Ints, kish_effective_n
+from metrics.intervals import logit_bounds, score_bounds
 
 _BINOMIAL_CASES = 0.5
 _BINORMAL_CASES = 1.0
-
-
-def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
-    """Score interval of a share of ``n`` cases (Wilson 1927) at a given quantile.
-
-    ``n`` may be an effective number; Student's quantile serves where it is known badly.
-    """
-    if not n > 0:
-        raise UndefinedMetric("a proportion needs at least one case; got 0")
-    square = quantile * quantile / n
-    centre = (share + square / 2.0) / (1.0 + square)
-    half = math.sqrt(square * share * (1.0 - share) + square * square / 4.0) / (1.0 + square)
-    low = 0.0 if share <= 0.0 else max(0.0, centre - half)
-    high = 1.0 if share >= 1.0 else min(1.0, centre + half)
-    return low, high
 
 
 def logit_share(
@@ -46,10 +31,8 @@ def logit_share(
     """
     t = linearised.quantile(confidence, known.freedom)
     if not 0.0 < value < 1.0:
-        return wilson(value, n, linearised.quantile(confidence, n - 1.0))
-    centre = math.log(value / (1.0 - value))
-    half = t * math.sqrt(mixed_variance(value, known, n)) / (value * (1.0 - value))
-    return _expit(centre - half), _expit(centre + half)
+        return score_bounds(value, n, linearised.quantile(confidence, n - 1.0))
+    return logit_bounds(value, t * math.sqrt(mixed_variance(value, known, n)))
 
 
 def mixed_variance(value: float, known: linearised.Error, n: float) -> float:
@@ -113,8 +96,7 @@ def equal_patients(patient: Ints) -> float:
     ``patient`` (cases,) numbers. Formula: (sum m)^2 / sum m^2 over patients with m cases
     (Kish 1965): as few as if all cases of a patient agreed.
     """
-    size = np.bincount(patient).astype(np.float64)
-    return float(size.sum()) ** 2 / float(size @ size)
+    return kish_effective_n(np.bincount(patient).astype(np.float64))
 
 
 def _crossing(beyond: Callable[[float], float], inner: float, outer: float) -> float:
@@ -144,7 +126,3 @@ def _crossing(beyond: Callable[[float], float], inner: float, outer: float) -> f
         if found == 0.0:
             return middle
     return (inner + outer) / 2.0
-
-
-def _expit(x: float) -> float:
-    return 0.5 * (1.0 + math.tanh(0.5 * x))

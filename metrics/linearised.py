@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import UndefinedMetric
 from metrics.group import Group
@@ -95,9 +96,7 @@ def effective_patients(patient: Ints, n_patients: int) -> float:
     have as many, few where some have most of the cases (Satterthwaite 1946; Kish 1965).
     """
     size = np.bincount(patient, minlength=n_patients).astype(np.float64)
-    square = size**2
-    whole = float(square.sum())
-    return whole**2 / float(square @ square) if whole > 0 else 0.0
+    return arrays.kish_effective_n(size**2)
 
 
 def quantile(confidence: float, freedom: float) -> float:

@@ -118,7 +118,7 @@ def rate(group: Group, over: Bools, counted: Bools, confidence: float) -> Part:
     if size.max() <= 1:
         return Part(found / n, *intervals.wilson(found, n, confidence))
     p = found / n
-    alike = n**2 / float(size @ size)
+    alike = arrays.kish_effective_n(size)
     if found in (0, n):
         return Part(p, *intervals.wilson(p * alike, alike, confidence))
     k = int(np.count_nonzero(size))

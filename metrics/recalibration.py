@@ -115,8 +115,7 @@ def recalibration_influences(
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     slope = influence[-1] if with_slope else np.zeros(lp.size)
     found = Recalibration(fit.intercept, fit.slope, float(errors[0]), float(errors[-1]))
-    square = float(information @ information)
-    informative = float(information.sum()) ** 2 / square if square > 0 else 1.0
+    informative = arrays.kish_effective_n(information) or 1.0
     return Influences(found, influence[0], slope, informative)
 
 

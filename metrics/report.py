@@ -57,16 +57,9 @@ def figures(group: Group, choices: Choices) -> Iterator[tuple[str, Estimate]]:
 
 def _made(make: _Maker, group: Group) -> Estimate:
     try:
-        return _no_point(make(group), group)
+        return group.without_point(make(group))
     except UndefinedMetric as reason:
         return group.undefined(str(reason))
-
-
-def _no_point(estimate: Estimate, group: Group) -> Estimate:
-    """Take an interval of width 0 away where predictions differ: other cases would move it."""
-    if estimate.low is None or estimate.low != estimate.high or not np.ptp(group.s) > 0:
-        return estimate
-    return replace(estimate, low=None, high=None, method="no interval: the cases show no variance")
 
 
 def estimates_of(
@@ -78,7 +71,7 @@ def estimates_of(
     for name in [name for name in metrics if name in of]:
         try:
             found_here = smooth.estimates(group, of[name](group), confidences)
-            made = [_no_point(estimate, group) for estimate in found_here]
+            made = [group.without_point(estimate) for estimate in found_here]
         except UndefinedMetric as reason:
             made = [group.undefined(str(reason)) for _ in confidences]
         for estimates, estimate in zip(found, made, strict=True):

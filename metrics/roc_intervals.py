@@ -15,7 +15,8 @@ from metrics import arrays, discrimination, linearised
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Interval, UndefinedMetric
 from metrics.group import Group
-from metrics.limit_intervals import equal_patients, logit_share, mixed_variance, wilson
+from metrics.intervals import score_bounds
+from metrics.limit_intervals import equal_patients, logit_share, mixed_variance
 
 LEAST_BEYOND = 1.5
 """Cases of the class that sets the threshold which are expected beyond the declared level."""
@@ -105,7 +106,7 @@ def _height_interval(group: Group, rate: float, confidence: float, class_: str) 
             f"insufficient data: a threshold at the level {1.0 - rate:g} needs {least} {class_} "
             f"cases, effective number where patients repeat; got {others:.4g}"
         )
-    rates = np.array(wilson(rate, others, t_others))
+    rates = np.array(score_bounds(rate, others, t_others))
     seen_low, seen_high = discrimination.roc_sensitivities(group.y, group.s, rates)
     beyond = math.floor(rate * others + 1e-9)
     tail = (1.0 - confidence) / 2.0
@@ -114,7 +115,7 @@ def _height_interval(group: Group, rate: float, confidence: float, class_: str) 
     moved_low, moved_high = ndtr(deviate + ndtri(rate) - ndtri(places))
     fall = value - min(value, float(seen_low), float(moved_low))
     rise = max(value, float(seen_high), float(moved_high)) - value
-    below, above = wilson(value, trials, t)
+    below, above = score_bounds(value, trials, t)
     return Interval(
         max(0.0, value - math.hypot(value - below, fall)),
         min(1.0, value + math.hypot(above - value, rise)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrics.arrays import Floats, Ints
+from metrics.arrays import Floats, Ints, kish_effective_n
 from metrics.estimate import UndefinedMetric
 
 TOLERANCE = 1e-9
@@ -107,11 +107,6 @@ def rake(
         problem.not_represented,
         miss,
     )
-
-
-def kish_effective_n(weight: Floats) -> float:
-    """Effective number of patients of the weights (patients,): Kish 1965, Survey Sampling."""
-    return float(weight.sum() ** 2 / (weight @ weight))
 
 
 def jackknife_variance(

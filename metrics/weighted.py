@@ -19,12 +19,10 @@ from metrics import arrays, calibration, edges, intervals, linearised
 from metrics.arrays import Bools, Floats
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
+from metrics.standardised import LEAST_EFFECTIVE_N
 
-FEWEST = 50.0
-"""Effective patients under which no weighted figure is given."""
 SHARE = (0.0, 1.0)
 _ROUNDING = 1e-12
-NO_VARIANCE = "no interval: the cases show no variance"
 METHOD = "weights as given, linearised, Student's t over effective patients"
 
 
@@ -34,15 +32,15 @@ def estimates(
     """Weighted figures of ``group`` by name, each with its interval; undefined ones say why.
 
     ``w`` (cases,) weights, not negative; ``fitted`` the number of levels they were fitted to.
-    Undefined under ``FEWEST`` effective patients. Source: Binder 1983 for the variance.
+    Undefined under ``LEAST_EFFECTIVE_N`` effective patients. Source: Binder 1983 for the variance.
     """
     effective = effective_patients(group, w)
     found = {}
     for name, figure in _figures(group, w, threshold).items():
-        if effective < FEWEST:
+        if effective < LEAST_EFFECTIVE_N:
             found[name] = group.undefined(
                 f"insufficient data: weights leave {effective:.0f} effective patients; at least "
-                f"{FEWEST:.0f} are needed"
+                f"{LEAST_EFFECTIVE_N:.0f} are needed"
             )
             continue
         try:
@@ -65,18 +63,14 @@ def estimates(
             ends = intervals.wilson(value * trials, trials, confidence)
             method = f"weights as given, at its limit: Wilson, {trials:.0f} effective patients"
         ends = min(ends[0], value), max(ends[1], value)  # what rounding leaves of a variance of 0
-        if ends[0] == ends[1] and np.ptp(group.s) > 0:
-            found[name] = group.estimate(value, (None, None), NO_VARIANCE)
-            continue
-        found[name] = group.estimate(value, ends, method)
+        found[name] = group.without_point(group.estimate(value, ends, method))
     return found
 
 
 def effective_patients(group: Group, w: Floats) -> float:
     """Patients of equal weight that tell as much: (sum w)^2 / sum w^2 (Kish 1965)."""
-    own = np.bincount(group.patient, w, group.n_patients)
-    square = float(own @ own)
-    return float(own.sum()) ** 2 / square if square > 0 else 0.0
+    own: Floats = np.bincount(group.patient, w, group.n_patients).astype(np.float64)
+    return arrays.kish_effective_n(own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from metrics import delong, limit_intervals
+from metrics import delong, intervals, limit_intervals
 from metrics.linearised import Error
 
 
@@ -28,9 +28,9 @@ def test_one_of_each_class_has_the_variance_of_a_coin() -> None:
 
 def test_wilson_at_the_normal_quantile_is_that_of_r() -> None:
     # R: prop.test(8, 10, correct = FALSE)
-    found = limit_intervals.wilson(0.8, 10, norm.ppf(0.975))
+    found = intervals.score_bounds(0.8, 10, norm.ppf(0.975))
     assert found == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
-    assert limit_intervals.wilson(1.0, 15, 1.96)[0] == pytest.approx(15 / (15 + 1.96**2))
+    assert intervals.score_bounds(1.0, 15, 1.96)[0] == pytest.approx(15 / (15 + 1.96**2))
 
 
 def test_a_logit_interval_without_variance_rests_on_half_a_binomial_case() -> None:
