@@ -365,7 +365,7 @@ def _worst_level(asked: Programme, size: int, allow: float) -> tuple[int, int]:
 
 
 def _named(asked: Programme, allow: float) -> str:
-    """A tolerance, and of which margins where the others are allowed as much already."""
+    """A tolerance, and the margins that need it where the others are allowed as much already."""
     names = asked.cells.attributes
     less = [names[k] for k, tolerance in enumerate(asked.tolerance) if tolerance < allow]
     return f"{allow:g}" + ("" if len(less) == len(asked.tolerance) else f" for {', '.join(less)}")

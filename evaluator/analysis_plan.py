@@ -87,8 +87,8 @@ class AnalysisPlan:
             if len(found) < 2:
                 raise PlanError(
                     f"the gap {figure} by {attribute} compares nothing: all cases are "
-                    f"{found[0] if found else 'missing'!r}; declare a gap by an attribute of which "
-                    "the cases have two levels"
+                    f"{found[0] if found else 'missing'!r}; declare a gap by an attribute that "
+                    "has two levels here"
                 )
 
     @property

@@ -4,7 +4,7 @@
 # gown b. The two attributes always agree, so no weights do both. ipfn stops since its steps no longer
 # change anything, prints that it converged, returns the flag 1 and a table with 20 women. Its default
 # (verbose=0) returns that table alone, without a word.
-# Whoever standardises a cohort to its target so must hold the margins against the target.
+# After such raking the margins must be held against the target.
 # Seen with ipfn 1.4.4, pandas 3.1.1 and numpy 2.4.6, Python 3.11:
 #   flag 1, women 20.0 where 40.0 were asked for
 # Ends with an error if that changes.

@@ -86,7 +86,7 @@ def both_classes(figure: str, positive: float, negative: float) -> None:
 def clusters(patients: ArrayLike | None, n: int) -> tuple[Ints, int]:
     """Number the patients 0..k-1 in sorted order of their ids; None makes each case a patient.
 
-    Without ids the number is the row. Whoever draws replicates sorts the rows by
+    Without ids the number is the row. A draw of replicates sorts the rows by
     ``canonical_order`` first, so that the draws do not follow the order of a file.
     """
     if patients is None:

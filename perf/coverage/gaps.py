@@ -250,7 +250,7 @@ def family_cells() -> Iterator[FamilyCell]:
 
 
 def simultaneous_cells() -> Iterator[SimultaneousCell]:
-    """Equal groups, and groups of which the last has a lower AUROC."""
+    """Equal groups, and groups whose last one has a lower AUROC."""
     for pattern in PATTERNS:
         for auroc in (0.76, 0.90, 0.99):
             yield SimultaneousCell(Groups(pattern, auroc, 0.5))
