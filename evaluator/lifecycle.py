@@ -132,7 +132,7 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
         if predictions is None:
             continue
         evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
-        if evaluated.key == present[submission.submission_id]:
+        if present[submission.submission_id] in (evaluated.key, evaluated.former_key):
             continue
         if evaluated.key in ledger.evaluation_keys(submission.submission_id):
             raise SubmissionError(
