@@ -8,7 +8,6 @@ from importlib.metadata import entry_points, version
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from evaluator import (
     printing,
@@ -18,6 +17,7 @@ from evaluator import (
     steward_commands,
 )
 from evaluator.collection import few_collections
+from evaluator.screen import console, stderr, steady_streams, styled
 from submissions.submission import ContractBroken
 
 app = typer.Typer(
@@ -29,7 +29,6 @@ app = typer.Typer(
 )
 for commands in (steward_commands, researcher_commands, queue_commands, reviewer_commands):
     app.add_typer(commands.app)
-console = Console()
 
 _PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
 
@@ -37,10 +36,15 @@ _PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluat
 def main() -> None:
     """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    steady_streams()
     try:
         with few_collections():
             add_plugins(app)
             app()
+    except SystemExit as ended:
+        if not ended.code and console.lost is not None:
+            _tell_lost(console.lost)
+        raise
     except ContractBroken as broken:
         _complain(f"{broken.failure.value}: {broken.failure.meaning} ({broken.detail})")
     except (ValueError, OSError) as error:
@@ -57,9 +61,17 @@ def add_plugins(program: typer.Typer) -> None:
         program.add_typer(plugin.load())
 
 
+def _tell_lost(error: OSError) -> None:
+    """Say that what was printed did not arrive, unless its reader wanted no more."""
+    if not isinstance(error, BrokenPipeError):
+        _complain(
+            f"what the command printed could not be written ({(error.strerror or '').lower()}); "
+            "what it did is done: free some space, or print to another place"
+        )
+
+
 def _complain(sentence: str) -> NoReturn:
-    stderr = Console(stderr=True)
-    stderr.print(f"[bold red]error:[/] {printing.escaped(sentence)}", soft_wrap=True)
+    stderr.print(styled(("error:", "bold red"), f" {sentence}"), soft_wrap=True)
     sys.exit(2)
 
 

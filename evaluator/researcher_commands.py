@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator import printing
 from evaluator.options import HOME, RESEARCHER, BenchmarkOption, Home
+from evaluator.screen import console
 from submissions.submission import UNDER_WAY
 
 app = typer.Typer()
-console = Console()
 
 
 @app.command(rich_help_panel=RESEARCHER)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator import printing
 from evaluator.options import HOME, REVIEWER, BenchmarkName, Home
+from evaluator.screen import console
 
 app = typer.Typer()
-console = Console()
 
 
 @app.command(rich_help_panel=REVIEWER)
