@@ -49,13 +49,13 @@ class Installation:
     def ledger_url(self) -> str:
         """The database URL of the public store."""
         here = self.root.resolve() / "public" / "ledger.sqlite"
-        return os.environ.get("SEQUESTRA_LEDGER", f"sqlite:///{here}")
+        return os.environ.get("SEQUESTRA_LEDGER") or f"sqlite:///{here}"
 
     @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps the runs."""
         here = self.root.resolve() / "mlflow" / "mlflow.db"
-        return os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{here}")
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{here}"
 
     @property
     def artifacts(self) -> Path:

@@ -45,6 +45,8 @@ class Screen(Console):
         """Standard output, or standard error."""
         self.lost: OSError | None = None
         super().__init__(stderr=stderr, markup=False, emoji=False)
+        # Else COLUMNS would hold in a pipe, too.
+        self._width = self._height = None
 
     @property
     def file(self) -> IO[str]:
@@ -173,6 +175,9 @@ class Sheet(Table):
         columns = [[_text(console, cell) for cell in (c.header, *c.cells)] for c in self.columns]
         for column, (header, *cells) in zip(self.columns, columns, strict=True):
             column.header, column._cells, column.overflow = header, list(cells), "fold"
+        if self.title:
+            self.title = _text(console, self.title)
+            self.title.style = "table.title"
         most = [max((_widest(cell) for cell in cells), default=0) for cells in columns]
         whole = Measurement.get(console, options.update(width=UNBOUNDED), self).maximum
         room = options.max_width - (whole - sum(most))
@@ -189,8 +194,8 @@ class Sheet(Table):
         yield from super().__rich_console__(console, options)
 
     def _lists(self, console: Console, columns: list[list[Text]]) -> Iterator[Text]:
-        if self.title:
-            yield Text.assemble(_text(console, self.title), style="table.title", overflow="fold")
+        if isinstance(self.title, Text):
+            yield self.title
         headings = [cells[0].split("\n") for cells in columns]
         for row in range(self.row_count):
             yield Text("")
@@ -206,13 +211,14 @@ class Sheet(Table):
                         yield line
         if self.caption:
             yield Text("")
-            yield Text.assemble(_text(console, self.caption), overflow="fold")
+            yield _text(console, self.caption)
 
 
 def _text(console: Console, cell: object) -> Text:
+    """A cell as it can be shown: it keeps its styles where its encoding has every character."""
     if isinstance(cell, Text) and encodable(cell.plain, console.encoding) == cell.plain:
         return cell.copy()
-    return console.render_str(str(cell))
+    return Text(shown(str(cell), console.encoding))
 
 
 def _widest(cell: Text) -> int:
