@@ -23,6 +23,7 @@ from evaluator.leaderboard.report import drawings, render_report
 from evaluator.tracker import REFUSED, TrackingError, untracked
 from evaluator.tracking_keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
 from submissions.ledger import Ledger, LedgerError, PublishedRelease
+from submissions.tracker_address import configured_tracker, tracker_fault
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,8 +44,9 @@ def prepare(installation: Installation) -> None:
     # It sets itself to INFO when imported.
     logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
     environment().get_template("report.html")
-    with suppress(Exception):  # said again, and heard, when there is something to track
-        mlflow.MlflowClient(tracking_uri=_prepared(installation))
+    if tracker_fault(installation.tracking_uri) is None:  # else MLflow would ask for minutes
+        with suppress(Exception):  # said again, and heard, when there is something to track
+            mlflow.MlflowClient(tracking_uri=_prepared(installation))
 
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:
@@ -52,31 +54,36 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     waiting = untracked(installation, ledger)
     if not waiting:
         return
-    refused: list[str] = []
+    refused: list[tuple[PublishedRelease, str]] = []
+    if (silent := tracker_fault(installation.tracking_uri)) is not None:
+        raise _waits(waiting[0], silent.sentence, len(waiting))
     for number, published in enumerate(waiting):
         try:
             run_id = track(published, installation)
         except Exception as error:  # whatever it is, the others are not to wait for it
-            refused.append(
-                f"MLflow at {installation.tracking_uri} does not take the release "
-                f"of submission {published.submission_id} ({' '.join(str(error).split())[:300]})"
-            )
+            refused.append((published, " ".join(str(error).split())[:300]))
             if not _answers(installation):
-                refused += [""] * (len(waiting) - number - 1)
-                break
+                raise _waits(*refused[0], len(refused) + len(waiting) - number - 1) from error
         else:
             ledger.tracked(published.number, run_id)
     if refused:
-        raise TrackingError(
-            f"{refused[0]}; {len(refused)} wait in the ledger and are on the board: mend it, then "
-            f"`sequestra run` tracks them"
-        )
+        raise _waits(*refused[0], len(refused))
+
+
+def _waits(release: PublishedRelease, said: str, number: int) -> TrackingError:
+    return TrackingError(
+        f"MLflow does not take the release of submission {release.submission_id} ({said}); "
+        f"{number} wait in the ledger and are on the board: mend it, then `sequestra run` tracks "
+        f"them"
+    )
 
 
 def _answers(installation: Installation) -> bool:
     """Whether the store takes anything, so that the next release need not wait for one refused."""
     from mlflow import MlflowClient
 
+    if tracker_fault(installation.tracking_uri) is not None:
+        return False
     try:
         MlflowClient(tracking_uri=_prepared(installation)).search_experiments(max_results=1)
     except Exception:  # whatever it raises: the store is not one that answers
@@ -154,7 +161,7 @@ def _experiment(client: MlflowClient, benchmark: str, installation: Installation
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    if os.environ.get("MLFLOW_TRACKING_URI"):
+    if configured_tracker():
         return str(client.create_experiment(name))
     return str(client.create_experiment(name, artifact_location=installation.artifacts.as_uri()))
 

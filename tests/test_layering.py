@@ -41,6 +41,7 @@ HOMES = {
     "dask": {"evaluator/workers.py"},
     "distributed": {"evaluator/workers.py"},
     "sqlalchemy": {
+        "submissions/database_address.py",
         "submissions/ledger.py",
         "submissions/ledger_tables.py",
         "submissions/audit_chain.py",
