@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from importlib.metadata import entry_points, version
+from shutil import get_terminal_size
 from typing import Annotated, NoReturn
 
 import typer
@@ -20,11 +21,14 @@ from evaluator.collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
 from submissions.submission import ContractBroken
 
+FRAMED = 80
+"""Columns from which help is set in frames: narrower ones would cut the names of options."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
 for commands in (steward_commands, researcher_commands, queue_commands, reviewer_commands):

@@ -152,9 +152,22 @@ def sequestered(done: Sequestered, open_list: Path) -> RenderableType:
         f"open: {done.open_cases} cases of {done.open_patients} patients, listed in {open_list}\n"
         f"sequestered: {done.sequestered_cases} cases of {done.sequestered_patients} patients"
     )
-    if done.assigned_before:
-        parts += f"\n{done.assigned_before} patients were assigned before and stay where they were"
-    return Group(flow, parts)
+    return Group(flow, parts, *_assigned_before(done))
+
+
+def _assigned_before(done: Sequestered) -> list[str]:
+    """What became of the share where patients had been assigned before."""
+    if not done.assigned_before:
+        return []
+    everybody = done.open_patients + done.sequestered_patients
+    new = everybody - done.assigned_before
+    applied = f"the {new} who are new" if new else "nobody: no patient is new"
+    return [
+        f"{done.assigned_before} patients were assigned before and stay where they were; "
+        f"sequestered_share, {done.share:g}, was applied to {applied}. Sequestered are "
+        f"{done.sequestered_patients / everybody:.3g} of these patients. In another "
+        "folder (--home) everybody would be new"
+    ]
 
 
 def matched(found: Matched) -> RenderableType:
@@ -187,6 +200,7 @@ def prospect(found: Prospect) -> RenderableType:
             table.add_column(name, justify="right")
         for group in found.subgroups:
             width = "-" if group.half_width is None else f"{group.half_width:.3f}"
+            width = group.held_back or width
             counts = (f"{group.positives:.1f}", f"{group.negatives:.1f}")
             table.add_row(group.name, *counts, width)
         shown.insert(1, table)

@@ -47,14 +47,14 @@ def run(
 
 @app.command(rich_help_panel=STEWARD)
 def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
-    """Score the released submissions of a benchmark anew from what they predicted."""
+    """Score the released submissions of a benchmark again, from what they predicted."""
     from evaluator import lifecycle
     from evaluator.installation import Installation
 
-    anew = lifecycle.score_anew(Installation.existing(home), benchmark)
-    for submission in anew:
+    again = lifecycle.score_anew(Installation.existing(home), benchmark)
+    for submission in again:
         console.print(printing.submission_line(submission))
-    console.print(f"{len(anew)} submission{'s' * (len(anew) != 1)} scored anew")
+    console.print(f"{len(again)} submission{'s' * (len(again) != 1)} scored again")
 
 
 @app.command(rich_help_panel=STEWARD)

@@ -65,7 +65,11 @@ def index(
     ] = None,
     benchmark: Annotated[
         Path | None,
-        typer.Option("--benchmark", "-b", help="A benchmark's TOML file, for [clinical.columns]."),
+        typer.Option(
+            "--benchmark",
+            "-b",
+            help="A benchmark's TOML file; its table 'clinical.columns' is read.",
+        ),
     ] = None,
     column: Annotated[
         list[str] | None,
