@@ -52,11 +52,12 @@ def serve(
 
     from evaluator import published
     from evaluator.installation import Installation
+    from evaluator.listening import listening
 
-    console.print(f"serving http://{host}:{port} (stop with Ctrl-C)")
-    uvicorn.run(
-        published.web(Installation.existing(home)), host=host, port=port, log_level="warning"
-    )
+    pages = published.web(Installation.existing(home))
+    with listening(host, port) as (taken, address):
+        console.print(f"serving {address} (stop with Ctrl-C)")
+        uvicorn.Server(uvicorn.Config(pages, log_level="warning")).run(sockets=[taken])
 
 
 @app.command(rich_help_panel=REVIEWER)
