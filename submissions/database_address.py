@@ -56,10 +56,10 @@ def address_fault(url: str, dialects: tuple[str, ...]) -> str | None:
     try:
         parsed = make_url(url)
         parsed.get_dialect()
+    except NoSuchModuleError:  # which is an ArgumentError too
+        return f"no database of the kind {url.partition(':')[0]!r} is known here"
     except ArgumentError:
         return "it is no address of a database"
-    except NoSuchModuleError:
-        return f"there is no database {url.partition(':')[0]!r}"
     except ValueError:
         return "its port is no number"
     except ImportError as error:

@@ -285,3 +285,23 @@ def test_a_submission_line_shows_every_name() -> None:
     screen.file = io.StringIO()
     screen.print(printing.submission_line(replace(entered, team="Team [bold] [/]")))
     assert "Team [bold] [/] / :heart: model" in screen.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (0, ""),
+        (10, "sequestered_share, 0.4, was applied to the 30 who are new. Sequestered are 0.25"),
+        (40, "sequestered_share, 0.4, was applied to nobody: no patient is new"),
+    ],
+)
+def test_a_share_that_is_not_applied_is_told(before: int, told: str) -> None:
+    done = Sequestered((), 30, 30, 10, 10, before, 0.4)
+    screen = Screen()
+    screen.file = io.StringIO()
+    screen.width = 500
+    screen.print(printing.sequestered(done, Path("open [1].csv")))
+    text = screen.file.getvalue()
+    assert "listed in open [1].csv" in text
+    assert told in text
+    assert ("were assigned before" in text) is bool(before)

@@ -76,8 +76,8 @@ def home(tmp_path: Path) -> Path:
         ("sqlite://", "in memory"),
         ("mongodb://127.0.0.1/runs", "no tracker of the kind 'mongodb'"),
         ("oracle://127.0.0.1/runs", "no tracker of the kind 'oracle'"),
-        ("postgresql+nothing://127.0.0.1/runs", "there is no database"),
-        ("postgresql://u:secret@127.0.0.1:x/runs", "it is no address of a database"),
+        ("postgresql+nothing://127.0.0.1/runs", "no database of the kind 'postgresql+nothing'"),
+        ("postgresql://u:secret@127.0.0.1:x/runs", "its port is no number"),
     ],
 )
 def test_a_tracker_that_cannot_be_there_is_refused_before_anything_is_run(
@@ -115,7 +115,7 @@ def test_what_answers_at_the_trackers_address_is_looked_at(
     assert said in fault.sentence
     assert fault.lasting is lasting
     assert "secret" not in fault.sentence
-    assert f"http://127.0.0.1:{port}" in fault.sentence
+    assert f"http://user:***@127.0.0.1:{port}, " in fault.sentence
 
 
 def test_an_mlflow_server_is_taken_for_one() -> None:
@@ -151,11 +151,11 @@ def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Pa
         ("sqlite:///{here}", "it is a folder"),
         ("sqlite:///{here}/file/ledger.sqlite", "is not a folder"),
         ("sqlite:///{here}/file", "file is not a database"),
-        ("mongodb://127.0.0.1/x", "there is no database 'mongodb'"),
-        ("http://127.0.0.1:5000", "there is no database 'http'"),
+        ("mongodb://127.0.0.1/x", "no database of the kind 'mongodb'"),
+        ("http://127.0.0.1:5000", "no database of the kind 'http'"),
         ("mysql://u:secret@127.0.0.1/x", "give a writable SQLite file or a running PostgreSQL"),
         ("postgresql+psycopg2://u:secret@127.0.0.1/x", "'psycopg2' is not installed"),
-        ("postgresql+psycopg://u:secret@127.0.0.1:x/x", "it is no address of a database"),
+        ("postgresql+psycopg://u:secret@127.0.0.1:x/x", "its port is no number"),
         ("postgresql+psycopg://u:secret@127.0.0.1:{closed}/x", "refused"),
         ("postgresql+psycopg://u:secret@127.0.0.1:{silent}/x", "does not open"),
         (f"postgresql+psycopg://u:secret@{NOWHERE}/x", "does not open"),
