@@ -9,6 +9,10 @@ from evaluator.resources import WorkersError
 from submissions.database_address import ANSWER_SECONDS, NoAnswer, within
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx", "ucxx")
+GREETING = b"pickle-protocol"
+"""What a scheduler tells of itself to whoever connects (distributed.comm.core.Comm)."""
+
+LONGEST_GREETING = 1 << 16
 ASKED_SECONDS = ANSWER_SECONDS / 2
 
 
@@ -33,13 +37,27 @@ def refuse_scheduler(address: str) -> None:
     if parts.scheme.startswith("ucx"):
         return  # it listens where no socket can ask
     try:
-        within(
-            ANSWER_SECONDS,
-            lambda: socket.create_connection((host, port), timeout=ASKED_SECONDS).close(),
-        )
+        within(ANSWER_SECONDS, lambda: _greeted(host, port, heard=parts.scheme == "tcp"))
     except (NoAnswer, OSError, UnicodeError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise WorkersError(no_scheduler(address, said.lower())) from error
+        said = (getattr(error, "strerror", None) or "").lower() or str(error)
+        raise WorkersError(no_scheduler(address, said)) from error
+
+
+def _greeted(host: str, port: int, *, heard: bool) -> None:
+    """Connect, and wait for Dask's greeting where it can be ``heard``; raise OSError.
+
+    Dask itself waits for one without end, and takes what another server says for a length.
+    """
+    with socket.create_connection((host, port), timeout=ASKED_SECONDS) as connection:
+        said = b""
+        while heard and GREETING not in said:
+            try:
+                part = connection.recv(4096)
+            except TimeoutError:
+                part = b""
+            said += part
+            if not part or len(said) > LONGEST_GREETING:
+                raise OSError("what listens there is no Dask scheduler")
 
 
 def no_scheduler(address: str, why: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from submissions.database_address import address_fault, connection_fault, withou
 from submissions.ledger import Ledger, LedgerError
 from submissions.tracker_address import configured_tracker, tracker_fault
 from tests.commands import refused, sequestra
-from tests.queue.services import free_port
+from tests.queue.services import Scheduler, free_port, started
 
 NOWHERE = "name-that-nobody-has.invalid"
 
@@ -129,7 +130,7 @@ def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Pa
     with silent() as port:
         places = {
             f"http://127.0.0.1:{free_port()}": "connection refused",
-            f"http://127.0.0.1:{port}": "read timed out",
+            f"http://127.0.0.1:{port}": "timed out",
             f"http://{NOWHERE}": NOWHERE,
             f"postgresql+psycopg://u:secret@127.0.0.1:{free_port()}/runs": "Connection refused",
             f"postgresql+psycopg://u:secret@127.0.0.1:{port}/runs": "lets nobody in",
@@ -197,17 +198,39 @@ def test_a_scheduler_that_is_not_there_is_told_before_anything_is_run(
     assert list(home.iterdir()) == []
 
 
-def test_what_listens_and_is_no_scheduler_is_told(tmp_path: Path) -> None:
-    from evaluator.workers import open_workers
+@contextmanager
+def greeting(words: bytes) -> Iterator[int]:
+    """A server that says a few words to whoever connects, as one of mail or SSH does."""
 
-    with silent() as nobody, talking(200, b"a page") as other:
-        for port in (nobody, other):
-            refuse_scheduler(f"tcp://127.0.0.1:{port}")
-            with (
-                pytest.raises(WorkersError, match="no Dask scheduler answers"),
-                open_workers(f"tcp://127.0.0.1:{port}", tmp_path),
-            ):
-                pytest.fail("it is no scheduler")
+    class Greets(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(words)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greets) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_listens_and_is_no_scheduler_is_told(home: Path) -> None:
+    with silent() as nobody, talking(200, b"a page") as page, greeting(b"SSH-2.0-x\r\n") as other:
+        for port in (nobody, page, other):
+            with pytest.raises(WorkersError, match="what listens there is no Dask scheduler"):
+                refuse_scheduler(f"tcp://127.0.0.1:{port}")
+        said = refused("run", "--scheduler", f"tcp://127.0.0.1:{nobody}", "--home", home)
+    assert "what listens there is no Dask scheduler" in said
+    assert list(home.iterdir()) == []
+
+
+def test_a_scheduler_is_taken_for_one() -> None:
+    scheduler = Scheduler()
+    with started(scheduler):
+        refuse_scheduler(scheduler.address)
+        refuse_scheduler(scheduler.address.removeprefix("tcp://"))
 
 
 def test_what_is_set_and_empty_is_unset(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
