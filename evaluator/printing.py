@@ -312,7 +312,9 @@ def sealed(done: Sealed) -> RenderableType:
         if each.alarming
     ]
     if not done.shortcuts:
-        told = ["headers alone: not audited, since a class has fewer than 2 patients"]
+        told = [
+            "headers alone: not audited (a class has fewer than 2 patients, or no header varies)"
+        ]
     elif not told:
         strongest = done.shortcuts[0]
         told = [
