@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 app = typer.Typer(no_args_is_help=True)
-console = Console()
+console = Console(markup=False, emoji=False, soft_wrap=True)
 
 PANEL = "Researcher: train, check, submit"
 """Where the help of the whole command line lists these commands."""

@@ -32,7 +32,7 @@ class LevelShares:
     target: float | None
     cohort: float
     pool: float
-    opened: float
+    opened: float | None
     n_cohort: int
 
 
@@ -125,9 +125,10 @@ def level_shares(
         sides = [shares(side, attribute) if side else {} for side in (cohort, pool, opened)]
         for level in sorted({*(wanted or {}), *sides[0], *sides[1], *sides[2]}):
             here = [side.get(level, 0.0) for side in sides]
+            open_share = here[2] if opened else None
             n = sum(value(case, attribute) == level for case in cohort)
             goal = None if wanted is None else wanted.get(level, 0.0)
-            rows.append(LevelShares(attribute, level, goal, here[0], here[1], here[2], n))
+            rows.append(LevelShares(attribute, level, goal, here[0], here[1], open_share, n))
     return tuple(rows)
 
 

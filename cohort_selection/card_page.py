@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from cohort_selection.card import AIM, POOL, Batch, Card, Comparison, LevelShares, SealChecks
+from cohort_selection.estimand import Estimand
 from cohort_selection.flow import flow_svg
 from cohort_selection.representativeness import Deviation
 from cohort_selection.shortcuts import ALARM
@@ -58,7 +59,7 @@ def render_card(card: Card) -> str:
         _flow_table(card),
         "<h2>Target, cohort, pool and open part</h2>",
         "<p class=note>Shares of patients; one with several images counts once, in equal parts for "
-        "each. The pool is the sequestered patients of whom the cohort was drawn.</p>",
+        "each. The pool is the sequestered patients who could be drawn.</p>",
         *_level_parts(card.levels),
         "<h2>The draw</h2>",
         *_draw_parts(card),
@@ -104,7 +105,7 @@ def _level_parts(levels: Sequence[LevelShares]) -> list[str]:
                         f"{row.cohort:.1%}",
                         f"{row.n_cohort:,}",
                         f"{row.pool:.1%}",
-                        f"{row.opened:.1%}",
+                        "none" if row.opened is None else f"{row.opened:.1%}",
                     )
                     for row in rows
                 ],
@@ -146,8 +147,8 @@ def _draw_parts(card: Card) -> list[str]:
         f"{drawn.lowest:.3f} to {drawn.highest:.3f}, median {drawn.median:.3f}.",
         *card.binding,
     ]
-    if not card.binding:
-        said.append("Nothing kept the draw from its target.")
+    if not card.binding and card.estimand is not Estimand.POOL:
+        said.append("No level and no minimum kept the draw from its target.")
     said.append(f"Of these cases, {card.estimand.sentence}.")
     return [f"<p>{escape(sentence)}</p>" for sentence in said]
 

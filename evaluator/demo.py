@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+
+from evaluator.screen import styled
 
 _MARK = ".sequestra-demo"
 _NAME = "simulated-opacity"
@@ -122,8 +123,8 @@ def _clear(folder: Path) -> None:
 
 
 def _run(arguments: list[str], console: Console) -> None:
-    shown = escape(shlex.join(["sequestra", *arguments]))
-    console.print(f"[bold]$ {shown}[/]", soft_wrap=True, highlight=False)
+    command = shlex.join(["sequestra", *arguments])
+    console.print(styled((f"$ {command}", "bold")), soft_wrap=True, highlight=False)
     program = [sys.executable, "-c", "from evaluator.cli import main; main()", *arguments]
     try:
         ended = subprocess.run(program, check=False, env=_environment())

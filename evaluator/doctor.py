@@ -8,7 +8,9 @@ from importlib.metadata import packages_distributions
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.installation import Installation
 from evaluator.tracker import untracked
+from submissions.database_address import without_password
 from submissions.ledger import LedgerError
+from submissions.tracker_address import tracker_fault
 
 PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
 
@@ -23,8 +25,14 @@ class Finding:
 
 
 def examine(installation: Installation) -> list[Finding]:
-    """Look at the package names, the engine, the ledger's audit chain and each sealed cohort."""
-    return [_names(), _engine(), _ledger(installation), *_cohorts(installation)]
+    """Look at the package names, the engine, the ledger, the tracker and each sealed cohort."""
+    return [
+        _names(),
+        _engine(),
+        _ledger(installation),
+        _tracker(installation),
+        *_cohorts(installation),
+    ]
 
 
 def foreign_owners() -> dict[str, list[str]]:
@@ -61,6 +69,13 @@ def _ledger(installation: Installation) -> Finding:
         f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"
     )
     return Finding("ledger", not problems, seen)
+
+
+def _tracker(installation: Installation) -> Finding:
+    address = installation.tracking_uri
+    found = tracker_fault(address)
+    seen = f"MLflow can be at {without_password(address)}" if found is None else found.sentence
+    return Finding("tracker", found is None, seen)
 
 
 def _cohorts(installation: Installation) -> list[Finding]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical_columns import read_columns
-from cohort_selection.cohort_plan import CohortPlan, read_cohort_plan
+from cohort_selection.cohort_plan import YEARS, CohortPlan, read_cohort_plan, years_are_no_level
 from evaluator.analysis_plan import AnalysisPlan, read_plan
 from evaluator.disclosure import Disclosure, read_disclosure
 from evaluator.leaderboard.glossary import figure
@@ -150,6 +150,14 @@ def _agree(benchmark: Benchmark) -> None:
     """Raise SpecificationError where the tables do not fit each other."""
     kept = set(benchmark.cohort.criteria.attributes)
     intersected = {name for names in benchmark.analysis.intersections for name in names}
+    compared = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(JOINT)}
+    for where, named in (
+        ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
+        ("[analysis] intersections", intersected),
+        ("[analysis] gaps", compared),
+    ):
+        if YEARS in named:
+            raise SpecificationError(f"{benchmark.path.name}: {where} {years_are_no_level(YEARS)}")
     for where, named in (
         ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
         ("[analysis] intersections", intersected),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.dicom import Study
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
-from cohort_selection.prospect import PlannedGap, Prospect, prospect
+from cohort_selection.prospect import PlannedGap, Prospect, Subgroup, prospect
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
@@ -44,6 +45,8 @@ class Sequestered:
     sequestered_cases: int
     sequestered_patients: int
     assigned_before: int
+    share: float = 0.0
+    """The share that the benchmark asks for; it holds for those who were not assigned before."""
 
 
 def sequester(
@@ -85,7 +88,8 @@ def sequester(
         open_patients=_patients(opened),
         sequestered_cases=len(hidden),
         sequestered_patients=_patients(hidden),
-        assigned_before=len(before),
+        assigned_before=len({case.patient_id for case in selected.cases} & set(before)),
+        share=plan.sequestered_share,
     )
 
 
@@ -128,7 +132,7 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
     hidden = _hidden(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
-    return prospect(
+    found = prospect(
         hidden,
         plan.drawn_target,
         plan.size,
@@ -140,6 +144,44 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
         gaps=_planned_gaps(benchmark.analysis),
         least=(benchmark.analysis.minimum_cases, benchmark.analysis.minimum_per_class),
     )
+    return replace(found, subgroups=_held_back(found.subgroups, benchmark))
+
+
+def _held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgroup, ...]:
+    """The subgroups, each with what keeps its figures from being shown at its expected counts.
+
+    A single one of an attribute takes the next smallest with it, or the total would give it away.
+    """
+    cell, analysis = benchmark.disclosure.minimum_cell, benchmark.analysis
+    told: list[Subgroup] = []
+    for _, levels in groupby(groups, key=lambda group: group.attribute):
+        here = [replace(group, held_back=_too_small(group, cell, analysis)) for group in levels]
+        small = [group for group in here if group.held_back]
+        others = [group for group in here if not group.held_back]
+        if len(small) == 1 and others and _smaller(small[0]) < cell:
+            least = min(others, key=lambda group: (_smaller(group), group.level))
+            place = here.index(least)
+            here[place] = replace(least, held_back="withheld with the small one, to protect it")
+        told += here
+    return tuple(told)
+
+
+def _smaller(group: Subgroup) -> float:
+    return min(group.positives, group.negatives)
+
+
+def _too_small(group: Subgroup, cell: int, analysis: AnalysisPlan) -> str:
+    everybody = group.positives + group.negatives
+    if everybody < cell:
+        return f"withheld: fewer than {cell} patients"
+    if _smaller(group) < cell:
+        kind = "positives" if group.positives < cell else "negatives"
+        return f"withheld: fewer than {cell} {kind}"
+    if everybody < analysis.minimum_cases:
+        return f"insufficient data: fewer than {analysis.minimum_cases} patients"
+    if _smaller(group) < analysis.minimum_per_class:
+        return f"insufficient data: fewer than {analysis.minimum_per_class} of a class"
+    return ""
 
 
 def _planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,10 @@ def image_id(tag: str) -> str | None:
     return digest if digest.startswith("sha256:") else f"sha256:{digest}"
 
 
+_HINT = re.compile(r"--help\b|^Usage: |^Run '|^See '")
+"""What Docker's and Podman's clients add to a message: a hint to their own manual."""
+
+
 def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.CompletedProcess[str]:
     """Run the command-line client of Docker, or of Podman where that is the one present.
 
@@ -159,8 +164,16 @@ def _has_buildx(client: str) -> bool:
 def _checked(*arguments: str) -> None:
     done = docker(*arguments)
     if done.returncode:
-        last = ([*done.stdout.strip().splitlines(), *done.stderr.strip().splitlines()] or ["?"])[-1]
-        raise BaseImageUnavailable(f"`docker {arguments[0]}` failed: {last}")
+        raise BaseImageUnavailable(
+            f"`docker {arguments[0]}` failed: {what_failed(done.stdout, done.stderr)}"
+        )
+
+
+def what_failed(printed: str, complained: str) -> str:
+    """The last line in which the client says what is wrong, not where its help is."""
+    lines = [line.strip() for text in (printed, complained) for line in text.splitlines()]
+    told = [line for line in lines if line and not _HINT.search(line)]
+    return told[-1] if told else "it gave no reason; see the engine's log"
 
 
 def _pulled(progress: Callable[[str], None]) -> bool:

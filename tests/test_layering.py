@@ -37,17 +37,26 @@ HOMES = {
     },
     "fastapi": {"evaluator/leaderboard/web.py"},
     "starlette": {"evaluator/leaderboard/web.py"},
-    "uvicorn": {"evaluator/cli.py"},
+    "uvicorn": {"evaluator/reviewer_commands.py"},
     "dask": {"evaluator/workers.py"},
     "distributed": {"evaluator/workers.py"},
     "sqlalchemy": {
+        "submissions/database_address.py",
         "submissions/ledger.py",
         "submissions/ledger_tables.py",
         "submissions/audit_chain.py",
         "evaluator/enclave.py",
     },
     "sqlite3": set(),
-    "typer": {"evaluator/cli.py", "baselines/commands.py"},
+    "typer": {
+        "evaluator/cli.py",
+        "evaluator/options.py",
+        "evaluator/steward_commands.py",
+        "evaluator/researcher_commands.py",
+        "evaluator/queue_commands.py",
+        "evaluator/reviewer_commands.py",
+        "baselines/commands.py",
+    },
 }
 
 

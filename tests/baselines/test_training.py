@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ import onnxruntime
 import pytest
 import torch
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from baselines import calibrate, export, networks, package, predict, prevalence, train
 from baselines.card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
 from baselines.examples import TrainingDataError, read_examples
 from cohort_selection.cohort import read_open
+from submissions.tracker_address import TrackerAddressError
 from tests.baselines.conftest import write_open_list
 
 pytestmark = pytest.mark.filterwarnings(
@@ -122,6 +125,46 @@ def test_a_failed_run_is_tracked_as_failed(
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     assert {run.info.run_name: run.info.status for run in runs}["failed"] == "FAILED"
+
+
+@pytest.mark.parametrize("call", ["log_metric", "log_artifact", "set_terminated"])
+def test_a_tracker_that_dies_costs_no_model(
+    call: str,
+    open_list: Path,
+    tmp_path: Path,
+    trained: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked: list[str] = []
+
+    def dead(*_: object, **__: object) -> None:
+        asked.append(call)
+        raise MlflowException("the server is gone")
+
+    monkeypatch.setattr(MlflowClient, call, dead)
+    settings = train.Settings(epochs=2, size=32, batch=16)
+    card = train.train(open_list, tmp_path / "model", settings, tracking_uri=trained.tracking_uri)
+    assert read_card(tmp_path / "model") == card
+    assert (tmp_path / "model" / WEIGHTS).is_file()
+    assert asked == [call]  # a server that is gone is not asked again
+    said = [each.getMessage() for each in caplog.records if "takes no more" in each.getMessage()]
+    assert len(said) == 1
+    assert "the server is gone" in said[0]
+
+
+def test_a_tracker_that_is_not_there_is_told_before_an_image_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(TrackerAddressError, match="no MLflow server answers there"):
+            train.train(tmp_path / "none.csv", tmp_path / "model", QUICK, tracking_uri=address)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://somewhere")
+    with pytest.raises(TrackerAddressError, match="no tracker of the kind 'htp'"):
+        train.train(tmp_path / "none.csv", tmp_path / "model", QUICK)
+    assert not (tmp_path / "model").exists()
 
 
 def test_onnx_gives_the_probabilities_of_torch(trained: Trained, open_list: Path) -> None:

@@ -58,10 +58,10 @@ def test_a_metric_that_changed_is_scored_without_a_container(
     installed.run()
     before = installed.events(good)
     whole = brier(installed)
-    assert "0 submissions scored anew" in installed.command("rescore", BENCHMARK).printed
+    assert "0 submissions scored again" in installed.command("rescore", BENCHMARK).printed
     anew = ("rescore", BENCHMARK, "--home", installed.home)
-    assert "1 submission scored anew" in succeed(*anew, cwd=changed_code)
-    assert "0 submissions scored anew" in succeed(*anew, cwd=changed_code)
+    assert "1 submission scored again" in succeed(*anew, cwd=changed_code)
+    assert "0 submissions scored again" in succeed(*anew, cwd=changed_code)
     assert installed.events(good) == before
     assert before.count(Event.STARTED) == 1
     assert installed.enclave.count_evaluations(good) == 2

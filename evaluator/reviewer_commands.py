@@ -1,0 +1,150 @@
+"""The reviewer's commands, one function each: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator import printing
+from evaluator.options import HOME, REVIEWER, BenchmarkName, Home
+from evaluator.screen import console
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=REVIEWER)
+def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
+    """Print a benchmark's leaderboard."""
+    from evaluator import published
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
+
+
+@app.command(rich_help_panel=REVIEWER)
+def report(
+    submission_id: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    home: Home = HOME,
+) -> None:
+    """Write the report of a released submission as one HTML file that works offline."""
+    from cohort_selection.atomic import write_bytes
+    from evaluator import published
+    from evaluator.installation import Installation
+    from evaluator.leaderboard.report import render_report
+
+    shown = published.released(Installation.existing(home).ledger(), submission_id)
+    write_bytes(output, render_report(shown).encode())
+    console.print(f"wrote {output}")
+
+
+@app.command(rich_help_panel=REVIEWER)
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    home: Home = HOME,
+) -> None:
+    """Serve the leaderboard and the reports; reads the public store alone."""
+    import uvicorn
+
+    from evaluator import published
+    from evaluator.installation import Installation
+    from evaluator.listening import listening
+
+    pages = published.web(Installation.existing(home))
+    with listening(host, port) as (taken, address):
+        console.print(f"serving {address} (stop with Ctrl-C)")
+        uvicorn.Server(uvicorn.Config(pages, log_level="warning")).run(sockets=[taken])
+
+
+@app.command(rich_help_panel=REVIEWER)
+def score(
+    predictions: Annotated[Path, typer.Argument(help="CSV (or .csv.gz) with the scores.")],
+    truth: Annotated[Path, typer.Argument(help="CSV with the labels; may be the same file.")],
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label column; all found if none is named.")
+    ] = None,
+    score_column: Annotated[
+        str | None, typer.Option(help="Score column of a single label.")
+    ] = None,
+    case_column: str | None = None,
+    patient_column: Annotated[
+        str | None, typer.Option(help="Patients, for clustered intervals; '' = none.")
+    ] = None,
+    subgroup: Annotated[list[str] | None, typer.Option(help="A subgroup column.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="A case is called positive at or above this score.")
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="A benchmark's TOML file; its table 'analysis' is read.")
+    ] = None,
+    symmetric: Annotated[
+        bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not score ones.")
+    ] = False,
+    replicates: Annotated[
+        int | None, typer.Option(help="Bootstrap replicates of the ROC curve's band; 0: no band.")
+    ] = None,
+    design: Annotated[
+        str | None,
+        typer.Option(
+            help="How the number of positives came about: sampled (by chance, the default) or "
+            "fixed-prevalence (set by design)."
+        ),
+    ] = None,
+    weight_column: Annotated[
+        str | None,
+        typer.Option(help="Weights of the truth table that standardise figures to a population."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV to write, one row a figure.")] = None,
+    report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
+) -> None:
+    """Score predictions you already have: the scoring path alone, on two CSV files."""
+    from evaluator import own_scores
+    from evaluator.scoring import score_tables
+    from evaluator.specification import read_analysis
+
+    own_scores.refuse_places((output, table, report_file))
+    chosen = read_analysis(
+        plan,
+        subgroups=subgroup,
+        symmetric=symmetric,
+        replicates=replicates,
+        sampling_design=design,
+    )
+    found = score_tables(
+        predictions,
+        truth,
+        chosen,
+        threshold=threshold,
+        labels=tuple(label or ()),
+        score_column=score_column,
+        case_column=case_column,
+        patient_column=patient_column,
+        weight_column=weight_column,
+    )
+    for name, evaluation in found.items():
+        console.print(printing.evaluation(name, evaluation))
+    if output is not None:
+        own_scores.write_json(found, output)
+    if table is not None:
+        own_scores.write_csv(found, table)
+    if report_file is not None:
+        own_scores.write_reports(found, report_file)
+
+
+@app.command(rich_help_panel=REVIEWER)
+def demo(
+    folder: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
+    patients: Annotated[int, typer.Option(min=100)] = 600,
+    serve_page: Annotated[
+        bool, typer.Option("--serve/--no-serve", envvar="DEMO_SERVE", help="Serve the board.")
+    ] = True,
+) -> None:
+    """Walk the whole path on a simulated commons, one command after the other."""
+    from evaluator.demo import walk
+
+    walk(folder, patients=patients, serve=serve_page, console=console)
