@@ -11,8 +11,8 @@ from submissions.contract import Contract
 from submissions.submission import ContractBroken, Failure
 
 PLATFORM = "linux/amd64"
-MAX_LAYERS = 127
-"""What overlayfs as Docker drives it can stack."""
+MAX_LAYERS = 125
+"""What Docker stacks with overlay2 beneath a container."""
 
 WORD_BYTES = 32_768
 ENVIRONMENT_BYTES = 262_144
