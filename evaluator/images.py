@@ -259,7 +259,7 @@ class Images:
     def _give(self, loadable: IO[bytes]) -> None:
         with our_fault("loading an image"):
             try:
-                said = list(self.client.api.load_image(loadable))  # type: ignore[arg-type]
+                said = list(self.client.api.load_image(loadable))
             except APIError as error:
                 said = [{"error": str(error)}]
         if wrong := [str(each["error"]) for each in said if "error" in each]:

@@ -25,6 +25,8 @@ MAX_DOCUMENT = 1024 * 1024
 OVERHEAD = 64 * 2**20
 """What an archive may hold beside its layers."""
 
+SAVE = "write it with `docker save`"
+
 _HEX = re.compile(r"[0-9a-f]{64}")
 _BLOBS = "blobs/sha256"
 
@@ -152,15 +154,15 @@ def _members(file: IO[bytes]) -> dict[str, Member]:
         tops.add(name.partition("/")[0])
         if len(tops & _ROOT) > 1:
             raise invalid(
-                "is a container's file system, as `docker export` writes it, and no image; write "
-                "the image with `docker save`"
+                "is a container's file system, as `docker export` writes it, and no image; give "
+                "what `docker save IMAGE` writes"
             )
         if count >= MAX_MEMBERS:
-            raise invalid(f"has over {MAX_MEMBERS} members; write it with `docker save`")
+            raise invalid(f"has over {MAX_MEMBERS} members; {SAVE}")
         if member.kind == tarfile.DIRTYPE:
             continue
         if name in found or name in links:
-            raise invalid(f"holds {shown(name)} twice; write it with `docker save`")
+            raise invalid(f"holds {shown(name)} twice; {SAVE}")
         if member.kind == tarfile.SYMTYPE:
             # Docker writes a layer that is used twice as a link to the first.
             where = str(PurePosixPath(name).parent / member.link)
@@ -201,17 +203,16 @@ def inside(name: str, told: str = "", *, climbs: bool = False) -> str:
 
     ``told`` is the name as a message shows it. Raises ContractBroken for a name outside.
     """
-    told = told or name
     parts: list[str] = []
     for part in name.split("/"):
         if part == ".." and climbs and parts:
             parts.pop()
         elif part == "..":
-            raise invalid(f"member {shown(told)} lies outside it; write it with `docker save`")
+            raise invalid(f"member {shown(told or name)} lies outside it; {SAVE}")
         elif part not in ("", "."):
             parts.append(part)
     if name.startswith("/"):
-        raise invalid(f"member {shown(told)} has an absolute path; write it with `docker save`")
+        raise invalid(f"member {shown(told or name)} has an absolute path; {SAVE}")
     return "/".join(parts)
 
 

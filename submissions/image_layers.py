@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, cast
 
-from submissions.archive_members import Archive, inside, invalid, shown
+from submissions.archive_members import Archive, invalid, shown
+from submissions.image import NEW_LAYER
 from submissions.tar_members import CHUNK, SPARSE, members
-from submissions.unpacking import LONGEST_MAGIC, DamagedPacking, packing, unpacked
+from submissions.unpacking import LONGEST_MAGIC, packing, unpacked
 
 MAX_LAYER_MEMBERS = 2_000_000
 
 _PACKED = ("gzip", "zstd")
 """How a layer may be packed; the formats of images know no other."""
+
+AGAIN = "write the image again, or with another tool"
 
 _PLAIN_AGAIN = (
     "`skopeo copy docker-archive:X docker-archive:Y` writes it plain (oci-archive:X for an OCI "
@@ -49,20 +52,33 @@ def read_layer(archive: Archive, name: str, limit: int, copy: IO[bytes] | None =
         raise invalid(f"has a layer that is packed by {how}; {_PLAIN_AGAIN}")
     plain = unpacked(cast(IO[bytes], packed), how) if how else cast(IO[bytes], packed)
     content = _Counted(plain, limit, copy)
-    for count, member in enumerate(members(cast(IO[bytes], content))):
-        if count >= MAX_LAYER_MEMBERS:
-            raise invalid(f"has a layer of over {MAX_LAYER_MEMBERS} files")
-        if member.kind == SPARSE:
-            raise invalid(f"has a layer with the sparse file {shown(member.name)}; store it whole")
-        inside(member.name)
-        if member.kind == tarfile.LNKTYPE:
-            inside(member.link)
+    try:
+        _judge(content)
+    except tarfile.TarError as error:
+        raise invalid(f"has a layer that is cut short or damaged ({error}); {AGAIN}") from error
     if packed.read(1):
-        raise DamagedPacking("something after the end of a layer")
+        raise invalid(f"has a layer with something after its end; {AGAIN}")
     told = PurePosixPath(name)
     if str(told.parent) == "blobs/sha256" and packed.digest.hexdigest() != told.name:
         raise invalid(f"holds {shown(name)} with another digest; send it again")
     return Layer(content.digest.hexdigest(), content.count)
+
+
+def _judge(content: _Counted) -> None:
+    for count, member in enumerate(members(cast(IO[bytes], content))):
+        if count >= MAX_LAYER_MEMBERS:
+            raise invalid(f"has a layer of over {MAX_LAYER_MEMBERS} files")
+        if member.kind == SPARSE:
+            said = f"has a layer with the sparse file {shown(member.name)}"
+            raise invalid(f"{said}; store it whole: {NEW_LAYER}")
+        names = (member.name, member.link) if member.kind == tarfile.LNKTYPE else (member.name,)
+        for name in names:
+            if name.startswith("/"):
+                said = f"has a layer whose member {shown(name)} has an absolute path"
+                raise invalid(f"{said}; {NEW_LAYER}")
+            if ".." in name.split("/"):
+                said = f"has a layer whose member {shown(name)} lies outside it"
+                raise invalid(f"{said}; {NEW_LAYER}")
 
 
 class _Digested(io.RawIOBase):
@@ -95,7 +111,7 @@ class _Counted(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         chunk = self.file.read(min(size, CHUNK) if size >= 0 else CHUNK)
         if not self.count and packing(chunk):
-            raise invalid(f"has a layer that is packed twice; {_PLAIN_AGAIN}")
+            raise invalid(f"has a layer that is packed twice; {AGAIN}")
         self.count += len(chunk)
         if self.count > self.limit:
             raise LayerTooLarge

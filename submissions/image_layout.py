@@ -61,7 +61,10 @@ def find_image(archive: Archive) -> HeldImage:
     if indexed is None and listed is None:
         if "manifest.json" in archive.members or "index.json" in archive.members:
             raise invalid("holds 0 images; save one")
-        raise invalid("has no 'manifest.json' and no 'index.json'; write it with `docker save`")
+        raise invalid(
+            "has no 'manifest.json' and no 'index.json', so that it is no image, as what `docker "
+            "export` or buildx's `type=tar` write; give what `docker save IMAGE` writes"
+        )
     if indexed and listed and indexed.digest != listed.digest:
         raise invalid("has an index and a manifest for different images; save one image alone")
     found = listed or indexed
@@ -85,12 +88,21 @@ def _by_list(archive: Archive) -> HeldImage | None:
         return None
     if len(images) != 1:
         raise invalid(f"holds {len(images)} images; save one")
-    name = _member(images[0]["Config"])
+    image = _lower(images[0])
+    name = _member(image["config"])
     configuration = archive.small(name)
     digest = hashlib.sha256(configuration).hexdigest()
     if digest_in(name) not in (None, digest):
         raise invalid("has a configuration whose digest is not that of its name; send it again")
-    return HeldImage(digest, configuration, tuple(map(_member, images[0]["Layers"] or ())))
+    return HeldImage(digest, configuration, tuple(map(_member, image["layers"] or ())))
+
+
+def _lower(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys in lower case: engines take either, and containerify writes `config`."""
+    lowered = {str(key).lower(): value for key, value in entry.items()}
+    if len(lowered) != len(entry):
+        raise invalid("has a manifest with two keys that differ in case alone")
+    return lowered
 
 
 def _member(name: object) -> str:
