@@ -164,10 +164,7 @@ def test_parts_that_were_packed_one_after_the_other_are_one_archive(
 ) -> None:
     """As pigz, pzstd and `xz --threads` write them; zstd may put what is skipped between."""
     whole, pack = tar_of(layout_of(one).files()), WHOLE_PACKINGS[packing]
-    skipped = (
-        b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"skip" if packing == "zstd" else b""
-    )
-    padding = b"\0" * 4 if packing == "xz" else b""
+    between = {"zstd": b"\x50\x2a\x4d\x18\x04\0\0\0skip", "xz": b"\0" * 4}.get(packing, b"")
     path = tmp_path / "image"
     path.write_bytes(pack(whole[:3000]) + between + pack(whole[3000:]))
     assert lint_archive(path, CONTRACT).digest == DIGEST
