@@ -235,3 +235,39 @@ ROWS = (
 )
 
 CONTAINERIFY = "4.1.0"
+
+VERSIONS = {
+    ("docker.io", "bookworm"): "20.10.24",
+    ("docker.io", "trixie"): "26.1.5",
+    ("docker-buildx", "trixie"): "0.13.1",
+    ("podman", "bookworm"): "4.3.1",
+    ("podman", "trixie"): "5.4.2",
+    ("buildah", "bookworm"): "1.28.2",
+    ("buildah", "trixie"): "1.39.3",
+    ("skopeo", "bookworm"): "1.9.3",
+    ("skopeo", "trixie"): "1.18.0",
+    ("umoci", "trixie"): "0.4.7",
+}
+"""Of the packages of Debian 12 and 13."""
+
+_TITLES = {
+    "docker": ("Docker", "docker.io", ""),
+    "containerd": ("Docker", "docker.io", " with the containerd store, buildx 0.13.1"),
+    "podman": ("Podman", "podman", ""),
+    "buildah": ("buildah", "buildah", ""),
+    "skopeo": ("skopeo", "skopeo", ""),
+    "umoci": ("umoci", "umoci", ""),
+}
+
+
+def line(row: Row) -> str:
+    """A row as docs/archives.md shows it."""
+    if row.builder == "containerify":
+        who = f"containerify {CONTAINERIFY}"
+    else:
+        title, package, more = _TITLES[row.builder]
+        who = f"{title} {', '.join(VERSIONS[package, each] for each in row.releases)}{more}"
+    command = row.command.replace("$PODMAN", "podman").replace("$BUILDAH", "buildah")
+    command = command.replace(" --insecure-policy", "").replace(" -q", "").replace("|", "\\|")
+    taken = f"refused; {row.told}" if row.refused else "accepted"
+    return f"| {who} | `{command}` | {row.layout} | {taken} |"

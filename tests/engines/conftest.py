@@ -12,7 +12,8 @@ import pytest
 
 from evaluator.engine import Engine
 from evaluator.known_good import known_good
-from tests.engines.machine import Machine, machine
+from submissions.base_image import cache
+from tests.engines.machine import KEPT, Machine, machine
 from tests.queue.conftest import closed_ledgers, installed, sealed
 
 __all__ = ["closed_ledgers", "installed", "sealed"]
@@ -68,6 +69,9 @@ def connect(
     """Connect to the engine of a release, with a cache of the test's own that it sees too."""
     opened: list[Engine] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for each in (*KEPT.parent.glob("python-base-*.tar"), KEPT.parent / "pull-refused"):
+        if each.exists():
+            (cache() / each.name).symlink_to(each)
 
     def give(release: str, engine: str) -> Engine:
         monkeypatch.setenv("DOCKER_HOST", start(release, engine))

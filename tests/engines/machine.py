@@ -80,7 +80,7 @@ class Machine:
         """The upstream version of one of its packages."""
         asked = ["dpkg-query", f"--admindir={self.root}/var/lib/dpkg", "-W", "-f", "${Version}"]
         said = subprocess.run([*asked, package], capture_output=True, text=True, check=True).stdout
-        return said.partition(":")[2].partition("-")[0] or said.partition("-")[0].partition("+")[0]
+        return said.rpartition(":")[2].partition("-")[0].partition("+")[0]
 
     @contextmanager
     def docker(self, folder: Path, *, containerd: bool = False) -> Iterator[str]:

@@ -17,7 +17,7 @@ from evaluator.engine import Engine
 from submissions.archive import lint_archive
 from submissions.contract import Contract
 from submissions.submission import ContractBroken
-from tests.engines.builders import CONTAINERIFY, ROWS, SETTING_UP, Row
+from tests.engines.builders import CONTAINERIFY, ROWS, SETTING_UP, VERSIONS, Row
 from tests.engines.conftest import Start
 from tests.engines.machine import KEPT, Machine, podman_options
 
@@ -173,3 +173,10 @@ def registry(layout: Path) -> Iterator[str]:
         server.shutdown()
         serving.join()
         server.server_close()
+
+
+@pytest.mark.parametrize(("package", "release"), VERSIONS, ids=str)
+def test_the_versions_in_the_table_are_those_that_were_tried(
+    package: str, release: str, machines: Callable[[str], Machine]
+) -> None:
+    assert machines(release).version(package) == VERSIONS[package, release]
