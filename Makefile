@@ -14,7 +14,7 @@ ONLY ?=
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check engine attacks faults soak perf coverage clean
+.PHONY: demo test check engine attacks engines faults soak perf coverage clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -34,6 +34,9 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 
 attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks
+
+engines: engine  ## archives of every builder, and Docker's two image stores, from Debian releases in folders
+	$(BIN)/python -m pytest -m engines tests/engines
 
 faults: engine  ## kill what the queue is made of, each in every state: twenty minutes
 	$(BIN)/python -m pytest -m faults tests/queue

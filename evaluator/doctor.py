@@ -52,7 +52,9 @@ def _names() -> Finding:
 
 def _engine() -> Finding:
     try:
-        return Finding("container engine", True, Engine.connect().description())
+        engine = Engine.connect()
+        seen = f"{engine.description()}, images in its {engine.store} store"
+        return Finding("container engine", True, seen)
     except EngineUnavailable as error:
         return Finding("container engine", False, str(error))
 

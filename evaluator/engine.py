@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -17,11 +16,11 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.utils import decode_json_header
 
-from evaluator import known_good
 from evaluator.containers import CANCELLED, GPUS_LABEL, LABEL, RUN_LABEL, Containers
 from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.gpus import taken_gpus
 from evaluator.host_locks import held
+from evaluator.image_ids import store_of
 from evaluator.images import our_fault
 from evaluator.limits import (
     NO_HEALTH_CHECK,
@@ -120,7 +119,8 @@ class Engine(Containers):
         parts = version.get("Components") or ()
         podman = any("podman" in str(part.get("Name", "")).lower() for part in parts)
         name = f"{'Podman' if podman else 'Docker'} {version.get('Version', '')}"
-        return cls(client, address, name, podman, runtime, int(info["NCPU"]), int(info["MemTotal"]))
+        cpus, memory_bytes = int(info["NCPU"]), int(info["MemTotal"])
+        return cls(client, store_of(info), address, name, podman, runtime, cpus, memory_bytes)
 
     def close(self) -> None:
         """Close the connection; the engine is not asked anything after this."""
@@ -147,7 +147,7 @@ class Engine(Containers):
         with own_folder(scratch) as folder, our_fault("looking at the image's accounts"):
             label = {RUN_LABEL: str(folder.resolve())}
             try:
-                made = api.create_container(image.digest, "-", labels=label)
+                made = api.create_container(self.id_of(image.digest), "-", labels=label)
             except APIError as error:
                 if error.status_code == requests.codes.bad_request:
                     said = printable(str(error.explanation or error))
@@ -276,10 +276,7 @@ class Engine(Containers):
         room: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """Start an image of ours in the same way; raise EngineUnavailable where even that fails."""
-        digest, archive = known_good.archive()
-        if not self.has(digest):
-            with our_fault("loading an image of ours"):
-                deque(self.client.api.load_image(archive), maxlen=0)
+        digest = self.probe()
         try:
             brief = replace(contract, start_seconds=PROBE_SECONDS, case_seconds=0)
             self._run(digest, staged, brief, submission_id, given_up, room)

@@ -35,7 +35,7 @@ def practise(
 ) -> Practised:
     """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would.
 
-    ``image`` is a name, a digest, or the path of a `docker save` archive.
+    ``image`` is a name, a digest, or the path of an image archive.
     """
     benchmark = installation.benchmark(name)
     cases = read_open(open_list)[:n_cases]
@@ -55,15 +55,15 @@ def practise(
     try:
         with engine.receive(image, benchmark.contract) as found:
             engine.let_in(found, benchmark.contract)
-        with stage(blinded, benchmark.contract, scratch, copying=True) as staged:
-            outcome = engine.run(
-                found.digest,
-                staged,
-                benchmark.contract,
-                submission_id=f"check-{secrets.token_hex(6)}",
-            )
-            given = {case.case_id for case in blinded}
-            read_predictions(staged.predictions, given, benchmark.contract)
+            with stage(blinded, benchmark.contract, scratch, copying=True) as staged:
+                outcome = engine.run(
+                    found.digest,
+                    staged,
+                    benchmark.contract,
+                    submission_id=f"check-{secrets.token_hex(6)}",
+                )
+                given = {case.case_id for case in blinded}
+                read_predictions(staged.predictions, given, benchmark.contract)
     except ContractBroken as broken:
         return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail)
     seconds = sum(outcome.seconds.values())
