@@ -112,9 +112,7 @@ def package_model(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         _link_tree(site, context / "site")
-        write_program(context / "model", "predict", ("images", "predict"))
-        for name in (CARD, ONNX):
-            shutil.copyfile(directory / name, context / "model" / name)
+        write_model(directory, context / "model")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), card.threshold)
 
@@ -136,6 +134,13 @@ def package_prevalence(
         (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), 0.5)
+
+
+def write_model(directory: Path, target: Path) -> None:
+    """Write the program, the card and the network of a model directory into ``target``."""
+    write_program(target, "predict", ("images", "predict"))
+    for name in (CARD, ONNX):
+        shutil.copyfile(directory / name, target / name)
 
 
 def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
