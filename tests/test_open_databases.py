@@ -16,6 +16,7 @@ from submissions.ledger import Ledger, LedgerError
 from tests.commands import environment, succeed
 from tests.conftest import REPOSITORY
 from tests.engine import ImageBuilder
+from tests.walkthrough import Walked, simulated
 
 OPEN = """
 def opened(folder):
@@ -106,45 +107,39 @@ def left_open(folder: Path, *arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("steward")
-    succeed("simulate", folder / "commons", "--patients", "240")
-    clinical = [str(folder / "commons" / name) for name in ("clinical.csv", "measurement.tsv")]
-    tables = [part for table in clinical for part in ("--clinical", table)]
-    succeed("index", folder / "commons" / "dicom", *tables, "--output", folder / "catalog")
-    text = (REPOSITORY / "benchmarks" / "simulated-opacity.toml").read_text()
-    lines = ["size = 40" if line.startswith("size = ") else line for line in text.splitlines()]
-    (folder / "small.toml").write_text("\n".join(lines).replace("simulated-opacity", "small"))
-    return folder
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    return simulated(tmp_path_factory.mktemp("walked"))
 
 
-def test_no_command_of_the_steward_or_reviewer_leaves_a_database_open(catalog: Path) -> None:
-    home = ("--home", str(catalog / "home"))
-    drawn = ("--catalog", str(catalog / "catalog"))
-    sequester = ("sequester", "small.toml", "--open", "open.csv", *drawn, *home)
-    assert left_open(catalog, *sequester) == []
+def test_no_command_of_the_steward_or_reviewer_leaves_a_database_open(walked: Walked) -> None:
+    drawn = ("--catalog", "catalog")
+    again = ("--home", "again")
     for command in (
-        ("match", "small", *drawn, *home),
-        ("match", "small", "--plan", *drawn, *home),
-        ("card", "small", "--output", "card.html", *drawn, *home),
-        ("leaderboard", "small", *home),
-        ("status", *home),
-        ("run", *home),
+        ("sequester", f"{walked.benchmark}.toml", "--open", "again.csv", *drawn, *again),
+        ("match", walked.benchmark, *drawn, *again),
+        ("match", walked.benchmark, "--plan", *drawn, *again),
+        ("card", walked.benchmark, "--output", "card.html", *drawn, *again),
+        ("verify", walked.benchmark, "--home", "home"),
+        ("rescore", walked.benchmark, "--home", "home"),
+        ("leaderboard", walked.benchmark, "--home", "home"),
+        ("status", "--home", "home"),
+        ("run", "--home", "home"),
     ):
-        assert left_open(catalog, *command) == [], command
+        assert left_open(walked.folder, *command) == [], command
 
 
 @pytest.mark.engine
 def test_no_command_on_a_submission_leaves_a_database_open(
-    catalog: Path, image_of: ImageBuilder
+    walked: Walked, image_of: ImageBuilder
 ) -> None:
-    folder = catalog / "entered"
-    folder.mkdir()
-    home = ("--home", str(folder / "home"))
-    drawn = ("--catalog", str(catalog / "catalog"))
-    succeed("sequester", catalog / "small.toml", "--open", folder / "open.csv", *drawn, *home)
-    about = ("--benchmark", "small", "--team", "A team", "--model", "A model")
-    assert left_open(folder, "submit", image_of("print(1)"), *about, *home) == []
-    submission = succeed("status", *home).split()[0]
-    for command in (("audit", submission), ("status", submission), ("cancel", submission)):
-        assert left_open(folder, *command, *home) == [], command
+    home = ("--home", "home")
+    about = ("--benchmark", walked.benchmark, "--team", "A team", "--model", "A model")
+    assert left_open(walked.folder, "submit", image_of("print(1)"), *about, *home) == []
+    submission = succeed("status", "--home", walked.home).split()[0]
+    for command in (
+        ("audit", submission),
+        ("status", submission),
+        ("doctor",),
+        ("cancel", submission),
+    ):
+        assert left_open(walked.folder, *command, *home) == [], command
