@@ -184,7 +184,7 @@ def python_of(base: str) -> str:
     asked = base_image.docker("run", *without, "--entrypoint", "python3", base, "-c", ask)
     said = asked.stdout.strip()
     if asked.returncode or not re.fullmatch(r"3\.\d+", said):
-        last = ([*asked.stderr.strip().splitlines(), said] or ["?"])[-1]
+        last = [said, *asked.stderr.strip().splitlines()][-1]
         raise PackagingError(
             f"the base image {base} does not say which python3 it has ({last or 'no answer'}); "
             "give one with Python 3.11 or newer"

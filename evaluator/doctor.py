@@ -17,7 +17,7 @@ from submissions.ledger import LedgerError
 PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
 
 LEAST_FREE_BYTES = 2 * 10**9
-"""The base image, an image of torch's size and a small cohort; more is a steward's own reckoning."""
+"""The base image, an image with torch and a small cohort; a large cohort takes more."""
 
 
 @dataclass(frozen=True, slots=True)
