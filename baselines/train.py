@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -188,7 +188,7 @@ def _fit(
     Best is the highest validation AUROC, then the lowest validation loss.
     """
     network = networks.build(settings.network)
-    augment = _augmentation(settings)
+    augment = augmentation(settings)
     order = generator(settings.seed, "order")
     labels = torch.from_numpy(training.image_labels.astype(np.float32))
     loss_of = nn.BCEWithLogitsLoss(pos_weight=(1 - labels).sum() / labels.sum())
@@ -205,9 +205,8 @@ def _fit(
         losses = []
         shuffled = order.permutation(len(training.images))[: steps * settings.batch]
         for chosen in shuffled.reshape(steps, settings.batch):
-            batch = torch.stack(
-                [augment(torch.from_numpy(training.images[i][np.newaxis])) for i in chosen]
-            )
+            drawn = (augment(torch.from_numpy(training.images[i][np.newaxis])) for i in chosen)
+            batch = torch.stack([torch.as_tensor(image) for image in drawn])
             optimizer.zero_grad()
             loss = loss_of(network(batch)[:, 0], labels[chosen])
             loss.backward()
@@ -278,8 +277,11 @@ def infer(network: nn.Module, images: NDArray[np.float32], batch: int = 64) -> N
     return np.concatenate(parts).astype(np.float64)
 
 
-def _augmentation(settings: Settings) -> Callable[[Tensor], Tensor]:
-    """Vary position, side, contrast and noise as a radiograph's own acquisition does."""
+def augmentation(settings: Settings) -> Compose:
+    """Vary position, side, contrast and noise as a radiograph's own acquisition does.
+
+    An image (1, size, size) gives another. What is returned can be handed to another process.
+    """
     shift = 0.06 * settings.size
     transform = Compose(
         [
@@ -296,7 +298,7 @@ def _augmentation(settings: Settings) -> Callable[[Tensor], Tensor]:
         ]
     )
     transform.set_random_state(settings.seed)
-    return lambda image: torch.as_tensor(transform(image))
+    return transform
 
 
 @contextmanager

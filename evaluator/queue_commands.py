@@ -101,11 +101,11 @@ def audit(submission_id: str, home: Home = HOME) -> None:
 
 @app.command(rich_help_panel=STEWARD)
 def doctor(home: Home = HOME) -> None:
-    """Check that this installation is what it says it is."""
+    """Check this machine, and that the installation is what it says it is."""
     from evaluator.doctor import examine
     from evaluator.installation import Installation
 
-    findings = examine(Installation.existing(home))
+    findings = examine(Installation(home))
     for finding in findings:
         console.print(printing.finding(finding))
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)

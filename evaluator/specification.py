@@ -12,6 +12,7 @@ from pathlib import Path
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical_columns import read_columns
 from cohort_selection.cohort_plan import YEARS, CohortPlan, read_cohort_plan, years_are_no_level
+from evaluator import shipped
 from evaluator.analysis_plan import AnalysisPlan, read_plan
 from evaluator.disclosure import Disclosure, read_disclosure
 from evaluator.leaderboard.glossary import figure
@@ -51,6 +52,7 @@ def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
     ``beside`` is where the tables lie that it names, if that is not the file's own folder. What
     they hold is part of the digest.
     """
+    path = shipped.resolved(path)
     raw, document = _document(path)
     if unknown := sorted(set(document) - set(_TABLES)):
         raise SpecificationError(
@@ -114,6 +116,7 @@ def _by_design(
 
 def read_clinical_columns(path: Path) -> dict[str, str]:
     """The [clinical] table of a benchmark's file: which columns foreign tables call what."""
+    path = shipped.resolved(path)
     return read_columns(_table(_document(path)[1], "clinical", path), path)
 
 
@@ -128,6 +131,7 @@ def read_analysis(
     """The [analysis] table of a benchmark's file, or the default, with what options change."""
     plan = AnalysisPlan()
     if path is not None:
+        path = shipped.resolved(path)
         plan = read_plan(_table(_document(path)[1], "analysis", path), path)
     return replace(
         plan,
@@ -197,7 +201,11 @@ def _document(path: Path) -> tuple[bytes, dict[str, object]]:
         raw = path.read_bytes()
         return raw, tomllib.loads(raw.decode())
     except FileNotFoundError as error:
-        raise SpecificationError(f"no benchmark file {path}; give the path of a .toml") from error
+        ours = ", ".join(f"benchmarks/{name}" for name in shipped.benchmarks())
+        raise SpecificationError(
+            f"no benchmark file {path}; give the path of a .toml"
+            + (f", or one that comes with Sequestra: {ours}" if ours else "")
+        ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecificationError(f"{path.name} is not TOML: {error}; correct it") from error
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 from sqlalchemy import (
     ColumnElement,
@@ -95,6 +96,8 @@ class Ledger:
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self._engine = _connect(url)
+        # Nobody has to close a ledger: its connections go with it, and at the latest at the end.
+        finalize(self, self._engine.dispose)
         self._lock: Connection | None = None
         self._writer = self._engine.execution_options(writes=True)
         try:
