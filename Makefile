@@ -14,7 +14,7 @@ ONLY ?=
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check engine attacks faults soak perf coverage clean
+.PHONY: demo test check engine attacks faults libraries soak perf coverage clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -37,6 +37,9 @@ attacks: engine  ## a table: attack, expected, seen
 
 faults: engine  ## kill what the queue is made of, each in every state: twenty minutes
 	$(BIN)/python -m pytest -m faults tests/queue
+
+libraries: engine  ## torch, MONAI and Java under the contract: five minutes
+	$(BIN)/python -m pytest -m libraries tests/evaluator/test_libraries.py
 
 soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
 	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)
