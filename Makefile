@@ -13,7 +13,7 @@ ONLY ?=
 RELEASES ?= bookworm trixie testing
 
 # What needs neither torch nor an engine, a browser or real data.
-QUICK := -m 'not engine and not realdata and not browser and not faults' \
+QUICK := -m 'not engine and not realdata and not browser and not faults and not engines and not libraries' \
 	tests/metrics tests/cohort_selection tests/submissions tests/evaluator \
 	tests/test_layering.py tests/test_bad_input.py tests/test_score_command.py \
 	tests/test_open_databases.py
@@ -21,7 +21,7 @@ QUICK := -m 'not engine and not realdata and not browser and not faults' \
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check engine attacks engines faults soak perf coverage platforms bounds clean
+.PHONY: demo test check engine attacks engines faults libraries soak perf coverage platforms bounds clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -47,6 +47,9 @@ engines: engine  ## archives of every builder, and Docker's two image stores, fr
 
 faults: engine  ## kill what the queue is made of, each in every state: twenty minutes
 	$(BIN)/python -m pytest -m faults tests/queue
+
+libraries: engine  ## torch, MONAI and Java under the contract: five minutes
+	$(BIN)/python -m pytest -m libraries tests/evaluator/test_libraries.py
 
 soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
 	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)

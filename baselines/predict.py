@@ -52,6 +52,7 @@ def images_of(case_ids: list[str], directory: Path) -> Iterator[tuple[str, Path]
 
 def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
     """Load the network of a model directory to run on ``threads`` threads."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it looks when it is imported, and never again
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()

@@ -387,7 +387,7 @@ class _Dispatcher:
         """All shards are back: keep what they predicted together, then score it."""
         agrees = True
         if job.repeated is not None:
-            found = compared(job.again, job.predicted(), job.repeated)
+            found = compared(job.again, job.predicted(), job.repeated, job.benchmark.contract)
             agrees = found.agrees
             self._record(job, Event.REPEATED, found.sentence())
         predictions = job.unblinded()

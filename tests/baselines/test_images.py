@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines import images, package
 from tests.baselines.conftest import write_dicom
+from tests.conftest import REPOSITORY
 
 
 def test_area_average_by_hand() -> None:
@@ -124,3 +126,34 @@ def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
     files = sorted(open_list.parent.glob("*.dcm"))[:20]
     here = b"".join(images.model_input(path, 64).tobytes() for path in files)
     assert said.strip() == hashlib.sha256(here).hexdigest()
+
+
+def test_opening_a_session_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    node = onnx.helper.make_node("Identity", ["images"], ["probability"])
+    shapes = (("images", [1]), ("probability", [1]))
+    given, told = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in shapes
+    )
+    graph = onnx.helper.make_graph([node], "graph", [given], [told])
+    opset = onnx.helper.make_opsetid("", 18)
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10), tmp_path / "model.onnx"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    program = (
+        "import sys, torch.onnx\nfrom pathlib import Path\n"
+        "from baselines.predict import open_session\n"
+        "assert 'onnxruntime' not in sys.modules\n"
+        f"assert open_session(Path({str(tmp_path)!r}), 1).run(None, {{'images': [1.0]}})\n"
+    )
+    said = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [sys.executable, "-c", program],
+        env={**said, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")},
+        cwd=REPOSITORY,
+        check=True,
+    )
+    # onnxruntime 1.29 and later otherwise write an identifier of the device there.
+    assert not list(home.rglob("*"))
