@@ -153,14 +153,14 @@ def select(
         _refuse_words(rule, said)
         keep(str(rule), lambda study: rule.keeps(said[study.study_uid]))
 
-    for field, allowed in (
+    for name, allowed in (
         ("modality", criteria.modalities),
         ("view", criteria.views),
         ("body_part", criteria.body_parts),
         ("loinc", criteria.loinc),
     ):
         if allowed:
-            obey(Rule(field, allowed))
+            obey(Rule(name, allowed))
     keep("has a clinical record", lambda study: found[study.study_uid] is not None)
     years = {s.study_uid: age(s, record[s.study_uid]) for s in left}
     if criteria.minimum_age > 0 or criteria.maximum_age is not None:
@@ -186,11 +186,11 @@ def select(
         )
         labels = {s.study_uid: int(nearest[s.study_uid] == {"Positive"}) for s in left}
     else:
-        rule = criteria.label_rule
+        reading = criteria.label_rule
         text = {s.study_uid: record[s.study_uid].findings.get(criteria.label, "") for s in left}
-        keep(f"{criteria.label} is recorded", lambda s: rule.known(text[s.study_uid]) or None)
+        keep(f"{criteria.label} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
         try:
-            labels = rule.labels({s.study_uid: text[s.study_uid] for s in left}, criteria.label)
+            labels = reading.labels({s.study_uid: text[s.study_uid] for s in left}, criteria.label)
         except LabelError as wrong:
             raise SelectionError(str(wrong)) from None
     if not left:
