@@ -25,11 +25,11 @@ LABEL_WORDS = (
     ("0", "1"),
     ("-1", "1"),
     ("no", "yes"),
-    ("n", "y"),
     ("false", "true"),
     ("negative", "positive"),
     ("neg", "pos"),
     ("absent", "present"),
+    ("n", "y"),
 )
 """Pairs of words that say negative and positive; a column uses one pair."""
 
@@ -102,3 +102,15 @@ def items(text: str) -> tuple[str, ...]:
 def joined(texts: Sequence[str]) -> str:
     """What several lines say of one thing: each text once, in order, joined by ``|``."""
     return "|".join(dict.fromkeys(text for text in texts if text))
+
+
+def spelling(ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """What would make ids of two tables meet; empty where nothing simple would."""
+    for what, plain in (
+        ("capitals aside", str.casefold),
+        ("zeros in front aside", lambda text: text.casefold().lstrip("0")),
+        ("endings such as .png aside", lambda text: text.casefold().rpartition(".")[0] or text),
+    ):
+        if {plain(one) for one in ours} & {plain(other) for other in theirs}:
+            return f"; some would meet, {what}"
+    return ""

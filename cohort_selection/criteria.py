@@ -99,9 +99,7 @@ def read_criteria(read: CohortTable) -> Criteria:
     window = read.whole_numbers("covid_window", (-14, 0))
     if len(window) != 2 or window[0] > window[1]:
         read.refuse("covid_window", "two whole numbers of days, test minus study, smaller first")
-    bands = read.whole_numbers("age_bands", AGE_BANDS)
-    if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
-        read.refuse("age_bands", "ages in years, rising, such as [0, 40, 60, 80]")
+    bands = read_bands(read)
     label, label_rule = read_label(read)
     if label == COVID and label_rule != LabelRule():
         read.refuse("label", f'"{COVID}" alone, whose days covid_window says, or another column')
@@ -121,6 +119,14 @@ def read_criteria(read: CohortTable) -> Criteria:
         include=read_rules(read, "include"),
         exclude=read_rules(read, "exclude"),
     )
+
+
+def read_bands(read: CohortTable) -> tuple[int, ...]:
+    """Read the lower ends of the age groups; raises CohortPlanError, naming file and key."""
+    bands = read.whole_numbers("age_bands", AGE_BANDS)
+    if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
+        read.refuse("age_bands", "ages in years, rising, such as [0, 40, 60, 80]")
+    return bands
 
 
 def select(

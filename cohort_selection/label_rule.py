@@ -15,7 +15,7 @@ POSITIVE, NEGATIVE, EXCLUDE, REFUSE = "positive", "negative", "exclude", "refuse
 UNCERTAIN = (REFUSE, POSITIVE, NEGATIVE, EXCLUDE)
 BLANK = (EXCLUDE, NEGATIVE)
 KEYS = ("column", "contains", "uncertain", "blank")
-_UNCERTAIN_WORDS = frozenset({"-1", "uncertain", "possible", "equivocal", "indeterminate"})
+UNCERTAIN_WORDS = frozenset({"-1", "uncertain", "possible", "equivocal", "indeterminate"})
 _WORDS = {
     word: place == 1 for pair in LABEL_WORDS for place, word in enumerate(pair) if word != "-1"
 }
@@ -60,7 +60,7 @@ class LabelRule:
         return _WORDS.get(label_word(text))
 
     def _is_uncertain(self, text: str) -> bool:
-        return not self.contains and label_word(text) in _UNCERTAIN_WORDS
+        return not self.contains and label_word(text) in UNCERTAIN_WORDS
 
     def labels(self, texts: Mapping[str, str], column: str) -> dict[str, int]:
         """0 or 1 for each known text; raise LabelError where one says neither, or none an item."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cohort_selection.cell_words import spelling
 from cohort_selection.clinical import ClinicalRecord
 from cohort_selection.dicom import Study
 from cohort_selection.study_values import by_study
@@ -70,15 +71,3 @@ class Meeting:
 def _named(patient: str, study: str) -> str:
     said = [f"patient {patient!r}"] if patient else []
     return " and ".join([*said, *([f"study {study!r}"] if study else [])])
-
-
-def spelling(ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """What would make ids of two tables meet; empty where nothing simple would."""
-    for what, plain in (
-        ("capitals aside", str.casefold),
-        ("zeros in front aside", lambda text: text.casefold().lstrip("0")),
-        ("endings such as .png aside", lambda text: text.casefold().rpartition(".")[0] or text),
-    ):
-        if {plain(one) for one in ours} & {plain(other) for other in theirs}:
-            return f"; some would meet, {what}"
-    return ""

@@ -11,6 +11,8 @@ _PACKAGES = Path(__file__).resolve().parent.parent
 _SCORING = (
     "analysis_plan",
     "scoring_input",
+    "case_table",
+    "case_labels",
     "target_population",
     "scoring",
     "results",
