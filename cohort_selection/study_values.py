@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cohort_selection import clinical_cells as cells
+from cohort_selection.cell_words import plain
 from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord
 from cohort_selection.clinical_cells import TOP_CODED, is_unknown
 from cohort_selection.header_fields import HEADER_FIELDS
@@ -162,7 +163,7 @@ def values(
     if name in HEADER_FIELDS:
         return _of_images(study, name)
     text = record.findings.get(name, "")
-    return Values(tuple(part for part in _parts(text, "|") if not is_unknown(part)))
+    return Values(tuple(plain(part) for part in _parts(text, "|") if not is_unknown(part)))
 
 
 def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) -> Values:

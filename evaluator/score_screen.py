@@ -52,12 +52,12 @@ def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
     )
     if scored.threshold is not None:
         title += f"; positive from {scored.threshold:g}"
-    head = _table(title, scored, "figure", 24)
+    head = _table(scored, "figure", 24)
     overall = {r.metric: r.estimate for r in scored.results if _is_overall(r)}
     for name in dict.fromkeys((primary, *HEADLINES)):
         if name in overall and not _is_of_threshold_alone(overall[name]):
             head.add_row(escape(figure(name).name), *_shown(overall[name]))
-    shown: list[RenderableType] = [head]
+    shown: list[RenderableType] = [escape(title), head]
     lacking = next((e.undefined for e in overall.values() if e.undefined), None)
     if all(estimate.value is None for estimate in overall.values()) and lacking:
         shown.append(escape(lacking))
@@ -77,9 +77,9 @@ def _is_of_threshold_alone(estimate: Estimate) -> bool:
     return estimate.value is None and "threshold" in (estimate.undefined or "")
 
 
-def _table(title: str, scored: Evaluation, first: str, width: int) -> Table:
+def _table(scored: Evaluation, first: str, width: int) -> Table:
     """Figures to four decimals; no value is cut, the first column gives way."""
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold", min_width=width // 2, max_width=width + 12)
     table.add_column("estimate", justify="right", no_wrap=True, min_width=8)
     table.add_column(
@@ -101,7 +101,7 @@ def _groups(scored: Evaluation, primary: str) -> list[RenderableType]:
     rows = [r for r in scored.results if r.metric == primary and not _is_overall(r)]
     if not rows:
         return []
-    table = _table(f"{figure(primary).short} by group", scored, "group", 30)
+    table = _table(scored, f"{figure(primary).short} of", 30)
     for name in ("patients", "positive"):
         table.add_column(name, justify="right", no_wrap=True, min_width=8)
     for result in rows[:MOST_GROUPS]:
@@ -126,7 +126,7 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
         for r in scored.results
         if r.metric.endswith(_ADJUSTED)
     }
-    table = _table("Gaps that matter", scored, "difference", 40)
+    table = _table(scored, "gaps that matter", 40)
     table.add_column("p", justify="right", no_wrap=True, min_width=6)
     for result in gaps:
         of = (result.metric.removesuffix(_GAP), result.attribute)
@@ -171,7 +171,7 @@ def _named(result: Result) -> str:
 
 def _labels(found: Mapping[str, Evaluation], primary: str) -> Table:
     first = next(iter(found.values()))
-    table = _table(f"{figure(primary).name} by label", first, "label", 24)
+    table = _table(first, f"{figure(primary).short} of", 24)
     for name in ("cases", "positive"):
         table.add_column(name, justify="right", no_wrap=True, min_width=8)
     table.add_column("widest gap", justify="right", no_wrap=True, min_width=10)
