@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 
 DECIMALS = 6
@@ -81,7 +81,7 @@ def label_word(text: str) -> str:
 def items(text: str) -> tuple[str, ...]:
     """The items of a cell that lists several: ``a|b``, ``['a', 'b']``, ``a; b`` or ``a, b``.
 
-    The bar goes before the others, so that an item may hold a comma; each item once, in order.
+    Each item once, in order.
     """
     found: list[str] = []
     for part in text.split("|"):
@@ -97,6 +97,13 @@ def items(text: str) -> tuple[str, ...]:
             found += inner.split(";") if ";" in inner else inner.split(",")
     named = (" ".join(item.split()).strip("'\"") for item in found)
     return tuple(dict.fromkeys(item for item in named if item))
+
+
+def holds(text: str, wanted: Iterable[str]) -> bool:
+    """Whether a list has one of these items; capitals do not matter. An item may hold a comma."""
+    there = {*items(text), *(" ".join(part.split()) for part in text.split("|"))}
+    folded = {item.casefold() for item in there}
+    return any(item.casefold() in folded for item in wanted)
 
 
 def joined(texts: Sequence[str]) -> str:

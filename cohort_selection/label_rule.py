@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from cohort_selection.cell_words import LABEL_WORDS, is_unknown, items, label_word
+from cohort_selection.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
 from cohort_selection.cells import LABEL
 from cohort_selection.cohort_table import CohortTable
 
@@ -54,7 +54,7 @@ class LabelRule:
         if is_unknown(text):
             return False if self.blank == NEGATIVE else None
         if self.contains:
-            return not _plain(self.contains).isdisjoint(_plain(items(text)))
+            return holds(text, self.contains)
         if self._is_uncertain(text):
             return {POSITIVE: True, NEGATIVE: False}.get(self.uncertain)
         return _WORDS.get(label_word(text))
@@ -65,7 +65,7 @@ class LabelRule:
     def labels(self, texts: Mapping[str, str], column: str) -> dict[str, int]:
         """0 or 1 for each known text; raise LabelError where one says neither, or none an item."""
         if self.contains:
-            self._refuse_no_item(texts.values(), column)
+            self._refuse_no_item(Counter(texts.values()), column)
         found = {name: self.read(text) for name, text in texts.items()}
         odd = Counter(texts[name].strip() for name, label in found.items() if label is None)
         if odd:
@@ -90,10 +90,11 @@ class LabelRule:
             )
         return "it must be 0 or 1 (no or yes), or empty where it is not known"
 
-    def _refuse_no_item(self, texts: Iterable[str], column: str) -> None:
-        every = Counter(item for text in texts for item in items(text))
-        there = _plain(every)
-        lacking = [item for item in self.contains if item.casefold() not in there]
+    def _refuse_no_item(self, texts: Mapping[str, int], column: str) -> None:
+        every: Counter[str] = Counter()
+        for text, n in texts.items():
+            every.update(dict.fromkeys(items(text), n))
+        lacking = [w for w in self.contains if not any(holds(text, (w,)) for text in texts)]
         if lacking and every:
             shown = ", ".join(item for item, _ in every.most_common(_SHOWN))
             more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
@@ -137,7 +138,3 @@ def read_label(read: CohortTable) -> tuple[str, LabelRule]:
         refuse("contains or uncertain, not both: a list holds an item or does not")
     plain = tuple(" ".join(item.split()) for item in wanted)
     return column, LabelRule(plain, uncertain, blank)
-
-
-def _plain(texts: Iterable[str]) -> frozenset[str]:
-    return frozenset(text.casefold() for text in texts)

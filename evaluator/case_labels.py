@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cell_words import LABEL_WORDS, is_unknown, items, label_word
+from cohort_selection.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
 from cohort_selection.column_names import LABEL_NAMES
 from cohort_selection.label_rule import EXCLUDE, NEGATIVE, POSITIVE, REFUSE, UNCERTAIN_WORDS
 from evaluator.case_table import CaseTable, ScoringInputError
@@ -70,14 +70,13 @@ def read_labels(
     """Which cases are positive, and which have a label that counts; (cases,) each."""
     column = how.column(known)
     if column is not None:
-        wanted = label.casefold()
         texts = known.texts(column, join=True)
-        if not any(wanted == item.casefold() for text in texts for item in items(text)):
+        held = [holds(text, (label,)) for text in texts]
+        if not any(held):
             shown = ", ".join((how.names(known) or [])[:8])
             raise ScoringInputError(
                 f"{known.name}: {column} holds {label!r} in no case; it holds {shown} ..."
             )
-        held = [wanted in {item.casefold() for item in items(text)} for text in texts]
         blank = np.array([is_unknown(text) for text in texts])
         if blank.any() and how.blank == REFUSE:
             case = list(known.cases)[int(blank.argmax())]
