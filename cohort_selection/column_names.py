@@ -83,6 +83,8 @@ def find(columns: Sequence[str], names: Iterable[str]) -> str | None:
     by_key: dict[str, str] = {}
     for column in reversed(columns):
         by_key[key(column)] = column
+    for column in columns:  # the first of a list that an export spread over columns
+        by_key.setdefault(key(column.removesuffix("_0")), column)
     for name in names:
         if name in columns:
             return name

@@ -188,9 +188,7 @@ def compare_populations(
 
 def _reported(counts: Mapping[tuple[str, ...], float]) -> dict[str, float]:
     """The cells of a joint table in which everything was reported."""
-    return {
-        " x ".join(levels): n for levels, n in counts.items() if NOT_REPORTED not in levels
-    }
+    return {" x ".join(levels): n for levels, n in counts.items() if NOT_REPORTED not in levels}
 
 
 def _with_chance(row: Deviation, wanted: Mapping[str, float], n: int | None) -> Deviation:

@@ -103,7 +103,7 @@ def _groups(scored: Evaluation, primary: str) -> list[RenderableType]:
         return []
     table = _table(scored, f"{figure(primary).short} of", 30)
     for name in ("patients", "positive"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=8)
+        table.add_column(name, justify="right", no_wrap=True)
     for result in rows[:MOST_GROUPS]:
         estimate = result.estimate
         table.add_row(
@@ -173,20 +173,27 @@ def _labels(found: Mapping[str, Evaluation], primary: str) -> Table:
     first = next(iter(found.values()))
     table = _table(first, f"{figure(primary).short} of", 24)
     for name in ("cases", "positive"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=8)
-    table.add_column("widest gap", justify="right", no_wrap=True, min_width=10)
+        table.add_column(name, justify="right", no_wrap=True)
+    widest = {label: _widest(scored, primary) for label, scored in found.items()}
+    if any(widest.values()):
+        table.add_column("widest gap", justify="right", no_wrap=True)
     for label, scored in found.items():
         overall = [r.estimate for r in scored.results if r.metric == primary and _is_overall(r)]
-        gaps = [
-            r.estimate.value
-            for r in scored.results
-            if r.metric == primary + _GAP and r.level == MAX_MIN and r.estimate.value is not None
-        ]
         table.add_row(
             escape(label),
             *(_shown(overall[0]) if overall else ("-", "")),
             str(scored.n_cases),
             str(scored.n_positive),
-            f"{max(gaps):.4f}" if gaps else "",
+            *([widest[label]] if any(widest.values()) else []),
         )
     return table
+
+
+def _widest(scored: Evaluation, primary: str) -> str:
+    """The widest gap of any attribute in the figure that groups are shown with."""
+    gaps = [
+        r.estimate.value
+        for r in scored.results
+        if r.metric == primary + _GAP and r.level == MAX_MIN and r.estimate.value is not None
+    ]
+    return f"{max(gaps):.4f}" if gaps else ""
