@@ -6,7 +6,7 @@ import re
 
 OLDEST = 120
 """Years; an age above it is a mistake or a placeholder, not an age."""
-_AGE = re.compile(r"(\d{1,3})\s*([YMWD]?)")
+_AGE = re.compile(r"([0-9]{1,3})\s*([YMWD]?)")
 
 
 def years(text: str) -> int | None:

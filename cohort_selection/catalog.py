@@ -23,6 +23,7 @@ from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summa
 from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
 from cohort_selection.linkage import one_id_a_patient, records_under_new_ids
 from cohort_selection.loinc_map import LoincMap
+from cohort_selection.meeting import Meeting
 
 STUDIES = "studies.parquet"
 RECORDS = "records.parquet"
@@ -101,7 +102,7 @@ class Indexed:
     n_records: int
     n_quarantined: int
     harmonised: Harmonised
-    notes: tuple[str, ...]  # what the steward should know of the harmonisation
+    notes: tuple[str, ...]  # what the steward should know: ids that do not meet, LOINC
 
 
 def update(
@@ -139,7 +140,9 @@ def update(
         studies, quarantine = studies_and_quarantine(root, fresh)
         with replaced(directory) as folder:
             harmoniser = Harmoniser(records, loinc_map)
-            n_studies = _write_studies(folder / STUDIES, map(harmoniser.study, studies))
+            meeting = Meeting(records)
+            met = map(meeting.study, studies)
+            n_studies = _write_studies(folder / STUDIES, map(harmoniser.study, met))
             n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
             if not n_studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
@@ -160,7 +163,7 @@ def update(
         n_records=len(records),
         n_quarantined=n_quarantined,
         harmonised=harmonised,
-        notes=summary(harmonised, loinc_map),
+        notes=(*meeting.told(), *summary(harmonised, loinc_map)),
     )
 
 

@@ -62,8 +62,10 @@ def serve(
 
 @app.command(rich_help_panel=REVIEWER)
 def score(
-    predictions: Annotated[Path, typer.Argument(help="CSV (or .csv.gz) with the scores.")],
-    truth: Annotated[Path, typer.Argument(help="CSV with the labels; may be the same file.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="Table with the scores: CSV, TSV, .gz, .xlsx or Parquet.")
+    ],
+    truth: Annotated[Path, typer.Argument(help="Table with the labels; may be the same file.")],
     label: Annotated[
         list[str] | None, typer.Option(help="A label column; all found if none is named.")
     ] = None,
@@ -74,7 +76,29 @@ def score(
     patient_column: Annotated[
         str | None, typer.Option(help="Patients, for clustered intervals; '' = none.")
     ] = None,
-    subgroup: Annotated[list[str] | None, typer.Option(help="A subgroup column.")] = None,
+    list_column: Annotated[
+        str, typer.Option(help="Column that lists a case's findings; its items are the labels.")
+    ] = "",
+    uncertain: Annotated[
+        str, typer.Option(help="What CheXpert's -1 is: positive, negative or exclude.")
+    ] = "refuse",
+    blank: Annotated[
+        str, typer.Option(help="What a label without a word is: negative or exclude.")
+    ] = "refuse",
+    id_holds_label: Annotated[
+        bool, typer.Option(help="Each case's name ends in _ and the label, as RSNA's.")
+    ] = False,
+    missing: Annotated[
+        str, typer.Option(help="A case without a prediction: refuse, or worst (its worst score).")
+    ] = "refuse",
+    subgroup: Annotated[
+        list[str] | None,
+        typer.Option(help="A subgroup column, or columns crossed, as 'race x sex'."),
+    ] = None,
+    age_bands: Annotated[
+        str | None,
+        typer.Option(help="Lower bounds of the groups of age; else the plan's, or the cohorts'."),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="A case is called positive at or above this score.")
     ] = None,
@@ -102,10 +126,11 @@ def score(
     table: Annotated[Path | None, typer.Option(help="CSV to write, one row a figure.")] = None,
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
-    """Score predictions you already have: the scoring path alone, on two CSV files."""
+    """Score predictions you already have: the scoring path alone, on two tables."""
     from evaluator import own_scores
-    from evaluator.scoring import score_tables
-    from evaluator.specification import read_analysis
+    from evaluator.score_screen import summary
+    from evaluator.scoring import Labels, score_tables
+    from evaluator.specification import read_age_bands, read_analysis
 
     own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(
@@ -115,10 +140,16 @@ def score(
         replicates=replicates,
         sampling_design=design,
     )
+    bands = printing.whole_numbers(age_bands, "--age-bands") if age_bands else read_age_bands(plan)
+    notes: list[str] = []
     found = score_tables(
         predictions,
         truth,
         chosen,
+        age_bands=bands,
+        missing=missing,
+        how=Labels(list_column, uncertain, blank, id_holds_label),
+        tell=notes.append,
         threshold=threshold,
         labels=tuple(label or ()),
         score_column=score_column,
@@ -126,8 +157,7 @@ def score(
         patient_column=patient_column,
         weight_column=weight_column,
     )
-    for name, evaluation in found.items():
-        console.print(printing.evaluation(name, evaluation))
+    console.print(summary(found, chosen.primary, notes))
     if output is not None:
         own_scores.write_json(found, output)
     if table is not None:

@@ -12,6 +12,9 @@ from pathlib import Path
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical_columns import read_columns
 from cohort_selection.cohort_plan import YEARS, CohortPlan, read_cohort_plan, years_are_no_level
+from cohort_selection.cohort_table import CohortTable
+from cohort_selection.criteria import read_bands
+from cohort_selection.study_values import AGE_BANDS
 from evaluator import shipped
 from evaluator.analysis_plan import AnalysisPlan, read_plan
 from evaluator.disclosure import Disclosure, read_disclosure
@@ -128,18 +131,32 @@ def read_analysis(
     replicates: int | None,
     sampling_design: str | None = None,
 ) -> AnalysisPlan:
-    """The [analysis] table of a benchmark's file, or the default, with what options change."""
+    """The [analysis] table of a benchmark's file, or the default, with what options change.
+
+    A subgroup such as "race x sex" is an intersection, beside those of the file.
+    """
     plan = AnalysisPlan()
     if path is not None:
         path = shipped.resolved(path)
         plan = read_plan(_table(_document(path)[1], "analysis", path), path)
+    named = [tuple(part.strip() for part in name.split(JOINT)) for name in subgroups or ()]
+    single = tuple(dict.fromkeys(names[0] for names in named if len(names) == 1))
+    crossed = (*plan.intersections, *(names for names in named if len(names) > 1))
     return replace(
         plan,
-        subgroups=tuple(subgroups) if subgroups else plan.subgroups,
+        subgroups=single if single else plan.subgroups,
+        intersections=tuple(dict.fromkeys(crossed)),
         interval="symmetric" if symmetric else plan.interval,
         replicates=plan.replicates if replicates is None else replicates,
         sampling_design=plan.sampling_design if sampling_design is None else sampling_design,
     )
+
+
+def read_age_bands(path: Path | None) -> tuple[int, ...]:
+    """The age groups of a benchmark's file, or those that cohorts have where it does not say."""
+    if path is None:
+        return AGE_BANDS
+    return read_bands(CohortTable(_table(_document(path)[1], "cohort", path), path))
 
 
 def _digest(raw: bytes, files: Sequence[Path]) -> str:

@@ -31,7 +31,9 @@ def simulate(
 @app.command("import-images", rich_help_panel=STEWARD)
 def import_images(
     directory: Annotated[Path, typer.Argument(help="Folder of PNG or JPEG images.")],
-    metadata: Annotated[Path, typer.Option(help="CSV with one row an image.")],
+    metadata: Annotated[
+        Path, typer.Option(help="Table with a row an image, or a row a finding of an image.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
     modality: Annotated[printing.Modality, typer.Option()] = printing.Modality.DX,
     column: Annotated[
@@ -48,13 +50,16 @@ def import_images(
             directory, metadata, output, modality=modality.value, columns=columns, progress=tick
         )
     console.print(printing.imported(made))
+    for note in made.notes:
+        console.print(printing.escaped(note), soft_wrap=True)
 
 
 @app.command(rich_help_panel=STEWARD)
 def index(
     directory: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
     clinical: Annotated[
-        list[Path], typer.Option(help="A clinical table (CSV or TSV); may be repeated.")
+        list[Path],
+        typer.Option(help="A clinical table (CSV, TSV, .gz, .xlsx, Parquet); may be repeated."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
     loinc_map: Annotated[

@@ -271,7 +271,7 @@ def png_16_bit_with_alpha() -> bytes:
         ("patient_id\nP1\n", "line 1: no column for the image; found patient_id"),
         ("file,patient_id\na.png,\n", "line 2: no patient; fill the cell"),
         ("file,patient_id\n", "no rows; expected one line for each image"),
-        ("file,patient_id,age\na.png,P1,old\n", "line 2: age is 'old'; give whole years"),
+        ("file,patient_id,age\na.png,P1,old\n", "line 2: age is 'old'; give years from 0"),
         ("file,patient_id,sex\na.png,P1,X\n", "line 2: sex is 'X'; expected"),
         (
             "file,patient_id,sex\na.png,P1,F\nb.png,P1,M\n",
