@@ -21,8 +21,8 @@ from cohort_selection.atomic import replaced, settle
 from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
 from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summary
-from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
 from cohort_selection.header_doubts import MEANING, Doubt, PatientDoubts, lines
+from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
 from cohort_selection.linkage import (
     one_id_a_patient,
     records_under_new_ids,

@@ -134,6 +134,7 @@ _FIRST_X_RAY = date(1895, 11, 8)
 _PLACEHOLDERS = frozenset(
     {date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(9999, 12, 31)}
 )
+_NO_STUDY = date(1901, 1, 1)  # what RSNA's radiographs all have; somebody may be born that day
 _APART = timedelta(days=31)
 _DAYS_A_YEAR = 365.25
 
@@ -174,7 +175,7 @@ def _person(made: str, studied: str, birth: str, stated: str, sex: str, today: d
     seen = []
     for text in (made, studied):
         found = day(text)
-        if found is not None and found >= _FIRST_X_RAY:
+        if found is not None and found >= _FIRST_X_RAY and found != _NO_STUDY:
             seen.append(found)
         elif text:
             doubts.add(Doubt.STUDY_DATE)
