@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cohort_selection.header import Quarantined
     from cohort_selection.matching import Margin, Matched
     from cohort_selection.prospect import GapProspect, Prospect
+    from cohort_selection.repeated_pictures import RepeatCounts
     from cohort_selection.representativeness import Deviation
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
@@ -313,11 +314,25 @@ def sealed(done: Sealed) -> RenderableType:
         f"{compared} of {wall.sealed_files} files compared with {wall.open_files} open ones: "
         + (f"{wall.look_alikes} look-alikes, accepted" if wall.look_alikes else "none alike")
     )
+    if done.repeats is not None:
+        told.append(_repeated(done.repeats))
     burned = cohort.report.get("burned_in_annotation_files")
     if burned:
         told.append(f"[yellow]{burned} files say that text is burned into their pixels[/]")
     line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
     return Group(table, *told, line)
+
+
+def _repeated(found: RepeatCounts) -> str:
+    said = f"{found.files} files of the pool compared with each other: "
+    if not found.in_pool:
+        return said + "no picture stands under two patients or labels"
+    inside = f"{found.in_cohort} in the cohort, accepted" if found.in_cohort else "none in the cohort"
+    return (
+        f"[yellow]{said}{found.in_pool} pictures stand under several patients or labels, "
+        f"{found.in_pool_opposite} of them under opposite labels; {inside}; listed in "
+        "repeated-pictures.csv of the benchmark's folder in the enclave[/]"
+    )
 
 
 def verified(cohort: Cohort, problems: Sequence[str]) -> str:
