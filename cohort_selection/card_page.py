@@ -10,9 +10,20 @@ from textwrap import wrap
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from cohort_selection.card import AIM, POOL, Batch, Card, Comparison, LevelShares, SealChecks
+from cohort_selection.card import (
+    AIM,
+    POOL,
+    Batch,
+    Card,
+    Comparison,
+    DoubtCount,
+    LevelShares,
+    SealChecks,
+    TextCheck,
+)
 from cohort_selection.estimand import Estimand
 from cohort_selection.flow import flow_svg
+from cohort_selection.repeated_pictures import RepeatCounts
 from cohort_selection.representativeness import Deviation
 from cohort_selection.shortcuts import ALARM
 
@@ -75,6 +86,10 @@ def render_card(card: Card) -> str:
         *_shortcut_parts(card),
         "<h2>Across the wall</h2>",
         *_wall_parts(card.checks),
+        "<h2>Headers that contradict</h2>",
+        *_doubt_parts(card.doubts),
+        "<h2>Text in the pictures</h2>",
+        *_text_parts(card.text),
     ]
     return "\n".join([*parts, "</html>\n"])
 
@@ -315,6 +330,7 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
                 ("Patients on both sides", "none"),
                 ("Identical stored pixels", "none"),
                 ("Pictures", pictures),
+                ("One picture under several patients or labels", _repeated(checks.repeats)),
                 ("Files that say text is burned in", f"{checks.burned_in_files:,}"),
                 ("Compressed files with a comment", f"{checks.commented_files:,}"),
             ],
@@ -322,6 +338,42 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
         "<p class=note>Looking compares the middle frame of each file: copies that were resized, "
         "recompressed, windowed, inverted, turned by quarters, mirrored or cropped by up to 5 % "
         "are found. A tilt, a larger crop, and another exposure of the same patient are not.</p>",
+    ]
+
+
+def _repeated(found: RepeatCounts | None) -> str:
+    if found is None:
+        return "not compared: this cohort was sealed before there was this check"
+    if not found.in_pool:
+        return f"none among {found.files:,} files of the pool"
+    return (
+        f"{found.in_pool:,} among {found.files:,} files of the pool, {found.in_pool_opposite:,} of "
+        f"opposite labels; {found.in_cohort:,} touch the cohort, {found.in_cohort_opposite:,} of "
+        "opposite labels"
+    )
+
+
+def _doubt_parts(doubts: Sequence[DoubtCount]) -> list[str]:
+    if not doubts:
+        return ["<p>None in the cohort or its pool.</p>"]
+    return [
+        "<p class=note>Studies whose headers cannot be right. The catalog's doubts.csv names them. "
+        "What a clinical table says goes before a header.</p>",
+        _table(
+            ("Found", "What is done", "Cohort", "Pool"),
+            [(d.found, d.done, f"{d.n_cohort:,}", f"{d.n_pool:,}") for d in doubts],
+        ),
+    ]
+
+
+def _text_parts(text: TextCheck | None) -> list[str]:
+    if text is None:
+        return ["<p>Not looked for (--no-text).</p>"]
+    return [
+        f"<p>{text.suspects:,} of the cohort's {text.files:,} images look as if a line of text were "
+        "burned in.</p>",
+        "<p class=note>A rule looks for lines of small marks with sharp edges; it does not read. It "
+        "misses text, and finds some where there is none: docs/burned-in-text.md says how often.</p>",
     ]
 
 

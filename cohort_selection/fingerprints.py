@@ -38,11 +38,12 @@ def fingerprints(
     look: bool,
     workers: int | None = None,
     progress: Callable[[int], None] | None = None,
+    keep: Callable[[Sequence[tuple[str, bytes]]], None] | None = None,
 ) -> Fingerprints:
     """Read every file once, in as many processes as this one may use processors.
 
     ``look`` decodes the pictures too. ``progress`` is called with the number of files that are
-    done. Raises PictureError for a file without pixels that can be read.
+    done, ``keep`` with the (digest, hashes as bytes) of the next files, in order. Raises PictureError for a file without pixels that can be read.
     """
     digests: list[str] = []
     hashes: NDArray[np.uint64] = np.zeros((len(files) if look else 0, VIEWS, WORDS), np.uint64)
@@ -51,6 +52,8 @@ def fingerprints(
             if look:
                 hashes[len(digests)] = np.frombuffer(words, np.uint64).reshape(VIEWS, WORDS)
             digests.append(digest)
+        if keep is not None:
+            keep(part)
         if progress is not None:
             progress(len(digests))
     return Fingerprints(tuple(digests), hashes)

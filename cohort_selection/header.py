@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +12,7 @@ from pydicom.config import IGNORE
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID, AllTransferSyntaxes
 
-from cohort_selection.ages import OLDEST, years
+from cohort_selection import header_doubts
 from cohort_selection.header_elements import (
     DEFLATED,
     END_OF_ITEMS,
@@ -53,6 +52,8 @@ class Header:
     acquired: str
     sex: str
     age: int | None
+    born: str  # tells two birth dates apart, and is none
+    doubts: str  # of header_doubts.Doubt, with blanks between them
     fields: Mapping[str, str]  # of HEADER_FIELDS, those that say something
 
 
@@ -63,9 +64,7 @@ _DOCUMENTS = (
 )
 _NOT_IMAGING = frozenset(_DOCUMENTS.split())
 _DICOMDIR = "1.2.840.10008.1.3.10"
-_SEX = {"M": "Male", "F": "Female", "O": "Other", "MALE": "Male", "FEMALE": "Female"}
 _VIEWS = frozenset({"AP", "PA", "LL", "RL", "LAT", "LATERAL", "RLD", "LLD", "RLO", "LLO"})
-_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 
 # What a file that is not DICOM most often is, by its first bytes.
 _SIGNATURES = (
@@ -154,6 +153,7 @@ def _header(path: Path, elements: Elements) -> Header:
         raise Unfit(f"modality {modality} is not an image")
     # Public sets (NIH as DICOM) write the view where the table position belongs.
     position = field("PatientPosition").upper()
+    person = header_doubts.person(text)
     return Header(
         path=path,
         study_uid=text("StudyInstanceUID"),
@@ -165,28 +165,13 @@ def _header(path: Path, elements: Elements) -> Header:
         loinc=text("LOINC"),
         manufacturer=field("Manufacturer"),
         view=field("ViewPosition").upper() or (position if position in _VIEWS else ""),
-        acquired=_date(text("AcquisitionDate")) or _date(text("StudyDate")),
-        sex=_SEX.get(text("PatientSex").upper(), "Not Reported"),
-        age=_age(text("PatientAge"), text("PatientBirthDate"), text("StudyDate")),
+        acquired=person.acquired,
+        sex=person.sex,
+        age=person.age,
+        born=person.born,
+        doubts=" ".join(person.doubts),
         fields=fields,
     )
-
-
-def _date(text: str) -> str:
-    matched = _DATE.match(text)
-    return "-".join(matched.groups()) if matched else ""
-
-
-def _age(stated: str, birth_date: str, study_date: str) -> int | None:
-    age = years(stated)
-    if age is not None:
-        return age
-    born, seen = _DATE.match(birth_date), _DATE.match(study_date)
-    if born is None or seen is None:
-        return None
-    birthday_passed = seen[2] + seen[3] >= born[2] + born[3]
-    age = int(seen[1]) - int(born[1]) - (0 if birthday_passed else 1)
-    return age if 0 <= age <= OLDEST else None
 
 
 def decodable() -> tuple[str, ...]:

@@ -38,7 +38,10 @@ def reader_mark(sources: Iterable[Path], root: Path, decodable: Iterable[str]) -
     return digest.hexdigest().encode()
 
 
-_READERS = ("ages", "header_fields", "header_elements", "header", "dicom", "inventory")
+_READERS = (
+    *("ages", "clinical_cells", "header_doubts", "header_fields", "header_elements", "header"),
+    *("dicom", "inventory"),
+)
 READER = reader_mark(
     (Path(__file__).with_name(f"{name}.py") for name in _READERS),
     Path(__file__).parent.parent,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cohort_selection.header import Quarantined
     from cohort_selection.matching import Margin, Matched
     from cohort_selection.prospect import GapProspect, Prospect
+    from cohort_selection.repeated_pictures import RepeatCounts
     from cohort_selection.representativeness import Deviation
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
@@ -326,11 +327,26 @@ def sealed(done: Sealed) -> RenderableType:
         f"{compared} of {wall.sealed_files} files compared with {wall.open_files} open ones: "
         + (f"{wall.look_alikes} look-alikes, accepted" if wall.look_alikes else "none alike")
     )
+    if done.repeats is not None:
+        told.append(_repeated(done.repeats))
     burned = cohort.report.get("burned_in_annotation_files")
     if burned:
         told.append(styled((f"{burned} files say that text is burned into their pixels", "yellow")))
     line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
     return Group(table, *told, line)
+
+
+def _repeated(found: RepeatCounts) -> RenderableType:
+    said = f"{found.files} files of the pool compared with each other: "
+    if not found.in_pool:
+        return said + "no picture stands under two patients or labels"
+    inside = f"{found.in_cohort} in the cohort, accepted" if found.in_cohort else "none drawn"
+    text = (
+        f"{said}{found.in_pool} pictures stand under several patients or labels, "
+        f"{found.in_pool_opposite} of them under opposite labels; {inside}; listed in "
+        "repeated-pictures.csv of the benchmark's folder in the enclave"
+    )
+    return styled((text, "yellow"))
 
 
 def verified(cohort: Cohort, problems: Sequence[str]) -> RenderableType:

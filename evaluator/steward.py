@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from cohort_selection import catalog, leakage, matching, sequestration
+from cohort_selection import catalog, leakage, matching, repeated_pictures, sequestration
 from cohort_selection.assignment import append_assignment, head, read_assignment, read_batches
 from cohort_selection.atomic import write_bytes
 from cohort_selection.cells import value
@@ -21,6 +21,7 @@ from cohort_selection.dicom import Study
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
 from cohort_selection.prospect import PlannedGap, Prospect, Subgroup, prospect
+from cohort_selection.repeated_pictures import RepeatCounts
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
@@ -215,6 +216,7 @@ class Sealed:
     deviations: tuple[Deviation, ...]
     shortcuts: tuple[Shortcut, ...]
     wall: WallCheck
+    repeats: RepeatCounts | None  # None: sealed before there was this check
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +236,13 @@ def seal_cohort(
     accepted: Accepted = Accepted(),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Sealed:
-    """Check the matched cohort for leaks against the open part, then seal it with its digest.
+    """Check the matched cohort for leaks and for pictures that repeat, then seal it with a digest.
 
     Open is every study of the catalog whose patient is not sequestered, a case of this benchmark
-    or not: anybody may have it.
+    or not: anybody may have it. The pictures of the pool are compared with each other: those under
+    several patients, or under both labels, are listed in the enclave.
 
-    ``look`` compares pictures across the wall, not stored bytes alone. What was checked, and what
+    ``look`` compares pictures, not stored bytes alone. What was checked, and what
     was accepted with which reason, is sealed with the cohort; the audit chain, which everybody may
     read, says that it was and not what. ``progress`` is called with an act, what is done and all.
     Raises ShortcutError or LeakError where a check finds what was not accepted.
@@ -259,7 +262,11 @@ def seal_cohort(
         cut.cohort,
         look=look,
         accept_look_alikes=bool(accepted.look_alikes.strip()),
+        kept=_pictures(installation),
         progress=_of(progress, "comparing pictures" if look else "comparing stored pixels"),
+    )
+    repeats = _repeated(
+        installation, benchmark, cut, look, accepted, _of(progress, "pictures of the pool")
     )
     plan = benchmark.cohort
     cohort = seal(
@@ -278,6 +285,7 @@ def seal_cohort(
             # Without the most telling value: it may name a hospital.
             "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
             "wall": asdict(replace(wall, listed=())),
+            "repeats": asdict(repeats),
             "accepted": asdict(accepted),
             "estimand": plan.estimand.value,
         },
@@ -296,7 +304,8 @@ class Cut:
     patient was; the shares of the pool's patients who were sure to be drawn and could not be, and
     what was ``binding``, are as matching found them.
     ``outside`` are all studies whose patients are not sequestered, cases of the benchmark or not.
-    ``batches`` are (name, open cases, sequestered cases) in the order of assignment.
+    ``batches`` are (name, open cases, sequestered cases) in the order of assignment, ``doubts``
+    those of headers, by study.
     """
 
     flow: tuple[FlowStep, ...]
@@ -310,6 +319,7 @@ class Cut:
     excluded_share: float
     binding: tuple[str, ...]
     batches: tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]
+    doubts: Mapping[str, tuple[str, ...]]
 
 
 def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
@@ -344,6 +354,7 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         found["excluded_share"],
         tuple(found["binding"]),
         _by_batch(installation, opened, hidden),
+        {study.study_uid: study.doubts for study in commons.studies if study.doubts},
     )
 
 
@@ -387,6 +398,29 @@ def header_audit(
     return audit(cases, attributes=benchmark.cohort.criteria.attributes, progress=progress)
 
 
+def _repeated(
+    installation: Installation,
+    benchmark: Benchmark,
+    cut: Cut,
+    look: bool,
+    accepted: Accepted,
+    progress: Callable[[int, int], None] | None,
+) -> RepeatCounts:
+    """Look for repeated pictures in the pool, list them, refuse those that doubt the cohort."""
+    files = repeated_pictures.files_of(cut.pool)
+    prints = leakage.read_once(files, _pictures(installation), look=look, progress=progress)
+    drawn = frozenset(case.case_id for case in cut.cohort)
+    found = repeated_pictures.repeats(cut.pool, drawn, prints)
+    path = repeats_list(installation, benchmark)
+    if found:
+        write_bytes(path, repeated_pictures.table(found))
+    else:
+        path.unlink(missing_ok=True)
+    if not accepted.look_alikes.strip():
+        repeated_pictures.refuse(found, path)
+    return repeated_pictures.counts(found, len(files), looked=look)
+
+
 def _of(
     progress: Callable[[str, int, int], None] | None, act: str
 ) -> Callable[[int, int], None] | None:
@@ -401,6 +435,7 @@ def _sealed(cohort: Cohort) -> Sealed:
         tuple(Deviation(**row) for row in report["deviations"]),
         tuple(Shortcut(**row) for row in report["shortcuts"]),
         WallCheck(**report["wall"]),
+        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )
 
 
@@ -460,6 +495,16 @@ def _digest(cases: Sequence[Case]) -> str:
 
 def _patients(cases: Iterable[Case]) -> int:
     return len({case.patient_id for case in cases})
+
+
+def repeats_list(installation: Installation, benchmark: Benchmark) -> Path:
+    """Where the pictures that repeat in the pool are listed, with their labels."""
+    return installation.enclave().benchmark_folder(benchmark.name) / "repeated-pictures.csv"
+
+
+def _pictures(installation: Installation) -> Path:
+    """What was read of pictures, kept for the next seal."""
+    return installation.enclave().folder / "pictures"
 
 
 def _assignment_list(installation: Installation) -> Path:

@@ -9,7 +9,7 @@ import typer
 
 from evaluator import printing
 from evaluator.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
-from evaluator.screen import console
+from evaluator.screen import console, styled
 
 app = typer.Typer()
 
@@ -51,7 +51,7 @@ def import_images(
         )
     console.print(printing.imported(made))
     for note in made.notes:
-        console.print(printing.escaped(note), soft_wrap=True)
+        console.print(styled(note))
 
 
 @app.command(rich_help_panel=STEWARD)
