@@ -22,9 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cohort_selection import header
 from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
 from cohort_selection.header import Header
+from cohort_selection.pixel_description import decodable_syntaxes
 
 
 def reader_mark(sources: Iterable[Path], decodable: Iterable[str]) -> bytes:
@@ -36,9 +36,12 @@ def reader_mark(sources: Iterable[Path], decodable: Iterable[str]) -> bytes:
     return digest.hexdigest().encode()
 
 
-_READERS = ("ages", "header_fields", "header_elements", "header", "dicom", "inventory")
+_READERS = (
+    *("ages", "header_fields", "header_elements", "header", "intensities", "pixel_description"),
+    *("dicom", "inventory"),
+)
 READER = reader_mark(
-    (Path(__file__).with_name(f"{name}.py") for name in _READERS), header.decodable()
+    (Path(__file__).with_name(f"{name}.py") for name in _READERS), decodable_syntaxes()
 )
 """Stands in every shard; a shard that another reader wrote is read anew."""
 
