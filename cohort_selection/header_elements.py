@@ -183,9 +183,7 @@ def _elements(head: bytes, body: int, syntax: str, *, whole: bool, inflated: int
     fields[TRANSFER_SYNTAX] = syntax
     if at >= end:
         start = length = 0
-    return Elements(
-        texts, fields, syntax, start, length, at, _turned(tag), description, inflated
-    )
+    return Elements(texts, fields, syntax, start, length, at, _turned(tag), description, inflated)
 
 
 def _syntax(head: bytes, at: int, end: int) -> tuple[str, int]:

@@ -71,7 +71,7 @@ DESCRIPTION: Mapping[int, str] = {
     0x00280006: "PlanarConfiguration",
     0x00281101: "RedPaletteColorLookupTableDescriptor",
 }
-"""What more is needed to tell whether an image's pixels can be read; the catalog keeps none of it."""
+"""What more tells whether an image's pixels can be read; the catalog keeps none of it."""
 
 TRANSFER_SYNTAX = "TransferSyntaxUID"
 HEADER_FIELDS = (*ACQUISITION.values(), TRANSFER_SYNTAX)

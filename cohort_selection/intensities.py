@@ -42,7 +42,7 @@ _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 
 class UnreadableImage(ValueError):
-    """A file holds no image that can be decoded; the message says why, ``reason`` without a name."""
+    """A file holds no image that can be decoded; ``reason`` is the message without the name."""
 
     def __init__(self, name: str, reason: str) -> None:
         """Name the file."""
@@ -171,9 +171,7 @@ def _syntax(image: Dataset) -> UID:
     return ExplicitVRBigEndian if little is False else ExplicitVRLittleEndian
 
 
-def _stored(
-    image: Dataset, path: Path | None, frame: int, photometric: str
-) -> NDArray[np.generic]:
+def _stored(image: Dataset, path: Path | None, frame: int, photometric: str) -> NDArray[np.generic]:
     """One frame as it is stored, (rows, columns) or (rows, columns, 3) in RGB; unused bits cleared.
 
     From ``path`` where the image's header alone was read.
@@ -183,9 +181,7 @@ def _stored(
     if image.get("SamplesPerPixel") == 3 and image.get("PlanarConfiguration") is None:
         options["planar_configuration"] = 0
     if path is not None:
-        stored = pixel_array(
-            path, decoding_plugin=PLUGIN, transfer_syntax_uid=syntax, **options
-        )
+        stored = pixel_array(path, decoding_plugin=PLUGIN, transfer_syntax_uid=syntax, **options)
     elif getattr(image, "file_meta", {}).get("TransferSyntaxUID"):
         stored = pixel_array(image, decoding_plugin=PLUGIN, **options)
     else:
@@ -265,7 +261,7 @@ def _rescale_item(image: Dataset, frame: int) -> Dataset | None:
 
 
 def _number(item: Dataset, keyword: str) -> float | None:
-    """A decimal string as a number, a decimal comma taken for the point; None where it is absent."""
+    """A decimal string as a number, a comma taken for the point; None where it is absent."""
     if keyword not in item:
         return None
     element = item.get_item(keyword)  # as it stands in the file: pydicom refuses a comma
@@ -275,7 +271,9 @@ def _number(item: Dataset, keyword: str) -> float | None:
     if number is None:
         return None
     if not math.isfinite(number) or (keyword == "RescaleSlope" and not number):
-        raise UnreadableImage("", f"its {keyword} is {text.strip()}; give a finite number that is not 0")
+        raise UnreadableImage(
+            "", f"its {keyword} is {text.strip()}; give a finite number that is not 0"
+        )
     return number
 
 
@@ -348,7 +346,7 @@ def _is_computed_tomogram(image: Dataset, unit: str) -> bool:
 def _beyond_field_of_view(
     values: NDArray[Any], padding: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_] | None:
-    """What lies outside the circle of a CT: less than its air, or the lowest in all four corners."""
+    """Where a CT was filled up: with less than air, or with its lowest value in all four corners."""
     below: NDArray[np.bool_] = values < FILL_UNDER
     shown = ~below if padding is None else ~(below | padding)
     if not shown.any():

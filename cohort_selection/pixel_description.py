@@ -156,7 +156,7 @@ def _fault(
     compressed: bool,
 ) -> str:
     """Why pixels so described cannot be read here; empty where they can."""
-    rows, columns, frames, samples, allocated = shape
+    rows, columns, _, samples, allocated = shape
     if not (rows and columns and allocated):
         return (
             f"unreadable pixel description: Rows {rows}, Columns {columns}, "

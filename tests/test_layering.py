@@ -26,7 +26,7 @@ HOMES = {
     "mlflow": {"evaluator/tracking.py", "baselines/train.py"},
     "pydicom": {
         "cohort_selection/dicom.py",
-        "cohort_selection/header.py",
+        "cohort_selection/pixel_description.py",
         "cohort_selection/header_elements.py",
         "cohort_selection/deidentification.py",
         "cohort_selection/intensities.py",

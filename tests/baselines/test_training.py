@@ -191,7 +191,7 @@ def test_the_program_of_the_container_scores_as_training_did(
 
 def test_the_program_starts_as_the_image_starts_it(trained: Trained, tmp_path: Path) -> None:
     app = tmp_path / "app"
-    package.write_program(app, "predict", ("images", "predict"))
+    package.write_program(app, "predict", package.PREDICT)
     for name in (CARD, ONNX):
         shutil.copy(trained.directory / name, app)
     subprocess.run([sys.executable, "-B", app, "--check"], check=True, capture_output=True)
@@ -208,7 +208,7 @@ def test_the_constant_model_needs_the_standard_library_alone(
     score = prevalence.prevalence(read_open(open_list))
     assert score == 0.333333
     app = tmp_path / "app"
-    package.write_program(app, "prevalence", ("prevalence",))
+    package.write_program(app, "prevalence", ("baselines.prevalence",))
     (app / CARD).write_text(json.dumps({"prevalence": score}))
     # -S: without site-packages there is no numpy to lean on.
     subprocess.run([sys.executable, "-S", "-B", app, "--check"], check=True)
