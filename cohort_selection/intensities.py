@@ -346,7 +346,7 @@ def _is_computed_tomogram(image: Dataset, unit: str) -> bool:
 def _beyond_field_of_view(
     values: NDArray[Any], padding: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_] | None:
-    """Where a CT was filled up: with less than air, or with its lowest value in all four corners."""
+    """Where a CT was filled up: with less than air, or with its lowest value at all corners."""
     below: NDArray[np.bool_] = values < FILL_UNDER
     shown = ~below if padding is None else ~(below | padding)
     if not shown.any():
