@@ -105,7 +105,7 @@ def read_frame(path: Path) -> Frame:
         with warnings.catch_warnings(), disable_value_validation():
             warnings.simplefilter("ignore")  # odd values are judged by what they are used for
             image = pydicom.dcmread(path, force=True, stop_before_pixels=True)
-            if _syntax(image) == DeflatedExplicitVRLittleEndian:
+            if syntax_of(image) == DeflatedExplicitVRLittleEndian:
                 return _frame(pydicom.dcmread(path, force=True), None)
             return _frame(image, path)
     except Exception as error:  # a decoder may raise anything on a broken file
@@ -160,7 +160,7 @@ def _frame(image: Dataset, path: Path | None) -> Frame:
 # What is stored
 
 
-def _syntax(image: Dataset) -> UID:
+def syntax_of(image: Dataset) -> UID:
     """The transfer syntax that a file states, or else the one that it was read by."""
     stated = str(getattr(image, "file_meta", {}).get("TransferSyntaxUID") or "")
     if stated:
@@ -176,7 +176,7 @@ def _stored(image: Dataset, path: Path | None, frame: int, photometric: str) -> 
 
     From ``path`` where the image's header alone was read.
     """
-    syntax = _syntax(image)
+    syntax = syntax_of(image)
     options: dict[str, Any] = {"index": frame, "photometric_interpretation": photometric}
     if image.get("SamplesPerPixel") == 3 and image.get("PlanarConfiguration") is None:
         options["planar_configuration"] = 0
@@ -187,13 +187,13 @@ def _stored(image: Dataset, path: Path | None, frame: int, photometric: str) -> 
     else:
         decoder = get_decoder(syntax)
         stored, _ = decoder.as_array(image, decoding_plugin=PLUGIN, **options)
-    return _within(stored, int(image.get("BitsStored") or 0))
+    return within_bits(stored, int(image.get("BitsStored") or 0))
 
 
-def _within(stored: NDArray[Any], bits: int) -> NDArray[np.generic]:
-    """Clear the bits above those in use: an overlay, or what a lossy coder spilled there.
+def within_bits(stored: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Clear the bits above the ``bits`` in use: an overlay, or what a lossy coder spilled there.
 
-    pydicom does so for some of the transfer syntaxes.
+    The very array where there is nothing to clear. pydicom clears some transfer syntaxes.
     """
     unused = stored.dtype.itemsize * 8 - bits
     if stored.dtype.kind not in "iu" or not 0 < unused < stored.dtype.itemsize * 8:
@@ -220,7 +220,7 @@ def _through_palette(stored: NDArray[Any], image: Dataset) -> NDArray[Any]:
     for colour in ("Red", "Green", "Blue"):
         data = image[f"{colour}PaletteColorLookupTableData"].value
         width = 2 if len(data) >= 2 * count else 1
-        order = "<" if _syntax(image).is_little_endian else ">"
+        order = "<" if syntax_of(image).is_little_endian else ">"
         channels.append(np.frombuffer(data, f"{order}u{width}", count)[places])
     return np.stack(channels, axis=-1)
 
@@ -327,7 +327,7 @@ def _pixel_value(image: Dataset, keyword: str, bits: int, *, signed: bool) -> in
             return None
         value = int.from_bytes(value[:2], "little" if element.is_little_endian else "big")
     elif isinstance(value, bytes):
-        value = int.from_bytes(value[:2], "little" if _syntax(image).is_little_endian else "big")
+        value = int.from_bytes(value[:2], "little" if syntax_of(image).is_little_endian else "big")
     if not isinstance(value, int):
         return None
     value &= 0xFFFF

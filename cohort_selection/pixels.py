@@ -11,8 +11,9 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
+from pydicom.dataset import Dataset
 
-from cohort_selection.intensities import UnreadableImage, frame_of
+from cohort_selection.intensities import UnreadableImage, frame_of, syntax_of, within_bits
 
 TRANSFER_SYNTAX = "transfer syntax"
 STORED_BYTES = "bytes of stored pixels"
@@ -66,6 +67,45 @@ def read_picture(path: Path) -> tuple[str, NDArray[np.generic]]:
         return digest, frame_of(image, path.name).values
     except UnreadableImage as error:
         raise PictureError({path: error.reason}) from error
+
+
+def without_unused_bits(image: Dataset) -> bytes | None:
+    """The pixel data of an uncompressed image, cleared of what stands in bits that no pixel uses.
+
+    There an old overlay lies, and with it whatever was drawn or written in it. None where there is
+    nothing to clear: the bits are 0, or repeat the sign.
+    """
+    bits, allocated = (int(image.get(name) or 0) for name in ("BitsStored", "BitsAllocated"))
+    syntax = syntax_of(image)
+    if syntax.is_encapsulated or "PixelData" not in image or allocated not in {8, 16, 32}:
+        return None
+    if not 0 < bits < allocated:
+        return None
+    content: bytes = image.get_item("PixelData").value
+    order = "<" if syntax.is_little_endian else ">"
+    kind = "i" if image.get("PixelRepresentation") == 1 else "u"
+    count = len(content) // (allocated // 8)
+    held = np.frombuffer(content, f"{order}{kind}{allocated // 8}", count)
+    values = held.astype(held.dtype.newbyteorder("="))
+    cleared = within_bits(values, bits)
+    if cleared is values or not ((values != cleared) & (values >> bits != 0)).any():
+        return None
+    raw = cleared.astype(held.dtype).tobytes()
+    return raw + content[len(raw) :]
+
+
+def has_overlay_in_pixels(image: Dataset) -> bool:
+    """Whether an image says that an overlay lies in the bits of its pixels (PS3.3 C.9.2, retired).
+
+    Of compressed pixels it cannot be cleared without another compression.
+    """
+    planes = range(0x6000, 0x6020, 2)
+    return any(
+        (group, 0x0102) in image
+        and image[group, 0x0102].value not in {None, "", 0}
+        and (group, 0x3000) not in image
+        for group in planes
+    )
 
 
 def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:

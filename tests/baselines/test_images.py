@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from baselines import images, package
 from cohort_selection.intensities import UnreadableImage, read_frame
 from tests.baselines.conftest import write_dicom
+from tests.cohort_selection.made_images import one_of_each_kind
 
 
 def test_area_average_by_hand() -> None:
@@ -96,17 +98,28 @@ def test_one_slice_in_five_transfer_syntaxes_gives_the_same_bits(shared_data: Pa
     assert len({images.model_input(path, 96).tobytes() for path in slices}) == 1
 
 
+def test_how_a_picture_is_stored_changes_no_bit_of_what_the_model_sees(tmp_path: Path) -> None:
+    files = {file.stem: images.model_input(file, 40) for file in one_of_each_kind(tmp_path)}
+    alike = ("plain", "deflated", "big_endian", "bare", RLELossless, JPEG2000Lossless)
+    assert len({files[name].tobytes() for name in alike}) == 1
+    assert not np.array_equal(files["padded"], files["plain"])
+    assert not np.array_equal(files["inverse"], files["plain"])
+
+
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
     threads: str, tmp_path: Path, open_list: Path
 ) -> None:
     package.write_program(tmp_path / "app", "predict", package.PREDICT)
+    kinds = tmp_path / "kinds"
+    kinds.mkdir()
+    files = [*sorted(open_list.parent.glob("*.dcm"))[:20], *one_of_each_kind(kinds)]
     program = (
         "import sys, hashlib\nfrom pathlib import Path\n"
         f"sys.path.insert(0, {str(tmp_path / 'app')!r})\n"
         "from baselines import images\n"
         f"assert images.__file__.startswith({str(tmp_path / 'app')!r})\n"
-        f"files = sorted(Path({str(open_list.parent)!r}).glob('*.dcm'))[:20]\n"
+        f"files = map(Path, {[str(file) for file in files]!r})\n"
         "pixels = b''.join(images.model_input(path, 64).tobytes() for path in files)\n"
         "print(hashlib.sha256(pixels).hexdigest())\n"
         "assert not {'torch', 'monai'} & set(sys.modules)\n"
@@ -122,6 +135,5 @@ def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
         text=True,
         check=True,
     ).stdout
-    files = sorted(open_list.parent.glob("*.dcm"))[:20]
     here = b"".join(images.model_input(path, 64).tobytes() for path in files)
     assert said.strip() == hashlib.sha256(here).hexdigest()

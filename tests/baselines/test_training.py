@@ -16,12 +16,14 @@ import onnxruntime
 import pytest
 import torch
 from mlflow import MlflowClient
+from pydicom.uid import RLELossless
 
 from baselines import calibrate, export, networks, package, predict, prevalence, train
 from baselines.card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
 from baselines.examples import TrainingDataError, read_examples
 from cohort_selection.cohort import read_open
 from tests.baselines.conftest import write_open_list
+from tests.cohort_selection.made_images import one_of_each_kind
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy:DeprecationWarning",  # mlflow 3.17 with SQLAlchemy 2.1
@@ -187,6 +189,24 @@ def test_the_program_of_the_container_scores_as_training_did(
     calibration = calibrate.Calibration(card.slope, card.intercept)
     expected = examples.case_means(calibration(train.infer(model.network, examples.images)))
     np.testing.assert_allclose(list(found.values())[:-1], expected, rtol=0, atol=1.1e-5)
+
+
+def test_an_unusual_file_gets_the_score_of_its_picture_and_not_the_prevalence(
+    trained: Trained, tmp_path: Path
+) -> None:
+    """Deflated, big endian and bare files were left out; their cases got the prevalence."""
+    files = {file.stem: file for file in one_of_each_kind(tmp_path)}
+    names = ["plain", "deflated", "big_endian", "bare", RLELossless]
+    mounted = tmp_path / "input"
+    for name in names:
+        case = mounted / "images" / name
+        case.mkdir(parents=True)
+        shutil.copy(files[name], case / "a.dcm")
+    (mounted / "cases.csv").write_text("\n".join(["case_id", *names]) + "\n")
+    assert predict.predict(trained.directory, mounted, tmp_path / "out.csv", threads=1) == 5
+    scores = set(_read(tmp_path / "out.csv").values())
+    assert len(scores) == 1
+    assert scores != {round(read_card(trained.directory).prevalence, 6)}
 
 
 def test_the_program_starts_as_the_image_starts_it(trained: Trained, tmp_path: Path) -> None:

@@ -10,8 +10,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     UID,
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
 )
 
 from cohort_selection.radiograph import uid
@@ -37,8 +41,8 @@ def image(
     bits = stored.dtype.itemsize * 8
     data.BitsAllocated, data.BitsStored, data.HighBit = bits, bits, bits - 1
     data.PixelRepresentation = int(stored.dtype.kind == "i")
-    order = ">" if syntax == "1.2.840.10008.1.2.2" else "<"
-    raw = np.ascontiguousarray(stored).astype(stored.dtype.newbyteorder(order)).tobytes()
+    in_order = stored if syntax.is_little_endian else stored.byteswap()
+    raw = np.ascontiguousarray(in_order).tobytes()
     data.PixelData = raw + bytes(len(raw) % 2)
     for keyword, value in elements.items():
         if value is None:
@@ -66,6 +70,27 @@ def write(path: Path, data: Dataset) -> Path:
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
     data.save_as(path, enforce_file_format=True)
     return path
+
+
+def one_of_each_kind(folder: Path) -> list[Path]:
+    """Files of 40 x 48 pixels whose pixels take a step of their own to read."""
+    grey = np.random.default_rng(7).integers(0, 4096, (40, 48), dtype=np.uint16)
+    grey[:5] = 4000
+    plain = {"BitsStored": 12, "HighBit": 11}
+    files = [
+        write(folder / "plain.dcm", image(grey, **plain)),
+        write(folder / "deflated.dcm", image(grey, DeflatedExplicitVRLittleEndian, **plain)),
+        write(folder / "big_endian.dcm", image(grey, ExplicitVRBigEndian, **plain)),
+        write_without_group_2(folder / "bare.dcm", image(grey, **plain), implicit=True),
+        write(folder / "padded.dcm", image(grey, **plain, PixelPaddingValue=4000)),
+        write(folder / "inverse.dcm", image(grey, **plain, PresentationLUTShape="INVERSE")),
+        write(folder / "ct.dcm", computed_tomogram(grey.astype(np.int16) - 3000)),
+    ]
+    for syntax, encoder in ((RLELossless, "pydicom"), (JPEG2000Lossless, "pylibjpeg")):
+        data = image(grey, **plain)
+        data.compress(syntax, encoding_plugin=encoder, generate_instance_uid=False)
+        files.append(write(folder / f"{syntax}.dcm", data))
+    return files
 
 
 def write_without_group_2(path: Path, data: Dataset, *, implicit: bool) -> Path:

@@ -17,6 +17,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     RLELossless,
@@ -25,7 +26,11 @@ from pydicom.uid import (
 from baselines.images import model_input
 from cohort_selection.header import Header, read_header
 from cohort_selection.intensities import UnreadableImage, decodable, read_frame, undecodable
-from cohort_selection.pixels import read_picture
+from cohort_selection.pixels import (
+    has_overlay_in_pixels,
+    read_picture,
+    without_unused_bits,
+)
 from tests.cohort_selection.made_images import (
     computed_tomogram,
     image,
@@ -104,6 +109,35 @@ def test_the_bits_that_a_jpeg_2000_stream_has_too_many_are_cleared(tmp_path: Pat
     data.compress(JPEG2000Lossless, generate_instance_uid=False)
     data.BitsStored, data.HighBit = 12, 11
     np.testing.assert_array_equal(read(write(tmp_path / "a.dcm", data)), large)
+
+
+def test_a_copy_is_cleared_of_an_overlay_in_the_unused_bits(tmp_path: Path) -> None:
+    with_overlay = GREY | (np.eye(4, 6, dtype=np.uint16) << 15)
+    for syntax in (ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
+        data = image(with_overlay, syntax, BitsStored=12, HighBit=11)
+        clean = image(GREY, syntax, BitsStored=12, HighBit=11)
+        assert without_unused_bits(data) == clean.PixelData
+        assert without_unused_bits(clean) is None
+    bytes_of_seven_bits = image(np.array([[1, 200, 3]], np.uint8), BitsStored=7, HighBit=6)
+    assert without_unused_bits(bytes_of_seven_bits) == bytes([1, 200 - 128, 3, 0])
+
+
+def test_signed_pixels_may_repeat_their_sign_or_leave_it_out(tmp_path: Path) -> None:
+    signed = np.array([[-2048, -1, 5]], dtype=np.int16)
+    for valid in (signed, signed & 0x0FFF):
+        assert without_unused_bits(image(valid, BitsStored=12, HighBit=11)) is None
+    data = image(signed ^ 0x4000, BitsStored=12, HighBit=11)
+    assert without_unused_bits(data) == signed.tobytes()
+
+
+def test_an_overlay_that_lies_in_the_pixels_is_told(tmp_path: Path) -> None:
+    data = image(GREY, BitsStored=12, HighBit=11)
+    assert not has_overlay_in_pixels(data)
+    data.add_new((0x6002, 0x0102), "US", 0)  # a plane of its own, in OverlayData
+    data.add_new((0x6002, 0x3000), "OW", bytes(4))
+    assert not has_overlay_in_pixels(data)
+    data.add_new((0x6004, 0x0102), "US", 12)
+    assert has_overlay_in_pixels(data)
 
 
 # Colour
