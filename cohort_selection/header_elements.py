@@ -417,7 +417,10 @@ def _whole(file: BinaryIO, elements: Elements) -> Elements:
 
 
 def _text(data: Dataset, keyword: str) -> str:
-    value = data.get(keyword)
+    try:
+        value = data.get(keyword)
+    except (ValueError, TypeError):  # of a number that is none, such as one with a decimal comma
+        value = data.get_item(keyword).value.decode("ascii", "replace")
     if value is None or keyword == "ProcedureCodeSequence":
         return ""
     if not isinstance(value, str) and hasattr(value, "__iter__"):

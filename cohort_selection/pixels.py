@@ -138,7 +138,11 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
 def _text(image: pydicom.Dataset, name: str) -> str:
     if name not in image:
         return ""
-    element = image[name]
+    try:
+        element = image[name]
+    except (ValueError, TypeError):  # of a number that is none, such as one with a decimal comma
+        written: bytes = image.get_item(name).value
+        return written.decode("ascii", "replace").strip(" \0")
     if element.VR == "SQ":
         return f"{len(element.value)} items"
     if isinstance(element.value, bytes):

@@ -121,7 +121,8 @@ def audit(
             except PictureError as error:
                 unreadable |= error.reasons
         for name, texts in fields.items():
-            texts.append(_of_case([header[name] for header in headers]))
+            if headers:
+                texts.append(_of_case([header[name] for header in headers]))
         if progress is not None:
             progress(done, len(cases))
     if unreadable:

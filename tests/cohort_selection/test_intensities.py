@@ -24,10 +24,11 @@ from pydicom.uid import (
 )
 
 from baselines.images import model_input
-from cohort_selection.header import Header, read_header
+from cohort_selection.header import Header, read_header, read_header_with_pydicom
 from cohort_selection.intensities import UnreadableImage, decodable, read_frame, undecodable
 from cohort_selection.pixels import (
     has_overlay_in_pixels,
+    header_fields,
     read_picture,
     without_unused_bits,
 )
@@ -274,6 +275,8 @@ def test_a_decimal_comma_is_a_point(tmp_path: Path) -> None:
     path = write(tmp_path / "a.dcm", data)
     replaced(replaced(path, b"0.25", b"0,25"), b"-8.5", b"-8,5")
     np.testing.assert_array_equal(read(path), [[-8.5, 16.5]])
+    assert header_fields(path, ["RescaleSlope", "RescaleIntercept"])["RescaleSlope"] == "0,25"
+    assert read_header(path) == read_header_with_pydicom(path)
 
 
 def test_a_modality_table_is_looked_up(tmp_path: Path) -> None:

@@ -235,7 +235,10 @@ def test_all_files_whose_header_cannot_be_read_are_listed_at_once(tmp_path: Path
     cases = [case(f"c{k}", f"p{k}", tmp_path, k) for k in range(8)]
     cases = [replace(each, label=k % 2) for k, each in enumerate(cases)]
     for each in (cases[2], cases[5]):
-        each.files[0].write_bytes(b"DICM" * 40 + b"\x02\x00\x00\x00UL\x04\x00")
+        content = each.files[0].read_bytes()
+        modality = b"\x08\x00\x60\x00"
+        assert content.count(modality + b"CS") == 1
+        each.files[0].write_bytes(content.replace(modality + b"CS", modality + b"ZZ"))
     with pytest.raises(PictureError, match="2 of 8 files") as raised:
         audit(cases)
     assert list(raised.value.reasons) == [cases[2].files[0], cases[5].files[0]]
