@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -54,7 +54,7 @@ class Elements:
     pixels_length: int
     ended_at: int  # position of the first element that was not read
     pixels_tag: int = 0
-    description: Mapping[str, str] = field(default_factory=dict)  # of DESCRIPTION
+    description: Mapping[str, str] | None = None  # of DESCRIPTION, what is there
     inflated: int = 0  # bytes that a deflated file holds; 0 of any other
 
 
@@ -62,6 +62,8 @@ _KEYWORDS = {**IDENTITY, **ACQUISITION, **DESCRIPTION}
 _TAGS: list[BaseTag | int | str | tuple[int, int]] = list(_KEYWORDS)
 _PROCEDURE = 0x00081032
 _PALETTE = 0x00281101
+_ONE_OF_A_KIND = frozenset({0x00080018, 0x00100020, 0x0020000D})
+"""Identifiers: no two files have the same, or few do."""
 _THERE = "there"
 """Said of a table, whatever is in it."""
 _NUMBERS = frozenset(
@@ -291,7 +293,7 @@ def _after_item(head: bytes, at: int, *, explicit: bool) -> int:
 
 def _texts(
     wanted: Mapping[int, bytes], *, explicit: bool
-) -> tuple[dict[str, str], dict[str, str], Mapping[str, str]]:
+) -> tuple[dict[str, str], dict[str, str], Mapping[str, str] | None]:
     """Identity, acquisition and description, of what says something."""
     character_set = wanted.get(0x00080005, b"").strip(b"\0 ")
     if b"ISO_IR 13" in character_set.split(b"\\"):  # not quite ASCII
@@ -299,7 +301,7 @@ def _texts(
     encoding = {b"ISO_IR 192": "utf-8", b"ISO_IR 100": "latin-1"}.get(character_set, "ascii")
     texts: dict[str, str] = {}
     fields: dict[str, str] = {}
-    description: dict[str, str] = {}
+    description: dict[str, str] | None = None
     for tag, value in wanted.items():
         if tag in ACQUISITION:
             text = _number_text(value) if tag in _NUMBERS else _repeated_text(value, encoding)
@@ -308,11 +310,12 @@ def _texts(
         elif tag == _PROCEDURE:
             texts["LOINC"] = _loinc_of_items(value, explicit=explicit)
         elif tag in IDENTITY:
-            texts[IDENTITY[tag]] = _decoded(value, encoding)
+            read = _decoded if tag in _ONE_OF_A_KIND else _repeated_text
+            texts[IDENTITY[tag]] = read(value, encoding)
         elif tag in DESCRIPTION:
             text = _number_text(value) if tag in _NUMBERS else _THERE
             if text:
-                description[DESCRIPTION[tag]] = text
+                description = {**(description or {}), DESCRIPTION[tag]: text}
     return texts, fields, description
 
 

@@ -145,15 +145,20 @@ def _frame(image: Dataset, path: Path | None) -> Frame:
     outside = _padding(stored, image) if photometric in _MONOCHROME else None
     values, unit = _rescaled(stored, image, middle)
     if _is_computed_tomogram(image, unit):
-        outside = _joined(outside, _beyond_field_of_view(values, outside))
+        beyond = _beyond_field_of_view(values)
+        outside = beyond if outside is None else outside | beyond
     if outside is not None and (outside.all() or not outside.any()):
         outside = None  # an image of nothing but padding has no other range to take
+    shown = values if outside is None else values[~outside]
     if photometric == "MONOCHROME1" or _is_inverse(image):
+        brightest = shown.max()
         if values.dtype.kind == "i":  # the range of signed numbers is wider than their type
-            values = values.astype(np.int64)
-        values = (values if outside is None else values[~outside]).max() - values
-    if outside is not None:
-        values[outside] = values[~outside].min()
+            values, brightest = values.astype(np.int64), int(brightest)
+        values = brightest - values
+        if outside is not None:
+            values[outside] = 0
+    elif outside is not None:
+        values[outside] = shown.min()
     return Frame(values, outside)
 
 
@@ -243,8 +248,10 @@ def _rescaled(stored: NDArray[Any], image: Dataset, frame: int) -> tuple[NDArray
     if slope in {None, 1.0} and intercept in {None, 0.0}:
         return stored, unit
     scaled = stored.astype(np.float64)
-    scaled *= 1.0 if slope is None else slope
-    scaled += 0.0 if intercept is None else intercept
+    if slope is not None:
+        scaled *= slope
+    if intercept is not None:
+        scaled += intercept
     return scaled, unit
 
 
@@ -343,24 +350,10 @@ def _is_computed_tomogram(image: Dataset, unit: str) -> bool:
     return modality == "CT" and unit in {"", "HU"} and "LOCALIZER" not in kind
 
 
-def _beyond_field_of_view(
-    values: NDArray[Any], padding: NDArray[np.bool_] | None
-) -> NDArray[np.bool_] | None:
-    """Where a CT was filled up: with less than air, or with its lowest value at all corners."""
-    below: NDArray[np.bool_] = values < FILL_UNDER
-    shown = ~below if padding is None else ~(below | padding)
-    if not shown.any():
-        return below
-    lowest = values[shown].min()
+def _beyond_field_of_view(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a CT was filled up: with less than ``FILL_UNDER``, or with that at all four corners."""
+    outside: NDArray[np.bool_] = values < FILL_UNDER
     corners = values[:: max(len(values) - 1, 1), :: max(values.shape[1] - 1, 1)]
-    if lowest == FILL_UNDER and (corners == lowest).all():
-        below |= values == lowest
-    return below if below.any() else None
-
-
-def _joined(
-    one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None
-) -> NDArray[np.bool_] | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one | other
+    if (corners == FILL_UNDER).all():
+        outside |= values == FILL_UNDER
+    return outside

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from pydicom.config import IGNORE
 from pydicom.uid import (
@@ -76,25 +76,31 @@ def refuse_unreadable_pixels(descriptor: int, size: int, elements: Elements) -> 
         raise Unfit("truncated: ends before pixel data")
     if elements.pixels_tag in _FLOATING:
         raise Unfit("its pixels are floating-point numbers: a computed map and not an image")
-    fields = elements.fields
-    shape = _shape(fields)
-    fault = _fault(
-        shape,
-        _text(fields, "BitsStored"),
-        _text(fields, "HighBit"),
-        _text(fields, "PixelRepresentation"),
-        _text(fields, "PhotometricInterpretation").upper(),
-        elements.description.get("PlanarConfiguration", ""),
-        "RedPaletteColorLookupTableDescriptor" in elements.description,
+    get = elements.fields.get
+    more = elements.description
+    compressed = length == UNDEFINED
+    shape, needed, fault = _judged(
+        get("Rows"),
+        get("Columns"),
+        get("NumberOfFrames"),
+        get("SamplesPerPixel"),
+        get("BitsAllocated"),
+        get("BitsStored"),
+        get("HighBit"),
+        get("PixelRepresentation"),
+        get("PhotometricInterpretation"),
+        get("RescaleSlope"),
+        get("RescaleIntercept"),
+        more.get("PlanarConfiguration") if more else None,
+        more.get("RedPaletteColorLookupTableDescriptor") if more else None,
         elements.syntax,
-        length == UNDEFINED,
-    ) or _rescale_fault(_text(fields, "RescaleSlope"), _text(fields, "RescaleIntercept"))
+        compressed,
+    )
     if fault:
         raise Unfit(fault)
-    if length == UNDEFINED:
+    if compressed:
         _refuse_broken_fragments(descriptor, size, start, elements.syntax, shape)
         return
-    needed = _bytes_needed(shape, _text(fields, "PhotometricInterpretation").upper())
     if start + length > size:
         raise Unfit(
             f"truncated: its pixel data should hold {length} bytes and {size - start} are there"
@@ -106,61 +112,58 @@ def refuse_unreadable_pixels(descriptor: int, size: int, elements: Elements) -> 
         )
 
 
-_Shape = tuple[int, int, int, int, int]
-"""Rows, columns, frames, samples, bits allocated."""
+class _Shape(NamedTuple):
+    rows: int
+    columns: int
+    frames: int
+    samples: int
+    allocated: int
 
 
-def _text(fields: Mapping[str, str], keyword: str) -> str:
-    return fields.get(keyword, "")
-
-
-def _number(text: str) -> int:
+def _number(text: str | None) -> int:
     try:
         return int(text or 0)
     except ValueError:
         return 0
 
 
-def _shape(fields: Mapping[str, str]) -> _Shape:
-    return _shape_of(
-        _text(fields, "Rows"),
-        _text(fields, "Columns"),
-        _text(fields, "NumberOfFrames"),
-        _text(fields, "SamplesPerPixel"),
-        _text(fields, "BitsAllocated"),
-    )
-
-
 # What a device writes is the same in thousands of files.
 @lru_cache(maxsize=4096)
-def _shape_of(rows: str, columns: str, frames: str, samples: str, allocated: str) -> _Shape:
-    return (
-        _number(rows),
-        _number(columns),
-        _number(frames) or 1,
-        _number(samples),
-        _number(allocated),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _fault(
-    shape: _Shape,
-    stored: str,
-    high: str,
-    signed: str,
-    photometric: str,
-    planar: str,
-    palette: bool,
+def _judged(
+    rows: str | None,
+    columns: str | None,
+    frames: str | None,
+    samples: str | None,
+    allocated: str | None,
+    stored: str | None,
+    high: str | None,
+    signed: str | None,
+    photometric: str | None,
+    slope: str | None,
+    intercept: str | None,
+    planar: str | None,
+    palette: str | None,
     syntax: str,
     compressed: bool,
-) -> str:
-    """Why pixels so described cannot be read here; empty where they can."""
-    rows, columns, _, samples, allocated = shape
-    if not (rows and columns and allocated):
+) -> tuple[_Shape, int, str]:
+    """The shape of pixels so described, the bytes they take, and why they cannot be read here."""
+    shape = _Shape(
+        _number(rows), _number(columns), _number(frames) or 1, _number(samples), _number(allocated)
+    )
+    kind = (photometric or "").upper()
+    fault = (
+        _coding_fault(shape, syntax, compressed)
+        or _fault(shape, stored, high, signed, kind, planar, palette, compressed)
+        or _rescale_fault(slope or "", intercept or "")
+    )
+    return shape, _bytes_needed(shape, kind), fault
+
+
+def _coding_fault(shape: _Shape, syntax: str, compressed: bool) -> str:
+    if not (shape.rows and shape.columns and shape.allocated):
         return (
-            f"unreadable pixel description: Rows {rows}, Columns {columns}, "
-            f"BitsAllocated {allocated}; each must be above 0"
+            f"unreadable pixel description: Rows {shape.rows}, Columns {shape.columns}, "
+            f"BitsAllocated {shape.allocated}; each must be above 0"
         )
     uid = UID(syntax, validation_mode=IGNORE)
     if syntax and not decodable(syntax):
@@ -172,6 +175,20 @@ def _fault(
         )
     if syntax and uid.is_encapsulated and not compressed:
         return f"its transfer syntax ({uid.name}) is a compressed one, and its pixels are not"
+    return ""
+
+
+def _fault(
+    shape: _Shape,
+    stored: str | None,
+    high: str | None,
+    signed: str | None,
+    photometric: str,
+    planar: str | None,
+    palette: str | None,
+    compressed: bool,
+) -> str:
+    columns, samples, allocated = shape.columns, shape.samples, shape.allocated
     bits = _number(stored)
     wrong = ""
     if allocated not in {1, 8, 16, 32, 64} or (allocated == 1 and compressed):
@@ -194,7 +211,7 @@ def _fault(
         )
     elif photometric == "PALETTE COLOR" and not palette:
         wrong = "PALETTE COLOR without its table of colours"
-    elif samples == 3 and planar not in {"", "0", "1"}:
+    elif samples == 3 and planar not in {None, "", "0", "1"}:
         wrong = f"PlanarConfiguration {planar}; expected 0 or 1"
     elif photometric.startswith("YBR_FULL") and allocated != 8:
         wrong = f"{photometric} with BitsAllocated {allocated}; expected 8"
@@ -203,7 +220,6 @@ def _fault(
     return f"unreadable pixel description: {wrong}" if wrong else ""
 
 
-@lru_cache(maxsize=4096)
 def _rescale_fault(slope: str, intercept: str) -> str:
     for keyword, text in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
         number = number_of(text)
@@ -258,17 +274,15 @@ def _refuse_broken_fragments(
                 shape,
             )
         at += 8 + length
-    frames = shape[2]
-    if fragments < frames:
+    if fragments < shape.frames:
         raise Unfit(
-            f"truncated: NumberOfFrames is {frames}, and its compressed pixel data holds "
+            f"truncated: NumberOfFrames is {shape.frames}, and its compressed pixel data holds "
             f"{max(fragments, 0)} fragments"
         )
 
 
 def _refuse_other_stream(head: bytes, syntax: str, shape: _Shape) -> None:
     """Hold the head of the first compressed frame against the transfer syntax and the header."""
-    name = UID(syntax, validation_mode=IGNORE).name
     found: tuple[int, int] | None = None
     if syntax in _JPEG:
         known = head.startswith(b"\xff\xd8")
@@ -278,17 +292,17 @@ def _refuse_other_stream(head: bytes, syntax: str, shape: _Shape) -> None:
         known = at == 0 or head[4:8] == b"jP  "
         found = _jpeg_2000_size(head, at) if at >= 0 else None
     elif syntax == RLELossless:
-        known = len(head) >= 64
-        if known:
-            known = _RLE_SEGMENTS.unpack_from(head)[0] == shape[3] * shape[4] // 8
+        segments = shape.samples * shape.allocated // 8
+        known = len(head) >= 64 and _RLE_SEGMENTS.unpack_from(head)[0] == segments
     else:
         return
     if not known:
+        name = UID(syntax, validation_mode=IGNORE).name
         raise Unfit(f"damaged: its pixel data does not begin as {name} does")
-    if found is not None and found != shape[:2]:
+    if found is not None and found != (shape.rows, shape.columns):
         raise Unfit(
             f"its compressed picture has {found[0]} rows and {found[1]} columns, "
-            f"its header says {shape[0]} and {shape[1]}"
+            f"its header says {shape.rows} and {shape.columns}"
         )
 
 

@@ -115,7 +115,10 @@ def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
     other = inventory.reader_mark([], ())
     monkeypatch.setattr(inventory, "READER", other)
     monkeypatch.setattr(inventory, "_SCHEMA", inventory._SCHEMA.with_metadata({"reader": other}))
-    monkeypatch.setattr(pixel_description, "_fault", lambda *_: next(refusals, ""))
+    judged = pixel_description._judged
+    monkeypatch.setattr(
+        pixel_description, "_judged", lambda *how: (*judged(*how)[:2], next(refusals, ""))
+    )
     assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_quarantined > 8
     monkeypatch.undo()
     assert pixel_description.decodable_syntaxes()
