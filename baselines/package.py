@@ -35,6 +35,9 @@ LIBRARIES = (
 )
 """What predict.py imports, in the versions installed here: what has trained also scores."""
 
+PREDICT = ("baselines.images", "baselines.predict", "cohort_selection.intensities")
+"""The modules that an image of a trained model holds."""
+
 NEWEST_GLIBC, OLDEST_GLIBC = 36, 17
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 PIP_SECONDS = 900.0
@@ -127,7 +130,7 @@ def package_prevalence(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         (context / "site").mkdir()
-        write_program(context / "model", "prevalence", ("prevalence",))
+        write_program(context / "model", "prevalence", ("baselines.prevalence",))
         (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), 0.5)
@@ -135,18 +138,18 @@ def package_prevalence(
 
 def write_model(directory: Path, target: Path) -> None:
     """Write the program, the card and the network of a model directory into ``target``."""
-    write_program(target, "predict", ("images", "predict"))
+    write_program(target, "predict", PREDICT)
     for name in (CARD, ONNX):
         shutil.copyfile(directory / name, target / name)
 
 
 def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
-    """Copy modules of this package as they are, and what starts ``program`` by `python3 DIR`."""
-    package = directory / "baselines"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
+    """Copy modules as they are, and what starts ``program`` by `python3 DIR`."""
     for module in modules:
-        shutil.copyfile(HERE / f"{module}.py", package / f"{module}.py")
+        package, _, name = module.rpartition(".")
+        (directory / package).mkdir(parents=True, exist_ok=True)
+        (directory / package / "__init__.py").touch()
+        shutil.copyfile(HERE.parent / package / f"{name}.py", directory / package / f"{name}.py")
     (directory / "__main__.py").write_text(
         f"import sys\n\nfrom baselines.{program} import check, main\n\n"
         'if sys.argv[1:] == ["--check"]:\n    check()\nelse:\n    main()\n',

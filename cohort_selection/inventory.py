@@ -22,9 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cohort_selection import header
 from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
 from cohort_selection.header import Header
+from cohort_selection.pixel_description import decodable_syntaxes
 from cohort_selection.source_digest import source_digest
 
 
@@ -40,12 +40,12 @@ def reader_mark(sources: Iterable[Path], root: Path, decodable: Iterable[str]) -
 
 _READERS = (
     *("ages", "clinical_cells", "header_doubts", "header_fields", "header_elements", "header"),
-    *("dicom", "inventory"),
+    *("intensities", "pixel_description", "dicom", "inventory"),
 )
 READER = reader_mark(
     (Path(__file__).with_name(f"{name}.py") for name in _READERS),
     Path(__file__).parent.parent,
-    header.decodable(),
+    decodable_syntaxes(),
 )
 """Stands in every shard; a shard that another reader wrote is read anew."""
 

@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cohort_selection import header, near_duplicates, pixels
+from cohort_selection import near_duplicates, pixels
 from cohort_selection.atomic import sweep, write_bytes
-from cohort_selection.fingerprints import Fingerprints, fingerprints
+from cohort_selection.fingerprints import Fingerprints, Found, fingerprints
 from cohort_selection.inventory import reader_mark
 from cohort_selection.near_duplicates import VIEWS, WORDS
+from cohort_selection.pixel_description import decodable_syntaxes
+from cohort_selection.pixels import PictureError
 
 _AT_ONCE = 4096
 """So many files are fingerprinted before they are written: a kill costs no more."""
@@ -27,8 +29,9 @@ _State = tuple[int, int, int]  # size, times of modification and of change in ns
 
 def _mark() -> bytes:
     """Names what a fingerprint depends on besides the file."""
-    sources = [Path(str(module.__file__)) for module in (near_duplicates, pixels)]
-    return reader_mark(sources, header.decodable())
+    modules = (near_duplicates, pixels, intensities, pixel_description)
+    sources = [Path(str(module.__file__)) for module in modules]
+    return reader_mark(sources, Path(__file__).parent.parent, decodable_syntaxes())
 
 
 def kept_fingerprints(
@@ -65,18 +68,22 @@ def kept_fingerprints(
     done = len(files) - len(missing)
     if progress is not None and done:
         progress(done)
-    made: list[tuple[str, bytes]] = []
+    made: list[Found] = []
     n_kept = 0
 
     def write() -> None:
         nonlocal n_kept
         some = missing[n_kept : n_kept + len(made)]
-        keys = [(os.fsencode(files[i]), states[i]) for i in some]
-        _write(folder, mark, keys, made, look=look)
+        readable = [
+            ((os.fsencode(files[i]), states[i]), each)
+            for i, each in zip(some, made, strict=True)
+            if not isinstance(each, PictureError)
+        ]
+        _write(folder, mark, readable, look=look)
         n_kept += len(made)
         made.clear()
 
-    def keep(part: Sequence[tuple[str, bytes]]) -> None:
+    def keep(part: Sequence[Found]) -> None:
         made.extend(part)
         if len(made) >= _AT_ONCE:
             write()
@@ -133,16 +140,15 @@ def _rows(folder: Path, mark: bytes) -> Iterator[tuple[bytes, _State, str, bytes
 def _write(
     folder: Path,
     mark: bytes,
-    keys: Sequence[tuple[bytes, _State]],
-    made: Sequence[tuple[str, bytes]],
+    found: Sequence[tuple[tuple[bytes, _State], tuple[str, bytes]]],
     *,
     look: bool,
 ) -> None:
     columns = [
-        [path for path, _ in keys],
-        *([state[k] for _, state in keys] for k in range(3)),
-        [digest for digest, _ in made],
-        [words if look else None for _, words in made],
+        [path for (path, _), _ in found],
+        *([state[k] for (_, state), _ in found] for k in range(3)),
+        [digest for _, (digest, _) in found],
+        [words if look else None for _, (_, words) in found],
     ]
     arrays = [
         pa.array(column, type=field.type) for column, field in zip(columns, _SCHEMA, strict=True)
