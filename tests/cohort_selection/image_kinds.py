@@ -284,8 +284,14 @@ def positron_emission() -> Dataset:
         ]
     )
     image.PatientOrientationCodeSequence = Sequence(
-        [code("102538003", "SCT", "recumbent", PatientOrientationModifierCodeSequence=[
-            code("40199007", "SCT", "supine")])]
+        [
+            code(
+                "102538003",
+                "SCT",
+                "recumbent",
+                PatientOrientationModifierCodeSequence=[code("40199007", "SCT", "supine")],
+            )
+        ]
     )
     image.PatientGantryRelationshipCodeSequence = Sequence([code("102540008", "SCT", "headfirst")])
     return image
@@ -457,7 +463,10 @@ def enhanced_tomogram() -> Dataset:
             ],
             CTXRayDetailsSequence=[
                 _item(
-                    KVP="120", FocalSpots=[1.2], FilterType="NONE", FilterMaterial="ALUMINUM",
+                    KVP="120",
+                    FocalSpots=[1.2],
+                    FilterType="NONE",
+                    FilterMaterial="ALUMINUM",
                     CalciumScoringMassFactorPatient=0.1,
                 )
             ],
@@ -509,9 +518,7 @@ def legacy_tomogram() -> Dataset:
 
 def enhanced_magnetic_resonance() -> Dataset:
     """Two echoes of three slices."""
-    image = _enhanced(
-        "1.2.840.10008.5.1.4.1.1.4.1", "MR", 6, ["ORIGINAL", "PRIMARY", "M", "NONE"]
-    )
+    image = _enhanced("1.2.840.10008.5.1.4.1.1.4.1", "MR", 6, ["ORIGINAL", "PRIMARY", "M", "NONE"])
     image.update(
         _item(
             ResonantNucleus="1H",
