@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -20,14 +21,13 @@ from cohort_selection.copy_rules import (
     BARE_ITEM,
     BULK,
     CODES,
-    CONSTANTS,
     ITEMS,
     NO_ITEM,
     PALETTES,
     POINTER,
     RENEWED,
     RULES,
-    WITHIN_FRAMES,
+    WITHIN_ITEMS,
     Binary,
     Constant,
     Keep,
@@ -41,25 +41,13 @@ class ValueLost(ValueError):
 
 # What a picture depends on: it is copied, or the image is refused.
 _ESSENTIAL = frozenset(
-    [
-        "RescaleIntercept",
-        "RescaleSlope",
-        "PhotometricInterpretation",
-        "SamplesPerPixel",
-        "PlanarConfiguration",
-        "NumberOfFrames",
-        "Rows",
-        "Columns",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-        "PixelSpacing",
-        "ImagerPixelSpacing",
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "ModalityLUTSequence",
-    ]
+    (
+        *("RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "PhotometricInterpretation"),
+        *("SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
+        *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+        *("PixelSpacing", "ImagerPixelSpacing"),
+        *("ImagePositionPatient", "ImageOrientationPatient"),
+    )
 )
 # Of these one says nothing without the others.
 _TOGETHER = (("WindowCenter", "WindowWidth"), ("LUTDescriptor", "LUTData"), PALETTES)
@@ -99,7 +87,8 @@ class Copier:
     def _kept(self, original: Dataset, rules: Mapping[int, tuple[str, Rule]]) -> Dataset:
         kept = Dataset()
         if original.original_encoding == self._encoding:
-            kept.set_original_encoding(*self._encoding)  # spares the writer a second reading
+            # Spares the writer a second reading; a copy has no character but ASCII's.
+            kept.set_original_encoding(*self._encoding, default_encoding)
         lost: set[str] = set()
         for tag in original.keys():  # noqa: SIM118 - a data set's iterator reads each element
             found = rules.get(tag)
@@ -182,7 +171,7 @@ class Copier:
 def _rules(*, within: bool) -> Mapping[int, tuple[str, Rule]]:
     """Tag -> keyword and rule, of the file itself or within an item of a sequence."""
     found = {}
-    for keyword, rule in (RULES | CONSTANTS | (WITHIN_FRAMES if within else {})).items():
+    for keyword, rule in (RULES | (WITHIN_ITEMS if within else {})).items():
         tag = tag_for_keyword(keyword)
         if tag is None:
             raise KeyError(keyword)

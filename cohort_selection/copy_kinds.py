@@ -7,7 +7,7 @@ A copy leaves out names, dates and descriptions. Of these its kind wants some pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydicom.uid import UID, SecondaryCaptureImageStorage
@@ -20,10 +20,11 @@ NO_ITEM = ()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an image of this kind has in every copy, unless the copy kept a value of its own."""
+    """A kind of images: ``filled`` is in every copy of it that kept no value of its own there."""
 
     name: str
-    filled: Mapping[str, str | tuple[()]] = field(default_factory=dict)
+    filled: Mapping[str, str | tuple[()]]
+    enhanced: bool = False
 
 
 def _empty(words: str) -> dict[str, str | tuple[()]]:
@@ -37,7 +38,7 @@ _EVERY = _empty(
 _PROJECTION = _empty("PatientOrientation DetectorType PositionerType ImageLaterality") | {
     "AcquisitionContextSequence": NO_ITEM
 }
-_ENHANCED = {
+_ENHANCED: dict[str, str | tuple[()]] = {
     **dict.fromkeys(
         ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"), REMOVED
     ),
@@ -51,21 +52,20 @@ _ANGIOGRAM = _empty(
 )
 _ROOT = "1.2.840.10008.5.1.4.1.1."
 
+WHERE_SAID: Mapping[str, str] = MappingProxyType(
+    {"AcquisitionDateTime": DAY + TIME, "PulseSequenceName": REMOVED}
+)
+"""What a copy of an enhanced image has where its source has it."""
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        _ROOT + ending: Kind(UID(_ROOT + ending).name, _EVERY | filled)
+        _ROOT + ending: Kind(UID(_ROOT + ending).name, _EVERY | filled, filled is _ENHANCED)
         for endings, filled in (
             ("1", _empty("BodyPartExamined ViewPosition PatientOrientation")),
             ("1.1 1.1.1 1.3 1.3.1", _PROJECTION),
             ("1.2 1.2.1", _PROJECTION | {"OrganExposed": "BREAST"}),
-            ("2", _empty("PatientOrientation KVP AcquisitionNumber PositionReferenceIndicator")),
-            (
-                "4",
-                _empty(
-                    "ScanOptions MRAcquisitionType EchoTime EchoTrainLength RepetitionTime "
-                    "PositionReferenceIndicator"
-                ),
-            ),
+            ("2", _empty("PatientOrientation KVP AcquisitionNumber")),
+            ("4", _empty("ScanOptions MRAcquisitionType EchoTime EchoTrainLength RepetitionTime")),
             ("7 7.1 7.2 7.3 7.4", _empty("PatientOrientation")),
             ("12.1 12.2", _ANGIOGRAM),
             ("6 6.1 3 3.1", _empty("PatientOrientation")),
@@ -74,7 +74,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 "128",
                 _empty(
                     "AcquisitionDate AcquisitionTime CorrectedImage CollimatorType "
-                    "ActualFrameDuration PositionReferenceIndicator AcquisitionNumber"
+                    "ActualFrameDuration AcquisitionNumber"
                 )
                 | dict.fromkeys(
                     (

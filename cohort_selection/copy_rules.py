@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cohort_selection.copy_codes import GROUPS
 from cohort_selection.copy_numbers import NoNumber, decimal, decimal_text, whole
-from cohort_selection.copy_terms import TERMS, TERMS_WITHIN_FRAMES, ImageTypes, Terms
+from cohort_selection.copy_terms import TERMS, TERMS_WITHIN_ITEMS, ImageTypes, Terms
 
 DAY, TIME = "20000101", "000000"
 """The day and the time of every image whose kind wants one: as of every sealed file."""
@@ -110,107 +109,96 @@ PALETTES = tuple(
 
 RULES: dict[str, Rule] = {
     **TERMS,
-    # Numbers of what a pixel means: any size, since a copy must mean the same
+    # What a pixel means may have any size, since a copy must mean the same. No other number can be
+    # a date, or as long as one.
     **_all("RescaleIntercept RescaleSlope", Decimals(limit=1e15)),
-    **_all("WindowCenter WindowWidth", Decimals(several=32, limit=1e15)),
-    **_all(
-        """SliceThickness SpacingBetweenSlices SliceLocation
-        EstimatedRadiographicMagnificationFactor
-        EchoTime RepetitionTime InversionTime FlipAngle MagneticFieldStrength TriggerTime FrameTime
-        GantryDetectorTilt
-        DecayFactor DoseCalibrationFactor SliceSensitivityFactor
-        """,
-        Decimals(emptied=True),
-    ),
-    "FrameReferenceTime": Decimals(limit=1e9),
+    **_all("WindowCenter WindowWidth", Decimals(several=32, limit=1e7)),
     **_all("PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing", Decimals(2)),
     "ImagePositionPatient": Decimals(3),
     "ImageOrientationPatient": Decimals(6),
     "LossyImageCompressionRatio": Decimals(8),
     "FrameTimeVector": Decimals(100_000),
+    "FrameReferenceTime": Decimals(limit=1e7),
+    **_all(
+        """SliceThickness SpacingBetweenSlices SliceLocation GantryDetectorTilt
+        EstimatedRadiographicMagnificationFactor
+        EchoTime RepetitionTime InversionTime FlipAngle MagneticFieldStrength TriggerTime FrameTime
+        DecayFactor DoseCalibrationFactor SliceSensitivityFactor
+        """,
+        Decimals(emptied=True),
+    ),
     **_all("InstanceNumber AcquisitionNumber EchoTrainLength", Wholes(emptied=True)),
+    **_all("NumberOfFrames TemporalPositionIdentifier NumberOfTemporalPositions", Wholes()),
     "EchoNumbers": Wholes(16),
     "PixelAspectRatio": Wholes(2),
-    "NumberOfFrames": Wholes(),
-    "ActualFrameDuration": Wholes(limit=10**9),
-    **_all("TemporalPositionIdentifier NumberOfTemporalPositions", Wholes()),
+    "ActualFrameDuration": Wholes(limit=10**7),
     **_all(
         """SamplesPerPixel PlanarConfiguration Rows Columns BitsAllocated BitsStored HighBit
         PixelRepresentation PixelIntensityRelationshipSign NumberOfSlices ImageIndex
-        FrameAcquisitionNumber InStackPositionNumber TemporalPositionIndex
-        NumberOfKSpaceTrajectories
-        RegionSpatialFormat RegionDataType RegionFlags RegionLocationMinX0 RegionLocationMinY0
-        RegionLocationMaxX1 RegionLocationMaxY1 ReferencePixelX0 ReferencePixelY0
-        PhysicalUnitsXDirection PhysicalUnitsYDirection
-        TemporalPositionTimeOffset EffectiveEchoTime NominalCardiacTriggerDelayTime
-        NominalPercentageOfCardiacPhase DiffusionBValue
-        PhysicalDeltaX PhysicalDeltaY ReferencePixelPhysicalValueX ReferencePixelPhysicalValueY
+        NumberOfKSpaceTrajectories DiffusionBValue
         """,
         Binary(),
     ),
-    "DimensionIndexValues": Binary(16),
     "DiffusionGradientOrientation": Binary(3),
-    **_all("FrameAcquisitionDuration AcquisitionDuration", Binary(limit=1e9)),
+    "AcquisitionDuration": Binary(limit=1e7),
     **_all("PixelPaddingValue PixelPaddingRangeLimit", Binary(limit=1e10)),
     **_all("FloatPixelPaddingValue DoubleFloatPixelPaddingValue", Binary(limit=1e40)),
-    "LUTDescriptor": Binary(3),
     **_all(" ".join(name for name in PALETTES if name.endswith("Descriptor")), Binary(3)),
     **_all(" ".join(name for name in PALETTES if name.endswith("Data")), BULK),
-    **_all("LUTData PixelData FloatPixelData DoubleFloatPixelData", BULK),
+    **_all("PixelData FloatPixelData DoubleFloatPixelData", BULK),
     **_all("ExtendedOffsetTable ExtendedOffsetTableLengths", BULK),
-    # Where the frames of an object stand to each other
-    **_all("DimensionIndexPointer FunctionalGroupPointer FrameIncrementPointer", POINTER),
-    "StackID": NUMBERED,
+    "FrameIncrementPointer": POINTER,
     "FrameOfReferenceUID": RENEWED,
-    "DimensionOrganizationUID": RENEWED,
-    "IrradiationEventUID": RENEWED,
     **_all(
-        """ModalityLUTSequence VOILUTSequence SharedFunctionalGroupsSequence
-        PerFrameFunctionalGroupsSequence PixelMeasuresSequence PlanePositionSequence
-        PlaneOrientationSequence PixelValueTransformationSequence FrameVOILUTSequence
-        FrameContentSequence FrameAnatomySequence TemporalPositionSequence
-        DimensionOrganizationSequence DimensionIndexSequence CardiacSynchronizationSequence
-        CTImageFrameTypeSequence MRImageFrameTypeSequence PETFrameTypeSequence
-        SequenceOfUltrasoundRegions
-        MREchoSequence MRDiffusionSequence DiffusionGradientDirectionSequence
-        MRTimingAndRelatedParametersSequence OperatingModeSequence SpecificAbsorptionRateSequence
-        MRFOVGeometrySequence MRModifierSequence MRImagingModifierSequence MRReceiveCoilSequence
-        MRTransmitCoilSequence MRAveragesSequence
-        IrradiationEventIdentificationSequence CTAcquisitionTypeSequence
-        CTAcquisitionDetailsSequence CTTableDynamicsSequence CTPositionSequence CTGeometrySequence
-        CTReconstructionSequence CTExposureSequence CTXRayDetailsSequence
+        """ModalityLUTSequence VOILUTSequence SequenceOfUltrasoundRegions
+        DimensionOrganizationSequence DimensionIndexSequence
+        SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
         """,
         ITEMS,
     ),
-    **_all(" ".join(GROUPS), CODES),
+    **_all(
+        """AnatomicRegionSequence ViewCodeSequence PatientOrientationCodeSequence
+        PatientGantryRelationshipCodeSequence
+        """,
+        CODES,
+    ),
     "AcquisitionContextSequence": NO_ITEM,
-    "UnassignedPerFrameConvertedAttributesSequence": BARE_ITEM,
 }
-"""Keyword -> what its value must be; what is not here is left out, in items of sequences too."""
+"""Keyword -> what its value must be; what is not here is left out."""
 
-CONSTANTS: dict[str, Rule] = {
-    "ContentDate": Constant(DAY),
-    "ContentTime": Constant(TIME),
+WITHIN_ITEMS: dict[str, Rule] = {
+    **TERMS_WITHIN_ITEMS,
+    "LUTDescriptor": Binary(3),
+    "LUTData": BULK,
+    # Where a region of an ultrasound image lies, and how large its pixels are
     **_all(
-        "AcquisitionDateTime FrameReferenceDateTime FrameAcquisitionDateTime", Constant(DAY + TIME)
+        """RegionSpatialFormat RegionDataType RegionFlags RegionLocationMinX0 RegionLocationMinY0
+        RegionLocationMaxX1 RegionLocationMaxY1 ReferencePixelX0 ReferencePixelY0
+        PhysicalUnitsXDirection PhysicalUnitsYDirection PhysicalDeltaX PhysicalDeltaY
+        ReferencePixelPhysicalValueX ReferencePixelPhysicalValueY
+        """,
+        Binary(),
     ),
+    # Where the frames of an object stand to each other
+    **_all("DimensionIndexPointer FunctionalGroupPointer", POINTER),
+    **_all("DimensionOrganizationUID IrradiationEventUID", RENEWED),
+    "StackID": NUMBERED,
+    "DimensionIndexValues": Binary(16),
     **_all(
-        "PulseSequenceName ReceiveCoilName TransmitCoilName ConvolutionKernel ImageFilter",
-        Constant(REMOVED),
+        """FrameAcquisitionNumber InStackPositionNumber TemporalPositionIndex
+        TemporalPositionTimeOffset EffectiveEchoTime NominalCardiacTriggerDelayTime
+        NominalPercentageOfCardiacPhase
+        """,
+        Binary(),
     ),
-    **_all(
-        "PositionReferenceIndicator KVP ReceiveCoilManufacturerName TransmitCoilManufacturerName",
-        Constant(""),
-    ),
-}
-"""Keyword -> what it is in every copy of an image that has it."""
-
-WITHIN_FRAMES: dict[str, Rule] = {
-    **TERMS_WITHIN_FRAMES,
+    "FrameAcquisitionDuration": Binary(limit=1e7),
+    **_all("FrameReferenceDateTime FrameAcquisitionDateTime", Constant(DAY + TIME)),
+    # How a frame was made, which the enhanced images must say
+    **_all("ReceiveCoilName TransmitCoilName ConvolutionKernel ImageFilter", Constant(REMOVED)),
+    **_all("ReceiveCoilManufacturerName TransmitCoilManufacturerName", Constant("")),
     **_all(
         """KVP DistanceSourceToDetector DataCollectionDiameter ReconstructionDiameter TableHeight
-        CalciumScoringMassFactorPatient PercentSampling PercentPhaseFieldOfView PixelBandwidth
-        NumberOfAverages TableHeight
+        PercentSampling PercentPhaseFieldOfView PixelBandwidth NumberOfAverages
         """,
         Decimals(),
     ),
@@ -231,9 +219,31 @@ WITHIN_FRAMES: dict[str, Rule] = {
     **_all("ReconstructionPixelSpacing ReconstructionFieldOfView", Binary(2)),
     **_all(
         """DataCollectionCenterPatient ReconstructionTargetCenterPatient
-        CalciumScoringMassFactorDevice""",
+        CalciumScoringMassFactorDevice
+        """,
         Binary(3),
     ),
+    **_all(
+        """PixelMeasuresSequence PlanePositionSequence PlaneOrientationSequence
+        PixelValueTransformationSequence FrameVOILUTSequence FrameContentSequence
+        FrameAnatomySequence TemporalPositionSequence CardiacSynchronizationSequence
+        CTImageFrameTypeSequence MRImageFrameTypeSequence PETFrameTypeSequence
+        IrradiationEventIdentificationSequence CTAcquisitionTypeSequence
+        CTAcquisitionDetailsSequence CTTableDynamicsSequence CTPositionSequence CTGeometrySequence
+        CTReconstructionSequence CTExposureSequence CTXRayDetailsSequence
+        MREchoSequence MRDiffusionSequence DiffusionGradientDirectionSequence
+        MRTimingAndRelatedParametersSequence OperatingModeSequence SpecificAbsorptionRateSequence
+        MRFOVGeometrySequence MRModifierSequence MRImagingModifierSequence MRReceiveCoilSequence
+        MRTransmitCoilSequence MRAveragesSequence
+        """,
+        ITEMS,
+    ),
+    **_all(
+        """AnatomicRegionModifierSequence ViewModifierCodeSequence
+        PatientOrientationModifierCodeSequence CTDIPhantomTypeCodeSequence
+        """,
+        CODES,
+    ),
+    "UnassignedPerFrameConvertedAttributesSequence": BARE_ITEM,
 }
-"""Keyword -> its rule within items of sequences alone, where enhanced images say how a frame was
-made, and must."""
+"""Keyword -> what its value must be within an item of a sequence, beside those above."""

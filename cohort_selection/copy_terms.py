@@ -115,11 +115,9 @@ _VOLUME_CALCULATIONS = "NONE|MAX_IP|MIN_IP|VOLUME_RENDER|SURFACE_RENDER|MPR|CURV
 TERMS: dict[str, Terms | ImageTypes] = (
     {
         "ImageType": ImageTypes(),
-        "FrameType": ImageTypes(),
         # A modality that the standard does not know is "other".
         "Modality": Terms(re.compile(_MODALITIES.replace(" ", "|")), instead="OT"),
         "RescaleType": Terms(_terms(_UNITS), instead="US"),  # "US" is: not specified
-        "ModalityLUTType": Terms(_terms(_UNITS), instead="US"),
         "ScanningSequence": Terms(_terms("SE|IR|GR|EP|RM"), gathered=True, instead="RM"),
         "SequenceVariant": Terms(
             _terms("SK|MTC|SS|TRSS|SP|MP|OSP|NONE"), gathered=True, instead="NONE"
@@ -144,7 +142,6 @@ TERMS: dict[str, Terms | ImageTypes] = (
         "LossyImageCompressionMethod": Terms(_terms("ISO_[0-9_]{4,8}"), several=8),
         "ImageLaterality": Terms(_terms("[RLUB]"), emptied=True),
         "Laterality": Terms(_terms("[RL]"), emptied=True),
-        "FrameLaterality": Terms(_terms("[RLUB]|MIXED"), instead="U"),
         "BodyPartExamined": Terms(_terms(rf"({_BODY})([ _]?({_BODY})){{0,3}}")),
     }
     | {
@@ -230,7 +227,10 @@ TERMS: dict[str, Terms | ImageTypes] = (
 )
 """The terms of every attribute of codes that a copy keeps."""
 
-TERMS_WITHIN_FRAMES: dict[str, Terms | ImageTypes] = {
+TERMS_WITHIN_ITEMS: dict[str, Terms | ImageTypes] = {
+    "FrameType": ImageTypes(),
+    "FrameLaterality": Terms(_terms("[RLUB]|MIXED"), instead="U"),
+    "ModalityLUTType": Terms(_terms(_UNITS), instead="US"),
     "ExposureModulationType": Terms(
         _terms("NONE|ANGULAR|LONGITUDINAL|ECG_BASED|ORGAN_BASED|ALTERNATING"),
         several=4,

@@ -25,7 +25,7 @@ from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from cohort_selection.copied_elements import Copier, ValueLost
-from cohort_selection.copy_kinds import kind_of
+from cohort_selection.copy_kinds import WHERE_SAID, kind_of
 from cohort_selection.copy_rules import RULES
 from cohort_selection.encoder_stamps import has_words
 
@@ -58,17 +58,43 @@ class DeidentificationError(ValueError):
         self.file, self.reason, self.advice = file, reason, advice
 
 
-class FilesRefused(DeidentificationError):
-    """All files of a cohort that cannot be copied, those of one reason together."""
+class Copies:
+    """The copies of many files under one key, and how many of them may still say something.
 
-    def __init__(self, errors: Sequence[DeidentificationError]) -> None:
-        """Gather the errors of several files."""
+    Files that cannot be copied are told together: one that goes on finds them all.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        """Begin with no copy."""
+        self._key = key
+        self._refused: list[DeidentificationError] = []
+        self.burned_in = 0
+        self.commented = 0
+
+    def add(self, source: Path, destination: Path) -> str | None:
+        """Copy a file and return the copy's SHA-256; None where it cannot be copied."""
+        try:
+            copied = deidentify(source, destination, self._key)
+        except DeidentificationError as error:
+            self._refused.append(error)
+            return None
+        self.burned_in += copied.burned_in
+        self.commented += copied.comment
+        return copied.digest
+
+    def refuse_where_one_failed(self) -> None:
+        """Raise one DeidentificationError that names all files that could not be copied."""
+        errors = self._refused
+        if len(errors) < 2:
+            for error in errors:
+                raise error
+            return
         alike: dict[tuple[str, str], list[str]] = defaultdict(list)
         for error in errors:
             alike[error.reason, error.advice].append(error.file)
-        told = [f"{_some(files)} {reason}; {advice}" for (reason, advice), files in alike.items()]
-        super().__init__(
-            f"{len(errors)} files", "cannot be copied, so nothing was sealed", " - ".join(told)
+        told = [f"{_some(files)} {reason} ({advice})" for (reason, advice), files in alike.items()]
+        raise DeidentificationError(
+            f"{len(errors)} files", "cannot be copied, so nothing was written", "; ".join(told)
         )
 
 
@@ -127,9 +153,15 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
             uid = str(original.get(name) or "")
             if uid:
                 setattr(kept, name, new_uid(key, uid))
+        if "FrameOfReferenceUID" in kept:
+            kept.PositionReferenceIndicator = ""
         for name, text in kind.filled.items():
             if not kept.get(name):
                 setattr(kept, name, list(text) if isinstance(text, tuple) else text)
+        if kind.enhanced:
+            for name, text in WHERE_SAID.items():
+                if name in original:
+                    setattr(kept, name, text)
         kept.PatientIdentityRemoved = "YES"
         kept.DeidentificationMethod = METHOD
         kept.file_meta = FileMetaDataset()

@@ -304,20 +304,44 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
     raise typer.Exit(1 if problems else 0)
 
 
+@app.command("open-part", rich_help_panel=_STEWARD)
+def open_part(
+    open_list: Annotated[Path, typer.Argument(help="The list that `sequester` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; a new one.")],
+) -> None:
+    """Copy the open part as sequestered cases are copied, to hand it to researchers."""
+    from cohort_selection.open_part import copy_open_part
+    from evaluator import practice_told
+
+    with printing.progress("copying cases") as tick:
+        found = copy_open_part(open_list, output, progress=tick)
+    console.print(practice_told.copied(found), soft_wrap=True)
+
+
 @app.command(rich_help_panel=_RESEARCHER)
 def check(
     image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
-    benchmark: BenchmarkOption,
+    benchmark: Annotated[
+        str,
+        typer.Option("--benchmark", "-b", help="A benchmark's TOML file, or an installed name."),
+    ],
     open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
     cases: Annotated[int, typer.Option(min=1, help="How many open cases to run on.")] = 10,
     home: Home = HOME,
 ) -> None:
     """Run an image on open cases with the sequestered run's own runner, flags and limits."""
+    from evaluator import practice_told
     from evaluator.installation import Installation
     from evaluator.practice import practise
+    from evaluator.specification import read_contract_alone
 
-    found = practise(Installation.existing(home), benchmark, image, open_list, cases)
-    console.print(printing.practised(found))
+    file = Path(benchmark)
+    if file.suffix == ".toml":
+        contract = read_contract_alone(file)
+    else:
+        contract = Installation.existing(home).benchmark(benchmark).contract
+    found = practise(contract, image, open_list, cases)
+    console.print(practice_told.practised(found), soft_wrap=True)
     raise typer.Exit(1 if found.failure else 0)
 
 

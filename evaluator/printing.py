@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
     from evaluator.enclave import Attempt, StageTime
-    from evaluator.practice import Practised
     from evaluator.results import Evaluation
     from evaluator.steward import Sealed, Sequestered
     from metrics.estimate import Estimate
@@ -325,21 +324,6 @@ def verified(cohort: Cohort, problems: Sequence[str]) -> str:
     if not problems:
         return f"{cohort.n_cases} cases, seal whole: {cohort.digest}"
     return "\n".join(f"[red]{escape(problem)}[/]" for problem in problems)
-
-
-def practised(found: Practised) -> RenderableType:
-    """What a check on open cases ended in, with everything the container said."""
-    if found.failure is None:
-        verdict = (
-            f"[green]passed[/]: {found.n_cases} open cases in {found.seconds:.1f} s, "
-            f"predictions as the contract asks"
-        )
-    else:
-        verdict = (
-            f"[red]{found.failure.value}[/]: {escape(found.failure.meaning)}\n"
-            f"{escape(found.detail)}"
-        )
-    return Group(verdict, escape(found.log)) if found.log else verdict
 
 
 def submission_line(submission: Submission) -> str:
