@@ -34,6 +34,8 @@ MODIFIERS: Mapping[str, str] = MappingProxyType(
 """Which sequence of codes may stand within a code of which."""
 
 _OLD_SCHEMES = frozenset({"SRT", "SNM3", "99SDM"})
+# A former code that pydicom does not know the new one of: the postero-anterior view.
+_UNMAPPED = {"R-10214": "272479007"}
 # Regions of the body that the standard renamed: SNOMED's "structure" to the region of imaging.
 _REPLACED = {"51185008": "816094009", "113345001": "818981001", "12921003": "816092008"}
 
@@ -55,7 +57,8 @@ def rebuilt(keyword: str, value: str, scheme: str) -> Dataset | None:
 
 @lru_cache(maxsize=4096)
 def _concept(keyword: str, value: str, scheme: str) -> Code | None:
-    asked = Code(value, scheme, "")
+    new_value = _UNMAPPED.get(value) if scheme == "SRT" else None
+    asked = Code(value, scheme, "") if new_value is None else Code(new_value, "SCT", "")
     for old, new in _REPLACED.items():
         if asked == Code(old, "SCT", ""):
             asked = Code(new, "SCT", "")

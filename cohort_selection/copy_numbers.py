@@ -38,17 +38,23 @@ def decimal(text: str) -> float:
 
 def decimal_text(value: float) -> str:
     """Write a finite number in at most 16 characters, as near to it as they allow."""
-    text = repr(value).removesuffix(".0")
-    if len(text) > LONGEST and text.lstrip("-").startswith("0."):
-        text = text.replace("0.", ".", 1)
-    if "e" in text:
-        mantissa, power = text.split("e")
-        text = f"{mantissa.removesuffix('.0')}e{int(power)}"
-    digits = LONGEST
+    text = _bare(repr(value + 0.0))
+    digits = 17  # as many as tell every number from its neighbours
     while len(text) > LONGEST:
         digits -= 1
-        text = f"{value:.{digits}g}"
-    return "0" if text == "-0" else text
+        text = _bare(f"{value:.{digits}g}")
+    return text
+
+
+def _bare(text: str) -> str:
+    """Without what a number can be read without; the zero before a point where room is short."""
+    mantissa, e, power = text.partition("e")
+    mantissa = mantissa.removesuffix(".0")
+    if e:
+        return f"{mantissa}e{int(power)}"
+    if len(mantissa) > LONGEST and mantissa.lstrip("-").startswith("0."):
+        return mantissa.replace("0.", ".", 1)
+    return mantissa
 
 
 def whole(text: str) -> int:

@@ -6,7 +6,7 @@ A term is read in any case and written in the standard's capitals.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -53,7 +53,14 @@ class ImageTypes:
 
 
 def _terms(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace(" | ", "|"))
+    return re.compile(pattern)
+
+
+def _single(patterns: Mapping[str, str], *, emptied: bool = False) -> dict[str, Terms]:
+    """Attributes of one value each."""
+    return {
+        keyword: Terms(_terms(pattern), emptied=emptied) for keyword, pattern in patterns.items()
+    }
 
 
 _OTHER = "OTHER"
@@ -97,7 +104,7 @@ _MODALITIES = (
     "AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST VF"
 )
 _BODY = (
-    "ABDOMEN|ADRENAL|ANKLE|AORTA|ARM|AXILLA|BACK|BLADDER|BODY|BONE|BRAIN|BREAST|BRONCHUS|BUTTOCK|"
+    "ABD|ABDOMEN|ADRENAL|ANKLE|AORTA|ARM|AXILLA|BACK|BLADDER|BODY|BONE|BRAIN|BREAST|BRONCHUS|BUTTOCK|"
     "CALCANEUS|CAROTID|CEREBELLUM|CHEST|CLAVICLE|COCCYX|COLON|CORNEA|CSPINE|CTSPINE|DUODENUM|EAR|"
     "ELBOW|ESOPHAGUS|EXTREMITY|EYE|EYELID|FACE|FEMUR|FIBULA|FINGER|FOOT|FOREARM|GALLBLADDER|HAND|"
     "HEAD|HEART|HIP|HUMERUS|IAC|ILEUM|ILIUM|JAW|JEJUNUM|JOINT|KIDNEY|KNEE|LARYNX|LEG|LIVER|LOWER|"
@@ -112,41 +119,36 @@ _UNITS = "HU|HU_MOD|OD|US|MGML|PCT|Z_EFF|ED|EDW"
 _YES_NO = "YES|NO"
 _VOLUME_CALCULATIONS = "NONE|MAX_IP|MIN_IP|VOLUME_RENDER|SURFACE_RENDER|MPR|CURVED_MPR|MIXED"
 
-TERMS: dict[str, Terms | ImageTypes] = (
-    {
-        "ImageType": ImageTypes(),
-        # A modality that the standard does not know is "other".
-        "Modality": Terms(re.compile(_MODALITIES.replace(" ", "|")), instead="OT"),
-        "RescaleType": Terms(_terms(_UNITS), instead="US"),  # "US" is: not specified
-        "ScanningSequence": Terms(_terms("SE|IR|GR|EP|RM"), gathered=True, instead="RM"),
-        "SequenceVariant": Terms(
-            _terms("SK|MTC|SS|TRSS|SP|MP|OSP|NONE"), gathered=True, instead="NONE"
+TERMS: dict[str, Terms | ImageTypes] = {
+    "ImageType": ImageTypes(),
+    # A modality that the standard does not know is "other".
+    "Modality": Terms(re.compile(_MODALITIES.replace(" ", "|")), instead="OT"),
+    "RescaleType": Terms(_terms(_UNITS), instead="US"),  # "US" is: not specified
+    "ScanningSequence": Terms(_terms("SE|IR|GR|EP|RM"), gathered=True, instead="RM"),
+    "SequenceVariant": Terms(
+        _terms("SK|MTC|SS|TRSS|SP|MP|OSP|NONE"), gathered=True, instead="NONE"
+    ),
+    "ScanOptions": Terms(
+        _terms(
+            "PER|RG|CG|PPG|FC|PFF|PFP|SP|FS|CT|NONE|AXIAL MODE|HELICAL MODE|SCOUT MODE|"
+            "CINE MODE|AXIAL|HELICAL|SPIRAL"
         ),
-        "ScanOptions": Terms(
-            _terms(
-                "PER|RG|CG|PPG|FC|PFF|PFP|SP|FS|CT|NONE|AXIAL MODE|HELICAL MODE|SCOUT MODE|"
-                "CINE MODE|AXIAL|HELICAL|SPIRAL"
-            ),
-            gathered=True,
-            emptied=True,
-        ),
-        "CorrectedImage": Terms(
-            _terms("DECY|ATTN|SCAT|DTIM|MOTN|PMOT|CLN|RAN|RADL|DCAL|NORM"),
-            gathered=True,
-            emptied=True,
-        ),
-        "SeriesType": Terms(
-            _terms("STATIC|DYNAMIC|GATED|WHOLE BODY|IMAGE|REPROJECTION"), several=2
-        ),
-        "PatientOrientation": Terms(_terms("[LRAPHF]{0,3}|FRONT|BACK"), several=2, emptied=True),
-        "LossyImageCompressionMethod": Terms(_terms("ISO_[0-9_]{4,8}"), several=8),
-        "ImageLaterality": Terms(_terms("[RLUB]"), emptied=True),
-        "Laterality": Terms(_terms("[RL]"), emptied=True),
-        "BodyPartExamined": Terms(_terms(rf"({_BODY})([ _]?({_BODY})){{0,3}}")),
-    }
-    | {
-        keyword: Terms(_terms(pattern))
-        for keyword, pattern in {
+        gathered=True,
+        emptied=True,
+    ),
+    "CorrectedImage": Terms(
+        _terms("DECY|ATTN|SCAT|DTIM|MOTN|PMOT|CLN|RAN|RADL|DCAL|NORM"),
+        gathered=True,
+        emptied=True,
+    ),
+    "SeriesType": Terms(_terms("STATIC|DYNAMIC|GATED|WHOLE BODY|IMAGE|REPROJECTION"), several=2),
+    "PatientOrientation": Terms(_terms("[LRAPHF]{0,3}|FRONT|BACK"), several=2, emptied=True),
+    "LossyImageCompressionMethod": Terms(_terms("ISO_[0-9_]{4,8}"), several=8),
+    "ImageLaterality": Terms(_terms("[RLUB]"), emptied=True),
+    "Laterality": Terms(_terms("[RL]"), emptied=True),
+    "BodyPartExamined": Terms(_terms(rf"({_BODY})([ _]?({_BODY})){{0,3}}")),
+    **_single(
+        {
             "ViewPosition": (
                 "AP|PA|LL|RL|LLD|RLD|LLO|RLO|LAT|LATERAL|CC|MLO|ML|LM|LMO|SIO|ISO|FB|XCC|XCCL|XCCM|AT|"
                 "CV|TAN|AP SUPINE|AP ERECT|RAO|LAO|RPO|LPO"
@@ -213,18 +215,18 @@ TERMS: dict[str, Terms | ImageTypes] = (
             "CountsSource": "EMISSION|TRANSMISSION",
             "DecayCorrection": "NONE|START|ADMIN",
             "CollimatorType": "NONE|RING",
-        }.items()
-    }
-    | {
-        # What the standard wants present, and lets be empty
-        keyword: Terms(_terms(pattern), emptied=True)
-        for keyword, pattern in {
+        }
+    ),
+    # What the standard wants present, and lets be empty
+    **_single(
+        {
             "DetectorType": "DIRECT|SCINTILLATOR|STORAGE|FILM",
             "PositionerType": "CARM|COLUMN|MAMMOGRAPHIC|PANORAMIC|CEPHALOSTAT|RIGID|NONE",
             "PositionerMotion": "STATIC|DYNAMIC",
-        }.items()
-    }
-)
+        },
+        emptied=True,
+    ),
+}
 """The terms of every attribute of codes that a copy keeps."""
 
 TERMS_WITHIN_ITEMS: dict[str, Terms | ImageTypes] = {
@@ -244,44 +246,44 @@ TERMS_WITHIN_ITEMS: dict[str, Terms | ImageTypes] = {
         several=4,
         emptied=True,
     ),
-} | {
-    keyword: Terms(_terms(pattern))
-    for keyword, pattern in {
-        # The scan of an enhanced tomogram
-        "AcquisitionType": "SEQUENCED|SPIRAL|CONSTANT_ANGLE|STATIONARY|FREE",
-        "ConstantVolumeFlag": _YES_NO,
-        "FluoroscopyFlag": _YES_NO,
-        "RotationDirection": "CW|CC",
-        "ReconstructionAlgorithm": "FILTER_BACK_PROJ|ITERATIVE",
-        "ConvolutionKernelGroup": "BRAIN|SOFT_TISSUE|LUNG|BONE|CONSTANT_ANGLE",
-        "FilterType": "STRIP|WEDGE|BUTTERFLY|MULTIPLE|FLAT|SHAPED|NONE",
-        # and of an enhanced magnetic resonance image
-        "GradientOutputType": "DB_DT|ELECTRIC_FIELD|PER_NERVE_STIM",
-        "OperatingModeType": "STATIC FIELD|RF|GRADIENT",
-        "OperatingMode": (
-            "IEC_NORMAL|IEC_FIRST_LEVEL|IEC_SECOND_LEVEL|MHW_NORMAL|MHW_NON_NORMAL|RESEARCH"
-        ),
-        "SpecificAbsorptionRateDefinition": (
-            "IEC_WHOLE_BODY|IEC_PARTIAL_BODY|IEC_HEAD|IEC_LOCAL|MHW"
-        ),
-        "InPlanePhaseEncodingDirection": "ROW|COLUMN|OTHER",
-        "InversionRecovery": _YES_NO,
-        "FlowCompensation": "ACCELERATION|VELOCITY|OTHER|NONE",
-        "FlowCompensationDirection": "PHASE|FREQUENCY|SLICE_SELECT|SLICE_AND_FREQ|OTHER",
-        "Spoiling": "RF|GRADIENT|RF_AND_GRADIENT|NONE",
-        "T2Preparation": _YES_NO,
-        "SpectrallySelectedExcitation": "WATER|FAT|NONE",
-        "SpatialPresaturation": "SLAB|NONE",
-        "PartialFourier": _YES_NO,
-        "PartialFourierDirection": "PHASE|FREQUENCY|SLICE_SELECT|COMBINATION",
-        "ParallelAcquisition": _YES_NO,
-        "ParallelAcquisitionTechnique": "PILS|SENSE|SMASH|OTHER",
-        "MagnetizationTransfer": "ON_RESONANCE|OFF_RESONANCE|BOTH|NONE",
-        "BloodSignalNulling": _YES_NO,
-        "Tagging": "GRID|LINE|NONE",
-        "ReceiveCoilType": "BODY|VOLUME|SURFACE|MULTICOIL",
-        "QuadratureReceiveCoil": _YES_NO,
-        "TransmitCoilType": "BODY|VOLUME|SURFACE",
-    }.items()
+    **_single(
+        {
+            # The scan of an enhanced tomogram
+            "AcquisitionType": "SEQUENCED|SPIRAL|CONSTANT_ANGLE|STATIONARY|FREE",
+            "ConstantVolumeFlag": _YES_NO,
+            "FluoroscopyFlag": _YES_NO,
+            "RotationDirection": "CW|CC",
+            "ReconstructionAlgorithm": "FILTER_BACK_PROJ|ITERATIVE",
+            "ConvolutionKernelGroup": "BRAIN|SOFT_TISSUE|LUNG|BONE|CONSTANT_ANGLE",
+            "FilterType": "STRIP|WEDGE|BUTTERFLY|MULTIPLE|FLAT|SHAPED|NONE",
+            # and of an enhanced magnetic resonance image
+            "GradientOutputType": "DB_DT|ELECTRIC_FIELD|PER_NERVE_STIM",
+            "OperatingModeType": "STATIC FIELD|RF|GRADIENT",
+            "OperatingMode": (
+                "IEC_NORMAL|IEC_FIRST_LEVEL|IEC_SECOND_LEVEL|MHW_NORMAL|MHW_NON_NORMAL|RESEARCH"
+            ),
+            "SpecificAbsorptionRateDefinition": (
+                "IEC_WHOLE_BODY|IEC_PARTIAL_BODY|IEC_HEAD|IEC_LOCAL|MHW"
+            ),
+            "InPlanePhaseEncodingDirection": "ROW|COLUMN|OTHER",
+            "InversionRecovery": _YES_NO,
+            "FlowCompensation": "ACCELERATION|VELOCITY|OTHER|NONE",
+            "FlowCompensationDirection": "PHASE|FREQUENCY|SLICE_SELECT|SLICE_AND_FREQ|OTHER",
+            "Spoiling": "RF|GRADIENT|RF_AND_GRADIENT|NONE",
+            "T2Preparation": _YES_NO,
+            "SpectrallySelectedExcitation": "WATER|FAT|NONE",
+            "SpatialPresaturation": "SLAB|NONE",
+            "PartialFourier": _YES_NO,
+            "PartialFourierDirection": "PHASE|FREQUENCY|SLICE_SELECT|COMBINATION",
+            "ParallelAcquisition": _YES_NO,
+            "ParallelAcquisitionTechnique": "PILS|SENSE|SMASH|OTHER",
+            "MagnetizationTransfer": "ON_RESONANCE|OFF_RESONANCE|BOTH|NONE",
+            "BloodSignalNulling": _YES_NO,
+            "Tagging": "GRID|LINE|NONE",
+            "ReceiveCoilType": "BODY|VOLUME|SURFACE|MULTICOIL",
+            "QuadratureReceiveCoil": _YES_NO,
+            "TransmitCoilType": "BODY|VOLUME|SURFACE",
+        }
+    ),
 }
 """The terms of how a frame of an enhanced image was made."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 SECRET = "Zq7SecretWord"
 """Stands in every name and description of the images below."""
@@ -650,8 +650,8 @@ KINDS: dict[str, Callable[[], Dataset]] = {
 }
 
 
-def write(image: Dataset, path: Path) -> Path:
+def write(image: Dataset, path: Path, syntax: UID = ExplicitVRLittleEndian) -> Path:
     image.file_meta = FileMetaDataset()
-    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.file_meta.TransferSyntaxUID = syntax
     image.save_as(path, enforce_file_format=True)
     return path
