@@ -42,8 +42,8 @@ class Scores:
 
     @property
     def constant(self) -> bool:
-        """Whether every case has the same score."""
-        return self.lowest == self.highest
+        """Whether every one of several cases has the same score."""
+        return self.lowest == self.highest and self.n_positive + self.n_negative > 1
 
 
 @dataclass(frozen=True, slots=True)
