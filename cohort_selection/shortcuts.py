@@ -24,10 +24,10 @@ from cohort_selection.randomness import generator
 PIXELS = frozenset(STORED)
 HEADERS = (
     # What a sealed image keeps, and a container can read.
-    "ImageType", *(name for name in KEPT if name not in PIXELS),
+    *(name for name in KEPT if name not in PIXELS),
     # What it loses, and the look of the pixels may still tell: the device and how it was used.
     "Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "DetectorID",
-    "DetectorType", "SoftwareVersions", "KVP", "Exposure", "ExposureTime", "XRayTubeCurrent",
+    "SoftwareVersions", "KVP", "Exposure", "ExposureTime", "XRayTubeCurrent",
     "DistanceSourceToDetector", "Grid", "ConvolutionKernel",
 )  # fmt: skip
 NUMBER_OF_FILES = "number of files"

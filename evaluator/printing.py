@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
     from evaluator.enclave import Attempt, StageTime
-    from evaluator.practice import Practised
     from evaluator.results import Evaluation
     from evaluator.steward import Sealed, Sequestered
     from metrics.estimate import Estimate
@@ -354,19 +353,6 @@ def verified(cohort: Cohort, problems: Sequence[str]) -> RenderableType:
     if not problems:
         return f"{cohort.n_cases} cases, seal whole: {cohort.digest}"
     return styled(("\n".join(problems), "red"))
-
-
-def practised(found: Practised) -> RenderableType:
-    """What a check on open cases ended in, with everything the container said."""
-    if found.failure is None:
-        verdict = styled(
-            ("passed", "green"),
-            f": {found.n_cases} open cases in {found.seconds:.1f} s, predictions as the contract "
-            "asks",
-        )
-    else:
-        verdict = styled((found.failure.value, "red"), f": {found.failure.meaning}\n{found.detail}")
-    return Group(verdict, found.log) if found.log else verdict
 
 
 def submission_line(submission: Submission) -> str:

@@ -18,17 +18,27 @@ app = typer.Typer()
 @app.command(rich_help_panel=RESEARCHER)
 def check(
     image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
-    benchmark: BenchmarkOption,
+    benchmark: Annotated[
+        str,
+        typer.Option("--benchmark", "-b", help="A benchmark's TOML file, or an installed name."),
+    ],
     open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
     cases: Annotated[int, typer.Option(min=1, help="How many open cases to run on.")] = 10,
     home: Home = HOME,
 ) -> None:
     """Run an image on open cases with the sequestered run's own runner, flags and limits."""
+    from evaluator import practice_told
     from evaluator.installation import Installation
     from evaluator.practice import practise
+    from evaluator.specification import read_contract_alone
 
-    found = practise(Installation.existing(home), benchmark, image, open_list, cases)
-    console.print(printing.practised(found))
+    file = Path(benchmark)
+    if file.suffix == ".toml":
+        contract = read_contract_alone(file)
+    else:
+        contract = Installation.existing(home).benchmark(benchmark).contract
+    found = practise(contract, image, open_list, cases)
+    console.print(practice_told.practised(found), soft_wrap=True)
     raise typer.Exit(1 if found.failure else 0)
 
 

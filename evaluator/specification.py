@@ -123,6 +123,11 @@ def read_clinical_columns(path: Path) -> dict[str, str]:
     return read_columns(_table(_document(path)[1], "clinical", path), path)
 
 
+def read_contract_alone(path: Path) -> Contract:
+    """The [contract] table of a benchmark's file: all that a researcher's check needs of it."""
+    return read_contract(_table(_document(path)[1], "contract", path), path)
+
+
 def read_analysis(
     path: Path | None,
     *,

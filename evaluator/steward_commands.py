@@ -239,3 +239,17 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
     problems = [*check_cohort(cohort), *installation.ledger().audit_problems()]
     console.print(printing.verified(cohort, problems))
     raise typer.Exit(1 if problems else 0)
+
+
+@app.command("open-part", rich_help_panel=STEWARD)
+def open_part(
+    open_list: Annotated[Path, typer.Argument(help="The list that `sequester` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; a new one.")],
+) -> None:
+    """Copy the open part as sequestered cases are copied, to hand it to researchers."""
+    from cohort_selection.open_part import copy_open_part
+    from evaluator import practice_told
+
+    with printing.progress("copying cases") as tick:
+        found = copy_open_part(open_list, output, progress=tick)
+    console.print(practice_told.copied(found), soft_wrap=True)
