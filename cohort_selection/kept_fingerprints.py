@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cohort_selection import near_duplicates, pixels
+from cohort_selection import intensities, near_duplicates, pixel_description, pixels
 from cohort_selection.atomic import sweep, write_bytes
 from cohort_selection.fingerprints import Fingerprints, Found, fingerprints
 from cohort_selection.inventory import reader_mark
