@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
-
 # Tests import onnxruntime themselves, which else writes down an identifier of the device.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
