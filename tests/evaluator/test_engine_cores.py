@@ -90,6 +90,20 @@ def test_an_engine_without_cpu_sets_says_so_and_runs_it(
     assert len(found) == engine.cpus
 
 
+def test_a_program_cannot_take_other_processors(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    takes = f"""{PRELUDE}
+taken = os.sched_getaffinity(0)
+for wanted in [range(1024), *([core] for core in range(1024))]:
+    try: os.sched_setaffinity(0, wanted)
+    except OSError: continue
+    taken |= os.sched_getaffinity(0)
+print(*taken, sep=",")
+"""
+    assert len(seen(engine, image_of(takes), MILD, tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     ("controllers", "has"),
     [
