@@ -30,6 +30,12 @@ answer()
 N_CORES = len(os.sched_getaffinity(0))
 
 
+@pytest.fixture(autouse=True)
+def _cpusets(engine: Engine) -> None:
+    if not engine.has_cpusets:
+        pytest.skip("this engine has no CPU sets, as a rootless one without the controller")
+
+
 def seen(
     engine: Engine, image: str, contract: Contract, folder: Path, name: str = "test-cores"
 ) -> set[int]:
