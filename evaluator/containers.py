@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
@@ -32,6 +33,20 @@ _LOG = logging.getLogger(__name__)
 
 VACATE_SECONDS = 10
 """How long a container may have a GPU whose lock is free."""
+
+
+def has_cpusets(client: DockerClient, info: Mapping[str, Any], podman: bool) -> bool:
+    """Whether an engine can hold containers to processors, as it tells of itself.
+
+    A rootless one has what the system hands down to its user, usually time but no processors. Of
+    that Podman tells nothing in Docker's words, and nothing starts in which it is asked for more.
+    """
+    if podman:
+        with suppress(requests.RequestException, ValueError, TypeError, KeyError):
+            answer = client.api.get(f"{client.api.base_url}/v4.0.0/libpod/info")
+            return "cpuset" in answer.json()["host"]["cgroupControllers"]
+        return False
+    return info.get("CPUSet") is not False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.utils import decode_json_header
 
-from evaluator.containers import CANCELLED, GPUS_LABEL, LABEL, RUN_LABEL, Containers
+from evaluator.containers import (
+    CANCELLED,
+    GPUS_LABEL,
+    LABEL,
+    RUN_LABEL,
+    Containers,
+    has_cpusets,
+)
 from evaluator.cores import taken_cores
 from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.gpus import taken_gpus
@@ -131,7 +138,7 @@ class Engine(Containers):
             runtime,
             int(info["NCPU"]),
             int(info["MemTotal"]),
-            info.get("CPUSet") is not False,
+            has_cpusets(client, info, podman),
         )
 
     def close(self) -> None:

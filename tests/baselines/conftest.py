@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+
+# Tests import onnxruntime themselves, which else writes down an identifier of the device.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def write_dicom(path: Path, pixels: NDArray[np.uint16], **elements: object) -> Path:

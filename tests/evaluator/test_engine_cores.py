@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from docker import DockerClient
 
+from evaluator.containers import has_cpusets
 from evaluator.cores import taken_cores
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.staging import stage
@@ -23,6 +28,12 @@ print(*sorted(os.sched_getaffinity(0)), sep=",", flush=True)
 answer()
 """
 N_CORES = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture(autouse=True)
+def _cpusets(engine: Engine) -> None:
+    if not engine.has_cpusets:
+        pytest.skip("this engine has no CPU sets, as a rootless one without the controller")
 
 
 def seen(
@@ -83,6 +94,59 @@ def test_an_engine_without_cpu_sets_says_so_and_runs_it(
     assert "CPU sets" not in engine.description()
     found = seen(without, image_of(SEEN), MILD, tmp_path)
     assert len(found) == engine.cpus
+
+
+def test_a_program_cannot_take_other_processors(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    takes = f"""{PRELUDE}
+taken = os.sched_getaffinity(0)
+for wanted in [range(1024), *([core] for core in range(1024))]:
+    try: os.sched_setaffinity(0, wanted)
+    except OSError: continue
+    taken |= os.sched_getaffinity(0)
+print(*taken, sep=",")
+"""
+    assert len(seen(engine, image_of(takes), MILD, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("controllers", "has"),
+    [
+        # What systemd hands down to a user by default, and what it is asked to by an administrator.
+        (["cpu", "memory", "pids"], False),
+        (["cpuset", "cpu", "io", "memory", "pids"], True),
+        (None, False),
+    ],
+)
+def test_podman_tells_whether_it_may_hold_containers_to_processors(
+    controllers: list[str] | None, has: bool
+) -> None:
+    class Podman(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told = {"host": {"cgroupControllers": controllers}}
+            answer = json.dumps(told if self.path.endswith("/libpod/info") else {}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *said: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Podman) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        client = DockerClient(f"tcp://127.0.0.1:{server.server_port}", version="1.41")
+        try:
+            # In Docker's words it says so whatever it may.
+            assert has_cpusets(client, {"CPUSet": True}, podman=True) is has
+        finally:
+            client.close()
+            server.shutdown()
+
+
+@pytest.mark.parametrize(("said", "has"), [(True, True), (False, False)])
+def test_docker_tells_whether_it_may(said: bool, has: bool, engine: Engine) -> None:
+    assert has_cpusets(engine.client, {"CPUSet": said}, podman=False) is has
 
 
 def test_processors_that_the_engine_did_not_give_stop_the_run(

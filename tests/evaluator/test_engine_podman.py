@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from evaluator.engine import Engine
+from evaluator.staging import stage
 from submissions.base_image import ensure_base_image
 from submissions.engine_address import answers
-from tests.attacks.arena import breaches, expected, run_attack
-from tests.attacks.catalogue import ATTACKS, Attack
+from tests.attacks.arena import breaches, expected, run_attack, stage_cases
+from tests.attacks.catalogue import ATTACKS, MILD, PRELUDE, Attack
+from tests.engine import build_image
 
 pytestmark = pytest.mark.engine
 
@@ -71,6 +73,14 @@ def engine(podman: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
 def test_it_is_known_for_what_it_is(engine: Engine) -> None:
     assert engine.podman
     assert engine.description().startswith("Podman ")
+
+
+def test_a_run_is_held_to_its_own_processors(engine: Engine, tmp_path: Path) -> None:
+    assert engine.has_cpusets
+    cases, root = stage_cases(tmp_path, MILD)
+    image = build_image(ensure_base_image(), f"{PRELUDE}print(len(os.sched_getaffinity(0)))\n")
+    with stage(cases, MILD, root) as staged:
+        assert engine.run(image, staged, MILD, submission_id="test-cores").log_tail == "1\n"
 
 
 @pytest.mark.parametrize(

@@ -111,36 +111,37 @@ def test_the_flags_are_those_of_the_kernels_header() -> None:
     assert sum(flags.values()) == NAMESPACE_FLAGS
 
 
-# From Python 3.14 on, each process of a pool reads this file again, as if to import it.
 ORDINARY = f"""{PRELUDE}
 import multiprocessing, subprocess, tempfile, threading
-def work():
+def main():
     lines = []
     threads = [threading.Thread(target=lines.append, args=(n,)) for n in range(4)]
     for each in threads: each.start()
     for each in threads: each.join()
-    with multiprocessing.Pool(2) as pool: lines += pool.map(abs, range(4))
-    echo = ["sh", "-c", "echo 1 2 3 4"]
-    lines += subprocess.run(echo, capture_output=True, text=True).stdout.split()
+    with multiprocessing.get_context(@METHOD@).Pool(2) as pool: lines += pool.map(abs, range(4))
+    said = subprocess.run(["sh", "-c", "echo 1 2 3 4"], capture_output=True, text=True).stdout
+    lines += said.split()
     with tempfile.TemporaryFile() as file:
         os.posix_fallocate(file.fileno(), 0, 4096)
         if os.fstat(file.fileno()).st_size != 4096: raise SystemExit("no file of that size")
     server = socket.create_server(("127.0.0.1", 0))
     socket.create_connection(server.getsockname()).close()
     if len(lines) == 12: answer()
-if __name__ == "__main__":
-    work()
+# A pool's processes import the program again, by default from Python 3.14 on.
+if __name__ == "__main__": main()
 """
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("method", [None, "fork", "forkserver", "spawn"])
 def test_threads_pools_programs_files_and_loopback_work(
-    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+    method: str | None, engine: Engine, image_of: ImageBuilder, tmp_path: Path
 ) -> None:
     contract = Contract(start_seconds=60)
     cases, root = stage_cases(tmp_path, contract)
+    image = image_of(ORDINARY.replace("@METHOD@", repr(method)))
     with stage(cases, contract, root) as staged:
-        said = engine.run(image_of(ORDINARY), staged, contract, submission_id="test-ordinary")
+        said = engine.run(image, staged, contract, submission_id="test-ordinary")
         assert read_predictions(staged.predictions, CASE_IDS, contract), said.log_tail
 
 
