@@ -79,7 +79,7 @@ def _is_of_threshold_alone(estimate: Estimate) -> bool:
 
 def _table(scored: Evaluation, first: str, width: int) -> Table:
     """Figures to four decimals; no value is cut, the first column gives way."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column(first, overflow="fold", min_width=width // 2, max_width=width + 12)
     table.add_column("estimate", justify="right", no_wrap=True, min_width=8)
     table.add_column(
