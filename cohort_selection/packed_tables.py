@@ -9,12 +9,9 @@ import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cohort_selection.column_names import key
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
@@ -105,7 +102,7 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError], sheet: str 
     return [(number, [*row, *[""] * width][:width]) for number, row in found]
 
 
-def _rows(sheet: ReadOnlyWorksheet) -> Iterable[tuple[Any, ...]]:
+def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
     sheet.reset_dimensions()  # what a file says of its size is often wrong
     return sheet.iter_rows()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -127,7 +128,7 @@ def test_a_parquet_number_that_lost_digits_is_refused(tmp_path: Path) -> None:
         table_of(tmp_path / "cut.parquet")
 
 
-def book(path: Path, rows: list[list[object]]) -> Workbook:
+def book(path: Path, rows: list[list[Any]]) -> Workbook:
     made = Workbook()
     sheet = made.active
     assert sheet is not None

@@ -6,6 +6,7 @@ import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def forms(folder: Path) -> list[Path]:
     """The scores in every form, all of the same numbers."""
-    rows = [["Case ID", "Score"], ["a", 0.9], ["b", 0.2], ["c", 0.4]]
+    rows: list[list[Any]] = [["Case ID", "Score"], ["a", 0.9], ["b", 0.2], ["c", 0.4]]
     book = Workbook()
     for row in rows:
         assert book.active is not None
