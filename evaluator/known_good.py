@@ -10,6 +10,11 @@ import io
 import json
 import struct
 import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from submissions.image_layers import Layer
+from submissions.loadable import Loadable
 
 PROGRAM = "/ends-well"
 
@@ -17,23 +22,35 @@ _CODE = bytes.fromhex("31ffb83c0000000f05")  # xor edi, edi; mov eax, 60 (exit);
 _BASE = 0x400000
 
 
-def archive() -> tuple[str, bytes]:
-    """Digest of the image and a `docker save` archive that holds it, under no name."""
+@dataclass(frozen=True, slots=True)
+class KnownGood:
+    """The image: digests of its configuration and of its manifest, unpacked bytes, its archive."""
+
+    digest: str
+    manifest_digest: str
+    size_bytes: int
+    archive: bytes
+
+
+def known_good(naming: Callable[[str], str]) -> KnownGood:
+    """Make the image, under the name (repository:tag) that ``naming`` makes of its digest."""
     layer = _tar({PROGRAM.removeprefix("/"): _program()})
-    diff_id = f"sha256:{hashlib.sha256(layer).hexdigest()}"
+    diff_id = hashlib.sha256(layer).hexdigest()
     config = json.dumps(
         {
             "os": "linux",
             "architecture": "amd64",
             "config": {"Entrypoint": [PROGRAM]},
-            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
         }
     ).encode()
     digest = hashlib.sha256(config).hexdigest()
-    name = f"{digest}.json"
-    manifest = [{"Config": name, "RepoTags": None, "Layers": ["layer.tar"]}]
-    members = {"manifest.json": json.dumps(manifest).encode(), name: config, "layer.tar": layer}
-    return f"sha256:{digest}", _tar(members)
+    file = io.BytesIO()
+    loadable = Loadable(file)
+    loadable.begin_layer().write(layer)
+    loadable.end_layer(Layer(diff_id, len(layer)))
+    told = loadable.finish(digest, config, naming(f"sha256:{digest}"))
+    return KnownGood(f"sha256:{digest}", f"sha256:{told}", len(layer), file.getvalue())
 
 
 def _program() -> bytes:

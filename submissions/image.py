@@ -11,8 +11,14 @@ from submissions.contract import Contract
 from submissions.submission import ContractBroken, Failure
 
 PLATFORM = "linux/amd64"
-MAX_LAYERS = 127
-"""What overlayfs as Docker drives it can stack."""
+MAX_LAYERS = 125
+"""What Docker stacks with overlay2 beneath a container."""
+
+NEW_LAYER = (
+    "a Dockerfile of `FROM scratch`, `COPY --from=IMAGE / /` and the image's ENV and ENTRYPOINT "
+    "makes a new one"
+)
+"""What is left to do about that which an image has from the one that it was built on."""
 
 WORD_BYTES = 32_768
 ENVIRONMENT_BYTES = 262_144
@@ -100,7 +106,11 @@ def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
             image.platform != PLATFORM and f"is for {_shown(image.platform)[1:-1]}",
             f"build it with --platform {PLATFORM}",
         ),
-        (image.volumes and f"declares VOLUME {_shown(image.volumes[0])}", "remove the VOLUME line"),
+        (
+            image.volumes and f"declares VOLUME {_shown(image.volumes[0])}",
+            "remove the VOLUME line; where it is the base image's, no line takes it back, but "
+            f"{NEW_LAYER}",
+        ),
         (image.on_build and "has ONBUILD triggers", "remove the ONBUILD lines"),
         _command(image),
         _working_directory(image.working_directory),
@@ -173,12 +183,8 @@ def _environment(words: tuple[str, ...]) -> tuple[str, str]:
                 f"has the ENV {name}, which loads a library into programs of the host too",
                 "let the program that ENTRYPOINT names set it",
             )
-        folders = value.replace(";", ":").split(":") if value else []
-        if name == "LD_LIBRARY_PATH" and not all(map(_is_plain, folders)):
-            return (
-                f"has the ENV {_shown(word)}, with a folder that depends on who is started",
-                "name absolute folders alone, none of them empty, .. or below /proc, /sys and /dev",
-            )
+        if name == "LD_LIBRARY_PATH" and (broken := _library_path(value)):
+            return f"has the ENV {_shown(word)}, {broken[0]}", broken[1]
     if _too_long(words):
         return (
             "has an ENV that is too long to be started with",
@@ -186,6 +192,25 @@ def _environment(words: tuple[str, ...]) -> tuple[str, str]:
             "put what is longer into a file",
         )
     return _FINE
+
+
+def _library_path(value: str) -> tuple[str, str] | None:
+    """What is wrong with the folders of libraries, and how to mend it."""
+    folders = value.replace(";", ":").split(":") if value else []
+    if "" in folders:
+        where = {0: "first", len(folders) - 1: "last"}.get(folders.index(""), "doubled")
+        return (
+            f"whose {where} colon makes an empty folder, which stands for the one that a program "
+            "is started in",
+            "leave that colon out; `/x:$LD_LIBRARY_PATH` makes it where the base image sets none, "
+            "`/x${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}` does not",
+        )
+    if not all(map(_is_plain, folders)):
+        return (
+            "with a folder that depends on who is started",
+            "name absolute folders alone, none of them .. or below /proc, /sys and /dev",
+        )
+    return None
 
 
 def _labels(labels: tuple[str, ...]) -> tuple[str, str]:

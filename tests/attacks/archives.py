@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import zstandard
 
 from submissions.archive import lint_archive
 from submissions.contract import Contract
@@ -137,11 +141,30 @@ TWO_EXTENSIONS = b"".join(
 )
 
 
+def indexed(image: Image) -> dict[str, bytes]:
+    """An OCI index of an image, its manifest and its configuration."""
+    files = image.files()
+    (config,) = (files[name] for name in files if len(name) == 69)
+    manifest = json.dumps(
+        {"config": {"digest": f"sha256:{hashlib.sha256(config).hexdigest()}"}, "layers": []}
+    ).encode()
+    entry = {"digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}"}
+    return {
+        "index.json": json.dumps({"manifests": [entry]}).encode(),
+        **{f"blobs/sha256/{hashlib.sha256(each).hexdigest()}": each for each in (manifest, config)},
+    }
+
+
 def in_a_layer(layer: bytes) -> bytes:
     return tar_of(Image(layer=layer).files())
 
 
+def packed_layer(layer: bytes, pack: Callable[[bytes], bytes]) -> bytes:
+    return tar_of({**Image(layer=layer).files(), "one/layer.tar": pack(layer)})
+
+
 OTHER_PACKINGS = {
+    "gzip": b"\x1f\x8b\x08",
     "bzip2": b"BZh9",
     "xz": b"\xfd7zXZ\0",
     "zstd": b"\x28\xb5\x2f\xfd",
@@ -177,7 +200,11 @@ INVALID: dict[str, tuple[bytes, str]] = {
     "not an archive": (b"GIF89a" * 1000, "cut short or damaged"),
     "a truncated gzip": (gzip.compress(tar_of(FILES))[:-40], "cut short or damaged"),
     "a truncated archive": (tar_of(FILES)[:1000], "cut short|does not hold|has no"),
-    "an absolute path": (tar_of({**FILES, "/etc/passwd": b""}), "has an absolute path"),
+    "an absolute path": (tar_of({**FILES, "//etc/passwd": b""}), "has an absolute path"),
+    "an absolute path to what is there": (
+        followed(tar_of(FILES), tar_of({"/manifest.json": FILES["manifest.json"]})),
+        "holds 'manifest.json' twice",
+    ),
     "a path out of it": (tar_of({**FILES, "a/../../etc/passwd": b""}), "lies outside it"),
     "a device": (
         followed(tar_of(FILES), tar_of({"null": b""}, type=tarfile.CHRTYPE)),
@@ -201,7 +228,7 @@ INVALID: dict[str, tuple[bytes, str]] = {
         "holds 2 images; save one",
     ),
     "no image": (tar_of({**FILES, "manifest.json": b"[]"}), "holds 0 images"),
-    "no manifest": (tar_of({"one": b""}), "has no 'manifest.json'; write it with `docker save`"),
+    "no manifest": (tar_of({"one": b""}), "has no 'manifest.json' and no 'index.json', so that it"),
     "a manifest that is no JSON": (tar_of({**FILES, "manifest.json": b"{"}), "cannot be read"),
     "a manifest of the wrong shape": (tar_of({**FILES, "manifest.json": b"[3]"}), "cannot be read"),
     "a manifest without bottom": (
@@ -224,8 +251,7 @@ INVALID: dict[str, tuple[bytes, str]] = {
         tar_of(
             {
                 **FILES,
-                "index.json": b'{"manifests": [{"digest": "sha256:aa"}]}',
-                "blobs/sha256/aa": b'{"config": {"digest": "sha256:bb"}}',
+                **indexed(Image(config={"created": "2026-01-01T00:00:00Z"})),
             }
         ),
         "an index and a manifest for different images",
@@ -247,12 +273,24 @@ INVALID: dict[str, tuple[bytes, str]] = {
         "a global header after those of a member",
     ),
     **{
-        f"a layer that is {name} too": (tar_of(Image(layer=also(magic)).files()), "otherwise than")
+        f"a layer that is {name} too": (
+            tar_of(Image(layer=also(magic)).files()),
+            "a layer that is packed by|cut short or damaged",
+        )
+        for name, magic in OTHER_PACKINGS.items()
+    },
+    **{
+        f"a packed layer that is {name} too": (
+            tar_of(
+                {**Image(layer=also(magic)).files(), "one/layer.tar": gzip.compress(also(magic))}
+            ),
+            "has a layer that is packed twice",
+        )
         for name, magic in OTHER_PACKINGS.items()
     },
     "too many members": (
-        tar_of({**FILES, **{str(index): b"" for index in range(600)}}),
-        "has over 572 members",
+        tar_of({**FILES, **{str(index): b"" for index in range(570)}}),
+        "has over 564 members",
     ),
     "an endless name": (
         extended(tarfile.GNUTYPE_LONGNAME, 2**33, b"x" * 10_000),
@@ -326,6 +364,20 @@ def bomb_in_a_layer() -> bytes:
     return tar_of(Image(layer=gzip.compress(tar_of({"zeros": b"\0" * 100_000_000}))).files())
 
 
+def bomb_of(pack: Callable[[bytes], bytes]) -> Callable[[], bytes]:
+    return lambda: pack(b"\0" * 90_000_000)
+
+
+def bomb_in_a_zstd_layer() -> bytes:
+    return tar_of(
+        {**Image().files(), "one/layer.tar": zstd(tar_of({"zeros": b"\0" * 100_000_000}))}
+    )
+
+
+def zstd(content: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(content)
+
+
 def sparse_terabyte() -> bytes:
     info = tarfile.TarInfo("one/layer.tar")
     info.size = 2**40
@@ -334,7 +386,11 @@ def sparse_terabyte() -> bytes:
 
 BOMBS: dict[str, Callable[[], bytes]] = {
     "a bomb of zeros": bomb_of_zeros,
+    "a bomb of zeros in zstd": bomb_of(zstd),
+    "a bomb of zeros in xz": bomb_of(partial(lzma.compress, preset=1)),
+    "a bomb of zeros in bzip2": bomb_of(bz2.compress),
     "a bomb in a layer": bomb_in_a_layer,
+    "a bomb in a zstd layer": bomb_in_a_zstd_layer,
 }
 
 

@@ -13,7 +13,9 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from cohort_selection.cohort import Case
+from cohort_selection.design import Tolerance
 from cohort_selection.matching import Matched, MatchingError, largest, match, would_help
+from cohort_selection.prospect import prospect
 from cohort_selection.target_tables import read_target_table
 from cohort_selection.targets import Target, TargetError, read_target, tie_to_label
 
@@ -344,3 +346,23 @@ def test_any_pool_and_target_give_a_cohort_of_the_size_asked_for(problem: int) -
     assert len(matched.cases) == size
     assert sum(matched.inclusion.values()) == pytest.approx(size, abs=0.01)
     assert max(abs(m.cohort - m.achievable) * size for m in matched.margins) < 1.001
+
+
+@pytest.mark.parametrize("size", [100, 0])
+def test_levels_that_nobody_has_are_named_with_those_there_are(size: int) -> None:
+    target = Target({"sex": {"F": 0.5, "M": 0.5}})
+    told = (
+        "nobody in the pool has sex 'F' and 'M', 100 % of the target, where the pool has "
+        "'Female', 'Male': write the levels in [cohort.target] as the catalog has them"
+    )
+    with pytest.raises(MatchingError) as refused:
+        match(pool(), target, size, 1)
+    assert told in str(refused.value)
+    assert "widen the criteria" not in str(refused.value)
+    assert told in prospect(pool(), target, size, 1, tolerance=Tolerance()).refusal
+
+
+def test_a_level_that_nobody_has_is_named_beside_those_that_some_have() -> None:
+    target = Target({"race": {"White": 0.5, "Black": 0.2, "Martian": 0.3}})
+    with pytest.raises(MatchingError, match=r"race 'Martian', 30 % of the target, .*'Asian'"):
+        match(pool(), target, 0, 1, tolerance=0.05)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import signal
+import subprocess
+import sys
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.images import Images
+from evaluator.images import LOADED
+from evaluator.staging import stage
 from submissions.archive import lint_archive
 from submissions.base_image import docker
-from submissions.contract import Contract
+from submissions.contract import Contract, read_predictions
+from submissions.image import MAX_LAYERS, ImageConfiguration
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.archives import Image, tar_of
-from tests.attacks.catalogue import MILD
+from tests.attacks.arena import CASE_IDS, stage_cases
+from tests.attacks.catalogue import MILD, PRELUDE
+from tests.conftest import REPOSITORY
 from tests.engine import ImageBuilder
 from tests.own_docker import OwnDocker, needs_own_docker
+from tests.submissions import image_layouts
+from tests.submissions.image_layouts import own_layout
 
 pytestmark = pytest.mark.engine
 
@@ -42,10 +53,15 @@ def test_an_image_keeps_its_digest_on_the_way_to_another_engine(
         other = Engine.connect()
         assert not other.has(digest)
         with other.receive(str(archive), MILD) as found:
-            pass
+            assert other.has(digest)
+            assert set(names(other)) == {LOADED}
         assert found == replace(engine.inspect(digest), size_bytes=found.size_bytes)
         assert found.digest == digest
-        assert docker("image", "ls", "--quiet", "--filter", "dangling=false").stdout == ""
+        assert not other.has(digest)
+        assert docker("image", "ls", "--quiet", "--all").stdout == ""
+        assert other.load(archive, MILD) == digest
+        assert other.has(digest)
+        assert names(other) == [LOADED]
         other.close()
     finally:
         own.stop()
@@ -108,12 +124,12 @@ def test_an_image_that_is_refused_once_it_is_loaded_is_not_left_in_the_engine(
 ) -> None:
     archive, digest = unknown
 
-    def too_large(images: Images, image: str, contract: Contract | None = None) -> str:
-        assert images.has(image)
+    def too_large(image: ImageConfiguration, contract: Contract) -> None:
+        assert engine.has(image.digest)
         raise REFUSED
 
     with monkeypatch.context() as patched:
-        patched.setattr(Images, "resolve", too_large)
+        patched.setattr("evaluator.images.lint", too_large)
         with pytest.raises(ContractBroken, match="as the engine sees it"):
             engine.load(archive, MILD)
     assert not engine.has(digest)
@@ -122,6 +138,12 @@ def test_an_image_that_is_refused_once_it_is_loaded_is_not_left_in_the_engine(
         refuse(engine, archive)
     assert engine.has(digest)  # as it was before
     docker("image", "rm", digest)
+
+
+def names(engine: Engine) -> list[str]:
+    """Repositories of the names that an engine has, one a name."""
+    found = engine.client.api.images()
+    return [name.rpartition(":")[0] for each in found for name in each["RepoTags"] or ()]
 
 
 def refuse(engine: Engine, archive: Path) -> None:
@@ -154,3 +176,127 @@ def test_of_two_that_are_refused_at_once_the_one_that_loaded_the_image_removes_i
     with pytest.raises(ContractBroken), engine.receive(str(archive), MILD):
         refuse(engine, archive)
     assert not engine.has(digest)
+
+
+def test_of_two_that_have_the_image_at_once_neither_takes_it_from_the_other(
+    engine: Engine, unknown: tuple[Path, str]
+) -> None:
+    archive, digest = unknown
+    with engine.receive(str(archive), MILD) as first:
+        with engine.receive(str(archive), MILD) as second:
+            assert first == second
+        assert engine.has(digest)
+    assert not engine.has(digest)
+
+
+def test_an_image_that_was_there_under_no_name_stays_there(
+    engine: Engine, unknown: tuple[Path, str]
+) -> None:
+    archive, digest = unknown
+    assert docker("load", "-i", str(archive)).returncode == 0
+    for name in engine.client.images.get(digest).tags:
+        assert docker("tag", digest, "sequestra/test:to-be-untagged").returncode == 0
+        assert docker("image", "rm", name).returncode == 0
+    assert engine.has(digest)
+    with engine.receive(str(archive), MILD) as found:
+        assert found.digest == digest
+    assert engine.has(digest)
+    docker("image", "rm", "--force", digest)
+
+
+def test_what_a_killed_process_had_loaded_goes_with_the_next(
+    engine: Engine, unknown: tuple[Path, str], tmp_path: Path
+) -> None:
+    archive, digest = unknown
+    program = (
+        "import os, signal, sys\n"
+        "from evaluator.engine import Engine\n"
+        "from tests.attacks.catalogue import MILD\n"
+        "with Engine.connect().receive(sys.argv[1], MILD):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, archive], cwd=REPOSITORY)
+    assert killed.returncode == -signal.SIGKILL
+    assert engine.has(digest)
+    other = tmp_path / "other.tar"
+    other.write_bytes(tar_of(Image(layer=tar_of({"other": str(tmp_path).encode()})).files()))
+    with engine.receive(str(other), MILD):
+        assert not engine.has(digest)
+
+
+@pytest.mark.parametrize("layers", [125, 126])
+def test_as_many_layers_as_the_contract_allows_can_be_stacked(
+    layers: int, engine: Engine, tmp_path: Path
+) -> None:
+    each = [tar_of({f"{index}": str(tmp_path).encode()}) for index in range(layers)]
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(tar_of(own_layout(image_layouts.Image(layers=each))))
+    if layers > MAX_LAYERS:
+        with (
+            pytest.raises(ContractBroken, match="use at most 125"),
+            engine.receive(str(archive), MILD),
+        ):
+            pass
+    else:
+        with engine.receive(str(archive), MILD) as found:
+            engine.let_in(found, MILD)
+
+
+def test_an_oci_archive_of_zstd_layers_runs(
+    engine: Engine, image_of: ImageBuilder, tmp_path: Path
+) -> None:
+    """Of the base image's own layers, packed as no engine of 2020 can read them."""
+    saved, archive = tmp_path / "saved.tar", tmp_path / "image.tar"
+    engine.save(image_of(f"{PRELUDE}\nanswer('0.125')\n"), saved)
+    with tarfile.open(saved) as tar:
+        held = {member.name: tar.extractfile(member) for member in tar}
+        files = {name: file.read() for name, file in held.items() if file is not None}
+    (listed,) = json.loads(files["manifest.json"])
+    config = json.loads(files[listed["Config"]])
+    image = image_layouts.Image([files[name] for name in listed["Layers"]], more=config)
+    layout = image_layouts.Layout()
+    layout.listed = [layout.index([layout.image(image, "zstd")])]
+    archive.write_bytes(tar_of(layout.files()))
+    cases, root = stage_cases(tmp_path, MILD)
+    with engine.receive(str(archive), MILD) as found, stage(cases, MILD, root) as staged:
+        assert found.digest == f"sha256:{image_layouts.digest(image.configuration())}"
+        engine.let_in(found, MILD)
+        engine.run(found.digest, staged, MILD, submission_id="test-zstd")
+        predicted = read_predictions(staged.predictions, CASE_IDS, MILD)
+    assert set(predicted.values.values()) == {(0.125,)}
+    assert not engine.has(found.digest)
+
+
+def test_the_sentence_about_a_folder_of_libraries_can_be_followed(
+    engine: Engine, image_of: ImageBuilder
+) -> None:
+    """What the sentence says to write, the builder turns into what the lint takes."""
+    broken = image_of(extra="ENV LD_LIBRARY_PATH=/x:$LD_LIBRARY_PATH\n")
+    with pytest.raises(ContractBroken, match="whose last colon makes an empty folder"):
+        engine.resolve(broken)
+    line = "ENV LD_LIBRARY_PATH=/x${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\n"
+    engine.resolve(image_of(extra=line))
+    engine.resolve(image_of(extra=f"ENV LD_LIBRARY_PATH=/y\n{line}"))
+
+
+def test_the_sentence_about_an_inherited_volume_can_be_followed(
+    engine: Engine, image_of: ImageBuilder
+) -> None:
+    script = "print(1)\n"
+    inherited = image_of(script, extra="VOLUME /data\n")
+    with pytest.raises(ContractBroken, match="`FROM scratch`, `COPY --from=IMAGE / /`"):
+        engine.resolve(inherited)
+    tag = engine.client.images.get(inherited).tags[0]
+    again = image_of(
+        script,
+        dockerfile=f"FROM scratch\nCOPY --from={tag} / /\n"
+        'ENTRYPOINT ["python3", "/app/predict.py"]\n',
+    )
+    engine.resolve(again)
+
+
+def test_a_folder_in_the_place_of_an_archive_is_told(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "index.json").touch()
+    told = rf"is a folder; pack it, `tar -C {tmp_path} -cf image.tar .`"
+    with pytest.raises(ContractBroken, match=told), engine.receive(str(tmp_path), MILD):
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import tarfile
@@ -49,12 +50,16 @@ exec {runc} "$@"
 
 
 def test_our_image_is_one_that_our_own_lint_takes_and_ends_well(tmp_path: Path) -> None:
-    digest, archive = known_good.archive()
+    good = known_good.known_good(lambda _: "sequestra/test:known-good")
     path = tmp_path / "image.tar"
-    path.write_bytes(archive)
-    assert lint_archive(path, MILD).digest == digest
-    with tarfile.open(fileobj=BytesIO(archive)) as outer:
-        layer = outer.extractfile("layer.tar")
+    path.write_bytes(good.archive)
+    found = lint_archive(path, MILD)
+    assert (found.digest, found.size_bytes) == (good.digest, good.size_bytes)
+    with tarfile.open(fileobj=BytesIO(good.archive)) as outer:
+        manifest = outer.extractfile(f"blobs/sha256/{good.manifest_digest[7:]}")
+        assert manifest is not None
+        (described,) = json.load(manifest)["layers"]
+        layer = outer.extractfile(f"blobs/sha256/{described['digest'][7:]}")
         assert layer is not None
         with tarfile.open(fileobj=layer) as inner:
             program = inner.extractfile(known_good.PROGRAM[1:])
