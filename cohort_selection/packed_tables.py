@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import decimal
 import io
+import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from cohort_selection.column_names import key
 
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
@@ -46,11 +46,11 @@ def parquet_lines(path: Path, data: bytes, error: type[ValueError]) -> Lines:
     return lines
 
 
-def workbook_lines(path: Path, data: bytes, error: type[ValueError]) -> Lines:
+def workbook_lines(path: Path, data: bytes, error: type[ValueError], sheet: str = "") -> Lines:
     """Read the one sheet of an .xlsx file that holds anything, as a spreadsheet shows its ids.
 
-    Raises ``error`` for several sheets, formulas without a value, error values and whole numbers of
-    which a spreadsheet keeps no more than 15 digits.
+    Of several sheets the one that is called ``sheet`` is read. Raises ``error`` where none is,
+    for formulas without a value, and for whole numbers of more digits than a spreadsheet keeps.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -66,15 +66,18 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError]) -> Lines:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        values = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        formulas = load_workbook(io.BytesIO(data), read_only=True)
-        filled = [sheet.title for sheet in values.worksheets if any(_rows(sheet))]
+        with warnings.catch_warnings():  # of styles and the like, which no cell depends on
+            warnings.simplefilter("ignore", UserWarning)
+            values = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            formulas = load_workbook(io.BytesIO(data), read_only=True)
+        filled = [each.title for each in values.worksheets if any(_rows(each))]
     except (InvalidFileException, KeyError, ValueError, TypeError, OSError, SyntaxError) as wrong:
         raise error(
             f"{path.name}: a spreadsheet that cannot be read ({wrong}); save the table as CSV"
         ) from wrong
     if not filled:
         raise error(f"{path.name} line 1: no header; expected column names")
+    filled = [title for title in filled if sheet and key(title) == key(sheet)] or filled
     if len(filled) > 1:
         raise error(
             f"{path.name}: {len(filled)} sheets hold something ({', '.join(filled)}); save the one "
@@ -99,7 +102,7 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError]) -> Lines:
     return [(number, [*row, *[""] * width][:width]) for number, row in found]
 
 
-def _rows(sheet: ReadOnlyWorksheet) -> Iterable[tuple[Any, ...]]:
+def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
     sheet.reset_dimensions()  # what a file says of its size is often wrong
     return sheet.iter_rows()
 

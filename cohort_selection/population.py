@@ -140,6 +140,7 @@ def common_attributes(one: Population, other: Population, named: Sequence[str]) 
         name
         for name in one.tallies
         if name in other.tallies
+        and field_of(name) not in {"patient", "study"}
         and max(len(one.tallies[name]), len(other.tallies[name])) <= MOST_LEVELS
         and all(set(side.tallies[name]) != {NOT_REPORTED} for side in (one, other))
     )

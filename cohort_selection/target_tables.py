@@ -65,9 +65,10 @@ def read_wide(path: Path, attribute: str) -> Target:
     """Read a table with one column a level: the last line, divided by its sum.
 
     The first column names the lines. Columns that end in "(%)", which stand beside counts, are left
-    out; "(CUSUM)" and "years" are dropped from the names, and "18 to 49" is "18-49".
+    out; "(CUSUM)" and "years" are dropped from the names, and "18 to 49" is "18-49". Of a
+    spreadsheet with several sheets the one with the attribute's name is read.
     """
-    table = read_text_table(path, TargetError)
+    table = read_text_table(path, TargetError, sheet=attribute)
     if not table.lines or len(table.columns) < 3:
         raise TargetError(
             f"{path.name} is no table of {attribute}; give a heading of levels after a first "

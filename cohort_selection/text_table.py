@@ -55,12 +55,15 @@ class TextTable:
                 )
 
 
-def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) -> TextTable:
+def read_text_table(
+    path: Path, error: type[ValueError], *, strip: bool = True, sheet: str = ""
+) -> TextTable:
     """Read a table; blanks around cells go (``strip``), empty lines are left out.
 
     Text is UTF-8, or UTF-16 with its mark, with commas, semicolons, tabs or bars between the cells,
     as the header shows. Between semicolons or tabs, a column of numbers with a decimal comma gets
-    its points. Text may be packed by gzip. Parquet files and .xlsx spreadsheets are read too.
+    its points. Text may be packed by gzip. Parquet files and .xlsx spreadsheets are read too;
+    of several sheets the one called ``sheet``.
 
     Raises ``error`` where the file is no such table, two columns have one name, a line has not the
     header's number of cells, or a cell holds a spreadsheet's error.
@@ -82,7 +85,7 @@ def read_text_table(path: Path, error: type[ValueError], *, strip: bool = True) 
     if data.startswith(PARQUET):
         rows = parquet_lines(path, data, error)
     elif data.startswith(ZIP):
-        rows = workbook_lines(path, data, error)
+        rows = workbook_lines(path, data, error, sheet)
     else:
         rows, delimiter = _text_lines(path, data, error)
         comma = delimiter in ";\t"

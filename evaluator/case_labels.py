@@ -110,7 +110,7 @@ def _read_words(
     every = list(fitting)
     y = np.zeros(len(words), dtype=np.bool_)
     kept = np.ones(len(words), dtype=np.bool_)
-    counted = []
+    counted: list[int] = []
     for place, word in enumerate(words):
         if is_unknown(word) and how.blank != REFUSE:
             kept[place] = how.blank != EXCLUDE

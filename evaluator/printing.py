@@ -21,7 +21,6 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from evaluator.results import OVERALL
 from evaluator.screen import Sheet, console, styled
 
 if TYPE_CHECKING:
@@ -36,9 +35,7 @@ if TYPE_CHECKING:
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
     from evaluator.enclave import Attempt, StageTime
-    from evaluator.results import Evaluation
     from evaluator.steward import Sealed, Sequestered
-    from metrics.estimate import Estimate
     from submissions.stage_times import Stage
     from submissions.submission import Submission
 
@@ -388,41 +385,6 @@ def finding(found: Finding) -> RenderableType:
     """One line of the doctor's."""
     mark = ("well", "green") if found.well else ("not well", "red")
     return styled(mark, f"  {found.subject}: {found.seen}")
-
-
-def evaluation(name: str, scored: Evaluation) -> RenderableType:
-    """Every figure of one label: overall first, then a group at a time."""
-    title = (
-        f"{name}: {scored.n_cases} cases, {scored.n_patients} patients, "
-        f"{scored.n_positive} positive"
-    )
-    table = Sheet(title=title, title_justify="left")
-    for heading in ("group", "figure"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("estimate", justify="right", no_wrap=True)
-    table.add_column(f"{scored.confidence:.0%} interval", justify="right", no_wrap=True)
-    table.add_column("method")
-    for result in scored.results:
-        value, interval = _shown(result.estimate)
-        said = result.estimate.undefined or result.estimate.method
-        overall = (result.attribute, result.level) == OVERALL
-        table.add_row(
-            "all" if overall else f"{result.attribute}: {result.level}",
-            result.metric,
-            value,
-            interval,
-            said,
-        )
-    return table
-
-
-def _shown(estimate: Estimate) -> tuple[str, str]:
-    if estimate.value is None:
-        return "-", ""
-    value = f"{estimate.value:.6f}"
-    if estimate.low is None or estimate.high is None:
-        return value, ""
-    return value, f"{estimate.low:.6f} to {estimate.high:.6f}"
 
 
 def _quarantine(first: Sequence[tuple[Path, str]], total: int) -> list[RenderableType]:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 
 from evaluator.leaderboard.glossary import figure
 from evaluator.results import OVERALL, Evaluation, Result
+from evaluator.screen import Sheet
 from metrics.estimate import Estimate
 from metrics.gaps import MAX_MIN
 
@@ -42,7 +41,7 @@ def summary(found: Mapping[str, Evaluation], primary: str, notes: Sequence[str])
             "--label NAME shows one label with its groups and gaps; --table, --output and --report "
             "write everything"
         )
-    return Group(*parts, *(escape(f"note: {note}") for note in notes))
+    return Group(*parts, *(f"note: {note}" for note in notes))
 
 
 def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
@@ -52,15 +51,15 @@ def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
     )
     if scored.threshold is not None:
         title += f"; positive from {scored.threshold:g}"
-    head = _table(scored, "figure", 24)
+    head = _table(scored, "figure")
     overall = {r.metric: r.estimate for r in scored.results if _is_overall(r)}
     for name in dict.fromkeys((primary, *HEADLINES)):
         if name in overall and not _is_of_threshold_alone(overall[name]):
-            head.add_row(escape(figure(name).name), *_shown(overall[name]))
-    shown: list[RenderableType] = [escape(title), head]
+            head.add_row(figure(name).name, *_shown(overall[name]))
+    shown: list[RenderableType] = [title, head]
     lacking = next((e.undefined for e in overall.values() if e.undefined), None)
     if all(estimate.value is None for estimate in overall.values()) and lacking:
-        shown.append(escape(lacking))
+        shown.append(lacking)
     shown += _groups(scored, primary)
     shown += _gaps(scored)
     rest = len(scored.results) - sum(name in overall for name in HEADLINES)
@@ -77,14 +76,12 @@ def _is_of_threshold_alone(estimate: Estimate) -> bool:
     return estimate.value is None and "threshold" in (estimate.undefined or "")
 
 
-def _table(scored: Evaluation, first: str, width: int) -> Table:
-    """Figures to four decimals; no value is cut, the first column gives way."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, overflow="fold", min_width=width // 2, max_width=width + 12)
-    table.add_column("estimate", justify="right", no_wrap=True, min_width=8)
-    table.add_column(
-        f"{scored.confidence:.0%} interval", justify="right", no_wrap=True, min_width=17
-    )
+def _table(scored: Evaluation, first: str) -> Sheet:
+    """A table of figures to four decimals."""
+    table = Sheet(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column(first)
+    for name in ("estimate", f"{scored.confidence:.0%} interval"):
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -101,13 +98,13 @@ def _groups(scored: Evaluation, primary: str) -> list[RenderableType]:
     rows = [r for r in scored.results if r.metric == primary and not _is_overall(r)]
     if not rows:
         return []
-    table = _table(scored, f"{figure(primary).short} of", 30)
+    table = _table(scored, f"{figure(primary).short} of")
     for name in ("patients", "positive"):
         table.add_column(name, justify="right", no_wrap=True)
     for result in rows[:MOST_GROUPS]:
         estimate = result.estimate
         table.add_row(
-            escape(f"{result.attribute}: {result.level}"),
+            f"{result.attribute}: {result.level}",
             *_shown(estimate),
             str(estimate.n_patients),
             str(estimate.n_positive),
@@ -126,8 +123,8 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
         for r in scored.results
         if r.metric.endswith(_ADJUSTED)
     }
-    table = _table(scored, "gaps that matter", 40)
-    table.add_column("p", justify="right", no_wrap=True, min_width=6)
+    table = _table(scored, "gaps that matter")
+    table.add_column("p", justify="right", no_wrap=True)
     for result in gaps:
         of = (result.metric.removesuffix(_GAP), result.attribute)
         if of in tested and result.level == MAX_MIN:
@@ -166,12 +163,12 @@ def _apart(gaps: Iterable[Result]) -> list[Result]:
 
 def _named(result: Result) -> str:
     short = figure(result.metric.removesuffix(_GAP)).short
-    return escape(f"{short} by {result.attribute}: {result.level}")
+    return f"{short} by {result.attribute}: {result.level}"
 
 
-def _labels(found: Mapping[str, Evaluation], primary: str) -> Table:
+def _labels(found: Mapping[str, Evaluation], primary: str) -> Sheet:
     first = next(iter(found.values()))
-    table = _table(first, f"{figure(primary).short} of", 24)
+    table = _table(first, f"{figure(primary).short} of")
     for name in ("cases", "positive"):
         table.add_column(name, justify="right", no_wrap=True)
     widest = {label: _widest(scored, primary) for label, scored in found.items()}
@@ -180,7 +177,7 @@ def _labels(found: Mapping[str, Evaluation], primary: str) -> Table:
     for label, scored in found.items():
         overall = [r.estimate for r in scored.results if r.metric == primary and _is_overall(r)]
         table.add_row(
-            escape(label),
+            label,
             *(_shown(overall[0]) if overall else ("-", "")),
             str(scored.n_cases),
             str(scored.n_positive),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cohort_selection import rules
+from cohort_selection import label_rule, rules
 from cohort_selection.cohort_plan import KEYS
 from cohort_selection.design import Minimum
 from cohort_selection.header_fields import HEADER_FIELDS
@@ -30,6 +30,7 @@ TABLES: dict[str, set[str]] = {
     "clinical": {"columns"},
     "cohort": set(KEYS),
     "cohort.minimum": {field.name for field in fields(Minimum)},
+    "cohort.label": set(label_rule.KEYS),
     "[cohort.include]": set(rules.KEYS),
     "contract": {field.name for field in fields(Contract)},
     "quota": {field.name for field in fields(Quota)},

@@ -148,7 +148,7 @@ def test_ages(tmp_path: Path, age: str, over_89: str, expected: int | None) -> N
     assert only(table(tmp_path, text)).age == expected
 
 
-@pytest.mark.parametrize("age", ["old", "-3", "-5", "121", "411", "1e3", "1_0", "40+", "70,5"])
+@pytest.mark.parametrize("age", ["old", "-3", "-5", "121", "411", "1e3", "1_0", "40+", '"70,5"'])
 def test_an_age_that_is_none_names_file_line_and_what_to_do(tmp_path: Path, age: str) -> None:
     text = f"patient_id,age\nA,40\nB,{age}\n"
     with pytest.raises(ClinicalError, match=r"^cases\.csv line 3: age is '.*'; give years from"):
@@ -241,6 +241,8 @@ def test_two_rows_of_a_patient_without_study_column_say_how_to_mend_it(tmp_path:
         ("patient_id,sex\nA,masculine\n", "line 2: sex is 'masculine'; expected Female, Male"),
         ("patient_id,race\nA,Martian\n", "line 2: race is 'Martian'; expected"),
         ("patient_id,sex\n,M\n", "line 2: 0 patient ids; expected one"),
+        ("patient_id,sex\nnan,M\n", "line 2: 0 patient ids; expected one"),
+        ("PatientID,Patient ID\nA,B\n", "columns 'PatientID' and 'Patient ID' have one name"),
         ("case_ids_0,case_ids_1\nA,B\n", "line 2: 2 patient ids; expected one"),
         ("patient_id,sex,sex\nA,M,M\n", "line 1: two columns are named 'sex'"),
         ("patient_id,sex\nA,M,3\n", "line 2: 3 fields, but the header names 2 columns"),

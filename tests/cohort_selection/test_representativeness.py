@@ -265,6 +265,45 @@ def test_a_joint_distance_is_worked_out_by_hand(tmp_path: Path) -> None:
     assert rows[2].jsd == pytest.approx(1.0)
 
 
+def compared(folder: Path, one: str, other: str) -> dict[str, tuple[float, int | None]]:
+    """Distance and the first table's patients by attribute."""
+    (folder / "one.csv").write_text(one)
+    (folder / "other.csv").write_text(other)
+    read = [read_population(folder / name, (0, 65)) for name in ("one.csv", "other.csv")]
+    names = common_attributes(read[0], read[1], [])
+    rows = compare_populations(read[0], read[1], names)
+    return {row.attribute: (row.jsd, read[0].size.get(row.attribute)) for row in rows}
+
+
+def test_levels_that_say_one_thing_have_no_distance(tmp_path: Path) -> None:
+    """M and Male, nan and ?, 70 and 70.0, 999 and nothing, 90+ and 890: as far apart as nothing."""
+    one = "PatientID;Patient Gender;age_at_imaging;stage\na;M;70;1\nb;f;999;1.0\nc;nan;90+;2\n"
+    other = "sex,age,stage\n?,890,2\nMale,70.0,1\nFemale,,1\n"
+    found = compared(tmp_path, one, other)
+    assert found == {
+        "Patient Gender": (0.0, 3),
+        "age_at_imaging": (0.0, 3),
+        "stage": (0.0, 3),
+        "Patient Gender x age_at_imaging x stage": (pytest.approx(0.0, abs=1e-9), None),
+    }
+
+
+def test_a_patient_of_several_rows_counts_once(tmp_path: Path) -> None:
+    """A woman of three images and a man of one are half and half; two unknown are two."""
+    one = "case_ids,sex\na,F\na,F\na,F\nb,M\n"
+    assert compared(tmp_path, one, "sex\nF\nM\n") == {"sex": (0.0, 2)}
+    unknown = "case_ids,sex\nnan,F\n,M\na,F\na,F\nb,M\n"
+    assert compared(tmp_path, unknown, "sex\nF\nM\n") == {"sex": (0.0, 4)}
+
+
+@pytest.mark.parametrize("age", ["411", "-5", "1_0"])
+def test_an_age_that_is_none_is_refused(tmp_path: Path, age: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"one\.csv line 3: age_at_imaging is '{age}'; give years"
+    ):
+        compared(tmp_path, f"age_at_imaging\n70\n{age}\n", "age\n70\n")
+
+
 @pytest.mark.parametrize(
     ("table", "options", "said"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from cohort_selection.cell_words import amount, is_unknown, items, label_word, n
 from cohort_selection.clinical import read
 from cohort_selection.clinical_cells import level
 from cohort_selection.column_names import CASE_NAMES, NAMES, field_of, find
+from cohort_selection.target_tables import read_wide
 from cohort_selection.text_table import TextTable, read_text_table
 
 COLUMNS = ("Patient ID", "age", "score", "findings")
@@ -126,7 +128,7 @@ def test_a_parquet_number_that_lost_digits_is_refused(tmp_path: Path) -> None:
         table_of(tmp_path / "cut.parquet")
 
 
-def book(path: Path, rows: list[list[object]]) -> Workbook:
+def book(path: Path, rows: list[list[Any]]) -> Workbook:
     made = Workbook()
     sheet = made.active
     assert sheet is not None
@@ -292,3 +294,20 @@ def test_a_list_is_a_list_however_it_is_written(text: str, expected: tuple[str, 
 def test_label_words_are_rounded_as_the_contract_rounds() -> None:
     texts = ("1.0000000000000002", "-1e-17", "1.0", "+1", "-1.0", "Yes", "0.5")
     assert [label_word(text) for text in texts] == ["1", "0", "1", "1", "-1", "yes", "0.5"]
+
+
+@pytest.mark.realdata
+def test_real_spreadsheets_have_the_cells_of_their_own_exports(shared_data: Path) -> None:
+    """MIDRC's target specification and its Census workbook, beside the CSV of each sheet."""
+    cohort = shared_data / "cohort"
+    sheet = table_of(cohort / "tbs_target_specification.xlsx")
+    export = table_of(cohort / "tbs_target_specification_sheet1.csv")
+    assert (sheet.columns, sheet.lines) == (export.columns, export.lines)
+    census = shared_data / "demographics"
+    with pytest.raises(Broken, match=r"us_census\.xlsx: 5 sheets hold something \(Age at Index, R"):
+        table_of(census / "us_census.xlsx")
+    for name in ("race", "sex", "ethnicity"):
+        shares = read_wide(census / "us_census.xlsx", name).margins[name]
+        assert shares == pytest.approx(
+            read_wide(census / f"us_census_{name}.csv", name).margins[name]
+        )

@@ -20,9 +20,10 @@ from rich.text import Text
 from cohort_selection.criteria import FlowStep
 from cohort_selection.matching import Margin
 from cohort_selection.representativeness import Deviation
-from evaluator import printing
+from evaluator import printing, score_screen
 from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
+from evaluator.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
 from evaluator.steward import Sequestered
 from tests.commands import PROGRAM, environment
@@ -63,14 +64,17 @@ def margins() -> tuple[RenderableType, set[str]]:
 
 def figures() -> tuple[RenderableType, set[str]]:
     scored = evaluation(TABLES)
-    numbers: set[str] = set()
-    for result in scored.results:
-        found = result.estimate
-        numbers |= {
-            f"{value:.6f}" for value in (found.value, found.low, found.high) if value is not None
-        }
-    assert len(numbers) > 100
-    return printing.evaluation("opacity [1]", scored), numbers
+    everybody = [r for r in scored.results if (r.attribute, r.level) == OVERALL]
+    groups = [r for r in scored.results if r.metric == "auroc" and r not in everybody]
+    kept = [r for r in everybody if r.metric in score_screen.HEADLINES]
+    numbers = {
+        f"{value:.4f}"
+        for result in (*kept, *groups[: score_screen.MOST_GROUPS])
+        for value in (result.estimate.value, result.estimate.low, result.estimate.high)
+        if value is not None
+    }
+    assert len(numbers) > 20
+    return score_screen.summary({"opacity [1]": scored}, "auroc", ["a [note] : x :"]), numbers
 
 
 def board() -> tuple[RenderableType, set[str]]:
