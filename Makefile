@@ -10,11 +10,18 @@ KILLS ?= 200
 SEED ?= 1
 RUNS ?= 1
 ONLY ?=
+RELEASES ?= bookworm trixie testing
+
+# What needs neither torch nor an engine, a browser or real data.
+QUICK := -m 'not engine and not realdata and not browser and not faults and not engines and not libraries' \
+	tests/metrics tests/cohort_selection tests/submissions tests/evaluator \
+	tests/test_layering.py tests/test_bad_input.py tests/test_score_command.py \
+	tests/test_open_databases.py
 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check engine attacks engines faults soak perf coverage clean
+.PHONY: demo test check engine attacks engines faults libraries soak perf coverage platforms bounds clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -41,22 +48,37 @@ engines: engine  ## archives of every builder, and Docker's two image stores, fr
 faults: engine  ## kill what the queue is made of, each in every state: twenty minutes
 	$(BIN)/python -m pytest -m faults tests/queue
 
+libraries: engine  ## torch, MONAI and Java under the contract: five minutes
+	$(BIN)/python -m pytest -m libraries tests/evaluator/test_libraries.py
+
 soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
 	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)
 
-perf: $(READY)  ## side-by-side measurements against peers
-	$(BIN)/python -m pip install --quiet --no-deps --requirement perf/peers.txt
-	$(BIN)/python -m perf
+perf: $(READY)  ## side-by-side measurements against peers, which lie in a folder of their own
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/peers --requirement perf/peers.txt
+	PYTHONPATH=$(VENV)/peers $(BIN)/python -m perf
 
 coverage: $(READY)  ## whether intervals and tests keep their promise: two hours, goes on where it was cut off (RUNS=share, ONLY=cells)
 	$(BIN)/python -m perf.coverage --runs $(RUNS) --only '$(ONLY)'
 
+platforms: $(READY)  ## the quick tests on the Pythons of other Debian releases, as root: half an hour (RELEASES="a b")
+	$(BIN)/python -m tests.platforms --releases $(RELEASES) -- $(QUICK)
+
+# Old versions warn of one another, which is no fault of ours: no error there.
+bounds: $(READY)  ## the quick tests on the lowest and the newest versions that pyproject.toml admits
+	$(BIN)/uv venv --clear --python 3.11 $(VENV)/lowest
+	$(BIN)/uv pip install --python $(VENV)/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
+	$(VENV)/lowest/bin/python -m pytest -p no:cacheprovider -W default $(QUICK)
+	$(BIN)/uv venv --clear --python $(BIN)/python $(VENV)/newest
+	$(BIN)/uv pip install --python $(VENV)/newest/bin/python --upgrade --editable '.[dev]'
+	$(VENV)/newest/bin/python -m pytest -p no:cacheprovider $(QUICK)
+
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sequestra needs Python 3.11 or newer; found " + sys.version.split()[0])'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14) and "Sequestra needs Python 3.11 to 3.14; found " + sys.version.split()[0] + ": name another, as in make PYTHON=python3.14")'
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || { echo "Python's venv module is missing; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[baselines,dev]'
+	$(BIN)/python -m evaluator.environment_setup
 	$(BIN)/python -c '$(COMPILE)'
 	touch $@
 

@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from submissions.extras import need
+
 app = typer.Typer(no_args_is_help=True)
-console = Console()
+console = Console(markup=False, emoji=False, soft_wrap=True)
 
 PANEL = "Researcher: train, check, submit"
 """Where the help of the whole command line lists these commands."""
@@ -46,6 +48,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a MONAI network on the open part, calibrate it and track the run in MLflow."""
+    need("baselines", "`sequestra train`")
     with _counting() as progress:
         from baselines import train as training
 
@@ -67,6 +70,7 @@ def export(
     ] = None,
 ) -> None:
     """Write the model as ONNX and prove that it gives the same probabilities."""
+    need("baselines", "`sequestra export`")
     with console.status("loading torch"):
         from baselines import export as exporting
 

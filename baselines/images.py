@@ -1,8 +1,9 @@
 """From a DICOM file to the square float32 image that the networks see.
 
-This very file is copied into the container image and so needs numpy and pydicom alone. Every step
-is elementwise arithmetic, a running sum or a sort, never a matrix product, so that the same file
-gives the same bits in training and in the container, whatever the number of threads.
+This very file is copied into the container image, beside ``cohort_selection.intensities``, which
+reads the pixels, and so needs numpy and pydicom alone. Every step is elementwise arithmetic, a
+running sum or a sort, never a matrix product, so that the same file gives the same bits in training
+and in the container, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -10,42 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels import apply_modality_lut, pixel_array
+
+from cohort_selection.intensities import read_frame
 
 DARKEST, BRIGHTEST = 1.0, 99.0
-"""Percentiles of the image that become 0 and 1: robust against markers, collimation and padding."""
-
-
-class UnreadableImage(ValueError):
-    """A file holds no image that can be decoded; the message says why."""
-
-
-def read_intensities(path: Path) -> NDArray[np.float64]:
-    """Decode one DICOM file to physical intensities, shape (rows, columns), bright = dense.
-
-    The modality LUT or rescale is applied and MONOCHROME1 inverted; window settings are left
-    aside, since they differ by vendor and the percentiles of ``model_input`` replace them. Of
-    several frames the middle one is read; colour is averaged. Raises UnreadableImage.
-    """
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
-        middle = int(header.get("NumberOfFrames") or 1) // 2
-        stored = pixel_array(path, index=middle)
-        values = np.asarray(apply_modality_lut(stored, header), dtype=np.float64)
-    except Exception as error:  # a decoder may raise anything on a broken file
-        raise UnreadableImage(
-            f"{path.name}: no pixels could be decoded ({type(error).__name__}: {error}); "
-            "give a DICOM image in a transfer syntax that pydicom decodes"
-        ) from error
-    if values.ndim == 3:
-        values = values.mean(axis=2)
-    if values.ndim != 2 or not values.size:
-        raise UnreadableImage(f"{path.name}: pixels of shape {values.shape}; give a 2-D image")
-    if header.get("PhotometricInterpretation") == "MONOCHROME1":
-        values = values.max() - values
-    return values
+"""Percentiles of the image that become 0 and 1: robust against markers and collimation."""
 
 
 def resize(image: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
@@ -64,9 +35,15 @@ def _average_rows(image: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
     return np.diff(at_edges, axis=0) * (rows / height)
 
 
-def normalise(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map the robust range of intensities to [0, 1] and clip; a flat image becomes 0."""
-    low, high = np.percentile(image, (DARKEST, BRIGHTEST))
+def normalise(
+    image: NDArray[np.float64], shown: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Map the robust range of intensities to [0, 1] and clip; a flat image becomes 0.
+
+    The range is that of the pixels in ``shown``, of all where it is None or holds none.
+    """
+    counted = image if shown is None or not shown.any() else image[shown]
+    low, high = np.percentile(counted, (DARKEST, BRIGHTEST))
     if not high > low:
         return np.zeros_like(image)
     return np.clip((image - low) / (high - low), 0.0, 1.0)
@@ -75,12 +52,19 @@ def normalise(image: NDArray[np.float64]) -> NDArray[np.float64]:
 def model_input(path: Path, size: int) -> NDArray[np.float32]:
     """Read one DICOM file as a (size, size) image in [0, 1], aspect kept, padded with 0.
 
-    Raises UnreadableImage.
+    Bright is dense. Window settings are left aside, since they differ by vendor and percentiles
+    replace them; what shows nothing (padding, the outside of a CT's field of view) becomes dark and
+    is not counted. Raises UnreadableImage.
     """
-    image = read_intensities(path)
+    frame = read_frame(path)
+    image = frame.values.astype(np.float64)
     longer = max(image.shape)
     rows, columns = (max(1, round(side * size / longer)) for side in image.shape)
+    shown = None
+    if frame.outside is not None:
+        shown = resize(frame.outside.astype(np.float64), rows, columns) < 0.5
     square = np.zeros((size, size), dtype=np.float32)
     top, left = (size - rows) // 2, (size - columns) // 2
-    square[top : top + rows, left : left + columns] = normalise(resize(image, rows, columns))
+    small = normalise(resize(image, rows, columns), shown)
+    square[top : top + rows, left : left + columns] = small
     return square

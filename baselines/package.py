@@ -22,7 +22,6 @@ from baselines import prevalence
 from baselines.card import CARD, ONNX, ModelDirectoryError, read_card
 from cohort_selection.cohort import Case, read_open
 from submissions import base_image
-from submissions.distribution import release
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = (
@@ -32,11 +31,12 @@ LIBRARIES = (
     "pylibjpeg",
     "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
+    "pylibjpeg-rle",
 )
 """What predict.py imports, in the versions installed here: what has trained also scores."""
 
-PYTHON_OF_RELEASE = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
-"""python3 of the distributions that a base image can be built from."""
+PREDICT = ("baselines.images", "baselines.predict", "cohort_selection.intensities")
+"""The modules that an image of a trained model holds."""
 
 NEWEST_GLIBC, OLDEST_GLIBC = 36, 17
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -112,9 +112,7 @@ def package_model(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         _link_tree(site, context / "site")
-        write_program(context / "model", "predict", ("images", "predict"))
-        for name in (CARD, ONNX):
-            shutil.copyfile(directory / name, context / "model" / name)
+        write_model(directory, context / "model")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), card.threshold)
 
@@ -132,19 +130,26 @@ def package_prevalence(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         (context / "site").mkdir()
-        write_program(context / "model", "prevalence", ("prevalence",))
+        write_program(context / "model", "prevalence", ("baselines.prevalence",))
         (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), 0.5)
 
 
+def write_model(directory: Path, target: Path) -> None:
+    """Write the program, the card and the network of a model directory into ``target``."""
+    write_program(target, "predict", PREDICT)
+    for name in (CARD, ONNX):
+        shutil.copyfile(directory / name, target / name)
+
+
 def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
-    """Copy modules of this package as they are, and what starts ``program`` by `python3 DIR`."""
-    package = directory / "baselines"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
+    """Copy modules as they are, and what starts ``program`` by `python3 DIR`."""
     for module in modules:
-        shutil.copyfile(HERE / f"{module}.py", package / f"{module}.py")
+        package, _, name = module.rpartition(".")
+        (directory / package).mkdir(parents=True, exist_ok=True)
+        (directory / package / "__init__.py").touch()
+        shutil.copyfile(HERE.parent / package / f"{name}.py", directory / package / f"{name}.py")
     (directory / "__main__.py").write_text(
         f"import sys\n\nfrom baselines.{program} import check, main\n\n"
         'if sys.argv[1:] == ["--check"]:\n    check()\nelse:\n    main()\n',
@@ -152,7 +157,7 @@ def write_program(directory: Path, program: str, modules: Sequence[str]) -> None
     )
 
 
-def libraries(python: str = "3.11") -> Path:
+def libraries(python: str) -> Path:
     """Give a folder with LIBRARIES for Linux and ``python``, fetched once and then kept.
 
     Raises PackagingError.
@@ -173,13 +178,21 @@ def libraries(python: str = "3.11") -> Path:
 
 
 def python_of(base: str) -> str:
-    """Tell the Python of a base image by its tag: python:X.Y..., or one built from a release."""
-    named = re.search(r"python:(\d+\.\d+)", base)
-    if named:
-        return named.group(1)
-    return PYTHON_OF_RELEASE.get(
-        base.rpartition(":")[2] or release().get("VERSION_CODENAME", ""), "3.11"
-    )
+    """Ask a base image which Python it has: "3.11".
+
+    Raises PackagingError where it has none, EngineUnavailable without an engine.
+    """
+    ask = "import sys; print('{}.{}'.format(*sys.version_info))"
+    without = ("--rm", "--network", "none", "--read-only", "--user", "65533:65533")
+    asked = base_image.docker("run", *without, "--entrypoint", "python3", base, "-c", ask)
+    said = asked.stdout.strip()
+    if asked.returncode or not re.fullmatch(r"3\.\d+", said):
+        last = [said, *asked.stderr.strip().splitlines()][-1]
+        raise PackagingError(
+            f"the base image {base} does not say which python3 it has ({last or 'no answer'}); "
+            "give one with Python 3.11 or newer"
+        )
+    return said
 
 
 def _requirements() -> list[str]:
@@ -215,7 +228,8 @@ def _install(wanted: Sequence[str], site: Path, python: str, machine: str) -> No
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise PackagingError(
             f"pip could not fetch {', '.join(wanted)} for Python {python} on {machine} Linux "
-            f"({(said or ['no message'])[-1]}); check that pip reaches its package index"
+            f"({(said or ['no message'])[-1]}); check that pip reaches its package index, and that "
+            f"these have wheels for Python {python}"
         )
 
 

@@ -1,8 +1,8 @@
 """The program in a model's container: /input/cases.csv -> one calibrated probability a case.
 
-Needs the standard library, numpy, pydicom and onnxruntime; no torch. The score of a case is the
-mean over its images. A file that cannot be decoded is left out; a case of which nothing can be
-decoded gets the prevalence that the model was trained at.
+Needs the standard library, numpy, pydicom with its decoders and onnxruntime; no torch. The score
+of a case is the mean over its images. A file that cannot be decoded is left out; a case of which
+nothing can be decoded gets the prevalence that the model was trained at.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def images_of(case_ids: list[str], directory: Path) -> Iterator[tuple[str, Path]
 
 def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
     """Load the network of a model directory to run on ``threads`` threads."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it looks when it is imported, and never again
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
@@ -69,7 +70,8 @@ def predict(model: Path, directory: Path, output: Path, threads: int) -> int:
     session = open_session(model, threads)
     import numpy as np
 
-    from baselines.images import UnreadableImage, model_input
+    from baselines.images import model_input
+    from cohort_selection.intensities import UnreadableImage
 
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))
     with (directory / "cases.csv").open(newline="", encoding="utf-8") as table:
@@ -109,6 +111,12 @@ def main() -> None:
 
 def check() -> None:
     """Load all that a run needs: a build that lacks something ends here."""
-    import baselines.images  # noqa: F401 - pydicom and its decoders
+    import baselines.images  # noqa: F401 - numpy and pydicom
+    from cohort_selection.intensities import undecodable
 
+    if missing := undecodable():
+        sys.exit(
+            f"no decoder in this image for {', '.join(missing)}; "
+            "install pylibjpeg with its three decoders (libjpeg, openjpeg, rle)"
+        )
     open_session(MODEL, cpu_limit())

@@ -38,9 +38,17 @@ from baselines.examples import (
 )
 from cohort_selection.cohort import read_open
 from metrics.discrimination import auroc
+from submissions.database_address import without_password
+from submissions.tracker_address import (
+    TrackerAddressError,
+    configured_tracker,
+    refuse_tracker,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_LOG = logging.getLogger(__name__)
 
 EXPERIMENT = "sequestra baselines"
 VERSIONS_OF = ("sequestra", "torch", "monai", "numpy", "pydicom")
@@ -112,9 +120,12 @@ def train(
 
     Deterministic for a seed and number of threads. Tracked by MLflow at
     ``tracking_uri``, else MLFLOW_TRACKING_URI, else the file mlflow.db beside ``output``. Raises
-    TrainingDataError, SettingsError, and what ``read_open`` raises.
+    TrainingDataError, SettingsError, TrackerAddressError where no MLflow answers at the start, and
+    what ``read_open`` raises. A tracker that goes later costs no model.
     """
     started = time.monotonic()
+    tracking_uri = tracking_uri or configured_tracker()
+    refuse_tracker(tracking_uri or _beside(output))
     cases = read_open(open_csv)
     examples = read_examples(cases, settings.size, progress)
     held_out = split_patients(
@@ -177,7 +188,7 @@ def _fit(
     Best is the highest validation AUROC, then the lowest validation loss.
     """
     network = networks.build(settings.network)
-    augment = _augmentation(settings)
+    augment = augmentation(settings)
     order = generator(settings.seed, "order")
     labels = torch.from_numpy(training.image_labels.astype(np.float32))
     loss_of = nn.BCEWithLogitsLoss(pos_weight=(1 - labels).sum() / labels.sum())
@@ -194,9 +205,8 @@ def _fit(
         losses = []
         shuffled = order.permutation(len(training.images))[: steps * settings.batch]
         for chosen in shuffled.reshape(steps, settings.batch):
-            batch = torch.stack(
-                [augment(torch.from_numpy(training.images[i][np.newaxis])) for i in chosen]
-            )
+            drawn = (augment(torch.from_numpy(training.images[i][np.newaxis])) for i in chosen)
+            batch = torch.stack([torch.as_tensor(image) for image in drawn])
             optimizer.zero_grad()
             loss = loss_of(network(batch)[:, 0], labels[chosen])
             loss.backward()
@@ -267,8 +277,11 @@ def infer(network: nn.Module, images: NDArray[np.float32], batch: int = 64) -> N
     return np.concatenate(parts).astype(np.float64)
 
 
-def _augmentation(settings: Settings) -> Callable[[Tensor], Tensor]:
-    """Vary position, side, contrast and noise as a radiograph's own acquisition does."""
+def augmentation(settings: Settings) -> Compose:
+    """Vary position, side, contrast and noise as a radiograph's own acquisition does.
+
+    An image (1, size, size) gives another. What is returned can be handed to another process.
+    """
     shift = 0.06 * settings.size
     transform = Compose(
         [
@@ -285,7 +298,7 @@ def _augmentation(settings: Settings) -> Callable[[Tensor], Tensor]:
         ]
     )
     transform.set_random_state(settings.seed)
-    return lambda image: torch.as_tensor(transform(image))
+    return transform
 
 
 @contextmanager
@@ -303,18 +316,37 @@ def _deterministic(seed: int, threads: int) -> Iterator[None]:
             torch.set_num_threads(before[1])
 
 
-class _Run:
-    """One MLflow run: settings, the curves by epoch, the digest of the open list, the model."""
+def _beside(output: Path) -> str:
+    """The store of a training for which none is named."""
+    return f"sqlite:///{output.resolve().parent / 'mlflow.db'}"
 
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
+
+class _Run:
+    """One MLflow run: settings, the curves by epoch, the digest of the open list, the model.
+
+    A tracker that takes no more is told of once, and costs no model.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, address: str) -> None:
         self._client = client
         self._run_id = run_id
+        self._address = address
+        self._lost = False
 
     def log(self, epoch: Epoch) -> None:
+        self._unless_lost(self._log, epoch)
+
+    def finish(self, card: Card, output: Path) -> None:
+        self._unless_lost(self._finish, card, output)
+
+    def end(self, state: str) -> None:
+        self._unless_lost(self._client.set_terminated, self._run_id, state)
+
+    def _log(self, epoch: Epoch) -> None:
         for name in ("training_loss", "validation_loss", "validation_auroc"):
             self._client.log_metric(self._run_id, name, getattr(epoch, name), step=epoch.number)
 
-    def finish(self, card: Card, output: Path) -> None:
+    def _finish(self, card: Card, output: Path) -> None:
         for name in (
             "validation_auroc",
             "best_epoch",
@@ -327,34 +359,59 @@ class _Run:
         for name in (WEIGHTS, CARD):
             self._client.log_artifact(self._run_id, str(output / name))
 
+    def _unless_lost(self, act: Callable[..., object], *given: object) -> None:
+        if self._lost:
+            return  # each further question would be waited for as long
+        try:
+            act(*given)
+        except Exception as error:  # of MLflow's client, its network or its database
+            self._lost = True
+            _LOG.warning(
+                "MLflow at %s takes no more of this training (%s); the model is made and written "
+                "all the same",
+                without_password(self._address),
+                " ".join(str(error).split())[:200],
+            )
+
 
 @contextmanager
 def _tracked(
     tracking_uri: str | None, output: Path, settings: Settings, digest: str
 ) -> Iterator[_Run]:
-    """Open an MLflow run, end it as finished or failed; without an address, beside ``output``."""
+    """Open an MLflow run, end it as finished or failed; without an address, beside ``output``.
+
+    Raises TrackerAddressError where the tracker takes no new run.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # no word leaves the machine
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # nor gets between the bars
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
-    home = output.resolve().parent
-    address = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-    artifacts = None if address else (home / "mlartifacts").as_uri()
+    artifacts = None if tracking_uri else (output.resolve().parent / "mlartifacts").as_uri()
+    address = tracking_uri or _beside(output)
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # it sets itself to INFO when imported
-    client = MlflowClient(tracking_uri=address or f"sqlite:///{home / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    experiment_id = (
-        experiment.experiment_id
-        if experiment
-        else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
-    )
-    run = client.create_run(experiment_id, run_name=output.name, tags={"open_digest": digest})
-    run_id = run.info.run_id
-    for name, value in asdict(settings).items():
-        client.log_param(run_id, name, value)
     try:
-        yield _Run(client, run_id)
+        client = MlflowClient(tracking_uri=address)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        experiment_id = (
+            experiment.experiment_id
+            if experiment
+            else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+        )
+        run = client.create_run(experiment_id, run_name=output.name, tags={"open_digest": digest})
+        for name, value in asdict(settings).items():
+            client.log_param(run.info.run_id, name, value)
+    except (MlflowException, OSError) as error:
+        raise TrackerAddressError(
+            f"MLflow at {without_password(address)} takes no new run "
+            f"({' '.join(str(error).split())[:200]}); mend it, or name another with --tracking-uri"
+        ) from error
+    opened = _Run(client, run.info.run_id, address)
+    try:
+        yield opened
     except BaseException:
-        client.set_terminated(run_id, "FAILED")
+        opened.end("FAILED")
         raise
-    client.set_terminated(run_id, "FINISHED")
+    opened.end("FINISHED")

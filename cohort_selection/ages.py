@@ -6,7 +6,8 @@ import re
 
 OLDEST = 120
 """Years; an age above it is a mistake or a placeholder, not an age."""
-_AGE = re.compile(r"(\d{1,3})\s*([YMWD]?)")
+_PLACEHOLDER = 999  # of any unit: what is entered where nothing is known
+_AGE = re.compile(r"([0-9]{1,3})\s*([YMWD]?)")
 
 
 def years(text: str) -> int | None:
@@ -16,4 +17,4 @@ def years(text: str) -> int | None:
         return None
     number, unit = int(matched[1]), matched[2]
     age = number // {"": 1, "Y": 1, "M": 12, "W": 52, "D": 365}[unit]
-    return age if age <= OLDEST else None
+    return age if age <= OLDEST and number != _PLACEHOLDER else None

@@ -11,7 +11,9 @@ from cohort_selection.cells import value
 from cohort_selection.cohort import Case
 from cohort_selection.estimand import Estimand
 from cohort_selection.flow import FlowStep
+from cohort_selection.header_doubts import MEANING, Doubt
 from cohort_selection.leakage import WallCheck
+from cohort_selection.repeated_pictures import RepeatCounts
 from cohort_selection.representativeness import Deviation, representativeness, shares
 from cohort_selection.shortcuts import Shortcut
 from cohort_selection.targets import Target
@@ -32,7 +34,7 @@ class LevelShares:
     target: float | None
     cohort: float
     pool: float
-    opened: float
+    opened: float | None
     n_cohort: int
 
 
@@ -71,19 +73,41 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class SealChecks:
-    """What sealing found: across the wall, in the headers of files, and the reasons to go on."""
+    """What sealing found: across the wall, in the headers of files, and the reasons to go on.
+
+    ``repeats`` is None where the cohort was sealed before pictures were compared inside the pool.
+    """
 
     wall: WallCheck
     burned_in_files: int
     commented_files: int
     accepted: Mapping[str, str]
+    repeats: RepeatCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtCount:
+    """How many studies of the cohort and of its pool have headers that contradict something."""
+
+    found: str
+    done: str
+    n_cohort: int
+    n_pool: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextCheck:
+    """How many of the cohort's images look as if text were burned in, and of how many looked at."""
+
+    suspects: int
+    files: int
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """Everything a card shows; aggregates only, and for the steward alone: levels may be small.
 
-    ``digest`` and ``checks`` are empty before the cohort is sealed.
+    ``digest`` and ``checks`` are empty before the cohort is sealed, ``text`` where nobody looked.
     """
 
     title: str
@@ -99,6 +123,8 @@ class Card:
     binding: tuple[str, ...]
     shortcuts: tuple[Shortcut, ...]
     checks: SealChecks | None
+    doubts: tuple[DoubtCount, ...] = ()
+    text: TextCheck | None = None
 
 
 def card_json(card: Card) -> str:
@@ -125,9 +151,10 @@ def level_shares(
         sides = [shares(side, attribute) if side else {} for side in (cohort, pool, opened)]
         for level in sorted({*(wanted or {}), *sides[0], *sides[1], *sides[2]}):
             here = [side.get(level, 0.0) for side in sides]
+            open_share = here[2] if opened else None
             n = sum(value(case, attribute) == level for case in cohort)
             goal = None if wanted is None else wanted.get(level, 0.0)
-            rows.append(LevelShares(attribute, level, goal, here[0], here[1], here[2], n))
+            rows.append(LevelShares(attribute, level, goal, here[0], here[1], open_share, n))
     return tuple(rows)
 
 
@@ -179,6 +206,20 @@ def over_batches(
         found.append(
             Batch(name, _patients(opened), _patients(hidden), against_open, against_target)
         )
+    return tuple(found)
+
+
+def count_doubts(
+    doubts: Mapping[str, Sequence[str]], cohort: Sequence[Case], pool: Sequence[Case]
+) -> tuple[DoubtCount, ...]:
+    """How many cases have each doubt; ``doubts`` are those of each study that has some, by id."""
+    found = []
+    for doubt in Doubt:
+        of_cohort, of_pool = (
+            sum(doubt in doubts.get(case.case_id, ()) for case in side) for side in (cohort, pool)
+        )
+        if of_cohort or of_pool:
+            found.append(DoubtCount(*MEANING[doubt], of_cohort, of_pool))
     return tuple(found)
 
 

@@ -10,8 +10,20 @@ from textwrap import wrap
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from cohort_selection.card import AIM, POOL, Batch, Card, Comparison, LevelShares, SealChecks
+from cohort_selection.card import (
+    AIM,
+    POOL,
+    Batch,
+    Card,
+    Comparison,
+    DoubtCount,
+    LevelShares,
+    SealChecks,
+    TextCheck,
+)
+from cohort_selection.estimand import Estimand
 from cohort_selection.flow import flow_svg
+from cohort_selection.repeated_pictures import RepeatCounts
 from cohort_selection.representativeness import Deviation
 from cohort_selection.shortcuts import ALARM
 
@@ -58,7 +70,7 @@ def render_card(card: Card) -> str:
         _flow_table(card),
         "<h2>Target, cohort, pool and open part</h2>",
         "<p class=note>Shares of patients; one with several images counts once, in equal parts for "
-        "each. The pool is the sequestered patients of whom the cohort was drawn.</p>",
+        "each. The pool is the sequestered patients who could be drawn.</p>",
         *_level_parts(card.levels),
         "<h2>The draw</h2>",
         *_draw_parts(card),
@@ -74,6 +86,10 @@ def render_card(card: Card) -> str:
         *_shortcut_parts(card),
         "<h2>Across the wall</h2>",
         *_wall_parts(card.checks),
+        "<h2>Headers that contradict</h2>",
+        *_doubt_parts(card.doubts),
+        "<h2>Text in the pictures</h2>",
+        *_text_parts(card.text),
     ]
     return "\n".join([*parts, "</html>\n"])
 
@@ -104,7 +120,7 @@ def _level_parts(levels: Sequence[LevelShares]) -> list[str]:
                         f"{row.cohort:.1%}",
                         f"{row.n_cohort:,}",
                         f"{row.pool:.1%}",
-                        f"{row.opened:.1%}",
+                        "none" if row.opened is None else f"{row.opened:.1%}",
                     )
                     for row in rows
                 ],
@@ -146,8 +162,8 @@ def _draw_parts(card: Card) -> list[str]:
         f"{drawn.lowest:.3f} to {drawn.highest:.3f}, median {drawn.median:.3f}.",
         *card.binding,
     ]
-    if not card.binding:
-        said.append("Nothing kept the draw from its target.")
+    if not card.binding and card.estimand is not Estimand.POOL:
+        said.append("No level and no minimum kept the draw from its target.")
     said.append(f"Of these cases, {card.estimand.sentence}.")
     return [f"<p>{escape(sentence)}</p>" for sentence in said]
 
@@ -314,6 +330,7 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
                 ("Patients on both sides", "none"),
                 ("Identical stored pixels", "none"),
                 ("Pictures", pictures),
+                ("One picture under several patients or labels", _repeated(checks.repeats)),
                 ("Files that say text is burned in", f"{checks.burned_in_files:,}"),
                 ("Compressed files with a comment", f"{checks.commented_files:,}"),
             ],
@@ -321,6 +338,42 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
         "<p class=note>Looking compares the middle frame of each file: copies that were resized, "
         "recompressed, windowed, inverted, turned by quarters, mirrored or cropped by up to 5 % "
         "are found. A tilt, a larger crop, and another exposure of the same patient are not.</p>",
+    ]
+
+
+def _repeated(found: RepeatCounts | None) -> str:
+    if found is None:
+        return "not compared: this cohort was sealed before there was this check"
+    if not found.in_pool:
+        return f"none among {found.files:,} files of the pool"
+    return (
+        f"{found.in_pool:,} among {found.files:,} files of the pool, {found.in_pool_opposite:,} of "
+        f"opposite labels; {found.in_cohort:,} touch the cohort, {found.in_cohort_opposite:,} of "
+        "opposite labels"
+    )
+
+
+def _doubt_parts(doubts: Sequence[DoubtCount]) -> list[str]:
+    if not doubts:
+        return ["<p>None in the cohort or its pool.</p>"]
+    return [
+        "<p class=note>Studies whose headers cannot be right. The catalog's doubts.csv names them. "
+        "What a clinical table says goes before a header.</p>",
+        _table(
+            ("Found", "What is done", "Cohort", "Pool"),
+            [(d.found, d.done, f"{d.n_cohort:,}", f"{d.n_pool:,}") for d in doubts],
+        ),
+    ]
+
+
+def _text_parts(text: TextCheck | None) -> list[str]:
+    if text is None:
+        return ["<p>Not looked for (--no-text).</p>"]
+    return [
+        f"<p>{text.suspects:,} of the cohort's {text.files:,} images look as if a line of text were "
+        "burned in.</p>",
+        "<p class=note>A rule looks for lines of small marks with sharp edges; it does not read. It "
+        "misses text, and finds some where there is none: docs/burned-in-text.md says how often.</p>",
     ]
 
 

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,15 +21,22 @@ from cohort_selection.atomic import replaced, settle
 from cohort_selection.clinical import ClinicalRecord, CovidTest
 from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
 from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summary
+from cohort_selection.header_doubts import MEANING, Doubt, PatientDoubts, lines
 from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
-from cohort_selection.linkage import one_id_a_patient, records_under_new_ids
+from cohort_selection.linkage import (
+    one_id_a_patient,
+    records_under_new_ids,
+    without_contradictions,
+)
 from cohort_selection.loinc_map import LoincMap
+from cohort_selection.meeting import Meeting
 
 STUDIES = "studies.parquet"
 RECORDS = "records.parquet"
 QUARANTINE = "quarantine.csv"
 INVENTORY = "inventory"
 HARMONISATION = "harmonisation.md"
+DOUBTS = "doubts.csv"
 
 _STUDY_SCHEMA = pa.schema(
     [
@@ -49,6 +57,8 @@ _STUDY_SCHEMA = pa.schema(
         ("loinc_method", pa.string()),
         ("loinc_system", pa.string()),
         ("loinc_contrast", pa.string()),
+        ("born", pa.string()),
+        ("doubts", pa.list_(pa.string())),
     ]
 )
 _RECORD_SCHEMA = pa.schema(
@@ -101,7 +111,7 @@ class Indexed:
     n_records: int
     n_quarantined: int
     harmonised: Harmonised
-    notes: tuple[str, ...]  # what the steward should know of the harmonisation
+    notes: tuple[str, ...]  # for the steward: headers in doubt, ids that do not meet, LOINC
 
 
 def update(
@@ -139,7 +149,10 @@ def update(
         studies, quarantine = studies_and_quarantine(root, fresh)
         with replaced(directory) as folder:
             harmoniser = Harmoniser(records, loinc_map)
-            n_studies = _write_studies(folder / STUDIES, map(harmoniser.study, studies))
+            meeting = Meeting(records)
+            met = map(meeting.study, studies)
+            n_studies = _write_studies(folder / STUDIES, map(harmoniser.study, met))
+            doubted = _write_doubts(folder / DOUBTS, folder / STUDIES)
             n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
             if not n_studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
@@ -160,7 +173,7 @@ def update(
         n_records=len(records),
         n_quarantined=n_quarantined,
         harmonised=harmonised,
-        notes=summary(harmonised, loinc_map),
+        notes=(*doubted, *meeting.told(), *summary(harmonised, loinc_map)),
     )
 
 
@@ -219,7 +232,7 @@ def write(catalog: Catalog, directory: Path) -> None:
 
 
 def read(directory: Path) -> Catalog:
-    """Read back what ``write`` wrote, each patient under one id (see ``linkage``).
+    """Read back what ``write`` wrote, each patient under one id and of one sex (see ``linkage``).
 
     Raises ``CatalogError`` where the folder is no catalog or a file of it cannot be read.
     """
@@ -230,6 +243,11 @@ def read(directory: Path) -> Catalog:
             f"{directory} is not a catalog: {', '.join(missing)} not there; run sequestra index"
         )
     try:
+        if pq.read_schema(directory / STUDIES).names != _STUDY_SCHEMA.names:
+            raise CatalogError(
+                f"{directory}: an earlier version of Sequestra wrote this catalog; "
+                "run sequestra index again"
+            )
         studies = pq.read_table(directory / STUDIES, schema=_STUDY_SCHEMA)
         records = pq.read_table(directory / RECORDS, schema=_RECORD_SCHEMA)
         quarantined = tuple(_read_quarantine(directory / QUARANTINE))
@@ -254,12 +272,14 @@ def read(directory: Path) -> Catalog:
                 **row,
                 "files": tuple(Path(name) for name in row["files"]),
                 "fields": {name: tuple(values) for name, values in row["fields"]},
+                "doubts": tuple(row["doubts"]),
             }
         )
         for row in studies.to_pylist()
     )
     linked = one_id_a_patient(of_headers, of_tables)
-    return Catalog(linked, records_under_new_ids(of_headers, linked, of_tables), quarantined)
+    moved = records_under_new_ids(of_headers, linked, of_tables)
+    return Catalog(without_contradictions(linked), moved, quarantined)
 
 
 def _refuse_other_folder(directory: Path) -> None:
@@ -278,6 +298,32 @@ def _write_studies(path: Path, studies: Iterable[Study]) -> int:
             writer.write_table(_studies(part))
             count += len(part)
     return count
+
+
+def _write_doubts(path: Path, studies: Path) -> tuple[str, ...]:
+    """List what headers contradict, a line a study and doubt; give the summary of it."""
+    table = pq.ParquetFile(studies)
+    said = ["patient_id", "sex", "born", "acquired", "age"]
+    of_patients = PatientDoubts()
+    for batch in table.iter_batches(columns=said):
+        columns = [batch.column(name).to_pylist() for name in said]
+        of_patients.add(zip(*columns, strict=True))
+    doubts_of = of_patients.found()
+    counts: Counter[Doubt] = Counter()
+    n_studies = 0
+    with table, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["patient_id", "study_uid", "doubt", "found", "done"])
+        for batch in table.iter_batches(columns=["patient_id", "study_uid", "doubts"]):
+            columns = [
+                batch.column(name).to_pylist() for name in ("patient_id", "study_uid", "doubts")
+            ]
+            for patient, study, own in zip(*columns, strict=True):
+                found = [*map(Doubt, own), *doubts_of(patient)]
+                counts.update(found)
+                n_studies += bool(found)
+                writer.writerows([patient, study, doubt, *MEANING[doubt]] for doubt in found)
+    return lines(counts, n_studies, path.name)
 
 
 def _write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> int:

@@ -11,13 +11,8 @@ from typing import TypeVar
 
 from cohort_selection import clinical_cells as cells
 from cohort_selection.clinical_cells import NOT_REPORTED, TOP_CODED, ClinicalError
-from cohort_selection.clinical_columns import (
-    NAMES,
-    Header,
-    Place,
-    open_table,
-    refuse_unknown_fields,
-)
+from cohort_selection.clinical_columns import Header, Place, open_table, refuse_unknown_fields
+from cohort_selection.column_names import NAMES, key
 
 __all__ = ["NOT_REPORTED", "ClinicalError", "ClinicalRecord", "CovidTest", "read"]
 
@@ -129,7 +124,8 @@ def read(*tables: Path, columns: Mapping[str, str] | None = None) -> list[Clinic
 
     - A table with ``test_result_text`` is a list of COVID-19 tests.
     - A table of series, conditions, procedures and the like has many rows for one study or
-      patient: their values are findings, each once, joined by ``|``.
+      patient, and so has one with a row for each finding or box: their values are findings, each
+      once, joined by ``|``.
     - Any other table has one row for each patient or study; its other columns are findings,
       verbatim, but for lists (``name_0``, ``name_1``: joined by ``|``) and modalities (``CR,DX``).
     - A table may name studies alone; their patients come from the other tables, else the record's
@@ -149,7 +145,7 @@ def read(*tables: Path, columns: Mapping[str, str] | None = None) -> list[Clinic
     there: set[str] = set()
     for table in tables:
         header, lines = open_table(table, columns or {})
-        there.update(name.lower() for name in header.names)
+        there.update(map(key, header.names))
         if header.has("test_result"):
             tests += [found for place, line in lines if (found := _test(place, header, line))]
         elif header.many:
@@ -163,7 +159,7 @@ def read(*tables: Path, columns: Mapping[str, str] | None = None) -> list[Clinic
         else:
             rows += [_row(place, header, line) for place, line in lines]
     for name, column in (columns or {}).items():
-        if there and column.lower() not in there:
+        if there and key(column) not in there:
             raise ClinicalError(
                 f"column map: {name} is {column!r}, which no table has; name one of its columns"
             )
@@ -381,7 +377,7 @@ def _contradiction(row: _Row, column: str, value: str, place: Place, known: str)
         "keep one of the two rows"
         if row.study_uid
         else "keep one of the two rows, or add a column study_uid if they are two studies"
-    )
+    ) + "; where each row is a finding of its own, name that column finding_name"
     return ClinicalError(
         f"{row.place}: {column} is {value!r}, but {place} says {known!r} for the same {what}; "
         f"{advice}"

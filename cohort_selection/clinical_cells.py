@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import floor
 
 from cohort_selection.ages import OLDEST, years
+from cohort_selection.cell_words import is_unknown, items, number, plain
+from cohort_selection.column_names import field_of
+
+__all__ = [
+    "NOT_REPORTED", "TOP_CODED", "ClinicalError", "age", "day", "ethnicity", "is_unknown", "level",
+    "listed", "modalities", "over_89", "race", "race_and_ethnicity", "sex", "test_result",
+]  # fmt: skip
 
 NOT_REPORTED = "Not Reported"
 MOST_DAYS = 100_000
@@ -20,31 +28,12 @@ class ClinicalError(ValueError):
     """A clinical table that cannot be read as one: names the file, the line and the column."""
 
 
-_UNKNOWN = frozenset(
-    {
-        "",
-        "?",
-        "-",
-        "[]",
-        "declined",
-        "n/a",
-        "na",
-        "nan",
-        "none",
-        "not available",
-        "not reported",
-        "not specified",
-        "null",
-        "u",
-        "undefined",
-        "unk",
-        "unknown",
-    }
-)
 _SEXES = {
     "f": "Female",
     "female": "Female",
+    "woman": "Female",
     "m": "Male",
+    "man": "Male",
     "male": "Male",
     "o": "Other",
     "other": "Other",
@@ -66,6 +55,7 @@ _RACES = {
     "native hawaiian or pacific islander": _PACIFIC,
     "native hawaiian/other pacific islander": _PACIFIC,
     "other": "Other",
+    "caucasian": "White",
     "white": "White",
 }
 _HISPANIC, _NOT_HISPANIC = "Hispanic or Latino", "Not Hispanic or Latino"
@@ -84,31 +74,50 @@ _COMBINED = _RACES | {
     "hispanic or latino": _HISPANIC,
     "middle eastern or north african": "White",
 }
+_WORDS = {"sex": _SEXES, "race": _RACES, "ethnicity": _ETHNICITIES}
 _RESULTS = {"positive": "Positive", "negative": "Negative", "indeterminate": "Indeterminate"}
 
 # MIDRC's tools write 890 for "over 89" and 999 for "unknown"; 139 was an older "over 89".
-_AGE_CODES: Mapping[int, int | None] = {139: TOP_CODED, 890: TOP_CODED, 999: None}
-
-
-def is_unknown(text: str) -> bool:
-    """Whether a cell says that nothing is known."""
-    return text.lower() in _UNKNOWN
+_AGE_CODES: Mapping[float, int | None] = {139: TOP_CODED, 890: TOP_CODED, 999: None}
+_DECIMAL = re.compile(r"\+?[0-9]{1,3}(?:\.[0-9]*)?")
+_YEARS = re.compile(r"\s*(?:y|yrs?|years?)\.?(?:\s+old)?$", re.IGNORECASE)
+_TOP = re.compile(
+    r"(?:(?P<above>>|over |above |older than )|(?P<from>>=|≥))? ?(?P<age>[0-9]{2,3}) ?"
+    r"(?P<up>\+|(?:and|or) (?:over|above|older|more))?"
+)
+_LEAST_TOP = 80
+"""Years from which an age may be withheld; ``40+`` names a group of ages."""
 
 
 def age(place: object, column: str, text: str) -> int | None:
-    """Whole years; None where unknown; 90 for MIDRC's codes for 'over 89'."""
+    """Whole years completed; None where unknown; 90 for MIDRC's codes for 'over 89'.
+
+    ``90+``, ``>89`` and the like are the youngest age that they leave, from 80 on; below that they
+    name a group. Ages of 45.6 years are 45.
+    """
     if is_unknown(text):
         return None
-    number = _number(text)
-    if number in _AGE_CODES:
-        return _AGE_CODES[int(number)]
-    found = int(number) if number.is_integer() and 0 <= number <= OLDEST else years(text)
+    said = _YEARS.sub("", text.strip())
+    value = number(said)
+    if value is not None and value in _AGE_CODES:
+        return _AGE_CODES[int(value)]
+    found = floor(value) if value is not None and _DECIMAL.fullmatch(said) else years(said)
     if found is None:
+        found = _at_least(said)
+    if found is None or not 0 <= found <= OLDEST:
         raise ClinicalError(
-            f"{place}: {column} is {text!r}; give whole years from 0 to {OLDEST}, "
+            f"{place}: {column} is {text!r}; give years from 0 to {OLDEST}, "
             "or leave it empty if unknown"
         )
     return found
+
+
+def _at_least(text: str) -> int | None:
+    matched = _TOP.fullmatch(" ".join(text.lower().split()))
+    if matched is None or not (matched["above"] or matched["from"] or matched["up"]):
+        return None
+    found = int(matched["age"]) + bool(matched["above"])
+    return found if found >= _LEAST_TOP else None
 
 
 def over_89(text: str) -> bool:
@@ -158,12 +167,29 @@ def day(place: object, column: str, text: str) -> int | None:
     """A whole number of days; None where unknown."""
     if is_unknown(text):
         return None
-    number = _number(text)
-    if not number.is_integer() or abs(number) > MOST_DAYS:
+    found = number(text)
+    if found is None or not found.is_integer() or abs(found) > MOST_DAYS:
         raise ClinicalError(
             f"{place}: {column} is {text!r}; give a whole number of days, at most {MOST_DAYS:,}"
         )
-    return int(number)
+    return int(found)
+
+
+def level(attribute: str, text: str) -> str:
+    """A cell of any table as a level of an attribute: one word for one thing.
+
+    Sex, race and ethnicity, by the column's name, get MIDRC's words where the cell's word is known;
+    whatever says that nothing is known is Not Reported; ``70.0`` is 70. Of a joint attribute,
+    "race x sex", each part is read by its own name.
+    """
+    names, parts = attribute.split(" x "), text.split(" x ")
+    if len(names) == len(parts) > 1:
+        return " x ".join(map(level, names, parts))
+    said = plain(text)
+    if is_unknown(said):
+        return NOT_REPORTED
+    words = _WORDS.get(field_of(attribute) or "", {})
+    return words.get(said.lower(), said)
 
 
 def listed(texts: Sequence[str]) -> list[str]:
@@ -171,12 +197,7 @@ def listed(texts: Sequence[str]) -> list[str]:
 
     Over several cells (``name_0``, ``name_1``), in one with commas, or as ``['one', 'two']``.
     """
-    items = (
-        item.strip(" '\"")
-        for text in texts
-        for item in re.split(r"[,|]", text.strip().removeprefix("[").removesuffix("]"))
-    )
-    return list(dict.fromkeys(item for item in items if item))
+    return list(dict.fromkeys(item for text in texts for item in items(text)))
 
 
 def modalities(texts: Sequence[str]) -> str:
@@ -195,10 +216,3 @@ def _category(place: object, column: str, text: str, known: Mapping[str, str]) -
             f"or {NOT_REPORTED} (or empty) where unknown"
         )
     return known[key]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")

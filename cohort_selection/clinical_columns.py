@@ -9,38 +9,9 @@ from pathlib import Path
 
 from cohort_selection import clinical_cells as cells
 from cohort_selection.clinical_cells import ClinicalError
+from cohort_selection.column_names import NAMES, has_row_a_finding, key
 from cohort_selection.text_table import read_text_table
 
-# The only place that knows column names: what we call a field, and how tables call it, in lower
-# case.  Earlier names win: in a study-level download submitter_id is the study's and case_ids the
-# patient's.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "patient": (
-        "case_ids",
-        "cases.submitter_id",
-        "patient_id",
-        "patientid",
-        "patient",
-        "submitter_id",
-    ),
-    "study": ("study_uid", "studyinstanceuid", "study_instance_uid"),
-    "age": ("age_at_imaging", "age_at_index", "age", "patient_age", "patientage"),
-    "over_89": ("age_at_imaging_gt89", "age_at_index_gt89"),
-    "sex": ("sex", "patient_sex", "patientsex", "gender", "patient gender"),
-    "race": ("race",),
-    "ethnicity": ("ethnicity",),
-    "race_ethnicity": ("race_ethnicity",),
-    "site": ("site_id", "site"),
-    "study_day": ("days_to_study",),
-    "test_name": ("test_name",),
-    "test_result": ("test_result_text",),
-    "test_day": ("test_days_from_index",),
-    # Two signs are in use: the dictionary's, test minus study, and that of MIDRC's challenge
-    # notebook, study minus test.
-    "test_before_study": ("days_from_test_to_study",),
-    "positive_days": ("days_from_study_to_pos_covid_test",),
-    "negative_days": ("days_from_study_to_neg_covid_test",),
-}
 MAPPABLE = (
     "patient", "study", "age", "sex", "race", "ethnicity", "site", "study_day", "test_name",
     "test_result", "test_day",
@@ -129,25 +100,52 @@ class Header:
         self.table = table
         self.names = names
         self.many = False
-        known = {name for aliases in NAMES.values() for name in aliases} | _LISTS
+        lists = set(map(key, _LISTS))
+        known = {key(name) for aliases in NAMES.values() for name in aliases} | lists
         self._columns: dict[str, list[int]] = {}
+        self._by_key: dict[str, list[str]] = {}
         for position, name in enumerate(names):
-            plain = name.lower().lstrip("*")
+            plain = name.lstrip("*")
             flattened = re.fullmatch(r"(.+?)_(\d+)", plain)
-            if flattened and flattened[1] in known:
+            if flattened and key(flattened[1]) in known:
                 plain = flattened[1]
+            if key(plain) in lists:
+                plain = plain.lower()
+            if plain not in self._columns:
+                self._by_key.setdefault(key(plain), []).append(plain)
             self._columns.setdefault(plain, []).append(position)
         self._aliases = {
-            field: (columns[field].lower(),)
-            if field in columns and columns[field].lower() in self._columns
+            field: (columns[field],)
+            if field in columns and self._named(columns[field])
             else aliases
             for field, aliases in NAMES.items()
         }
+        self._refuse_alike()
         self._positions = {field: self._under(names) for field, names in self._aliases.items()}
         self._findings = self._plan_findings()
 
+    def _named(self, name: str) -> list[str]:
+        """The columns of this name: exactly it, else those that spell it otherwise."""
+        return [name] if name in self._columns else self._by_key.get(key(name), [])
+
+    def _refuse_alike(self) -> None:
+        """Two spellings of one field's name leave open which is meant."""
+        for names in self._aliases.values():
+            for name in names:
+                alike = self._named(name)
+                if len(alike) > 1:
+                    raise ClinicalError(
+                        f"{self.table} line 1: the columns {' and '.join(map(repr, alike))} have "
+                        "one name; leave one out, or rename it"
+                    )
+
     def _under(self, names: Iterable[str]) -> list[int]:
-        return [position for name in names for position in self._columns.get(name, ())]
+        return [
+            position
+            for name in names
+            for column in self._named(name)
+            for position in self._columns[column]
+        ]
 
     def _plan_findings(self) -> list[tuple[str, list[int]]]:
         """Names and positions of the columns that are nobody else's.
@@ -155,16 +153,25 @@ class Header:
         Of the columns that can name a patient only the one that does is taken: submitter_id is a
         finding where it is the study's.
         """
-        taken = {name for field in NAMES if field != "patient" for name in self._aliases[field]}
-        taken.update([name for name in self._aliases["patient"] if name in self._columns][:1])
+        taken = {
+            column
+            for field in NAMES
+            if field != "patient"
+            for name in self._aliases[field]
+            for column in self._named(name)
+        }
+        patients = [c for name in self._aliases["patient"] for c in self._named(name)]
+        taken.update(patients[:1])
         return [
-            (
-                plain if plain in _LISTS else self.names[positions[0]].lstrip("*"),
-                positions,
-            )
+            (plain if plain in _LISTS else self.names[positions[0]].lstrip("*"), positions)
             for plain, positions in self._columns.items()
             if plain and plain not in taken
         ]
+
+    @property
+    def ids(self) -> list[str]:
+        """The columns that name patients or studies."""
+        return [self.names[p] for field in ("patient", "study") for p in self._positions[field]]
 
     def has(self, field: str) -> bool:
         """Whether a column says this."""
@@ -176,16 +183,16 @@ class Header:
             shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
             raise ClinicalError(
                 f"{self.table} line 1: no column for {what}; found {shown}; "
-                f"name one of them {' or '.join(self._aliases[field])}, or say which it is in "
+                f"name one of them {' or '.join(self._aliases[field][:4])}, or say which it is in "
                 "[clinical.columns]"
             )
 
     def said(self, field: str, line: Sequence[str]) -> list[tuple[str, str]]:
-        """Column and text of every cell for a field that is not blank, best column first."""
+        """Column and text of every cell for a field that says something, best column first."""
         return [
             (self.names[position], line[position])
             for position in self._positions[field]
-            if line[position]
+            if not cells.is_unknown(line[position])
         ]
 
     def first(self, field: str, line: Sequence[str]) -> str:
@@ -226,6 +233,8 @@ def open_table(
         header.require("patient", "the patient")
     if header.has("test_result") and not header.has("test_before_study"):
         header.require("test_day", "the day of the test")
+    for name in header.ids:
+        table.refuse_shortened(name, ClinicalError)
     lines = [(Place(table.name, number), line) for number, line in table.lines]
     header.many = _has_many_rows(header, lines)
     return header, lines
@@ -233,6 +242,7 @@ def open_table(
 
 def _has_many_rows(header: Header, lines: Sequence[tuple[Place, list[str]]]) -> bool:
     types = {text for _, line in lines for text in header.under(("type",), line)}
-    if types:
-        return all(name in _MANY_TYPES or name.endswith("_file") for name in types)
-    return any(name.lower().lstrip("*") in _MANY_COLUMNS for name in header.names)
+    if types and all(name in _MANY_TYPES or name.endswith("_file") for name in types):
+        return True
+    own = not types and any(name.lower().lstrip("*") in _MANY_COLUMNS for name in header.names)
+    return own or has_row_a_finding(header.names)

@@ -173,10 +173,10 @@ def seal(
     ``criteria`` is a dataclass or a mapping of JSON values. ``design``, by case id, is encrypted
     with the labels. The folder appears whole or not at all, and must not exist before. ``progress``
     is called with the cases written and all cases. Raises CohortError for cases that contradict
-    each other, DeidentificationError for an image that cannot be copied, OSError where the disk
-    fails.
+    each other, DeidentificationError that names every image that cannot be copied, OSError where
+    the disk fails.
     """
-    from cohort_selection.deidentification import deidentify  # slow, and only sealing needs it
+    from cohort_selection.deidentification import Copies  # slow, and only sealing needs it
 
     _refuse(cases, directory, name)
     enclave = enclave_key(directory, create=True)
@@ -192,7 +192,7 @@ def seal(
         (fresh / _REFERENCE).mkdir(mode=0o700)
         entries: list[dict[str, object]] = []
         digests: dict[str, str] = {}
-        burned = commented = 0
+        copies = Copies(key)
         for i, case in enumerate(ordered, start=1):
             sealed_id = f"case-{i:06d}"
             folder = fresh / _IMAGES / sealed_id
@@ -200,12 +200,10 @@ def seal(
             sources = sorted(case.files, key=lambda file: opaque(key, "file", str(file)))
             for j, source in enumerate(sources, start=1):
                 image = folder / f"{j:04d}.dcm"
-                copied = deidentify(source, image, key)
-                burned += copied.burned_in
-                commented += copied.comment
-                digests[image.relative_to(fresh).as_posix()] = copied.digest
-                image.chmod(0o444)
-                os.utime(image, (_MOMENT, _MOMENT))
+                if digest := copies.add(source, image):
+                    digests[image.relative_to(fresh).as_posix()] = digest
+                    image.chmod(0o444)
+                    os.utime(image, (_MOMENT, _MOMENT))
             os.utime(folder, (_MOMENT, _MOMENT))
             entries.append(
                 {
@@ -221,6 +219,7 @@ def seal(
             )
             if progress is not None:
                 progress(i, len(ordered))
+        copies.refuse_where_one_failed()
         reference = _canonical({"cases": entries})
         content: dict[str, object] = {
             "format": FORMAT,
@@ -233,8 +232,8 @@ def seal(
             "report": _plain(
                 {
                     **(report or {}),
-                    "burned_in_annotation_files": burned,
-                    "compressed_files_with_a_comment": commented,
+                    "burned_in_annotation_files": copies.burned_in,
+                    "compressed_files_with_a_comment": copies.commented,
                 }
             ),
             "images": digests,

@@ -54,6 +54,8 @@ class CohortPlan:
         return Estimand.TARGET if self.target.margins else Estimand.POOL
 
 
+YEARS = "age"
+
 KEYS = (
     *CRITERIA_KEYS, "sequestered_share", "stratify", "within", "size", "seed",
     "cases_per_patient", "tolerance", "minimum", "balance", "target", "target_file",
@@ -136,6 +138,15 @@ def _target(read: CohortTable, beside: Path | None) -> tuple[Target, tuple[Path,
     return Target(margins, (*target.notes, *found.notes)), files
 
 
+def years_are_no_level(name: str) -> str:
+    """What to say of an attribute by which groups are made and that is the age in years."""
+    grouped = name.replace(YEARS, "age_group", 1)
+    return (
+        f"names {name!r}, which has a level for each year; name {grouped!r} and put 'age_group' "
+        f"among the attributes (age_bands says where its groups begin)"
+    )
+
+
 def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
     """Every variable of the split, the target and the minimum must be kept with the cases."""
     known = {LABEL, *plan.criteria.attributes}
@@ -148,6 +159,8 @@ def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
         used["within"] = (plan.within,)
     for key, names in used.items():
         for name in names:
+            if YEARS in name.split(" x "):
+                raise CohortPlanError(f"{path.name}: [cohort] {key} {years_are_no_level(name)}")
             missing = [part for part in name.split(" x ") if part not in known]
             if missing:
                 raise CohortPlanError(

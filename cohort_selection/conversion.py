@@ -6,17 +6,24 @@ import csv
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cohort_selection import clinical_cells
 from cohort_selection.atomic import replaced
+from cohort_selection.cell_words import joined
 from cohort_selection.dicom import Quarantined
+from cohort_selection.image_table import (
+    ConversionError,
+    PictureRow,
+    agreement,
+    one_row,
+    read_image_table,
+)
 from cohort_selection.radiograph import Modality, Radiograph, uid, write_radiograph
 
 CLINICAL_COLUMNS = (
@@ -28,30 +35,9 @@ CLINICAL_COLUMNS = (
     "ethnicity",
     "site_id",
 )
+__all__ = ["ConversionError", "Imported", "import_images"]
+
 _SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
-
-
-class ConversionError(ValueError):
-    """A table or folder from which no commons can be made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which column of the table says what; empty where none does."""
-
-    image: str
-    patient: str
-    age: str = ""
-    sex: str = ""
-    race: str = ""
-    ethnicity: str = ""
-    view: str = ""
-    site: str = ""
-    study: str = ""
-    spacing_x: str = ""
-    spacing_y: str = ""
-    original_width: str = ""
-    original_height: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +50,7 @@ class Imported:
     dicom: Path
     clinical: Path
     quarantined: tuple[Quarantined, ...]
-
-
-# Names in use by public sets (MIDRC, NIH ChestX-ray14, CheXpert, PadChest, VinDr, Cohen), compared
-# in lower case with blanks and dashes as underscores; the first that the table has is taken.
-_NAMES: Mapping[str, tuple[str, ...]] = {
-    "image": ("file", "filename", "file_name", "image", "image_index", "image_id", "path"),
-    "patient": ("case_ids", "patient_id", "patientid", "patient", "subject_id"),
-    "age": ("age_at_imaging", "age_at_index", "age", "patient_age", "patientage"),
-    "sex": ("sex", "patient_sex", "patientsex", "gender", "patient_gender"),
-    "race": ("race",),
-    "ethnicity": ("ethnicity",),
-    "view": ("view", "view_position", "viewposition", "projection"),
-    "site": ("site_id", "site", "institution", "hospital"),
-    "study": ("study_uid", "study_id", "studyid", "study", "follow_up", "follow_up_#", "offset"),
-    "spacing_x": ("pixel_spacing_x_mm", "pixel_spacing_x", "originalimagepixelspacing[x"),
-    "spacing_y": ("pixel_spacing_y_mm", "pixel_spacing_y", "y]"),
-    "original_width": ("original_width", "originalimage[width"),
-    "original_height": ("original_height", "height]"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    image: str
-    patient_id: str
-    study: str
-    age: int | None
-    sex: str
-    race: str
-    ethnicity: str
-    view: str
-    site: str
-    original_spacing: tuple[float, float] | None  # between rows, between columns
-    original_shape: tuple[int, int] | None  # rows, columns
-    findings: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,39 +72,55 @@ def import_images(
     """Write each image that the table names as a DICOM radiograph below ``output/dicom``.
 
     ``columns`` overrides the names found in the header (``{"image": "Image Index"}``; an empty
-    name leaves a field out).  Rows of one patient with the same study value make one study; with no
-    such column each image is a study.  ``output/clinical.csv`` has one line a study, with MIDRC's
-    names and every other column of the table as a finding (values that differ between the images
-    of a study are joined by ``|``).  UIDs follow from the images' content: a second run writes the
-    same bytes.  Images that are absent or cannot be read are listed in ``output/quarantine.csv``.
+    name leaves a field out).  Rows of one picture, as in a table with a row for each finding or
+    box, make one image with their findings joined by ``|``.  Rows of one patient with the same
+    study value make one study; with no such column each image is a study.  ``output/clinical.csv``
+    has one line a study, with MIDRC's names and every other column of the table as a finding
+    (values that differ between the images of a study are joined by ``|``).  UIDs follow from the
+    images' content: a second run writes the same bytes.  Images that are absent or cannot be read
+    are listed in ``output/quarantine.csv``.
 
-    Raises ``ConversionError`` where the table cannot be used or no image is left.
+    Raises ``ConversionError`` where the table cannot be used, two of its rows contradict each
+    other, or no image is left.
     """
     _refuse_to_overwrite(output)
     if not directory.is_dir():
         raise ConversionError(f"{directory} is not a folder; give the folder of the images")
-    rows = _read_table(metadata, columns or {})
+    rows = read_image_table(metadata, columns or {})
+    pictures, paths = _pictures(directory, metadata.name, rows)
+    notes = _unmet(directory, pictures, paths)
+    if not any(paths.values()):
+        raise ConversionError(
+            f"{metadata.name}: none of its {len(pictures)} images can be used; {notes[0]}"
+        )
+    if len(pictures) < len(rows):
+        notes.append(
+            f"{len(rows)} rows name {len(pictures)} pictures; the findings of a picture's rows "
+            "were joined"
+        )
     quarantined: list[Quarantined] = []
     lines: list[dict[str, str]] = []
-    n_images = done = 0
+    n_images = done = n_aged = 0
     with replaced(output) as folder:
-        for members in _studies(rows):
-            kept: list[tuple[_Row, _Picture]] = []
+        for members in _studies(pictures):
+            kept: list[tuple[PictureRow, _Picture]] = []
             for row in members:
-                found = _picture(directory, row)
+                found = _picture(directory, row, paths[row.line])
                 if isinstance(found, Quarantined):
                     quarantined.append(found)
                 else:
                     kept.append((row, found))
                 done += 1
                 if progress is not None:
-                    progress(done, len(rows))
+                    progress(done, len(pictures))
             if kept:
-                lines.append(_write_study(folder / "dicom", kept, modality))
+                study = _study(metadata.name, [row for row, _ in kept])
+                n_aged += len({row.age for row, _ in kept if row.age is not None}) > 1
+                lines.append(_write_study(folder / "dicom", study, kept, modality))
                 n_images += len(kept)
         if not lines:
             raise ConversionError(
-                f"{metadata.name}: none of its {len(rows)} images can be used; the first: "
+                f"{metadata.name}: none of its {len(pictures)} images can be used; the first: "
                 f"{quarantined[0].reason}"
             )
         _write_table(folder / "clinical.csv", lines)
@@ -162,6 +129,10 @@ def import_images(
             [{"path": str(item.path), "reason": item.reason} for item in quarantined],
             header=("path", "reason"),
         )
+    if n_aged:
+        notes.append(
+            f"in {n_aged} studies the ages of the images are a year apart; the lower was taken"
+        )
     return Imported(
         n_images=n_images,
         n_studies=len(lines),
@@ -169,6 +140,7 @@ def import_images(
         dicom=output / "dicom",
         clinical=output / "clinical.csv",
         quarantined=tuple(quarantined),
+        notes=tuple(notes),
     )
 
 
@@ -188,119 +160,56 @@ def _refuse_to_overwrite(output: Path) -> None:
 # The table
 
 
-def _read_table(metadata: Path, overrides: Mapping[str, str]) -> list[_Row]:
-    try:
-        text = metadata.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise ConversionError(f"{metadata}: no such file; give the table of the images") from error
-    except UnicodeDecodeError as error:
-        raise ConversionError(f"{metadata.name} is not UTF-8 text; save it as UTF-8") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter="\t" if "\t" in first else ",")
-    header = [name.strip() for name in next(reader, [])]
-    columns = _find_columns(metadata.name, header, overrides)
-    rows: list[_Row] = []
-    sexes: dict[str, tuple[str, int]] = {}
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) > len(header) and any(cells[len(header) :]):
-            raise ConversionError(
-                f"{metadata.name} line {reader.line_num}: {len(cells)} fields, but the header "
-                f"names {len(header)} columns; quote the field that holds a separator"
-            )
-        line = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
-        row = _row(metadata.name, reader.line_num, line, columns)
-        if row.sex != clinical_cells.NOT_REPORTED:
-            sex, earlier = sexes.setdefault(row.patient_id, (row.sex, row.line))
-            if sex != row.sex:
-                raise ConversionError(
-                    f"{metadata.name} line {row.line}: sex is {row.sex}, but line {earlier} says "
-                    f"{sex} for the same patient; correct one of the two"
-                )
-        rows.append(row)
-    if not rows:
-        raise ConversionError(f"{metadata.name}: no rows; expected one line for each image")
-    return rows
+def _pictures(
+    directory: Path, table: str, rows: Sequence[PictureRow]
+) -> tuple[list[PictureRow], dict[int, Path | None]]:
+    """One row a picture, and the file of each by the row's line."""
+    of_file: dict[Path | str, list[PictureRow]] = defaultdict(list)
+    found: dict[str, Path | None] = {}
+    for row in rows:
+        if row.image not in found:
+            found[row.image] = _locate(directory, row.image)
+        of_file[found[row.image] or row.image].append(row)
+    pictures = [one_row(table, _without_own_studies(same)) for same in of_file.values()]
+    return pictures, {row.line: found[row.image] for row in pictures}
 
 
-def _find_columns(table: str, header: Sequence[str], overrides: Mapping[str, str]) -> Columns:
-    known = [field.name for field in fields(Columns)]
-    for field in overrides:
-        if field not in known:
-            raise ConversionError(f"column map: {field!r} is unknown; expected {', '.join(known)}")
-    normal = {name.lower().replace(" ", "_").replace("-", "_"): name for name in reversed(header)}
-    found: dict[str, str] = {}
-    for field in known:
-        if field in overrides:
-            name = overrides[field]
-            if name and name not in header:
-                raise ConversionError(
-                    f"{table} line 1: no column {name!r} for the {field}; found {', '.join(header)}"
-                )
-            found[field] = name
-            continue
-        found[field] = next((normal[alias] for alias in _NAMES[field] if alias in normal), "")
-    for field in ("image", "patient"):
-        if not found[field]:
-            raise ConversionError(
-                f"{table} line 1: no column for the {field}; found {', '.join(header) or 'none'}; "
-                f"name one {' or '.join(_NAMES[field][:3])}, or map it"
-            )
-    return Columns(**found)
+def _without_own_studies(rows: Sequence[PictureRow]) -> list[PictureRow]:
+    """Rows of one picture of which none, or all, are their own study.
+
+    Where no column names a study, a picture's name does, with its suffix or without.
+    """
+    own = {row.image for row in rows}
+    named = [row.study for row in rows if row.study not in own]
+    study = named[0] if named else min(rows, key=lambda row: row.line).image
+    return [replace(row, study=study) if row.study in own else row for row in rows]
 
 
-def _row(table: str, number: int, line: Mapping[str, str], columns: Columns) -> _Row:
-    place = f"{table} line {number}"
-
-    def cell(column: str) -> str:
-        return line.get(column, "") if column else ""
-
-    image, patient_id = cell(columns.image), cell(columns.patient)
-    if not image or not patient_id:
-        raise ConversionError(f"{place}: no {'image' if not image else 'patient'}; fill the cell")
-    used = set(asdict(columns).values())
-    width, height = cell(columns.original_width), cell(columns.original_height)
-    across, down = cell(columns.spacing_x), cell(columns.spacing_y)
-    return _Row(
-        line=number,
-        image=image,
-        patient_id=patient_id,
-        study=cell(columns.study) if columns.study else image,
-        age=clinical_cells.age(place, columns.age, cell(columns.age)),
-        sex=clinical_cells.sex(place, cell(columns.sex)),
-        race=clinical_cells.race(place, cell(columns.race)),
-        ethnicity=clinical_cells.ethnicity(place, cell(columns.ethnicity)),
-        view=cell(columns.view).upper().replace("?", ""),
-        site=cell(columns.site),
-        original_spacing=_positive_pair(place, down or across, across or down),
-        original_shape=_shape(_positive_pair(place, height, width)),
-        findings={name: text for name, text in line.items() if name and name not in used},
+def _unmet(
+    directory: Path, pictures: Sequence[PictureRow], paths: Mapping[int, Path | None]
+) -> list[str]:
+    """How many pictures of the table are not there, with an example of each side."""
+    lacking = [row for row in pictures if paths[row.line] is None]
+    if not lacking:
+        return []
+    named = {path for path in paths.values() if path is not None}
+    others = sorted(
+        path.relative_to(directory)
+        for path in directory.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and path not in named
     )
+    said = (
+        f"{len(lacking)} of the table's {len(pictures)} pictures are not in {directory}, as "
+        f"{lacking[0].image!r} of line {lacking[0].line}"
+    )
+    if others:
+        said += f"; {len(others)} files there are in no row, as {str(others[0])!r}"
+    return [said]
 
 
-def _positive_pair(place: str, first: str, second: str) -> tuple[float, float] | None:
-    if not first or not second:
-        return None
-    try:
-        pair = float(first), float(second)
-    except ValueError:
-        pair = (0.0, 0.0)
-    if not (0 < pair[0] < 1e6 and 0 < pair[1] < 1e6):
-        raise ConversionError(
-            f"{place}: size or pixel spacing is {first!r}, {second!r}; expected numbers above 0, "
-            "or nothing where unknown"
-        )
-    return pair
-
-
-def _shape(pair: tuple[float, float] | None) -> tuple[int, int] | None:
-    return None if pair is None else (round(pair[0]), round(pair[1]))
-
-
-def _studies(rows: Sequence[_Row]) -> list[list[_Row]]:
+def _studies(rows: Sequence[PictureRow]) -> list[list[PictureRow]]:
     """Rows of one study together, in an order that the table's order does not change."""
-    gathered: dict[tuple[str, str], list[_Row]] = defaultdict(list)
+    gathered: dict[tuple[str, str], list[PictureRow]] = defaultdict(list)
     for row in rows:
         gathered[row.patient_id, row.study].append(row)
     return [
@@ -308,11 +217,25 @@ def _studies(rows: Sequence[_Row]) -> list[list[_Row]]:
     ]
 
 
+def _study(table: str, rows: Sequence[PictureRow]) -> PictureRow:
+    """What all images of a study say of the patient and the place; ages may be a year apart.
+
+    Raises ConversionError, naming both lines, where two images contradict each other.
+    """
+    ages = sorted({row.age for row in rows if row.age is not None})
+    if len(ages) != 2 or ages[1] - ages[0] > 1:
+        agreement(table, rows, "age", "study")
+    said = {name: agreement(table, rows, name, "study") for name in _OF_STUDY}
+    return replace(rows[0], **said, age=ages[0] if ages else None)  # type: ignore[arg-type]
+
+
+_OF_STUDY = ("sex", "race", "ethnicity", "site")
+
+
 # The images
 
 
-def _picture(directory: Path, row: _Row) -> _Picture | Quarantined:
-    path = _locate(directory, row.image)
+def _picture(directory: Path, row: PictureRow, path: Path | None) -> _Picture | Quarantined:
     if path is None:
         return Quarantined(directory / row.image, f"named in line {row.line}, but not there")
     try:
@@ -367,7 +290,10 @@ def _grey(image: Image.Image, data: bytes) -> NDArray[np.uint8] | NDArray[np.uin
 
 
 def _write_study(
-    folder: Path, members: Sequence[tuple[_Row, _Picture]], modality: Modality
+    folder: Path,
+    study: PictureRow,
+    members: Sequence[tuple[PictureRow, _Picture]],
+    modality: Modality,
 ) -> dict[str, str]:
     """Write one study's images and give its line of the clinical table."""
     first = members[0][0]
@@ -391,10 +317,10 @@ def _write_study(
                 series_uid=uid("series", study_uid),
                 instance_uid=instance_uid,
                 patient_id=first.patient_id,
-                sex=row.sex,
-                age=row.age,
+                sex=study.sex,
+                age=study.age,
                 view=row.view[:16],
-                institution=row.site[:64],
+                institution=study.site[:64],
                 number=number,
                 spacing_mm=spacing,
                 lossy_ratio=picture.lossy_ratio,
@@ -404,16 +330,12 @@ def _write_study(
     return {
         "case_ids": first.patient_id,
         "study_uid": study_uid,
-        "age_at_imaging": _joined("" if row.age is None else str(row.age) for row, _ in members),
-        "sex": _joined(row.sex for row, _ in members),
-        "race": _joined(row.race for row, _ in members),
-        "ethnicity": _joined(row.ethnicity for row, _ in members),
-        "site_id": _joined(row.site for row, _ in members),
-    } | {name: _joined(row.findings.get(name, "") for row, _ in members) for name in first.findings}
-
-
-def _joined(values: Iterable[str]) -> str:
-    return "|".join(dict.fromkeys(value for value in values if value))
+        "age_at_imaging": "" if study.age is None else str(study.age),
+        "sex": study.sex,
+        "race": study.race,
+        "ethnicity": study.ethnicity,
+        "site_id": study.site,
+    } | {name: joined([row.findings[name] for row, _ in members]) for name in first.findings}
 
 
 def _write_table(

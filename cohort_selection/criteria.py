@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord, CovidTest
-from cohort_selection.clinical_cells import is_unknown
 from cohort_selection.cohort import Case
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.flow import FlowStep
 from cohort_selection.header_fields import HEADER_FIELDS
+from cohort_selection.label_rule import LabelError, LabelRule, read_label
 from cohort_selection.rules import Rule, numbers, read_rules
 from cohort_selection.study_values import (
     AGE_BANDS,
@@ -43,7 +43,6 @@ __all__ = [
 
 COVID = "covid19"
 _NO_RECORD = ClinicalRecord("", "", None, *4 * (NOT_REPORTED,), (), {})
-_LABELS = {"0": 0, "no": 0, "false": 0, "negative": 0, "1": 1, "yes": 1, "true": 1, "positive": 1}
 
 
 class SelectionError(ValueError):
@@ -54,7 +53,8 @@ class SelectionError(ValueError):
 class Criteria:
     """Inclusion rules and the reference standard of one benchmark.
 
-    An empty collection allows everything. ``covid_window`` is days, test minus study (negative:
+    An empty collection allows everything. ``label`` is a column of the clinical table, read by
+    ``label_rule``, or "covid19". ``covid_window`` is days, test minus study (negative:
     the test came first), both ends included.
     """
 
@@ -71,6 +71,7 @@ class Criteria:
     attributes: tuple[str, ...] = ("sex", "age_group")
     include: tuple[Rule, ...] = ()
     exclude: tuple[Rule, ...] = ()
+    label_rule: LabelRule = field(default_factory=LabelRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,13 @@ def read_criteria(read: CohortTable) -> Criteria:
     window = read.whole_numbers("covid_window", (-14, 0))
     if len(window) != 2 or window[0] > window[1]:
         read.refuse("covid_window", "two whole numbers of days, test minus study, smaller first")
-    bands = read.whole_numbers("age_bands", AGE_BANDS)
-    if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
-        read.refuse("age_bands", "ages in years, rising, such as [0, 40, 60, 80]")
+    bands = read_bands(read)
+    label, label_rule = read_label(read)
+    if label == COVID and label_rule != LabelRule():
+        read.refuse("label", f'"{COVID}" alone, whose days covid_window says, or another column')
     return Criteria(
-        label=read.text("label", ""),
+        label=label,
+        label_rule=label_rule,
         modalities=tuple(m.upper() for m in read.texts("modalities", ())),
         views=tuple(v.upper() for v in read.texts("views", ())),
         body_parts=tuple(b.upper() for b in read.texts("body_parts", ())),
@@ -116,6 +119,14 @@ def read_criteria(read: CohortTable) -> Criteria:
         include=read_rules(read, "include"),
         exclude=read_rules(read, "exclude"),
     )
+
+
+def read_bands(read: CohortTable) -> tuple[int, ...]:
+    """Read the lower ends of the age groups; raises CohortPlanError, naming file and key."""
+    bands = read.whole_numbers("age_bands", AGE_BANDS)
+    if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
+        read.refuse("age_bands", "ages in years, rising, such as [0, 40, 60, 80]")
+    return bands
 
 
 def select(
@@ -148,14 +159,14 @@ def select(
         _refuse_words(rule, said)
         keep(str(rule), lambda study: rule.keeps(said[study.study_uid]))
 
-    for field, allowed in (
+    for name, allowed in (
         ("modality", criteria.modalities),
         ("view", criteria.views),
         ("body_part", criteria.body_parts),
         ("loinc", criteria.loinc),
     ):
         if allowed:
-            obey(Rule(field, allowed))
+            obey(Rule(name, allowed))
     keep("has a clinical record", lambda study: found[study.study_uid] is not None)
     years = {s.study_uid: age(s, record[s.study_uid]) for s in left}
     if criteria.minimum_age > 0 or criteria.maximum_age is not None:
@@ -181,9 +192,13 @@ def select(
         )
         labels = {s.study_uid: int(nearest[s.study_uid] == {"Positive"}) for s in left}
     else:
+        reading = criteria.label_rule
         text = {s.study_uid: record[s.study_uid].findings.get(criteria.label, "") for s in left}
-        keep(f"{criteria.label} is recorded", lambda s: not is_unknown(text[s.study_uid]) or None)
-        labels = _labels({s.study_uid: text[s.study_uid] for s in left}, criteria.label)
+        keep(f"{criteria.label} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
+        try:
+            labels = reading.labels({s.study_uid: text[s.study_uid] for s in left}, criteria.label)
+        except LabelError as wrong:
+            raise SelectionError(str(wrong)) from None
     if not left:
         worst = max(flow, key=lambda step: step.excluded)
         raise SelectionError(
@@ -236,22 +251,6 @@ def _dated(tests: Sequence[CovidTest]) -> bool | None:
     """
     results = [test for test in tests if test.result in {"Positive", "Negative"}]
     return False if all(test.from_study for test in results) else None
-
-
-def _labels(texts: Mapping[str, str], column: str) -> dict[str, int]:
-    odd = Counter(text.strip() for text in texts.values() if _label(text) is None)
-    if odd:
-        value, n = odd.most_common(1)[0]
-        more = f" (and {len(odd) - 1} other values)" if len(odd) > 1 else ""
-        raise SelectionError(
-            f"the label {column} is {value!r} in {n} of {len(texts)} records{more}; "
-            "it must be 0 or 1 (no or yes), or empty where it is not known"
-        )
-    return {uid: int(bool(_label(text))) for uid, text in texts.items()}
-
-
-def _label(text: str) -> int | None:
-    return _LABELS.get(text.strip().lower().removesuffix(".0"))
 
 
 def _refuse_words(rule: Rule, said: Mapping[str, Values]) -> None:

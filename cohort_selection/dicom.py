@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cohort_selection import header_doubts
 from cohort_selection.header import Header, Quarantined, read_header
 from cohort_selection.header_fields import HEADER_FIELDS
 
@@ -22,8 +23,9 @@ class EmptyCommons(ValueError):
 class Study:
     """One imaging study as its headers describe it.
 
-    ``fields`` are the distinct values of each header field over the study's images. ``loinc`` and
-    what follows from the code may come from elsewhere than the headers: see ``harmonisation``.
+    ``fields`` are the distinct values of each header field over the study's images. ``born`` tells
+    two birth dates apart; ``doubts`` are values of ``header_doubts.Doubt``. ``loinc`` and what
+    follows from the code may come from elsewhere than the headers: see ``harmonisation``.
     """
 
     study_uid: str
@@ -43,6 +45,8 @@ class Study:
     loinc_method: str = ""
     loinc_system: str = ""
     loinc_contrast: str = ""
+    born: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +216,7 @@ def _study(members: list[Header]) -> Study:
     def every(values: Iterator[str]) -> str:
         return ",".join(sorted({value for value in values if value}))
 
-    sexes = {header.sex for header in members} - {"Not Reported"}
-    ages = [header.age for header in members if header.age is not None]
+    person = header_doubts.of_study(members)
     return Study(
         study_uid=members[0].study_uid,
         patient_id=members[0].patient_id,
@@ -223,9 +226,11 @@ def _study(members: list[Header]) -> Study:
         loinc=first(header.loinc for header in members),
         manufacturer=first(header.manufacturer for header in members),
         view=every(header.view for header in members),
-        acquired=min((header.acquired for header in members if header.acquired), default=""),
-        sex=sexes.pop() if len(sexes) == 1 else "Not Reported",
-        age=min(ages, default=None),
+        acquired=person.acquired,
+        sex=person.sex,
+        age=person.age,
+        born=person.born,
+        doubts=tuple(map(str, person.doubts)),
         files=tuple(header.path for header in members),
         fields=_fields(members),
     )

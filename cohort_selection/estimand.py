@@ -27,10 +27,11 @@ _SENTENCES = {
         "the figures are those of the target population, as far as the cohort has its shares"
     ),
     Estimand.CASE_CONTROL: (
-        "the figures are not those of the target population: positives and negatives were given "
-        "the same shares of each attribute, and in the population they differ"
+        "the figures need not be those of the target population: positives and negatives were "
+        "given the same shares of each attribute, and in the population these may differ"
     ),
     Estimand.POOL: (
-        "the cohort has no target: its figures are those of the pool that it was drawn from"
+        "the cohort has no target: its figures are those of the pool, the patients who could be "
+        "drawn"
     ),
 }

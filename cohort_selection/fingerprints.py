@@ -14,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection.near_duplicates import VIEWS, WORDS, perceptual_hashes
-from cohort_selection.pixels import pixel_digest, read_picture
+from cohort_selection.pixels import PictureError, pixel_digest, read_picture
 
 _ALONE = 1000
 """So many files are read before worker processes would have started."""
 _CHUNK = 16
+
+
+Found = tuple[str, bytes] | PictureError
+"""Digest and hashes of a file, or why it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +42,37 @@ def fingerprints(
     look: bool,
     workers: int | None = None,
     progress: Callable[[int], None] | None = None,
+    keep: Callable[[Sequence[Found]], None] | None = None,
 ) -> Fingerprints:
     """Read every file once, in as many processes as this one may use processors.
 
     ``look`` decodes the pictures too. ``progress`` is called with the number of files that are
-    done. Raises PictureError for a file without pixels that can be read.
+    done, ``keep`` with the (digest, hashes as bytes) of the next files, or why one cannot be read,
+    in order. Raises one PictureError that names every file without pixels that can be read.
     """
     digests: list[str] = []
+    unreadable: dict[Path, str] = {}
     hashes: NDArray[np.uint64] = np.zeros((len(files) if look else 0, VIEWS, WORDS), np.uint64)
     for part in _read(files, look, workers or len(os.sched_getaffinity(0))):
-        for digest, words in part:
+        for found in part:
+            if isinstance(found, PictureError):
+                unreadable |= found.reasons
+                digests.append("")
+                continue
+            digest, words = found
             if look:
                 hashes[len(digests)] = np.frombuffer(words, np.uint64).reshape(VIEWS, WORDS)
             digests.append(digest)
+        if keep is not None:
+            keep(part)
         if progress is not None:
             progress(len(digests))
+    if unreadable:
+        raise PictureError(unreadable, len(files))
     return Fingerprints(tuple(digests), hashes)
 
 
-def _read(files: Sequence[Path], look: bool, workers: int) -> Iterator[list[tuple[str, bytes]]]:
+def _read(files: Sequence[Path], look: bool, workers: int) -> Iterator[list[Found]]:
     chunks = [files[k : k + _CHUNK] for k in range(0, len(files), _CHUNK)]
     if workers < 2 or len(files) < _ALONE:
         for chunk in chunks:
@@ -81,12 +97,15 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _fingerprint(files: Sequence[Path], look: bool) -> list[tuple[str, bytes]]:
-    found = []
+def _fingerprint(files: Sequence[Path], look: bool) -> list[Found]:
+    found: list[Found] = []
     for path in files:
-        if look:
-            digest, picture = read_picture(path)
-            found.append((digest, perceptual_hashes(picture).tobytes()))
-        else:
-            found.append((pixel_digest(path), b""))
+        try:
+            if look:
+                digest, picture = read_picture(path)
+                found.append((digest, perceptual_hashes(picture).tobytes()))
+            else:
+                found.append((pixel_digest(path), b""))
+        except PictureError as error:
+            found.append(error)
     return found

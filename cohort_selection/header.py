@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from pydicom.config import IGNORE
-from pydicom.pixels import get_decoder
-from pydicom.uid import UID, AllTransferSyntaxes
-
-from cohort_selection.ages import OLDEST, years
+from cohort_selection import header_doubts
 from cohort_selection.header_elements import (
-    DEFLATED,
-    END_OF_ITEMS,
     HEADS,
-    ITEM,
-    UNDEFINED,
     Elements,
     Unfit,
     pydicom_elements,
     quick_elements,
-    tag_and_length,
 )
+from cohort_selection.pixel_description import no_image, refuse_unreadable_pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +43,8 @@ class Header:
     acquired: str
     sex: str
     age: int | None
+    born: str  # tells two birth dates apart, and is none
+    doubts: str  # of header_doubts.Doubt, with blanks between them
     fields: Mapping[str, str]  # of HEADER_FIELDS, those that say something
 
 
@@ -63,9 +55,7 @@ _DOCUMENTS = (
 )
 _NOT_IMAGING = frozenset(_DOCUMENTS.split())
 _DICOMDIR = "1.2.840.10008.1.3.10"
-_SEX = {"M": "Male", "F": "Female", "O": "Other", "MALE": "Male", "FEMALE": "Female"}
 _VIEWS = frozenset({"AP", "PA", "LL", "RL", "LAT", "LATERAL", "RLD", "LLD", "RLO", "LLO"})
-_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 
 # What a file that is not DICOM most often is, by its first bytes.
 _SIGNATURES = (
@@ -104,7 +94,7 @@ def _judged(path: Path, *, quick: bool) -> Header | Quarantined:
                 with path.open("rb") as file:
                     elements = pydicom_elements(file)
             header = _header(path, elements)
-            _refuse_unreadable_pixels(descriptor, size, elements)
+            refuse_unreadable_pixels(descriptor, size, elements)
             return header
         finally:
             os.close(descriptor)
@@ -152,8 +142,11 @@ def _header(path: Path, elements: Elements) -> Header:
         raise Unfit("no Modality in its header")
     if modality in _NOT_IMAGING:
         raise Unfit(f"modality {modality} is not an image")
+    if kind := no_image(field("SOPClassUID")):
+        raise Unfit(f"an object of the class {kind} is not an image")
     # Public sets (NIH as DICOM) write the view where the table position belongs.
     position = field("PatientPosition").upper()
+    person = header_doubts.person(text)
     return Header(
         path=path,
         study_uid=text("StudyInstanceUID"),
@@ -165,105 +158,10 @@ def _header(path: Path, elements: Elements) -> Header:
         loinc=text("LOINC"),
         manufacturer=field("Manufacturer"),
         view=field("ViewPosition").upper() or (position if position in _VIEWS else ""),
-        acquired=_date(text("AcquisitionDate")) or _date(text("StudyDate")),
-        sex=_SEX.get(text("PatientSex").upper(), "Not Reported"),
-        age=_age(text("PatientAge"), text("PatientBirthDate"), text("StudyDate")),
+        acquired=person.acquired,
+        sex=person.sex,
+        age=person.age,
+        born=person.born,
+        doubts=" ".join(person.doubts),
         fields=fields,
     )
-
-
-def _date(text: str) -> str:
-    matched = _DATE.match(text)
-    return "-".join(matched.groups()) if matched else ""
-
-
-def _age(stated: str, birth_date: str, study_date: str) -> int | None:
-    age = years(stated)
-    if age is not None:
-        return age
-    born, seen = _DATE.match(birth_date), _DATE.match(study_date)
-    if born is None or seen is None:
-        return None
-    birthday_passed = seen[2] + seen[3] >= born[2] + born[3]
-    age = int(seen[1]) - int(born[1]) - (0 if birthday_passed else 1)
-    return age if 0 <= age <= OLDEST else None
-
-
-def decodable() -> tuple[str, ...]:
-    """The transfer syntaxes whose images can be decoded here; a new decoder adds to them."""
-    return tuple(syntax for syntax in AllTransferSyntaxes if not _undecodable(syntax))
-
-
-@lru_cache(maxsize=64)
-def _undecodable(syntax: str) -> str:
-    """What to call a transfer syntax that cannot be decoded here; empty where it can."""
-    if syntax in {"", DEFLATED}:
-        return ""
-    uid = UID(syntax, validation_mode=IGNORE)
-    try:
-        decodable = uid.is_transfer_syntax and get_decoder(uid).is_available
-    except (NotImplementedError, ValueError):
-        decodable = False
-    return "" if decodable else uid.name
-
-
-def _refuse_unreadable_pixels(descriptor: int, size: int, elements: Elements) -> None:
-    """Judge the pixel element by its header and the file's length; nothing is decoded."""
-    if elements.syntax == DEFLATED:  # the rest of the file is one zip stream
-        return
-    start, length = elements.pixels_at, elements.pixels_length
-    if not start:
-        if elements.ended_at + 8 >= size:
-            raise Unfit("no pixel data: the file ends with its header (truncated, or no image)")
-        raise Unfit("truncated: ends before pixel data")
-    rows, columns, allocated = (
-        _number(elements.fields, keyword) for keyword in ("Rows", "Columns", "BitsAllocated")
-    )
-    if not (rows and columns and allocated):
-        raise Unfit(
-            f"unreadable pixel description: Rows {rows}, Columns {columns}, "
-            f"BitsAllocated {allocated}; each must be above 0"
-        )
-    unknown = _undecodable(elements.syntax)
-    if unknown:
-        raise Unfit(f"no decoder here for its transfer syntax ({unknown})")
-    if length == UNDEFINED:
-        _refuse_broken_fragments(descriptor, size, start)
-        return
-    frames = _number(elements.fields, "NumberOfFrames") or 1
-    samples = _number(elements.fields, "SamplesPerPixel") or 1
-    needed = rows * columns * frames * samples * allocated // 8
-    if start + length > size:
-        raise Unfit(
-            f"truncated: its pixel data should hold {length} bytes and {size - start} are there"
-        )
-    if length < needed:
-        raise Unfit(
-            f"unreadable pixel description: Rows, Columns and bits ask for {needed} bytes, "
-            f"the pixel data holds {length}"
-        )
-
-
-def _number(fields: Mapping[str, str], keyword: str) -> int:
-    try:
-        return int(fields.get(keyword, "") or 0)
-    except ValueError:
-        return 0
-
-
-def _refuse_broken_fragments(descriptor: int, size: int, start: int) -> None:
-    """Walk the fragments of compressed pixel data by their lengths (PS3.5 A.4)."""
-    at = start
-    while True:
-        item = os.pread(descriptor, 8, at)
-        if len(item) < 8:
-            raise Unfit("truncated: its compressed pixel data has no end")
-        group, element, length = tag_and_length(item, 0)
-        tag = group << 16 | element
-        if tag == END_OF_ITEMS:
-            return
-        if tag != ITEM:
-            raise Unfit("damaged: its compressed pixel data is not made of items")
-        at += 8 + length
-        if at > size:
-            raise Unfit("truncated: its compressed pixel data stops inside a fragment")

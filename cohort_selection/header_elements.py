@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import struct
 import warnings
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
 
-from cohort_selection.header_fields import ACQUISITION, IDENTITY, TRANSFER_SYNTAX
+from cohort_selection.header_fields import ACQUISITION, DESCRIPTION, IDENTITY, TRANSFER_SYNTAX
 
 
 class Unfit(ValueError):
@@ -31,9 +32,20 @@ class _Odd(Exception):
     """The quick parser leaves this file to pydicom."""
 
 
+class _Deflated(_Odd):
+    """What follows the file's group 2, at ``body``, is one deflated stream."""
+
+    def __init__(self, body: int) -> None:
+        super().__init__()
+        self.body = body
+
+
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The elements that are wanted, as text by keyword, and where the pixel data begins."""
+    """The elements that are wanted, as text by keyword, and where the pixel data begins.
+
+    Of a deflated file all places are those in what it holds.
+    """
 
     texts: Mapping[str, str]  # identity
     fields: Mapping[str, str]  # of HEADER_FIELDS, those that say something
@@ -41,13 +53,21 @@ class Elements:
     pixels_at: int  # position of the value; 0 where there is no pixel data
     pixels_length: int
     ended_at: int  # position of the first element that was not read
+    pixels_tag: int = 0
+    description: Mapping[str, str] | None = None  # of DESCRIPTION, what is there
+    inflated: int = 0  # bytes that a deflated file holds; 0 of any other
 
 
-_KEYWORDS = {**IDENTITY, **ACQUISITION}
+_KEYWORDS = {**IDENTITY, **ACQUISITION, **DESCRIPTION}
 _TAGS: list[BaseTag | int | str | tuple[int, int]] = list(_KEYWORDS)
 _PROCEDURE = 0x00081032
+_PALETTE = 0x00281101
+_ONE_OF_A_KIND = frozenset({0x00080018, 0x00100020, 0x0020000D})
+"""Identifiers: no two files have the same, or few do."""
+_THERE = "there"
+"""Said of a table, whatever is in it."""
 _NUMBERS = frozenset(
-    {0x00280002, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103}
+    {0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103}
 )
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 ITEM, _END_OF_ITEM, END_OF_ITEMS = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -80,10 +100,9 @@ _CODE, _SCHEME = 0x00080100, 0x00080102
 _TURNED_SYNTAX = _turned(0x00020010)
 _WANTED = {_turned(tag): tag for tag in (*_KEYWORDS, _CODE, _SCHEME)}
 _TEXTUAL = frozenset(b"AE AS CS DA DS DT IS LO LT SH ST TM UC UI UR UT".split())
+_OF_ONE_KIND = {_PROCEDURE: frozenset({b"SQ"}), _PALETTE: frozenset({b"US", b"SS"})}
 _EXPECTED = {
-    turned: frozenset({b"US"})
-    if tag in _NUMBERS
-    else (frozenset({b"SQ"}) if tag == _PROCEDURE else _TEXTUAL)
+    turned: frozenset({b"US"}) if tag in _NUMBERS else _OF_ONE_KIND.get(tag, _TEXTUAL)
     for turned, tag in _WANTED.items()
 }
 _TURNED_PIXELS = frozenset(_turned(tag) for tag in _PIXELS)
@@ -99,9 +118,39 @@ def quick_elements(descriptor: int, head: bytes, size: int) -> Elements | None:
         except (IndexError, struct.error):  # past the end of what was read
             if len(head) == size:
                 return None
+        except _Deflated as where:
+            return _of_deflated(descriptor, where.body)
         except (_Odd, UnicodeDecodeError):
             return None
     return None
+
+
+def _of_deflated(descriptor: int, body: int) -> Elements | None:
+    """As ``quick_elements``, of a file that is deflated from ``body`` on.
+
+    All of it is inflated, a piece at a time. Raises ``Unfit`` where the stream is broken.
+    """
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    pieces, total, at, waiting = [], 0, body, b""
+    while not stream.eof:
+        if not waiting:
+            waiting = os.pread(descriptor, HEADS[1], at)
+            at += len(waiting)
+        try:
+            piece = stream.decompress(waiting, HEADS[1])
+        except zlib.error as error:
+            raise Unfit(f"damaged: its deflated content cannot be inflated ({error})") from error
+        if not waiting and not piece and not stream.eof:
+            raise Unfit("truncated: its deflated content has no end")
+        waiting = stream.unconsumed_tail
+        if total < HEADS[1]:
+            pieces.append(piece)
+        total += len(piece)
+    head = b"".join(pieces)
+    try:
+        return _elements(head, 0, DEFLATED, whole=len(head) == total, inflated=total)
+    except (IndexError, struct.error, _Odd, UnicodeDecodeError):
+        return None
 
 
 def _parse(head: bytes, *, whole: bool) -> Elements:
@@ -109,26 +158,34 @@ def _parse(head: bytes, *, whole: bool) -> Elements:
         raise _Odd  # no preamble, or a group 2 that does not say its length
     body = 144 + _long_length(head, 140)[0]
     syntax, at = _syntax(head, 144, body)
-    if at != body or syntax in {"", _BIG_ENDIAN, DEFLATED}:
+    if at != body or syntax in {"", _BIG_ENDIAN}:
         raise _Odd
+    if syntax == DEFLATED:
+        raise _Deflated(body)
+    return _elements(head, body, syntax, whole=whole)
+
+
+def _elements(head: bytes, body: int, syntax: str, *, whole: bool, inflated: int = 0) -> Elements:
+    """The wanted elements from ``body`` on; ``IndexError`` where they reach beyond ``head``."""
     end = len(head)
     if syntax == _IMPLICIT:
         wanted, at = _implicit_values(head, body, end)
-        start, length = at + 8, 0
+        start, length, tag = at + 8, 0, 0
         if at < end:
-            _, length = _turned_length(head, at)
+            tag, length = _turned_length(head, at)
     else:
         wanted, at = _explicit_values(head, body, end)
-        start, length = at + 12, 0
+        start, length, tag = at + 12, 0, 0
         if at < end:
+            (tag,) = _long_length(head, at)
             (length,) = _long_length(head, at + 8)
     if at >= end and not whole:
         raise IndexError
-    texts, fields = _texts(wanted, explicit=syntax != _IMPLICIT)
+    texts, fields, description = _texts(wanted, explicit=syntax != _IMPLICIT)
     fields[TRANSFER_SYNTAX] = syntax
-    if at < end:
-        return Elements(texts, fields, syntax, start, length, at)
-    return Elements(texts, fields, syntax, 0, 0, at)
+    if at >= end:
+        start = length = 0
+    return Elements(texts, fields, syntax, start, length, at, _turned(tag), description, inflated)
 
 
 def _syntax(head: bytes, at: int, end: int) -> tuple[str, int]:
@@ -234,14 +291,17 @@ def _after_item(head: bytes, at: int, *, explicit: bool) -> int:
         at = _after_items(head, at, explicit=explicit) if length == UNDEFINED else at + length
 
 
-def _texts(wanted: Mapping[int, bytes], *, explicit: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """Identity and acquisition, of what says something."""
+def _texts(
+    wanted: Mapping[int, bytes], *, explicit: bool
+) -> tuple[dict[str, str], dict[str, str], Mapping[str, str] | None]:
+    """Identity, acquisition and description, of what says something."""
     character_set = wanted.get(0x00080005, b"").strip(b"\0 ")
     if b"ISO_IR 13" in character_set.split(b"\\"):  # not quite ASCII
         raise _Odd
     encoding = {b"ISO_IR 192": "utf-8", b"ISO_IR 100": "latin-1"}.get(character_set, "ascii")
     texts: dict[str, str] = {}
     fields: dict[str, str] = {}
+    description: dict[str, str] | None = None
     for tag, value in wanted.items():
         if tag in ACQUISITION:
             text = _number_text(value) if tag in _NUMBERS else _repeated_text(value, encoding)
@@ -250,8 +310,13 @@ def _texts(wanted: Mapping[int, bytes], *, explicit: bool) -> tuple[dict[str, st
         elif tag == _PROCEDURE:
             texts["LOINC"] = _loinc_of_items(value, explicit=explicit)
         elif tag in IDENTITY:
-            texts[IDENTITY[tag]] = _decoded(value, encoding)
-    return texts, fields
+            read = _decoded if tag in _ONE_OF_A_KIND else _repeated_text
+            texts[IDENTITY[tag]] = read(value, encoding)
+        elif tag in DESCRIPTION:
+            text = _number_text(value) if tag in _NUMBERS else _THERE
+            if text:
+                description = {**(description or {}), DESCRIPTION[tag]: text}
+    return texts, fields, description
 
 
 def _decoded(value: bytes, encoding: str) -> str:
@@ -304,6 +369,11 @@ def pydicom_elements(file: BinaryIO) -> Elements:
             )
             texts = {keyword: _text(data, keyword) for keyword in IDENTITY.values()}
             said = {keyword: _text(data, keyword) for keyword in ACQUISITION.values()}
+            description = {
+                keyword: _THERE if tag == _PALETTE else _text(data, keyword)
+                for tag, keyword in DESCRIPTION.items()
+                if data.get(keyword) is not None
+            }
             texts["LOINC"] = _loinc(data)
             texts["MediaStorageSOPClassUID"] = str(
                 data.file_meta.get("MediaStorageSOPClassUID", "")
@@ -320,23 +390,40 @@ def pydicom_elements(file: BinaryIO) -> Elements:
             raise Unfit(f"damaged header ({type(error).__name__}: {error})") from error
     if not len(data):
         raise Unfit("truncated: the file ends before its first element")
+    if syntax == DEFLATED:
+        return _whole(file, Elements(texts, fields, syntax, 0, 0, 0, 0, description))
     at = file.tell()
     element = file.read(12)
-    order = ">" if syntax == _BIG_ENDIAN else "<"
-    if syntax == DEFLATED or len(element) < 8:
-        return Elements(texts, fields, syntax, 0, 0, at)
+    if len(element) < 8:
+        return Elements(texts, fields, syntax, 0, 0, at, 0, description)
+    implicit, little = data.original_encoding
+    order = "<" if little else ">"
     group, number, length = struct.unpack(order + "HHI", element[:8])
-    start = at + 8
-    if (group << 16 | number) not in _PIXELS:
+    start, tag = at + 8, group << 16 | number
+    if tag not in _PIXELS:
         start = 0
-    elif element[4:6] in _LONG and len(element) == 12:
+    elif not implicit and element[4:6] in _LONG and len(element) == 12:
         (length,) = struct.unpack(order + "I", element[8:])
         start = at + 12
-    return Elements(texts, fields, syntax, start, length, at)
+    return Elements(texts, fields, syntax, start, length, at, tag, description)
+
+
+def _whole(file: BinaryIO, elements: Elements) -> Elements:
+    """With the pixels of a deflated file, which pydicom inflates to its end in any case."""
+    file.seek(0)
+    data = pydicom.dcmread(file, force=True, specific_tags=list(_PIXELS))
+    held = [(int(element.tag), len(element.value or b"")) for element in data]
+    if not held:
+        return elements
+    tag, length = held[0]
+    return replace(elements, pixels_at=1, pixels_length=length, pixels_tag=tag, inflated=length + 1)
 
 
 def _text(data: Dataset, keyword: str) -> str:
-    value = data.get(keyword)
+    try:
+        value = data.get(keyword)
+    except (ValueError, TypeError):  # of a number that is none, such as one with a decimal comma
+        value = data.get_item(keyword).value.decode("ascii", "replace")
     if value is None or keyword == "ProcedureCodeSequence":
         return ""
     if not isinstance(value, str) and hasattr(value, "__iter__"):

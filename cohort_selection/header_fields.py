@@ -67,6 +67,12 @@ ACQUISITION: Mapping[int, str] = {
     0x00282110: "LossyImageCompression",
     0x00282112: "LossyImageCompressionRatio",
 }
+DESCRIPTION: Mapping[int, str] = {
+    0x00280006: "PlanarConfiguration",
+    0x00281101: "RedPaletteColorLookupTableDescriptor",
+}
+"""What more tells whether an image's pixels can be read; the catalog keeps none of it."""
+
 TRANSFER_SYNTAX = "TransferSyntaxUID"
 HEADER_FIELDS = (*ACQUISITION.values(), TRANSFER_SYNTAX)
 """What the catalog keeps of each image's header: how it was made and stored, nothing of the

@@ -22,23 +22,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cohort_selection import header
 from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
 from cohort_selection.header import Header
+from cohort_selection.pixel_description import decodable_syntaxes
+from cohort_selection.source_digest import source_digest
 
 
-def reader_mark(sources: Iterable[Path], decodable: Iterable[str]) -> bytes:
-    """Name a reader by its own text and by the images it can decode: all that a line depends on."""
-    digest = blake2b(digest_size=16)
-    for path in sources:
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+def reader_mark(sources: Iterable[Path], root: Path, decodable: Iterable[str]) -> bytes:
+    """Name a reader by what its source does and by the images it can decode.
+
+    A line of the inventory depends on nothing else. ``root`` is the folder of the packages.
+    """
+    digest = blake2b(source_digest(sources, root).encode(), digest_size=16)
     digest.update(" ".join(sorted(decodable)).encode())
     return digest.hexdigest().encode()
 
 
-_READERS = ("ages", "header_fields", "header_elements", "header", "dicom", "inventory")
+_READERS = (
+    *("ages", "clinical_cells", "header_doubts", "header_fields", "header_elements", "header"),
+    *("intensities", "pixel_description", "dicom", "inventory"),
+)
 READER = reader_mark(
-    (Path(__file__).with_name(f"{name}.py") for name in _READERS), header.decodable()
+    (Path(__file__).with_name(f"{name}.py") for name in _READERS),
+    Path(__file__).parent.parent,
+    decodable_syntaxes(),
 )
 """Stands in every shard; a shard that another reader wrote is read anew."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cohort_selection.fingerprints import Fingerprints, fingerprints
+from cohort_selection.kept_fingerprints import kept_fingerprints
 from cohort_selection.near_duplicates import ALIKE, likeness, near_duplicates
 from cohort_selection.pixels import read_picture
 
@@ -84,6 +85,7 @@ def check(
     *,
     look: bool = True,
     accept_look_alikes: bool = False,
+    kept: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> WallCheck:
     """Raise LeakError where a patient or an image stands on both sides.
@@ -91,7 +93,8 @@ def check(
     ``look`` decodes every image's middle frame and compares pictures too: those that were resized,
     recompressed, windowed, inverted, turned, mirrored or cropped by up to 5 % are found. Different
     pictures can look alike, blank ones do; ``accept_look_alikes`` goes on and reports them.
-    ``progress`` is called with the files read and all files.
+    ``kept`` is a folder that keeps what was read of a file for the next time. ``progress`` is
+    called with the files read and all files.
     """
     both = patients_on_both_sides(open_cases, sealed_cases)
     if both:
@@ -101,11 +104,7 @@ def check(
         )
     files = [*_files(open_cases), *_files(sealed_cases)]
     n_open = sum(len(case.files) for case in open_cases)
-    read = fingerprints(
-        files,
-        look=look,
-        progress=None if progress is None else lambda done: progress(done, len(files)),
-    )
+    read = read_once(files, kept, look=look, progress=progress)
     opened = Fingerprints(read.digests[:n_open], read.hashes[:n_open])
     sealed = Fingerprints(read.digests[n_open:], read.hashes[n_open:])
     twins = identical_pixels(opened, sealed)
@@ -128,6 +127,24 @@ def check(
             "--accept-look-alikes REASON where they are different pictures"
         )
     return WallCheck(n_open, len(files) - n_open, look, len(alike), tuple(alike[:LISTED]))
+
+
+def read_once(
+    files: Sequence[Path],
+    kept: Path | None,
+    *,
+    look: bool,
+    progress: Callable[[int, int], None] | None = None,
+) -> Fingerprints:
+    """Fingerprint files, those that the folder ``kept`` knows without reading them."""
+
+    def tick(done: int) -> None:
+        if progress is not None:
+            progress(done, len(files))
+
+    if kept is None:
+        return fingerprints(files, look=look, progress=tick)
+    return kept_fingerprints(files, kept, look=look, progress=tick)
 
 
 def _look_alikes(

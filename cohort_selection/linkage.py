@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cohort_selection.clinical import ClinicalRecord
+from cohort_selection.clinical_cells import NOT_REPORTED
 from cohort_selection.dicom import Study
+from cohort_selection.header_doubts import Doubt, PatientDoubts
 from cohort_selection.study_values import by_study
 
 
@@ -60,6 +62,26 @@ def records_under_new_ids(
                 found, patient_id=new.patient_id, study_uid=new.study_uid
             )
     return (*(each for each in records if each.study_uid not in moved), *moved.values())
+
+
+def without_contradictions(studies: Sequence[Study]) -> tuple[Study, ...]:
+    """The studies, with the doubts of their patients; of a patient of two sexes none is reported.
+
+    Such a patient may be two people under one id. They stay one: who is on both sides of the wall
+    under one id is worse than who is joined to another.
+    """
+    of_patients = PatientDoubts()
+    of_patients.add((s.patient_id, s.sex, s.born, s.acquired, s.age) for s in studies)
+    doubts_of = of_patients.found()
+
+    def judged(study: Study) -> Study:
+        doubts = doubts_of(study.patient_id)
+        if not doubts:
+            return study
+        sex = NOT_REPORTED if Doubt.SEXES_OF_PATIENT in doubts else study.sex
+        return replace(study, sex=sex, doubts=(*study.doubts, *map(str, doubts)))
+
+    return tuple(map(judged, studies))
 
 
 class _Groups:

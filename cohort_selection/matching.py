@@ -26,7 +26,7 @@ from cohort_selection.cohort import Case
 from cohort_selection.design import DEFAULT_TOLERANCE, Minimum, Tolerance
 from cohort_selection.inclusion import MET, chances
 from cohort_selection.randomness import draw_in_cells, generator
-from cohort_selection.shortage import none_of_any_size
+from cohort_selection.shortage import nobody_has, none_of_any_size
 from cohort_selection.shortage import would_help as who_would_help
 from cohort_selection.targets import Target
 
@@ -231,8 +231,8 @@ def would_help(
 
 def allocate(asked: Programme, size: int, rng: np.random.Generator) -> Allocation:
     """Turn a tabulated pool and a target into counts to draw; see the module for the steps."""
-    cells, counts = asked.cells, asked.counts
-    _check(cells, counts > 0, size)
+    counts = asked.counts
+    _check(asked, counts > 0, size)
     wanted = asked.wanted(size)
     reached: tuple[NDArray[np.float64], ...] = wanted
     found = chances(asked, wanted, size, ASSOCIATION)
@@ -310,11 +310,14 @@ def _one_a_patient(
     return kept
 
 
-def _check(cells: Cells, eligible: NDArray[np.bool_], size: int) -> None:
+def _check(asked: Programme, eligible: NDArray[np.bool_], size: int) -> None:
     """Refuse what no programme is needed to refuse."""
+    cells = asked.cells
     available = int(cells.counts[eligible].sum())
     if size < 1:
         raise MatchingError(f"the cohort's size is {size}; give a number of patients from 1")
+    if available < size and (told := nobody_has(asked)):
+        raise MatchingError(f"no cohort of {size} comes near the target: {told}")
     if available < size:
         raise MatchingError(
             f"the cohort needs {size} patients but only {available} of the pool's "

@@ -1,4 +1,4 @@
-"""The same picture on both sides of the wall, resized, recompressed, windowed, turned, cropped."""
+"""The same picture twice, resized, recompressed, windowed, turned, cropped."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ def perceptual_hashes(pixels: NDArray[np.generic]) -> NDArray[np.uint64]:
     return words
 
 
+def coarse(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+    """A grey picture averaged to 128 x 128: all that ``likeness`` and the hashes look at."""
+    return _average(np.ascontiguousarray(pixels), _COARSE)
+
+
 def likeness(one: NDArray[np.generic], other: NDArray[np.generic]) -> float:
     """How alike two grey pictures are in what the hashes do not see: 0 to 1 for the same picture.
 
@@ -125,13 +130,28 @@ def near_duplicates(
     return sorted(pairs, key=lambda pair: (pair.bits, pair.opened, pair.sealed))
 
 
+def near_duplicates_among(
+    images: NDArray[np.uint64], *, close: int = CLOSE
+) -> list[tuple[int, int, int]]:
+    """As ``near_duplicates``, of the images among each other: (i, j, bits) with i < j."""
+    found: dict[tuple[int, int], int] = {}
+    whole = images[:, 0]
+    for view in range(VIEWS):
+        for i, j, bits in close_pairs(whole, images[:, view], close, themselves=view == 0):
+            if i != j:
+                pair = min(i, j), max(i, j)
+                found[pair] = min(bits, found.get(pair, BITS))
+    return sorted(((i, j, bits) for (i, j), bits in found.items()), key=lambda pair: pair[2])
+
+
 def close_pairs(
-    left: NDArray[np.uint64], right: NDArray[np.uint64], close: int
+    left: NDArray[np.uint64], right: NDArray[np.uint64], close: int, *, themselves: bool = False
 ) -> list[tuple[int, int, int]]:
     """Pairs (i, j, bits) of hashes, (n, words) and (m, words), that differ in at most ``close``.
 
     A picture and its negative are one picture: what counts is the smaller of the bits that differ
-    and the bits that agree.
+    and the bits that agree. ``themselves``: the two sides are one, and a hash alone with itself is
+    passed over.
     """
     if not len(left) or not len(right):
         return []
@@ -139,7 +159,7 @@ def close_pairs(
         np.ascontiguousarray(left.T), np.ascontiguousarray(right.T), close, max(0, 126 - 2 * close)
     )
     found = []
-    for i in np.flatnonzero(candidates):
+    for i in np.flatnonzero(candidates > int(themselves)):
         differing = np.bitwise_count(left[i][None, :] ^ right).sum(axis=1).astype(np.int64)
         differing = np.minimum(differing, BITS - 1 - differing)
         found += [(int(i), int(j), int(differing[j])) for j in np.flatnonzero(differing <= close)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
-from pydicom.pixels import pixel_array
+from pydicom.dataset import Dataset
+
+from cohort_selection.intensities import UnreadableImage, frame_of, syntax_of, within_bits
 
 TRANSFER_SYNTAX = "transfer syntax"
 STORED_BYTES = "bytes of stored pixels"
@@ -20,11 +22,37 @@ STORED = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 class PictureError(ValueError):
-    """An image without pixels, or one whose pixels cannot be decoded."""
+    """Images without pixels, or whose pixels cannot be decoded: ``reasons`` by file.
+
+    The message names every one of them.
+    """
+
+    def __init__(self, reasons: Mapping[Path, str], of: int = 1) -> None:
+        """Take what is wrong with each file, and how many files were read."""
+        self.reasons, self.of = dict(reasons), of
+        remedy = (
+            "take their studies out of the commons and index it again, or seal with --no-look, "
+            "which compares no pictures"
+        )
+        if len(self.reasons) == 1:
+            ((path, reason),) = self.reasons.items()
+            super().__init__(f"{path}: {reason}; {remedy.replace('their studies', 'its study')}")
+            return
+        listed = "".join(f"\n  {path}: {reason}" for path, reason in self.reasons.items())
+        super().__init__(
+            f"{len(self.reasons)} of {of} files hold no picture that can be read; {remedy}:{listed}"
+        )
+
+    def __reduce__(self) -> tuple[type[PictureError], tuple[dict[Path, str], int]]:
+        """Cross to another process whole."""
+        return PictureError, (self.reasons, self.of)
 
 
 def pixel_digest(path: Path) -> str:
-    """SHA-256 of an image's pixel data as it is stored, compressed or not."""
+    """SHA-256 of an image's pixel data as it is stored, compressed or not.
+
+    Raises PictureError.
+    """
     return _digest(_read(path), path)
 
 
@@ -36,15 +64,48 @@ def read_picture(path: Path) -> tuple[str, NDArray[np.generic]]:
     image = _read(path)
     digest = _digest(image, path)
     try:
-        with warnings.catch_warnings(), disable_value_validation():
-            warnings.simplefilter("ignore")
-            pixels = pixel_array(image, index=int(image.get("NumberOfFrames") or 1) // 2)
-    except Exception as error:  # decoders have no closed list of errors for a damaged stream
-        raise PictureError(
-            f"the pixels of {path.name} cannot be decoded ({type(error).__name__}: {error}); leave "
-            "its study out, or seal with --no-look, which compares no pictures"
-        ) from error
-    return digest, pixels.mean(axis=2) if pixels.ndim == 3 else pixels
+        return digest, frame_of(image, path.name).values
+    except UnreadableImage as error:
+        raise PictureError({path: error.reason}) from error
+
+
+def without_unused_bits(image: Dataset) -> bytes | None:
+    """The pixel data of an uncompressed image, cleared of what stands in bits that no pixel uses.
+
+    There an old overlay lies, and with it whatever was drawn or written in it. None where there is
+    nothing to clear: the bits are 0, or repeat the sign.
+    """
+    bits, allocated = (int(image.get(name) or 0) for name in ("BitsStored", "BitsAllocated"))
+    syntax = syntax_of(image)
+    if syntax.is_encapsulated or "PixelData" not in image or allocated not in {8, 16, 32}:
+        return None
+    if not 0 < bits < allocated:
+        return None
+    content: bytes = image.get_item("PixelData").value
+    order = "<" if syntax.is_little_endian else ">"
+    kind = "i" if image.get("PixelRepresentation") == 1 else "u"
+    count = len(content) // (allocated // 8)
+    held = np.frombuffer(content, f"{order}{kind}{allocated // 8}", count)
+    values = held.astype(held.dtype.newbyteorder("="))
+    cleared = within_bits(values, bits)
+    if cleared is values or not ((values != cleared) & (values >> bits != 0)).any():
+        return None
+    raw = cleared.astype(held.dtype).tobytes()
+    return raw + content[len(raw) :]
+
+
+def has_overlay_in_pixels(image: Dataset) -> bool:
+    """Whether an image says that an overlay lies in the bits of its pixels (PS3.3 C.9.2, retired).
+
+    Of compressed pixels it cannot be cleared without another compression.
+    """
+    planes = range(0x6000, 0x6020, 2)
+    return any(
+        (group, 0x0102) in image
+        and image[group, 0x0102].value not in {None, "", 0}
+        and (group, 0x3000) not in image
+        for group in planes
+    )
 
 
 def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
@@ -77,7 +138,11 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
 def _text(image: pydicom.Dataset, name: str) -> str:
     if name not in image:
         return ""
-    element = image[name]
+    try:
+        element = image[name]
+    except (ValueError, TypeError):  # of a number that is none, such as one with a decimal comma
+        written: bytes = image.get_item(name).value
+        return written.decode("ascii", "replace").strip(" \0")
     if element.VR == "SQ":
         return f"{len(element.value)} items"
     if isinstance(element.value, bytes):
@@ -97,14 +162,12 @@ def _read(path: Path) -> pydicom.FileDataset:
 
 
 def _unreadable(path: Path, error: Exception) -> PictureError:
-    return PictureError(
-        f"{path.name} cannot be read as DICOM ({type(error).__name__}: {error}); "
-        "index the commons again: it will be quarantined"
-    )
+    said = " ".join(str(error).split())
+    return PictureError({path: f"cannot be read as DICOM ({type(error).__name__}: {said})"})
 
 
 def _digest(image: pydicom.FileDataset, path: Path) -> str:
     for name in STORED:
         if name in image:
             return sha256(image[name].value).hexdigest()
-    raise PictureError(f"{path.name} has no pixel data; leave its study out")
+    raise PictureError({path: "has no pixel data"})

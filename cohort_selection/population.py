@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from cohort_selection.clinical_cells import NOT_REPORTED, TOP_CODED, over_89
+from cohort_selection.cell_words import is_unknown
+from cohort_selection.clinical_cells import NOT_REPORTED, ClinicalError, level
+from cohort_selection.column_names import NAMES, field_of, find, key
 from cohort_selection.randomness import generator
 from cohort_selection.representativeness import Deviation, chance, deviation
-from cohort_selection.study_values import age_group
+from cohort_selection.study_values import band_of
 from cohort_selection.text_table import TextTable, amount, read_text_table
 
-AGES = ("age", "age_at_index")
 MOST_LEVELS = 200
-_UNSAID = frozenset(("", "not reported", "unknown", "none", "nan"))
 _SEED = 0
+_Level = TypeVar("_Level", str, tuple[str, ...])
 
 
 class PopulationError(ValueError):
@@ -28,52 +30,106 @@ class Population:
     """Counts or shares of levels by attribute; ``rows`` too where the table lists patients.
 
     ``size`` is the number of patients of each attribute, None where only shares are known.
+    ``weights`` are those of the rows: a patient of several rows counts once, in equal parts.
     """
 
     name: str
     tallies: Mapping[str, Mapping[str, float]]
     size: Mapping[str, int | None]
     rows: Mapping[str, Sequence[str]]
+    weights: Sequence[float] = ()
 
 
 def read_population(path: Path, age_bands: Sequence[int]) -> Population:
-    """Read a CSV or TSV: one row a patient, or the columns attribute, level, and share or count.
+    """Read a table: a row a patient or image, or the columns attribute, level, and share or count.
 
-    A column ``age`` or ``age_at_index`` of years is grouped by ``age_bands``; where a column of the
-    same name with ``_gt89`` says so, the patient is over 89. Empty cells are Not Reported. Raises
+    A column of ages in years, such as ``age`` or ``age_at_imaging``, is grouped by ``age_bands``;
+    where a column of the same name with ``_gt89`` says so, the patient is over 89. What says that
+    nothing is known is Not Reported; sex, race and ethnicity are in MIDRC's words. Raises
     PopulationError with the line.
     """
     table = read_text_table(path, PopulationError)
     if not table.lines:
         raise PopulationError(f"{path.name} has a header and no rows; give a table with rows")
-    if {"attribute", "level"} <= set(table.columns):
+    if {"attribute", "level"} <= set(map(key, table.columns)):
         return _tallied(table)
-    columns: dict[str, list[str]] = {}
-    for place, name in enumerate(table.columns):
-        cells = [_level(line[place]) for _, line in table.lines]
-        if name in AGES:
-            over = [False] * len(cells)
-            if f"{name}_gt89" in table.columns:  # MIDRC's mark of an age that is withheld
-                mark = table.columns.index(f"{name}_gt89")
-                over = [over_89(line[mark]) for _, line in table.lines]
-            cells = [
-                _banded(str(TOP_CODED) if withheld else cell, age_bands, f"{path.name} line {n}")
-                for cell, withheld, (n, _) in zip(cells, over, table.lines, strict=True)
-            ]
-        columns[name] = cells
+    weights = _weights(table)
+    columns: dict[str, Sequence[str]] = {}
+    for name in filter(None, table.columns):
+        cells = table.column(name)
+        if field_of(name) == "age":
+            columns[name] = _bands(table, name, cells, age_bands)
+        else:
+            columns[name] = [level(name, cell) for cell in cells]
+    size = round(sum(weights))
     return Population(
         path.name,
-        {name: Counter(cells) for name, cells in columns.items()},
-        dict.fromkeys(columns, len(table.lines)),
+        {name: _count(cells, weights) for name, cells in columns.items()},
+        dict.fromkeys(columns, size),
         columns,
+        weights,
+    )
+
+
+def _weights(table: TextTable) -> list[float]:
+    """The part of a patient that each row is; one whose patient is not known is a patient."""
+    column = find(table.columns, NAMES["patient"])
+    if column is None:
+        return [1.0] * len(table.lines)
+    table.refuse_shortened(column, PopulationError)
+    patients = table.column(column)
+    times = Counter(patients)
+    return [1.0 if is_unknown(patient) else 1.0 / times[patient] for patient in patients]
+
+
+def _bands(
+    table: TextTable, name: str, cells: Sequence[str], age_bands: Sequence[int]
+) -> list[str]:
+    mark = find(table.columns, (f"{name}_gt89",))
+    marks = table.column(mark) if mark is not None else [""] * len(cells)
+    try:
+        return [
+            band_of(f"{table.name} line {number}", name, cell, over, age_bands)
+            for (number, _), cell, over in zip(table.lines, cells, marks, strict=True)
+        ]
+    except ClinicalError as wrong:
+        raise PopulationError(str(wrong)) from None
+
+
+def _count(cells: Iterable[_Level], weights: Iterable[float]) -> dict[_Level, float]:
+    counts: dict[_Level, float] = {}
+    for cell, weight in zip(cells, weights, strict=True):
+        counts[cell] = counts.get(cell, 0.0) + weight
+    return counts
+
+
+def _named_as(one: Population, other: Population) -> Population:
+    """The other population with its columns of sex, race, ethnicity and age named as the first's.
+
+    Only where each has one such column, and no column of the other's name.
+    """
+    names: dict[str, str] = {}
+    for field in ("sex", "race", "ethnicity", "age"):
+        ours = [name for name in one.tallies if field_of(name) == field]
+        theirs = [name for name in other.tallies if field_of(name) == field]
+        if len(ours) == len(theirs) == 1 and ours != theirs:
+            names[theirs[0]] = ours[0]
+    return Population(
+        other.name,
+        {names.get(name, name): counts for name, counts in other.tallies.items()},
+        {names.get(name, name): size for name, size in other.size.items()},
+        {names.get(name, name): cells for name, cells in other.rows.items()},
+        other.weights,
     )
 
 
 def common_attributes(one: Population, other: Population, named: Sequence[str]) -> tuple[str, ...]:
     """The named attributes, or all that both tables have and that are no list of names.
 
-    Raises PopulationError where one is missing, or nothing is left.
+    A column of sex, race, ethnicity or age has the name that the first table gives it. Raises
+    PopulationError where one is missing, or nothing is left.
     """
+    other = _named_as(one, other)
     for name in named:
         for side in (one, other):
             if name not in side.tallies:
@@ -102,6 +158,7 @@ def compare_populations(
 
     Jointly over all attributes too, where both tables list patients.
     """
+    other = _named_as(one, other)
     found = [
         _with_chance(
             deviation(name, one.tallies[name], other.tallies[name]),
@@ -113,11 +170,10 @@ def compare_populations(
     if len(attributes) > 1 and one.rows and other.rows:
         together = " x ".join(attributes)
         sides = [
-            Counter(zip(*(side.rows[a] for a in attributes), strict=True)) for side in (one, other)
+            _count(zip(*(side.rows[a] for a in attributes), strict=True), side.weights)
+            for side in (one, other)
         ]
-        first, second = (
-            {" x ".join(levels): float(n) for levels, n in side.items()} for side in sides
-        )
+        first, second = ({" x ".join(levels): n for levels, n in side.items()} for side in sides)
         row = replace(
             deviation(together, first, second),
             jsd_without_not_reported=deviation(
@@ -126,15 +182,13 @@ def compare_populations(
             if _reported(sides[0]) and _reported(sides[1])
             else None,
         )
-        found.append(_with_chance(row, second, sum(sides[0].values())))
+        found.append(_with_chance(row, second, round(sum(sides[0].values()))))
     return tuple(found)
 
 
-def _reported(counts: Mapping[tuple[str, ...], int]) -> dict[str, float]:
+def _reported(counts: Mapping[tuple[str, ...], float]) -> dict[str, float]:
     """The cells of a joint table in which everything was reported."""
-    return {
-        " x ".join(levels): float(n) for levels, n in counts.items() if NOT_REPORTED not in levels
-    }
+    return {" x ".join(levels): n for levels, n in counts.items() if NOT_REPORTED not in levels}
 
 
 def _with_chance(row: Deviation, wanted: Mapping[str, float], n: int | None) -> Deviation:
@@ -145,43 +199,29 @@ def _with_chance(row: Deviation, wanted: Mapping[str, float], n: int | None) -> 
 
 
 def _tallied(table: TextTable) -> Population:
-    kind = next((name for name in ("count", "share") if name in table.columns), None)
+    kind = find(table.columns, ("count", "share"))
     if kind is None:
         raise PopulationError(
             f"{table.name} has the columns attribute and level, and neither count nor share; add "
             "one of them"
         )
-    place = {name: table.columns.index(name) for name in ("attribute", "level", kind)}
+    named = [find(table.columns, (name,)) or "" for name in ("attribute", "level")]
+    cells = zip(*(table.column(name) for name in (*named, kind)), strict=True)
     tallies: dict[str, dict[str, float]] = {}
-    for number, line in table.lines:
-        attribute, level = line[place["attribute"]], _level(line[place["level"]])
-        text = line[place[kind]]
+    for (number, _), (attribute, said, text) in zip(table.lines, cells, strict=True):
+        of = level(attribute, said)
         if (found := amount(text)) is None:
             raise PopulationError(
                 f"{table.name} line {number}: {kind} is {text!r}; give a number, 0 or more"
             )
-        if level in tallies.setdefault(attribute, {}):
-            raise PopulationError(f"{table.name} line {number}: {attribute} {level} stands twice")
-        tallies[attribute][level] = found
+        if of in tallies.setdefault(attribute, {}):
+            raise PopulationError(f"{table.name} line {number}: {attribute} {of} stands twice")
+        tallies[attribute][of] = found
     for attribute, levels in tallies.items():
         if not sum(levels.values()):
             raise PopulationError(f"{table.name}: {attribute} has nobody in any level")
     size = {
-        name: round(sum(levels.values())) if kind == "count" else None
+        name: round(sum(levels.values())) if key(kind) == "count" else None
         for name, levels in tallies.items()
     }
     return Population(table.name, tallies, size, {})
-
-
-def _level(cell: str) -> str:
-    return NOT_REPORTED if cell.lower() in _UNSAID else cell
-
-
-def _banded(cell: str, bands: Sequence[int], where: str) -> str:
-    if cell == NOT_REPORTED:
-        return cell
-    try:
-        years = int(float(cell))
-    except ValueError:
-        raise PopulationError(f"{where}: age is {cell!r}; give years, or leave it empty") from None
-    return age_group(years, bands)

@@ -35,12 +35,22 @@ JOINED = " x "
 
 @dataclass(frozen=True, slots=True)
 class Subgroup:
-    """Patients expected of one subgroup, and the half width of the interval of its AUROC."""
+    """Patients expected of one subgroup, and the half width of the interval of its AUROC.
 
-    name: str
+    ``held_back`` says why no figure of it would be shown; empty where one would.
+    """
+
+    attribute: str
+    level: str
     positives: float
     negatives: float
     half_width: float | None
+    held_back: str = ""
+
+    @property
+    def name(self) -> str:
+        """Attribute and level."""
+        return f"{self.attribute} {self.level}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +178,7 @@ def _subgroups(
             if positives >= 1.0 and negatives >= 1.0:
                 error = auroc_standard_error(auroc, round(positives), round(negatives))
                 width = 1.959964 * error
-            found.append(Subgroup(f"{name} {level}", positives, negatives, width))
+            found.append(Subgroup(name, level, positives, negatives, width))
     return tuple(found)
 
 

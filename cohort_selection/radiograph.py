@@ -16,24 +16,36 @@ Modality = Literal["CR", "DX"]
 
 _CR_IMAGE = UID("1.2.840.10008.5.1.4.1.1.1")
 _DX_FOR_PRESENTATION = UID("1.2.840.10008.5.1.4.1.1.1.1")
+_SECONDARY_CAPTURE = UID("1.2.840.10008.5.1.4.1.1.7")
 _IMPLEMENTATION = UID("2.25.302914702868171533861904177117634187521")
 _SEX = {"Male": "M", "Female": "F", "Other": "O"}
 
-# PS3.3 C.7.6.1.1.1: where the columns and the rows of a view point.
-_ORIENTATION = {
-    "AP": ["L", "F"],
-    "PA": ["L", "F"],
-    "AP SUPINE": ["L", "F"],
-    "LL": ["A", "F"],
-    "RL": ["P", "F"],
-    "L": ["A", "F"],
-    "LATERAL": ["A", "F"],
+# PS3.3 C.7.6.1.1.1: where the columns and the rows of a view point, as radiographs are shown. A
+# lateral view may face either way, so of one nothing is said.
+_ORIENTATION = {"AP": ["L", "F"], "PA": ["L", "F"], "AP SUPINE": ["L", "F"], "AP ERECT": ["L", "F"]}
+# PS3.16 CID 4010, DX View: SNOMED CT code and meaning.
+_AP, _PA = ("399348003", "antero-posterior"), ("272479007", "postero-anterior")
+_LATERAL = ("399067008", "lateral")
+_VIEW_CODES = {
+    "AP": _AP,
+    "AP SUPINE": _AP,
+    "AP ERECT": _AP,
+    "PA": _PA,
+    "FRONTAL": ("399033003", "frontal"),
+    "LL": ("399173006", "left lateral"),
+    "RL": ("399198007", "right lateral"),
+    "L": _LATERAL,
+    "LAT": _LATERAL,
+    "LATERAL": _LATERAL,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Radiograph:
-    """Pixels (rows, columns) of one image, unsigned 8 or 16 bit, and its description."""
+    """Pixels (rows, columns) of one image, unsigned 8 or 16 bit, and what is known of it.
+
+    ``text_burned_in`` and ``spacing_mm`` are None where nobody knows; then no attribute says them.
+    """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
     study_uid: str
@@ -53,6 +65,7 @@ class Radiograph:
     inverted: bool = False  # MONOCHROME1: the lowest value is shown white
     spacing_mm: tuple[float, float] | None = None  # between rows, between columns
     lossy_ratio: float | None = None  # of the source image, where it was lossy JPEG
+    text_burned_in: bool | None = None
 
 
 def uid(*parts: str) -> str:
@@ -66,11 +79,13 @@ def uid(*parts: str) -> str:
 
 
 def write_radiograph(path: Path, radiograph: Radiograph, modality: Modality) -> None:
-    """Write a Computed Radiography or a Digital X-Ray (For Presentation) object.
+    """Write one image, as an object of the modality that says nothing that is not known.
 
-    Uncompressed, explicit little endian; no clock and no chance: the same input gives the same
-    bytes.  Modules as PS3.3 A.2 (CR) and A.26 (DX) ask for them; what is not known is left empty
-    where that is allowed.
+    A Computed Radiography object needs no more than a picture. A Digital X-Ray object has to say
+    how far the detector's pixels lie apart, where its edges point and whether text is burned in:
+    where one of these is not known, a Secondary Capture of modality DX is written. Uncompressed,
+    explicit little endian; no clock and no chance: the same input gives the same bytes. Modules as
+    PS3.3 A.2 (CR), A.26 (DX, For Presentation) and A.8.1 (Secondary Capture) ask for them.
     """
     data = _dataset(radiograph, modality)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +94,17 @@ def write_radiograph(path: Path, radiograph: Radiograph, modality: Modality) -> 
 
 
 def _dataset(radiograph: Radiograph, modality: Modality) -> Dataset:
+    digital = (
+        modality == "DX"
+        and radiograph.spacing_mm is not None
+        and radiograph.text_burned_in is not None
+        and radiograph.view.upper() in _ORIENTATION
+    )
+    capture = modality == "DX" and not digital
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION if modality == "DX" else _CR_IMAGE
+    meta.MediaStorageSOPClassUID = (
+        _DX_FOR_PRESENTATION if digital else _SECONDARY_CAPTURE if capture else _CR_IMAGE
+    )
     meta.MediaStorageSOPInstanceUID = UID(radiograph.instance_uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = _IMPLEMENTATION
@@ -112,20 +136,21 @@ def _dataset(radiograph: Radiograph, modality: Modality) -> Dataset:
         data.ContentDate = radiograph.acquired
         data.AcquisitionDate = radiograph.acquired
     data.BodyPartExamined = "CHEST"
-    data.ViewPosition = radiograph.view
     data.ImageType = ["DERIVED", "PRIMARY"]
-    data.BurnedInAnnotation = "NO"
-    orientation = _ORIENTATION.get(radiograph.view.upper())
-    data.PatientOrientation = orientation or ""
-    data.LossyImageCompression = "00"
+    if capture:
+        data.ConversionType = "WSD"  # made on a workstation
+    if radiograph.text_burned_in is not None:
+        data.BurnedInAnnotation = "YES" if radiograph.text_burned_in else "NO"
+    _describe_view(data, radiograph.view)
     if radiograph.lossy_ratio is not None:
         data.LossyImageCompression = "01"
         data.LossyImageCompressionRatio = f"{radiograph.lossy_ratio:.2f}"
         data.LossyImageCompressionMethod = "ISO_10918_1"
-    if modality == "DX":
-        _describe_digital_x_ray(data, radiograph)
-    elif radiograph.spacing_mm is not None:
+    if radiograph.spacing_mm is not None:  # some readers look for the one, some for the other
+        data.ImagerPixelSpacing = _decimal(radiograph.spacing_mm)
         data.PixelSpacing = _decimal(radiograph.spacing_mm)
+    if digital:
+        _describe_digital_x_ray(data, radiograph)
     _describe_pixels(data, radiograph)
     return data
 
@@ -137,19 +162,29 @@ def _describe_patient(data: Dataset, radiograph: Radiograph) -> None:
     data.PatientSex = _SEX.get(radiograph.sex, "")
     if radiograph.age is not None:
         data.PatientAge = f"{radiograph.age:03d}Y"
-    data.PatientIdentityRemoved = "YES"
-    data.DeidentificationMethod = "No identity was in the source"
+
+
+def _describe_view(data: Dataset, view: str) -> None:
+    data.ViewPosition = view
+    data.PatientOrientation = _ORIENTATION.get(view.upper(), "")
+    code = _VIEW_CODES.get(view.upper())
+    if code is not None:
+        data.ViewCodeSequence = [_code(*code)]
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue = value
+    item.CodingSchemeDesignator = "SCT"
+    item.CodeMeaning = meaning
+    return item
 
 
 def _describe_digital_x_ray(data: Dataset, radiograph: Radiograph) -> None:
     """The modules that a DX object has and a CR object has not (PS3.3 A.26.3)."""
     data.PresentationIntentType = "FOR PRESENTATION"
     data.ImageLaterality = "U"
-    chest = Dataset()
-    chest.CodeValue = "816094009"
-    chest.CodingSchemeDesignator = "SCT"
-    chest.CodeMeaning = "Chest"
-    data.AnatomicRegionSequence = [chest]
+    data.AnatomicRegionSequence = [_code("816094009", "Chest")]
     data.AcquisitionContextSequence = []
     data.DetectorType = ""
     data.PositionerType = ""
@@ -159,9 +194,8 @@ def _describe_digital_x_ray(data: Dataset, radiograph: Radiograph) -> None:
     data.RescaleSlope = "1"
     data.RescaleType = "US"
     data.PresentationLUTShape = "INVERSE" if radiograph.inverted else "IDENTITY"
-    data.ImagerPixelSpacing = _decimal(radiograph.spacing_mm or (1.0, 1.0))
-    if radiograph.spacing_mm is None:
-        data.ImageComments = "Pixel spacing is not known; 1 mm stands in for it"
+    if radiograph.lossy_ratio is None:
+        data.LossyImageCompression = "00"
     bits = radiograph.bits_stored or radiograph.pixels.dtype.itemsize * 8
     data.WindowCenter = str(2 ** (bits - 1))
     data.WindowWidth = str(2**bits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import NoReturn
 
-from cohort_selection.clinical_cells import is_unknown
+from cohort_selection.cell_words import is_unknown, number
 from cohort_selection.cohort_table import CohortPlanError, CohortTable
 from cohort_selection.study_values import Values
 
@@ -93,11 +93,8 @@ def numbers(text: str) -> tuple[float, ...]:
 
     What is not a finite number is none.
     """
-    try:
-        found = tuple(float(part) for part in text.split("\\"))
-    except ValueError:
-        return ()
-    return found if all(isfinite(number) for number in found) else ()
+    found = [number(part.strip()) for part in text.split("\\")]
+    return () if None in found else tuple(each for each in found if each is not None)
 
 
 def read_rules(read: CohortTable, key: str) -> tuple[Rule, ...]:

@@ -12,8 +12,36 @@ from cohort_selection.achievable import Programme
 _COMBINATIONS = 50_000
 
 
+def nobody_has(asked: Programme) -> str:
+    """One sentence on levels that nobody in the pool has, where the tolerance does not cover them.
+
+    Empty where there are none.
+    """
+    cells, told = asked.cells, []
+    for k, share in enumerate(asked.shares):
+        pool = cells.counts @ cells.indicator(k)
+        names = cells.levels[k]
+        missing = (share > 0.0) & (pool == 0)
+        if float(share[missing].sum()) > asked.tolerance[k]:
+            absent = [names[j] for j in np.flatnonzero(missing)]
+            there = [names[j] for j in range(len(names)) if pool[j]]
+            told.append(
+                f"{cells.attributes[k]} {' and '.join(map(repr, absent))}, "
+                f"{100 * float(share[missing].sum()):.3g} % of the target, where the pool has "
+                f"{', '.join(map(repr, there)) or 'no level'}"
+            )
+    if not told:
+        return ""
+    return (
+        f"nobody in the pool has {'; nor '.join(told)}: write the levels in [cohort.target] as the "
+        "catalog has them, or give these no share"
+    )
+
+
 def none_of_any_size(asked: Programme) -> str:
     """One sentence: no size does, and which minima stand in the way, if they do."""
+    if absent := nobody_has(asked):
+        return f"no cohort of any size comes near the target: {absent}"
     if told := lacking(asked, None):
         return (
             f"no cohort of any size has the minimum of every subgroup: {'; '.join(told)}; lower "

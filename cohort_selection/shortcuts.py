@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +12,22 @@ from scipy.stats import rankdata
 
 from cohort_selection.cohort import Case
 from cohort_selection.deidentification import KEPT
-from cohort_selection.pixels import STORED, STORED_BYTES, TRANSFER_SYNTAX, header_fields
+from cohort_selection.pixels import (
+    STORED,
+    STORED_BYTES,
+    TRANSFER_SYNTAX,
+    PictureError,
+    header_fields,
+)
 from cohort_selection.randomness import generator
 
 PIXELS = frozenset(STORED)
 HEADERS = (
     # What a sealed image keeps, and a container can read.
-    "ImageType", *(name for name in KEPT if name not in PIXELS),
+    *(name for name in KEPT if name not in PIXELS),
     # What it loses, and the look of the pixels may still tell: the device and how it was used.
     "Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName", "DetectorID",
-    "DetectorType", "SoftwareVersions", "KVP", "Exposure", "ExposureTime", "XRayTubeCurrent",
+    "SoftwareVersions", "KVP", "Exposure", "ExposureTime", "XRayTubeCurrent",
     "DistanceSourceToDetector", "Grid", "ConvolutionKernel",
 )  # fmt: skip
 NUMBER_OF_FILES = "number of files"
@@ -101,15 +108,25 @@ def audit(
     Reads the headers of all files of a case; where they differ, numbers are averaged and other
     values listed. Numbers of many values are grouped by tenths. The last row, "all fields", adds
     up the log odds of every field but the attributes. Folds keep a patient together, so that
-    nobody is learnt by heart. Raises ValueError where a class has fewer than 2 patients.
+    nobody is learnt by heart. Raises ValueError where a class has fewer than 2 patients, and
+    PictureError, which names every file whose header cannot be read.
     """
     fields: dict[str, list[str]] = {name: [] for name in (*HEADERS, TRANSFER_SYNTAX, STORED_BYTES)}
+    unreadable: dict[Path, str] = {}
     for done, case in enumerate(cases, start=1):
-        headers = [header_fields(file, HEADERS) for file in case.files]
+        headers = []
+        for file in case.files:
+            try:
+                headers.append(header_fields(file, HEADERS))
+            except PictureError as error:
+                unreadable |= error.reasons
         for name, texts in fields.items():
-            texts.append(_of_case([header[name] for header in headers]))
+            if headers:
+                texts.append(_of_case([header[name] for header in headers]))
         if progress is not None:
             progress(done, len(cases))
+    if unreadable:
+        raise PictureError(unreadable, sum(len(case.files) for case in cases))
     fields[NUMBER_OF_FILES] = [str(len(case.files)) for case in cases]
     for name in attributes:
         fields[_ATTRIBUTE + name] = [case.attributes[name] for case in cases]

@@ -331,6 +331,7 @@ def _study(
             bits_stored=scanner.bits_stored,
             inverted=scanner.inverted,
             spacing_mm=(350 / scanner.size, 350 / scanner.size),
+            text_burned_in=False,
         ),
         scanner.modality,
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from cohort_selection import clinical_cells as cells
+from cohort_selection.cell_words import plain
 from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord
 from cohort_selection.clinical_cells import TOP_CODED, is_unknown
 from cohort_selection.header_fields import HEADER_FIELDS
@@ -132,6 +134,17 @@ def age_group(years: int | None, bands: Sequence[int]) -> str:
     return f"{bands[-1]}+"
 
 
+def band_of(place: object, column: str, text: str, mark: str, bands: Sequence[int]) -> str:
+    """The band of an age as a table has it; ``mark`` is the cell of its ``_gt89``, if there is one.
+
+    Raises ClinicalError for a text that is no age.
+    """
+    years = cells.age(place, column, text)
+    if years is None and cells.over_89(mark):
+        years = TOP_CODED  # MIDRC's mark of an age that is withheld
+    return age_group(years, bands)
+
+
 def known_names(records: Iterable[ClinicalRecord]) -> frozenset[str]:
     """Every name that can be asked for: ours, header fields, columns of the clinical table."""
     columns = {column for record in records for column in record.findings}
@@ -150,7 +163,7 @@ def values(
     if name in HEADER_FIELDS:
         return _of_images(study, name)
     text = record.findings.get(name, "")
-    return Values(tuple(part for part in _parts(text, "|") if not is_unknown(part)))
+    return Values(tuple(plain(part) for part in _parts(text, "|") if not is_unknown(part)))
 
 
 def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) -> Values:

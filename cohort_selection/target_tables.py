@@ -1,15 +1,16 @@
-"""Target shares from CSV tables: one line a level, or a published table with one column a level."""
+"""Target shares from tables: one line a level, or a published table with one column a level."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from cohort_selection.clinical_cells import NOT_REPORTED
-from cohort_selection.targets import Target, TargetError, read_target, read_target_csv
-from cohort_selection.text_table import amount
+from cohort_selection.cell_words import amount, number
+from cohort_selection.clinical_cells import level as level_of
+from cohort_selection.column_names import find
+from cohort_selection.targets import Target, TargetError, read_target
+from cohort_selection.text_table import read_text_table
 
 _RANGE = re.compile(r"^(\d+)(?: to | ?- ?)(\d+)")
 _YEARS = re.compile(r"\s*years$", re.IGNORECASE)
@@ -24,17 +25,40 @@ def read_target_files(paths: Mapping[str, Path]) -> Target:
     margins: dict[str, Mapping[str, float]] = {}
     notes: list[str] = []
     for attribute, path in paths.items():
-        try:
-            found = read_wide(path, attribute) if attribute else read_target_csv(path)
-        except FileNotFoundError as error:
+        if not path.exists():
             raise TargetError(
                 f"no target table {path}; target_file is sought from the benchmark's own folder"
-            ) from error
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise TargetError(f"{path.name} is not a CSV in UTF-8: {error}") from error
+            )
+        found = read_wide(path, attribute) if attribute else read_target_table(path)
         margins.update(found.margins)
         notes.extend(found.notes)
     return Target(margins, tuple(notes))
+
+
+def read_target_table(path: Path) -> Target:
+    """Read a table with the columns attribute, level, share (0..1); one row a level."""
+    table = read_text_table(path, TargetError)
+    names = ("attribute", "level", "share")
+    columns = {name: find(table.columns, (name,)) for name in names}
+    if missing := sorted(name for name, column in columns.items() if column is None):
+        raise TargetError(
+            f"{path.name} has no column {', '.join(missing)}; "
+            "the header must be attribute,level,share"
+        )
+    shares: dict[str, dict[str, object]] = {}
+    cells = zip(*(table.column(columns[name] or "") for name in names), strict=True)
+    for (line, _), (attribute, said, text) in zip(table.lines, cells, strict=True):
+        if (share := number(text)) is None:
+            raise TargetError(
+                f"{path.name} line {line}: share is {text!r}; give a number between 0 and 1"
+            )
+        level = level_of(attribute, said)
+        if level in shares.setdefault(attribute, {}):
+            raise TargetError(f"{path.name} line {line}: {attribute} {level} stands twice")
+        shares[attribute][level] = share
+    if not shares:
+        raise TargetError(f"{path.name} has no rows; give attribute,level,share a line")
+    return read_target(shares, path)
 
 
 def read_wide(path: Path, attribute: str) -> Target:
@@ -43,34 +67,33 @@ def read_wide(path: Path, attribute: str) -> Target:
     The first column names the lines. Columns that end in "(%)", which stand beside counts, are left
     out; "(CUSUM)" and "years" are dropped from the names, and "18 to 49" is "18-49".
     """
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        lines = [line for line in csv.reader(stream) if any(text.strip() for text in line)]
-    if len(lines) < 2 or len(lines[0]) < 3 or len(lines[-1]) != len(lines[0]):
+    table = read_text_table(path, TargetError)
+    if not table.lines or len(table.columns) < 3:
         raise TargetError(
             f"{path.name} is no table of {attribute}; give a heading of levels after a first "
             "column, and a last line with a count or per cent for each"
         )
+    line, last = table.lines[-1]
     amounts: dict[str, float] = {}
-    for heading, text in list(zip(lines[0], lines[-1], strict=True))[1:]:
+    for heading, text in list(zip(table.columns, last, strict=True))[1:]:
         if heading.strip().endswith("(%)"):
             continue
         if (found := amount(text)) is None:
             raise TargetError(
-                f"{path.name} line {len(lines)}: {heading} is {text!r}; give a count or per cent, "
+                f"{path.name} line {line}: {heading} is {text!r}; give a count or per cent, "
                 "0 or more"
             )
-        if (level := _level(heading)) in amounts:
+        if (level := _level(attribute, heading)) in amounts:
             raise TargetError(f"{path.name}: the level {level} has two columns; keep one")
         amounts[level] = found
     total = sum(amounts.values())
     if not total:
-        raise TargetError(f"{path.name} line {len(lines)}: every amount is 0; give shares")
+        raise TargetError(f"{path.name} line {line}: every amount is 0; give shares")
     shares = {level: amount / total for level, amount in amounts.items()}
     note = f"the shares of {attribute} are the last line of {path.name} over its sum, {total:.6g}"
     return Target(read_target({attribute: shares}, path).margins, (note,))
 
 
-def _level(heading: str) -> str:
+def _level(attribute: str, heading: str) -> str:
     level = _YEARS.sub("", heading.removesuffix("(CUSUM)").strip())
-    level = _RANGE.sub(r"\1-\2", level)
-    return NOT_REPORTED if level.lower() == NOT_REPORTED.lower() else level
+    return level_of(attribute, _RANGE.sub(r"\1-\2", level))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.cells import LABEL
+from cohort_selection.clinical_cells import level as level_of
 from cohort_selection.estimand import Estimand
 
 SUM_TOLERANCE = 0.01
@@ -32,7 +32,8 @@ class Target:
 def read_target(table: Mapping[str, object], path: Path) -> Target:
     """Check shares read from a TOML table ``attribute -> level -> share``.
 
-    Shares that sum to 1 within 0.01 are normalised, with a note; beyond that they are refused.
+    Levels are in the words of the pool (``M`` is Male). Shares that sum to 1 within 0.01 are
+    normalised, with a note; beyond that they are refused.
     """
     margins: dict[str, dict[str, float]] = {}
     notes: list[str] = []
@@ -43,13 +44,19 @@ def read_target(table: Mapping[str, object], path: Path) -> Target:
                 "shares, such as { Female = 0.5, Male = 0.5 }"
             )
         shares: dict[str, float] = {}
-        for level, share in levels.items():
+        for said, share in levels.items():
+            level = level_of(str(attribute), str(said))
+            if level in shares:
+                raise TargetError(
+                    f"{path.name}: the target of {attribute} names {level} twice, once as "
+                    f"{said!r}; keep one"
+                )
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise TargetError(
                     f"{path.name}: the target of {attribute} {level} is {share!r}; "
                     "give a share between 0 and 1"
                 )
-            shares[str(level)] = float(share)
+            shares[level] = float(share)
         total = sum(shares.values())
         if abs(total - 1.0) > SUM_TOLERANCE:
             raise TargetError(
@@ -93,30 +100,3 @@ def tie_to_label(target: Target, attributes: Sequence[str]) -> Target:
         }
     notes = (Estimand.CASE_CONTROL.sentence,) if attributes else ()
     return Target(margins, (*target.notes, *notes))
-
-
-def read_target_csv(path: Path) -> Target:
-    """Read a CSV with the columns attribute, level, share (0..1); one row a level."""
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = {"attribute", "level", "share"} - set(reader.fieldnames or ())
-        if missing:
-            raise TargetError(
-                f"{path.name} has no column {', '.join(sorted(missing))}; "
-                "the header must be attribute,level,share"
-            )
-        table: dict[str, dict[str, object]] = {}
-        for line, row in enumerate(reader, start=2):
-            attribute, level, text = row["attribute"], row["level"], row["share"]
-            try:
-                share = float(text)
-            except (TypeError, ValueError):
-                raise TargetError(
-                    f"{path.name} line {line}: share is {text!r}; give a number between 0 and 1"
-                ) from None
-            if level in table.setdefault(attribute, {}):
-                raise TargetError(f"{path.name} line {line}: {attribute} {level} stands twice")
-            table[attribute][level] = share
-    if not table:
-        raise TargetError(f"{path.name} has no rows; give attribute,level,share a line")
-    return read_target(table, path)

@@ -7,10 +7,11 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from cohort_selection.source_digest import source_digest
+
 _PACKAGES = Path(__file__).resolve().parent.parent
 _SCORING = (
     "analysis_plan",
-    "scoring_input",
     "target_population",
     "scoring",
     "results",
@@ -22,6 +23,8 @@ _SCORING = (
     "disclosure",
 )
 _COMPUTING = ("numpy", "numba", "llvmlite")
+_FORMERLY = {"0.1.0+8dc31fbd6261": "0.1.0+4f633f8bd225"}
+"""A version that hashes what the code does, and the one that hashed the same code's text."""
 
 
 @cache
@@ -29,7 +32,7 @@ def code_version() -> str:
     """The installed version and the first digits of a digest over what makes figures.
 
     A metric that is changed without a new version number is another metric all the same, and so it
-    may be with another version of what computes it.
+    may be with another version of what computes it. A change of words alone makes no new version.
     """
     try:
         number = version("sequestra")
@@ -37,9 +40,12 @@ def code_version() -> str:
         number = "0"
     sources = sorted((_PACKAGES / "metrics").glob("*.py"))
     sources += [_PACKAGES / "evaluator" / f"{name}.py" for name in _SCORING]
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(f"{source.name}\0".encode() + source.read_bytes() + b"\0")
+    digest = hashlib.sha256(source_digest(sources, _PACKAGES).encode())
     for library in _COMPUTING:
         digest.update(f"{library} {version(library)}\0".encode())
     return f"{number}+{digest.hexdigest()[:12]}"
+
+
+def former_version(code: str) -> str | None:
+    """The name that the same code had in releases of before, if it had another."""
+    return _FORMERLY.get(code)

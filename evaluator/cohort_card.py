@@ -12,12 +12,14 @@ from cohort_selection.card import (
     Inclusion,
     SealChecks,
     compare,
+    count_doubts,
     level_shares,
     over_batches,
 )
 from cohort_selection.cells import LABEL
 from cohort_selection.cohort import Cohort
 from cohort_selection.leakage import WallCheck
+from cohort_selection.repeated_pictures import RepeatCounts
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
 from evaluator.steward import cut_of, header_audit
@@ -59,6 +61,7 @@ def draw_card(
         binding=cut.binding,
         shortcuts=shortcuts,
         checks=_checks(sealed) if sealed else None,
+        doubts=count_doubts(cut.doubts, cut.cohort, cut.pool),
     )
 
 
@@ -69,4 +72,5 @@ def _checks(cohort: Cohort) -> SealChecks:
         report["burned_in_annotation_files"],
         report["compressed_files_with_a_comment"],
         report["accepted"],
+        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 import requests
 from docker.errors import APIError, NotFound
+from docker.models.containers import Container
 
 from evaluator.images import Images, our_fault
 from evaluator.staging import is_alive
@@ -25,6 +27,8 @@ GPUS_LABEL = f"{OUR_LABELS}gpus"
 
 CANCELLED = "sequestra-cancelled-"
 """What the name of a container begins with that ``Containers.kill`` ended."""
+
+_LOG = logging.getLogger(__name__)
 
 VACATE_SECONDS = 10
 """How long a container may have a GPU whose lock is free."""
@@ -107,6 +111,22 @@ class Containers(Images):
                     time.sleep(0.05)
                 if shared:
                     self.remove(found["Id"])
+
+    def pin(self, container: Container, cores: Collection[str]) -> bool:
+        """Give a container that has not started its processors; whether the engine has them.
+
+        It may be held to others than this process is, and the container then sees all of those.
+        """
+        with our_fault("giving the container its processors"):
+            try:
+                self.client.api.update_container(str(container.id), cpuset_cpus=",".join(cores))
+            except APIError as error:
+                if error.status_code != requests.codes.bad_request:
+                    raise
+                _LOG.warning("containers see all CPUs: %s", error.explanation or error)
+                return False
+            container.reload()
+        return True
 
     def remove(self, container_id: str) -> None:
         """Kill and remove a container with its anonymous volumes; a refusal is tried again."""

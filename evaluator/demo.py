@@ -13,7 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+
+from evaluator import shipped
+from evaluator.screen import styled
+from submissions import base_image
+from submissions.engine_address import EngineUnavailable, engine_address, no_engine
+from submissions.extras import need
 
 _MARK = ".sequestra-demo"
 _NAME = "simulated-opacity"
@@ -26,7 +31,11 @@ class DemoError(ValueError):
 
 
 def walk(folder: Path, *, patients: int, serve: bool, console: Console) -> None:
-    """Run every step in ``folder``, made anew; raise DemoError at the first that fails."""
+    """Run every step in ``folder``, made anew; raise DemoError at the first that fails.
+
+    Raises what ``refuse_unprepared`` raises before anything is written.
+    """
+    refuse_unprepared()
     began = time.monotonic()
     _clear(folder)
     for title, command in _steps(folder, patients):
@@ -39,14 +48,27 @@ def walk(folder: Path, *, patients: int, serve: bool, console: Console) -> None:
 
 
 def benchmark_file() -> Path:
-    """The demonstration's benchmark, in the checkout that this module is part of."""
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / f"{_NAME}.toml"
-    if not path.is_file():
+    """The demonstration's benchmark, which comes with the project."""
+    found = shipped.benchmarks().get(f"{_NAME}.toml")
+    if found is None:
         raise DemoError(
-            f"{path} is not there; run the demonstration in a checkout of the project, "
-            f"installed with `pip install --editable .`"
+            f"{_NAME}.toml is not part of this installation; install Sequestra again, from a wheel "
+            f"or a whole checkout"
         )
-    return path
+    return found
+
+
+def refuse_unprepared() -> None:
+    """Raise what the demonstration lacks, before it begins: a minute of work would be lost.
+
+    Raises DemoError, ExtraMissing, and EngineUnavailable where no engine answers or its command
+    line is missing.
+    """
+    benchmark_file()
+    need("baselines", "the demonstration")
+    if engine_address() is None:
+        raise EngineUnavailable(no_engine())
+    base_image.docker("version")
 
 
 def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
@@ -122,8 +144,8 @@ def _clear(folder: Path) -> None:
 
 
 def _run(arguments: list[str], console: Console) -> None:
-    shown = escape(shlex.join(["sequestra", *arguments]))
-    console.print(f"[bold]$ {shown}[/]", soft_wrap=True, highlight=False)
+    command = shlex.join(["sequestra", *arguments])
+    console.print(styled((f"$ {command}", "bold")), soft_wrap=True, highlight=False)
     program = [sys.executable, "-c", "from evaluator.cli import main; main()", *arguments]
     try:
         ended = subprocess.run(program, check=False, env=_environment())

@@ -24,8 +24,9 @@ from evaluator.installation import Installation
 from evaluator.job import Job, shared, stage_times
 from evaluator.keys import run_key
 from evaluator.resources import WorkersError
+from evaluator.scheduler_address import refuse_scheduler
 from evaluator.shard import LAID_OUT, Ended, Shard, clean_host
-from evaluator.tracker import Tracker
+from evaluator.tracker import Tracker, refuse_or_tell
 from submissions.contract import Predictions
 from submissions.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage
@@ -79,7 +80,10 @@ def run_queue(
     What is wrong with the installation stops the queue and is nobody's failure: whatever is under
     way then goes back to the queue.
     """
+    if work.scheduler:
+        refuse_scheduler(work.scheduler)
     ledger = installation.ledger()
+    refuse_or_tell(installation.tracking_uri)
     tracker = Tracker(installation, ledger, awaited=work.wait or work.watch)
     with installation.dispatching(), ledger.dispatching(), tracker:
         dispatcher = _Dispatcher(installation, ledger, tracker, work, report)
@@ -383,7 +387,7 @@ class _Dispatcher:
         """All shards are back: keep what they predicted together, then score it."""
         agrees = True
         if job.repeated is not None:
-            found = compared(job.again, job.predicted(), job.repeated)
+            found = compared(job.again, job.predicted(), job.repeated, job.benchmark.contract)
             agrees = found.agrees
             self._record(job, Event.REPEATED, found.sentence())
         predictions = job.unblinded()
@@ -509,7 +513,9 @@ class _Dispatcher:
             raise _Cancelled
 
     def _tell(self, job: Job, state: State, failure: Failure | None = None) -> None:
-        self._report(replace(job.submission, state=state, failure=failure))
+        # Whoever listens decides over no submission: a terminal may be gone, or lack a character.
+        with suppress(Exception):
+            self._report(replace(job.submission, state=state, failure=failure))
 
     def _record(self, job: Job, event: Event, detail: str = "") -> None:
         self._enclave.record(job.name, job.cohort.digest, event, detail)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
+from cohort_selection.sealing_key import KEY_VARIABLE, SealingKeyError, enclave_key
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.installation import Installation
 from evaluator.tracker import untracked
+from submissions.database_address import without_password
 from submissions.ledger import LedgerError
+from submissions.tracker_address import tracker_fault
 
 PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
+
+LEAST_FREE_BYTES = 2 * 10**9
+"""The base image, an image with torch and a small cohort; a large cohort takes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +32,16 @@ class Finding:
 
 
 def examine(installation: Installation) -> list[Finding]:
-    """Look at the package names, the engine, the ledger's audit chain and each sealed cohort."""
-    return [_names(), _engine(), _ledger(installation), *_cohorts(installation)]
+    """Look at the machine, and at ledger, tracker and sealed cohorts where they are.
+
+    The machine: package names, engine, disk, the key's place. Nothing is made that is not there.
+    """
+    root = installation.root
+    machine = [_names(), _engine(), _disk(root), _key(root)]
+    if not root.is_dir():
+        seen = f"none in {root} yet; `sequestra sequester FILE.toml` makes one"
+        return [*machine, Finding("installation", True, seen)]
+    return [*machine, _ledger(installation), _tracker(installation), *_cohorts(installation)]
 
 
 def foreign_owners() -> dict[str, list[str]]:
@@ -51,6 +68,39 @@ def _engine() -> Finding:
         return Finding("container engine", False, str(error))
 
 
+def _disk(root: Path) -> Finding:
+    """Whether the disk that holds the installation, or will, has room and can be written to."""
+    folder = root.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    seen = f"{free / 1e9:.1f} GB free in {folder}"
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        return Finding("disk", False, f"{folder} cannot be written to; name another with --home")
+    if free < LEAST_FREE_BYTES:
+        return Finding("disk", False, f"{seen}; images and sealed copies take more: free some")
+    return Finding("disk", True, seen)
+
+
+def _key(root: Path) -> Finding:
+    """Whether the place of the key that opens the labels is fit for it."""
+    configured = os.environ.get(KEY_VARIABLE)
+    if not configured:
+        seen = f"each lies beside its sealed cohort; {KEY_VARIABLE} names another place"
+        return Finding("enclave keys", True, seen)
+    path = Path(configured)
+    if path.exists():
+        try:
+            enclave_key(root, create=False)
+        except (SealingKeyError, OSError) as error:
+            return Finding("enclave key", False, str(error))
+        return Finding("enclave key", True, f"{path}, which only its owner can read")
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        seen = f"{KEY_VARIABLE} is {path}, and no file can be made there; name another place"
+        return Finding("enclave key", False, seen)
+    return Finding("enclave key", True, f"the first seal makes it: {path}")
+
+
 def _ledger(installation: Installation) -> Finding:
     try:
         ledger = installation.ledger()
@@ -63,6 +113,13 @@ def _ledger(installation: Installation) -> Finding:
         f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"
     )
     return Finding("ledger", not problems, seen)
+
+
+def _tracker(installation: Installation) -> Finding:
+    address = installation.tracking_uri
+    found = tracker_fault(address)
+    seen = f"MLflow can be at {without_password(address)}" if found is None else found.sentence
+    return Finding("tracker", found is None, seen)
 
 
 def _cohorts(installation: Installation) -> list[Finding]:

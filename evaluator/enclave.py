@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from weakref import finalize
 
 from sqlalchemy import (
     Column,
@@ -153,6 +154,8 @@ class Enclave:
         folder.chmod(0o700)
         self.folder = folder.resolve()
         self._engine = create_engine(f"sqlite:///{self.folder / 'enclave.sqlite'}")
+        # Nobody has to close an enclave: its connections go with it, and at the latest at the end.
+        finalize(self, self._engine.dispose)
         with self._transaction() as connection:
             _METADATA.create_all(connection)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +17,7 @@ from docker.models.containers import Container
 from docker.utils import decode_json_header
 
 from evaluator.containers import CANCELLED, GPUS_LABEL, LABEL, RUN_LABEL, Containers
+from evaluator.cores import taken_cores
 from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.gpus import taken_gpus
 from evaluator.host_locks import held
@@ -32,6 +33,7 @@ from evaluator.limits import (
     lacking,
     not_granted,
 )
+from evaluator.resources import whole_cores
 from evaluator.staging import Staged, lay_empty, own_folder, remove_leftovers
 from submissions.base_image import cache
 from submissions.contract import Contract
@@ -77,6 +79,7 @@ class Engine(Containers):
     runtime: str
     cpus: int
     memory_bytes: int
+    has_cpusets: bool = True
 
     @classmethod
     def connect(cls) -> Self:
@@ -119,8 +122,17 @@ class Engine(Containers):
         parts = version.get("Components") or ()
         podman = any("podman" in str(part.get("Name", "")).lower() for part in parts)
         name = f"{'Podman' if podman else 'Docker'} {version.get('Version', '')}"
-        cpus, memory_bytes = int(info["NCPU"]), int(info["MemTotal"])
-        return cls(client, store_of(info), address, name, podman, runtime, cpus, memory_bytes)
+        return cls(
+            client,
+            store_of(info),
+            address,
+            name,
+            podman,
+            runtime,
+            int(info["NCPU"]),
+            int(info["MemTotal"]),
+            info.get("CPUSet") is not False,
+        )
 
     def close(self) -> None:
         """Close the connection; the engine is not asked anything after this."""
@@ -128,7 +140,8 @@ class Engine(Containers):
 
     def description(self) -> str:
         """One line for the steward: which engine, on what."""
-        return f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
+        said = f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
+        return said if self.has_cpusets else f"{said}; no CPU sets: programs see all CPUs"
 
     def let_in(self, image: ImageConfiguration, contract: Contract) -> None:
         """Lint an image before it is entered, and look at what of it the engine itself reads.
@@ -237,14 +250,18 @@ class Engine(Containers):
         with ExitStack() as opened:
             staged = opened.enter_context(self._with_its_own(staged, contract, given_up))
             laying_out = time.monotonic()
-            container = opened.enter_context(
-                self._container(digest, staged, contract, submission_id)
-            )
+            making = partial(self._container, digest, contract, submission_id)
+            container = None if self.podman else opened.enter_context(making(staged))
             limit = contract.seconds(staged.n_cases)
             laid_out = time.monotonic()
-            with room():
+            with room(), self._on_cores(staged, contract, given_up) as staged:
                 _refuse_given_up(given_up)
                 starting = time.monotonic()
+                if container is None:
+                    # Podman cannot change the processors of a container that it has made.
+                    container = opened.enter_context(making(staged))
+                else:
+                    self._move(container, staged, contract)
                 _start(container)
                 running = time.monotonic()
                 _refuse_cancelled(container)
@@ -303,8 +320,37 @@ class Engine(Containers):
             yield replace(staged, uid=int(user), gpus=gpus)
 
     @contextmanager
+    def _on_cores(
+        self, staged: Staged, contract: Contract, given_up: Callable[[], bool]
+    ) -> Iterator[Staged]:
+        """Hold processors for the time that the container runs, where the engine can grant them."""
+        if not self.has_cpusets:
+            yield staged
+            return
+        waiting = partial(_refuse_given_up, given_up)
+        with taken_cores(whole_cores(contract), waiting=waiting) as cores:
+            yield replace(staged, cores=cores)
+
+    def _move(self, container: Container, staged: Staged, contract: Contract) -> None:
+        """Give a container that has not started the processors that are free now."""
+        if staged.cores:
+            moved = self.pin(container, staged.cores)
+            kept = staged if moved else replace(staged, cores=())
+            self._refuse_ungranted(container, kept, contract)
+
+    def _refuse_ungranted(
+        self, container: Container, staged: Staged, contract: Contract, warnings: Sequence[str] = ()
+    ) -> None:
+        """Raise EngineUnavailable where the engine did not keep what it was asked for."""
+        lost = not_granted(container.attrs, staged, contract, self.podman)
+        if refused := [*warnings, *lost]:
+            raise EngineUnavailable(
+                f"the container engine does not grant what the contract asks: {refused[0]}"
+            )
+
+    @contextmanager
     def _container(
-        self, digest: str, staged: Staged, contract: Contract, submission_id: str
+        self, digest: str, contract: Contract, submission_id: str, staged: Staged
     ) -> Iterator[Container]:
         """Create the container, and remove it whatever happens."""
         asked = flags(staged, contract)
@@ -337,11 +383,7 @@ class Engine(Containers):
                 raise _NotStarted(str(error.explanation or error)) from error
             container = self.client.containers.get(made["Id"])
         try:
-            lost = not_granted(container.attrs, staged, contract, self.podman)
-            if refused := [*(made.get("Warnings") or ()), *lost]:
-                raise EngineUnavailable(
-                    f"the container engine does not grant what the contract asks: {refused[0]}"
-                )
+            self._refuse_ungranted(container, staged, contract, made.get("Warnings") or ())
             yield container
         finally:
             self.remove(made["Id"])

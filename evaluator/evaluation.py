@@ -9,6 +9,7 @@ import numpy as np
 from cohort_selection.cohort import Cohort
 from cohort_selection.estimand import Estimand
 from evaluator.analysis_plan import AnalysisPlan
+from evaluator.code_version import former_version
 from evaluator.disclosure import Release, release
 from evaluator.enclave import Enclave
 from evaluator.keys import evaluation_key
@@ -23,10 +24,14 @@ from submissions.submission import Submission
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A release ready for the ledger, with the key that names its inputs."""
+    """A release ready for the ledger, with the key that names its inputs.
+
+    ``former_key`` is the key that a former version of Sequestra gave to the same evaluation.
+    """
 
     key: str
     release: Release
+    former_key: str | None
 
 
 def judge(
@@ -78,7 +83,9 @@ def evaluate(
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,
     )
-    return Evaluated(key, released)
+    former = former_version(full.code_version)
+    former_key = None if former is None else evaluation_key(submission, cohort, full, former)
+    return Evaluated(key, released, former_key)
 
 
 def prepare() -> None:

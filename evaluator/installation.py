@@ -16,6 +16,7 @@ from cohort_selection.cohort import Cohort, verify
 from evaluator.enclave import Enclave
 from evaluator.specification import Benchmark, read_benchmark
 from submissions.ledger import Ledger
+from submissions.tracker_address import configured_tracker
 
 BENCHMARK_DIGEST = "benchmark_digest"
 """Where a cohort's seal names the file it was made for."""
@@ -49,13 +50,13 @@ class Installation:
     def ledger_url(self) -> str:
         """The database URL of the public store."""
         here = self.root.resolve() / "public" / "ledger.sqlite"
-        return os.environ.get("SEQUESTRA_LEDGER", f"sqlite:///{here}")
+        return os.environ.get("SEQUESTRA_LEDGER", "").strip() or f"sqlite:///{here}"
 
     @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps the runs."""
         here = self.root.resolve() / "mlflow" / "mlflow.db"
-        return os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{here}")
+        return configured_tracker() or f"sqlite:///{here}"
 
     @property
     def artifacts(self) -> Path:

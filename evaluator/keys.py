@@ -26,14 +26,19 @@ def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort, shards
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def evaluation_key(submission: Submission, cohort: Cohort, evaluation: Evaluation) -> str:
-    """Name an evaluation by everything it depends on: a change in any of them is a new one."""
+def evaluation_key(
+    submission: Submission, cohort: Cohort, evaluation: Evaluation, code: str | None = None
+) -> str:
+    """Name an evaluation by everything it depends on: a change in any of them is a new one.
+
+    ``code`` in place of the version of the code that the evaluation names.
+    """
     parts = (
         submission.image_digest,
         repr(submission.threshold),
         cohort.digest,
         evaluation.plan_digest,
-        evaluation.code_version,
+        code or evaluation.code_version,
         str(CONTRACT_VERSION),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

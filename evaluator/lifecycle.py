@@ -132,13 +132,13 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
         if predictions is None:
             continue
         evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
-        if evaluated.key == present[submission.submission_id]:
+        if present[submission.submission_id] in (evaluated.key, evaluated.former_key):
             continue
         if evaluated.key in ledger.evaluation_keys(submission.submission_id):
             raise SubmissionError(
                 f"submission {submission.submission_id} had these figures before the present ones, "
-                f"and the ledger does not go back; score anew with the code of its newest release, "
-                f"or with code that is newer"
+                f"and the ledger does not go back; score them again with the code of its newest "
+                f"release, or with code that is newer"
             )
         anew.append((submission, evaluated))
     for submission, evaluated in anew:

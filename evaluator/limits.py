@@ -23,6 +23,23 @@ OPEN_FILES = 1024
 
 NO_HEALTH_CHECK = ["NONE"]
 
+NAME_VARIABLES = ("USER", "LOGNAME")
+"""What tells a program the name of its user, who has none in the image's list of users."""
+
+USER_NAME = "submission"
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    # onnxruntime counts the machine's processors, whichever of them it may use.
+    "ORT_INTRA_OP_NUM_THREADS",
+    "ORT_INTER_OP_NUM_THREADS",
+)
+"""What tells a library how many threads to start: a whole number of ``cpus``."""
+
 
 def flags(staged: Staged, contract: Contract) -> dict[str, Any]:
     """Every limit of the contract, in the engine's words."""
@@ -40,6 +57,8 @@ def flags(staged: Staged, contract: Contract) -> dict[str, Any]:
         "mem_limit": memory,
         "memswap_limit": memory,
         "nano_cpus": int(contract.cpus * 1e9),
+        # Most programs start a thread for each processor that they see, whatever their share.
+        "cpuset_cpus": ",".join(staged.cores),
         "ipc_mode": "private",
         "shm_size": contract.shm_mb * 2**20,
         "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,size={contract.tmp_mb}m,mode=1777"},
@@ -96,8 +115,10 @@ def environment(contract: Contract, gpus: Sequence[str]) -> dict[str, str]:
         "HOME": "/tmp",
         "TMPDIR": "/tmp",
         "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
+        **dict.fromkeys(NAME_VARIABLES, USER_NAME),
+        **dict.fromkeys(THREAD_VARIABLES, threads),
+        # onnxruntime, from 1.29, otherwise writes down an identifier of the device at its import.
+        "ORT_DISABLE_TELEMETRY": "1",
     }
 
 
@@ -186,6 +207,7 @@ def not_granted(
         "no swap": host.get("MemorySwap") in ((memory,) if _swaps() else (memory, 0, -1)),
         "a limit of processes": host.get("PidsLimit") == asked["pids_limit"],
         "a CPU limit": math.isclose(cpus, contract.cpus, rel_tol=0.01),
+        "its own processors": (host.get("CpusetCpus") or "") == asked["cpuset_cpus"],
         # Podman names each that it would have given, whichever those are.
         "no capabilities": bool(host.get("CapDrop")) and not host.get("CapAdd"),
         "no-new-privileges": any(option.startswith("no-new-privileges") for option in options),

@@ -6,7 +6,8 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,11 +57,29 @@ def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
+def _file_names(labels: Iterable[str]) -> dict[str, str]:
+    """Each label as part of a file's name: no slash or the like, and no two alike."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in labels:
+        plain = re.sub(r"[^\w.()+-]+", "-", label).strip("-.")[:100] or "label"
+        name, number = plain, 1
+        while name.casefold() in taken:  # some file systems know no capitals
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.casefold())
+        names[label] = name
+    return names
+
+
 def write_reports(found: Mapping[str, Evaluation], path: Path) -> tuple[Path, ...]:
     """Write one HTML report a label; with several, the label is put into the file's name."""
     written = []
+    names = _file_names(found)
     for label, scored in found.items():
-        place = path if len(found) == 1 else path.with_name(f"{path.stem}-{label}{path.suffix}")
+        place = path
+        if len(found) > 1:
+            place = path.with_name(f"{path.stem}-{names[label]}{path.suffix}")
         submission = Submission(
             submission_id=OWN_SCORES,
             team=OWN_SCORES,

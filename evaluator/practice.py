@@ -6,13 +6,19 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection.cohort import BlindedCase, read_open
+import numpy as np
+from scipy.stats import mannwhitneyu
+
+from cohort_selection.cohort import BlindedCase, Case, read_open
+from cohort_selection.open_part import copy_cases
 from evaluator.engine import Engine
-from evaluator.installation import Installation
-from evaluator.staging import remove_leftovers, stage
+from evaluator.staging import own_folder, remove_leftovers, stage
+from metrics.discrimination import auroc
 from submissions.base_image import cache
-from submissions.contract import read_predictions
+from submissions.contract import Contract, Predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
+
+_CHANCE = 0.05  # how seldom chance may turn scores round that are called inverted
 
 
 class PracticeError(ValueError):
@@ -20,51 +26,99 @@ class PracticeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Scores:
+    """What the scores of a check look like; on open data the researcher may see everything.
+
+    ``auroc`` is None where all cases have one label. ``inverted``: positive cases score lower than
+    negative ones, more than chance would have it.
+    """
+
+    n_positive: int
+    n_negative: int
+    lowest: float
+    highest: float
+    auroc: float | None
+    inverted: bool
+
+    @property
+    def constant(self) -> bool:
+        """Whether every one of several cases has the same score."""
+        return self.lowest == self.highest and self.n_positive + self.n_negative > 1
+
+
+@dataclass(frozen=True, slots=True)
 class Practised:
-    """What a check found; on open data the researcher may see everything."""
+    """What a check found: a failure and why, or the scores; and what the container said."""
 
     n_cases: int
     seconds: float
     failure: Failure | None
     detail: str
     log: str
+    scores: Scores | None = None
 
 
-def practise(
-    installation: Installation, name: str, image: str, open_list: Path, n_cases: int
-) -> Practised:
+def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> Practised:
     """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would.
 
-    ``image`` is a name, a digest, or the path of an image archive.
+    ``image`` is a name, a digest, or the path of an image archive. The container gets the cases'
+    files through the same copy as sequestered ones. Raises PracticeError where no case is listed,
+    DeidentificationError where a file cannot be copied.
     """
-    benchmark = installation.benchmark(name)
     cases = read_open(open_list)[:n_cases]
     if not cases:
         raise PracticeError(f"{open_list} lists no case; give the list `sequestra sequester` wrote")
-    visible = benchmark.contract.visible
-    blinded = [
-        BlindedCase(
-            secrets.token_hex(8), case.files, {key: case.attributes.get(key, "") for key in visible}
-        )
-        for case in cases
-    ]
+    blinded = {secrets.token_hex(8): case for case in cases}
     engine = Engine.connect()
     scratch = cache() / "check"
     engine.remove_dead(scratch)
     remove_leftovers(scratch)
+    log = ""
     try:
-        with engine.receive(image, benchmark.contract) as found:
-            engine.let_in(found, benchmark.contract)
-            with stage(blinded, benchmark.contract, scratch, copying=True) as staged:
+        with engine.receive(image, contract) as found:
+            engine.let_in(found, contract)
+            with (
+                own_folder(scratch) as folder,
+                stage(
+                    _copied(blinded, contract, folder), contract, scratch, copying=True
+                ) as staged,
+            ):
                 outcome = engine.run(
                     found.digest,
                     staged,
-                    benchmark.contract,
+                    contract,
                     submission_id=f"check-{secrets.token_hex(6)}",
                 )
-                given = {case.case_id for case in blinded}
-                read_predictions(staged.predictions, given, benchmark.contract)
+                log = outcome.log_tail
+                predictions = read_predictions(staged.predictions, set(blinded), contract)
     except ContractBroken as broken:
-        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail)
+        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail or log)
     seconds = sum(outcome.seconds.values())
-    return Practised(len(cases), seconds, None, "", outcome.log_tail)
+    return Practised(len(cases), seconds, None, "", log, _scores(blinded, predictions))
+
+
+def _copied(blinded: dict[str, Case], contract: Contract, folder: Path) -> tuple[BlindedCase, ...]:
+    """The cases as a container may see them, their files copied below ``folder``."""
+    copied, _ = copy_cases(tuple(blinded.values()), folder / "copies")
+    return tuple(
+        BlindedCase(
+            case_id, case.files, {key: case.attributes.get(key, "") for key in contract.visible}
+        )
+        for case_id, case in zip(blinded, copied, strict=True)
+    )
+
+
+def _scores(blinded: dict[str, Case], predictions: Predictions) -> Scores:
+    """Labels and the contract's first output, case by case."""
+    label = np.array([case.label for case in blinded.values()])
+    score = np.array([predictions.values[case_id][0] for case_id in blinded])
+    positive, negative = score[label == 1], score[label == 0]
+    reached, inverted = None, False
+    if len(positive) and len(negative):
+        reached = auroc(label, score)
+        inverted = bool(
+            reached < 0.5 and mannwhitneyu(positive, negative, alternative="less").pvalue < _CHANCE
+        )
+    return Scores(
+        len(positive), len(negative), float(score.min()), float(score.max()), reached, inverted
+    )

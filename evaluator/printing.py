@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,9 +20,9 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 
 from evaluator.results import OVERALL
+from evaluator.screen import Sheet, console, styled
 
 if TYPE_CHECKING:
     from cohort_selection.catalog import Indexed
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
     from cohort_selection.header import Quarantined
     from cohort_selection.matching import Margin, Matched
     from cohort_selection.prospect import GapProspect, Prospect
+    from cohort_selection.repeated_pictures import RepeatCounts
     from cohort_selection.representativeness import Deviation
     from cohort_selection.simulator import Simulated
     from evaluator.doctor import Finding
     from evaluator.enclave import Attempt, StageTime
-    from evaluator.practice import Practised
     from evaluator.results import Evaluation
     from evaluator.steward import Sealed, Sequestered
     from metrics.estimate import Estimate
@@ -60,11 +59,6 @@ class Modality(StrEnum):
 
 class OptionError(ValueError):
     """An option's text cannot be read."""
-
-
-def escaped(text: str) -> str:
-    """Text of others with its square brackets made harmless."""
-    return escape(text)
 
 
 def system_error(error: Exception) -> str:
@@ -96,7 +90,7 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar; yields the function that moves it to (done, total)."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -107,7 +101,7 @@ def acts() -> Iterator[Callable[[str, int, int], None]]:
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     )  # fmt: skip
-    with Progress(*columns) as bar:
+    with Progress(*columns, console=console) as bar:
         tasks: dict[str, TaskID] = {}
 
         def tick(act: str, done: int, total: int) -> None:
@@ -140,33 +134,46 @@ def indexed(found: Indexed, folder: Path, kept_out: Iterable[Quarantined]) -> Re
         f"{found.n_files} files, {found.n_read} read, {found.n_unchanged} unchanged"
     )
     first = [(each.path, each.reason) for each in islice(kept_out, MOST_QUARANTINED)]
-    notes = map(escape, found.notes)
+    notes = found.notes
     return Group(line, *notes, *_quarantine(first, found.n_quarantined))
 
 
 def sequestered(done: Sequestered, open_list: Path) -> RenderableType:
     """The flow of the criteria, rule by rule, and the two parts."""
-    flow = Table(title="Flow", title_justify="left")
+    flow = Sheet(title="Flow", title_justify="left")
     flow.add_column("rule")
     flow.add_column("excluded", justify="right")
     for name in ("of these unknown", "studies left", "patients left"):
         flow.add_column(name, justify="right")
     for step in done.flow:
         counts = (step.excluded, step.unknown, step.remaining, step.patients)
-        flow.add_row(escape(step.rule), *map(str, counts))
+        flow.add_row(step.rule, *map(str, counts))
     parts = (
         f"open: {done.open_cases} cases of {done.open_patients} patients, listed in {open_list}\n"
         f"sequestered: {done.sequestered_cases} cases of {done.sequestered_patients} patients"
     )
-    if done.assigned_before:
-        parts += f"\n{done.assigned_before} patients were assigned before and stay where they were"
-    return Group(flow, parts)
+    return Group(flow, parts, *_assigned_before(done))
+
+
+def _assigned_before(done: Sequestered) -> list[str]:
+    """What became of the share where patients had been assigned before."""
+    if not done.assigned_before:
+        return []
+    everybody = done.open_patients + done.sequestered_patients
+    new = everybody - done.assigned_before
+    applied = f"the {new} who are new" if new else "nobody: no patient is new"
+    return [
+        f"{done.assigned_before} patients were assigned before and stay where they were; "
+        f"sequestered_share, {done.share:g}, was applied to {applied}. Sequestered are "
+        f"{done.sequestered_patients / everybody:.3g} of these patients. In another "
+        "folder (--home) everybody would be new"
+    ]
 
 
 def matched(found: Matched) -> RenderableType:
     """The margins of the drawn cohort beside target and pool."""
     table = _margins(f"Matched cohort: {len(found.cases)} cases", "cohort", found.margins)
-    notes = [escape(sentence) for sentence in (*found.notes, *found.binding)]
+    notes = [*found.notes, *found.binding]
     notes.append(f"{found.certain_share:.1%} of the pool's patients were certain to be drawn")
     return Group(table, *notes)
 
@@ -183,18 +190,19 @@ def prospect(found: Prospect) -> RenderableType:
         lines.append(f"  and {len(found.helped) - MOST_HELP} more kinds of patients")
     lines += found.notes
     lines.append(found.refusal or f"a cohort of {found.size} can be drawn")
-    shown: list[RenderableType] = [escape(line) for line in lines]
+    shown: list[RenderableType] = [*lines]
     if found.margins:
         shown.insert(0, _margins(f"A cohort of {found.size}", "one draw", found.margins))
     if found.subgroups:
-        table = Table(title="Expected in each subgroup", title_justify="left")
+        table = Sheet(title="Expected in each subgroup", title_justify="left")
         table.add_column("subgroup")
         for name in ("positives", "negatives", "AUROC +-"):
             table.add_column(name, justify="right")
         for group in found.subgroups:
             width = "-" if group.half_width is None else f"{group.half_width:.3f}"
+            width = group.held_back or width
             counts = (f"{group.positives:.1f}", f"{group.negatives:.1f}")
-            table.add_row(escape(group.name), *counts, width)
+            table.add_row(group.name, *counts, width)
         shown.insert(1, table)
     shown += [_findable(gap) for gap in found.gaps]
     return Group(*shown)
@@ -206,33 +214,33 @@ def _findable(found: GapProspect) -> RenderableType:
     title = f"{gap.figure} by {gap.attribute}, tested at {gap.alpha:.3g}"
     reasons = {level.reason for level in found.levels}
     if len(reasons) == 1 and None not in reasons:
-        return escape(f"{title}: {reasons.pop()}")
+        return f"{title}: {reasons.pop()}"
     if gap.assumed is not None:
         title += (
             f": how much worse than the others, at {gap.assumed:g}, a level must be to be found "
             "with a power of 80 %"
         )
-    table = Table(title=escape(title), title_justify="left")
+    table = Sheet(title=title, title_justify="left")
     table.add_column("level")
     for name in ("positives", "negatives", "worse by"):
         table.add_column(name, justify="right")
     for level in found.levels:
         worse = level.reason if level.difference is None else f"{level.difference:.3f}"
         counts = (f"{level.positives:.1f}", f"{level.negatives:.1f}")
-        table.add_row(escape(level.level), *counts, escape(worse))
+        table.add_row(level.level, *counts, worse)
     return table
 
 
-def _margins(title: str, drawn: str, margins: Iterable[Margin]) -> Table:
-    table = Table(title=title, title_justify="left")
+def _margins(title: str, drawn: str, margins: Iterable[Margin]) -> Sheet:
+    table = Sheet(title=title, title_justify="left")
     for name in ("attribute", "level"):
         table.add_column(name)
     for name in ("target", "achievable", drawn, "pool", "patients"):
         table.add_column(name, justify="right")
     for margin in margins:
         table.add_row(
-            escape(margin.attribute),
-            escape(margin.level),
+            margin.attribute,
+            margin.level,
             f"{margin.target:.1%}",
             f"{margin.achievable:.1%}",
             f"{margin.cohort:.1%}",
@@ -255,7 +263,7 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
 
 def distances(rows: Sequence[Deviation]) -> RenderableType:
     """Jensen-Shannon distances with those of random draws, and the largest deviations."""
-    table = Table(
+    table = Sheet(
         title="Jensen-Shannon distance, base 2", title_justify="left", box=SIMPLE, pad_edge=False
     )
     table.add_column("attribute", overflow="fold", min_width=9)
@@ -267,9 +275,9 @@ def distances(rows: Sequence[Deviation]) -> RenderableType:
     for row in rows:
         numbers = (row.jsd, row.jsd_without_not_reported, row.chance_median, row.chance_high)
         table.add_row(
-            escape(row.attribute),
+            row.attribute,
             *("" if number is None else f"{number:.4f}" for number in numbers),
-            escape(row.worst_level),
+            row.worst_level,
             f"{row.maximum:.1%}",
             f"{row.mean:.1%}",
             f"{row.standardised:.3f}",
@@ -283,29 +291,34 @@ def distances(rows: Sequence[Deviation]) -> RenderableType:
 
 def sealed(done: Sealed) -> RenderableType:
     """The digest of a sealed cohort, its distance from the target and what the checks found."""
-    table = Table(title="Against the target", title_justify="left")
+    table = Sheet(title="Against the target", title_justify="left")
     table.add_column("attribute")
     table.add_column("Jensen-Shannon distance", justify="right")
     table.add_column("largest deviation", justify="right")
     for deviation in done.deviations:
         table.add_row(
-            escape(deviation.attribute),
+            deviation.attribute,
             f"{deviation.jsd:.4f}",
-            f"{deviation.maximum:.1%} ({escape(deviation.worst_level)})",
+            f"{deviation.maximum:.1%} ({deviation.worst_level})",
         )
     cohort, wall = done.cohort, done.wall
-    told = [
-        f"[bold red]shortcut:[/] {escape(each.field)} alone predicts the label with an AUROC of "
-        f"{each.auroc:.2f} {escape(f'({each.telling})' if each.telling else '')}"
+    told: list[RenderableType] = [
+        styled(
+            ("shortcut:", "bold red"),
+            f" {each.field} alone predicts the label with an AUROC of {each.auroc:.2f}",
+            f" ({each.telling})" if each.telling else "",
+        )
         for each in done.shortcuts
         if each.alarming
     ]
     if not done.shortcuts:
-        told = ["headers alone: not audited, since a class has fewer than 2 patients"]
+        told = [
+            "headers alone: not audited (a class has fewer than 2 patients, or no header varies)"
+        ]
     elif not told:
         strongest = done.shortcuts[0]
         told = [
-            f"headers alone: the strongest, {escape(strongest.field)}, predicts the label with an "
+            f"headers alone: the strongest, {strongest.field}, predicts the label with an "
             f"AUROC of {strongest.auroc:.2f}; chance reaches {strongest.high:.2f}"
         ]
     compared = "pictures and stored pixels" if wall.looked else "stored pixels (not pictures)"
@@ -313,33 +326,33 @@ def sealed(done: Sealed) -> RenderableType:
         f"{compared} of {wall.sealed_files} files compared with {wall.open_files} open ones: "
         + (f"{wall.look_alikes} look-alikes, accepted" if wall.look_alikes else "none alike")
     )
+    if done.repeats is not None:
+        told.append(_repeated(done.repeats))
     burned = cohort.report.get("burned_in_annotation_files")
     if burned:
-        told.append(f"[yellow]{burned} files say that text is burned into their pixels[/]")
+        told.append(styled((f"{burned} files say that text is burned into their pixels", "yellow")))
     line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
     return Group(table, *told, line)
 
 
-def verified(cohort: Cohort, problems: Sequence[str]) -> str:
+def _repeated(found: RepeatCounts) -> RenderableType:
+    said = f"{found.files} files of the pool compared with each other: "
+    if not found.in_pool:
+        return said + "no picture stands under two patients or labels"
+    inside = f"{found.in_cohort} in the cohort, accepted" if found.in_cohort else "none drawn"
+    text = (
+        f"{said}{found.in_pool} pictures stand under several patients or labels, "
+        f"{found.in_pool_opposite} of them under opposite labels; {inside}; listed in "
+        "repeated-pictures.csv of the benchmark's folder in the enclave"
+    )
+    return styled((text, "yellow"))
+
+
+def verified(cohort: Cohort, problems: Sequence[str]) -> RenderableType:
     """Whether every byte is as it was sealed."""
     if not problems:
         return f"{cohort.n_cases} cases, seal whole: {cohort.digest}"
-    return "\n".join(f"[red]{escape(problem)}[/]" for problem in problems)
-
-
-def practised(found: Practised) -> RenderableType:
-    """What a check on open cases ended in, with everything the container said."""
-    if found.failure is None:
-        verdict = (
-            f"[green]passed[/]: {found.n_cases} open cases in {found.seconds:.1f} s, "
-            f"predictions as the contract asks"
-        )
-    else:
-        verdict = (
-            f"[red]{found.failure.value}[/]: {escape(found.failure.meaning)}\n"
-            f"{escape(found.detail)}"
-        )
-    return Group(verdict, escape(found.log)) if found.log else verdict
+    return styled(("\n".join(problems), "red"))
 
 
 def submission_line(submission: Submission) -> str:
@@ -348,14 +361,14 @@ def submission_line(submission: Submission) -> str:
     if submission.failure is not None:
         said = f"{said}: {submission.failure.value}. {submission.failure.meaning}"
     who = f"{submission.team} / {submission.model}"
-    return f"{submission.submission_id}  {escape(who)}  {submission.benchmark}  {escape(said)}"
+    return f"{submission.submission_id}  {who}  {submission.benchmark}  {said}"
 
 
 def attempt(found: Attempt) -> RenderableType:
     """One line of a run's story, for the steward."""
     said = found.event.value if found.failure is None else found.failure.value
     lines = [f"{found.at:%Y-%m-%d %H:%M:%S}  {said}"]
-    lines += [escape(text) for text in (found.detail, found.log) if text]
+    lines += [text for text in (found.detail, found.log) if text]
     return Group(*lines)
 
 
@@ -367,15 +380,14 @@ def stage_times(times: Mapping[Stage, int]) -> str:
 def exact_stage_times(times: Sequence[StageTime]) -> str:
     """What each stage of each container took, for the steward."""
     return "\n".join(
-        f"{each.stage.value:8}{each.seconds:10.3f} s  {escape(each.host)}".rstrip()
-        for each in times
+        f"{each.stage.value:8}{each.seconds:10.3f} s  {each.host}".rstrip() for each in times
     )
 
 
-def finding(found: Finding) -> str:
+def finding(found: Finding) -> RenderableType:
     """One line of the doctor's."""
-    mark = "[green]well[/]" if found.well else "[red]not well[/]"
-    return f"{mark}  {found.subject}: {escape(found.seen)}"
+    mark = ("well", "green") if found.well else ("not well", "red")
+    return styled(mark, f"  {found.subject}: {found.seen}")
 
 
 def evaluation(name: str, scored: Evaluation) -> RenderableType:
@@ -384,7 +396,7 @@ def evaluation(name: str, scored: Evaluation) -> RenderableType:
         f"{name}: {scored.n_cases} cases, {scored.n_patients} patients, "
         f"{scored.n_positive} positive"
     )
-    table = Table(title=escape(title), title_justify="left")
+    table = Sheet(title=title, title_justify="left")
     for heading in ("group", "figure"):
         table.add_column(heading, overflow="fold")
     table.add_column("estimate", justify="right", no_wrap=True)
@@ -395,11 +407,11 @@ def evaluation(name: str, scored: Evaluation) -> RenderableType:
         said = result.estimate.undefined or result.estimate.method
         overall = (result.attribute, result.level) == OVERALL
         table.add_row(
-            "all" if overall else escape(f"{result.attribute}: {result.level}"),
-            escape(result.metric),
+            "all" if overall else f"{result.attribute}: {result.level}",
+            result.metric,
             value,
             interval,
-            escape(said),
+            said,
         )
     return table
 
@@ -413,11 +425,11 @@ def _shown(estimate: Estimate) -> tuple[str, str]:
     return value, f"{estimate.low:.6f} to {estimate.high:.6f}"
 
 
-def _quarantine(first: Sequence[tuple[Path, str]], total: int) -> list[str]:
+def _quarantine(first: Sequence[tuple[Path, str]], total: int) -> list[RenderableType]:
     if not total:
         return []
-    lines = [f"[yellow]{total} files in quarantine[/]"]
-    lines += [f"  {escape(str(path))}: {escape(reason)}" for path, reason in first]
+    lines: list[RenderableType] = [styled((f"{total} files in quarantine", "yellow"))]
+    lines += [f"  {path!s}: {reason}" for path, reason in first]
     if total > len(first):
         lines.append(f"  and {total - len(first)} more: see quarantine.csv")
     return lines

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from evaluator.disclosure import Release
 from evaluator.installation import Installation
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
+from evaluator.screen import Sheet
 from evaluator.specification import Benchmark
 from submissions.ledger import Ledger
 
@@ -36,7 +35,7 @@ def released(ledger: Ledger, submission_id: str) -> Release:
     raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
 
 
-def terminal(ledger: Ledger, benchmark: Benchmark) -> Table:
+def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:
     """The board of a benchmark for a terminal."""
     found = releases(ledger, benchmark.name)
     primary = benchmark.analysis.primary

@@ -20,9 +20,14 @@ class WorkersError(ValueError):
     """There is no scheduler or no worker that could run a shard."""
 
 
+def whole_cores(contract: Contract) -> int:
+    """How many processors a container computes on; its share of their time may be less."""
+    return max(1, math.ceil(contract.cpus))
+
+
 def needs(contract: Contract) -> dict[str, float]:
     """What one container takes of a worker's resources."""
-    taken = {SLOT: float(max(1, math.ceil(contract.cpus))), MEMORY: float(contract.memory_mb)}
+    taken = {SLOT: float(whole_cores(contract)), MEMORY: float(contract.memory_mb)}
     return taken | ({GPU: float(contract.gpus)} if contract.gpus else {})
 
 

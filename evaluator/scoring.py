@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cohort_selection.clinical_cells import level as level_of
+from cohort_selection.column_names import field_of
+from cohort_selection.study_values import AGE_BANDS
 from evaluator.analysis_plan import NOT_REPORTED, AnalysisPlan, PlanError, read_plan
+from evaluator.case_labels import Labels
 from evaluator.code_version import code_version
 from evaluator.results import (
     ALL_LEVELS,
@@ -42,6 +46,7 @@ from metrics.report import Choices, figures, names
 
 __all__ = [
     "AnalysisPlan",
+    "Labels",
     "PlanError",
     "ScoringInput",
     "ScoringInputError",
@@ -193,11 +198,13 @@ def score_tables(
     labels: Sequence[str] = (),
     score_column: str | None = None,
     subgroups: Sequence[str] = (),
-    age_bands: Sequence[int] = (0, 40, 60, 80),
+    age_bands: Sequence[int] = AGE_BANDS,
     missing: str = "refuse",
     weight_column: str | None = None,
+    how: Labels | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Evaluation]:
-    """Score two CSV files label by label; the keywords are those of ``read_tables``.
+    """Score two tables label by label; the keywords are those of ``read_tables``.
 
     ``subgroups`` are scored beside those of the plan. Raises ScoringInputError.
     """
@@ -214,6 +221,8 @@ def score_tables(
         age_bands=age_bands,
         missing=missing,
         weight_column=weight_column,
+        how=how,
+        tell=tell,
     )
     found = {}
     for label, given in inputs.items():
@@ -260,12 +269,12 @@ def _in_bands(plan: AnalysisPlan, attributes: Mapping[str, NDArray[np.str_]]) ->
         intersections=crossed,
         primary_gap=gaps_[0] if gaps_ else None,
         gaps=gaps_[1:],
-        references=tuple((banded(name), level) for name, level in plan.references),
+        references=tuple((banded(name), level_of(name, text)) for name, text in plan.references),
     )
 
 
 def _banded(name: str, attributes: Mapping[str, NDArray[np.str_]]) -> str:
-    return "age_group" if name == "age" and name not in attributes else name
+    return "age_group" if field_of(name) == "age" and name not in attributes else name
 
 
 def _named(plan: AnalysisPlan) -> tuple[str, ...]:

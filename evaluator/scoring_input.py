@@ -1,40 +1,25 @@
-"""Predictions and reference standard from two CSV files, for anyone who has predictions already."""
+"""Predictions and reference standard from two tables, for anyone who has predictions already."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-NOT_REPORTED = "Not Reported"
+from cohort_selection.cell_words import DECIMALS, number, spelling
+from cohort_selection.clinical_cells import NOT_REPORTED
+from cohort_selection.column_names import CASE_NAMES, LABEL_NAMES, NAMES, SCORE_NAMES
+from cohort_selection.study_values import AGE_BANDS
+from evaluator.case_labels import Labels, read_labels
+from evaluator.case_table import CaseTable, ScoringInputError
 
-_CASE_COLUMNS = ("case_id", "image_id", "study_uid", "case_name", "case", "id")
-_PATIENT_COLUMNS = ("patient_id", "patient", "submitter_id", "case_ids_0")
-_LABEL_COLUMNS = ("label", "y", "y_true", "truth", "outcome", "target")
-_SCORE_COLUMNS = ("probability", "prob", "score", "prediction", "y_score", "y_prob", "p")
+__all__ = ["NOT_REPORTED", "ScoringInput", "ScoringInputError", "read_tables"]
+
 _SCORE_PREFIX = "prob_"
-_LABEL_WORDS = (
-    ("0", "1"),
-    ("-1", "1"),
-    ("no", "yes"),
-    ("false", "true"),
-    ("negative", "positive"),
-    ("neg", "pos"),
-)
-"""Pairs of words that say negative and positive; a column uses one pair."""
-_ALL_LABEL_WORDS = {word for pair in _LABEL_WORDS for word in pair}
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
-
-
-class ScoringInputError(ValueError):
-    """Files or arrays cannot be scored; one sentence names file, line and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +39,6 @@ class ScoringInput:
     weights: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    path: Path
-    columns: Mapping[str, list[str]]
-    lines: Sequence[int]
-
-    @property
-    def n(self) -> int:
-        return len(self.lines)
-
-    def has(self, column: str) -> bool:
-        return column in self.columns
-
-    def first_of(self, names: Sequence[str]) -> str | None:
-        return next((name for name in names if name in self.columns), None)
-
-
 def read_tables(
     predictions: Path,
     truth: Path,
@@ -80,173 +48,190 @@ def read_tables(
     labels: Sequence[str] = (),
     score_column: str | None = None,
     subgroups: Sequence[str] = (),
-    age_bands: Sequence[int] = (0, 40, 60, 80),
+    age_bands: Sequence[int] = AGE_BANDS,
     missing: str = "refuse",
     weight_column: str | None = None,
+    how: Labels | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, ScoringInput]:
     """Pair each label with its score; label -> arrays in the order of ``truth``.
 
     Label ``X`` goes with the score column ``prob_X``; or one label column (label, y, truth ...)
-    with one score column (probability, score ...). The files may be the same file and may end in
-    .gz. ``patient_column`` "" makes every case a patient. ``subgroups`` come from ``truth``, else
-    from ``predictions``; a numeric ``age`` becomes ``age_group`` by ``age_bands``. A case without
-    a prediction is refused, or with ``missing`` "worst" gets the worst score there is (0 for a
-    positive, 1 for a negative; the lowest and the highest given where scores are no
-    probabilities), so that a dropped case never raises a score. Labels are 0/1, -1/1, no/yes,
-    false/true, negative/positive or neg/pos, one pair a column. ``weight_column``
-    stands in ``truth``, else in ``predictions``. Raises ScoringInputError.
+    with one score column (probability, score ...). ``how`` says how labels are read: of a list
+    column, of a long table, what is uncertain or blank. The files may be the same file. Names of
+    columns may be spelled in any case, with blanks or marks. ``patient_column`` "" makes every case
+    a patient; so is each case whose patient is not known. Lines of ``truth`` that repeat a case
+    must agree in what is read of them. ``subgroups`` come from ``truth``, else from
+    ``predictions``; ages become ``age_group`` by ``age_bands``. A case without a prediction is
+    refused, or with ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a
+    negative; the lowest and the highest given where scores are no probabilities), so that a dropped
+    case never raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``.
+    ``tell`` gets one sentence for each thing that was assumed. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
-    given = _read(predictions)
-    known = given if _same_file(predictions, truth) else _read(truth)
-    case = _case_column(given, known, case_column)
-    rows = _rows(known, case)
-    places = _rows(given, case)
-    unknown = [line for name, line in places.items() if name not in rows]
-    if unknown:
-        raise ScoringInputError(
-            f"{given.path.name} line {given.lines[unknown[0]]}: this case is not in "
-            f"{known.path.name} ({len(unknown)} such cases); leave them out of the predictions"
-        )
-    lost = [line for name, line in rows.items() if name not in places]
-    if lost and missing == "refuse":
-        raise ScoringInputError(
-            f"{len(lost)} of {known.n} cases in {known.path.name} have no prediction in "
-            f"{given.path.name} (the first is on line {known.lines[lost[0]]}); predict every case"
-        )
-    order = [places.get(name, -1) for name in rows]
-    patient = _patient_column(known, patient_column)
-    pairs = _pairs(given, known, labels, score_column)
-    attributes = _attributes(given, known, order, subgroups, age_bands)
+    bands = list(age_bands)
+    if not bands or bands != sorted(set(bands)):
+        raise ScoringInputError(f"age bands are {bands}; give rising lower ends such as 0, 40, 60")
+    how = how or Labels()
+    given = CaseTable(predictions)
+    known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
+    _gather(given, known, case_column, how, tell)
+    order = _order(given, known, missing, tell)
+    pairs = _pairs(given, known, labels, score_column, how)
+    patient = _patients(known, patient_column, tell)
+    attributes = _attributes(given, known, order, subgroups, bands)
     weights = None if weight_column is None else _weights(given, known, order, weight_column)
+    cases = np.array(list(known.cases), dtype=np.str_)
     found = {}
-    for label, column in pairs.items():
-        y = _labels(known, label)
+    for label, scored in pairs.items():
+        y, kept = read_labels(known, label, how)
+        if not kept.all():
+            tell(
+                f"{label}: {int((~kept).sum())} of {kept.size} cases are left out, whose label is "
+                "uncertain or blank"
+            )
+        if not kept.any():
+            raise ScoringInputError(f"{known.name}: no case has a label {label}; check its column")
+        scores = _scores(given, scored, order, y)
         found[label] = ScoringInput(
             label=label,
-            case_id=np.array(list(rows), dtype=np.str_),
-            patient_id=None if patient is None else np.array(known.columns[patient], np.str_),
-            y=y,
-            scores=_scores(given, column, order, y),
-            attributes=attributes,
-            n_missing=len(lost),
-            weights=weights,
+            case_id=cases[kept],
+            patient_id=None if patient is None else patient[kept],
+            y=y[kept],
+            scores=scores[kept],
+            attributes={name: levels[kept] for name, levels in attributes.items()},
+            n_missing=int((order[kept] < 0).sum()),
+            weights=None if weights is None else weights[kept],
         )
     return found
 
 
-def _read(path: Path) -> _Table:
-    opened: Callable[..., object] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:  # type: ignore[attr-defined]
-            lines = csv.reader(file, strict=True)
-            header = next(lines, None)
-            if not header:
-                raise ScoringInputError(f"{path.name} is empty; give a header and one row a case")
-            names = [name.strip() for name in header]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ScoringInputError(
-                    f"{path.name}: column {twice[0]!r} stands there twice; leave one out"
-                )
-            rows, numbers = [], []
-            for row in lines:
-                if not row:
-                    continue
-                if len(row) != len(names):
-                    raise ScoringInputError(
-                        f"{path.name} line {lines.line_num}: {len(row)} fields, the header has "
-                        f"{len(names)}; give each row as many"
-                    )
-                rows.append(row)
-                numbers.append(lines.line_num)
-    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as problem:
-        raise ScoringInputError(
-            f"{path.name} is not a CSV file in UTF-8 ({problem}); save it as one"
-        ) from None
-    if not rows:
-        raise ScoringInputError(f"{path.name} has a header and no row; give one row a case")
-    columns = {
-        name: [text.strip() for text in column]
-        for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
-    return _Table(path, columns, numbers)
-
-
-def _same_file(a: Path, b: Path) -> bool:
-    return a.resolve() == b.resolve()
-
-
-def _missing_column(table: _Table, wanted: str, what: str) -> ScoringInputError:
-    shown = ", ".join(list(table.columns)[:40])
-    return ScoringInputError(
-        f"{table.path.name} has no {what} ({wanted}); its columns are: {shown}; name one "
-        "of these, or add it"
+def _gather(
+    given: CaseTable,
+    known: CaseTable,
+    wanted: str | None,
+    how: Labels,
+    tell: Callable[[str], None],
+) -> None:
+    """Find the column that names the cases in each table: a name of both, else each one's own."""
+    names = CASE_NAMES if wanted is None else (wanted,)
+    pairs = ((given.find(name), known.find(name)) for name in names)
+    one, other = next(
+        ((a, b) for a, b in pairs if a is not None and b is not None),
+        (given.find(*names), known.find(*names)),
     )
+    for table, column in ((known, other), (given, one)):
+        if column is None:
+            raise table.missing("case column", names)
+    assert one is not None
+    assert other is not None
+    if one != other:
+        tell(f"cases are named by {one} in {given.name} and by {other} in {known.name}")
+    given.gather(one, id_holds_label=how.id_holds_label)
+    if known is not given:
+        known.gather(other, id_holds_label=how.id_holds_label)
+    if known is not given and not given.long_labels():
+        given.refuse_repeats()
 
 
-def _case_column(given: _Table, known: _Table, wanted: str | None) -> str:
-    names = _CASE_COLUMNS if wanted is None else (wanted,)
-    for name in names:
-        if given.has(name) and known.has(name):
-            return name
-    lacking = known if known.first_of(names) is None else given
-    raise _missing_column(lacking, " or ".join(names), "case column")
+def _order(
+    given: CaseTable, known: CaseTable, missing: str, tell: Callable[[str], None]
+) -> NDArray[np.int64]:
+    """The place of each known case among the given ones, -1 where it has no prediction."""
+    places = {case: place for place, case in enumerate(given.cases)}
+    unknown = [case for case in places if case not in known.cases]
+    lost = [case for case in known.cases if case not in places]
+    if unknown:
+        case, other = unknown[0], (lost or list(known.cases))[0]
+        hint = spelling(unknown, lost)
+        raise ScoringInputError(
+            f"{given.first(case)}: the case {case!r} is not in {known.name} ({len(unknown)} of "
+            f"{len(places)} are not), which has {other!r} on line "
+            f"{known.first(other).rpartition(' ')[2]}{hint}; give both tables the same names, or "
+            "leave such cases out of the predictions"
+        )
+    if lost and missing == "refuse":
+        raise ScoringInputError(
+            f"{len(lost)} of {len(known.cases)} cases in {known.name} have no prediction in "
+            f"{given.name} (the first is {lost[0]!r} on line "
+            f"{known.first(lost[0]).rpartition(' ')[2]}); predict every case, or count them as the "
+            "worst score with --missing worst"
+        )
+    if lost:
+        tell(f"{len(lost)} cases without a prediction count as the worst score that there is")
+    return np.array([places.get(case, -1) for case in known.cases], dtype=np.int64)
 
 
-def _patient_column(known: _Table, wanted: str | None) -> str | None:
+def _patients(
+    known: CaseTable, wanted: str | None, tell: Callable[[str], None]
+) -> NDArray[np.str_] | None:
     if wanted == "":
         return None
-    if wanted is None:
-        return known.first_of(_PATIENT_COLUMNS)
-    if not known.has(wanted):
-        raise _missing_column(known, wanted, "patient column")
-    return wanted
+    names = NAMES["patient"] if wanted is None else (wanted,)
+    column = known.find(*names)
+    if column is None and wanted is not None:
+        raise known.missing("patient column", names)
+    if column is None:
+        tell(
+            f"{known.name} has no patient column ({', '.join(names[:4])} ...): each of its "
+            f"{len(known.cases)} cases counts as a patient of its own; --patient-column names one"
+        )
+        return None
+    return np.array(known.patients(column, tell), dtype=np.str_)
 
 
-def _rows(table: _Table, case: str) -> dict[str, int]:
-    rows: dict[str, int] = {}
-    for row, name in enumerate(table.columns[case]):
-        line = table.lines[row]
-        if name in rows:
-            raise ScoringInputError(
-                f"{table.path.name} line {line}: the case of line {table.lines[rows[name]]} again; "
-                f"give each case once"
-            )
-        if not name:
-            raise ScoringInputError(
-                f"{table.path.name} line {line}: {case} is empty; give each case a name"
-            )
-        rows[name] = row
-    return rows
+_Scored = str | Mapping[str, int]
+"""A column of scores, or the line of each case in a long table."""
 
 
 def _pairs(
-    given: _Table, known: _Table, labels: Sequence[str], score_column: str | None
-) -> dict[str, str]:
-    """Label column -> score column."""
-    if score_column is not None and not given.has(score_column):
-        raise _missing_column(given, score_column, "score column")
+    given: CaseTable,
+    known: CaseTable,
+    labels: Sequence[str],
+    score_column: str | None,
+    how: Labels,
+) -> dict[str, _Scored]:
+    """Label -> where its scores are."""
+    if score_column is not None and given.find(score_column) is None:
+        raise given.missing("score column", [score_column])
+    own = how.names(known)
+    if long := given.long_labels():
+        column = given.find(score_column) if score_column else given.find(*SCORE_NAMES)
+        if column is None:
+            raise given.missing("score column", SCORE_NAMES)
+        wanted = list(labels) or [label for label in long if own is None or label in own]
+        for label in wanted:
+            if label not in long:
+                raise ScoringInputError(
+                    f"{given.name} scores no label {label!r}; it has {', '.join(sorted(long))}"
+                )
+        return {label: long[label] for label in wanted}
     wanted = list(labels)
     if not wanted:
-        prefixed = [name[len(_SCORE_PREFIX) :] for name in given.columns if _is_prefixed(name)]
-        wanted = [name for name in prefixed if known.has(name)]
-        single = known.first_of(_LABEL_COLUMNS)
+        prefixed = [name.strip() for name in given.table.columns if _is_prefixed(name)]
+        bare = [name[len(_SCORE_PREFIX) :] for name in prefixed]
+        there = set(own) if own is not None else None
+        wanted = [n for n in bare if (known.find(n) if there is None else n in there)]
         if score_column is not None or not wanted:
+            single = known.find(*LABEL_NAMES)
+            if own is not None and len(own) == 1:
+                single = own[0]
+            elif own is not None:
+                raise given.missing("score column", [f"{_SCORE_PREFIX}{n}" for n in own[:3]])
             if single is None:
-                raise _missing_column(known, " or ".join(_LABEL_COLUMNS), "label column")
+                raise known.missing("label column", LABEL_NAMES)
             wanted = [single]
-    pairs = {}
+    if len(wanted) > 1 and score_column is not None:
+        raise ScoringInputError("one score column was named for several labels; name one label")
+    pairs: dict[str, _Scored] = {}
     for label in wanted:
-        if not known.has(label):
-            raise _missing_column(known, label, "label column")
-        names = (_SCORE_PREFIX + label, *(_SCORE_COLUMNS if len(wanted) == 1 else ()))
-        column = score_column if score_column is not None else given.first_of(names)
+        if own is None and known.find(label) is None:
+            raise known.missing("label column", [label])
+        names = (_SCORE_PREFIX + label, *(SCORE_NAMES if len(wanted) == 1 else ()))
+        column = given.find(score_column) if score_column else given.find(*names)
         if column is None:
-            raise _missing_column(given, " or ".join(names), f"score column for {label!r}")
-        if len(wanted) > 1 and score_column is not None:
-            raise ScoringInputError("one score column was named for several labels; name one label")
+            raise given.missing(f"score column for {label!r}", names)
         pairs[label] = column
     return pairs
 
@@ -255,139 +240,89 @@ def _is_prefixed(name: str) -> bool:
     return name.startswith(_SCORE_PREFIX) and len(name) > len(_SCORE_PREFIX)
 
 
-def _labels(known: _Table, label: str) -> NDArray[np.bool_]:
-    """Read a label column by the one pair of words that it uses, in any case."""
-    words = [_word(text) for text in known.columns[label]]
-    fitting = list(_LABEL_WORDS)
-    for place, word in enumerate(words):
-        still = [pair for pair in fitting if word in pair]
-        if not still:
-            raise _label_error(known, label, place, mixed=word in _ALL_LABEL_WORDS)
-        fitting = still
-    return np.array([word == fitting[0][1] for word in words], dtype=np.bool_)
-
-
-def _word(text: str) -> str:
-    return text.lower().removeprefix("+").removesuffix(".0")
-
-
-def _label_error(known: _Table, label: str, place: int, *, mixed: bool) -> ScoringInputError:
-    texts, lines = known.columns[label], known.lines
-    where = f"{known.path.name} line {lines[place]}: {label} is {texts[place]!r}"
-    listed = ", ".join("/".join(pair) for pair in _LABEL_WORDS)
-    if not mixed:
-        return ScoringInputError(f"{where}; give 0 or 1, or throughout one of {listed}")
-    mine = [pair for pair in _LABEL_WORDS if _word(texts[place]) in pair]
-    odd = next(i for i, text in enumerate(texts) if not any(_word(text) in pair for pair in mine))
-    return ScoringInputError(
-        f"{where}, and line {lines[odd]} has {texts[odd]!r}; give throughout one of {listed}"
-    )
-
-
 def _scores(
-    given: _Table, column: str, order: Sequence[int], y: NDArray[np.bool_]
+    given: CaseTable, scored: _Scored, order: NDArray[np.int64], y: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Read a score column: probabilities, or any other finite numbers such as logits or grades."""
-    values = np.empty(given.n)
-    for row, text in enumerate(given.columns[column]):
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+    """Read scores: probabilities, or any other finite numbers such as logits or grades."""
+    column = scored if isinstance(scored, str) else (given.find(*SCORE_NAMES) or "")
+    texts = given.table.column(column)
+    values = np.empty(len(given.cases))
+    for place, (case, rows) in enumerate(given.cases.items()):
+        row = rows[0] if isinstance(scored, str) else scored.get(case)
+        if row is None:
             raise ScoringInputError(
-                f"{given.path.name} line {given.lines[row]}: {column} is {text!r}; give a "
-                f"probability from 0 to 1, or a finite number that is higher where the label is "
-                f"likelier"
+                f"{given.first(case)}: this case has no score for one of the labels; score each "
+                "case for each label"
             )
-        values[row] = value
-    lowest, highest = min(0.0, float(values.min())), max(1.0, float(values.max()))
-    if lowest < 0.0 or highest > 1.0:  # no probabilities: the worst score is one that was given
+        if len(rows) > 1 and isinstance(scored, str) and len({texts[r] for r in rows}) > 1:
+            given.texts(column)  # refuses, naming both lines
+        value = number(texts[row])
+        if value is None:
+            raise ScoringInputError(
+                f"{given.place(row)}: {column} is {texts[row]!r}; give a probability from 0 to 1, "
+                "or a finite number with a decimal point that is higher where the label is likelier"
+            )
+        values[place] = value
+    rounded = np.round(values, DECIMALS)
+    if rounded.min() >= 0.0 and rounded.max() <= 1.0:
+        values = values.clip(0.0, 1.0)  # 1.0000000000000002 is a probability, as in the contract
+        lowest, highest = 0.0, 1.0
+    else:  # no probabilities: the worst score is one that was given
         lowest, highest = float(values.min()), float(values.max())
-    place = np.array(order)
-    return np.where(place >= 0, values[place], np.where(y, lowest, highest))
+    return np.where(order >= 0, values[order], np.where(y, lowest, highest))
 
 
 def _weights(
-    given: _Table, known: _Table, order: Sequence[int], column: str
+    given: CaseTable, known: CaseTable, order: NDArray[np.int64], name: str
 ) -> NDArray[np.float64]:
     """One weight a case: 0, or within what a figure takes."""
-    table, places = (known, range(known.n)) if known.has(column) else (given, order)
-    if not table.has(column):
-        raise _missing_column(known, column, "weight column")
-    values = np.empty(known.n)
-    for row, place in enumerate(places):
+    table, column, places = _column_of(given, known, order, name, "weight column")
+    texts, cases = table.texts(column), list(table.cases)
+    values = np.empty(len(known.cases))
+    for row, (place, case) in enumerate(zip(places, known.cases, strict=True)):
         if place < 0:
             raise ScoringInputError(
-                f"{known.path.name} line {known.lines[row]}: this case has no prediction and so no "
-                f"weight; put the column {column} into {known.path.name}"
+                f"{known.first(case)}: this case has no prediction and so no "
+                f"weight; put the column {name} into {known.name}"
             )
-        text = table.columns[column][place]
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (value == 0.0 or LEAST_WEIGHT <= value <= LARGEST_WEIGHT):
+        value = number(texts[place])
+        if value is None or not (value == 0.0 or LEAST_WEIGHT <= value <= LARGEST_WEIGHT):
             raise ScoringInputError(
-                f"{table.path.name} line {table.lines[place]}: {column} is {text!r}; give a "
+                f"{table.first(cases[place])}: {column} is {texts[place]!r}; give a "
                 f"weight: 0, or a number from {LEAST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
             )
         values[row] = value
     if not values.any():
-        raise ScoringInputError(f"{table.path.name}: every {column} is 0; give some case a weight")
+        raise ScoringInputError(f"{table.name}: every {column} is 0; give some case a weight")
     return values
 
 
+def _column_of(
+    given: CaseTable, known: CaseTable, order: NDArray[np.int64], name: str, what: str
+) -> tuple[CaseTable, str, Iterable[int]]:
+    """The table that has a column, the truth first, and the place of each known case in it."""
+    if (column := known.find(name)) is not None:
+        return known, column, range(len(known.cases))
+    if (column := given.find(name)) is not None:
+        return given, column, order.tolist()
+    raise known.missing(what, [name])
+
+
 def _attributes(
-    given: _Table,
-    known: _Table,
-    order: Sequence[int],
+    given: CaseTable,
+    known: CaseTable,
+    order: NDArray[np.int64],
     subgroups: Sequence[str],
-    age_bands: Sequence[int],
+    bands: Sequence[int],
 ) -> dict[str, NDArray[np.str_]]:
     attributes = {}
-    for name in subgroups:
-        if name in ("age", "age_group") and not _has_column(given, known, "age_group"):
-            texts = _column(given, known, order, "age")
-            attributes["age_group"] = _bands(texts, age_bands, known)
+    for asked in subgroups:
+        if (found := known.levels(asked, bands)) is not None:
+            name, levels = found
+        elif (found := given.levels(asked, bands)) is not None:
+            name, theirs = found
+            levels = [theirs[place] if place >= 0 else NOT_REPORTED for place in order.tolist()]
         else:
-            texts = _column(given, known, order, name)
-            attributes[name] = np.array([text or NOT_REPORTED for text in texts], np.str_)
+            raise known.missing("subgroup column", [asked])
+        attributes[name] = np.array(levels, dtype=np.str_)
     return attributes
-
-
-def _has_column(given: _Table, known: _Table, name: str) -> bool:
-    return known.has(name) or given.has(name)
-
-
-def _column(given: _Table, known: _Table, order: Sequence[int], name: str) -> list[str]:
-    if known.has(name):
-        return known.columns[name]
-    if given.has(name):
-        return [given.columns[name][place] if place >= 0 else "" for place in order]
-    raise _missing_column(known, name, "subgroup column")
-
-
-def _bands(texts: Sequence[str], bands: Sequence[int], known: _Table) -> NDArray[np.str_]:
-    """Ages in years to bands such as 0-39, 40-59, 80+; an empty age is not reported."""
-    edges = list(bands)
-    if not edges or edges != sorted(set(edges)):
-        raise ScoringInputError(f"age bands are {edges}; give rising lower ends such as 0, 40, 60")
-    names = [f"{low}-{high - 1}" for low, high in itertools.pairwise(edges)]
-    names.append(f"{edges[-1]}+")
-    found = []
-    for line, text in zip(known.lines, texts, strict=True):
-        if not text:
-            found.append(NOT_REPORTED)
-            continue
-        try:
-            age = float(text)
-        except ValueError:
-            age = math.nan
-        if not edges[0] <= age < 130:
-            raise ScoringInputError(
-                f"{known.path.name} line {line}: age is {text!r}; give years from {edges[0]} to "
-                f"129, or leave it empty if unknown"
-            )
-        found.append(names[int(np.searchsorted(edges, age, side="right")) - 1])
-    return np.array(found, np.str_)

@@ -11,7 +11,11 @@ from pathlib import Path
 
 from cohort_selection.cells import LABEL
 from cohort_selection.clinical_columns import read_columns
-from cohort_selection.cohort_plan import CohortPlan, read_cohort_plan
+from cohort_selection.cohort_plan import YEARS, CohortPlan, read_cohort_plan, years_are_no_level
+from cohort_selection.cohort_table import CohortTable
+from cohort_selection.criteria import read_bands
+from cohort_selection.study_values import AGE_BANDS
+from evaluator import shipped
 from evaluator.analysis_plan import AnalysisPlan, read_plan
 from evaluator.disclosure import Disclosure, read_disclosure
 from evaluator.leaderboard.glossary import figure
@@ -51,6 +55,7 @@ def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
     ``beside`` is where the tables lie that it names, if that is not the file's own folder. What
     they hold is part of the digest.
     """
+    path = shipped.resolved(path)
     raw, document = _document(path)
     if unknown := sorted(set(document) - set(_TABLES)):
         raise SpecificationError(
@@ -114,7 +119,13 @@ def _by_design(
 
 def read_clinical_columns(path: Path) -> dict[str, str]:
     """The [clinical] table of a benchmark's file: which columns foreign tables call what."""
+    path = shipped.resolved(path)
     return read_columns(_table(_document(path)[1], "clinical", path), path)
+
+
+def read_contract_alone(path: Path) -> Contract:
+    """The [contract] table of a benchmark's file: all that a researcher's check needs of it."""
+    return read_contract(_table(_document(path)[1], "contract", path), path)
 
 
 def read_analysis(
@@ -125,17 +136,32 @@ def read_analysis(
     replicates: int | None,
     sampling_design: str | None = None,
 ) -> AnalysisPlan:
-    """The [analysis] table of a benchmark's file, or the default, with what options change."""
+    """The [analysis] table of a benchmark's file, or the default, with what options change.
+
+    A subgroup such as "race x sex" is an intersection, beside those of the file.
+    """
     plan = AnalysisPlan()
     if path is not None:
+        path = shipped.resolved(path)
         plan = read_plan(_table(_document(path)[1], "analysis", path), path)
+    named = [tuple(part.strip() for part in name.split(JOINT)) for name in subgroups or ()]
+    single = tuple(dict.fromkeys(names[0] for names in named if len(names) == 1))
+    crossed = (*plan.intersections, *(names for names in named if len(names) > 1))
     return replace(
         plan,
-        subgroups=tuple(subgroups) if subgroups else plan.subgroups,
+        subgroups=single if single else plan.subgroups,
+        intersections=tuple(dict.fromkeys(crossed)),
         interval="symmetric" if symmetric else plan.interval,
         replicates=plan.replicates if replicates is None else replicates,
         sampling_design=plan.sampling_design if sampling_design is None else sampling_design,
     )
+
+
+def read_age_bands(path: Path | None) -> tuple[int, ...]:
+    """The age groups of a benchmark's file, or those that cohorts have where it does not say."""
+    if path is None:
+        return AGE_BANDS
+    return read_bands(CohortTable(_table(_document(path)[1], "cohort", path), path))
 
 
 def _digest(raw: bytes, files: Sequence[Path]) -> str:
@@ -150,6 +176,14 @@ def _agree(benchmark: Benchmark) -> None:
     """Raise SpecificationError where the tables do not fit each other."""
     kept = set(benchmark.cohort.criteria.attributes)
     intersected = {name for names in benchmark.analysis.intersections for name in names}
+    compared = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(JOINT)}
+    for where, named in (
+        ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
+        ("[analysis] intersections", intersected),
+        ("[analysis] gaps", compared),
+    ):
+        if YEARS in named:
+            raise SpecificationError(f"{benchmark.path.name}: {where} {years_are_no_level(YEARS)}")
     for where, named in (
         ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
         ("[analysis] intersections", intersected),
@@ -189,7 +223,11 @@ def _document(path: Path) -> tuple[bytes, dict[str, object]]:
         raw = path.read_bytes()
         return raw, tomllib.loads(raw.decode())
     except FileNotFoundError as error:
-        raise SpecificationError(f"no benchmark file {path}; give the path of a .toml") from error
+        ours = ", ".join(f"benchmarks/{name}" for name in shipped.benchmarks())
+        raise SpecificationError(
+            f"no benchmark file {path}; give the path of a .toml"
+            + (f", or one that comes with Sequestra: {ours}" if ours else "")
+        ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecificationError(f"{path.name} is not TOML: {error}; correct it") from error
 

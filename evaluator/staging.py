@@ -34,7 +34,10 @@ _GET_FLAGS, _SET_FLAGS, _TOP_OF_TREES = 0x80086601, 0x40086602, 0x00020000  # li
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Where one run's input lies and its predictions go; its user and the GPUs that it is given."""
+    """Where one run's input lies and its predictions go; its user, and what it computes on.
+
+    Without ``cores`` it may use every processor of the engine's machine, in its share of time.
+    """
 
     folder: Path
     input: Path
@@ -42,6 +45,7 @@ class Staged:
     n_cases: int
     uid: int = 0
     gpus: tuple[str, ...] = ()
+    cores: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from cohort_selection import catalog, leakage, matching, sequestration
+from cohort_selection import catalog, leakage, matching, repeated_pictures, sequestration
 from cohort_selection.assignment import append_assignment, head, read_assignment, read_batches
 from cohort_selection.atomic import write_bytes
 from cohort_selection.cells import value
@@ -19,7 +20,8 @@ from cohort_selection.criteria import FlowStep, Selected, select
 from cohort_selection.dicom import Study
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import Matched
-from cohort_selection.prospect import PlannedGap, Prospect, prospect
+from cohort_selection.prospect import PlannedGap, Prospect, Subgroup, prospect
+from cohort_selection.repeated_pictures import RepeatCounts
 from cohort_selection.representativeness import Deviation, representativeness
 from cohort_selection.sequestration import Part
 from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
@@ -44,6 +46,8 @@ class Sequestered:
     sequestered_cases: int
     sequestered_patients: int
     assigned_before: int
+    share: float = 0.0
+    """The share that the benchmark asks for; it holds for those who were not assigned before."""
 
 
 def sequester(
@@ -85,7 +89,8 @@ def sequester(
         open_patients=_patients(opened),
         sequestered_cases=len(hidden),
         sequestered_patients=_patients(hidden),
-        assigned_before=len(before),
+        assigned_before=len({case.patient_id for case in selected.cases} & set(before)),
+        share=plan.sequestered_share,
     )
 
 
@@ -128,7 +133,7 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
     hidden = _hidden(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
-    return prospect(
+    found = prospect(
         hidden,
         plan.drawn_target,
         plan.size,
@@ -140,6 +145,44 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
         gaps=_planned_gaps(benchmark.analysis),
         least=(benchmark.analysis.minimum_cases, benchmark.analysis.minimum_per_class),
     )
+    return replace(found, subgroups=_held_back(found.subgroups, benchmark))
+
+
+def _held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgroup, ...]:
+    """The subgroups, each with what keeps its figures from being shown at its expected counts.
+
+    A single one of an attribute takes the next smallest with it, or the total would give it away.
+    """
+    cell, analysis = benchmark.disclosure.minimum_cell, benchmark.analysis
+    told: list[Subgroup] = []
+    for _, levels in groupby(groups, key=lambda group: group.attribute):
+        here = [replace(group, held_back=_too_small(group, cell, analysis)) for group in levels]
+        small = [group for group in here if group.held_back]
+        others = [group for group in here if not group.held_back]
+        if len(small) == 1 and others and _smaller(small[0]) < cell:
+            least = min(others, key=lambda group: (_smaller(group), group.level))
+            place = here.index(least)
+            here[place] = replace(least, held_back="withheld with the small one, to protect it")
+        told += here
+    return tuple(told)
+
+
+def _smaller(group: Subgroup) -> float:
+    return min(group.positives, group.negatives)
+
+
+def _too_small(group: Subgroup, cell: int, analysis: AnalysisPlan) -> str:
+    everybody = group.positives + group.negatives
+    if everybody < cell:
+        return f"withheld: fewer than {cell} patients"
+    if _smaller(group) < cell:
+        kind = "positives" if group.positives < cell else "negatives"
+        return f"withheld: fewer than {cell} {kind}"
+    if everybody < analysis.minimum_cases:
+        return f"insufficient data: fewer than {analysis.minimum_cases} patients"
+    if _smaller(group) < analysis.minimum_per_class:
+        return f"insufficient data: fewer than {analysis.minimum_per_class} of a class"
+    return ""
 
 
 def _planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
@@ -173,6 +216,7 @@ class Sealed:
     deviations: tuple[Deviation, ...]
     shortcuts: tuple[Shortcut, ...]
     wall: WallCheck
+    repeats: RepeatCounts | None  # None: sealed before there was this check
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +236,13 @@ def seal_cohort(
     accepted: Accepted = Accepted(),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Sealed:
-    """Check the matched cohort for leaks against the open part, then seal it with its digest.
+    """Check the matched cohort for leaks and for pictures that repeat, then seal it with a digest.
 
     Open is every study of the catalog whose patient is not sequestered, a case of this benchmark
-    or not: anybody may have it.
+    or not: anybody may have it. The pictures of the pool are compared with each other: those under
+    several patients, or under both labels, are listed in the enclave.
 
-    ``look`` compares pictures across the wall, not stored bytes alone. What was checked, and what
+    ``look`` compares pictures, not stored bytes alone. What was checked, and what
     was accepted with which reason, is sealed with the cohort; the audit chain, which everybody may
     read, says that it was and not what. ``progress`` is called with an act, what is done and all.
     Raises ShortcutError or LeakError where a check finds what was not accepted.
@@ -217,7 +262,11 @@ def seal_cohort(
         cut.cohort,
         look=look,
         accept_look_alikes=bool(accepted.look_alikes.strip()),
+        kept=_pictures(installation),
         progress=_of(progress, "comparing pictures" if look else "comparing stored pixels"),
+    )
+    repeats = _repeated(
+        installation, benchmark, cut, look, accepted, _of(progress, "pictures of the pool")
     )
     plan = benchmark.cohort
     cohort = seal(
@@ -236,6 +285,7 @@ def seal_cohort(
             # Without the most telling value: it may name a hospital.
             "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
             "wall": asdict(replace(wall, listed=())),
+            "repeats": asdict(repeats),
             "accepted": asdict(accepted),
             "estimand": plan.estimand.value,
         },
@@ -254,7 +304,8 @@ class Cut:
     patient was; the shares of the pool's patients who were sure to be drawn and could not be, and
     what was ``binding``, are as matching found them.
     ``outside`` are all studies whose patients are not sequestered, cases of the benchmark or not.
-    ``batches`` are (name, open cases, sequestered cases) in the order of assignment.
+    ``batches`` are (name, open cases, sequestered cases) in the order of assignment, ``doubts``
+    those of headers, by study.
     """
 
     flow: tuple[FlowStep, ...]
@@ -268,6 +319,7 @@ class Cut:
     excluded_share: float
     binding: tuple[str, ...]
     batches: tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]
+    doubts: Mapping[str, tuple[str, ...]]
 
 
 def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
@@ -302,6 +354,7 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         found["excluded_share"],
         tuple(found["binding"]),
         _by_batch(installation, opened, hidden),
+        {study.study_uid: study.doubts for study in commons.studies if study.doubts},
     )
 
 
@@ -345,6 +398,29 @@ def header_audit(
     return audit(cases, attributes=benchmark.cohort.criteria.attributes, progress=progress)
 
 
+def _repeated(
+    installation: Installation,
+    benchmark: Benchmark,
+    cut: Cut,
+    look: bool,
+    accepted: Accepted,
+    progress: Callable[[int, int], None] | None,
+) -> RepeatCounts:
+    """Look for repeated pictures in the pool, list them, refuse those that doubt the cohort."""
+    files = repeated_pictures.files_of(cut.pool)
+    prints = leakage.read_once(files, _pictures(installation), look=look, progress=progress)
+    drawn = frozenset(case.case_id for case in cut.cohort)
+    found = repeated_pictures.repeats(cut.pool, drawn, prints)
+    path = repeats_list(installation, benchmark)
+    if found:
+        write_bytes(path, repeated_pictures.table(found))
+    else:
+        path.unlink(missing_ok=True)
+    if not accepted.look_alikes.strip():
+        repeated_pictures.refuse(found, path)
+    return repeated_pictures.counts(found, len(files), looked=look)
+
+
 def _of(
     progress: Callable[[str, int, int], None] | None, act: str
 ) -> Callable[[int, int], None] | None:
@@ -359,6 +435,7 @@ def _sealed(cohort: Cohort) -> Sealed:
         tuple(Deviation(**row) for row in report["deviations"]),
         tuple(Shortcut(**row) for row in report["shortcuts"]),
         WallCheck(**report["wall"]),
+        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )
 
 
@@ -418,6 +495,16 @@ def _digest(cases: Sequence[Case]) -> str:
 
 def _patients(cases: Iterable[Case]) -> int:
     return len({case.patient_id for case in cases})
+
+
+def repeats_list(installation: Installation, benchmark: Benchmark) -> Path:
+    """Where the pictures that repeat in the pool are listed, with their labels."""
+    return installation.enclave().benchmark_folder(benchmark.name) / "repeated-pictures.csv"
+
+
+def _pictures(installation: Installation) -> Path:
+    """What was read of pictures, kept for the next seal."""
+    return installation.enclave().folder / "pictures"
 
 
 def _assignment_list(installation: Installation) -> Path:

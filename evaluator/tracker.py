@@ -7,6 +7,7 @@ MLflow takes seconds to import and a good part of one for each run: in a process
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Self
 
 from evaluator.installation import Installation
 from submissions.ledger import Ledger, PublishedRelease
+from submissions.tracker_address import tracker_fault
 
 LATE_SECONDS = 600.0
 """How long a release waits for its MLflow run at most while others wait to be released."""
@@ -40,6 +42,20 @@ def untracked(installation: Installation, ledger: Ledger) -> list[PublishedRelea
     return [each for each in ledger.untracked() if enclave.is_sealed(each.benchmark)]
 
 
+def refuse_or_tell(uri: str) -> None:
+    """Say before anything is run that MLflow does not answer; raise where it never could.
+
+    A server that is gone may come back, and costs the queue nothing. Raises TrackingError where
+    the address itself is wrong.
+    """
+    found = tracker_fault(uri)
+    if found is None:
+        return
+    if found.lasting:
+        raise TrackingError(found.sentence)
+    _LOG.warning("%s; the queue goes on, and later runs track what it releases", found.sentence)
+
+
 class Tracker:
     """Takes releases to MLflow; its process is started when there is something to do."""
 
@@ -59,7 +75,9 @@ class Tracker:
         """Tell which releases lack a run though nobody makes one, and what was said of that."""
         if not self._awaited and not self._ledger.is_tracking():
             waiting = len(untracked(self._installation, self._ledger))
-            said = self._said.read_text().split("\n") if self._said.is_file() else []
+            said = (
+                self._said.read_text("utf-8", "replace").split("\n") if self._said.is_file() else []
+            )
             last = next((line for line in reversed(said) if line.strip()), "nothing was said of it")
             if waiting:
                 _LOG.warning("%d releases have no MLflow run yet (%s)", waiting, last)
@@ -87,7 +105,9 @@ class Tracker:
                     stdin=subprocess.PIPE,
                     stdout=said or subprocess.PIPE,
                     stderr=said,
-                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"},
                     # What interrupts the queue lets it finish its run. Not a session of its own:
                     # Linux shares processors out among sessions, and its low rank would count for
                     # nothing.

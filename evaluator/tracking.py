@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,10 @@ from evaluator.disclosure import Release
 from evaluator.installation import Installation
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.report import drawings, render_report
-from evaluator.results import OVERALL
 from evaluator.tracker import REFUSED, TrackingError, untracked
+from evaluator.tracking_keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
 from submissions.ledger import Ledger, LedgerError, PublishedRelease
+from submissions.tracker_address import configured_tracker, tracker_fault
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _BATCH = 500  # MLflow takes at most 1,000 metrics a call
 _LOG = logging.getLogger(__name__)
 _RELEASE_TAG = "sequestra.release"
-_UNFIT = re.compile(r"[^\w\-. /]")
 
 
 def prepare(installation: Installation) -> None:
@@ -44,8 +44,9 @@ def prepare(installation: Installation) -> None:
     # It sets itself to INFO when imported.
     logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
     environment().get_template("report.html")
-    with suppress(Exception):  # said again, and heard, when there is something to track
-        mlflow.MlflowClient(tracking_uri=_prepared(installation))
+    if tracker_fault(installation.tracking_uri) is None:  # else MLflow would ask for minutes
+        with suppress(Exception):  # said again, and heard, when there is something to track
+            mlflow.MlflowClient(tracking_uri=_prepared(installation))
 
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:
@@ -53,19 +54,41 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     waiting = untracked(installation, ledger)
     if not waiting:
         return
-    from mlflow.exceptions import MlflowException
-
+    refused: list[tuple[PublishedRelease, str]] = []
+    if (silent := tracker_fault(installation.tracking_uri)) is not None:
+        raise _waits(waiting[0], silent.sentence, len(waiting))
     for number, published in enumerate(waiting):
         try:
             run_id = track(published, installation)
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"MLflow at {installation.tracking_uri} does not take the release of submission "
-                f"{published.submission_id} ({' '.join(str(error).split())[:300]}); "
-                f"{len(waiting) - number} wait in the ledger and are on the board: mend it, then "
-                f"`sequestra run` tracks them"
-            ) from error
-        ledger.tracked(published.number, run_id)
+        except Exception as error:  # whatever it is, the others are not to wait for it
+            refused.append((published, " ".join(str(error).split())[:300]))
+            if not _answers(installation):
+                raise _waits(*refused[0], len(refused) + len(waiting) - number - 1) from error
+        else:
+            ledger.tracked(published.number, run_id)
+    if refused:
+        raise _waits(*refused[0], len(refused))
+
+
+def _waits(release: PublishedRelease, said: str, number: int) -> TrackingError:
+    return TrackingError(
+        f"MLflow does not take the release of submission {release.submission_id} ({said}); "
+        f"{number} wait in the ledger and are on the board: mend it, then `sequestra run` tracks "
+        f"them"
+    )
+
+
+def _answers(installation: Installation) -> bool:
+    """Whether the store takes anything, so that the next release need not wait for one refused."""
+    from mlflow import MlflowClient
+
+    if tracker_fault(installation.tracking_uri) is not None:
+        return False
+    try:
+        MlflowClient(tracking_uri=_prepared(installation)).search_experiments(max_results=1)
+    except Exception:  # whatever it raises: the store is not one that answers
+        return False
+    return True
 
 
 def track(published: PublishedRelease, installation: Installation) -> str:
@@ -99,19 +122,23 @@ def track(published: PublishedRelease, installation: Installation) -> str:
         },
     )
     run_id = str(run.info.run_id)
-    metrics = _metrics(released)
+    found = keys([named(result) for result in released.results])
+    metrics = _metrics(released, found)
     client.log_batch(run_id, params=_parameters(released))
     for first in range(0, len(metrics), _BATCH):
         client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         drawn = drawings(released)
-        (folder / "report.html").write_text(render_report(released, drawn=drawn))
+        (folder / "report.html").write_text(render_report(released, drawn=drawn), encoding="utf-8")
         (folder / "figures").mkdir()
         for name, drawing in drawn.items():
             if drawing is not None:
-                (folder / "figures" / f"{name}.json").write_text(drawing.specification)
-        (folder / "release.json").write_text(published.document)
+                (folder / "figures" / f"{name}.json").write_text(
+                    drawing.specification, encoding="utf-8"
+                )
+        (folder / "release.json").write_text(published.document, encoding="utf-8")
+        (folder / KEYS_FILE).write_text(document(found), encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED", end_time=hour)
     if uri.startswith("http"):
@@ -134,37 +161,24 @@ def _experiment(client: MlflowClient, benchmark: str, installation: Installation
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    if "MLFLOW_TRACKING_URI" in os.environ:
+    if configured_tracker():
         return str(client.create_experiment(name))
     return str(client.create_experiment(name, artifact_location=installation.artifacts.as_uri()))
 
 
-def _metrics(released: Release) -> list[object]:
+def _metrics(released: Release, found: Mapping[Named, str]) -> list[object]:
     from mlflow.entities import Metric
 
     at = int(released.received.timestamp() * 1000)
-    found: list[object] = []
+    metrics: list[object] = []
     for result in released.results:
-        group = (
-            ""
-            if (result.attribute, result.level) == OVERALL
-            else (f"/{result.attribute}/{result.level}")
-        )
-        name = _UNFIT.sub(_spelled, f"{result.metric}{group}")
+        name = found[named(result)]
         estimate = result.estimate
-        for suffix, value in (
-            ("", estimate.value),
-            (".low", estimate.low),
-            (".high", estimate.high),
-        ):
+        values = (estimate.value, estimate.low, estimate.high)
+        for suffix, value in zip(("", *SUFFIXES), values, strict=True):
             if value is not None:
-                found.append(Metric(f"{name}{suffix}", value, at, 0))
-    return found
-
-
-def _spelled(unfit: re.Match[str]) -> str:
-    """What stands for a character that MLflow does not take: "<50" and ">50" are two levels."""
-    return {"<": "under ", ">": "over "}.get(unfit[0], "_")
+                metrics.append(Metric(f"{name}{suffix}", value, at, 0))
+    return metrics
 
 
 def _parameters(released: Release) -> list[object]:

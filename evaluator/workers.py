@@ -22,6 +22,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 from evaluator.engine import Engine
 from evaluator.gpus import visible_gpus
 from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
+from evaluator.scheduler_address import no_scheduler
 from evaluator.shard import (
     Ended,
     Shard,
@@ -33,7 +34,8 @@ from evaluator.shard import (
 )
 from submissions.contract import Contract
 
-CONNECT_SECONDS = 30
+CONNECT_SECONDS = 8
+WORKER_SECONDS = 30
 REGISTER_ATTEMPTS = 3
 FETCH_SECONDS = 10
 """How long a result may take from its worker to here."""
@@ -254,13 +256,10 @@ def _client(scheduler: str) -> Iterator[tuple[Client, Room | None]]:
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise WorkersError(
-                f"no Dask scheduler answers at {scheduler} ({error}); start one with "
-                f"`dask scheduler`, or leave --scheduler out to work on this machine"
-            ) from error
+            raise WorkersError(no_scheduler(scheduler, " ".join(str(error).split()))) from error
         with _closed(client):
             try:
-                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+                client.wait_for_workers(1, timeout=WORKER_SECONDS)
             except TimeoutError as error:
                 raise WorkersError(
                     f"the Dask scheduler at {scheduler} has no worker; start some with "

@@ -2,6 +2,9 @@
 
     python -m perf.index_headers DICOM_FOLDER          readers side by side, one process
     python -m perf.index_headers --generate 100000     the whole index of generated files
+    python -m perf.index_headers DICOM_FOLDER --against CHECKOUT
+                                                       headers and pictures, in turns with another
+                                                       version of the project
 
 dicomsdl is compared where it is installed (pip install dicomsdl); the project does not need it.
 """
@@ -9,6 +12,7 @@ dicomsdl is compared where it is installed (pip install dicomsdl); the project d
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import resource
@@ -94,6 +98,63 @@ def compare(folder: Path, repeats: int) -> None:
         print(f"{seconds * 1e6:9.1f} us a file {plain / seconds:7.1f} x pydicom   {name}")
 
 
+TIMED = """
+import json, sys, time
+from pathlib import Path
+sys.path.insert(0, ".")
+from cohort_selection.header import Header, read_header
+from cohort_selection.near_duplicates import perceptual_hashes
+from cohort_selection.pixels import read_picture
+
+paths = sorted(path for path in Path(sys.argv[1]).rglob("*") if path.is_file())
+images = [path for path in paths if isinstance(read_header(path), Header)]
+
+
+def looked(path):
+    return perceptual_hashes(read_picture(path)[1])
+
+
+def busy(reader, files, times):
+    for path in files:
+        reader(path)
+    best = float("inf")
+    for _ in range(5):
+        started = time.process_time()
+        for _ in range(times):
+            for path in files:
+                reader(path)
+        best = min(best, time.process_time() - started)
+    return best / times / len(files)
+
+
+print(json.dumps([busy(read_header, paths, 50), busy(looked, images, 1)]))
+"""
+
+
+def compare_with(folder: Path, checkout: Path, repeats: int) -> None:
+    """Time this version and another one, each in processes of its own, one after the other."""
+    mine = Path(__file__).parents[1]
+    times: dict[Path, list[list[float]]] = {mine: [], checkout.resolve(): []}
+    for _ in range(repeats):
+        for tree, found in times.items():
+            done = subprocess.run(
+                [sys.executable, "-c", TIMED, str(folder.resolve())],
+                cwd=tree,
+                env={**os.environ, "NUMBA_NUM_THREADS": "1"},
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            found.append(json.loads(done.stdout))
+    here, there = (np.array(found) for found in times.values())
+    for k, what in enumerate(("header read and judged", "picture decoded and hashed")):
+        ratios = here[:, k] / there[:, k]
+        print(
+            f"{what}: {here[:, k].min() * 1e6:,.0f} us of CPU a file here, "
+            f"{there[:, k].min() * 1e6:,.0f} there; ratio {np.median(ratios):.2f} "
+            f"({ratios.min():.2f} to {ratios.max():.2f} in {repeats} turns)"
+        )
+
+
 def generate(folder: Path, count: int) -> None:
     """Write ``count`` small radiographs, three to a study, 1,000 to a folder."""
     template = folder / "template"
@@ -149,6 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--against", type=Path, help="another checkout of the project")
     parser.add_argument("--generate", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
@@ -156,7 +218,9 @@ def main() -> None:
     if arguments.one:
         root, output, what, workers = arguments.one
         index_once(Path(root), Path(output), what, int(workers))
-    if arguments.folder:
+    if arguments.folder and arguments.against:
+        compare_with(arguments.folder, arguments.against, arguments.repeats)
+    elif arguments.folder:
         compare(arguments.folder, arguments.repeats)
     if arguments.generate:
         index_generated(arguments.generate, arguments.workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,15 +49,14 @@ def ensure_base_image(progress: Callable[[str], None] = lambda _: None) -> str:
     Raises EngineUnavailable without an engine, BaseImageUnavailable with what to do.
     """
     with _lock():
-        fields = distribution.release()
-        codename = fields.get("VERSION_CODENAME", "")
-        built = f"{BUILT}:{codename or 'unknown'}"
+        codename = distribution.codename() or "unnamed"
+        built = f"{BUILT}:{codename}"
         for tag in (PULLED, built):
             if image_id(tag) is not None:
                 return tag
         if _pulled(progress):
             return PULLED
-        if not codename or not distribution.is_debian_like():
+        if not distribution.is_debian_like():
             raise BaseImageUnavailable(
                 f"{PULLED} cannot be pulled, and this is not Debian or Ubuntu, where a base image "
                 f"could be built; load one with `docker load` and tag it {PULLED}"
@@ -96,6 +96,10 @@ def image_id(tag: str) -> str | None:
     return digest if digest.startswith("sha256:") else f"sha256:{digest}"
 
 
+_HINT = re.compile(r"--help\b|^Usage: |^Run '|^See '")
+"""What Docker's and Podman's clients add to a message: a hint to their own manual."""
+
+
 def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.CompletedProcess[str]:
     """Run the command-line client of Docker, or of Podman where that is the one present.
 
@@ -103,7 +107,7 @@ def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.Comple
     """
     client = shutil.which("docker") or shutil.which("podman")
     if client is None:
-        raise EngineUnavailable("no docker or podman command on this machine; install docker.io")
+        raise EngineUnavailable(_no_client())
     try:
         return subprocess.run(
             [client, *arguments],
@@ -119,6 +123,20 @@ def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.Comple
         raise EngineUnavailable(
             f"`docker {arguments[0]}` did not end in {seconds:.0f} s; see the engine's log"
         ) from error
+
+
+def _no_client() -> str:
+    """One sentence where images cannot be built: which package brings the command."""
+    newer = "docker-cli (Debian 13 and newer, Docker's own packages: docker-ce-cli)"
+    if shutil.which("dockerd", path=distribution.system_path()) or engine_address() is not None:
+        return (
+            "a container engine is on this machine, but not the command docker, which builds "
+            f"images; install {newer}"
+        )
+    return (
+        "no docker or podman command on this machine; install docker.io, and where that does not "
+        f"bring the command docker, {newer}"
+    )
 
 
 def cache() -> Path:
@@ -159,8 +177,16 @@ def _has_buildx(client: str) -> bool:
 def _checked(*arguments: str) -> None:
     done = docker(*arguments)
     if done.returncode:
-        last = ([*done.stdout.strip().splitlines(), *done.stderr.strip().splitlines()] or ["?"])[-1]
-        raise BaseImageUnavailable(f"`docker {arguments[0]}` failed: {last}")
+        raise BaseImageUnavailable(
+            f"`docker {arguments[0]}` failed: {what_failed(done.stdout, done.stderr)}"
+        )
+
+
+def what_failed(printed: str, complained: str) -> str:
+    """The last line in which the client says what is wrong, not where its help is."""
+    lines = [line.strip() for text in (printed, complained) for line in text.splitlines()]
+    told = [line for line in lines if line and not _HINT.search(line)]
+    return told[-1] if told else "it gave no reason; see the engine's log"
 
 
 def _pulled(progress: Callable[[str], None]) -> bool:
@@ -227,7 +253,7 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
                 f"--aptopt={options}",
                 *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
                 f"--customize-hook={_TIDY}",
-                codename,
+                lines[0].split()[2],  # what apt calls the release
                 str(made),
                 str(sources),
             ],

@@ -41,6 +41,7 @@ class Contract:
     log_kb: int = 256
     gpus: int = 0
     repeat_share: float = 0.0
+    repeat_tolerance: float = 1e-4
 
     def seconds(self, n_cases: int) -> float:
         """Wall-clock limit in seconds for a run over ``n_cases`` cases."""
@@ -71,6 +72,7 @@ _BOUNDS = {
     "log_kb": (1, 1_048_576),
     "gpus": (0, 64),
     "repeat_share": (0, 1),
+    "repeat_tolerance": (0, 0.1),
 }
 """Smallest and largest value of each limit that makes sense to an engine."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 INSTALL_SECONDS = 600.0
@@ -28,6 +28,13 @@ def release() -> dict[str, str]:
         return {}
     pairs = (line.split("=", 1) for line in lines if "=" in line)
     return {name: value.strip("\"'") for name, value in pairs}
+
+
+def codename() -> str:
+    """What this machine's packages are called by: of a derived release, its parent's name."""
+    fields = release()
+    names = ("UBUNTU_CODENAME", "DEBIAN_CODENAME", "VERSION_CODENAME")
+    return next((fields[name] for name in names if fields.get(name)), "")
 
 
 def is_debian_like() -> bool:
@@ -76,30 +83,67 @@ def _apt_get(*arguments: str) -> str | None:
 def sources(codename: str) -> tuple[str, ...]:
     """One-line apt sources of release ``codename`` and its updates, as this machine has them.
 
-    Lists that were never fetched are fetched, where we are root. Empty where apt has none.
+    Where apt has none by that name, those of the release that this machine's own base-files come
+    from: os-release names the release that is to be, "forky", where apt follows sid. Lists that
+    were never fetched are fetched, where we are root. Empty where apt has none.
     """
     return _sources(codename) or (_apt_get("update") is None and _sources(codename)) or ()
 
 
 def _sources(codename: str) -> tuple[str, ...]:
-    listed = subprocess.run(
-        [
-            "apt-get",
-            "indextargets",
-            "--format",
-            "$(REPO_URI)|$(CODENAME)|$(COMPONENT)",
-            "Created-By: Packages",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    found = dict.fromkeys(
-        f"deb {address} {suite} {component}"
-        for address, suite, component in (line.split("|") for line in listed.splitlines())
-        if suite == codename or suite.startswith(f"{codename}-")
+    said = _asked_apt(
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)|$(CODENAME)|$(RELEASE)|$(COMPONENT)",
+        "Created-By: Packages",
     )
-    return tuple(found)
+    rows = [line.split("|") for line in said.splitlines() if line.count("|") == 3]
+    for name in (codename, base_release(_asked_apt("apt-cache", "policy", "base-files"))):
+        if found := lines_of(name, rows):
+            return found
+    return ()
+
+
+def lines_of(name: str, rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """One-line sources of a release and then of its updates, from what apt has.
+
+    ``rows`` holds address, codename, the name in apt's own sources ("testing") and component.
+    """
+    own: dict[str, None] = {}
+    updates: dict[str, None] = {}
+    for address, codename, suite, component in rows:
+        line = f"deb {address} {codename or suite} {component}"
+        if name and name in (codename, suite):
+            own[line] = None
+        elif name and any(each.startswith(f"{name}-") for each in (codename, suite)):
+            updates[line] = None
+    return (*own, *updates) if own else ()
+
+
+def base_release(policy: str) -> str:
+    """The suite that the installed version of a package comes from; "" where apt knows of none.
+
+    ``policy`` is what ``apt-cache policy PACKAGE`` said: a line "500 URI SUITE/COMPONENT ARCH
+    Packages" below each version, of the installed one ("***") or else of the newest.
+    """
+    suites: list[tuple[bool, str]] = []
+    installed = False
+    for line in policy.splitlines():
+        words = line.split()
+        if line.startswith(" *** "):
+            installed = True
+        elif line.startswith("     ") and not line.startswith("        "):
+            installed = False
+        elif len(words) == 5 and words[-1] == "Packages" and "/" in words[2]:
+            suites.append((installed, words[2].partition("/")[0]))
+    return next((suite for now, suite in sorted(suites, key=lambda each: not each[0])), "")
+
+
+def _asked_apt(*command: str) -> str:
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False
+    ).stdout
 
 
 def acquire_options() -> str:

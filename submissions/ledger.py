@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    make_url,
     select,
     text,
 )
@@ -31,6 +33,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from submissions import audit_chain
 from submissions.audit_chain import aware, hour
+from submissions.database_address import (
+    ANSWER_SECONDS,
+    NoAnswer,
+    address_fault,
+    patience,
+    within,
+    without_password,
+)
 from submissions.ledger_tables import (
     AUDIT,
     METADATA,
@@ -47,6 +57,8 @@ from submissions.submission import ENDED, NEXT, Failure, State, Submission
 UNCHARGED = frozenset({Failure.HARNESS_ERROR})
 """Failures that are ours: a team's quota does not pay for them. Nor does it for a submission that
 was cancelled before it ran."""
+
+DATABASES = ("sqlite", "postgresql")
 
 # PostgreSQL's advisory locks: of the one dispatcher, of making the tables, of what tracks.
 _DISPATCHING = 0x5E9_0E57
@@ -75,20 +87,31 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         """Open the store and create its tables where they are missing; raise LedgerError."""
+        if wrong := address_fault(url, DATABASES):
+            raise LedgerError(
+                f"the ledger's address is {without_password(url)}, but {wrong}; give a writable "
+                f"SQLite file or a running PostgreSQL, as sqlite:////FOLDER/ledger.sqlite or "
+                f"postgresql+psycopg://USER@HOST/DATABASE"
+            )
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self._engine = _connect(url)
+        # Nobody has to close a ledger: its connections go with it, and at the latest at the end.
+        finalize(self, self._engine.dispose)
         self._lock: Connection | None = None
         self._writer = self._engine.execution_options(writes=True)
         try:
+            if self._engine.dialect.name == "postgresql":
+                within(ANSWER_SECONDS, lambda: self._engine.connect().close())
             with self._writer.begin() as connection:
                 if connection.dialect.name == "postgresql":  # of two that open it, one makes it
                     connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
                 METADATA.create_all(connection)
-        except DBAPIError as error:
+        except (DBAPIError, NoAnswer, UnicodeError) as error:
+            said = " ".join(str(getattr(error, "orig", error)).split())
             raise LedgerError(
-                f"the ledger at {self._engine.url.render_as_string()} does not open "
-                f"({error.orig}); give a writable SQLite file or a running PostgreSQL"
+                f"the ledger at {self._engine.url.render_as_string()} does not open ({said}); "
+                f"give a writable SQLite file or a running PostgreSQL"
             ) from error
 
     def close(self) -> None:
@@ -388,7 +411,7 @@ class Ledger:
 
 
 def _connect(url: str) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args=patience(make_url(url)))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

@@ -243,7 +243,6 @@ def test_an_unknown_name_is_said_to_be_unknown(tmp_path: Path, arguments: tuple[
         ("prune",),
         ("rescore", "nothing"),
         ("serve",),
-        ("doctor",),
     ],
 )
 def test_a_folder_that_is_not_there_is_no_installation_and_none_is_made(

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from zlib import crc32
 
@@ -72,7 +73,7 @@ def audited(home: Path) -> str:
     """What the audit chain, which everybody may read, says of sealing."""
     import sqlite3
 
-    with sqlite3.connect(home / "public" / "ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(home / "public" / "ledger.sqlite")) as ledger:
         rows = ledger.execute("SELECT * FROM audit").fetchall()
     return "\n".join(str(row) for row in rows if "seal" in row)
 

@@ -202,7 +202,7 @@ def _sentences(release: Release) -> list[str]:
         ]
     own = release.benchmark == OWN_SCORES
     unseen, declared = (
-        ("", "") if own else (" that the team has never seen", ", declared beforehand")
+        ("", "") if own else (" that were kept from the team", ", declared beforehand")
     )
     found = [
         f"Evaluated on {cases}{unseen}, {release.n_positive} of the cases positive by the "
@@ -264,6 +264,8 @@ def _calibration(release: Release) -> list[str]:
 
 def _prevalence(release: Release) -> str:
     by_design = release.sampling_design != SAMPLED
+    if release.benchmark == OWN_SCORES:
+        return f"taken as set by {'design' if by_design else 'chance'}"
     return "which this cohort sets by design" if by_design else "which chance set in this cohort"
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from evaluator.disclosure import Release
 from evaluator.leaderboard import numbers
 from evaluator.leaderboard.figures import readable_level
 from evaluator.leaderboard.glossary import figure
 from evaluator.leaderboard.ranking import Standing, worst_group
+from evaluator.screen import Sheet, styled
 
 PAIRS = (
     ("average_precision", "calibration_slope"),
@@ -28,12 +28,12 @@ def render_terminal(
     *,
     title: str = "",
     primary: str = "auroc",
-) -> Table:
-    """Lay out the standings as a table; names are escaped, so that they cannot carry markup."""
+) -> Sheet:
+    """Lay out the standings as a table; names carry no markup."""
     by_id = {release.submission_id: release for release in releases}
     short = figure(primary).short
-    table = Table(
-        title=escape(title) or None,
+    table = Sheet(
+        title=title or None,
         title_justify="left",
         caption=None if standings else "No submission has been released yet.",
         box=SIMPLE_HEAD,
@@ -42,30 +42,36 @@ def render_terminal(
         show_lines=True,
     )
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("model\n[dim]team[/]", overflow="fold", min_width=12)
-    table.add_column(f"{short}\n[dim]interval[/]", justify="right", no_wrap=True)
+    table.add_column(_two("model", "team"), overflow="fold", min_width=12)
+    table.add_column(_two(short, "interval"), justify="right", no_wrap=True)
     for pair in PAIRS:
         above, below = (figure(metric).short for metric in pair)
         table.add_column(f"{above}\n{below}", justify="right", no_wrap=True)
-    table.add_column("worst\n[dim]group[/]", justify="right", overflow="fold")
-    table.add_column("received\n[dim]cases[/]", justify="right", no_wrap=True)
+    table.add_column(_two("worst", "group"), justify="right", overflow="fold")
+    table.add_column(_two("received", "cases"), justify="right", no_wrap=True)
     for standing in standings:
         release = by_id[standing.submission_id]
-        team = "(baseline)" if standing.baseline else escape(standing.team)
+        team = "(baseline)" if standing.baseline else standing.team
         value, interval = numbers.value(standing.primary), numbers.compact(standing.primary)
+        below = interval or standing.primary.undefined or ""
         table.add_row(
             numbers.DASH if standing.rank is None else str(standing.rank),
-            f"[bold]{escape(standing.model)}[/]\n[dim]{team}[/]",
-            f"[bold]{value}[/]\n[dim]{interval or standing.primary.undefined or ''}[/]",
+            _two(standing.model, team, "bold"),
+            _two(value, below, "bold"),
             *("\n".join(numbers.value(release.find(metric)) for metric in pair) for pair in PAIRS),
             _worst(release, primary),
-            f"{standing.received:%Y-%m-%d}\n[dim]{release.n_cases}[/]",
+            _two(f"{standing.received:%Y-%m-%d}", str(release.n_cases)),
         )
     return table
 
 
-def _worst(release: Release, primary: str) -> str:
+def _two(above: str, below: str, style: str = "") -> Text:
+    """One line above a fainter one."""
+    return styled((above, style), "\n", (below, "dim"))
+
+
+def _worst(release: Release, primary: str) -> Text | str:
     worst = worst_group(release, primary)
     if worst is None:
         return numbers.DASH
-    return f"{numbers.value(worst.estimate)}\n[dim]{escape(readable_level(worst.level))}[/]"
+    return _two(numbers.value(worst.estimate), readable_level(worst.level))

@@ -27,7 +27,13 @@ BEGIN = "<!-- made by `python -m perf.coverage --table` -->"
 END = "<!-- end of what it makes -->"
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "intervals.md"
 LEAST, LEAST_SHARE = 100, 0.05
-"""A share is shown where so many runs, and so large a share of them, had what it is of."""
+"""The share of intervals is shown where so many runs, and so large a share of them, had one."""
+LEAST_TESTED = 0.5
+"""The share of rejections is shown where so large a share of the runs had the test.
+
+Fewer have it only where chance gave a group more of a class than expected, and calibration then
+differs by that very surplus.
+"""
 LACKING = "insufficient data"
 LARGEST_SIZE = 0.06
 LOWEST_SHARE, HIGHEST_SHARE = 0.93, 0.98
@@ -133,7 +139,7 @@ def _sizes(results: _Results) -> str:
         (f"{cell.name}, {row}", counts)
         for cell, kept in found
         for row, counts in kept.counts.rows.items()
-        if _told(counts, kept)
+        if _tested(counts, kept)
     ]
     return text + "\n" + _verdict(tests)
 
@@ -152,7 +158,7 @@ def _families(results: _Results) -> str:
         (cell.name, counts)
         for cell, kept in found
         for counts in kept.counts.rows.values()
-        if _told(counts, kept)
+        if _tested(counts, kept)
     ]
     return text + "\n" + _verdict(tests)
 
@@ -257,10 +263,15 @@ def _told(counts: Sequence[int], kept: Kept) -> bool:
     return counts[0] >= max(LEAST, LEAST_SHARE * kept.runs)
 
 
+def _tested(counts: Sequence[int], kept: Kept) -> bool:
+    """Whether enough runs had a test for the share of rejections to be told."""
+    return counts[TESTED] >= max(LEAST, LEAST_TESTED * kept.runs)
+
+
 def _rate(kept: Kept, row: str) -> str:
     """Share of rejections with its standard error."""
     counts = kept.counts.rows.get(row, (0, 0))
-    if not _told(counts, kept):
+    if not _tested(counts, kept):
         return LACKING
     share = counts[REJECTED] / counts[TESTED]
     return f"{share:.3f} ({math.sqrt(share * (1.0 - share) / counts[TESTED]):.3f})"

@@ -460,7 +460,10 @@ for name in os.listdir("/dev"):
 for path in ("/dev/kmsg", "/dev/mem", "/dev/kvm", "/dev/fuse", "/proc/kcore", "/proc/kallsyms"):
     if os.path.exists(path) and path != "/proc/kallsyms":
         attempt(path, lambda: open(path, "rb").read(1) or (_ for _ in ()).throw(OSError()))
-allowed = {"PATH", "HOME", "TMPDIR", "LANG", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "HOSTNAME",
+allowed = {"PATH", "HOME", "TMPDIR", "LANG", "USER", "LOGNAME", "OMP_NUM_THREADS",
+           "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
+           "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "ORT_INTRA_OP_NUM_THREADS",
+           "ORT_INTER_OP_NUM_THREADS", "ORT_DISABLE_TELEMETRY", "HOSTNAME",
            "PYTHON_VERSION", "PYTHON_SHA256", "GPG_KEY", "PYTHON_SETUPTOOLS_VERSION",
            "PYTHON_PIP_VERSION", "PYTHON_GET_PIP_URL", "PYTHON_GET_PIP_SHA256", "LC_CTYPE",
            "container", "TERM", "NVIDIA_VISIBLE_DEVICES"}

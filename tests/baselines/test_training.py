@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ import onnxruntime
 import pytest
 import torch
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from pydicom.uid import RLELossless
 
 from baselines import calibrate, export, networks, package, predict, prevalence, train
 from baselines.card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
 from baselines.examples import TrainingDataError, read_examples
 from cohort_selection.cohort import read_open
+from submissions.tracker_address import TrackerAddressError
 from tests.baselines.conftest import write_open_list
+from tests.cohort_selection.made_images import one_of_each_kind
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy:DeprecationWarning",  # mlflow 3.17 with SQLAlchemy 2.1
@@ -124,6 +129,46 @@ def test_a_failed_run_is_tracked_as_failed(
     assert {run.info.run_name: run.info.status for run in runs}["failed"] == "FAILED"
 
 
+@pytest.mark.parametrize("call", ["log_metric", "log_artifact", "set_terminated"])
+def test_a_tracker_that_dies_costs_no_model(
+    call: str,
+    open_list: Path,
+    tmp_path: Path,
+    trained: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked: list[str] = []
+
+    def dead(*_: object, **__: object) -> None:
+        asked.append(call)
+        raise MlflowException("the server is gone")
+
+    monkeypatch.setattr(MlflowClient, call, dead)
+    settings = train.Settings(epochs=2, size=32, batch=16)
+    card = train.train(open_list, tmp_path / "model", settings, tracking_uri=trained.tracking_uri)
+    assert read_card(tmp_path / "model") == card
+    assert (tmp_path / "model" / WEIGHTS).is_file()
+    assert asked == [call]  # a server that is gone is not asked again
+    said = [each.getMessage() for each in caplog.records if "takes no more" in each.getMessage()]
+    assert len(said) == 1
+    assert "the server is gone" in said[0]
+
+
+def test_a_tracker_that_is_not_there_is_told_before_an_image_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(TrackerAddressError, match="no MLflow server answers there"):
+            train.train(tmp_path / "none.csv", tmp_path / "model", QUICK, tracking_uri=address)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://somewhere")
+    with pytest.raises(TrackerAddressError, match="no tracker of the kind 'htp'"):
+        train.train(tmp_path / "none.csv", tmp_path / "model", QUICK)
+    assert not (tmp_path / "model").exists()
+
+
 def test_onnx_gives_the_probabilities_of_torch(trained: Trained, open_list: Path) -> None:
     assert trained.largest_difference <= 1e-5
     model, card = export.load(trained.directory)
@@ -189,9 +234,27 @@ def test_the_program_of_the_container_scores_as_training_did(
     np.testing.assert_allclose(list(found.values())[:-1], expected, rtol=0, atol=1.1e-5)
 
 
+def test_an_unusual_file_gets_the_score_of_its_picture_and_not_the_prevalence(
+    trained: Trained, tmp_path: Path
+) -> None:
+    """Deflated, big endian and bare files were left out; their cases got the prevalence."""
+    files = {file.stem: file for file in one_of_each_kind(tmp_path)}
+    names = ["plain", "deflated", "big_endian", "bare", RLELossless]
+    mounted = tmp_path / "input"
+    for name in names:
+        case = mounted / "images" / name
+        case.mkdir(parents=True)
+        shutil.copy(files[name], case / "a.dcm")
+    (mounted / "cases.csv").write_text("\n".join(["case_id", *names]) + "\n")
+    assert predict.predict(trained.directory, mounted, tmp_path / "out.csv", threads=1) == 5
+    scores = set(_read(tmp_path / "out.csv").values())
+    assert len(scores) == 1
+    assert scores != {round(read_card(trained.directory).prevalence, 6)}
+
+
 def test_the_program_starts_as_the_image_starts_it(trained: Trained, tmp_path: Path) -> None:
     app = tmp_path / "app"
-    package.write_program(app, "predict", ("images", "predict"))
+    package.write_program(app, "predict", package.PREDICT)
     for name in (CARD, ONNX):
         shutil.copy(trained.directory / name, app)
     subprocess.run([sys.executable, "-B", app, "--check"], check=True, capture_output=True)
@@ -208,7 +271,7 @@ def test_the_constant_model_needs_the_standard_library_alone(
     score = prevalence.prevalence(read_open(open_list))
     assert score == 0.333333
     app = tmp_path / "app"
-    package.write_program(app, "prevalence", ("prevalence",))
+    package.write_program(app, "prevalence", ("baselines.prevalence",))
     (app / CARD).write_text(json.dumps({"prevalence": score}))
     # -S: without site-packages there is no numpy to lean on.
     subprocess.run([sys.executable, "-S", "-B", app, "--check"], check=True)

@@ -200,7 +200,7 @@ def test_a_plan_is_read_whole() -> None:
         ),
         ({"age_bands": [40, 0]}, r"age_bands is \[40, 0\]; give ages in years, rising"),
         ({"cases_per_patient": "two"}, "cases_per_patient is 'two'"),
-        ({"label": 3}, "label is 3; give a text in quotes"),
+        ({"label": 3}, "label is 3; give a column of the clinical table"),
     ],
 )
 def test_a_wrong_key_is_told_in_one_sentence(changes: dict[str, object], message: str) -> None:

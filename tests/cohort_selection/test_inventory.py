@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection import catalog, dicom, header, inventory
+from cohort_selection import catalog, dicom, inventory, pixel_description
 from cohort_selection.catalog import Catalog, CatalogError
 from cohort_selection.clinical import ClinicalRecord
 from cohort_selection.dicom import EmptyCommons
@@ -95,30 +95,37 @@ def test_a_shard_of_another_reader_is_not_believed(
     assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_read == 29
 
 
-def test_the_reader_is_named_by_its_text_and_by_what_it_can_decode(tmp_path: Path) -> None:
+def test_the_reader_is_named_by_its_source_and_by_what_it_can_decode(tmp_path: Path) -> None:
     path = tmp_path / "header.py"
     path.write_bytes(b"FIELDS = 1\n")
-    before = inventory.reader_mark([path], ["1.2", "1.3"])
-    assert inventory.reader_mark([path], ["1.3", "1.2"]) == before
-    assert inventory.reader_mark([path], ["1.2", "1.3", "1.4"]) != before
-    path.write_bytes(b"FIELDS = 1\r\n")
-    assert inventory.reader_mark([path], ["1.2", "1.3"]) == before
+
+    def mark(*decodable: str) -> bytes:
+        return inventory.reader_mark([path], tmp_path, decodable)
+
+    before = mark("1.2", "1.3")
+    assert mark("1.3", "1.2") == before
+    assert mark("1.2", "1.3", "1.4") != before
+    path.write_bytes(b"# The fields.\r\nFIELDS = 1\r\n")
+    assert mark("1.2", "1.3") == before
     path.write_bytes(b"FIELDS = 2\n")
-    assert inventory.reader_mark([path], ["1.2", "1.3"]) != before
+    assert mark("1.2", "1.3") != before
 
 
 def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
     commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five files are refused at first, by a reader that can decode less."""
-    refusals = iter(["JPEG-LS"] * 5)
-    other = inventory.reader_mark([], ())
+    refusals = iter(["no decoder here for its transfer syntax (JPEG-LS)"] * 5)
+    other = inventory.reader_mark([], tmp_path, ())
     monkeypatch.setattr(inventory, "READER", other)
     monkeypatch.setattr(inventory, "_SCHEMA", inventory._SCHEMA.with_metadata({"reader": other}))
-    monkeypatch.setattr(header, "_undecodable", lambda _syntax: next(refusals, ""))
+    judged = pixel_description._judged
+    monkeypatch.setattr(
+        pixel_description, "_judged", lambda *how: (*judged(*how)[:2], next(refusals, ""))
+    )
     assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_quarantined > 8
     monkeypatch.undo()
-    assert header.decodable()
+    assert pixel_description.decodable_syntaxes()
     again = catalog.update(commons, [RECORD], tmp_path / "catalog")
     assert (again.n_read, again.n_quarantined) == (29, 8)
     assert catalog.read(tmp_path / "catalog") == expected(commons)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ from cohort_selection.near_duplicates import (
     perceptual_hashes,
 )
 from cohort_selection.pixels import PictureError
+from cohort_selection.shortcuts import audit
 from tests.cohort_selection.test_leakage import case
 
 Picture = NDArray[np.float64]
@@ -196,13 +198,50 @@ def test_a_check_that_looks_finds_a_picture_that_differs_in_one_grey_value(
 
 
 def test_pixels_that_cannot_be_decoded_are_said_so(tmp_path: Path) -> None:
-    spoiled = case("a", "p1", tmp_path, 10)
-    with disable_value_validation():
-        image = pydicom.dcmread(spoiled.files[0])
-        image.PixelData = image.PixelData[:6]
-        image.save_as(spoiled.files[0])
-    with pytest.raises(PictureError, match=r"pixels of a\.dcm cannot be decoded .* --no-look"):
+    spoiled = spoilt(case("a", "p1", tmp_path, 10))
+    with pytest.raises(PictureError, match=r"a\.dcm: no pixels could be decoded .* --no-look"):
         check([spoiled], [case("b", "p2", tmp_path, 99)])
+
+
+def spoilt(case: Case) -> Case:
+    """Cut the pixels of a case's one file short."""
+    with disable_value_validation():
+        image = pydicom.dcmread(case.files[0])
+        image.PixelData = image.PixelData[:6]
+        image.save_as(case.files[0])
+    return case
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_files_without_a_picture_are_listed_at_once(tmp_path: Path, workers: int) -> None:
+    """Two files whose pixels cannot be decoded, and one without any, among 1,040."""
+    cases = [case(f"c{k:04d}", f"p{k}", tmp_path, k % 250) for k in range(1040)]
+    bad = [spoilt(cases[3]).files[0], spoilt(cases[700]).files[0], cases[1030].files[0]]
+    with disable_value_validation():
+        image = pydicom.dcmread(bad[2])
+        del image.PixelData
+        image.save_as(bad[2])
+    files = [file for each in cases for file in each.files]
+    with pytest.raises(PictureError) as raised:
+        fingerprints(files, look=True, workers=workers)
+    assert list(raised.value.reasons) == bad
+    first, *lines = str(raised.value).splitlines()
+    assert first.startswith("3 of 1040 files hold no picture that can be read; take their studies")
+    assert [line.partition(": ")[0].strip() for line in lines] == [str(file) for file in bad]
+    assert lines[2].endswith("has no pixel data")
+
+
+def test_all_files_whose_header_cannot_be_read_are_listed_at_once(tmp_path: Path) -> None:
+    cases = [case(f"c{k}", f"p{k}", tmp_path, k) for k in range(8)]
+    cases = [replace(each, label=k % 2) for k, each in enumerate(cases)]
+    for each in (cases[2], cases[5]):
+        content = each.files[0].read_bytes()
+        modality = b"\x08\x00\x60\x00"
+        assert content.count(modality + b"CS") == 1
+        each.files[0].write_bytes(content.replace(modality + b"CS", modality + b"ZZ"))
+    with pytest.raises(PictureError, match="2 of 8 files") as raised:
+        audit(cases)
+    assert list(raised.value.reasons) == [cases[2].files[0], cases[5].files[0]]
 
 
 def test_worker_processes_find_the_same_and_end_with_a_killed_parent(tmp_path: Path) -> None:

@@ -13,14 +13,11 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from cohort_selection.cohort import Case
+from cohort_selection.design import Tolerance
 from cohort_selection.matching import Matched, MatchingError, largest, match, would_help
-from cohort_selection.targets import (
-    Target,
-    TargetError,
-    read_target,
-    read_target_csv,
-    tie_to_label,
-)
+from cohort_selection.prospect import prospect
+from cohort_selection.target_tables import read_target_table
+from cohort_selection.targets import Target, TargetError, read_target, tie_to_label
 
 HALF = Target({"sex": {"Female": 0.5, "Male": 0.5}, "label": {"0": 0.5, "1": 0.5}})
 
@@ -263,13 +260,32 @@ def test_shares_that_nearly_sum_to_one_are_normalised_and_others_refused(tmp_pat
 def test_a_target_table_is_read_and_its_faults_have_a_line(tmp_path: Path) -> None:
     table = tmp_path / "target.csv"
     table.write_text("attribute,level,share\nsex,Female,0.5\nsex,Male,0.5\n")
-    assert read_target_csv(table).margins == {"sex": {"Female": 0.5, "Male": 0.5}}
+    assert read_target_table(table).margins == {"sex": {"Female": 0.5, "Male": 0.5}}
     table.write_text("attribute,level,share\nsex,Female,half\n")
     with pytest.raises(TargetError, match=r"target\.csv line 2: share is 'half'"):
-        read_target_csv(table)
+        read_target_table(table)
     table.write_text("attribute,level\nsex,Female\n")
     with pytest.raises(TargetError, match=r"target\.csv has no column share"):
-        read_target_csv(table)
+        read_target_table(table)
+
+
+def test_a_target_is_in_the_words_of_the_pool_and_a_table_may_have_semicolons(
+    tmp_path: Path,
+) -> None:
+    table = tmp_path / "target.csv"
+    table.write_text(
+        "Attribute;Level;Share\nsex;F;0,25\nsex;male;0,75\nrace x sex;white x M;0,5\n"
+        "race x sex;? x f;0,5\n"
+    )
+    assert read_target_table(table).margins == {
+        "sex": {"Female": 0.25, "Male": 0.75},
+        "race x sex": {"White x Male": 0.5, "Not Reported x Female": 0.5},
+    }
+    with pytest.raises(TargetError, match="the target of sex names Male twice, once as 'M'"):
+        read_target({"sex": {"Male": 0.5, "M": 0.5}}, tmp_path / "b.toml")
+    table.write_text("attribute,level,share\nsex,F,1_0\n")
+    with pytest.raises(TargetError, match=r"target\.csv line 2: share is '1_0'"):
+        read_target_table(table)
 
 
 def test_the_largest_cohort_is_drawn_at_its_bound_and_within_the_tolerance() -> None:
@@ -330,3 +346,23 @@ def test_any_pool_and_target_give_a_cohort_of_the_size_asked_for(problem: int) -
     assert len(matched.cases) == size
     assert sum(matched.inclusion.values()) == pytest.approx(size, abs=0.01)
     assert max(abs(m.cohort - m.achievable) * size for m in matched.margins) < 1.001
+
+
+@pytest.mark.parametrize("size", [100, 0])
+def test_levels_that_nobody_has_are_named_with_those_there_are(size: int) -> None:
+    target = Target({"sex": {"F": 0.5, "M": 0.5}})
+    told = (
+        "nobody in the pool has sex 'F' and 'M', 100 % of the target, where the pool has "
+        "'Female', 'Male': write the levels in [cohort.target] as the catalog has them"
+    )
+    with pytest.raises(MatchingError) as refused:
+        match(pool(), target, size, 1)
+    assert told in str(refused.value)
+    assert "widen the criteria" not in str(refused.value)
+    assert told in prospect(pool(), target, size, 1, tolerance=Tolerance()).refusal
+
+
+def test_a_level_that_nobody_has_is_named_beside_those_that_some_have() -> None:
+    target = Target({"race": {"White": 0.5, "Black": 0.2, "Martian": 0.3}})
+    with pytest.raises(MatchingError, match=r"race 'Martian', 30 % of the target, .*'Asian'"):
+        match(pool(), target, 0, 1, tolerance=0.05)

@@ -271,7 +271,7 @@ def test_a_joint_distance_is_worked_out_by_hand(tmp_path: Path) -> None:
         ("sex\nF\nM\n", ("--attribute", "race"), "no attribute 'race'; it has sex"),
         ("colour\nred\n", (), "no attribute in common; the first has colour; the second sex"),
         ("attribute,level,count\nsex,F,many\n", (), "line 2: count is 'many'"),
-        ("attribute,level,count\nsex,F,1\nsex,F,2\n", (), "line 3: sex F stands twice"),
+        ("attribute,level,count\nsex,F,1\nsex,F,2\n", (), "line 3: sex Female stands twice"),
         ("attribute,level,count\nsex,F,0\n", (), "sex has nobody in any level"),
         ("attribute,level\nsex,F\n", (), "neither count nor share"),
         ("sex,age\nF,old\n", (), "line 2: age is 'old'; give years"),

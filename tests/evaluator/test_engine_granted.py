@@ -67,6 +67,7 @@ OTHERWISE: list[tuple[dict[str, Any], str]] = [
     ({"memswap_limit": 2**28}, "no swap"),
     ({"pids_limit": 64}, "a limit of processes"),
     ({"nano_cpus": 0}, "a CPU limit"),
+    ({"cpuset_cpus": "0"}, "its own processors"),
     ({"cap_drop": None}, "no capabilities"),
     ({"cap_add": ["NET_RAW"]}, "no capabilities"),
     ({"cap_drop": ["NET_RAW"]}, "no capability at all"),
@@ -164,13 +165,19 @@ def test_the_images_words_for_gpus_give_way_to_what_is_granted(
         assert dict(pairs).items() >= seen.items()
 
 
-STAGED = Staged(Path("/run"), Path("/run/input"), Path("/run/predictions.csv"), 5, uid=60_606)
+STAGED = Staged(
+    *(Path("/run"), Path("/run/input"), Path("/run/predictions.csv")), 5, uid=60_606, cores=("1",)
+)
 PODMAN: dict[str, Any] = {
     "Config": {
         "User": "60606:60606",
         "Env": [
             *("PATH=/bin", "container=podman", "TMPDIR=/tmp", "HOME=/tmp", "LANG=C.UTF-8"),
-            *("OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "NVIDIA_VISIBLE_DEVICES=void"),
+            *("OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"),
+            *("NUMBA_NUM_THREADS=1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1"),
+            *("ORT_INTRA_OP_NUM_THREADS=1", "ORT_INTER_OP_NUM_THREADS=1"),
+            *("ORT_DISABLE_TELEMETRY=1", "USER=submission", "LOGNAME=submission"),
+            "NVIDIA_VISIBLE_DEVICES=void",
         ],
     },
     "Mounts": [
@@ -185,6 +192,7 @@ PODMAN: dict[str, Any] = {
         "MemorySwap": 2**27,
         "PidsLimit": 32,
         "NanoCpus": 0,
+        "CpusetCpus": "1",
         "CpuQuota": 100_000,
         "CpuPeriod": 100_000,
         "CapDrop": ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID"],
@@ -215,6 +223,8 @@ def test_podmans_words_for_the_same_are_understood() -> None:
     [
         ("CapDrop", [], "no capabilities"),
         ("ShmSize", 65_536_000, "a bounded /dev/shm"),
+        ("CpusetCpus", "", "its own processors"),
+        ("CpusetCpus", "0-1", "its own processors"),
         ("IpcMode", "host", "memory shared with nobody"),
         ("IpcMode", "container:1234", "memory shared with nobody"),
         ("Ulimits", [{"Name": "RLIMIT_NOFILE", "Soft": 2**20, "Hard": 2**20}], LIMITS),

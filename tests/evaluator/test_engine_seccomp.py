@@ -111,20 +111,25 @@ def test_the_flags_are_those_of_the_kernels_header() -> None:
     assert sum(flags.values()) == NAMESPACE_FLAGS
 
 
+# From Python 3.14 on, each process of a pool reads this file again, as if to import it.
 ORDINARY = f"""{PRELUDE}
 import multiprocessing, subprocess, tempfile, threading
-lines = []
-threads = [threading.Thread(target=lines.append, args=(n,)) for n in range(4)]
-for each in threads: each.start()
-for each in threads: each.join()
-with multiprocessing.Pool(2) as pool: lines += pool.map(abs, range(4))
-lines += subprocess.run(["sh", "-c", "echo 1 2 3 4"], capture_output=True, text=True).stdout.split()
-with tempfile.TemporaryFile() as file:
-    os.posix_fallocate(file.fileno(), 0, 4096)
-    if os.fstat(file.fileno()).st_size != 4096: raise SystemExit("no file of that size")
-server = socket.create_server(("127.0.0.1", 0))
-socket.create_connection(server.getsockname()).close()
-if len(lines) == 12: answer()
+def work():
+    lines = []
+    threads = [threading.Thread(target=lines.append, args=(n,)) for n in range(4)]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    with multiprocessing.Pool(2) as pool: lines += pool.map(abs, range(4))
+    echo = ["sh", "-c", "echo 1 2 3 4"]
+    lines += subprocess.run(echo, capture_output=True, text=True).stdout.split()
+    with tempfile.TemporaryFile() as file:
+        os.posix_fallocate(file.fileno(), 0, 4096)
+        if os.fstat(file.fileno()).st_size != 4096: raise SystemExit("no file of that size")
+    server = socket.create_server(("127.0.0.1", 0))
+    socket.create_connection(server.getsockname()).close()
+    if len(lines) == 12: answer()
+if __name__ == "__main__":
+    work()
 """
 
 

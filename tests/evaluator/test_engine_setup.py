@@ -105,13 +105,99 @@ def test_a_build_that_fails_says_why(base_image: str, tmp_path: Path) -> None:
         build(tmp_path, "sequestra/test:fails", base_image)
 
 
+# What apt says in sid, whose os-release has VERSION_CODENAME=forky (base-files 14.2).
+SID = """base-files:
+  Installed: 14.2
+  Candidate: 14.3
+  Version table:
+     14.3 500
+        500 http://deb.debian.org/debian forky/main amd64 Packages
+ *** 14.2 500
+        500 http://deb.debian.org/debian unstable/main amd64 Packages
+        100 /var/lib/dpkg/status
+"""
+TARGETS = [
+    ["http://mirror/debian/", "sid", "unstable", "main"],
+    ["http://mirror/debian/", "sid", "unstable", "contrib"],
+    ["http://elsewhere/", "nodistro", "nodistro", "main"],
+    ["http://mirror/security/", "trixie-security", "stable-security", "main"],
+    ["http://mirror/debian/", "trixie", "stable", "main"],
+]
+
+
+def test_the_release_is_the_one_that_the_installed_version_comes_from() -> None:
+    assert distribution.base_release(SID) == "unstable"
+    upgradable = SID.replace(
+        "        500 http://deb.debian.org/debian unstable/main amd64 Packages\n", ""
+    )
+    assert distribution.base_release(upgradable) == "forky"
+    assert distribution.base_release("base-files:\n  Installed: 14.2\n") == ""
+
+
+def test_sources_are_found_by_the_codename_and_by_the_name_in_apt_s_own_list() -> None:
+    sid = tuple(f"deb http://mirror/debian/ sid {part}" for part in ("main", "contrib"))
+    assert distribution.lines_of("unstable", TARGETS) == sid
+    assert distribution.lines_of("sid", TARGETS) == sid
+    assert distribution.lines_of("forky", TARGETS) == ()
+    assert distribution.lines_of("", TARGETS) == ()
+    # A release's own packages come first: mmdebstrap takes the release from that line.
+    assert distribution.lines_of("trixie", TARGETS) == (
+        "deb http://mirror/debian/ trixie main",
+        "deb http://mirror/security/ trixie-security main",
+    )
+
+
+def apt_of_sid(folder: Path) -> None:
+    """Programs that say what apt says in sid."""
+    rows = "\n".join("|".join(row) for row in TARGETS[:2])
+    for name, said in (("apt-get", rows), ("apt-cache", SID)):
+        (folder / name).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+        (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("codename", ["forky", "", "sid"])
+def test_apt_is_asked_where_os_release_names_another_release(
+    codename: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apt_of_sid(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert distribution.sources(codename) == (
+        "deb http://mirror/debian/ sid main",
+        "deb http://mirror/debian/ sid contrib",
+    )
+
+
 @pytest.mark.skipif(not distribution.is_debian_like(), reason="needs Debian or Ubuntu")
 def test_the_mirrors_are_those_of_this_machine() -> None:
-    codename = distribution.release()["VERSION_CODENAME"]
+    codename = distribution.codename()
     lines = distribution.sources(codename)
     assert lines
+    suites = set()
     for line in lines:
         kind, address, suite, _component = line.split()
         assert kind == "deb"
         assert "://" in address
-        assert suite.startswith(codename)
+        suites.add(suite.partition("-")[0])
+    assert len(suites) == 1  # one release and its updates
+
+
+def only(folder: Path, *names: str) -> str:
+    """A PATH on which there is nothing but programs of these names."""
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(("engine_there", "expected"), [(True, "docker-cli"), (False, "docker.io")])
+def test_the_package_that_brings_the_command_is_named(
+    engine_there: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", only(tmp_path, *(["dockerd"] if engine_there else [])))
+    monkeypatch.setattr(distribution, "system_path", lambda: os.environ["PATH"])
+    monkeypatch.setattr(base_image_module, "engine_address", lambda: None)
+    with pytest.raises(EngineUnavailable) as said:
+        base_image_module.docker("version")
+    assert expected in str(said.value)
+    assert ("install docker.io" in str(said.value)) is not engine_there
+    assert "docker-cli" in str(said.value)

@@ -64,7 +64,7 @@ def page() -> Page:
 
 def test_the_headline_has_its_interval_and_its_counts(page: Page) -> None:
     assert "0.851 95 % interval 0.817 to 0.886" in page.words
-    assert "300 cases of 300 patients that the team has never seen" in page.words
+    assert "300 cases of 300 patients that were kept from the team" in page.words
     assert "150 of the cases positive" in page.words
     assert "85 % (82 to 89 %) of the time" in page.words
 

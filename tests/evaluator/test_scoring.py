@@ -36,7 +36,12 @@ def chexnet(shared_data: Path) -> dict[str, Evaluation]:
     """Fourteen findings of the NIH test split, every image a unit as pROC takes them."""
     table = shared_data / "scores" / "nih_chexnet_scores.csv.gz"
     plan = AnalysisPlan(interval="symmetric", replicates=0, smooth_calibration="none")
-    return score_tables(table, table, plan, patient_column="", subgroups=("sex", "age", "view"))
+    return score_tables(
+        *(table, table, plan),
+        patient_column="",
+        subgroups=("sex", "age", "view"),
+        age_bands=(0, 40, 60, 80),
+    )
 
 
 def test_the_fourteen_published_aucs_come_out(
@@ -61,6 +66,7 @@ def test_bounds_are_those_of_proc_overall_and_by_subgroup(
         group = (
             ({"age": "age_group"}.get(attribute, attribute), level) if level else ("overall", "all")
         )
+        group = (group[0], {"F": "Female", "M": "Male"}.get(group[1], group[1]))
         found = figure(chexnet[row["label"]], "auroc", *group)
         assert found.n_cases == int(row["n"])
         assert found.n_positive == int(row["positives"])

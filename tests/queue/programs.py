@@ -47,6 +47,13 @@ PROGRAMS = {
     "waiting": READ + WAITING + HONEST,
     "waiting, another": READ + WAITING + HONEST + "# another image\n",
     "crashing": READ + "sys.exit(3)\n",
+    # The second run, of a few cases, is told by their number.
+    **{
+        f"drifts by {by}": READ
+        + f"shown = format(0.3 if len(rows) == {CASES} else 0.3 + {by}, '.6f')\n"
+        + "write((row['case_id'], shown) for row in rows)\n"
+        for by in ("0.00005", "0.01")
+    },
     "nan": READ + "write((row['case_id'], 'nan') for row in rows)\n",
 }
 

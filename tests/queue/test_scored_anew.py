@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.code_version import code_version
 from evaluator.disclosure import Release
 from evaluator.enclave import Event
 from submissions.submission import Failure, State
@@ -18,18 +19,23 @@ from tests.walkthrough import BENCHMARK
 pytestmark = pytest.mark.engine
 
 
+def copy_of_code(folder: Path, module: str, old: str, new: str, *, first: bool = False) -> Path:
+    """Copy the packages to ``folder`` with one change in a module, ``first`` of several places."""
+    for package in ("metrics", "cohort_selection", "submissions", "evaluator", "baselines"):
+        kept = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / package, folder / package, ignore=kept)
+    path = folder / module
+    text = path.read_text()
+    assert text.count(old) == 1 or (first and old in text)
+    path.write_text(text.replace(old, new, 1))
+    return folder
+
+
 @pytest.fixture
 def changed_code(tmp_path: Path) -> Path:
     """A copy of the packages in which the Brier score is half of what it is."""
-    for package in ("metrics", "cohort_selection", "submissions", "evaluator", "baselines"):
-        kept = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / package, tmp_path / "code" / package, ignore=kept)
-    path = tmp_path / "code" / "metrics" / "smooth.py"
-    text = path.read_text()
     square = "_mean((_probabilities(group) - group.y) ** 2"
-    assert text.count(square) == 1
-    path.write_text(text.replace(square, f"{square} / 2"))
-    return tmp_path / "code"
+    return copy_of_code(tmp_path / "code", "metrics/smooth.py", square, f"{square} / 2")
 
 
 def brier(installed: Installed) -> float:
@@ -52,10 +58,10 @@ def test_a_metric_that_changed_is_scored_without_a_container(
     installed.run()
     before = installed.events(good)
     whole = brier(installed)
-    assert "0 submissions scored anew" in installed.command("rescore", BENCHMARK).printed
+    assert "0 submissions scored again" in installed.command("rescore", BENCHMARK).printed
     anew = ("rescore", BENCHMARK, "--home", installed.home)
-    assert "1 submission scored anew" in succeed(*anew, cwd=changed_code)
-    assert "0 submissions scored anew" in succeed(*anew, cwd=changed_code)
+    assert "1 submission scored again" in succeed(*anew, cwd=changed_code)
+    assert "0 submissions scored again" in succeed(*anew, cwd=changed_code)
     assert installed.events(good) == before
     assert before.count(Event.STARTED) == 1
     assert installed.enclave.count_evaluations(good) == 2
@@ -75,3 +81,31 @@ def test_the_name_of_no_benchmark_is_refused(installed: Installed) -> None:
     ended = installed.command("rescore", "nowhere")
     assert ended.code == 2
     assert "no benchmark 'nowhere'" in ended.complained
+
+
+def test_other_words_and_the_former_name_of_the_same_code_score_nothing_anew(
+    installed: Installed, images: dict[str, str], tmp_path: Path
+) -> None:
+    named = 'return f"{number}+{digest.hexdigest()[:12]}"'
+    former = copy_of_code(
+        tmp_path / "former", "evaluator/code_version.py", named, 'return "0.1.0+former"'
+    )
+    submission = installed.submit(images["honest"], "Good")
+    home = ("--home", installed.home)
+    succeed("run", *home, cwd=former)
+    (release,) = installed.ledger.releases(BENCHMARK)
+    assert Release.from_json(release.document).code_version == "0.1.0+former"
+    present = copy_of_code(
+        tmp_path / "present",
+        "evaluator/code_version.py",
+        "_FORMERLY = {",
+        f'_FORMERLY = {{"{code_version()}": "0.1.0+former", ',
+    )
+    reworded = copy_of_code(
+        tmp_path / "reworded", "metrics/smooth.py", '"""', '"""Other words. ', first=True
+    )
+    assert "0 submissions scored anew" in succeed("rescore", BENCHMARK, *home, cwd=present)
+    assert "1 submission scored anew" in installed.command("rescore", BENCHMARK).printed
+    assert "0 submissions scored anew" in succeed("rescore", BENCHMARK, *home, cwd=reworded)
+    assert installed.events(submission).count(Event.STARTED) == 1
+    assert [each.number for each in installed.ledger.releases(BENCHMARK)] == [2]

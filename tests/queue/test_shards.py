@@ -52,5 +52,38 @@ def test_the_second_run_of_a_share_of_the_cases_begins_when_the_first_of_all_has
     assert [each.action for each in told] == [START, START, DIE, DIE, START, DIE]
     assert [each.container for each in told[2:]] == [one, other, again, again]
     (repeated,) = [each for each in installed.attempts(submission) if each.event is Event.REPEATED]
-    assert repeated.detail == "8 cases run again: largest difference 0"
+    assert repeated.detail == (
+        "8 cases run again: largest difference 0, within the tolerance of 0.0001"
+    )
+    assert_true_state(installed)
+
+
+def test_the_first_run_counts_and_stands_for_another_where_the_second_came_near_it(
+    installed: Installed, images: dict[str, str], sealed: Path, tmp_path: Path
+) -> None:
+    seal_second(
+        installed, sealed, tmp_path, {**SMALLER, "repeat_share = 0.1": "repeat_share = 0.2"}
+    )
+    near, far = "drifts by 0.00005", "drifts by 0.01"
+    ends: dict[tuple[str, str], list[Event]] = {}
+    for team in ("First", "Second"):
+        entered = {
+            image: installed.submit(images[image], f"{team} {number}", team, benchmark=SECOND)
+            for number, image in enumerate((near, far))
+        }
+        installed.run()
+        for image, submission in entered.items():
+            events = installed.attempts(submission)
+            ends[team, image] = [each.event for each in events]
+            told = [each.detail for each in events if each.event is Event.REPEATED]
+            if (team, image) != ("Second", near):
+                size = "5e-05, within" if image is near else "0.01, over"
+                assert told == [
+                    f"8 cases run again: largest difference {size} the tolerance of 0.0001"
+                ]
+            predicted = installed.predicted(submission, SECOND).values
+            assert set(predicted.values()) == {(0.3,)}, "what the second run said counted"
+    assert ends["First", near][-1] is Event.ENDED
+    assert ends["Second", near] == [Event.REUSED]
+    assert ends["First", far] == ends["Second", far]
     assert_true_state(installed)

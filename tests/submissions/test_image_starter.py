@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
+from cohort_selection.copy_kinds import KINDS, WHERE_SAID
+from cohort_selection.copy_rules import WITHIN_ITEMS
+from cohort_selection.deidentification import KEPT, deidentify
 from evaluator.engine import Engine
 from evaluator.staging import stage
 from submissions import contract as contract_module
@@ -11,6 +18,7 @@ from submissions.base_image import build
 from submissions.contract import Contract, read_predictions
 from submissions.submission import Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
+from tests.cohort_selection import image_kinds
 
 STARTER = Path(contract_module.__file__).parent / "starter"
 
@@ -35,3 +43,32 @@ def test_the_starter_is_a_submission(engine: Engine, base_image: str, tmp_path: 
     # Files of 1,024 bytes: the starter's toy score is their size modulo 1,000, in thousandths.
     assert set(found.values.values()) == {(0.024,)}
     assert outcome.log_tail == ""
+
+
+def listed() -> set[str]:
+    """What the starter's README says that a file holds."""
+    text = (STARTER / "README.md").read_text(encoding="utf-8")
+    _, _, after = text.partition("\n## What the DICOM files hold\n")
+    return set(re.findall(r"`([A-Z]\w+)`", after.partition("\n## ")[0])) - {"REMOVED"}
+
+
+def test_the_starter_lists_every_element_that_a_copy_may_have() -> None:
+    made = {name for kind in KINDS.values() for name in kind.filled} | set(WHERE_SAID)
+    code = {"CodeValue", "CodingSchemeDesignator", "CodeMeaning"}
+    uids = {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"}
+    says = {"PatientIdentityRemoved", "DeidentificationMethod", "PositionReferenceIndicator"}
+    assert listed() == set(KEPT) | set(WITHIN_ITEMS) | made | code | uids | says
+
+
+@pytest.mark.parametrize("kind", image_kinds.KINDS)
+def test_a_copy_has_no_element_that_the_starter_does_not_list(kind: str, tmp_path: Path) -> None:
+    def names(image: Dataset) -> Iterator[str]:
+        for element in image:
+            yield element.keyword
+            if element.VR == "SQ":
+                for item in element.value:
+                    yield from names(item)
+
+    source = image_kinds.write(image_kinds.KINDS[kind](), tmp_path / "source.dcm")
+    deidentify(source, tmp_path / "copy.dcm", b"k" * 32)
+    assert set(names(pydicom.dcmread(tmp_path / "copy.dcm"))) <= listed()

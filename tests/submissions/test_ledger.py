@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -252,7 +253,7 @@ def test_a_new_release_takes_the_place_of_the_old_one_which_stays(
     ledger.publish("s1", "key 1", "old", state=State.RELEASED)
     ledger.publish("s1", "key 2", "new", state=State.RELEASED)
     assert [found.document for found in ledger.releases("chest")] == ["new"]
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM releases").fetchone() == (2,)
     assert ledger.audit_problems() == []
 

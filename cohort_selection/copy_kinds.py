@@ -1,0 +1,104 @@
+"""The kinds of images that a copy can be made of, and what each must have beside its pixels.
+
+A copy leaves out names, dates and descriptions. Of these its kind wants some present, if empty
+(type 2 of PS3.3), and the enhanced kinds want some with a value (type 1), which is then a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pydicom.uid import UID, SecondaryCaptureImageStorage
+
+from cohort_selection.copy_rules import DAY, REMOVED, TIME
+
+NO_ITEM = ()
+"""The value of a sequence that is present without an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of images: ``filled`` is in every copy of it that kept no value of its own there."""
+
+    name: str
+    filled: Mapping[str, str | tuple[()]]
+    enhanced: bool = False
+
+
+def _empty(words: str) -> dict[str, str | tuple[()]]:
+    return dict.fromkeys(words.split(), "")
+
+
+_EVERY = _empty(
+    "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber "
+    "ReferringPhysicianName StudyID SeriesNumber Manufacturer InstanceNumber"
+)
+_PROJECTION = _empty("PatientOrientation DetectorType PositionerType ImageLaterality") | {
+    "AcquisitionContextSequence": NO_ITEM
+}
+_ENHANCED: dict[str, str | tuple[()]] = {
+    **dict.fromkeys(
+        ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"), REMOVED
+    ),
+    "ContentDate": DAY,
+    "ContentTime": TIME,
+    "AcquisitionContextSequence": NO_ITEM,
+}
+_ANGIOGRAM = _empty(
+    "PatientOrientation KVP Exposure XRayTubeCurrent ExposureTime PositionerPrimaryAngle "
+    "PositionerSecondaryAngle PositionerMotion"
+)
+_ROOT = "1.2.840.10008.5.1.4.1.1."
+
+WHERE_SAID: Mapping[str, str] = MappingProxyType(
+    {"AcquisitionDateTime": DAY + TIME, "PulseSequenceName": REMOVED}
+)
+"""What a copy of an enhanced image has where its source has it."""
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        _ROOT + ending: Kind(UID(_ROOT + ending).name, _EVERY | filled, filled is _ENHANCED)
+        for endings, filled in (
+            ("1", _empty("BodyPartExamined ViewPosition PatientOrientation")),
+            ("1.1 1.1.1 1.3 1.3.1", _PROJECTION),
+            ("1.2 1.2.1", _PROJECTION | {"OrganExposed": "BREAST"}),
+            ("2", _empty("PatientOrientation KVP AcquisitionNumber")),
+            ("4", _empty("ScanOptions MRAcquisitionType EchoTime EchoTrainLength RepetitionTime")),
+            ("7 7.1 7.2 7.3 7.4", _empty("PatientOrientation")),
+            ("12.1 12.2", _ANGIOGRAM),
+            ("6 6.1 3 3.1", _empty("PatientOrientation")),
+            ("2.1 2.2 4.1 4.4 128.1", _ENHANCED),
+            (
+                "128",
+                _empty(
+                    "AcquisitionDate AcquisitionTime CorrectedImage CollimatorType "
+                    "ActualFrameDuration AcquisitionNumber"
+                )
+                | dict.fromkeys(
+                    (
+                        "RadiopharmaceuticalInformationSequence",
+                        "PatientOrientationCodeSequence",
+                        "PatientGantryRelationshipCodeSequence",
+                    ),
+                    NO_ITEM,
+                )
+                | {"SeriesDate": DAY, "SeriesTime": TIME},
+            ),
+        )
+        for ending in endings.split()
+    }
+)
+"""SOP class -> its kind."""
+
+
+def kind_of(sop_class: str) -> tuple[str, Kind | None]:
+    """The class that a copy of such an image has, and its kind; None where there is no copy.
+
+    An image without a class, or with a vendor's own, becomes a secondary capture.
+    """
+    uid = UID(sop_class)
+    if not uid.keyword:
+        uid = SecondaryCaptureImageStorage
+    return uid, KINDS.get(uid)

@@ -1,0 +1,52 @@
+"""Comments inside compressed pictures: an encoder's own stamp, or words that somebody wrote."""
+
+from __future__ import annotations
+
+import re
+
+_PLACES_OF_TEXT = {"old": {0xFE, 0xE1, 0xED}, "2000": {0x64}}
+_PICTURE_BEGINS = {"old": {0xDA, 0xD9}, "2000": {0x90, 0x93}}
+_VERSION = rb"[vV]?(\d{1,4}\.){0,3}\d{1,4}[a-z]?"
+_STAMPS = re.compile(
+    b"|".join(
+        (
+            rb"Created by (GDCM/)?OpenJPEG( version " + _VERSION + rb")?",
+            rb"Kakadu-" + _VERSION,
+            rb"Kdu-Layer-Info: log_2\{Delta-D\(squared-error\)/Delta-L\(bytes\)\}, L\(bytes\)"
+            rb"[-+0-9.,e\s]{0,400}",
+            rb"Creator: JasPer Version " + _VERSION,
+            rb"CREATOR: gd-jpeg v" + _VERSION + rb" \(using IJG JPEG v\d{1,3}\), "
+            rb"(quality = \d{1,3}|default quality)",
+            rb"Lavc" + _VERSION,
+        )
+    )
+)
+"""What encoders write into each picture that they make: their name and version, and no more."""
+
+
+def has_words(pixels: bytes | None) -> bool:
+    """Whether the head of a JPEG or JPEG 2000 stream holds Exif, or a comment of somebody's own."""
+    start = (pixels or b"").find(b"\xff\xd8")
+    codestream = (pixels or b"").find(b"\xff\x4f\xff\x51")
+    if pixels is None or (start < 0 and codestream < 0):
+        return False
+    old = codestream < 0 or 0 <= start < codestream
+    family = "old" if old else "2000"
+    at = (start if old else codestream) + 2
+    while at + 4 <= len(pixels) and pixels[at] == 0xFF:
+        marker, length = pixels[at + 1], int.from_bytes(pixels[at + 2 : at + 4], "big")
+        if marker in _PICTURE_BEGINS[family]:
+            return False
+        if marker in _PLACES_OF_TEXT[family] and length > 2:
+            text = pixels[at + 4 : at + 2 + length]
+            if marker == 0x64:
+                text = text[2:]  # how the text is to be read comes first
+            if marker in {0xE1, 0xED} or not _is_stamp(text):
+                return True
+        at += 2 + length
+    return False
+
+
+def _is_stamp(text: bytes) -> bool:
+    bare = text.strip(b"\0 \n\r")
+    return not bare or _STAMPS.fullmatch(bare) is not None

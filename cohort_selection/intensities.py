@@ -1,0 +1,359 @@
+"""From a DICOM file to the grey values of one frame: the only way in which pixels are read here.
+
+The look across the wall, training and the container all take their pixels from here. This very file
+is copied into a model's image and so needs numpy and pydicom alone. Every step is elementwise
+arithmetic or a look into a table, so that the same file gives the same bits everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.config import IGNORE, disable_value_validation
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder, pixel_array
+from pydicom.uid import (
+    UID,
+    AllTransferSyntaxes,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+PLUGIN = "pylibjpeg"
+"""The one decoder of compressed pixels. Left to choose, pydicom takes what is installed, in its own
+order, and a lossy image then has other values on another machine."""
+
+FILL_UNDER = -1024.0
+"""Hounsfield units: a CT's value below it is no tissue and no air, but what a device writes outside
+its field of view."""
+
+_MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
+
+
+class UnreadableImage(ValueError):
+    """A file holds no image that can be decoded; ``reason`` is the message without the name."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Name the file."""
+        super().__init__(f"{name}: {reason}")
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[UnreadableImage], tuple[str, str]]:
+        """Cross to another process whole."""
+        name = str(self).removesuffix(f": {self.reason}")
+        return UnreadableImage, (name, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: ``values`` (rows, columns), and where it shows nothing, ``outside``, or None.
+
+    ``values`` are in the unit of the rescale (Hounsfield units in a CT) and integers where there is
+    none; inverted where the lowest value is shown white; the mean of the channels in colour.
+    ``outside`` is padding and what lies beyond a CT's field of view. Its values are the lowest of
+    the rest.
+    """
+
+    values: NDArray[Any]
+    outside: NDArray[np.bool_] | None = None
+
+
+def decodable(syntax: str) -> bool:
+    """Whether the pixels of a transfer syntax can be decoded here."""
+    uid = UID(syntax, validation_mode=IGNORE)
+    try:
+        decoder = get_decoder(uid) if uid.is_transfer_syntax else None
+    except (NotImplementedError, ValueError):
+        return False
+    if decoder is None:
+        return False
+    return not uid.is_encapsulated or PLUGIN in decoder.available_plugins
+
+
+def undecodable() -> list[str]:
+    """The names of the transfer syntaxes that ``PLUGIN`` decodes elsewhere and not here."""
+
+    def known() -> Iterator[UID]:
+        for uid in AllTransferSyntaxes:
+            try:
+                decoder = get_decoder(uid)
+            except NotImplementedError:
+                continue
+            if PLUGIN in " ".join(decoder.missing_dependencies):
+                yield uid
+
+    return [uid.name for uid in known() if not decodable(uid)]
+
+
+def read_frame(path: Path) -> Frame:
+    """Decode the middle frame of a DICOM file; of a file of many frames that one alone is read.
+
+    Raises UnreadableImage.
+    """
+    try:
+        with warnings.catch_warnings(), disable_value_validation():
+            warnings.simplefilter("ignore")  # odd values are judged by what they are used for
+            image = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+            if syntax_of(image) == DeflatedExplicitVRLittleEndian:
+                return _frame(pydicom.dcmread(path, force=True), None)
+            return _frame(image, path)
+    except Exception as error:  # a decoder may raise anything on a broken file
+        raise _unreadable(path.name, error) from error
+
+
+def frame_of(image: Dataset, name: str) -> Frame:
+    """Decode the middle frame of an image that was read whole; ``name`` is for the message.
+
+    Raises UnreadableImage.
+    """
+    try:
+        with warnings.catch_warnings(), disable_value_validation():
+            warnings.simplefilter("ignore")
+            return _frame(image, None)
+    except Exception as error:  # as above
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> UnreadableImage:
+    if isinstance(error, UnreadableImage):
+        return UnreadableImage(name, error.reason)
+    said = " ".join(str(error).split())
+    return UnreadableImage(name, f"no pixels could be decoded ({type(error).__name__}: {said})")
+
+
+def _frame(image: Dataset, path: Path | None) -> Frame:
+    middle = int(image.get("NumberOfFrames") or 1) // 2
+    photometric = str(image.get("PhotometricInterpretation") or "").strip().upper()
+    stored = _stored(image, path, middle, photometric)
+    if photometric == "PALETTE COLOR":
+        stored = _through_palette(stored, image)
+    if stored.ndim == 3:
+        return Frame(stored.mean(axis=2))
+    if stored.ndim != 2 or not stored.size:
+        raise UnreadableImage("", f"its pixels have the shape {stored.shape}; give a 2-D image")
+    outside = _padding(stored, image) if photometric in _MONOCHROME else None
+    values, unit = _rescaled(stored, image, middle)
+    if _is_computed_tomogram(image, unit):
+        beyond = _beyond_field_of_view(values)
+        outside = beyond if outside is None else outside | beyond
+    if outside is not None and (outside.all() or not outside.any()):
+        outside = None  # an image of nothing but padding has no other range to take
+    shown = values if outside is None else values[~outside]
+    if photometric == "MONOCHROME1" or _is_inverse(image):
+        brightest = shown.max()
+        if values.dtype.kind == "i":  # the range of signed numbers is wider than their type
+            values, brightest = values.astype(np.int64), int(brightest)
+        values = brightest - values
+        if outside is not None:
+            values[outside] = 0
+    elif outside is not None:
+        values[outside] = shown.min()
+    return Frame(values, outside)
+
+
+# What is stored
+
+
+def syntax_of(image: Dataset) -> UID:
+    """The transfer syntax that a file states, or else the one that it was read by."""
+    stated = str(getattr(image, "file_meta", {}).get("TransferSyntaxUID") or "")
+    if stated:
+        return UID(stated, validation_mode=IGNORE)
+    implicit, little = image.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRBigEndian if little is False else ExplicitVRLittleEndian
+
+
+def _stored(image: Dataset, path: Path | None, frame: int, photometric: str) -> NDArray[np.generic]:
+    """One frame as it is stored, (rows, columns) or (rows, columns, 3) in RGB; unused bits cleared.
+
+    From ``path`` where the image's header alone was read.
+    """
+    syntax = syntax_of(image)
+    options: dict[str, Any] = {"index": frame, "photometric_interpretation": photometric}
+    if image.get("SamplesPerPixel") == 3 and image.get("PlanarConfiguration") is None:
+        options["planar_configuration"] = 0
+    if path is not None:
+        stored = pixel_array(path, decoding_plugin=PLUGIN, transfer_syntax_uid=syntax, **options)
+    elif getattr(image, "file_meta", {}).get("TransferSyntaxUID"):
+        stored = pixel_array(image, decoding_plugin=PLUGIN, **options)
+    else:
+        decoder = get_decoder(syntax)
+        stored, _ = decoder.as_array(image, decoding_plugin=PLUGIN, **options)
+    return within_bits(stored, int(image.get("BitsStored") or 0))
+
+
+def within_bits(stored: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Clear the bits above the ``bits`` in use: an overlay, or what a lossy coder spilled there.
+
+    The very array where there is nothing to clear. pydicom clears some transfer syntaxes.
+    """
+    unused = stored.dtype.itemsize * 8 - bits
+    if stored.dtype.kind not in "iu" or not 0 < unused < stored.dtype.itemsize * 8:
+        return stored
+    lowest, highest = (0, (1 << bits) - 1)
+    if stored.dtype.kind == "i":
+        lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    if stored.min() >= lowest and stored.max() <= highest:
+        return stored
+    return (stored << unused) >> unused  # of signed numbers this carries the sign up
+
+
+def _through_palette(stored: NDArray[Any], image: Dataset) -> NDArray[Any]:
+    """RGB (rows, columns, 3) of indices (rows, columns); values beyond the table take its ends."""
+    count, first, _ = (int(part) for part in image.RedPaletteColorLookupTableDescriptor)
+    count = count or 1 << 16
+    if stored.dtype.kind == "i" and first >= 1 << 15:
+        first -= 1 << 16
+    places = np.clip(stored.astype(np.int64) - first, 0, count - 1)
+    if "RedPaletteColorLookupTableData" not in image:  # segmented
+        ramp = np.arange(first, first + count, dtype=np.int64)
+        return apply_color_lut(ramp[np.newaxis], image)[0, :, :3][places]
+    channels = []
+    for colour in ("Red", "Green", "Blue"):
+        data = image[f"{colour}PaletteColorLookupTableData"].value
+        width = 2 if len(data) >= 2 * count else 1
+        order = "<" if syntax_of(image).is_little_endian else ">"
+        channels.append(np.frombuffer(data, f"{order}u{width}", count)[places])
+    return np.stack(channels, axis=-1)
+
+
+# What the stored values mean
+
+
+def _rescaled(stored: NDArray[Any], image: Dataset, frame: int) -> tuple[NDArray[Any], str]:
+    """Values in the image's unit and that unit's name: the frame's own rescale before the image's.
+
+    A copy, unless the rescale changes nothing.
+    """
+    item = _rescale_item(image, frame)
+    if item is None:
+        if image.get("ModalityLUTSequence"):
+            return apply_modality_lut(stored.astype(np.int64), image), ""
+        item = image
+    slope, intercept = _number(item, "RescaleSlope"), _number(item, "RescaleIntercept")
+    unit = str(item.get("RescaleType") or "").strip().upper()
+    if slope in {None, 1.0} and intercept in {None, 0.0}:
+        return stored, unit
+    scaled = stored.astype(np.float64)
+    if slope is not None:
+        scaled *= slope
+    if intercept is not None:
+        scaled += intercept
+    return scaled, unit
+
+
+def _rescale_item(image: Dataset, frame: int) -> Dataset | None:
+    """The pixel value transformation of a frame (PS3.3 C.7.6.16.2.9), or of all of its frames."""
+    frames = image.get("PerFrameFunctionalGroupsSequence") or ()
+    shared = image.get("SharedFunctionalGroupsSequence") or ()
+    for groups in (*frames[frame : frame + 1], *shared[:1]):
+        found = groups.get("PixelValueTransformationSequence")
+        if found:
+            item: Dataset = found[0]
+            return item
+    return None
+
+
+def _number(item: Dataset, keyword: str) -> float | None:
+    """A decimal string as a number, a comma taken for the point; None where it is absent."""
+    if keyword not in item:
+        return None
+    element = item.get_item(keyword)  # as it stands in the file: pydicom refuses a comma
+    value = element.value
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    number = number_of(text) if value is not None else None
+    if number is None:
+        return None
+    if not math.isfinite(number) or (keyword == "RescaleSlope" and not number):
+        raise UnreadableImage(
+            "", f"its {keyword} is {text.strip()}; give a finite number that is not 0"
+        )
+    return number
+
+
+def number_of(text: str) -> float | None:
+    """The number of a decimal string; None of an empty one, not a number of any other text."""
+    tidy = text.strip(" \0").replace(",", ".")
+    if not tidy:
+        return None
+    try:
+        return float(tidy)
+    except ValueError:
+        return math.nan
+
+
+def _is_inverse(image: Dataset) -> bool:
+    """Whether a presentation shape asks for the lowest value in white (PS3.3 C.11.4, C.8.11.3)."""
+    return str(image.get("PresentationLUTShape") or "").strip().upper() == "INVERSE"
+
+
+# What shows nothing
+
+
+def _padding(stored: NDArray[Any], image: Dataset) -> NDArray[np.bool_] | None:
+    """Pixels of PixelPaddingValue, or from it to PixelPaddingRangeLimit (PS3.3 C.7.5.1.1.2)."""
+    bits = int(image.get("BitsStored") or 0)
+    signed = stored.dtype.kind == "i"
+    ends = [
+        _pixel_value(image, keyword, bits, signed=signed)
+        for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+    ]
+    value = ends[0]
+    if value is None:
+        return None
+    limit = value if ends[1] is None else ends[1]
+    low, high = min(value, limit), max(value, limit)
+    found: NDArray[np.bool_] = (stored >= low) & (stored <= high)
+    return found
+
+
+def _pixel_value(image: Dataset, keyword: str, bits: int, *, signed: bool) -> int | None:
+    """An element that holds a stored pixel's value; None where absent or beyond the bits in use.
+
+    Files write it as a signed and as an unsigned number, whatever the pixels are.
+    """
+    if keyword not in image:
+        return None
+    element = image.get_item(keyword)
+    value = element.value
+    if isinstance(element, RawDataElement) and isinstance(value, bytes):
+        if len(value) < 2:
+            return None
+        value = int.from_bytes(value[:2], "little" if element.is_little_endian else "big")
+    elif isinstance(value, bytes):
+        value = int.from_bytes(value[:2], "little" if syntax_of(image).is_little_endian else "big")
+    if not isinstance(value, int):
+        return None
+    value &= 0xFFFF
+    if signed and value >= 1 << 15:
+        value -= 1 << 16
+    low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if signed else (0, 1 << bits)
+    return value if low <= value < high else None
+
+
+def _is_computed_tomogram(image: Dataset, unit: str) -> bool:
+    kind = {str(part).strip().upper() for part in image.get("ImageType") or ()}
+    modality = str(image.get("Modality") or "").strip().upper()
+    return modality == "CT" and unit in {"", "HU"} and "LOCALIZER" not in kind
+
+
+def _beyond_field_of_view(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a CT was filled up: with less than ``FILL_UNDER``, or with that at all four corners."""
+    outside: NDArray[np.bool_] = values < FILL_UNDER
+    corners = values[:: max(len(values) - 1, 1), :: max(values.shape[1] - 1, 1)]
+    if (corners == FILL_UNDER).all():
+        outside |= values == FILL_UNDER
+    return outside

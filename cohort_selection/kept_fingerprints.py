@@ -1,0 +1,161 @@
+"""Fingerprints that are made once: kept on disk by path, and made again where a file changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from cohort_selection import intensities, near_duplicates, pixel_description, pixels
+from cohort_selection.atomic import sweep, write_bytes
+from cohort_selection.fingerprints import Fingerprints, Found, fingerprints
+from cohort_selection.inventory import reader_mark
+from cohort_selection.near_duplicates import VIEWS, WORDS
+from cohort_selection.pixel_description import decodable_syntaxes
+from cohort_selection.pixels import PictureError
+
+_AT_ONCE = 4096
+"""So many files are fingerprinted before they are written: a kill costs no more."""
+
+_State = tuple[int, int, int]  # size, times of modification and of change in ns
+
+
+def _mark() -> bytes:
+    """Names what a fingerprint depends on besides the file."""
+    modules = (near_duplicates, pixels, intensities, pixel_description)
+    sources = [Path(str(module.__file__)) for module in modules]
+    return reader_mark(sources, Path(__file__).parent.parent, decodable_syntaxes())
+
+
+def kept_fingerprints(
+    files: Sequence[Path],
+    folder: Path,
+    *,
+    look: bool,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Fingerprints:
+    """As ``fingerprints``, of each file only once: ``folder`` keeps what was made.
+
+    A file is fingerprinted again where its size or one of its times is not what it was, where
+    another version made its fingerprint, and where pictures are looked at that were not before.
+    Shards are written whole or not at all and never changed, so two may be written at a time. About
+    600 bytes a file; a shard that cannot be read counts as none.
+    """
+    mark = _mark()
+    states = [_state(file) for file in files]
+    digests: list[str | None] = [None] * len(files)
+    hashes: NDArray[np.uint64] = np.zeros((len(files) if look else 0, VIEWS, WORDS), np.uint64)
+    places: dict[tuple[bytes, _State], list[int]] = {}
+    for i, (file, state) in enumerate(zip(files, states, strict=True)):
+        places.setdefault((os.fsencode(file), state), []).append(i)
+
+    for path, state, digest, words in _rows(folder, mark):
+        if look and words is None:
+            continue
+        for i in places.get((path, state), ()):
+            digests[i] = digest
+            if look:
+                hashes[i] = np.frombuffer(words, np.uint64).reshape(VIEWS, WORDS)
+    missing = [i for i, digest in enumerate(digests) if digest is None]
+    done = len(files) - len(missing)
+    if progress is not None and done:
+        progress(done)
+    made: list[Found] = []
+    n_kept = 0
+
+    def write() -> None:
+        nonlocal n_kept
+        some = missing[n_kept : n_kept + len(made)]
+        readable = [
+            ((os.fsencode(files[i]), states[i]), each)
+            for i, each in zip(some, made, strict=True)
+            if not isinstance(each, PictureError)
+        ]
+        _write(folder, mark, readable, look=look)
+        n_kept += len(made)
+        made.clear()
+
+    def keep(part: Sequence[Found]) -> None:
+        made.extend(part)
+        if len(made) >= _AT_ONCE:
+            write()
+
+    try:
+        fresh = fingerprints(
+            [files[i] for i in missing],
+            look=look,
+            workers=workers,
+            progress=None if progress is None else lambda n: progress(done + n),
+            keep=keep,
+        )
+    finally:
+        if made:
+            write()
+    for k, i in enumerate(missing):
+        digests[i] = fresh.digests[k]
+        if look:
+            hashes[i] = fresh.hashes[k]
+    return Fingerprints(tuple(str(digest) for digest in digests), hashes)
+
+
+def _state(file: Path) -> _State:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+_SCHEMA = pa.schema(
+    [
+        ("path", pa.binary()),
+        ("size", pa.int64()),
+        ("modified", pa.int64()),
+        ("changed", pa.int64()),
+        ("digest", pa.string()),
+        ("hashes", pa.binary()),  # null where pictures were not looked at
+    ]
+)
+
+
+def _rows(folder: Path, mark: bytes) -> Iterator[tuple[bytes, _State, str, bytes | None]]:
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            if (pq.read_schema(path).metadata or {}).get(b"made by") != mark:
+                continue
+            table = pq.read_table(path, schema=_SCHEMA)
+        except (OSError, pa.ArrowException):
+            continue
+        for name, *state, digest, words in zip(
+            *(column.to_pylist() for column in table.columns), strict=True
+        ):
+            yield name, (state[0], state[1], state[2]), digest, words
+
+
+def _write(
+    folder: Path,
+    mark: bytes,
+    found: Sequence[tuple[tuple[bytes, _State], tuple[str, bytes]]],
+    *,
+    look: bool,
+) -> None:
+    columns = [
+        [path for (path, _), _ in found],
+        *([state[k] for (_, state), _ in found] for k in range(3)),
+        [digest for _, (digest, _) in found],
+        [words if look else None for _, (_, words) in found],
+    ]
+    arrays = [
+        pa.array(column, type=field.type) for column, field in zip(columns, _SCHEMA, strict=True)
+    ]
+    content = BytesIO()
+    pq.write_table(pa.table(arrays, schema=_SCHEMA.with_metadata({"made by": mark})), content)
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
+    name = blake2b(content.getbuffer(), digest_size=16).hexdigest()
+    write_bytes(folder / f"{name}.parquet", content.getvalue())

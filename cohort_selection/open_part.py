@@ -1,0 +1,98 @@
+"""The open part as researchers get it: copied as the sequestered cases are, ids drawn again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cohort_selection.atomic import replaced
+from cohort_selection.cohort import Case, CohortError, read_open, write_open
+
+TABLE = "open.csv"
+_IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPart:
+    """What was copied, where its list lies, and which copies may still say something.
+
+    ``burned_in`` files say that text is in their picture; ``commented`` ones have a comment of
+    somebody's own within their compressed pixels.
+    """
+
+    table: Path
+    n_cases: int
+    n_patients: int
+    n_files: int
+    burned_in: int
+    commented: int
+
+
+def copy_cases(
+    cases: Sequence[Case],
+    folder: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[tuple[Case, ...], tuple[int, int]]:
+    """Copy the files of ``cases`` below ``folder``, just as a seal does, under a key drawn now.
+
+    Returns the cases with their copies in place of their files, in the same order, and how many
+    files say that text is in their picture and how many have a comment of somebody's own.
+    ``progress`` is called with the cases copied and all cases. Raises DeidentificationError that
+    names every file that cannot be copied.
+    """
+    from cohort_selection.deidentification import Copies  # slow, and only copying needs it
+
+    copies = Copies(secrets.token_bytes(32))
+    copied = []
+    for i, case in enumerate(cases, start=1):
+        into = folder / f"case-{i:06d}"
+        into.mkdir(parents=True)
+        files = [into / f"{j:04d}.dcm" for j in range(1, len(case.files) + 1)]
+        for source, file in zip(case.files, files, strict=True):
+            copies.add(source, file)
+        copied.append(replace(case, files=tuple(files)))
+        if progress is not None:
+            progress(i, len(cases))
+    copies.refuse_where_one_failed()
+    return tuple(copied), (copies.burned_in, copies.commented)
+
+
+def copy_open_part(
+    open_list: Path, output: Path, *, progress: Callable[[int, int], None] | None = None
+) -> OpenPart:
+    """Copy the open part that ``open_list`` names into the new folder ``output``.
+
+    ``output/open.csv`` lists the copies, with labels and attributes as in ``open_list``; cases and
+    patients have ids of their own there. The folder appears whole or not at all. Raises CohortError
+    where it is there already or no case is listed, DeidentificationError as :func:`copy_cases`.
+    """
+    if output.exists():
+        raise CohortError(f"{output} is already there; give a new folder to copy the open part to")
+    cases = read_open(open_list)
+    if not cases:
+        raise CohortError(
+            f"{open_list} lists no case; give the list that `sequestra sequester` wrote"
+        )
+    patients = {name: i for i, name in enumerate(dict.fromkeys(c.patient_id for c in cases), 1)}
+    with replaced(output) as fresh:
+        copied, (burned_in, commented) = copy_cases(cases, fresh / _IMAGES, progress=progress)
+        renamed = [
+            replace(
+                case,
+                case_id=f"open-{i:06d}",
+                patient_id=f"open-patient-{patients[case.patient_id]:06d}",
+            )
+            for i, case in enumerate(copied, start=1)
+        ]
+        write_open(fresh / TABLE, renamed, tuple(cases[0].attributes))
+    return OpenPart(
+        output / TABLE,
+        len(cases),
+        len(patients),
+        sum(len(case.files) for case in cases),
+        burned_in,
+        commented,
+    )

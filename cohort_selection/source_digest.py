@@ -1,0 +1,237 @@
+"""Digest of what source code does: its words may change and its modules may move.
+
+The header reader and the code that scores keep their results under such a digest. A digest of the
+text would have hours of work done again for a comment.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Import = ast.Import | ast.ImportFrom
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Origin = tuple[str, str]
+"""Module and name of a definition."""
+_Part = str | _Origin
+_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+_PARSING = Lock()
+"""Python 3.11 counts how deep a tree is for all threads together, and fails where two parse."""
+
+
+def source_digest(sources: Iterable[Path], root: Path) -> str:
+    """Digest of the definitions in ``sources``, as 64 hexadecimal digits.
+
+    Comments, docstrings, the sentences of raised errors, the order of definitions and the modules
+    that they stand in do not count. A name that another source defines counts as that definition,
+    a name from a library as its full dotted name. ``root`` is the folder of the top packages.
+
+    Raises SyntaxError where a source cannot be parsed, OSError where it cannot be read.
+    """
+    modules = [_read(path, root) for path in sources]
+    written = [
+        (module.name, name, _Writer(module).written(statement))
+        for module in modules
+        for name, statement in module.statements
+    ]
+    passed_on = {
+        (module.name, name): origin
+        for module in modules
+        for name, origin in module.imported.items()
+    }
+    shallow: dict[_Origin, str] = {}
+    for module, name, parts in written:
+        text = "".join(part if isinstance(part, str) else part[1] for part in parts)
+        for single in name.split(","):
+            shallow[module, single] = _digest(shallow.get((module, single), ""), text)
+
+    def resolved(part: _Part) -> str:
+        if isinstance(part, str):
+            return part
+        origin = part
+        while origin not in shallow and origin in passed_on:
+            origin = passed_on[origin]
+        return f"{origin[1]}={shallow.get(origin, '')}"
+
+    return _digest(*sorted(_digest(name, *map(resolved, parts)) for _, name, parts in written))
+
+
+@dataclass(slots=True)
+class _Module:
+    name: str
+    root: Path
+    statements: list[tuple[str, ast.stmt]] = field(default_factory=list)
+    """Each with the name that it defines; empty where it defines none."""
+    imported: dict[str, _Origin] = field(default_factory=dict)
+    """Local name to module and name; the second is empty for a module itself."""
+
+
+def _read(path: Path, root: Path) -> _Module:
+    dotted = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+    module = _Module(dotted, root)
+    with _PARSING:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, _Import):
+            module.imported.update(_imported(node))
+    for statement in tree.body:
+        name = _defined(statement)
+        if not (_is_silent(statement) or _is_for_types(statement) or name == "__all__"):
+            module.statements.append((name, statement))
+    return module
+
+
+def _imported(statement: _Import) -> Iterator[tuple[str, _Origin]]:
+    for alias in statement.names:
+        if isinstance(statement, ast.ImportFrom):
+            if statement.module != "__future__":
+                yield alias.asname or alias.name, (statement.module or "", alias.name)
+        elif alias.asname:
+            yield alias.asname, (alias.name, "")
+        else:
+            top = alias.name.partition(".")[0]
+            yield top, (top, "")
+
+
+def _is_for_types(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.If)
+        and isinstance(statement.test, ast.Name)
+        and statement.test.id == "TYPE_CHECKING"
+    )
+
+
+def _is_silent(node: object) -> bool:
+    """Whether a statement is a docstring or an import."""
+    return isinstance(node, _Import) or (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _is_sentence(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def _defined(statement: ast.stmt) -> str:
+    if isinstance(statement, _Definition):
+        return statement.name
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    return ",".join(target.id for target in targets if isinstance(target, ast.Name))
+
+
+_SILENT = frozenset({"ctx", "kind", "type_comment", "type_params"})
+"""Fields of the syntax tree that say nothing, or that only some versions of Python have."""
+
+
+class _Writer:
+    """Writes a syntax tree as text that no version of Python writes otherwise.
+
+    A global name becomes a pair: the module that defines it, and its name there.
+    """
+
+    def __init__(self, module: _Module) -> None:
+        self.module = module
+        self.own = {single for name, _ in module.statements for single in name.split(",")}
+        self.local: list[set[str]] = []
+        self.parts: list[_Part] = []
+        self.in_error = False
+
+    def written(self, statement: ast.stmt) -> list[_Part]:
+        """The parts of one statement of the module."""
+        self._write(statement)
+        return self.parts
+
+    def _write(self, node: object) -> None:
+        if isinstance(node, list):
+            self.parts.append("[")
+            for item in node:
+                if not _is_silent(item):
+                    self._write(item)
+                    self.parts.append(",")
+            self.parts.append("]")
+        elif not isinstance(node, ast.AST):
+            self.parts.append(repr(node))
+        elif isinstance(node, ast.Name):
+            self.parts += ["name(", self._meaning(node.id), ")"]
+        elif isinstance(node, ast.Attribute) and (origin := self._module(node.value)):
+            self.parts += ["name(", self._named(origin, node.attr), ")"]
+        elif self.in_error and _is_sentence(node):
+            self.parts.append("''")
+        else:
+            self._write_fields(node)
+
+    def _write_fields(self, node: ast.AST) -> None:
+        bound = _bound(node)
+        before, self.in_error = self.in_error, self.in_error or isinstance(node, ast.Raise)
+        if bound is not None:
+            self.local.append(bound)
+        self.parts.append(f"{type(node).__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name not in _SILENT and value is not None and value != []:
+                self.parts.append(f"{name}=")
+                self._write(value)
+        self.parts.append(")")
+        if bound is not None:
+            self.local.pop()
+        self.in_error = before
+
+    def _meaning(self, name: str) -> _Part:
+        """What a name stands for; itself where it is local or built in."""
+        if any(name in names for names in self.local):
+            return name
+        if name in self.own:
+            return self.module.name, name
+        module, inner = self.module.imported.get(name, ("", name))
+        return self._named(module, inner) if module and inner else module or name
+
+    def _named(self, module: str, name: str) -> _Part:
+        """A definition of this project by its place, which may change; another by full name."""
+        top = module.partition(".")[0]
+        return (module, name) if (self.module.root / top).is_dir() else f"{module}.{name}"
+
+    def _module(self, node: ast.expr) -> str:
+        """The dotted name of the imported module that an expression is; empty for any other."""
+        if not isinstance(node, ast.Name) or any(node.id in names for names in self.local):
+            return ""
+        module, inner = self.module.imported.get(node.id, ("", ""))
+        return f"{module}.{inner}" if inner else module
+
+
+def _bound(node: ast.AST) -> set[str] | None:
+    """Names that are local to a function or a comprehension; None for any other node."""
+    if isinstance(node, _Function):
+        arguments = node.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+        return {each.arg for each in every} | set(_assigned(node))
+    if isinstance(node, _Comprehension):
+        return set(_assigned(node))
+    return None
+
+
+def _assigned(node: ast.AST) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
+        elif isinstance(inner, ast.ExceptHandler | _Definition) and inner is not node:
+            yield inner.name or ""
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

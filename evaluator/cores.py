@@ -1,0 +1,60 @@
+"""Which processors a run computes on: the least shared of those that this process may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from evaluator.host_locks import held
+
+SEATS = 100
+"""How many runs may share a processor: as many as there are users for containers."""
+
+_ONLINE = Path("/sys/devices/system/cpu/online")
+
+
+def usable_cores(count: int, online: Path = _ONLINE) -> tuple[str, ...]:
+    """Processors that containers may be given, by the kernel's numbers.
+
+    Those that this process itself may use, as ``taskset`` or a batch system leaves it; all of the
+    machine's where these are fewer than ``count``.
+    """
+    mine = sorted(os.sched_getaffinity(0))
+    if len(mine) < count:
+        mine = _listed(online.read_text(encoding="ascii"))
+    return tuple(map(str, mine))
+
+
+def _listed(text: str) -> list[int]:
+    """Read the kernel's list of processors, such as ``0-3,6``."""
+    found: list[int] = []
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+@contextmanager
+def taken_cores(
+    count: int,
+    *,
+    waiting: Callable[[], None] = lambda: None,
+    cores: tuple[str, ...] | None = None,
+    locks: Path | None = None,
+) -> Iterator[tuple[str, ...]]:
+    """Hold so many processors, those that the fewest runs of the host have; their numbers.
+
+    Each has seats, which are filled one on every processor before two on any. So runs share a
+    processor only where more run than the host has room for, and none waits for another.
+    """
+    usable = usable_cores(count) if cores is None else cores
+    mine: list[str] = []
+    with ExitStack() as taken:
+        for _ in range(min(count, len(usable))):
+            others = [core for core in usable if core not in mine]
+            seats = [f"{core}.{seat}" for seat in range(SEATS) for core in others]
+            (seat,) = taken.enter_context(held("core", seats, waiting=waiting, folder=locks))
+            mine.append(seat.partition(".")[0])
+        yield tuple(sorted(mine, key=int))

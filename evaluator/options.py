@@ -1,0 +1,28 @@
+"""Arguments and options that several commands share, and the panels of the help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STEWARD = "Steward: build a test cohort"
+RESEARCHER = "Researcher: train, check, submit"
+REVIEWER = "Reviewer: read the results"
+
+Home = Annotated[
+    Path,
+    typer.Option(
+        envvar="SEQUESTRA_HOME",
+        help="Folder of the installation: ledger, enclave, MLflow store.",
+    ),
+]
+HOME = Path("sequestra-home")
+BenchmarkName = Annotated[str, typer.Argument(help="Name of an installed benchmark.")]
+BenchmarkOption = Annotated[
+    str, typer.Option("--benchmark", "-b", help="Name of an installed benchmark.")
+]
+CatalogFolder = Annotated[
+    Path, typer.Option("--catalog", "-c", help="The catalog that `sequestra index` wrote.")
+]

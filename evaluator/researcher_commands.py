@@ -1,0 +1,98 @@
+"""The researcher's commands, one function each: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator import printing
+from evaluator.options import HOME, RESEARCHER, BenchmarkOption, Home
+from evaluator.screen import console
+from submissions.submission import UNDER_WAY
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def check(
+    image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
+    benchmark: Annotated[
+        str,
+        typer.Option("--benchmark", "-b", help="A benchmark's TOML file, or an installed name."),
+    ],
+    open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
+    cases: Annotated[int, typer.Option(min=1, help="How many open cases to run on.")] = 10,
+    home: Home = HOME,
+) -> None:
+    """Run an image on open cases with the sequestered run's own runner, flags and limits."""
+    from evaluator import practice_told
+    from evaluator.installation import Installation
+    from evaluator.practice import practise
+    from evaluator.specification import read_contract_alone
+
+    file = Path(benchmark)
+    if file.suffix == ".toml":
+        contract = read_contract_alone(file)
+    else:
+        contract = Installation.existing(home).benchmark(benchmark).contract
+    found = practise(contract, image, open_list, cases)
+    console.print(practice_told.practised(found), soft_wrap=True)
+    raise typer.Exit(1 if found.failure else 0)
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def submit(
+    image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
+    benchmark: BenchmarkOption,
+    team: Annotated[str, typer.Option(help="The team's name.")],
+    model: Annotated[str, typer.Option(help="The model's name, as the board shows it.")],
+    threshold: Annotated[
+        float, typer.Option(help="Operating point, fixed on public data before submitting.")
+    ] = 0.5,
+    home: Home = HOME,
+) -> None:
+    """Enter an image for a benchmark; `sequestra run` then takes it up."""
+    from evaluator import lifecycle
+    from evaluator.engine import Engine
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    found = installation.benchmark(benchmark)
+    entered = lifecycle.submit(
+        installation, Engine.connect(), found, image, team=team, model=model, threshold=threshold
+    )
+    console.print(printing.submission_line(entered))
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def cancel(submission_id: str, home: Home = HOME) -> None:
+    """Cancel a submission that has no result yet; one that never ran is not charged."""
+    from evaluator import lifecycle
+    from evaluator.installation import Installation
+
+    console.print(
+        printing.submission_line(lifecycle.cancel(Installation.existing(home), submission_id))
+    )
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def status(
+    submission_id: Annotated[str | None, typer.Argument(help="One submission; or all.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Show what became of submissions, as a team may see it."""
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    ledger = installation.ledger()
+    found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
+    for submission in found:
+        console.print(printing.submission_line(submission))
+    if submission_id:
+        console.print(printing.stage_times(ledger.times(submission_id)))
+    if any(submission.state in UNDER_WAY for submission in found) and not (
+        installation.is_dispatching()
+    ):
+        console.print("nothing works on the queue now; `sequestra run` takes up what was cut off")

@@ -1,0 +1,199 @@
+"""What `score` prints: one screen with headline figures, groups and the gaps that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from evaluator.leaderboard.glossary import figure
+from evaluator.results import OVERALL, Evaluation, Result
+from metrics.estimate import Estimate
+from metrics.gaps import MAX_MIN
+
+HEADLINES = (
+    "auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "brier",
+    "observed_minus_expected", "calibration_slope",
+)  # fmt: skip
+"""Figures of everybody that the screen has; all others stand in the files."""
+
+COMPARED = ("auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected")
+"""Figures whose gaps the screen has, where an interval leaves out 0."""
+
+MOST_GROUPS, MOST_GAPS = 14, 6
+_GAP, _P, _ADJUSTED = "_gap", "_gap_p", "_gap_p_adjusted"
+
+
+def summary(found: Mapping[str, Evaluation], primary: str, notes: Sequence[str]) -> RenderableType:
+    """One label's figures, groups and gaps, or one line a label where there are several.
+
+    ``primary`` is the figure that groups are shown with.
+    """
+    parts: list[RenderableType] = []
+    if len(found) == 1:
+        ((label, scored),) = found.items()
+        parts += _one(label, scored, primary)
+    else:
+        parts.append(_labels(found, primary))
+        parts.append(
+            "--label NAME shows one label with its groups and gaps; --table, --output and --report "
+            "write everything"
+        )
+    return Group(*parts, *(escape(f"note: {note}") for note in notes))
+
+
+def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
+    title = (
+        f"{label}: {scored.n_cases} cases, {scored.n_patients} patients, "
+        f"{scored.n_positive} positive"
+    )
+    if scored.threshold is not None:
+        title += f"; positive from {scored.threshold:g}"
+    head = _table(scored, "figure", 24)
+    overall = {r.metric: r.estimate for r in scored.results if _is_overall(r)}
+    for name in dict.fromkeys((primary, *HEADLINES)):
+        if name in overall and not _is_of_threshold_alone(overall[name]):
+            head.add_row(escape(figure(name).name), *_shown(overall[name]))
+    shown: list[RenderableType] = [escape(title), head]
+    lacking = next((e.undefined for e in overall.values() if e.undefined), None)
+    if all(estimate.value is None for estimate in overall.values()) and lacking:
+        shown.append(escape(lacking))
+    shown += _groups(scored, primary)
+    shown += _gaps(scored)
+    rest = len(scored.results) - sum(name in overall for name in HEADLINES)
+    shown.append(f"{rest} more figures: --table CSV, --output JSON or --report HTML write them all")
+    return shown
+
+
+def _is_overall(result: Result) -> bool:
+    return (result.attribute, result.level) == OVERALL
+
+
+def _is_of_threshold_alone(estimate: Estimate) -> bool:
+    """Whether nothing can be said for want of a threshold, which is no news."""
+    return estimate.value is None and "threshold" in (estimate.undefined or "")
+
+
+def _table(scored: Evaluation, first: str, width: int) -> Table:
+    """Figures to four decimals; no value is cut, the first column gives way."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, overflow="fold", min_width=width // 2, max_width=width + 12)
+    table.add_column("estimate", justify="right", no_wrap=True, min_width=8)
+    table.add_column(
+        f"{scored.confidence:.0%} interval", justify="right", no_wrap=True, min_width=17
+    )
+    return table
+
+
+def _shown(estimate: Estimate) -> tuple[str, str]:
+    if estimate.value is None:
+        return "-", "too few" if "insufficient" in (estimate.undefined or "") else "undefined"
+    value = f"{estimate.value:.4f}"
+    if estimate.low is None or estimate.high is None:
+        return value, ""
+    return value, f"{estimate.low:.4f} to {estimate.high:.4f}"
+
+
+def _groups(scored: Evaluation, primary: str) -> list[RenderableType]:
+    rows = [r for r in scored.results if r.metric == primary and not _is_overall(r)]
+    if not rows:
+        return []
+    table = _table(scored, f"{figure(primary).short} of", 30)
+    for name in ("patients", "positive"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in rows[:MOST_GROUPS]:
+        estimate = result.estimate
+        table.add_row(
+            escape(f"{result.attribute}: {result.level}"),
+            *_shown(estimate),
+            str(estimate.n_patients),
+            str(estimate.n_positive),
+        )
+    more = len(rows) - MOST_GROUPS
+    return [table, f"and {more} more groups in the files"] if more > 0 else [table]
+
+
+def _gaps(scored: Evaluation) -> list[RenderableType]:
+    gaps = [r for r in scored.results if r.metric.endswith(_GAP)]
+    if not gaps:
+        return []
+    tested = {(name, attribute) for name, attribute in scored.declared_gaps}
+    p_of = {
+        (r.metric.removesuffix(_ADJUSTED), r.attribute): r.estimate.value
+        for r in scored.results
+        if r.metric.endswith(_ADJUSTED)
+    }
+    table = _table(scored, "gaps that matter", 40)
+    table.add_column("p", justify="right", no_wrap=True, min_width=6)
+    for result in gaps:
+        of = (result.metric.removesuffix(_GAP), result.attribute)
+        if of in tested and result.level == MAX_MIN:
+            p = p_of.get(of)
+            table.add_row(_named(result), *_shown(result.estimate), "" if p is None else f"{p:.4f}")
+    apart = _apart(gaps)
+    for result in apart[:MOST_GAPS]:
+        table.add_row(_named(result), *_shown(result.estimate), "")
+    compared = sum(_is_pair(result) for result in gaps)
+    if not table.row_count:
+        return [f"no difference from a reference level leaves out 0, of {compared} compared"]
+    said = "p: tested and adjusted, as declared; the others are intervals that leave out 0"
+    if len(apart) > MOST_GAPS:
+        said += f", {len(apart) - MOST_GAPS} more of them in the files"
+    return [table, said]
+
+
+def _is_pair(result: Result) -> bool:
+    """Whether it is a level against the reference, of a figure that the screen compares."""
+    of_screen = result.metric.removesuffix(_GAP) in COMPARED
+    return of_screen and not result.level.startswith(MAX_MIN)
+
+
+def _apart(gaps: Iterable[Result]) -> list[Result]:
+    """Levels whose difference from the reference has an interval without 0, the widest first.
+
+    Figures are on one scale, from 0 to 1, but for the Brier score, which seldom leads.
+    """
+    found = []
+    for result in gaps:
+        low, high = result.estimate.low, result.estimate.high
+        if _is_pair(result) and low is not None and high is not None and (low > 0 or high < 0):
+            found.append(result)
+    return sorted(found, key=lambda r: -abs(r.estimate.value or 0.0))
+
+
+def _named(result: Result) -> str:
+    short = figure(result.metric.removesuffix(_GAP)).short
+    return escape(f"{short} by {result.attribute}: {result.level}")
+
+
+def _labels(found: Mapping[str, Evaluation], primary: str) -> Table:
+    first = next(iter(found.values()))
+    table = _table(first, f"{figure(primary).short} of", 24)
+    for name in ("cases", "positive"):
+        table.add_column(name, justify="right", no_wrap=True)
+    widest = {label: _widest(scored, primary) for label, scored in found.items()}
+    if any(widest.values()):
+        table.add_column("widest gap", justify="right", no_wrap=True)
+    for label, scored in found.items():
+        overall = [r.estimate for r in scored.results if r.metric == primary and _is_overall(r)]
+        table.add_row(
+            escape(label),
+            *(_shown(overall[0]) if overall else ("-", "")),
+            str(scored.n_cases),
+            str(scored.n_positive),
+            *([widest[label]] if any(widest.values()) else []),
+        )
+    return table
+
+
+def _widest(scored: Evaluation, primary: str) -> str:
+    """The widest gap of any attribute in the figure that groups are shown with."""
+    gaps = [
+        r.estimate.value
+        for r in scored.results
+        if r.metric == primary + _GAP and r.level == MAX_MIN and r.estimate.value is not None
+    ]
+    return f"{max(gaps):.4f}" if gaps else ""

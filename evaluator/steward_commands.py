@@ -1,0 +1,255 @@
+"""The steward's commands that build a test cohort, one function each: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator import printing
+from evaluator.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
+from evaluator.screen import console, styled
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=STEWARD)
+def simulate(
+    output: Annotated[Path, typer.Argument(help="Folder to write the commons into.")],
+    patients: Annotated[int, typer.Option(min=10)] = 600,
+    seed: int = 1,
+) -> None:
+    """Write a multi-site chest-radiograph commons with known truth, to try things on."""
+    from cohort_selection.simulator import simulate as write_commons
+
+    with printing.progress("simulating patients") as tick:
+        made = write_commons(output, patients=patients, seed=seed, progress=tick)
+    console.print(printing.simulated(made))
+
+
+@app.command("import-images", rich_help_panel=STEWARD)
+def import_images(
+    directory: Annotated[Path, typer.Argument(help="Folder of PNG or JPEG images.")],
+    metadata: Annotated[
+        Path, typer.Option(help="Table with a row an image, or a row a finding of an image.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
+    modality: Annotated[printing.Modality, typer.Option()] = printing.Modality.DX,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column by another name, as patient='Patient ID'; may be repeated."),
+    ] = None,
+) -> None:
+    """Turn a PNG or JPEG data set with a table into a DICOM commons."""
+    from cohort_selection.conversion import import_images as convert
+
+    columns = printing.pairs(column or [])
+    with printing.progress("converting images") as tick:
+        made = convert(
+            directory, metadata, output, modality=modality.value, columns=columns, progress=tick
+        )
+    console.print(printing.imported(made))
+    for note in made.notes:
+        console.print(styled(note))
+
+
+@app.command(rich_help_panel=STEWARD)
+def index(
+    directory: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
+    clinical: Annotated[
+        list[Path],
+        typer.Option(help="A clinical table (CSV, TSV, .gz, .xlsx, Parquet); may be repeated."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
+    loinc_map: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Study descriptions to LOINC codes, and the codes' attributes; may be repeated."
+        ),
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option(
+            "--benchmark",
+            "-b",
+            help="A benchmark's TOML file; its table 'clinical.columns' is read.",
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="A column by another name, as patient='Patient ID'; may be repeated."),
+    ] = None,
+) -> None:
+    """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine.
+
+    Run again on a folder that has grown, it reads the new and changed files alone.
+    """
+    from cohort_selection import catalog
+    from cohort_selection import clinical as tables
+    from cohort_selection.loinc_map import read_loinc_map
+    from evaluator.specification import read_clinical_columns
+
+    columns = read_clinical_columns(benchmark) if benchmark is not None else {}
+    mapped = read_loinc_map(*loinc_map) if loinc_map else None
+    records = tables.read(*clinical, columns=columns | printing.pairs(column or []))
+    with printing.progress("reading headers") as tick:
+        indexed = catalog.update(directory, records, output, loinc_map=mapped, progress=tick)
+    console.print(printing.indexed(indexed, output, catalog.read_quarantine(output)))
+
+
+@app.command(rich_help_panel=STEWARD)
+def sequester(
+    benchmark: Annotated[Path, typer.Argument(help="The benchmark's TOML file.")],
+    catalog: CatalogFolder,
+    open_list: Annotated[
+        Path, typer.Option("--open", help="Where to write the list of the open part (CSV).")
+    ],
+    flow: Annotated[
+        Path | None, typer.Option(help="SVG to write: studies and patients left by each rule.")
+    ] = None,
+    batch: Annotated[
+        str, typer.Option(help="A name for the patients that are new, for figures over time.")
+    ] = "",
+    home: Home = HOME,
+) -> None:
+    """Split the commons into open and sequestered, by patient; install the benchmark."""
+    from cohort_selection.atomic import write_bytes
+    from cohort_selection.flow import flow_svg
+    from evaluator import steward
+    from evaluator.installation import Installation
+    from evaluator.specification import read_benchmark
+
+    done = steward.sequester(
+        Installation(home), read_benchmark(benchmark), catalog, open_list, batch=batch
+    )
+    if flow is not None:
+        write_bytes(flow, flow_svg(done.flow).encode())
+    console.print(printing.sequestered(done, open_list))
+
+
+@app.command(rich_help_panel=STEWARD)
+def match(
+    benchmark: BenchmarkName,
+    catalog: CatalogFolder,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what can be reached; draw nobody.")
+    ] = False,
+    home: Home = HOME,
+) -> None:
+    """Draw a test cohort from the sequestered part, matched to the target population."""
+    from evaluator import steward
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    found = installation.benchmark(benchmark)
+    if plan:
+        console.print(printing.prospect(steward.foresee(installation, found, catalog)))
+    else:
+        console.print(printing.matched(steward.match(installation, found, catalog)))
+
+
+@app.command(rich_help_panel=STEWARD)
+def seal(
+    benchmark: BenchmarkName,
+    catalog: CatalogFolder,
+    look: Annotated[
+        bool,
+        typer.Option("--look/--no-look", help="Compare pictures with the open part, not bytes."),
+    ] = True,
+    accept_shortcuts: Annotated[
+        str, typer.Option(metavar="REASON", help="Why headers may tell the label; sealed too.")
+    ] = "",
+    accept_look_alikes: Annotated[
+        str, typer.Option(metavar="REASON", help="Why pictures may look alike; sealed too.")
+    ] = "",
+    home: Home = HOME,
+) -> None:
+    """Check the matched cohort for leaks and shortcuts, de-identify it, seal it with a digest."""
+    from evaluator import steward
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    with printing.acts() as tick:
+        sealed = steward.seal_cohort(
+            installation,
+            installation.benchmark(benchmark),
+            catalog,
+            look=look,
+            accepted=steward.Accepted(accept_shortcuts, accept_look_alikes),
+            progress=tick,
+        )
+    console.print(printing.sealed(sealed))
+
+
+@app.command(rich_help_panel=STEWARD)
+def card(
+    benchmark: BenchmarkName,
+    catalog: CatalogFolder,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="JSON to write.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Write a matched or sealed cohort's card, for the steward, as a page that works offline."""
+    from cohort_selection.atomic import write_bytes
+    from cohort_selection.card import card_json
+    from cohort_selection.card_page import render_card
+    from evaluator.cohort_card import draw_card
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    with printing.progress("reading headers") as tick:
+        drawn = draw_card(installation, installation.benchmark(benchmark), catalog, progress=tick)
+    write_bytes(output, render_card(drawn).encode())
+    if json_file is not None:
+        write_bytes(json_file, card_json(drawn).encode())
+    console.print(f"wrote {output}")
+
+
+@app.command(rich_help_panel=STEWARD)
+def representativeness(
+    table: Annotated[
+        Path, typer.Argument(help="CSV or TSV: a row a patient, or attribute,level,count.")
+    ],
+    other: Annotated[Path, typer.Argument(help="The same of the population to compare with.")],
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="A column; all in common if none is named.")
+    ] = None,
+    age_bands: Annotated[
+        str, typer.Option(help="Lower bounds of the groups of a column of ages.")
+    ] = "0,18,30,40,50,65,75,85",
+) -> None:
+    """Compare a table of patients, or counts, with another: distances beside those by chance."""
+    from cohort_selection import population
+
+    bands = printing.whole_numbers(age_bands, "--age-bands")
+    one, two = (population.read_population(path, bands) for path in (table, other))
+    names = population.common_attributes(one, two, attribute or [])
+    console.print(printing.distances(population.compare_populations(one, two, names)))
+
+
+@app.command(rich_help_panel=STEWARD)
+def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
+    """Check every byte of a sealed cohort against its digest, and the audit chain."""
+    from cohort_selection.cohort import verify as check_cohort
+    from evaluator.installation import Installation
+
+    installation = Installation.existing(home)
+    cohort = installation.enclave().cohort(benchmark)
+    problems = [*check_cohort(cohort), *installation.ledger().audit_problems()]
+    console.print(printing.verified(cohort, problems))
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command("open-part", rich_help_panel=STEWARD)
+def open_part(
+    open_list: Annotated[Path, typer.Argument(help="The list that `sequester` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; a new one.")],
+) -> None:
+    """Copy the open part as sequestered cases are copied, to hand it to researchers."""
+    from cohort_selection.open_part import copy_open_part
+    from evaluator import practice_told
+
+    with printing.progress("copying cases") as tick:
+        found = copy_open_part(open_list, output, progress=tick)
+    console.print(practice_told.copied(found), soft_wrap=True)

@@ -1,0 +1,119 @@
+"""Whether a database's address can be right, and how long its answer is waited for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+CONNECT_SECONDS = 4
+"""How long one server may take to let a connection in; libpq's least is 2."""
+
+ANSWER_SECONDS = 8.0
+"""How long an address may take to answer in all, whatever it is that takes the time."""
+
+_Answer = TypeVar("_Answer")
+
+
+class NoAnswer(OSError):
+    """Nothing came back in time."""
+
+
+def within(seconds: float, act: Callable[[], _Answer]) -> _Answer:
+    """Do what may hang, for so long; raise NoAnswer, and leave it hanging, where it takes longer.
+
+    What ``act`` raises is raised here.
+    """
+    done: SimpleQueue[tuple[_Answer | None, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((act(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        answer, error = done.get(timeout=seconds)
+    except Empty:
+        raise NoAnswer(f"no answer within {seconds:g} seconds") from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
+def address_fault(url: str, dialects: tuple[str, ...]) -> str | None:
+    """What is wrong with a database's address that no waiting would mend; None where nothing is.
+
+    Nothing is connected. ``dialects`` are those that may be named, as "sqlite".
+    """
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except NoSuchModuleError:  # which is an ArgumentError too
+        return f"no database of the kind {url.partition(':')[0]!r} is known here"
+    except ArgumentError:
+        return "it is no address of a database"
+    except ValueError:
+        return "its port is no number"
+    except ImportError as error:
+        return f"its driver {error.name!r} is not installed"
+    dialect = parsed.get_backend_name()
+    if dialect not in dialects:
+        return f"it names a database of the kind {dialect!r}"
+    try:
+        parsed.get_dialect().import_dbapi()
+    except ImportError as error:
+        return f"its driver {error.name!r} is not installed"
+    return _file_fault(parsed) if dialect == "sqlite" else None
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
+    try:
+        return make_url(url).render_as_string()
+    except (ArgumentError, ValueError):
+        scheme, separator, rest = url.partition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def connection_fault(url: str) -> str | None:
+    """What keeps a database from letting a connection in; None where it does."""
+    engine = create_engine(url, connect_args=patience(make_url(url)))
+    try:
+        within(ANSWER_SECONDS, lambda: engine.connect().close())
+    except (SQLAlchemyError, OSError, UnicodeError) as error:
+        return " ".join(str(getattr(error, "orig", None) or error).split())
+    finally:
+        engine.dispose()
+    return None
+
+
+def patience(url: URL) -> dict[str, int]:
+    """What the driver is told of how long to wait, unless the address says so itself."""
+    if url.get_backend_name() != "postgresql" or "connect_timeout" in url.query:
+        return {}
+    return {"connect_timeout": CONNECT_SECONDS}
+
+
+def _file_fault(url: URL) -> str | None:
+    if url.database in (None, "", ":memory:"):
+        return "a database in memory is gone with the command"
+    assert url.database is not None
+    if url.database.startswith("file:"):
+        return None
+    path = Path(url.database).absolute()
+    if path.is_dir():
+        return "it is a folder, not a file"
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        return "this user may not write there"
+    return None

@@ -1,0 +1,117 @@
+"""An exported network computes what the trained one does, and says nothing of who exported it."""
+
+from __future__ import annotations
+
+import shutil
+import site
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from baselines import export, networks, package
+from baselines.card import CARD, ONNX, WEIGHTS, Card, write_card
+from tests.conftest import REPOSITORY
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module", params=["densenet-small", "radiomics"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory whose weights were drawn, not trained, and its export."""
+    directory = tmp_path_factory.mktemp("exported")
+    torch.manual_seed(5)
+    network = networks.build(request.param)
+    torch.save(network.state_dict(), directory / WEIGHTS)
+    card = Card(
+        network=request.param,
+        size=SIZE,
+        seed=5,
+        epochs=1,
+        best_epoch=1,
+        open_digest="sha256:" + "0" * 64,
+        n_training_cases=2,
+        n_training_patients=2,
+        n_validation_cases=2,
+        n_validation_patients=2,
+        n_unreadable_files=0,
+        prevalence=0.5,
+        validation_auroc=0.5,
+        threshold=0.5,
+        slope=1.0,
+        intercept=0.0,
+        seconds=0.0,
+        versions={},
+    )
+    write_card(card, directory)
+    assert export.export(directory) <= export.TOLERANCE
+    return directory
+
+
+def places(directory: Path) -> list[str]:
+    """Folders of whoever exports: the project, its environment, the model, the home."""
+    torch_folder = Path(torch.__file__).parent
+    return [
+        *map(str, (REPOSITORY, directory, Path.home(), torch_folder, sys.prefix)),
+        *site.getsitepackages(),
+    ]
+
+
+def test_no_file_that_we_write_into_an_image_names_a_folder_of_this_machine(
+    exported: Path, tmp_path: Path
+) -> None:
+    package.write_model(exported, tmp_path / "model")
+    package.write_program(tmp_path / "constant", "prevalence", ("prevalence",))
+    shutil.copyfile(package.HERE / "Dockerfile", tmp_path / "Dockerfile")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {ONNX, CARD, "Dockerfile", "predict.py", "images.py"} <= {path.name for path in files}
+    for path in files:
+        content = path.read_bytes()
+        for folder in places(exported):
+            assert folder.encode() not in content, f"{path} names {folder}"
+        if path.suffix == ".onnx":
+            assert b".py" not in content
+
+
+def test_the_network_carries_no_remark_of_the_exporter(exported: Path) -> None:
+    network = onnx.load(exported / ONNX)
+    onnx.checker.check_model(network, full_check=True)
+    graph = network.graph
+    for part in (network, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        assert not part.doc_string
+        assert not part.metadata_props
+
+
+def test_predictions_are_those_of_the_network_as_torch_writes_it(
+    exported: Path, tmp_path: Path
+) -> None:
+    model, _ = export.load(exported)
+    images = np.random.default_rng(1).random((3, 1, SIZE, SIZE), dtype=np.float32)
+    plain = tmp_path / "plain.onnx"
+    example = (torch.from_numpy(images),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's, of its own parts
+        torch.onnx.export(model, example, plain, dynamo=True, verbose=False)
+    assert b".py" in plain.read_bytes()  # the remarks that an export by torch alone carries
+    given, stripped = (
+        onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        for path in (plain, exported / ONNX)
+    )
+    (expected,) = given.run(None, {given.get_inputs()[0].name: images})
+    (found,) = stripped.run(None, {"images": images})
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_nested_graph_loses_its_remarks_too() -> None:
+    inner = onnx.helper.make_graph([], "inner", [], [], doc_string="/somewhere/inner.py")
+    node = onnx.helper.make_node("If", ["c"], ["y"], then_branch=inner, doc_string="/somewhere")
+    graph = onnx.helper.make_graph([node], "outer", [], [])
+    network = onnx.helper.make_model(graph, doc_string="/somewhere/outer.py")
+    export.forget_origin(network)
+    assert b"/somewhere" not in network.SerializeToString()
+    assert network.graph.node[0].attribute[0].g.name == "inner"

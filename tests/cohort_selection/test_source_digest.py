@@ -1,0 +1,151 @@
+"""A digest of source code changes with what the code does, and with nothing else."""
+
+from __future__ import annotations
+
+import ast
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+import pytest
+
+from cohort_selection.source_digest import source_digest
+
+RATES = '''"""Rates of a table."""
+
+import math
+import numpy as np
+from figures.ground import LIMIT, share as part
+
+
+def rate(table):
+    """One rate."""
+    if not table:
+        raise ValueError("a table is empty", LIMIT)
+    return np.sum([part(row) for row in table]) / LIMIT + math.pi
+'''
+GROUND = """LIMIT = 5
+
+
+def share(row):
+    return row / _whole(row)
+
+
+def _whole(row):
+    return max(row, LIMIT)
+"""
+
+
+def digest(root: Path, **sources: str) -> str:
+    """Digest of modules of the package ``figures``."""
+    folder = root / "figures"
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    for name, text in sources.items():
+        (folder / f"{name}.py").write_text(text)
+    return source_digest(sorted(folder.glob("*.py")), root)
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> str:
+    return digest(tmp_path, rates=RATES, ground=GROUND)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""One rate."""', '"""A rate of a table."""'),
+        ('"""Rates of a table."""\n', ""),
+        ("a table is empty", "give a table with rows"),
+        ("import math\n", "import math  # for pi\n"),
+        ("import numpy as np", "import numpy"),
+        ("share as part", "share"),
+        ("(row) for row in table]", "(row)\n        for row in table]"),
+        ("    if not", "    from figures import ground\n    if not"),
+    ],
+)
+def test_words_and_the_form_of_imports_do_not_count(
+    old: str, new: str, before: str, tmp_path: Path
+) -> None:
+    changed = RATES.replace(old, new)
+    assert changed != RATES
+    if new == "import numpy":
+        changed = changed.replace("np.", "numpy.")
+    if new == "share":
+        changed = changed.replace("part(", "share(")
+    if "ground\n" in new:
+        changed = changed.replace("/ LIMIT", "/ ground.LIMIT")
+    assert digest(tmp_path, rates=changed, ground=GROUND) == before
+
+
+def test_the_module_of_a_definition_does_not_count(before: str, tmp_path: Path) -> None:
+    limit, rest = GROUND.split("\n\n\n", 1)
+    share, whole = rest.split("\n\n\n")
+    moved = {
+        "rates": RATES.replace(
+            "figures.ground import LIMIT, share", "figures.a import share"
+        ).replace("import math", "import math\nfrom figures.b import LIMIT"),
+        "a": f"from figures.b import _whole\n\n\n{share}\n",
+        "b": f"{whole}\n\n{limit}\n",
+    }
+    assert digest(tmp_path, **moved) == before
+
+
+def test_a_name_that_is_passed_on_counts_as_its_definition(before: str, tmp_path: Path) -> None:
+    through = {
+        "rates": RATES.replace("figures.ground", "figures"),
+        "ground": GROUND,
+        "__init__": 'from figures.ground import LIMIT, share\n\n__all__ = ["LIMIT", "share"]\n',
+    }
+    assert digest(tmp_path, **through) == before
+
+
+@pytest.mark.parametrize(
+    ("rates", "ground"),
+    [
+        (RATES.replace("math.pi", "math.e"), GROUND),
+        (RATES.replace("import math", "import cmath as math"), GROUND),
+        (RATES.replace("np.sum", "np.max"), GROUND),
+        (RATES.replace("share as part", "_whole as part"), GROUND),
+        (RATES.replace('"a table is empty", LIMIT', '"a table is empty"'), GROUND),
+        (RATES.replace("ValueError", "TypeError"), GROUND),
+        (RATES, GROUND.replace("LIMIT = 5", "LIMIT = 6")),
+        (RATES, GROUND.replace("row / _whole", "_whole / row")),
+        (RATES + "\n\nrate.limit = 5\n", GROUND),
+    ],
+)
+def test_what_the_code_does_counts(rates: str, ground: str, before: str, tmp_path: Path) -> None:
+    assert digest(tmp_path, rates=rates, ground=ground) != before
+
+
+def test_which_of_two_definitions_of_one_name_is_meant_counts(tmp_path: Path) -> None:
+    two = {"a": "def part(row):\n    return 1\n", "b": "def part(row):\n    return 2\n"}
+    first = digest(tmp_path, c="from figures.a import part\n\nWHOLE = part(0)\n", **two)
+    assert digest(tmp_path, c="from figures.b import part\n\nWHOLE = part(0)\n", **two) != first
+
+
+def test_a_local_name_is_no_definition(tmp_path: Path) -> None:
+    source = "def rate(share):\n    return [share for limit in share if limit]\n"
+    alone = digest(tmp_path, rates=source)
+    imported = f"from figures.ground import share, limit\n\n\n{source}"
+    assert digest(tmp_path, rates=imported) == alone
+
+
+def test_no_two_threads_parse_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 then fails now and then with a SystemError."""
+    parse, under_way, seen = ast.parse, Lock(), []
+
+    def slowly(text: str) -> ast.Module:
+        seen.append(under_way.acquire(blocking=False))
+        time.sleep(0.01)
+        under_way.release()
+        return parse(text)
+
+    monkeypatch.setattr("cohort_selection.source_digest.ast.parse", slowly)
+    (tmp_path / "rates.py").write_text(RATES)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: source_digest([tmp_path / "rates.py"], tmp_path), range(8)))
+    assert len(set(found)) == 1
+    assert seen == [True] * 8
