@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.images import LOADED
+from evaluator.images import KEPT, LOADED
 from evaluator.staging import stage
 from submissions.archive import lint_archive
 from submissions.base_image import docker
@@ -186,6 +186,18 @@ def test_of_two_that_have_the_image_at_once_neither_takes_it_from_the_other(
         with engine.receive(str(archive), MILD) as second:
             assert first == second
         assert engine.has(digest)
+    assert not engine.has(digest)
+
+
+def test_a_name_that_was_given_before_names_told_digests_is_known(
+    engine: Engine, unknown: tuple[Path, str]
+) -> None:
+    archive, digest = unknown
+    with engine.receive(str(archive), MILD):
+        assert docker("tag", digest, f"{KEPT}:test-former").returncode == 0
+    assert engine.has(digest)
+    assert "test-former" in engine.kept()
+    assert engine.forget("test-former")
     assert not engine.has(digest)
 
 

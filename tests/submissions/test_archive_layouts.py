@@ -238,6 +238,12 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, bytes]], str]] = {
         ).files(),
         "holds no image for linux/amd64 but for linux/arm64/v8; build it with --platform",
     ),
+    "another platform, in words that would steer a terminal": (
+        lambda: layout_of(
+            lambda layout: [layout.image(IMAGE, platform={"os": "\x1b[2J", "architecture": "x\n"})]
+        ).files(),
+        r"holds no image for linux/amd64 but for \x1b[2J/x\n; build it with --platform",
+    ),
     "an image that it does not hold": (
         lambda: layout_of(lambda layout: [Layout().image(IMAGE)]).files(),
         "but does not hold it; pull or build the image with --platform linux/amd64",
