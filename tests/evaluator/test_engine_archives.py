@@ -25,6 +25,7 @@ from submissions.submission import ContractBroken, Failure
 from tests.attacks.archives import Image, tar_of
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
+from tests.commands import sequestra
 from tests.conftest import REPOSITORY
 from tests.engine import ImageBuilder
 from tests.own_docker import OwnDocker, needs_own_docker
@@ -305,6 +306,12 @@ def test_the_sentence_about_an_inherited_volume_can_be_followed(
         'ENTRYPOINT ["python3", "/app/predict.py"]\n',
     )
     engine.resolve(again)
+
+
+def test_doctor_names_the_store_of_the_engine(engine: Engine, tmp_path: Path) -> None:
+    said = " ".join(sequestra("doctor", "--home", tmp_path / "home").printed.split())
+    driver = docker("info", "--format", "{{.Driver}}").stdout.strip()
+    assert f"images in its {driver} store" in said
 
 
 def test_a_folder_in_the_place_of_an_archive_is_told(engine: Engine, tmp_path: Path) -> None:
