@@ -42,6 +42,7 @@ _OTHER_FILES = {
     b"hsqs": "is a squashfs file system, not an image; give the image that `docker save` writes",
 }
 _APPTAINER = (32, b"SIF_MAGIC")
+_START = max(LONGEST_MAGIC, _APPTAINER[0] + len(_APPTAINER[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def opened(path: Path, limit: int, scratch: Path) -> Iterator[Archive]:
     Raises ContractBroken with what is wrong and how to mend it; OSError where the disk fails.
     """
     with path.open("rb") as file:
-        start = file.read(max(LONGEST_MAGIC, sum(map(len, _APPTAINER[1:])) + _APPTAINER[0]))
+        start = file.read(_START)
         file.seek(0)
         _refuse_other(start)
         how = packing(start)

@@ -148,7 +148,7 @@ def _follow(archive: Archive, index: Any, found: _Candidates, deeper: int) -> No
         if told == "unknown/unknown" or _is_attestation(entry):
             continue
         if platform and told != PLATFORM:
-            found.others.add(told)
+            found.others.add(shown(told)[1:-1])
             continue
         digest = str(entry["digest"])
         if digest in found.seen:
@@ -168,7 +168,7 @@ def _follow(archive: Archive, index: Any, found: _Candidates, deeper: int) -> No
         if told == PLATFORM or not told:
             found.manifests[digest] = document
         else:
-            found.others.add(told)
+            found.others.add(shown(told)[1:-1])
 
 
 def _is_attestation(entry: Mapping[str, Any]) -> bool:

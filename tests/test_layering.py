@@ -109,7 +109,7 @@ def test_a_module_name_says_what_it_is_for() -> None:
 
 def test_only_staging_and_practice_lay_out_cases_for_a_container() -> None:
     makers = {str(path) for path in modules() if "evaluator.staging" in set(imported(path))}
-    places = ("shard", "practice", "engine", "containers", "limits")
+    places = ("shard", "practice", "engine", "containers", "images", "limits")
     assert makers <= {f"evaluator/{name}.py" for name in places}
 
 

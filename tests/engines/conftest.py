@@ -79,8 +79,8 @@ def connect(
         return opened[-1]
 
     yield give
-    for each in opened:
-        each.close()
+    for engine in opened:
+        engine.close()
 
 
 @pytest.fixture

@@ -257,25 +257,21 @@ def test_hosts_of_different_stores_share_a_queue(
     """Entered on one, run in halves on both, whichever way: the same predictions."""
     addresses = {kind: start("trixie", kind) for kind in ("docker", "containerd")}
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    entered = {}
-    for kind, address in addresses.items():
-        connect("trixie", kind)
-        here = replace(installed, env={"DOCKER_HOST": address, **cache})
-        entered[kind] = here.submit(built(READ + HONEST + f"# {kind}\n"), kind)
     scheduler = Scheduler()
     workers = [
         Worker(scheduler, tmp_path / kind, slots=1, env={"DOCKER_HOST": address, **cache})
         for kind, address in addresses.items()
     ]
     engines = {kind: connect("trixie", kind) for kind in addresses}
+    entered = {}
     with started(scheduler, *workers):
-        for kind, submission in entered.items():
-            told = image_of(installed, submission)
-            assert {each: engine.has(told) for each, engine in engines.items()} == {
-                each: each == kind for each in engines
-            }
-        for address in addresses.values():
+        for kind, address in addresses.items():
+            connect("trixie", kind)
             here = replace(installed, env={"DOCKER_HOST": address, **cache})
+            entered[kind] = here.submit(built(READ + HONEST + f"# {kind} {tmp_path}\n"), kind)
+            told = image_of(installed, entered[kind])
+            had = {each: engine.has(told) for each, engine in engines.items()}
+            assert had == {each: each == kind for each in engines}
             here.run("--scheduler", scheduler.address, "--shards", "2")
     for submission in entered.values():
         assert installed.state(submission) is State.RELEASED

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.engine import Engine, EngineUnavailable
-from evaluator.images import LOADED
+from evaluator.images import KEPT, LOADED
 from evaluator.staging import stage
 from submissions.archive import lint_archive
 from submissions.base_image import docker
@@ -25,6 +25,7 @@ from submissions.submission import ContractBroken, Failure
 from tests.attacks.archives import Image, tar_of
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
+from tests.commands import sequestra
 from tests.conftest import REPOSITORY
 from tests.engine import ImageBuilder
 from tests.own_docker import OwnDocker, needs_own_docker
@@ -189,6 +190,18 @@ def test_of_two_that_have_the_image_at_once_neither_takes_it_from_the_other(
     assert not engine.has(digest)
 
 
+def test_a_name_that_was_given_before_names_told_digests_is_known(
+    engine: Engine, unknown: tuple[Path, str]
+) -> None:
+    archive, digest = unknown
+    with engine.receive(str(archive), MILD):
+        assert docker("tag", digest, f"{KEPT}:test-former").returncode == 0
+    assert engine.has(digest)
+    assert "test-former" in engine.kept()
+    assert engine.forget("test-former")
+    assert not engine.has(digest)
+
+
 def test_an_image_that_was_there_under_no_name_stays_there(
     engine: Engine, unknown: tuple[Path, str]
 ) -> None:
@@ -293,6 +306,12 @@ def test_the_sentence_about_an_inherited_volume_can_be_followed(
         'ENTRYPOINT ["python3", "/app/predict.py"]\n',
     )
     engine.resolve(again)
+
+
+def test_doctor_names_the_store_of_the_engine(engine: Engine, tmp_path: Path) -> None:
+    said = " ".join(sequestra("doctor", "--home", tmp_path / "home").printed.split())
+    driver = docker("info", "--format", "{{.Driver}}").stdout.strip()
+    assert f"images in its {driver} store" in said
 
 
 def test_a_folder_in_the_place_of_an_archive_is_told(engine: Engine, tmp_path: Path) -> None:

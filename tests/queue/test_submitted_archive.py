@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 from pathlib import Path
 
@@ -32,6 +33,30 @@ def test_an_archive_is_checked_entered_and_run_as_its_image_would_be(
     assert installed.ledger.submission(submission).image_digest == images["honest"]
     installed.run()
     assert installed.state(submission) is State.RELEASED
+
+
+def test_a_check_that_is_passed_leaves_no_image_and_reads_where_it_may_not_write(
+    installed: Installed, sealed: Path, engine: Engine, nameless: tuple[Path, str]
+) -> None:
+    archive, digest = nameless
+    folder = archive.parent / "given"
+    folder.mkdir()
+    packed = folder / "image.tar.gz"
+    packed.write_bytes(gzip.compress(archive.read_bytes(), 1))
+    was = folder.stat().st_mtime_ns
+    folder.chmod(0o555)
+    before = {name for each in engine.client.api.images() for name in each["RepoTags"] or ()}
+    open_list = ("--open", sealed.parent / "open.csv")
+    checked = installed.command("check", packed, "--benchmark", BENCHMARK, *open_list)
+    assert checked.code == 0, checked.complained
+    assert "passed" in checked.printed
+    assert not engine.has(digest)
+    after = {name for each in engine.client.api.images() for name in each["RepoTags"] or ()}
+    assert not {
+        name for name in after - before if "sequestra/loaded" in name and digest[7:] in name
+    }
+    assert folder.stat().st_mtime_ns == was  # root may write there: nothing did
+    folder.chmod(0o755)
 
 
 def test_a_file_that_is_no_archive_is_refused_and_nothing_is_entered(

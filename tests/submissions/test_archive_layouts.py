@@ -238,6 +238,12 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, bytes]], str]] = {
         ).files(),
         "holds no image for linux/amd64 but for linux/arm64/v8; build it with --platform",
     ),
+    "another platform, in words that would steer a terminal": (
+        lambda: layout_of(
+            lambda layout: [layout.image(IMAGE, platform={"os": "\x1b[2J", "architecture": "x\n"})]
+        ).files(),
+        r"holds no image for linux/amd64 but for \x1b[2J/x\n; build it with --platform",
+    ),
     "an image that it does not hold": (
         lambda: layout_of(lambda layout: [Layout().image(IMAGE)]).files(),
         "but does not hold it; pull or build the image with --platform linux/amd64",
@@ -487,7 +493,9 @@ def test_the_bytes_of_all_layers_count(tmp_path: Path) -> None:
     path.write_bytes(tar_of(layout_of(lambda layout: [layout.image(large(6), "zstd")]).files()))
     assert lint_archive(path, CONTRACT).size_bytes > 6 * 2**20
     for image in (large(9), large(6, 6)):
-        path.write_bytes(tar_of(layout_of(lambda layout, it=image: [layout.image(it)]).files()))
+        layout = Layout()
+        layout.listed = [layout.image(image)]
+        path.write_bytes(tar_of(layout.files()))
         with pytest.raises(ContractBroken, match="unpacks to over 8 MB") as broken:
             lint_archive(path, CONTRACT)
         assert broken.value.failure is Failure.IMAGE_TOO_LARGE
