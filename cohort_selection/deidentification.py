@@ -158,7 +158,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         for name, text in kind.filled.items():
             if not kept.get(name):
                 setattr(kept, name, list(text) if isinstance(text, tuple) else text)
-        if kind.enhanced:
+        if kind.dated:
             for name, text in WHERE_SAID.items():
                 if name in original:
                     setattr(kept, name, text)
