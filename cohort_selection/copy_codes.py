@@ -12,7 +12,7 @@ from pydicom.sr.coding import Code
 
 GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
-        "AnatomicRegionSequence": (4, 4009, 4016, 4030, 4031, 6300),
+        "AnatomicRegionSequence": (4, 4009, 4016, 4029, 4030, 4031, 4209, 6300),
         "AnatomicRegionModifierSequence": (2, 244, 4005, 4017),
         "ViewCodeSequence": (4010, 4014, 6),
         "ViewModifierCodeSequence": (4011, 4015),
@@ -20,6 +20,12 @@ GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "PatientOrientationModifierCodeSequence": (20,),
         "PatientGantryRelationshipCodeSequence": (21,),
         "CTDIPhantomTypeCodeSequence": (4052,),
+        "AcquisitionDeviceTypeCodeSequence": (4202,),
+        "IlluminationTypeCodeSequence": (4203,),
+        "LightPathFilterTypeStackCodeSequence": (4204,),
+        "ImagePathFilterTypeStackCodeSequence": (4204,),
+        "LensesCodeSequence": (4205,),
+        "RelativeImagePositionCodeSequence": (4207,),
     }
 )
 """The context groups (PS3.16) that each sequence may take its code from."""

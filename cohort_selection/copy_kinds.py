@@ -20,32 +20,54 @@ NO_ITEM = ()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of images: ``filled`` is in every copy of it that kept no value of its own there."""
+    """A kind of images: ``filled`` is in every copy of it that kept no value of its own there.
+
+    ``dated``: its copies have what is in ``WHERE_SAID``.
+    """
 
     name: str
     filled: Mapping[str, str | tuple[()]]
-    enhanced: bool = False
+    dated: bool = False
 
 
 def _empty(words: str) -> dict[str, str | tuple[()]]:
     return dict.fromkeys(words.split(), "")
 
 
+def _without_items(words: str) -> dict[str, str | tuple[()]]:
+    return dict.fromkeys(words.split(), NO_ITEM)
+
+
 _EVERY = _empty(
     "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber "
     "ReferringPhysicianName StudyID SeriesNumber Manufacturer InstanceNumber"
 )
-_PROJECTION = _empty("PatientOrientation DetectorType PositionerType ImageLaterality") | {
-    "AcquisitionContextSequence": NO_ITEM
-}
+_NO_CONTEXT = _without_items("AcquisitionContextSequence")
+_PROJECTION = _empty("PatientOrientation DetectorType PositionerType ImageLaterality") | _NO_CONTEXT
 _ENHANCED: dict[str, str | tuple[()]] = {
     **dict.fromkeys(
         ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"), REMOVED
     ),
     "ContentDate": DAY,
     "ContentTime": TIME,
-    "AcquisitionContextSequence": NO_ITEM,
+    **_NO_CONTEXT,
 }
+_EYE = (
+    _empty(
+        "PatientOrientation DetectorType PatientEyeMovementCommanded EmmetropicMagnification "
+        "IntraOcularPressure HorizontalFieldOfView PupilDilated"
+    )
+    | _without_items(
+        "AcquisitionDeviceTypeCodeSequence IlluminationTypeCodeSequence "
+        "LightPathFilterTypeStackCodeSequence ImagePathFilterTypeStackCodeSequence "
+        "LensesCodeSequence RefractiveStateSequence"
+    )
+    | _NO_CONTEXT
+    | {"ContentDate": DAY, "ContentTime": TIME}
+)
+_RADIOTHERAPY = _empty(
+    "PatientOrientation OperatorsName RadiationMachineName PrimaryDosimeterUnit"
+) | {"RTImageLabel": REMOVED}
 _ANGIOGRAM = _empty(
     "PatientOrientation KVP Exposure XRayTubeCurrent ExposureTime PositionerPrimaryAngle "
     "PositionerSecondaryAngle PositionerMotion"
@@ -55,11 +77,11 @@ _ROOT = "1.2.840.10008.5.1.4.1.1."
 WHERE_SAID: Mapping[str, str] = MappingProxyType(
     {"AcquisitionDateTime": DAY + TIME, "PulseSequenceName": REMOVED}
 )
-"""What a copy of an enhanced image has where its source has it."""
+"""What a copy of an enhanced image, or of an eye, has where its source has it."""
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        _ROOT + ending: Kind(UID(_ROOT + ending).name, _EVERY | filled, filled is _ENHANCED)
+        _ROOT + ending: Kind(UID(_ROOT + ending).name, _EVERY | filled, filled in (_ENHANCED, _EYE))
         for endings, filled in (
             ("1", _empty("BodyPartExamined ViewPosition PatientOrientation")),
             ("1.1 1.1.1 1.3 1.3.1", _PROJECTION),
@@ -70,19 +92,27 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ("12.1 12.2", _ANGIOGRAM),
             ("6 6.1 3 3.1", _empty("PatientOrientation")),
             ("2.1 2.2 4.1 4.4 128.1", _ENHANCED),
+            ("77.1.1 77.1.2 77.1.4", _empty("PatientOrientation") | _NO_CONTEXT),
+            ("77.1.5.1 77.1.5.2", _EYE),
+            ("481.1", _RADIOTHERAPY),
+            (
+                "20",
+                _empty("CountsAccumulated ActualFrameDuration AcquisitionTerminationCondition")
+                | _without_items(
+                    "EnergyWindowInformationSequence RadiopharmaceuticalInformationSequence "
+                    "DetectorInformationSequence PatientOrientationCodeSequence "
+                    "PatientGantryRelationshipCodeSequence"
+                ),
+            ),
             (
                 "128",
                 _empty(
                     "AcquisitionDate AcquisitionTime CorrectedImage CollimatorType "
                     "ActualFrameDuration AcquisitionNumber"
                 )
-                | dict.fromkeys(
-                    (
-                        "RadiopharmaceuticalInformationSequence",
-                        "PatientOrientationCodeSequence",
-                        "PatientGantryRelationshipCodeSequence",
-                    ),
-                    NO_ITEM,
+                | _without_items(
+                    "RadiopharmaceuticalInformationSequence PatientOrientationCodeSequence "
+                    "PatientGantryRelationshipCodeSequence"
                 )
                 | {"SeriesDate": DAY, "SeriesTime": TIME},
             ),

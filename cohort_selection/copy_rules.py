@@ -147,8 +147,31 @@ RULES: dict[str, Rule] = {
     **_all(" ".join(name for name in PALETTES if name.endswith("Data")), BULK),
     **_all("PixelData FloatPixelData DoubleFloatPixelData", BULK),
     **_all("ExtendedOffsetTable ExtendedOffsetTableLengths", BULK),
+    # Which detector, energy window, place or time a frame of nuclear medicine is of
+    **_all(
+        """EnergyWindowVector DetectorVector PhaseVector RotationVector RRIntervalVector
+        TimeSlotVector SliceVector AngularViewVector TimeSliceVector
+        """,
+        Binary(100_000),
+    ),
+    **_all(
+        """NumberOfEnergyWindows NumberOfDetectors NumberOfPhases NumberOfRotations
+        NumberOfRRIntervals NumberOfTimeSlots NumberOfTimeSlices
+        """,
+        Binary(),
+    ),
+    # Where the receptor of an image of radiotherapy stood
+    **_all("ImagePlanePixelSpacing RTImagePosition", Decimals(2)),
+    "RTImageOrientation": Decimals(6),
+    **_all(
+        """RadiationMachineSAD RTImageSID XRayImageReceptorAngle GantryAngle
+        BeamLimitingDeviceAngle PatientSupportAngle
+        """,
+        Decimals(emptied=True),
+    ),
+    **_all("IsocenterPosition XRayImageReceptorTranslation", Decimals(3)),
     "FrameIncrementPointer": POINTER,
-    "FrameOfReferenceUID": RENEWED,
+    **_all("FrameOfReferenceUID SynchronizationFrameOfReferenceUID", RENEWED),
     **_all(
         """ModalityLUTSequence VOILUTSequence SequenceOfUltrasoundRegions
         DimensionOrganizationSequence DimensionIndexSequence
@@ -158,7 +181,9 @@ RULES: dict[str, Rule] = {
     ),
     **_all(
         """AnatomicRegionSequence ViewCodeSequence PatientOrientationCodeSequence
-        PatientGantryRelationshipCodeSequence
+        PatientGantryRelationshipCodeSequence AcquisitionDeviceTypeCodeSequence
+        IlluminationTypeCodeSequence LightPathFilterTypeStackCodeSequence
+        ImagePathFilterTypeStackCodeSequence LensesCodeSequence RelativeImagePositionCodeSequence
         """,
         CODES,
     ),

@@ -207,6 +207,13 @@ TERMS: dict[str, Terms | ImageTypes] = {
                 "LINEAR|CENTRIC|SEGMENTED|REVERSE_LINEAR|REVERSE_CENTRIC"
             ),
             "CoverageOfKSpace": "FULL|CYLINDRICAL|ELLIPSOIDAL|WEIGHTED",
+            # A photograph of the eye
+            "SynchronizationTrigger": "SOURCE|EXTERNAL|PASSTHRU|NO TRIGGER",
+            "AcquisitionTimeSynchronized": "Y|N",
+            "PupilDilated": _YES_NO,
+            # An image of radiotherapy
+            "ReportedValuesOrigin": "OPERATOR|PLAN|ACTUAL",
+            "RTImagePlane": "NORMAL|NON_NORMAL",
             # Positron emission
             "Units": (
                 "CNTS|NONE|CM2|CM2ML|PCNT|CPS|BQML|MGMINML|UMOLMINML|MLMING|MLG|1CM|UMOLML|PROPCNTS|"
@@ -220,7 +227,7 @@ TERMS: dict[str, Terms | ImageTypes] = {
     # What the standard wants present, and lets be empty
     **_single(
         {
-            "DetectorType": "DIRECT|SCINTILLATOR|STORAGE|FILM",
+            "DetectorType": "DIRECT|SCINTILLATOR|STORAGE|FILM|CCD|CMOS",
             "PositionerType": "CARM|COLUMN|MAMMOGRAPHIC|PANORAMIC|CEPHALOSTAT|RIGID|NONE",
             "PositionerMotion": "STATIC|DYNAMIC",
         },

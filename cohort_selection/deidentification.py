@@ -111,7 +111,7 @@ def new_uid(key: bytes, uid: str) -> str:
 
 
 def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
-    """Write a copy of ``source`` that keeps its pixel data, byte for byte, and its transfer syntax.
+    """Write a copy of ``source`` that keeps its pixels, byte for byte, and its transfer syntax.
 
     Raises DeidentificationError where the file cannot be read, has no pixel data, is of a kind that
     is not copied, or says something of its pixels that a copy could not say.
@@ -147,7 +147,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
             name in kept for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
         ):
             raise DeidentificationError(source.name, "has no pixel data", "leave its study out")
-        _refuse_cut_short(kept, syntax, source)
+        _as_many_as_said(kept, syntax, source)
         kept.SOPClassUID = UID(sop_class)
         for name in _RENAMED:
             uid = str(original.get(name) or "")
@@ -158,7 +158,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         for name, text in kind.filled.items():
             if not kept.get(name):
                 setattr(kept, name, list(text) if isinstance(text, tuple) else text)
-        if kind.enhanced:
+        if kind.dated:
             for name, text in WHERE_SAID.items():
                 if name in original:
                     setattr(kept, name, text)
@@ -180,21 +180,29 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
     )
 
 
-def _refuse_cut_short(kept: Dataset, syntax: UID, source: Path) -> None:
-    """Refuse uncompressed pixels that are not all there; a compressed stream has an end to miss."""
+def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
+    """Refuse uncompressed pixels that are not all there; leave out what follows the last one.
+
+    A compressed stream has an end of its own.
+    """
     if syntax.is_compressed or "PixelData" not in kept:
         return
     try:
         expected = get_expected_length(kept, unit="bytes")
     except (AttributeError, TypeError):  # without its rows and columns there is nothing to expect
         return
-    found = len(kept.get_item("PixelData").value)
+    element = kept.get_item("PixelData")
+    found = len(element.value)
     if found < expected:
         raise DeidentificationError(
             source.name,
             f"holds {found} of the {expected} bytes of its pixels: it was cut short",
             "fetch it again, or index the commons again: it will be quarantined",
         )
+    # Some files say YBR_FULL_422 of pixels that are not subsampled, and readers believe the length.
+    if found > expected + 1 and kept.get("PhotometricInterpretation") != "YBR_FULL_422":
+        pixels = element.value[:expected] + b"\0" * (expected % 2)
+        kept[element.tag] = element._replace(value=pixels, length=len(pixels))
 
 
 def _syntax(original: Dataset) -> UID:

@@ -91,6 +91,10 @@ def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
     )
     yield "Steward: a matched cohort", ["match", _NAME, *catalog_option, *home]
     yield "Steward: seal it", ["seal", _NAME, *catalog_option, *home]
+    # Researchers train on what a container gets: copies made as the sequestered cases' are.
+    handed = folder / "open"
+    yield "Steward: hand out the open part", ["open-part", str(opened), "--output", str(handed)]
+    opened = handed / "open.csv"
     yield "Researcher: train on the open part", ["train", str(opened), "--output", str(model)]
     yield "Researcher: export to ONNX", ["export", str(model)]
     yield (

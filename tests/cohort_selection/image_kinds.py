@@ -17,14 +17,14 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 SECRET = "Zq7SecretWord"
 """Stands in every name and description of the images below."""
 
-_DATE, _TIME, _MOMENT = "20210304", "111213.5", "20210304111213.5"
+DATE, TIME, MOMENT = "20210304", "111213.5", "20210304111213.5"
 
 
 def code(value: str, scheme: str, meaning: str, **more: Any) -> Dataset:
-    return _item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning, **more)
+    return item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning, **more)
 
 
-def _item(**values: Any) -> Dataset:
+def item(**values: Any) -> Dataset:
     item = Dataset()
     for name, value in values.items():
         setattr(item, name, Sequence(value) if _is_sequence(value) else value)
@@ -35,26 +35,26 @@ def _is_sequence(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(part, Dataset) for part in value)
 
 
-def _base(sop_class: str, modality: str, frames: int = 0, **pixels: Any) -> Dataset:
+def base(sop_class: str, modality: str, frames: int = 0, **pixels: Any) -> Dataset:
     """Patient, study, series, equipment and pixels of any image."""
     rng = np.random.default_rng(7)
     samples = pixels.get("samples", 1)
     allocated, stored = pixels.get("allocated", 16), pixels.get("stored", 12)
     shape = (max(frames, 1), 8, 10, samples)
     values = rng.integers(0, 1 << stored, shape, dtype=np.uint16)
-    image = _item(
+    image = item(
         SpecificCharacterSet="ISO_IR 192",
         SOPClassUID=sop_class,
         SOPInstanceUID=generate_uid(),
         StudyInstanceUID=generate_uid(),
         SeriesInstanceUID=generate_uid(),
-        StudyDate=_DATE,
-        SeriesDate=_DATE,
-        AcquisitionDate=_DATE,
-        ContentDate=_DATE,
-        StudyTime=_TIME,
-        AcquisitionTime=_TIME,
-        ContentTime=_TIME,
+        StudyDate=DATE,
+        SeriesDate=DATE,
+        AcquisitionDate=DATE,
+        ContentDate=DATE,
+        StudyTime=TIME,
+        AcquisitionTime=TIME,
+        ContentTime=TIME,
         AccessionNumber=SECRET,
         Modality=modality,
         Manufacturer=SECRET,
@@ -108,7 +108,7 @@ def _plane(image: Dataset, z: float = -30.0) -> None:
 
 
 def computed_radiograph() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.1", "CR")
+    image = base("1.2.840.10008.5.1.4.1.1.1", "CR")
     image.ViewPosition = "PA"
     image.PatientOrientation = ["L", "F"]
     image.ImagerPixelSpacing = ["0.2", "0.2"]
@@ -117,9 +117,9 @@ def computed_radiograph() -> Dataset:
 
 
 def _projection(sop_class: str, modality: str) -> Dataset:
-    image = _base(sop_class, modality)
+    image = base(sop_class, modality)
     image.update(
-        _item(
+        item(
             PresentationIntentType="FOR PRESENTATION",
             PatientOrientation=["A", "F"],
             ImagerPixelSpacing=["0.1", "0.1"],
@@ -172,7 +172,7 @@ def mammogram() -> Dataset:
 
 
 def tomogram() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.2", "CT")
+    image = base("1.2.840.10008.5.1.4.1.1.2", "CT")
     _plane(image)
     image.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     image.RescaleIntercept, image.RescaleSlope = "-1024", "1"
@@ -184,7 +184,7 @@ def tomogram() -> Dataset:
 
 
 def magnetic_resonance() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.4", "MR")
+    image = base("1.2.840.10008.5.1.4.1.1.4", "MR")
     _plane(image)
     image.ImageType = ["ORIGINAL", "PRIMARY", "M"]
     image.ScanningSequence = ["SE", "IR"]
@@ -203,7 +203,7 @@ def magnetic_resonance() -> Dataset:
 
 
 def secondary_capture() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.7", "OT", allocated=8, stored=8)
+    image = base("1.2.840.10008.5.1.4.1.1.7", "OT", allocated=8, stored=8)
     image.ConversionType = "WSD"
     image.SecondaryCaptureDeviceManufacturer = SECRET
     image.PatientOrientation = ["L", "F"]
@@ -212,7 +212,7 @@ def secondary_capture() -> Dataset:
 
 
 def multiframe_secondary_capture() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.7.3", "OT", frames=3)
+    image = base("1.2.840.10008.5.1.4.1.1.7.3", "OT", frames=3)
     image.ConversionType = "WSD"
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.PatientOrientation = ["L", "F"]
@@ -224,7 +224,7 @@ def multiframe_secondary_capture() -> Dataset:
 
 
 def angiogram() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.12.1", "XA", frames=3, allocated=8, stored=8)
+    image = base("1.2.840.10008.5.1.4.1.1.12.1", "XA", frames=3, allocated=8, stored=8)
     image.ImageType = ["ORIGINAL", "PRIMARY", "SINGLE PLANE"]
     image.PatientOrientation = ["L", "F"]
     image.PixelIntensityRelationship = "LIN"
@@ -243,14 +243,14 @@ def angiogram() -> Dataset:
 
 
 def ultrasound() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.6.1", "US", allocated=8, stored=8, samples=3)
+    image = base("1.2.840.10008.5.1.4.1.1.6.1", "US", allocated=8, stored=8, samples=3)
     image.PatientOrientation = ""
     image.ImageType = ["ORIGINAL", "PRIMARY", "", "0001"]
     return image
 
 
 def ultrasound_cine() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.3.1", "US", frames=3, allocated=8, stored=8, samples=3)
+    image = base("1.2.840.10008.5.1.4.1.1.3.1", "US", frames=3, allocated=8, stored=8, samples=3)
     image.PatientOrientation = ""
     image.FrameIncrementPointer = 0x00181063
     image.FrameTime = "33.3"
@@ -259,10 +259,10 @@ def ultrasound_cine() -> Dataset:
 
 
 def positron_emission() -> Dataset:
-    image = _base("1.2.840.10008.5.1.4.1.1.128", "PT", stored=16)
+    image = base("1.2.840.10008.5.1.4.1.1.128", "PT", stored=16)
     _plane(image)
     del image.PatientPosition
-    image.SeriesTime = _TIME
+    image.SeriesTime = TIME
     image.AcquisitionNumber = 1
     image.RescaleIntercept, image.RescaleSlope = "0", "0.5"
     image.Units, image.CountsSource, image.SeriesType = "BQML", "EMISSION", ["WHOLE BODY", "IMAGE"]
@@ -276,9 +276,9 @@ def positron_emission() -> Dataset:
     image.DecayFactor, image.DoseCalibrationFactor = "1.1", "1"
     image.RadiopharmaceuticalInformationSequence = Sequence(
         [
-            _item(
+            item(
                 RadionuclideCodeSequence=[code("77004003", "SCT", "^18^Fluorine")],
-                RadiopharmaceuticalStartTime=_TIME,
+                RadiopharmaceuticalStartTime=TIME,
                 Radiopharmaceutical=SECRET,
             )
         ]
@@ -297,341 +297,6 @@ def positron_emission() -> Dataset:
     return image
 
 
-def _dimensions(image: Dataset, *names: str) -> None:
-    organisation = generate_uid()
-    image.DimensionOrganizationSequence = Sequence([_item(DimensionOrganizationUID=organisation)])
-    tags = {
-        "StackID": 0x00209056,
-        "InStackPositionNumber": 0x00209057,
-        "TemporalPositionIndex": 0x00209128,
-        "EffectiveEchoTime": 0x00189082,
-    }
-    groups = {"EffectiveEchoTime": 0x00189114}
-    image.DimensionIndexSequence = Sequence(
-        [
-            _item(
-                DimensionOrganizationUID=organisation,
-                DimensionIndexPointer=tags[name],
-                FunctionalGroupPointer=groups.get(name, 0x00209111),
-                DimensionDescriptionLabel=SECRET,
-            )
-            for name in names
-        ]
-    )
-
-
-def _enhanced(sop_class: str, modality: str, frames: int, kind: list[str]) -> Dataset:
-    image = _base(sop_class, modality, frames=frames, stored=16)
-    image.ImageType = kind
-    image.FrameOfReferenceUID = generate_uid()
-    image.PositionReferenceIndicator = ""
-    image.PixelPresentation = "MONOCHROME"
-    image.VolumetricProperties = "VOLUME"
-    image.VolumeBasedCalculationTechnique = "NONE"
-    image.ContentQualification = "PRODUCT"
-    image.AcquisitionNumber = 1
-    image.AcquisitionDateTime = _MOMENT
-    image.AcquisitionDuration = 1.5
-    image.PresentationLUTShape = "IDENTITY"
-    image.AcquisitionContextSequence = Sequence()
-    image.PatientPosition = "HFS"
-    for name in ("AcquisitionDate", "AcquisitionTime", "ImageComments", "BodyPartExamined"):
-        if name in image:
-            delattr(image, name)
-    return image
-
-
-def _frame_kind(image: Dataset) -> Dataset:
-    return _item(
-        FrameType=list(image.ImageType),
-        PixelPresentation="MONOCHROME",
-        VolumetricProperties="VOLUME",
-        VolumeBasedCalculationTechnique="NONE",
-    )
-
-
-def _shared(image: Dataset) -> Dataset:
-    return _item(
-        PixelMeasuresSequence=[
-            _item(PixelSpacing=["0.5", "0.5"], SliceThickness="2", SpacingBetweenSlices="2")
-        ],
-        PlaneOrientationSequence=[_item(ImageOrientationPatient=["1", "0", "0", "0", "1", "0"])],
-        FrameAnatomySequence=[
-            _item(
-                AnatomicRegionSequence=[code("T-A0100", "SRT", SECRET)],
-                FrameLaterality="U",
-            )
-        ],
-        FrameVOILUTSequence=[_item(WindowCenter="40", WindowWidth="400")],
-    )
-
-
-def _frames(n_times: int, n_slices: int, *, dated: bool = True) -> list[Dataset]:
-    items = []
-    for time in range(n_times):
-        for place in range(n_slices):
-            content = _item(
-                StackID=SECRET[:14],
-                InStackPositionNumber=place + 1,
-                TemporalPositionIndex=time + 1,
-                DimensionIndexValues=[1, place + 1, time + 1],
-            )
-            if dated:
-                content.FrameReferenceDateTime = _MOMENT
-                content.FrameAcquisitionDateTime = _MOMENT
-                content.FrameAcquisitionDuration = 100.0
-                content.FrameAcquisitionNumber = time + 1
-            items.append(
-                _item(
-                    FrameContentSequence=[content],
-                    PlanePositionSequence=[
-                        _item(ImagePositionPatient=["-10", "-20.5", str(2.0 * place)])
-                    ],
-                    TemporalPositionSequence=[_item(TemporalPositionTimeOffset=12.5 * time)],
-                )
-            )
-    return items
-
-
-def enhanced_tomogram() -> Dataset:
-    """Two times of four slices."""
-    image = _enhanced(
-        "1.2.840.10008.5.1.4.1.1.2.1", "CT", 8, ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
-    )
-    _dimensions(image, "StackID", "InStackPositionNumber", "TemporalPositionIndex")
-    shared = _shared(image)
-    shared.update(
-        _item(
-            PixelValueTransformationSequence=[
-                _item(RescaleIntercept="-1024", RescaleSlope="1", RescaleType="HU")
-            ],
-            CTImageFrameTypeSequence=[_frame_kind(image)],
-            IrradiationEventIdentificationSequence=[_item(IrradiationEventUID=generate_uid())],
-            CTAcquisitionTypeSequence=[
-                _item(
-                    AcquisitionType="SEQUENCED",
-                    ConstantVolumeFlag="NO",
-                    FluoroscopyFlag="NO",
-                )
-            ],
-            CTAcquisitionDetailsSequence=[
-                _item(
-                    RotationDirection="CW",
-                    RevolutionTime=0.5,
-                    SingleCollimationWidth=0.6,
-                    TotalCollimationWidth=38.4,
-                    TableHeight=150.0,
-                    GantryDetectorTilt=0.0,
-                    DataCollectionDiameter=500.0,
-                )
-            ],
-            CTPositionSequence=[
-                _item(
-                    TablePosition=10.0,
-                    DataCollectionCenterPatient=[0.0, 0.0, 0.0],
-                    ReconstructionTargetCenterPatient=[0.0, 0.0, 0.0],
-                )
-            ],
-            CTTableDynamicsSequence=[_item(TableSpeed=0.0)],
-            CTGeometrySequence=[
-                _item(
-                    DistanceSourceToDetector="1000",
-                    DistanceSourceToDataCollectionCenter=570.0,
-                )
-            ],
-            CTReconstructionSequence=[
-                _item(
-                    ReconstructionAlgorithm="FILTER_BACK_PROJ",
-                    ConvolutionKernel=SECRET,
-                    ConvolutionKernelGroup="LUNG",
-                    ReconstructionDiameter="350",
-                    ReconstructionPixelSpacing=[0.5, 0.5],
-                    ReconstructionAngle=360.0,
-                    ImageFilter=SECRET,
-                )
-            ],
-            CTExposureSequence=[
-                _item(
-                    EstimatedDoseSaving=1.0,
-                    ExposureTimeInms=500.0,
-                    XRayTubeCurrentInmA=200.0,
-                    ExposureInmAs=100.0,
-                    ExposureModulationType="NONE",
-                    CTDIvol=5.0,
-                    CTDIPhantomTypeCodeSequence=[code("113691", "DCM", "IEC Body")],
-                )
-            ],
-            CTXRayDetailsSequence=[
-                _item(
-                    KVP="120",
-                    FocalSpots=[1.2],
-                    FilterType="NONE",
-                    FilterMaterial="ALUMINUM",
-                    CalciumScoringMassFactorPatient=0.1,
-                )
-            ],
-        )
-    )
-    image.SharedFunctionalGroupsSequence = Sequence([shared])
-    image.PerFrameFunctionalGroupsSequence = Sequence(_frames(2, 4))
-    return image
-
-
-def legacy_tomogram() -> Dataset:
-    """Three slices of a single-frame series, converted."""
-    image = _enhanced(
-        "1.2.840.10008.5.1.4.1.1.2.2", "CT", 3, ["ORIGINAL", "PRIMARY", "AXIAL", "NONE"]
-    )
-    image.BodyPartExamined = "CHEST"
-    _dimensions(image, "StackID", "InStackPositionNumber")
-    shared = _shared(image)
-    del shared.FrameAnatomySequence
-    shared.update(
-        _item(
-            PixelValueTransformationSequence=[
-                _item(RescaleIntercept="-1024", RescaleSlope="1", RescaleType="HU")
-            ],
-            CTImageFrameTypeSequence=[_frame_kind(image)],
-            UnassignedSharedConvertedAttributesSequence=[_item(KVP="120", ProtocolName=SECRET)],
-        )
-    )
-    frames = _frames(1, 3)
-    for k, frame in enumerate(frames):
-        frame.FrameContentSequence[0].DimensionIndexValues = [1, k + 1]
-        del frame.FrameContentSequence[0].TemporalPositionIndex
-        del frame.TemporalPositionSequence
-        frame.update(
-            _item(
-                UnassignedPerFrameConvertedAttributesSequence=[_item(ContentTime=_TIME)],
-                ConversionSourceAttributesSequence=[
-                    _item(
-                        ReferencedSOPClassUID="1.2.840.10008.5.1.4.1.1.2",
-                        ReferencedSOPInstanceUID=generate_uid(),
-                    )
-                ],
-            )
-        )
-    image.SharedFunctionalGroupsSequence = Sequence([shared])
-    image.PerFrameFunctionalGroupsSequence = Sequence(frames)
-    return image
-
-
-def enhanced_magnetic_resonance() -> Dataset:
-    """Two echoes of three slices."""
-    image = _enhanced("1.2.840.10008.5.1.4.1.1.4.1", "MR", 6, ["ORIGINAL", "PRIMARY", "M", "NONE"])
-    image.update(
-        _item(
-            ResonantNucleus="1H",
-            KSpaceFiltering="NONE",
-            MagneticFieldStrength=1.5,
-            ApplicableSafetyStandardAgency="IEC",
-            PulseSequenceName=SECRET,
-            MRAcquisitionType="3D",
-            EchoPulseSequence="GRADIENT",
-            MultiPlanarExcitation="NO",
-            PhaseContrast="NO",
-            TimeOfFlightContrast="NO",
-            SteadyStatePulseSequence="NONE",
-            EchoPlanarPulseSequence="NO",
-            SaturationRecovery="NO",
-            SpectrallySelectedSuppression="NONE",
-            OversamplingPhase="NONE",
-            GeometryOfKSpaceTraversal="RECTILINEAR",
-            SegmentedKSpaceTraversal="SINGLE",
-            RectilinearPhaseEncodeReordering="LINEAR",
-            CoverageOfKSpace="FULL",
-            NumberOfKSpaceTrajectories=1,
-            ComplexImageComponent="MAGNITUDE",
-            AcquisitionContrast="T1",
-        )
-    )
-    _dimensions(image, "StackID", "InStackPositionNumber", "EffectiveEchoTime")
-    shared = _shared(image)
-    kind = _frame_kind(image)
-    kind.ComplexImageComponent, kind.AcquisitionContrast = "MAGNITUDE", "T1"
-    coil = _item(
-        TransmitCoilName=SECRET, TransmitCoilManufacturerName=SECRET, TransmitCoilType="BODY"
-    )
-    shared.update(
-        _item(
-            MRImageFrameTypeSequence=[kind],
-            PixelValueTransformationSequence=[
-                _item(RescaleIntercept="0", RescaleSlope="1", RescaleType="US")
-            ],
-            MRTimingAndRelatedParametersSequence=[
-                _item(
-                    RepetitionTime="600",
-                    FlipAngle="90",
-                    EchoTrainLength=0,
-                    RFEchoTrainLength=0,
-                    GradientEchoTrainLength=1,
-                    GradientOutputType="DB_DT",
-                    GradientOutput=1.0,
-                    SpecificAbsorptionRateSequence=[
-                        _item(
-                            SpecificAbsorptionRateDefinition="IEC_WHOLE_BODY",
-                            SpecificAbsorptionRateValue=1.0,
-                        )
-                    ],
-                    OperatingModeSequence=[
-                        _item(OperatingModeType="GRADIENT", OperatingMode="IEC_NORMAL")
-                    ],
-                )
-            ],
-            MRFOVGeometrySequence=[
-                _item(
-                    InPlanePhaseEncodingDirection="ROW",
-                    MRAcquisitionFrequencyEncodingSteps=8,
-                    MRAcquisitionPhaseEncodingStepsInPlane=8,
-                    MRAcquisitionPhaseEncodingStepsOutOfPlane=3,
-                    PercentSampling="100",
-                    PercentPhaseFieldOfView="100",
-                )
-            ],
-            MRModifierSequence=[
-                _item(
-                    InversionRecovery="NO",
-                    FlowCompensation="NONE",
-                    Spoiling="RF",
-                    T2Preparation="NO",
-                    SpectrallySelectedExcitation="NONE",
-                    SpatialPresaturation="NONE",
-                    PartialFourier="NO",
-                    ParallelAcquisition="NO",
-                )
-            ],
-            MRImagingModifierSequence=[
-                _item(
-                    MagnetizationTransfer="NONE",
-                    BloodSignalNulling="NO",
-                    Tagging="NONE",
-                    TransmitterFrequency=63.8,
-                    PixelBandwidth="200",
-                )
-            ],
-            MRReceiveCoilSequence=[
-                _item(
-                    ReceiveCoilName=SECRET,
-                    ReceiveCoilManufacturerName=SECRET,
-                    ReceiveCoilType="BODY",
-                    QuadratureReceiveCoil="YES",
-                )
-            ],
-            MRTransmitCoilSequence=[coil],
-            MRAveragesSequence=[_item(NumberOfAverages="1")],
-        )
-    )
-    frames = _frames(2, 3)
-    for frame in frames:
-        echo = int(frame.FrameContentSequence[0].TemporalPositionIndex)
-        del frame.FrameContentSequence[0].TemporalPositionIndex
-        del frame.TemporalPositionSequence
-        frame.MREchoSequence = Sequence([_item(EffectiveEchoTime=4.6 * echo)])
-    image.SharedFunctionalGroupsSequence = Sequence([shared])
-    image.PerFrameFunctionalGroupsSequence = Sequence(frames)
-    return image
-
-
 KINDS: dict[str, Callable[[], Dataset]] = {
     "CR": computed_radiograph,
     "DX": digital_radiograph,
@@ -643,9 +308,6 @@ KINDS: dict[str, Callable[[], Dataset]] = {
     "XA": angiogram,
     "US": ultrasound,
     "multi-frame US": ultrasound_cine,
-    "enhanced CT": enhanced_tomogram,
-    "legacy enhanced CT": legacy_tomogram,
-    "enhanced MR": enhanced_magnetic_resonance,
     "PET": positron_emission,
 }
 

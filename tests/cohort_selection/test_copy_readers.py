@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from cohort_selection.deidentification import deidentify
-from tests.cohort_selection import image_kinds
+from tests.cohort_selection import enhanced_image_kinds, image_kinds
 
 KEY = b"k" * 32
 
@@ -63,9 +63,9 @@ SERIES: dict[str, Callable[[], list[Dataset]]] = {
     "CT": lambda: series(image_kinds.tomogram, 5),
     "MR with two echoes": two_echoes,
     "PET": lambda: series(image_kinds.positron_emission, 4),
-    "enhanced CT with two times": lambda: [image_kinds.enhanced_tomogram()],
-    "enhanced MR with two echoes": lambda: [image_kinds.enhanced_magnetic_resonance()],
-    "legacy enhanced CT": lambda: [image_kinds.legacy_tomogram()],
+    "enhanced CT with two times": lambda: [enhanced_image_kinds.enhanced_tomogram()],
+    "enhanced MR with two echoes": lambda: [enhanced_image_kinds.enhanced_magnetic_resonance()],
+    "legacy enhanced CT": lambda: [enhanced_image_kinds.legacy_tomogram()],
     "XA": lambda: [image_kinds.angiogram()],
     "multi-frame US": lambda: [image_kinds.ultrasound_cine()],
 }

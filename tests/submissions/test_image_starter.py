@@ -19,6 +19,7 @@ from submissions.contract import Contract, read_predictions
 from submissions.submission import Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.cohort_selection import image_kinds
+from tests.cohort_selection.rare_image_kinds import ALL_KINDS
 
 STARTER = Path(contract_module.__file__).parent / "starter"
 
@@ -60,7 +61,7 @@ def test_the_starter_lists_every_element_that_a_copy_may_have() -> None:
     assert listed() == set(KEPT) | set(WITHIN_ITEMS) | made | code | uids | says
 
 
-@pytest.mark.parametrize("kind", image_kinds.KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_a_copy_has_no_element_that_the_starter_does_not_list(kind: str, tmp_path: Path) -> None:
     def names(image: Dataset) -> Iterator[str]:
         for element in image:
@@ -69,6 +70,6 @@ def test_a_copy_has_no_element_that_the_starter_does_not_list(kind: str, tmp_pat
                 for item in element.value:
                     yield from names(item)
 
-    source = image_kinds.write(image_kinds.KINDS[kind](), tmp_path / "source.dcm")
+    source = image_kinds.write(ALL_KINDS[kind](), tmp_path / "source.dcm")
     deidentify(source, tmp_path / "copy.dcm", b"k" * 32)
     assert set(names(pydicom.dcmread(tmp_path / "copy.dcm"))) <= listed()
