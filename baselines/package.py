@@ -36,9 +36,6 @@ LIBRARIES = (
 )
 """What predict.py imports, in the versions installed here: what has trained also scores."""
 
-PREDICT = ("baselines.images", "baselines.predict", "cohort_selection.intensities")
-"""The modules that an image of a trained model holds."""
-
 PYTHON_OF_RELEASE = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
 """python3 of the distributions that a base image can be built from."""
 
@@ -116,7 +113,7 @@ def package_model(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         _link_tree(site, context / "site")
-        write_program(context / "model", "predict", PREDICT)
+        write_program(context / "model", "predict", ("images", "predict"))
         for name in (CARD, ONNX):
             shutil.copyfile(directory / name, context / "model" / name)
         progress(f"building {tag}")
@@ -136,19 +133,26 @@ def package_prevalence(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         (context / "site").mkdir()
-        write_program(context / "model", "prevalence", ("baselines.prevalence",))
+        write_program(context / "model", "prevalence", ("prevalence",))
         (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), 0.5)
 
 
 def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
-    """Copy modules as they are, and what starts ``program`` by `python3 DIR`."""
+    """Copy modules of this package as they are, and what starts ``program`` by `python3 DIR`."""
+    package = directory / "baselines"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
     for module in modules:
-        package, _, name = module.rpartition(".")
-        (directory / package).mkdir(parents=True, exist_ok=True)
-        (directory / package / "__init__.py").touch()
-        shutil.copyfile(HERE.parent / package / f"{name}.py", directory / package / f"{name}.py")
+        shutil.copyfile(HERE / f"{module}.py", package / f"{module}.py")
+    if "images" in modules:  # it takes its pixels from the module that all doors share
+        shared = directory / "cohort_selection"
+        shared.mkdir()
+        (shared / "__init__.py").touch()
+        shutil.copyfile(
+            HERE.parent / "cohort_selection" / "intensities.py", shared / "intensities.py"
+        )
     (directory / "__main__.py").write_text(
         f"import sys\n\nfrom baselines.{program} import check, main\n\n"
         'if sys.argv[1:] == ["--check"]:\n    check()\nelse:\n    main()\n',

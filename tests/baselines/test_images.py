@@ -110,7 +110,7 @@ def test_how_a_picture_is_stored_changes_no_bit_of_what_the_model_sees(tmp_path:
 def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
     threads: str, tmp_path: Path, open_list: Path
 ) -> None:
-    package.write_program(tmp_path / "app", "predict", package.PREDICT)
+    package.write_program(tmp_path / "app", "predict", ("images", "predict"))
     kinds = tmp_path / "kinds"
     kinds.mkdir()
     files = [*sorted(open_list.parent.glob("*.dcm"))[:20], *one_of_each_kind(kinds)]

@@ -211,7 +211,7 @@ def test_an_unusual_file_gets_the_score_of_its_picture_and_not_the_prevalence(
 
 def test_the_program_starts_as_the_image_starts_it(trained: Trained, tmp_path: Path) -> None:
     app = tmp_path / "app"
-    package.write_program(app, "predict", package.PREDICT)
+    package.write_program(app, "predict", ("images", "predict"))
     for name in (CARD, ONNX):
         shutil.copy(trained.directory / name, app)
     subprocess.run([sys.executable, "-B", app, "--check"], check=True, capture_output=True)
@@ -228,7 +228,7 @@ def test_the_constant_model_needs_the_standard_library_alone(
     score = prevalence.prevalence(read_open(open_list))
     assert score == 0.333333
     app = tmp_path / "app"
-    package.write_program(app, "prevalence", ("baselines.prevalence",))
+    package.write_program(app, "prevalence", ("prevalence",))
     (app / CARD).write_text(json.dumps({"prevalence": score}))
     # -S: without site-packages there is no numpy to lean on.
     subprocess.run([sys.executable, "-S", "-B", app, "--check"], check=True)
