@@ -22,12 +22,14 @@ import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import get_expected_length
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID
 
 from cohort_selection.copied_elements import Copier, ValueLost
 from cohort_selection.copy_kinds import WHERE_SAID, kind_of
 from cohort_selection.copy_rules import RULES
 from cohort_selection.encoder_stamps import has_words
+from cohort_selection.intensities import syntax_of
+from cohort_selection.pixels import has_overlay_in_pixels, without_unused_bits
 
 METHOD = "Sequestra allow-list 2"
 KEPT = ("SOPClassUID", *RULES)
@@ -40,7 +42,7 @@ _LISTED = 10
 class Copied:
     """A copy's SHA-256, and what it may still say, since pixel data are kept byte for byte.
 
-    ``burned_in``: the header admits text in the picture. ``comment``: the compressed stream has an
+    ``burned_in``: the header admits text in the picture, or an overlay in compressed pixels. ``comment``: the compressed stream has an
     Exif block, or a comment that is no encoder's stamp.
     """
 
@@ -120,11 +122,12 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         warnings.simplefilter("ignore")  # odd values in what is about to be dropped
         try:
             original = pydicom.dcmread(source, force=True)
-            syntax = _syntax(original)
+            syntax = syntax_of(original)
             sop_class, kind = kind_of(str(original.get("SOPClassUID") or "").strip("\0 "))
             copier = Copier(lambda uid: new_uid(key, uid), syntax)
             kept = Dataset() if kind is None else copier.copied(original)
             says_burned_in = str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+            says_burned_in |= syntax.is_compressed and has_overlay_in_pixels(original)
         except ValueLost as lost:
             raise DeidentificationError(
                 source.name,
@@ -148,6 +151,9 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         ):
             raise DeidentificationError(source.name, "has no pixel data", "leave its study out")
         _as_many_as_said(kept, syntax, source)
+        kept.file_meta = FileMetaDataset()
+        kept.file_meta.TransferSyntaxUID = syntax
+        _clear_unused_bits(kept)
         kept.SOPClassUID = UID(sop_class)
         for name in _RENAMED:
             uid = str(original.get(name) or "")
@@ -164,8 +170,6 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
                     setattr(kept, name, text)
         kept.PatientIdentityRemoved = "YES"
         kept.DeidentificationMethod = METHOD
-        kept.file_meta = FileMetaDataset()
-        kept.file_meta.TransferSyntaxUID = syntax
         kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
         kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
         # Through memory: where the disk fails, pydicom would say so as an error of the element.
@@ -205,10 +209,9 @@ def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
         kept[element.tag] = element._replace(value=pixels, length=len(pixels))
 
 
-def _syntax(original: Dataset) -> UID:
-    """Return the file's transfer syntax, or the one it was read with where it names none."""
-    stated = getattr(original, "file_meta", FileMetaDataset()).get("TransferSyntaxUID")
-    if stated:
-        return UID(str(stated))
-    implicit, _ = original.original_encoding
-    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+def _clear_unused_bits(kept: Dataset) -> None:
+    """Clear the bits of plain pixels that no pixel uses: an old overlay lies there with its words."""
+    cleared = without_unused_bits(kept)
+    if cleared is not None:
+        element = kept.get_item("PixelData")
+        kept[element.tag] = element._replace(value=cleared, length=len(cleared))

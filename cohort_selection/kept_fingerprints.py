@@ -79,7 +79,8 @@ def kept_fingerprints(
             for i, each in zip(some, made, strict=True)
             if not isinstance(each, PictureError)
         ]
-        _write(folder, mark, readable, look=look)
+        if readable:
+            _write(folder, mark, readable, look=look)
         n_kept += len(made)
         made.clear()
 

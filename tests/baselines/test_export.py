@@ -66,7 +66,7 @@ def test_no_file_that_we_write_into_an_image_names_a_folder_of_this_machine(
     exported: Path, tmp_path: Path
 ) -> None:
     package.write_model(exported, tmp_path / "model")
-    package.write_program(tmp_path / "constant", "prevalence", ("prevalence",))
+    package.write_program(tmp_path / "constant", "prevalence", ("baselines.prevalence",))
     shutil.copyfile(package.HERE / "Dockerfile", tmp_path / "Dockerfile")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {ONNX, CARD, "Dockerfile", "predict.py", "images.py"} <= {path.name for path in files}
