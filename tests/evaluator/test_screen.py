@@ -17,8 +17,16 @@ import pytest
 from rich.console import RenderableType
 from rich.text import Text
 
+from cohort_selection.achievable import Largest
 from cohort_selection.criteria import FlowStep
 from cohort_selection.matching import Margin
+from cohort_selection.prospect import (
+    GapProspect,
+    LevelGap,
+    PlannedGap,
+    Prospect,
+    Subgroup,
+)
 from cohort_selection.representativeness import Deviation
 from evaluator import printing
 from evaluator.leaderboard.ranking import rank
@@ -73,6 +81,29 @@ def figures() -> tuple[RenderableType, set[str]]:
     return printing.evaluation("opacity [1]", scored), numbers
 
 
+def plan() -> tuple[RenderableType, set[str]]:
+    """The three tables of `match --plan`."""
+    rows = (LevelGap(LEVEL, 11.5, 22.5, 0.123, ""), LevelGap("White", 33.5, 44.5, None, "no power"))
+    found = Prospect(
+        n_patients=9876,
+        size=1234,
+        largest=Largest(5432, ()),
+        drawable=4321,
+        margins=(Margin("race x sex", LEVEL, 0.123, 0.234, 0.345, 0.456, 1234, 5678),),
+        subgroups=(
+            Subgroup("race", LEVEL, 55.5, 66.5, 0.077),
+            Subgroup("race", "Asian", 7.5, 8.5, 0.3, "withheld: fewer than 10 positives"),
+        ),
+        binding=(),
+        helped=(),
+        refusal="",
+        notes=(),
+        gaps=(GapProspect(PlannedGap("sensitivity", "race", 0.05, 0.8), rows),),
+    )
+    numbers = {"12.3%", "23.4%", "34.5%", "45.6%", "55.5", "66.5", "0.077", "7.5", "8.5"}
+    return printing.prospect(found), numbers | {"11.5", "22.5", "0.123", "33.5", "44.5", "1234"}
+
+
 def board() -> tuple[RenderableType, set[str]]:
     releases = [released("a", team="Krankenhaus München-Süd [bold] :x:", model="M" * 60)]
     (found,) = [r.estimate for r in releases[0].results if (r.metric, r.level) == ("auroc", "all")]
@@ -81,7 +112,7 @@ def board() -> tuple[RenderableType, set[str]]:
 
 
 TABLES_SHOWN: tuple[Callable[[], tuple[RenderableType, set[str]]], ...] = (
-    flow, deviations, margins, figures, board
+    flow, deviations, margins, plan, figures, board
 )  # fmt: skip
 
 
@@ -106,7 +137,7 @@ def test_no_table_drops_a_value(
     assert not set("…\N{REPLACEMENT CHARACTER}") & set(text)
     if width is not None:
         assert max(map(len, text.splitlines())) <= width
-    if made in (flow, deviations, margins) and width is None:
+    if made in (flow, deviations, margins, plan) and width is None:
         assert LEVEL in text  # in one line, and neither its brackets nor its colons are markup
 
 
