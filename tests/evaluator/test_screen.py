@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import itertools
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +215,7 @@ def scores(folder: Path) -> list[str]:
 def of_terminal(columns: int, command: list[str]) -> str:
     """What a command prints in a terminal so wide."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {k: v for k, v in environment().items() if k not in ("COLUMNS", "LINES")}
     with subprocess.Popen(
         [*PROGRAM, *command],
@@ -219,13 +223,7 @@ def of_terminal(columns: int, command: list[str]) -> str:
         stdout=theirs,
         stderr=theirs,
         env={**kept, "TERM": "xterm"},
-        preexec_fn=None,
     ) as process:
-        import fcntl
-        import struct
-        import termios
-
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.close(theirs)
         said = b""
         while select.select([ours], [], [], 300)[0]:
