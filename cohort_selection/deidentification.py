@@ -40,10 +40,10 @@ _LISTED = 10
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A copy's SHA-256, and what it may still say, since pixel data are kept byte for byte.
+    """A copy's SHA-256, and what it may still say, since its picture is kept.
 
-    ``burned_in``: the header admits text in the picture, or an overlay in compressed pixels. ``comment``: the compressed stream has an
-    Exif block, or a comment that is no encoder's stamp.
+    ``burned_in``: the header admits text in the picture, or an overlay in compressed pixels.
+    ``comment``: the compressed stream has an Exif block, or a comment that is no encoder's stamp.
     """
 
     digest: str
@@ -114,6 +114,8 @@ def new_uid(key: bytes, uid: str) -> str:
 
 def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
     """Write a copy of ``source`` that keeps its pixels, byte for byte, and its transfer syntax.
+
+    Bits that no pixel uses are cleared, where the pixels are not compressed.
 
     Raises DeidentificationError where the file cannot be read, has no pixel data, is of a kind that
     is not copied, or says something of its pixels that a copy could not say.
@@ -210,7 +212,7 @@ def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
 
 
 def _clear_unused_bits(kept: Dataset) -> None:
-    """Clear the bits of plain pixels that no pixel uses: an old overlay lies there with its words."""
+    """Clear the bits that no plain pixel uses: an old overlay may lie there, with words in it."""
     cleared = without_unused_bits(kept)
     if cleared is not None:
         element = kept.get_item("PixelData")

@@ -26,7 +26,7 @@ from cohort_selection.cohort import Case
 from cohort_selection.design import DEFAULT_TOLERANCE, Minimum, Tolerance
 from cohort_selection.inclusion import MET, chances
 from cohort_selection.randomness import draw_in_cells, generator
-from cohort_selection.shortage import nobody_has, none_of_any_size
+from cohort_selection.shortage import idle_exemptions, nobody_has, none_of_any_size
 from cohort_selection.shortage import would_help as who_would_help
 from cohort_selection.targets import Target
 
@@ -152,7 +152,7 @@ def match(
     cells, notes = pool.cells, list(target.notes)
     near = tolerance if isinstance(tolerance, Tolerance) else Tolerance(tolerance)
     asked = programme(cells, target, near, minimum)
-    notes += without_share(asked)
+    notes += [*without_share(asked), *idle_exemptions(cells, minimum)]
     if size == 0:
         bound = achievable.largest(programme(cells, target, near, minimum, widened=True)).bound
         size = drawable_size(asked, bound)

@@ -25,7 +25,7 @@ from cohort_selection.matching import (
 )
 from cohort_selection.planning import auroc_standard_error
 from cohort_selection.randomness import generator
-from cohort_selection.shortage import none_of_any_size, would_help
+from cohort_selection.shortage import idle_exemptions, none_of_any_size, would_help
 from cohort_selection.targets import Target
 from metrics.estimate import UndefinedMetric
 from metrics.gap_power import Detectable, detectable_gaps
@@ -143,7 +143,7 @@ def prospect(
     findable: tuple[GapProspect, ...] = ()
     helped: tuple[str, ...] = ()
     refusal, binding = "", bound.binding
-    notes = (*target.notes, *without_share(asked))
+    notes = (*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum))
     if not size:
         refusal = none_of_any_size(asked)
         return Prospect(len(pool.patients), 0, bound, 0, (), (), binding, (), refusal, notes)

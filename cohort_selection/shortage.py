@@ -8,6 +8,8 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity, vstack
 
 from cohort_selection.achievable import Programme
+from cohort_selection.cells import Cells
+from cohort_selection.design import Minimum
 
 _COMBINATIONS = 50_000
 
@@ -35,6 +37,23 @@ def nobody_has(asked: Programme) -> str:
     return (
         f"nobody in the pool has {'; nor '.join(told)}: write the levels in [cohort.target] as the "
         "catalog has them, or give these no share"
+    )
+
+
+def idle_exemptions(cells: Cells, minimum: Minimum) -> tuple[str, ...]:
+    """One sentence on levels that the minimum exempts and nobody in the pool has."""
+    held = {
+        part
+        for name in minimum.attributes
+        for level in cells.levels[cells.attributes.index(name)]
+        for part in level.split("|")
+    }
+    idle = [level for level in minimum.exempt if level not in held]
+    if not idle:
+        return ()
+    return (
+        f"[cohort.minimum] exempt names {', '.join(map(repr, idle))}, which nobody in the pool "
+        f"has; the levels are {', '.join(map(repr, sorted(held)))}",
     )
 
 

@@ -178,8 +178,9 @@ def matched(found: Matched) -> RenderableType:
 def prospect(found: Prospect) -> RenderableType:
     """What a draw would reach: sizes, margins, subgroups, what binds and who would help."""
     lines = [
-        f"{found.n_patients} patients in the sequestered part; within the tolerance no cohort has "
-        f"more than {found.largest.bound}, and the largest that can be drawn has {found.drawable}"
+        f"the pool has {found.n_patients} patients, the sequestered ones who meet the criteria; "
+        f"within the tolerance no cohort has more than {found.largest.bound}, and the largest that "
+        f"can be drawn has {found.drawable}"
     ]
     lines += [f"binding: {sentence}" for sentence in found.binding]
     lines += [f"what would help: {sentence}" for sentence in found.helped[:MOST_HELP]]

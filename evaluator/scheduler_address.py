@@ -6,7 +6,7 @@ import socket
 from urllib.parse import urlsplit
 
 from evaluator.resources import WorkersError
-from submissions.database_address import ANSWER_SECONDS, NoAnswer, within
+from submissions.patience import ANSWER_SECONDS, NoAnswer, within
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx", "ucxx")
 GREETING = b"pickle-protocol"

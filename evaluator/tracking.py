@@ -44,7 +44,7 @@ def prepare(installation: Installation) -> None:
     # It sets itself to INFO when imported.
     logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
     environment().get_template("report.html")
-    if tracker_fault(installation.tracking_uri) is None:  # else MLflow would ask for minutes
+    if not _unreachable(installation.tracking_uri):
         with suppress(Exception):  # said again, and heard, when there is something to track
             mlflow.MlflowClient(tracking_uri=_prepared(installation))
 
@@ -55,8 +55,8 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     if not waiting:
         return
     refused: list[tuple[PublishedRelease, str]] = []
-    if (silent := tracker_fault(installation.tracking_uri)) is not None:
-        raise _waits(waiting[0], silent.sentence, len(waiting))
+    if said := _unreachable(installation.tracking_uri):
+        raise _waits(waiting[0], said, len(waiting))
     for number, published in enumerate(waiting):
         try:
             run_id = track(published, installation)
@@ -78,11 +78,20 @@ def _waits(release: PublishedRelease, said: str, number: int) -> TrackingError:
     )
 
 
+def _unreachable(uri: str) -> str:
+    """What is wrong with a tracker's database, which MLflow would ask for minutes; else empty.
+
+    A server it asks with limits of its own, longer ones, as one that is busy needs.
+    """
+    found = None if uri.startswith("http") else tracker_fault(uri)
+    return "" if found is None else found.sentence
+
+
 def _answers(installation: Installation) -> bool:
     """Whether the store takes anything, so that the next release need not wait for one refused."""
     from mlflow import MlflowClient
 
-    if tracker_fault(installation.tracking_uri) is not None:
+    if _unreachable(installation.tracking_uri):
         return False
     try:
         MlflowClient(tracking_uri=_prepared(installation)).search_experiments(max_results=1)

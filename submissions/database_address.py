@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TypeVar
 
 from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from submissions.patience import ANSWER_SECONDS, within
+
 CONNECT_SECONDS = 4
 """How long one server may take to let a connection in; libpq's least is 2."""
-
-ANSWER_SECONDS = 8.0
-"""How long an address may take to answer in all, whatever it is that takes the time."""
-
-_Answer = TypeVar("_Answer")
-
-
-class NoAnswer(OSError):
-    """Nothing came back in time."""
-
-
-def within(seconds: float, act: Callable[[], _Answer]) -> _Answer:
-    """Do what may hang, for so long; raise NoAnswer, and leave it hanging, where it takes longer.
-
-    What ``act`` raises is raised here.
-    """
-    done: SimpleQueue[tuple[_Answer | None, BaseException | None]] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((act(), None))
-        except BaseException as error:
-            done.put((None, error))
-
-    Thread(target=run, daemon=True).start()
-    try:
-        answer, error = done.get(timeout=seconds)
-    except Empty:
-        raise NoAnswer(f"no answer within {seconds:g} seconds") from None
-    if error is not None:
-        raise error
-    return answer  # type: ignore[return-value]
 
 
 def address_fault(url: str, dialects: tuple[str, ...]) -> str | None:

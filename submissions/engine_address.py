@@ -6,8 +6,12 @@ import http.client
 import os
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from submissions.patience import within
 
 ANSWER_SECONDS = 5.0
+SCHEMES = ("unix", "tcp", "http", "https", "ssh")
 
 
 class EngineUnavailable(OSError):
@@ -60,18 +64,52 @@ def answers(path: Path, seconds: float = ANSWER_SECONDS) -> bool:
             connection.close()
 
 
+def _answers_afar(address: str, seconds: float = ANSWER_SECONDS) -> bool:
+    """Whether an engine answers a ping at an address of the network; with TLS, whether one listens.
+
+    The client brings the certificates that TLS asks for.
+    """
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+        if not host or not port:
+            return False
+        if parts.scheme == "https" or os.environ.get("DOCKER_TLS_VERIFY"):
+            within(seconds, lambda: socket.create_connection((host, port), seconds).close())
+            return True
+        return within(seconds, lambda: _ping(host, port, seconds))
+    except (ValueError, OSError, http.client.HTTPException):
+        return False
+
+
+def _ping(host: str, port: int, seconds: float) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
+    try:
+        connection.request("GET", "/_ping")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    finally:
+        connection.close()
+
+
 def engine_address() -> str | None:
     """Address of the engine to use, in the form of DOCKER_HOST; None where none answers.
 
-    DOCKER_HOST wins when it is set. A Unix socket named there must answer; other transports
-    (tcp, ssh) are left to the client that connects.
+    DOCKER_HOST wins when it is set, and what it names must answer; ssh is left to the client that
+    connects.
 
-    Raises EngineUnavailable when DOCKER_HOST names a Unix socket on which nothing answers.
+    Raises EngineUnavailable when DOCKER_HOST is no address, or one where no engine answers.
     """
-    configured = os.environ.get("DOCKER_HOST")
+    configured = os.environ.get("DOCKER_HOST", "").strip()
     if configured:
-        scheme, _, place = configured.partition("://")
-        if scheme == "unix" and not answers(Path(place)):
+        scheme, separator, place = configured.partition("://")
+        if scheme not in SCHEMES or not separator:
+            raise EngineUnavailable(
+                f"DOCKER_HOST is {configured}, which is no address of a container engine; give one "
+                "as unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST, or unset it"
+            )
+        if (scheme == "unix" and not answers(Path(place))) or (
+            scheme in ("tcp", "http", "https") and not _answers_afar(configured)
+        ):
             raise EngineUnavailable(
                 f"DOCKER_HOST is {configured}, but no container engine answers there; "
                 "start that engine, or unset DOCKER_HOST"

@@ -33,14 +33,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from submissions import audit_chain
 from submissions.audit_chain import aware, hour
-from submissions.database_address import (
-    ANSWER_SECONDS,
-    NoAnswer,
-    address_fault,
-    patience,
-    within,
-    without_password,
-)
+from submissions.database_address import address_fault, patience, without_password
 from submissions.ledger_tables import (
     AUDIT,
     METADATA,
@@ -50,6 +43,7 @@ from submissions.ledger_tables import (
     TRACKED,
     TRANSITIONS,
 )
+from submissions.patience import ANSWER_SECONDS, NoAnswer, within
 from submissions.quota import Quota
 from submissions.stage_times import Stage, coarse
 from submissions.submission import ENDED, NEXT, Failure, State, Submission

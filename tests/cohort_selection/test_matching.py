@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from cohort_selection.cohort import Case
-from cohort_selection.design import Tolerance
+from cohort_selection.design import Minimum, Tolerance
 from cohort_selection.matching import Matched, MatchingError, largest, match, would_help
 from cohort_selection.prospect import prospect
 from cohort_selection.target_tables import read_target_table
@@ -366,3 +366,12 @@ def test_a_level_that_nobody_has_is_named_beside_those_that_some_have() -> None:
     target = Target({"race": {"White": 0.5, "Black": 0.2, "Martian": 0.3}})
     with pytest.raises(MatchingError, match=r"race 'Martian', 30 % of the target, .*'Asian'"):
         match(pool(), target, 0, 1, tolerance=0.05)
+
+
+def test_an_exemption_of_a_level_that_nobody_has_is_told() -> None:
+    minimum = Minimum(("race",), 5, 0, exempt=("Asian", "white"))
+    told = "[cohort.minimum] exempt names 'white', which nobody in the pool has"
+    matched = match(pool(), HALF, 100, 1, minimum=minimum)
+    assert [note for note in matched.notes if told in note]
+    planned = prospect(pool(), HALF, 100, 1, tolerance=Tolerance(), minimum=minimum)
+    assert [note for note in planned.notes if told in note]

@@ -211,7 +211,7 @@ def test_case_control_ties_every_attribute_of_the_target(tmp_path: Path) -> None
 
 
 def test_the_plan_says_which_population_its_figures_are_of(tmp_path: Path) -> None:
-    said = "the figures are not those of the target population: positives and negatives were"
+    said = "the figures need not be those of the target population: positives and negatives were"
     tied = read_cohort_plan(table(balance="case-control"), tmp_path / "b.toml")
     assert tied.estimand is Estimand.CASE_CONTROL
     assert any(note.startswith(said) for note in match(pool(600), tied.drawn_target, 60, 2).notes)

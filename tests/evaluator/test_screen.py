@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import itertools
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +20,16 @@ import pytest
 from rich.console import RenderableType
 from rich.text import Text
 
+from cohort_selection.achievable import Largest
 from cohort_selection.criteria import FlowStep
 from cohort_selection.matching import Margin
+from cohort_selection.prospect import (
+    GapProspect,
+    LevelGap,
+    PlannedGap,
+    Prospect,
+    Subgroup,
+)
 from cohort_selection.representativeness import Deviation
 from evaluator import printing, score_screen
 from evaluator.leaderboard.ranking import rank
@@ -77,6 +88,29 @@ def figures() -> tuple[RenderableType, set[str]]:
     return score_screen.summary({"opacity [1]": scored}, "auroc", ["a [note] : x :"]), numbers
 
 
+def plan() -> tuple[RenderableType, set[str]]:
+    """The three tables of `match --plan`."""
+    rows = (LevelGap(LEVEL, 11.5, 22.5, 0.123, ""), LevelGap("White", 33.5, 44.5, None, "no power"))
+    found = Prospect(
+        n_patients=9876,
+        size=1234,
+        largest=Largest(5432, ()),
+        drawable=4321,
+        margins=(Margin("race x sex", LEVEL, 0.123, 0.234, 0.345, 0.456, 1234, 5678),),
+        subgroups=(
+            Subgroup("race", LEVEL, 55.5, 66.5, 0.077),
+            Subgroup("race", "Asian", 7.5, 8.5, 0.3, "withheld: fewer than 10 positives"),
+        ),
+        binding=(),
+        helped=(),
+        refusal="",
+        notes=(),
+        gaps=(GapProspect(PlannedGap("sensitivity", "race", 0.05, 0.8), rows),),
+    )
+    numbers = {"12.3%", "23.4%", "34.5%", "45.6%", "55.5", "66.5", "0.077", "7.5", "8.5"}
+    return printing.prospect(found), numbers | {"11.5", "22.5", "0.123", "33.5", "44.5", "1234"}
+
+
 def board() -> tuple[RenderableType, set[str]]:
     releases = [released("a", team="Krankenhaus München-Süd [bold] :x:", model="M" * 60)]
     (found,) = [r.estimate for r in releases[0].results if (r.metric, r.level) == ("auroc", "all")]
@@ -85,7 +119,7 @@ def board() -> tuple[RenderableType, set[str]]:
 
 
 TABLES_SHOWN: tuple[Callable[[], tuple[RenderableType, set[str]]], ...] = (
-    flow, deviations, margins, figures, board
+    flow, deviations, margins, plan, figures, board
 )  # fmt: skip
 
 
@@ -110,7 +144,7 @@ def test_no_table_drops_a_value(
     assert not set("…\N{REPLACEMENT CHARACTER}") & set(text)
     if width is not None:
         assert max(map(len, text.splitlines())) <= width
-    if made in (flow, deviations, margins) and width is None:
+    if made in (flow, deviations, margins, plan) and width is None:
         assert LEVEL in text  # in one line, and neither its brackets nor its colons are markup
 
 
@@ -185,6 +219,7 @@ def scores(folder: Path) -> list[str]:
 def of_terminal(columns: int, command: list[str]) -> str:
     """What a command prints in a terminal so wide."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {k: v for k, v in environment().items() if k not in ("COLUMNS", "LINES")}
     with subprocess.Popen(
         [*PROGRAM, *command],
@@ -192,13 +227,7 @@ def of_terminal(columns: int, command: list[str]) -> str:
         stdout=theirs,
         stderr=theirs,
         env={**kept, "TERM": "xterm"},
-        preexec_fn=None,
     ) as process:
-        import fcntl
-        import struct
-        import termios
-
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.close(theirs)
         said = b""
         while select.select([ours], [], [], 300)[0]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort_plan import CohortPlanError
+from cohort_selection.cohort_table import CohortPlanError
 from cohort_selection.prospect import Subgroup
 from evaluator.specification import SpecificationError, read_benchmark
 from evaluator.steward import _held_back

@@ -16,6 +16,7 @@ import pytest
 from evaluator.resources import WorkersError
 from evaluator.scheduler_address import refuse_scheduler
 from submissions.database_address import address_fault, connection_fault, without_password
+from submissions.engine_address import EngineUnavailable, engine_address
 from submissions.ledger import Ledger, LedgerError
 from submissions.tracker_address import configured_tracker, tracker_fault
 from tests.commands import refused, sequestra
@@ -258,3 +259,31 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert connection_fault("sqlite:////nowhere/at/all.sqlite") is not None
     with pytest.raises(LedgerError):
         Ledger("sqlite:////dev/null/x.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("nonsense", "is no address of a container engine"),
+        ("htp://127.0.0.1:2375", "is no address of a container engine"),
+        ("unix:///nowhere/docker.sock", "no container engine answers there"),
+        ("unix://{here}", "no container engine answers there"),
+        ("tcp://127.0.0.1", "no container engine answers there"),
+        ("tcp://127.0.0.1:port", "no container engine answers there"),
+        ("tcp://127.0.0.1:{closed}", "no container engine answers there"),
+        ("tcp://127.0.0.1:{silent}", "no container engine answers there"),
+        ("tcp://127.0.0.1:{page}", "no container engine answers there"),
+        (f"tcp://{NOWHERE}:2375", "no container engine answers there"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_told(
+    address: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with silent() as nobody, talking(404, b"a page") as page:
+        given = address.format(here=tmp_path, closed=free_port(), silent=nobody, page=page)
+        monkeypatch.setenv("DOCKER_HOST", given)
+        with pytest.raises(EngineUnavailable, match=said):
+            engine_address()
+    with talking(200, b"OK", "text/plain") as engine:
+        monkeypatch.setenv("DOCKER_HOST", f" tcp://127.0.0.1:{engine} ")
+        assert engine_address() == f"tcp://127.0.0.1:{engine}"

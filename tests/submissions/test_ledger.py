@@ -155,7 +155,7 @@ def test_an_unknown_submission_is_named(ledger: Ledger) -> None:
 
 def test_a_place_that_cannot_hold_a_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").mkdir()
-    with pytest.raises(LedgerError, match="does not open"):
+    with pytest.raises(LedgerError, match="it is a folder, not a file"):
         Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
 
 

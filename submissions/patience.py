@@ -1,0 +1,40 @@
+"""How long an address is waited for: nothing that hangs there keeps a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+ANSWER_SECONDS = 8.0
+"""How long an address may take to answer in all, whatever it is that takes the time."""
+
+_Answer = TypeVar("_Answer")
+
+
+class NoAnswer(OSError):
+    """Nothing came back in time."""
+
+
+def within(seconds: float, act: Callable[[], _Answer]) -> _Answer:
+    """Do what may hang, for so long; raise NoAnswer, and leave it hanging, where it takes longer.
+
+    What ``act`` raises is raised here.
+    """
+    done: SimpleQueue[tuple[_Answer | None, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((act(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        answer, error = done.get(timeout=seconds)
+    except Empty:
+        raise NoAnswer(f"no answer within {seconds:g} seconds") from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
