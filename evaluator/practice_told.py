@@ -19,7 +19,8 @@ def practised(found: Practised) -> RenderableType:
     """What a check on open cases ended in, how its scores look, and the end of what it said."""
     lines: list[RenderableType]
     if found.failure is None:
-        told = f": {found.n_cases} open cases in {found.seconds:.1f} s, predictions as the contract asks"
+        done = f"{found.n_cases} open cases in {found.seconds:.1f} s"
+        told = f": {done}, predictions as the contract asks"
         lines = [styled(("passed", "green"), told)]
     else:
         # Without the advice to run what is running.
