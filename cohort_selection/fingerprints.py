@@ -43,7 +43,8 @@ def fingerprints(
     """Read every file once, in as many processes as this one may use processors.
 
     ``look`` decodes the pictures too. ``progress`` is called with the number of files that are
-    done, ``keep`` with the (digest, hashes as bytes) of the next files, in order. Raises PictureError for a file without pixels that can be read.
+    done, ``keep`` with the (digest, hashes as bytes) of the next files, in order. Raises
+    PictureError for a file without pixels that can be read.
     """
     digests: list[str] = []
     hashes: NDArray[np.uint64] = np.zeros((len(files) if look else 0, VIEWS, WORDS), np.uint64)

@@ -69,7 +69,9 @@ class RepeatCounts:
     in_cohort_opposite: int = 0
 
 
-def repeats(pool: Sequence[Case], drawn: Collection[str], prints: Fingerprints) -> tuple[Repeat, ...]:
+def repeats(
+    pool: Sequence[Case], drawn: Collection[str], prints: Fingerprints
+) -> tuple[Repeat, ...]:
     """The pictures that stand under several patients of the pool, or of one under both labels.
 
     ``drawn`` are the ids of the cohort's cases, ``prints`` those of ``files_of(pool)``. The images
