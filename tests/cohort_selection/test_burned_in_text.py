@@ -15,17 +15,47 @@ from cohort_selection.radiograph import Radiograph, uid, write_radiograph
 Pixels = NDArray[np.uint8]
 
 # Of NIH ChestX-ray14, by eye: PORTABLE or SUPINE stands in these ...
-WITH_TEXT = (
-    "00000797_000 00001543_001 00001616_011 00003140_003 00003353_004 00003523_023 00005681_006 "
-    "00010120_008 00010531_012 00017625_000 00018213_000 00022753_000"
-).split()
+WITH_TEXT = [
+    "00000797_000",
+    "00001543_001",
+    "00001616_011",
+    "00003140_003",
+    "00003353_004",
+    "00003523_023",
+    "00005681_006",
+    "00010120_008",
+    "00010531_012",
+    "00017625_000",
+    "00018213_000",
+    "00022753_000",
+]
 # ... and in these nothing but a marker of the side, here and there with two or three initials.
-WITHOUT_TEXT = (
-    "00000075_000 00000981_000 00001529_005 00001734_001 00002158_000 00002811_000 00003384_000 "
-    "00003867_004 00004934_000 00006067_000 00007363_000 00008386_000 00009386_003 00010680_000 "
-    "00011496_000 00012464_000 00013257_000 00014463_000 00015765_000 00017367_000 00018746_000 "
-    "00020178_000 00021585_000 00023128_000"
-).split()
+WITHOUT_TEXT = [
+    "00000075_000",
+    "00000981_000",
+    "00001529_005",
+    "00001734_001",
+    "00002158_000",
+    "00002811_000",
+    "00003384_000",
+    "00003867_004",
+    "00004934_000",
+    "00006067_000",
+    "00007363_000",
+    "00008386_000",
+    "00009386_003",
+    "00010680_000",
+    "00011496_000",
+    "00012464_000",
+    "00013257_000",
+    "00014463_000",
+    "00015765_000",
+    "00017367_000",
+    "00018746_000",
+    "00020178_000",
+    "00021585_000",
+    "00023128_000",
+]
 NAMES = ("DOE JANE", "Mustermann, Erika", "SMITH^JOHN 1961-03-04", "Nguyen Van An", "O'Brien, M.")
 
 
@@ -55,7 +85,7 @@ def test_a_name_is_found(fill: int, size: int) -> None:
 
 
 def test_what_is_no_line_of_text() -> None:
-    """Clouds, a marker of the side, a blank picture, a grid, and a picture too small for letters."""
+    """Clouds, a marker of the side, a blank picture, a grid, a picture too small for letters."""
     assert letters_in_a_line(cloudy()) < LEAST
     assert letters_in_a_line(with_text(cloudy(), "L AP", 30, 255, (400, 20))) < LEAST
     assert letters_in_a_line(np.full((300, 300), 9)) == 0
