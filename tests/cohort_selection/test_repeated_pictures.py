@@ -194,11 +194,10 @@ def test_pairs_among_images_are_those_of_both_sides() -> None:
 def reading(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are fingerprinted, as they are."""
     read: list[str] = []
-    real = kept.fingerprints
 
     def noted(files: list[Path], **options: object) -> Fingerprints:
         read.extend(file.name for file in files)
-        return real(files, **options)  # type: ignore[arg-type]
+        return fingerprints(files, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(kept, "fingerprints", noted)
     return read
