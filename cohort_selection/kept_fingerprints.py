@@ -62,7 +62,7 @@ def kept_fingerprints(
             continue
         for i in places.get((path, state), ()):
             digests[i] = digest
-            if look:
+            if words is not None and look:
                 hashes[i] = np.frombuffer(words, np.uint64).reshape(VIEWS, WORDS)
     missing = [i for i, digest in enumerate(digests) if digest is None]
     done = len(files) - len(missing)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
+from cohort_selection.atomic import write_bytes
+from cohort_selection.burned_in_text import suspects
 from cohort_selection.card import (
     Card,
     Inclusion,
     SealChecks,
+    TextCheck,
     compare,
     count_doubts,
     level_shares,
     over_batches,
 )
 from cohort_selection.cells import LABEL
-from cohort_selection.cohort import Cohort
+from cohort_selection.cohort import Case, Cohort
 from cohort_selection.leakage import WallCheck
 from cohort_selection.repeated_pictures import RepeatCounts
 from evaluator.installation import Installation
 from evaluator.specification import Benchmark
-from evaluator.steward import cut_of, header_audit
+from evaluator.steward import act, cut_of, header_audit
 
 
 def draw_card(
@@ -30,15 +35,26 @@ def draw_card(
     benchmark: Benchmark,
     catalog_folder: Path,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    text: bool = True,
+    suspects_list: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Card:
     """Gather the card of a cohort that is matched, sealed or not yet.
+
+    ``text`` looks for burned-in text in the pictures of the cohort's cases; ``suspects_list`` is
+    where the suspected files are written, as CSV. ``progress`` is called with an act, what is done
+    and all.
 
     Raises StewardError where there is no match, or the catalog no longer has its cases.
     """
     cut = cut_of(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
-    shortcuts = header_audit(cut.cohort, benchmark, progress)
+    shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
+    looked = (
+        _look_for_text(cut.cohort, suspects_list, act(progress, "looking for text"))
+        if text
+        else None
+    )
     named = [part for name in plan.target.margins for part in name.split(" x ")]
     attributes = tuple(dict.fromkeys([*named, *plan.criteria.attributes, LABEL]))
     matched = tuple(dict.fromkeys(named)) or attributes
@@ -62,7 +78,23 @@ def draw_card(
         shortcuts=shortcuts,
         checks=_checks(sealed) if sealed else None,
         doubts=count_doubts(cut.doubts, cut.cohort, cut.pool),
+        text=looked,
     )
+
+
+def _look_for_text(
+    cohort: Sequence[Case], listed_in: Path | None, progress: Callable[[int, int], None] | None
+) -> TextCheck:
+    """Count the images with a line that looks like text, and list them where that is asked for."""
+    case_of = {file: case for case in cohort for file in case.files}
+    found, looked = suspects(list(case_of), progress=progress)
+    if listed_in is not None:
+        written = io.StringIO(newline="")
+        rows = csv.writer(written, lineterminator="\n")
+        rows.writerow(["patient_id", "case_id", "file"])
+        rows.writerows([case_of[f].patient_id, case_of[f].case_id, f] for f in found)
+        write_bytes(listed_in, written.getvalue().encode())
+    return TextCheck(len(found), looked)
 
 
 def _checks(cohort: Cohort) -> SealChecks:

@@ -337,7 +337,9 @@ def _repeated(found: RepeatCounts) -> RenderableType:
     said = f"{found.files} files of the pool compared with each other: "
     if not found.in_pool:
         return said + "no picture stands under two patients or labels"
-    inside = f"{found.in_cohort} in the cohort, accepted" if found.in_cohort else "none drawn"
+    inside = (
+        f"{found.in_cohort} in the cohort, accepted" if found.in_cohort else "none in the cohort"
+    )
     text = (
         f"{said}{found.in_pool} pictures stand under several patients or labels, "
         f"{found.in_pool_opposite} of them under opposite labels; {inside}; listed in "

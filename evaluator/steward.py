@@ -254,7 +254,7 @@ def seal_cohort(
         return _recorded(installation, _sealed(cohort))
     _refuse_sealed(installation, benchmark)
     cut = cut_of(installation, benchmark, catalog_folder)
-    shortcuts = header_audit(cut.cohort, benchmark, _of(progress, "reading headers"))
+    shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
     if not accepted.shortcuts.strip():
         refuse_alarms(shortcuts)
     wall = leakage.check(
@@ -263,10 +263,10 @@ def seal_cohort(
         look=look,
         accept_look_alikes=bool(accepted.look_alikes.strip()),
         kept=_pictures(installation),
-        progress=_of(progress, "comparing pictures" if look else "comparing stored pixels"),
+        progress=act(progress, "comparing pictures" if look else "comparing stored pixels"),
     )
     repeats = _repeated(
-        installation, benchmark, cut, look, accepted, _of(progress, "pictures of the pool")
+        installation, benchmark, cut, look, accepted, act(progress, "pictures of the pool")
     )
     plan = benchmark.cohort
     cohort = seal(
@@ -290,7 +290,7 @@ def seal_cohort(
             "estimand": plan.estimand.value,
         },
         design=_design(cut, plan.target),
-        progress=_of(progress, "sealing cases"),
+        progress=act(progress, "sealing cases"),
     )
     return _recorded(installation, replace(_sealed(cohort), shortcuts=shortcuts, wall=wall))
 
@@ -421,10 +421,11 @@ def _repeated(
     return repeated_pictures.counts(found, len(files), looked=look)
 
 
-def _of(
-    progress: Callable[[str, int, int], None] | None, act: str
+def act(
+    progress: Callable[[str, int, int], None] | None, name: str
 ) -> Callable[[int, int], None] | None:
-    return None if progress is None else partial(progress, act)
+    """The progress of one act, of what tells of several."""
+    return None if progress is None else partial(progress, name)
 
 
 def _sealed(cohort: Cohort) -> Sealed:

@@ -188,6 +188,12 @@ def card(
     catalog: CatalogFolder,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="JSON to write.")] = None,
+    text: Annotated[
+        bool, typer.Option("--text/--no-text", help="Look for text burned into the pictures.")
+    ] = True,
+    suspects: Annotated[
+        Path | None, typer.Option(help="CSV to write: the files that look as if they had text.")
+    ] = None,
     home: Home = HOME,
 ) -> None:
     """Write a matched or sealed cohort's card, for the steward, as a page that works offline."""
@@ -198,8 +204,15 @@ def card(
     from evaluator.installation import Installation
 
     installation = Installation.existing(home)
-    with printing.progress("reading headers") as tick:
-        drawn = draw_card(installation, installation.benchmark(benchmark), catalog, progress=tick)
+    with printing.acts() as tick:
+        drawn = draw_card(
+            installation,
+            installation.benchmark(benchmark),
+            catalog,
+            text=text,
+            suspects_list=suspects,
+            progress=tick,
+        )
     write_bytes(output, render_card(drawn).encode())
     if json_file is not None:
         write_bytes(json_file, card_json(drawn).encode())

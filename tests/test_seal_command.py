@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
@@ -167,6 +168,59 @@ def test_a_picture_that_was_made_smaller_and_given_to_another_patient_stops_the_
     assert open_file.name in said
     printed = succeed(*seal(where, where.home, "--accept-look-alikes", "a phantom"))
     assert "look-alikes, accepted" in printed
+
+
+def test_one_picture_under_two_drawn_patients_of_opposite_labels_stops_the_seal(
+    matched: Walked, tmp_path: Path
+) -> None:
+    folder = tmp_path / "twice"
+    shutil.copytree(matched.folder / "commons", folder / "commons")
+    shutil.copytree(matched.home, folder / "home")
+    drawn = json.loads((matched.home / FOLDER / "matched.json").read_text())["drawn"]
+    studies = {s.study_uid: s for s in read(matched.folder / "catalog").studies}
+    lines = (folder / "commons" / "clinical.csv").read_text().splitlines()
+    column = lines[0].split(",")
+    label = {
+        row.split(",")[column.index("study_uid")]: row.split(",")[column.index("opacity")]
+        for row in lines[1:]
+    }
+    positive, negative = (
+        next(studies[uid] for uid in drawn if label[uid] == wanted) for wanted in ("1", "0")
+    )
+    target = folder / "commons" / negative.files[0].relative_to(matched.folder / "commons")
+    image, source = pydicom.dcmread(target), pydicom.dcmread(positive.files[0])
+    for name in (
+        *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
+        *("PhotometricInterpretation", "PixelData"),
+    ):
+        setattr(image, name, source[name].value)
+    image.save_as(target)
+    indexed_again(folder)
+    where = Walked(folder, BENCHMARK)
+    catalog = ("--catalog", folder / "catalog", "--home", where.home)
+    listed = where.home / FOLDER / "repeated-pictures.csv"
+    for look in ((), ("--no-look",)):
+        said = refused(*seal(where, where.home, *look))
+        assert "1 of them under opposite labels" in said
+        assert f"{target.name} (label 0)" in said
+        assert f"{positive.files[0].name} (label 1)" in said
+        with listed.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert {(row["patient_id"], row["label"], row["drawn"]) for row in rows} == {
+            (positive.patient_id, "1", "yes"),
+            (negative.patient_id, "0", "yes"),
+        }
+    printed = succeed(*seal(where, where.home, "--accept-look-alikes", "one picture, two reports"))
+    assert "1 pictures stand under several patients or labels, 1 of them under opposite" in printed
+    repeats = cohort_of(where.home).report["repeats"]
+    assert (repeats["in_pool"], repeats["in_cohort_opposite"]) == (1, 1)  # type: ignore[index]
+    assert positive.patient_id not in json.dumps(repeats)
+    card, suspects = tmp_path / "card.html", tmp_path / "suspects.csv"
+    succeed("card", BENCHMARK, *catalog, "--output", card, "--suspects", suspects)
+    page = card.read_text()
+    assert "of the pool, 1 of opposite labels; 1 touch the cohort, 1 of opposite labels" in page
+    assert "Of 80 images of the cohort that could be looked at, 0 look" in page
+    assert suspects.read_text() == "patient_id,case_id,file\n"
 
 
 def indexed_again(folder: Path) -> None:

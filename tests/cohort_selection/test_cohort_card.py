@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from cohort_selection.card import (
     Card,
     Inclusion,
     SealChecks,
+    TextCheck,
     card_json,
     compare,
+    count_doubts,
     level_shares,
     over_batches,
     weighed,
@@ -24,6 +27,7 @@ from cohort_selection.estimand import Estimand
 from cohort_selection.flow import FlowStep
 from cohort_selection.leakage import WallCheck
 from cohort_selection.matching import match, of_patients
+from cohort_selection.repeated_pictures import RepeatCounts
 from cohort_selection.shortcuts import Shortcut
 from cohort_selection.targets import Target
 from tests.cohort_selection.test_matching import HALF, pool
@@ -51,7 +55,19 @@ def a_card(title: str = "Chest <b>one</b>") -> Card:
         estimand=Estimand.CASE_CONTROL,
         binding=("too few <Females>",),
         shortcuts=(Shortcut("BitsStored", 0.99, 0.55, "15: 129 of 129 positive"),),
-        checks=SealChecks(WallCheck(10, 20, looked=False), 1, 0, {"shortcuts": "known <here>"}),
+        checks=SealChecks(
+            WallCheck(10, 20, looked=False),
+            1,
+            0,
+            {"shortcuts": "known <here>"},
+            RepeatCounts(300, True, 3, 2, 1, 1),
+        ),
+        doubts=count_doubts(
+            {"1": ("two-ages",), "2": ("two-ages", "sex")},
+            [Case("1", "a", (), 0, {})],
+            [Case(name, name, (), 0, {}) for name in "123"],
+        ),
+        text=TextCheck(4, 99),
     )
 
 
@@ -69,7 +85,25 @@ def test_the_page_stands_alone_and_escapes_every_text() -> None:
     assert (
         "figures need not be those of the target population: positives and negatives were" in page
     )
+    assert "3 among 300 files of the pool, 2 of opposite labels; 1 touch the cohort" in page
+    assert (
+        "<td>the images of one study have different ages</td><td>the age is not known</td>"
+        "<td>1</td><td>2</td>"
+    ) in page
+    assert "<td>the sex is none of M, F and O</td>" in page
+    assert "Of 99 images of the cohort that could be looked at, 4 look" in page
     assert len(page) < 6_000_000  # plotly.js once, not once a figure
+
+
+def test_what_was_not_looked_at_is_not_called_clean() -> None:
+    card = a_card()
+    assert card.checks is not None
+    page = render_card(
+        replace(card, text=None, doubts=(), checks=replace(card.checks, repeats=None))
+    )
+    assert "Not looked for (--no-text)" in page
+    assert "not compared: this cohort was sealed before there was this check" in page
+    assert "None in the cohort or its pool" in page
 
 
 def test_the_json_says_the_same() -> None:

@@ -194,11 +194,10 @@ def test_pairs_among_images_are_those_of_both_sides() -> None:
 def reading(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are fingerprinted, as they are."""
     read: list[str] = []
-    real = kept.fingerprints
 
     def noted(files: list[Path], **options: object) -> Fingerprints:
         read.extend(file.name for file in files)
-        return real(files, **options)  # type: ignore[arg-type]
+        return fingerprints(files, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(kept, "fingerprints", noted)
     return read
@@ -277,11 +276,27 @@ def test_what_was_read_before_an_error_is_kept(
 
 
 @pytest.mark.realdata
-def test_the_one_copy_among_cohens_images_is_found(shared_data: Path) -> None:
-    """341 images; the collection's own table says which is a byte copy of which."""
+def test_one_real_person_under_two_ids_is_found_with_both_labels(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """Cohen's patients 97 and 178 have the same four radiographs; ARDS is said of all and of one.
+
+    The collection has no other picture under two patients; a copy under one patient is no repeat.
+    """
     folder = shared_data / "images" / "cohen_covid"
+    pool, drawn = [], set()
     with (folder / "metadata.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    (copy,) = (row for row in rows if row["duplicate_of"])
-    original = next(row for row in rows if row["image_id"] == copy["duplicate_of"])
-    assert copy["image_id"] != original["image_id"]
+        for row in csv.DictReader(stream):
+            picture = np.asarray(Image.open(folder / row["file"]).convert("L"))
+            label = int("ARDS" in row["finding"])
+            pool.append(case(tmp_path, row["image_id"], row["patient_id"], label, picture))
+            drawn |= {row["image_id"]} if row["patient_id"] == "cohen_97" else set()
+    listed = found(pool, drawn)
+    assert sorted(sorted(names(repeat)) for repeat in listed) == [
+        [("cohen_0056.dcm", 1), ("cohen_0127.dcm", 0)],
+        [("cohen_0057.dcm", 1), ("cohen_0128.dcm", 0)],
+        [("cohen_0058.dcm", 1), ("cohen_0129.dcm", 0)],
+        [("cohen_0059.dcm", 1), ("cohen_0130.dcm", 1)],
+    ]
+    assert {each.case.patient_id for r in listed for each in r.shown} == {"cohen_97", "cohen_178"}
+    assert counts(listed, len(pool), looked=True) == RepeatCounts(341, True, 4, 3, 3, 3)
