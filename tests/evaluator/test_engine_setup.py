@@ -201,3 +201,17 @@ def test_the_package_that_brings_the_command_is_named(
     assert expected in str(said.value)
     assert ("install docker.io" in str(said.value)) is not engine_there
     assert "docker-cli" in str(said.value)
+
+
+def test_a_base_image_that_takes_too_long_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apt_of_sid(tmp_path)
+    slow = tmp_path / "mmdebstrap"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(base_image_module, "BUILD_SECONDS", 0.5)
+    with pytest.raises(BaseImageUnavailable, match="mmdebstrap did not end in"):
+        base_image_module._bootstrap("forky", tmp_path / "base.tar", lambda _: None)
+    assert not (tmp_path / "base.tar").exists()
