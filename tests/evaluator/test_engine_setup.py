@@ -215,3 +215,19 @@ def test_a_base_image_that_takes_too_long_is_one_sentence(
     with pytest.raises(BaseImageUnavailable, match="mmdebstrap did not end in"):
         base_image_module._bootstrap("forky", tmp_path / "base.tar", lambda _: None)
     assert not (tmp_path / "base.tar").exists()
+
+
+@pytest.mark.parametrize("there", [["dockerd"], ["dockerd", "docker"], ["dockerd", "podman"], []])
+def test_an_engine_without_its_command_gets_it(
+    there: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setenv("PATH", only(tmp_path, *there))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(distribution, "system_path", lambda: os.environ["PATH"])
+    monkeypatch.setattr(engine_setup, "engine_address", lambda: "unix:///an/engine.sock")
+    monkeypatch.setattr(distribution, "install", lambda *packages, progress: asked.extend(packages))
+    said = engine_setup.ensure_engine(lambda _: None)
+    assert said == "Using the container engine at unix:///an/engine.sock."
+    assert asked == (["docker-cli"] if there == ["dockerd"] else [])
