@@ -150,7 +150,7 @@ def test_sources_are_found_by_the_codename_and_by_the_name_in_apt_s_own_list() -
 def apt_of_sid(folder: Path) -> None:
     """Programs that say what apt says in sid."""
     rows = "\n".join("|".join(row) for row in TARGETS[:2])
-    for name, said in (("apt-get", rows), ("apt-cache", SID)):
+    for name, said in (("apt-get", rows), ("apt-cache", SID), ("apt-config", "")):
         (folder / name).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
         (folder / name).chmod(0o755)
 
