@@ -38,6 +38,7 @@ python3 -m venv /environment
 python=/environment/bin/python
 $python -m pip install --quiet --constraint /project/constraints.txt --editable '/project[dev]'
 cd /project
+$python -c 'from evaluator.evaluation import prepare; prepare()'  # as make does for its own
 exec $python -m pytest -p no:cacheprovider "$@"
 """
 
