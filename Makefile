@@ -15,8 +15,8 @@ RELEASES ?= bookworm trixie testing
 # What needs neither torch nor an engine, a browser or real data.
 QUICK := -m 'not engine and not realdata and not browser and not faults' \
 	tests/metrics tests/cohort_selection tests/submissions tests/evaluator \
-	tests/test_layering.py tests/test_bad_input.py tests/test_score_command.py \
-	tests/test_open_databases.py
+	tests/test_layering.py tests/test_dependencies.py tests/test_bad_input.py \
+	tests/test_score_command.py tests/test_open_databases.py
 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
