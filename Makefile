@@ -15,8 +15,8 @@ RELEASES ?= bookworm trixie testing
 # What needs neither torch nor an engine, a browser or real data.
 QUICK := -m 'not engine and not realdata and not browser and not faults and not engines and not libraries' \
 	tests/metrics tests/cohort_selection tests/submissions tests/evaluator \
-	tests/test_layering.py tests/test_bad_input.py tests/test_score_command.py \
-	tests/test_open_databases.py
+	tests/test_layering.py tests/test_dependencies.py tests/test_bad_input.py \
+	tests/test_score_command.py tests/test_open_databases.py
 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
@@ -68,10 +68,12 @@ platforms: $(READY)  ## the quick tests on the Pythons of other Debian releases,
 bounds: $(READY)  ## the quick tests on the lowest and the newest versions that pyproject.toml admits
 	$(BIN)/uv venv --clear --python 3.11 $(VENV)/lowest
 	$(BIN)/uv pip install --python $(VENV)/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
-	$(VENV)/lowest/bin/python -m pytest -p no:cacheprovider -W default $(QUICK)
+	NUMBA_CACHE_DIR=$(abspath $(VENV))/lowest/compiled $(VENV)/lowest/bin/python -c '$(COMPILE)'
+	NUMBA_CACHE_DIR=$(abspath $(VENV))/lowest/compiled $(VENV)/lowest/bin/python -m pytest -p no:cacheprovider -W default $(QUICK)
 	$(BIN)/uv venv --clear --python $(BIN)/python $(VENV)/newest
 	$(BIN)/uv pip install --python $(VENV)/newest/bin/python --upgrade --editable '.[dev]'
-	$(VENV)/newest/bin/python -m pytest -p no:cacheprovider $(QUICK)
+	NUMBA_CACHE_DIR=$(abspath $(VENV))/newest/compiled $(VENV)/newest/bin/python -c '$(COMPILE)'
+	NUMBA_CACHE_DIR=$(abspath $(VENV))/newest/compiled $(VENV)/newest/bin/python -m pytest -p no:cacheprovider $(QUICK)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14) and "Sequestra needs Python 3.11 to 3.14; found " + sys.version.split()[0] + ": name another, as in make PYTHON=python3.14")'

@@ -212,18 +212,24 @@ def _install(wanted: Sequence[str], site: Path, python: str, machine: str) -> No
         *(f"manylinux_2_{minor}_{machine}" for minor in glibcs),
         f"manylinux2014_{machine}",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-        + ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
-        + [part for name in platforms for part in ("--platform", name)]
-        + ["--target", str(site), *wanted],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=PIP_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+            + ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
+            + [part for name in platforms for part in ("--platform", name)]
+            + ["--target", str(site), *wanted],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PIP_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PackagingError(
+            f"pip did not fetch {', '.join(wanted)} in {PIP_SECONDS:.0f} s; "
+            "check that it reaches its package index"
+        ) from error
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise PackagingError(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from submissions import distribution
@@ -23,7 +23,8 @@ PID_FILE = Path("/var/run/docker.pid")
 def ensure_engine(progress: Callable[[str], None]) -> str:
     """Make sure that a container engine answers, and say in one sentence which and how.
 
-    An engine that answers is used as it is. Otherwise, as root on Debian or Ubuntu, Docker is
+    An engine that answers is used as it is; where its command line is missing and we are root on
+    Debian or Ubuntu, that is installed. Otherwise, as root on Debian or Ubuntu, Docker is
     installed from the distribution's packages where it is missing, and started. Safe to call
     again and from several processes at once.
 
@@ -32,6 +33,7 @@ def ensure_engine(progress: Callable[[str], None]) -> str:
     with _lock():
         address = engine_address()
         if address is not None:
+            _add_command(progress)
             return f"Using the container engine at {address}."
         if os.geteuid() != 0:
             raise EngineUnavailable(no_engine())
@@ -70,6 +72,17 @@ def _install(progress: Callable[[str], None]) -> str:
     if daemon is None:
         raise EngineUnavailable("docker.io is installed but has no dockerd; install Docker Engine")
     return daemon
+
+
+def _add_command(progress: Callable[[str], None]) -> None:
+    """Install the command that builds images, where an engine of Debian's came without it.
+
+    Where that is not possible, what builds the first image says which package is missing.
+    """
+    if shutil.which("docker") or shutil.which("podman") or _dockerd() is None or os.geteuid() != 0:
+        return
+    with suppress(distribution.PackageUnavailable):
+        distribution.install("docker-cli", progress=progress)
 
 
 def _start(dockerd: str) -> str:

@@ -243,28 +243,34 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
         options = Path(folder) / "apt.conf"
         options.write_text(distribution.acquire_options(), encoding="utf-8")
         made = Path(folder) / "base.tar"
-        done = subprocess.run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=essential",
-                "--skip=cleanup/apt,cleanup/mmdebstrap",  # our own hook goes further
-                f"--include={','.join(PACKAGES)}",
-                f"--aptopt={options}",
-                *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
-                f"--customize-hook={_TIDY}",
-                lines[0].split()[2],  # what apt calls the release
-                str(made),
-                str(sources),
-            ],
-            env={**os.environ, "PATH": distribution.system_path()},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=BUILD_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [
+                    "mmdebstrap",
+                    "--quiet",
+                    "--variant=essential",
+                    "--skip=cleanup/apt,cleanup/mmdebstrap",  # our own hook goes further
+                    f"--include={','.join(PACKAGES)}",
+                    f"--aptopt={options}",
+                    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+                    f"--customize-hook={_TIDY}",
+                    lines[0].split()[2],  # what apt calls the release
+                    str(made),
+                    str(sources),
+                ],
+                env={**os.environ, "PATH": distribution.system_path()},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=BUILD_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BaseImageUnavailable(
+                f"{PULLED} cannot be pulled and mmdebstrap did not end in {BUILD_SECONDS:.0f} s; "
+                "try again when this machine has less to do"
+            ) from error
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise BaseImageUnavailable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 
 DISTRIBUTION = "sequestra"
@@ -14,7 +15,11 @@ class ExtraMissing(OSError):
 
 def need(extra: str, what: str) -> None:
     """Raise ExtraMissing, naming ``what`` needs them, where packages of an extra are missing."""
-    if missing := lacking(requires(DISTRIBUTION) or (), extra):
+    try:
+        asked = requires(DISTRIBUTION) or ()
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        asked = ()
+    if missing := lacking(asked, extra):
         raise ExtraMissing(
             f"{what} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             f"installed; add the extra {extra!r}: pip install '{DISTRIBUTION}[{extra}]', or in a "
@@ -22,15 +27,15 @@ def need(extra: str, what: str) -> None:
         )
 
 
-def lacking(requirements: list[str] | tuple[str, ...], extra: str) -> list[str]:
+def lacking(requirements: Sequence[str], extra: str) -> list[str]:
     """Names of the distributions that an extra asks for and this environment does not have.
 
     ``requirements`` are written as in a wheel's metadata: "torch>=2; extra == 'baselines'".
     """
     missing = []
     for requirement in requirements:
-        asked, _, marker = requirement.partition(";")
-        name = re.match(r"[\w.-]+", asked.strip())
+        wanted, _, marker = requirement.partition(";")
+        name = re.match(r"[\w.-]+", wanted.strip())
         if name is None or not re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", marker):
             continue
         try:

@@ -29,12 +29,16 @@ LEFT_BEHIND = shutil.ignore_patterns(
     ".git", ".venv*", "__pycache__", ".*_cache", "demo", "sequestra-home", "results"
 )
 
+OF_THIS_DISK = ("PIP_FIND_LINKS", "PIP_CONSTRAINT", "PIP_CONFIG_FILE", "PIP_CACHE_DIR")
+"""Settings of pip that name files, which are not there inside."""
+
 INSIDE = """
 set -eu
 python3 -m venv /environment
 python=/environment/bin/python
 $python -m pip install --quiet --constraint /project/constraints.txt --editable '/project[dev]'
 cd /project
+$python -c 'from evaluator.evaluation import prepare; prepare()'  # as make does for its own
 exec $python -m pytest -p no:cacheprovider "$@"
 """
 
@@ -80,7 +84,7 @@ def run_tests(root: Path, arguments: Sequence[str]) -> int:
     passed_on = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith("PIP_") or name.lower().endswith("_proxy")
+        if (name.startswith("PIP_") and name not in OF_THIS_DISK) or name.lower().endswith("_proxy")
     }
     passed_on |= {
         "HOME": "/root",

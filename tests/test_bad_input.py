@@ -254,6 +254,13 @@ def test_a_folder_that_is_not_there_is_no_installation_and_none_is_made(
     assert not (tmp_path / "mistyped").exists()
 
 
+def test_the_demonstration_says_what_it_lacks_before_it_begins(tmp_path: Path) -> None:
+    nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/nowhere.sock"}
+    said = refused("demo", "--folder", tmp_path / "walk", env=nowhere)
+    assert "no container engine answers there" in said or "pip install" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_command_has_help() -> None:
     listed = succeed("--help")
     for command in ("simulate", "index", "train", "package", "submit", "run", "score", "demo"):

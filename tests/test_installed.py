@@ -13,6 +13,7 @@ import pytest
 from submissions.extras import lacking
 from tests.commands import environment
 from tests.conftest import REPOSITORY
+from tests.test_layering import MAY_IMPORT
 
 TRAINING = {"torch", "monai", "onnx", "onnxscript", "onnxruntime"}
 """What the extra 'baselines' brings (pyproject.toml)."""
@@ -77,6 +78,15 @@ def test_the_benchmarks_come_with_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for path in (REPOSITORY / "benchmarks").glob("*.toml"):
             assert archive.read(f"evaluator/benchmarks/{path.name}") == path.read_bytes()
+
+
+def test_all_that_the_packages_read_is_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        inside = set(archive.namelist())
+    for package in MAY_IMPORT:
+        for path in (REPOSITORY / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+                assert path.relative_to(REPOSITORY).as_posix() in inside
 
 
 def test_the_line_of_the_readme_finds_its_benchmark(installed: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -106,6 +107,16 @@ def test_the_same_seed_gives_the_same_model(
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert not (tmp_path / "mlflow.db").exists()  # MLFLOW_TRACKING_URI was honoured
     torch.set_rng_state(random_state)
+
+
+def test_the_augmentation_can_be_handed_to_a_process_of_its_own() -> None:
+    # As spawn hands it over, and forkserver, Python 3.14's way to start one on Linux.
+    here, there = train.augmentation(QUICK), pickle.loads(pickle.dumps(train.augmentation(QUICK)))
+    image = torch.rand(1, 48, 48, generator=torch.Generator().manual_seed(1))
+    drawn = [torch.as_tensor(here(image)) for _ in range(5)]
+    for expected in drawn:
+        torch.testing.assert_close(torch.as_tensor(there(image)), expected, rtol=0, atol=0)
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 def test_a_failed_run_is_tracked_as_failed(

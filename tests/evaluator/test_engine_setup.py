@@ -150,7 +150,7 @@ def test_sources_are_found_by_the_codename_and_by_the_name_in_apt_s_own_list() -
 def apt_of_sid(folder: Path) -> None:
     """Programs that say what apt says in sid."""
     rows = "\n".join("|".join(row) for row in TARGETS[:2])
-    for name, said in (("apt-get", rows), ("apt-cache", SID)):
+    for name, said in (("apt-get", rows), ("apt-cache", SID), ("apt-config", "")):
         (folder / name).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
         (folder / name).chmod(0o755)
 
@@ -201,3 +201,33 @@ def test_the_package_that_brings_the_command_is_named(
     assert expected in str(said.value)
     assert ("install docker.io" in str(said.value)) is not engine_there
     assert "docker-cli" in str(said.value)
+
+
+def test_a_base_image_that_takes_too_long_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apt_of_sid(tmp_path)
+    slow = tmp_path / "mmdebstrap"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(base_image_module, "BUILD_SECONDS", 0.5)
+    with pytest.raises(BaseImageUnavailable, match="mmdebstrap did not end in"):
+        base_image_module._bootstrap("forky", tmp_path / "base.tar", lambda _: None)
+    assert not (tmp_path / "base.tar").exists()
+
+
+@pytest.mark.parametrize("there", [["dockerd"], ["dockerd", "docker"], ["dockerd", "podman"], []])
+def test_an_engine_without_its_command_gets_it(
+    there: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setenv("PATH", only(tmp_path, *there))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(distribution, "system_path", lambda: os.environ["PATH"])
+    monkeypatch.setattr(engine_setup, "engine_address", lambda: "unix:///an/engine.sock")
+    monkeypatch.setattr(distribution, "install", lambda *packages, progress: asked.extend(packages))
+    said = engine_setup.ensure_engine(lambda _: None)
+    assert said == "Using the container engine at unix:///an/engine.sock."
+    assert asked == (["docker-cli"] if there == ["dockerd"] else [])

@@ -77,7 +77,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address) as found:
+    with httpx.Client(base_url=address, timeout=None) as found:
         yield found
 
 
@@ -131,7 +131,7 @@ def test_a_missing_board_is_json_where_json_was_asked_for(client: httpx.Client) 
 
 def test_a_submission_of_a_benchmark_that_is_not_listed_is_not_shown() -> None:
     with serving(create_app(read, [LISTINGS[1]])) as address:
-        assert httpx.get(f"{address}/submissions/s-1").status_code == 404
+        assert httpx.get(f"{address}/submissions/s-1", timeout=None).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_the_report_can_be_taken_away_as_one_file(client: httpx.Client) -> None:
 def test_of_a_submission_that_was_scored_again_the_newest_release_is_shown() -> None:
     older = _named(_scored(0.65), "s-1", "Group A", "first", 2)
     with serving(create_app(lambda _: [older, *RELEASES], LISTINGS)) as address:
-        text = httpx.get(f"{address}/submissions/s-1/release.json").text
+        text = httpx.get(f"{address}/submissions/s-1/release.json", timeout=None).text
     assert Release.from_json(text) == RELEASES[0]
 
 
@@ -217,7 +217,7 @@ def test_a_store_that_cannot_be_read_is_a_hardened_page_without_details() -> Non
         raise OSError("/secret/path/of/the/store")
 
     with serving(create_app(fails, LISTINGS), log_level="critical") as address:
-        answer = httpx.get(f"{address}/")
+        answer = httpx.get(f"{address}/", timeout=None)
     assert answer.status_code == 500
     assert "<h1>That did not work</h1>" in answer.text
     assert "secret" not in answer.text
@@ -228,7 +228,7 @@ def test_rows_of_different_cohorts_carry_a_warning() -> None:
     other = RELEASES[0].to_json().replace("c0" * 32, "d0" * 32)
     releases = [Release.from_json(other), *RELEASES[1:]]
     with serving(create_app(lambda _: releases, LISTINGS)) as address:
-        page = httpx.get(f"{address}/benchmarks/chest-opacity").text
+        page = httpx.get(f"{address}/benchmarks/chest-opacity", timeout=None).text
     assert "scored on 2 different cohorts" in page
     assert "different analysis plans" not in page
 
