@@ -411,7 +411,7 @@ class _Dispatcher:
         evaluated = evaluate(job.submission, job.benchmark, job.cohort, predictions, self._enclave)
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
-            self._move(job, State.HELD)  # the document stays in the enclave until it is released
+            self._move(job, State.HELD)  # the evaluation is in the enclave; `release` scores again
         else:
             document = evaluated.release.to_json()
             with self._unless_cancelled(job):
