@@ -29,11 +29,11 @@ def run(
         bool, typer.Option("--watch", help="Go on when the queue is empty, until stopped.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="End when MLflow has a run of each release, too.")
+        bool, typer.Option("--wait", help="End only when MLflow has a run of each release.")
     ] = False,
     home: Home = HOME,
 ) -> None:
-    """Run what is queued on the sequestered cases, score it and release it."""
+    """Run queued submissions on the sequestered cases, score them and release them."""
     from evaluator.dispatch import Work, run_queue
     from evaluator.installation import Installation
 
@@ -104,7 +104,7 @@ def audit(submission_id: str, home: Home = HOME) -> None:
 
 @app.command(rich_help_panel=STEWARD)
 def doctor(home: Home = HOME) -> None:
-    """Check this machine, and that the installation is what it says it is."""
+    """Check this machine, and the installation if there is one."""
     from evaluator.doctor import examine
     from evaluator.installation import Installation
 
