@@ -67,7 +67,7 @@ class Copier:
     """
 
     def __init__(self, renewed: Callable[[str], str], syntax: UID) -> None:
-        """Begin with a file of which nothing was copied."""
+        """Begin a file; nothing of it is copied yet."""
         self._renewed = renewed
         self._compressed = syntax.is_compressed
         self._encoding = (syntax.is_implicit_VR, syntax.is_little_endian)

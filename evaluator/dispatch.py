@@ -332,7 +332,7 @@ class _Dispatcher:
                 job.back.append(ended)
             if job.name in self._jobs and not job.out:
                 if job.again and not job.repeat:
-                    # Not beside the first run, of which it could learn through the same files.
+                    # Not beside the first run: the two could signal through files that they share.
                     cases = tuple(job.again.values())
                     job.repeat = self._hand_out(self._workers, job, cases)
                 else:
@@ -513,7 +513,7 @@ class _Dispatcher:
             raise _Cancelled
 
     def _tell(self, job: Job, state: State, failure: Failure | None = None) -> None:
-        # Whoever listens decides over no submission: a terminal may be gone, or lack a character.
+        # A fault of the output ends no submission: a terminal may be gone, or lack a character.
         with suppress(Exception):
             self._report(replace(job.submission, state=state, failure=failure))
 

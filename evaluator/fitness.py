@@ -27,9 +27,9 @@ class ImageLost(ValueError):
 
 
 class Fitness:
-    """What is wrong with one benchmark, or one image, keeps no other waiting.
+    """Remembers which benchmarks and images cannot be run now, so that other submissions go on.
 
-    It is told at once, and again at the end.
+    Each problem is logged once, when it is found; the first is raised at the end.
     """
 
     def __init__(self, installation: Installation) -> None:

@@ -10,7 +10,7 @@ from submissions.patience import ANSWER_SECONDS, NoAnswer, within
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx", "ucxx")
 GREETING = b"pickle-protocol"
-"""What a scheduler tells of itself to whoever connects (distributed.comm.core.Comm)."""
+"""A scheduler's first words to a client that connects (distributed.comm.core.Comm)."""
 
 LONGEST_GREETING = 1 << 16
 ASKED_SECONDS = ANSWER_SECONDS / 2

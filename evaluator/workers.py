@@ -139,7 +139,7 @@ class Workers:
             if isinstance(error, KilledWorker | OSError):
                 return Finished(token, "", None, error)
             raise _cannot_work(error)
-        # Cancelled by nobody here: the scheduler was started anew and knows nothing of it.
+        # Nobody here cancelled it: the scheduler was started again and does not know it.
         raise WorkersError(_LOST)
 
     def drop(self, token: str) -> None:
@@ -379,5 +379,5 @@ class _CleansHost(WorkerPlugin):
         self._staging = staging
 
     def setup(self, worker: object) -> None:
-        """Run when a worker starts, and at once on those that run."""
+        """Run when a worker starts, and immediately on workers that run already."""
         clean_host(self._staging)
