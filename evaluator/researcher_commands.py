@@ -97,4 +97,6 @@ def status(
     if any(submission.state in UNDER_WAY for submission in found) and not (
         installation.is_dispatching()
     ):
-        console.print("nothing works on the queue now; `sequestra run` takes up what was cut off")
+        console.print(
+            "no dispatcher is at work now; `sequestra run` takes up interrupted submissions"
+        )

@@ -18,7 +18,7 @@ ASKED_SECONDS = ANSWER_SECONDS / 2
 
 def refuse_scheduler(address: str) -> None:
     """Raise WorkersError where the address of a scheduler cannot be right, or nothing listens."""
-    right = "give one as tcp://HOST:8786, or leave --scheduler out to work on this machine"
+    right = "give one such as tcp://HOST:8786, or leave --scheduler out to work on this machine"
     whole = address if "://" in address else f"tcp://{address}"
     try:
         parts = urlsplit(whole)
@@ -27,7 +27,8 @@ def refuse_scheduler(address: str) -> None:
         raise WorkersError(f"the scheduler's address is {address!r} ({error}); {right}") from error
     if parts.scheme not in SCHEMES:
         raise WorkersError(
-            f"the scheduler's address is {address!r}, and Dask knows no {parts.scheme!r}; {right}"
+            f"the scheduler's address is {address!r}, and Dask does not know {parts.scheme!r}; "
+            f"{right}"
         )
     if not host or not port:
         missing = "host" if not host else "port"

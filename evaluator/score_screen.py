@@ -135,8 +135,8 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
         table.add_row(_named(result), *_shown(result.estimate), "")
     compared = sum(_is_pair(result) for result in gaps)
     if not table.row_count:
-        return [f"no difference from a reference level leaves out 0, of {compared} compared"]
-    said = "p: tested and adjusted, as declared; the others are intervals that leave out 0"
+        return [f"of {compared} differences from a reference level, each interval includes 0"]
+    said = "rows with p: declared gaps, p adjusted; other rows: the interval excludes 0"
     if len(apart) > MOST_GAPS:
         said += f", {len(apart) - MOST_GAPS} more of them in the files"
     return [table, said]

@@ -58,7 +58,10 @@ _QUIET = {
 }
 """What the cluster of this process does without: one worker, whose results are small."""
 
-_LOST = "the Dask scheduler is lost; start it again, then `sequestra run` takes up what was cut off"
+_LOST = (
+    "the Dask scheduler is lost; start it again, then `sequestra run` takes up interrupted "
+    "submissions"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,9 +341,10 @@ def _unfit(contract: Contract, offered: Sequence[Mapping[str, float]]) -> Worker
         for each in offered
     )
     return WorkersError(
-        f"no worker offers {asked}, which the benchmark's [contract] grants a container; "
-        f"{len(offered)} workers offer {there or 'nothing'}: start one with "
-        f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
+        f"no worker offers {asked}, which the benchmark's [contract] promises to a container "
+        f"({len(offered)} workers offer {there or 'nothing'}); start a larger worker with "
+        f'`dask worker ADDRESS --resources "{asked}"`, or reduce cpus, memory_mb or gpus in '
+        f"[contract]"
     )
 
 

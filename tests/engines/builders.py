@@ -71,7 +71,7 @@ ROWS = (
         "docker export -o image.tar $(docker create t:one)",
         "a file system",
         BOTH,
-        "is a container's file system, as `docker export` writes it, and no image",
+        "is a container's file system, such as `docker export` writes, and not an image",
         "docker save -o mended.tar t:one",
         "`docker save IMAGE`",
     ),
