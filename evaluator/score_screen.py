@@ -133,8 +133,10 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
     apart = _apart(gaps)
     for result in apart[:MOST_GAPS]:
         table.add_row(_named(result), *_shown(result.estimate), "")
-    compared = sum(_is_pair(result) for result in gaps)
     if not table.row_count:
+        compared = sum(_is_pair(result) and result.estimate.low is not None for result in gaps)
+        if not compared:
+            return ["no group can be compared with its reference level"]
         return [f"of {compared} differences from a reference level, each interval includes 0"]
     said = "rows with p: declared gaps, p adjusted; other rows: the interval excludes 0"
     if len(apart) > MOST_GAPS:

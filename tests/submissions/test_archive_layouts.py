@@ -345,7 +345,7 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, bytes]], str]] = {
         lambda: {".dockerenv": b"", "bin/sh": b"", "etc/passwd": b""},
         "is a container's file system, such as `docker export` writes, and not an image",
     ),
-    "buildx type=tar": (lambda: {"predict": b""}, "as what `docker export` or buildx's `type=tar`"),
+    "buildx type=tar": (lambda: {"predict": b""}, "(`docker export` and buildx's `type=tar`"),
     "a layer packed by bzip2": (
         lambda: with_layer(WHOLE_PACKINGS["bzip2"](LAYERS[0]), LAYERS[0]),
         "has a layer that is packed by bzip2; `skopeo copy docker-archive:X docker-archive:Y`",
