@@ -1,4 +1,4 @@
-"""The elements of a copy: each taken from the source by its rule, or left out."""
+"""Copies the elements of one file: each by its rule, or not at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from cohort_selection.copy_rules import (
 
 
 class ValueLost(ValueError):
-    """A value that a picture depends on, and that a copy cannot say."""
+    """A value that a picture depends on and that a copy cannot hold."""
 
 
 # What a picture depends on: it is copied, or the image is refused.

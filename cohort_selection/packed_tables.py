@@ -1,4 +1,4 @@
-"""Tables that are no text, Parquet files and spreadsheets, as the texts of their cells."""
+"""Reads Parquet files and spreadsheets as the texts of their cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels of a table of cases: words, items of a list, lines of a long table."""
+"""Reads the labels of a table of cases: words, items of a list, lines of a long table."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def run_queue(
     *,
     report: Callable[[Submission], None] = lambda _: None,
 ) -> int:
-    """Work through what is queued or was cut off, have it tracked; return how many it worked on.
+    """Work through queued and interrupted submissions and have them tracked; return their number.
 
     ``report`` is called with a submission at each of its state changes. Submissions for
     benchmarks that are not sealed in this installation are left alone: the ledger may be shared.
@@ -273,7 +273,7 @@ class _Dispatcher:
         return token
 
     def _lose_image(self, job: Job) -> None:
-        """Have a submission wait whose image is nowhere; what was cut off before goes back too."""
+        """Put a submission back into the queue because no engine has its image."""
         self._fitness.lose_image(job.submission)
         if job.name in self._jobs or job.submission.state is State.RUNNING:
             self._put_back([job])

@@ -43,7 +43,7 @@ class Fitness:
         self._told: set[str] = set()
 
     def sealed(self, workers: Workers, name: str) -> tuple[Benchmark, Cohort] | None:
-        """A benchmark and its cohort, None where it is unfit; each is looked at once."""
+        """A benchmark and its cohort, None where it is unfit; each is examined one time."""
         if name not in self._fit and name not in self._unfit:
             self._look(workers, name)
         return self._sealed[name] if name in self._fit else None

@@ -1,4 +1,4 @@
-"""The port on which the pages are served, taken before anybody is told of it."""
+"""Takes the port of the web pages before its address is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether something listens at a Dask scheduler's address, before Dask is imported."""
+"""Checks that a Dask scheduler answers at an address, before Dask is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `score` prints: one screen with headline figures, groups and the gaps that matter."""
+"""Prints the result of `score`: one screen of headline figures, groups and gaps that matter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The members of an image archive, judged one by one before any of them is used."""
+"""Checks the members of an image archive, one by one, before any of them is used."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Archive:
     members: Mapping[str, Member]
 
     def content(self, name: str) -> IO[bytes]:
-        """The bytes of a member, readable from its begin; what is there not is refused."""
+        """The bytes of a member, from its start; raises ContractBroken for a missing one."""
         if name not in self.members:
             raise invalid(f"names {shown(name)} but does not hold it; send it again")
         return cast(IO[bytes], _Part(self.file, self.members[name]))

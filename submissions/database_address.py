@@ -1,4 +1,4 @@
-"""Whether a database's address can be right, and how long its answer is waited for."""
+"""Checks a database's address, and limits the wait for its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which image an archive holds: by Docker's list, by an OCI layout's index, or by both alike."""
+"""Finds the image of an archive, by Docker's list, by an OCI layout's index, or by both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether MLflow answers at an address, in one sentence and without importing it."""
+"""Checks that MLflow answers at an address, without importing it."""
 
 from __future__ import annotations
 

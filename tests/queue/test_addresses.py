@@ -79,7 +79,7 @@ def home(tmp_path: Path) -> Path:
         ("mongodb://127.0.0.1/runs", "no tracker of the kind 'mongodb'"),
         ("oracle://127.0.0.1/runs", "no tracker of the kind 'oracle'"),
         ("postgresql+nothing://127.0.0.1/runs", "no database of the kind 'postgresql+nothing'"),
-        ("postgresql://u:secret@127.0.0.1:x/runs", "its port is no number"),
+        ("postgresql://u:secret@127.0.0.1:x/runs", "its port is not a number"),
     ],
 )
 def test_a_tracker_that_cannot_be_there_is_refused_before_anything_is_run(
@@ -157,7 +157,7 @@ def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Pa
         ("http://127.0.0.1:5000", "no database of the kind 'http'"),
         ("mysql://u:secret@127.0.0.1/x", "give a writable SQLite file or a running PostgreSQL"),
         ("postgresql+psycopg2://u:secret@127.0.0.1/x", "'psycopg2' is not installed"),
-        ("postgresql+psycopg://u:secret@127.0.0.1:x/x", "its port is no number"),
+        ("postgresql+psycopg://u:secret@127.0.0.1:x/x", "its port is not a number"),
         ("postgresql+psycopg://u:secret@127.0.0.1:{closed}/x", "refused"),
         ("postgresql+psycopg://u:secret@127.0.0.1:{silent}/x", "does not open"),
         (f"postgresql+psycopg://u:secret@{NOWHERE}/x", "does not open"),
