@@ -125,6 +125,7 @@ def read_clinical_columns(path: Path) -> dict[str, str]:
 
 def read_contract_alone(path: Path) -> Contract:
     """The [contract] table of a benchmark's file: all that a researcher's check needs of it."""
+    path = shipped.resolved(path)
     return read_contract(_table(_document(path)[1], "contract", path), path)
 
 
@@ -161,6 +162,7 @@ def read_age_bands(path: Path | None) -> tuple[int, ...]:
     """The age groups of a benchmark's file, or those that cohorts have where it does not say."""
     if path is None:
         return AGE_BANDS
+    path = shipped.resolved(path)
     return read_bands(CohortTable(_table(_document(path)[1], "cohort", path), path))
 
 
