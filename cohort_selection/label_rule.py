@@ -84,10 +84,18 @@ class LabelRule:
                 "CheXpert's -1 means uncertain: say what it counts as, as label = "
                 f'{{ column = "{column}", uncertain = "positive" }} (or "negative", "exclude")'
             )
-        if len(items(value)) > 1:
+        several = items(value)
+        said = [item for item in several if _WORDS.get(label_word(item))]
+        if said and len(several) > 1 and all(label_word(item) in _WORDS for item in several):
+            return (
+                "its images or rows disagree: give each study one label, or make a case positive "
+                "where one of them says so, as label = "
+                f'{{ column = "{column}", contains = "{said[0]}" }}'
+            )
+        if len(several) > 1:
             return (
                 "a list of findings: say which makes a case positive, as label = "
-                f'{{ column = "{column}", contains = "{items(value)[0]}" }}'
+                f'{{ column = "{column}", contains = "{several[0]}" }}'
             )
         return "it must be 0 or 1 (no or yes), or empty where it is not known"
 

@@ -222,7 +222,10 @@ def card(
 @app.command(rich_help_panel=STEWARD)
 def representativeness(
     table: Annotated[
-        Path, typer.Argument(help="CSV or TSV: a row a patient, or attribute,level,count.")
+        Path,
+        typer.Argument(
+            help="Table: a row a patient, or attribute,level,count; CSV, TSV, .gz, .xlsx, Parquet."
+        ),
     ],
     other: Annotated[Path, typer.Argument(help="The same of the population to compare with.")],
     attribute: Annotated[

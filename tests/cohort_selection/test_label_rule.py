@@ -95,6 +95,15 @@ def test_a_mass_is_no_massive_effusion_and_an_item_may_hold_a_comma(tmp_path: Pa
     assert labels(tmp_path, cells, {"column": "Pneumonia", "contains": "Mass, solid"}) == [0, 1, 0]
 
 
+def test_images_of_a_study_that_disagree_are_told_what_makes_it_positive(tmp_path: Path) -> None:
+    """Not ``contains = "0"``, which would turn the label round."""
+    cells = ["0|1", "0", "1"]
+    with pytest.raises(SelectionError, match=r"rows disagree.*contains = \"1\"") as told:
+        labels(tmp_path, cells, "Pneumonia")
+    assert 'contains = "0"' not in str(told.value)
+    assert labels(tmp_path, cells, {"column": "Pneumonia", "contains": "1"}) == [1, 0, 1]
+
+
 def test_an_item_that_nobody_has_and_a_list_read_as_a_word_say_what_to_write(
     tmp_path: Path,
 ) -> None:
