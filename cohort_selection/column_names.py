@@ -70,9 +70,16 @@ ROW_A_FINDING = (
 """Columns that only tables with a row for each finding of a picture or patient have."""
 
 
+_LISTS = ("patient", "study", "race_ethnicity", "view")
+"""Fields that exports spread over columns, ``case_ids_0`` and on; ``score_0`` is no score."""
+
+
 def key(name: str) -> str:
     """A name without case, blanks and marks: ``Patient ID``, ``PatientID`` and ``patient_id``."""
     return re.sub(r"[\s_.*/-]+", "", name.casefold()) or name.casefold()
+
+
+_SPREAD = frozenset(key(name) for field in _LISTS for name in {**NAMES, **IMAGE_NAMES}[field])
 
 
 def find(columns: Sequence[str], names: Iterable[str]) -> str | None:
@@ -83,8 +90,10 @@ def find(columns: Sequence[str], names: Iterable[str]) -> str | None:
     by_key: dict[str, str] = {}
     for column in reversed(columns):
         by_key[key(column)] = column
-    for column in columns:  # the first of a list that an export spread over columns
-        by_key.setdefault(key(column.removesuffix("_0")), column)
+    for column in columns:
+        first_of_list = key(column.removesuffix("_0"))
+        if first_of_list in _SPREAD:
+            by_key.setdefault(first_of_list, column)
     for name in names:
         if name in columns:
             return name

@@ -116,7 +116,7 @@ class Installation:
                 f"no benchmark {name!r} in {self.root}; installed: {there}. "
                 f"`sequestra sequester FILE.toml` installs one"
             )
-        return read_benchmark(kept, self._tables(name))
+        return read_benchmark(kept, self._tables(name), installed=True)
 
     def benchmarks(self) -> list[Benchmark]:
         """Read every installed benchmark, by name."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 
 from evaluator.screen import styled
+from submissions.submission import Failure
 
 if TYPE_CHECKING:
     from cohort_selection.open_part import OpenPart
@@ -34,7 +35,7 @@ def practised(found: Practised) -> RenderableType:
         of = "" if len(shown) == len(said) else f"the last {len(shown)} lines of "
         lines.append(f"{of}the container's log:")
         lines += shown
-    elif found.failure is not None:
+    elif found.failure not in (None, Failure.IMAGE_INVALID):  # else none was run
         lines.append("the container's log is empty")
     return Group(*lines)
 

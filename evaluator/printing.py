@@ -213,7 +213,7 @@ def _findable(found: GapProspect) -> RenderableType:
     gap = found.gap
     title = f"{gap.figure} by {gap.attribute}, tested at {gap.alpha:.3g}"
     reasons = {level.reason for level in found.levels}
-    if len(reasons) == 1 and None not in reasons:
+    if len(reasons) == 1 and "" not in reasons:
         return f"{title}: {reasons.pop()}"
     if gap.assumed is not None:
         title += (

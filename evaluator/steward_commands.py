@@ -231,7 +231,10 @@ def card(
 def representativeness(
     table: Annotated[
         Path,
-        typer.Argument(help="Table with one row for each patient, or with attribute,level,count."),
+        typer.Argument(
+            help="Table with one row for each patient, or with attribute,level,count: CSV, TSV, "
+            ".gz, .xlsx or Parquet."
+        ),
     ],
     other: Annotated[Path, typer.Argument(help="The same for the population to compare with.")],
     attribute: Annotated[
