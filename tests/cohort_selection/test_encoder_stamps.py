@@ -76,3 +76,17 @@ def test_words_and_exif_are_reported() -> None:
     assert not has_words(jpeg())
     assert not has_words(None)
     assert not has_words(b"")
+
+
+def test_every_frame_is_looked_at_and_the_table_of_offsets_is_no_picture() -> None:
+    def picture(comment: bytes) -> bytes:
+        frame = io.BytesIO()
+        Image.new("L", (8, 8)).save(frame, "JPEG", comment=comment)
+        return frame.getvalue()
+
+    quiet, telling = picture(b""), picture(SECRET.encode())
+    assert has_words(encapsulate([quiet, telling]))
+    assert not has_words(encapsulate([quiet, quiet]))
+    offsets = b"\xfe\xff\x00\xe0\x08\x00\x00\x00" + b"\0\0\0\0" + b"\xff\xd8\0\0"
+    item = b"\xfe\xff\x00\xe0" + len(telling).to_bytes(4, "little")
+    assert has_words(offsets + item + telling)
