@@ -99,13 +99,13 @@ def test_other_words_and_the_former_name_of_the_same_code_score_nothing_anew(
         tmp_path / "present",
         "evaluator/code_version.py",
         "_FORMERLY = {",
-        f'_FORMERLY = {{"{code_version()}": "0.1.0+former", ',
+        f'_FORMERLY = {{"{code_version()}": "0.1.0+former"}} or {{',
     )
     reworded = copy_of_code(
         tmp_path / "reworded", "metrics/smooth.py", '"""', '"""Other words. ', first=True
     )
-    assert "0 submissions scored anew" in succeed("rescore", BENCHMARK, *home, cwd=present)
-    assert "1 submission scored anew" in installed.command("rescore", BENCHMARK).printed
-    assert "0 submissions scored anew" in succeed("rescore", BENCHMARK, *home, cwd=reworded)
+    assert "0 submissions scored again" in succeed("rescore", BENCHMARK, *home, cwd=present)
+    assert "1 submission scored again" in installed.command("rescore", BENCHMARK).printed
+    assert "0 submissions scored again" in succeed("rescore", BENCHMARK, *home, cwd=reworded)
     assert installed.events(submission).count(Event.STARTED) == 1
     assert [each.number for each in installed.ledger.releases(BENCHMARK)] == [2]
