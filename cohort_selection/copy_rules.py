@@ -191,6 +191,14 @@ RULES: dict[str, Rule] = {
 }
 """Keyword -> what its value must be; what is not here is left out."""
 
+OF_IMAGE = frozenset(
+    (
+        *("PixelData", "FloatPixelData", "DoubleFloatPixelData"),
+        *("ExtendedOffsetTable", "ExtendedOffsetTableLengths", *PALETTES),
+    )
+)
+"""Keywords that are kept of the image itself, and never within an item: no picture hides there."""
+
 WITHIN_ITEMS: dict[str, Rule] = {
     **TERMS_WITHIN_ITEMS,
     "LUTDescriptor": Binary(3),

@@ -27,6 +27,16 @@ def usable_cores(count: int, online: Path = _ONLINE) -> tuple[str, ...]:
     return tuple(map(str, mine))
 
 
+def has_our_cores(cpus: int, online: Path = _ONLINE) -> bool:
+    """Whether an engine that counts so many processors can be on this machine.
+
+    The numbers of another's, or of a virtual machine's, are not known here; to hold all runs to
+    those of ours would leave the rest of a larger one idle.
+    """
+    everyones = len(_listed(online.read_text(encoding="ascii")))
+    return cpus in (everyones, len(os.sched_getaffinity(0)))
+
+
 def _listed(text: str) -> list[int]:
     """Read the kernel's list of processors, such as ``0-3,6``."""
     found: list[int] = []
