@@ -1,4 +1,4 @@
-"""What the text of one cell says, in every table: unknown, a number, a list, yes or no."""
+"""Reads the text of one cell, alike in every table: unknown, a number, a list, yes or no."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _UNKNOWN = frozenset(
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
 _SPREADSHEET_ID = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
+_ENDING = re.compile(r"(?<=.)(?:\.[a-z][a-z0-9]{1,4}){1,2}$")  # no part of a UID, which is digits
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 
 LABEL_WORDS = (
@@ -116,7 +117,7 @@ def spelling(ours: Sequence[str], theirs: Sequence[str]) -> str:
     for what, plain in (
         ("capitals aside", str.casefold),
         ("zeros in front aside", lambda text: text.casefold().lstrip("0")),
-        ("endings such as .png aside", lambda text: text.casefold().rpartition(".")[0] or text),
+        ("endings such as .png aside", lambda text: _ENDING.sub("", text.casefold())),
     ):
         if {plain(one) for one in ours} & {plain(other) for other in theirs}:
             return f"; some would meet, {what}"

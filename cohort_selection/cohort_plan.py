@@ -64,12 +64,13 @@ KEYS = (
 
 
 def read_cohort_plan(
-    table: Mapping[str, object], path: Path, beside: Path | None = None
+    table: Mapping[str, object], path: Path, beside: Path | None = None, *, installed: bool = False
 ) -> CohortPlan:
     """Read the [cohort] table; raises CohortPlanError or TargetError, naming file and key.
 
     The tables of ``target_file`` are sought from the folder of ``path``; or, where ``beside`` is
-    given, by the last part of their name in that folder.
+    given, by the last part of their name in that folder. ``installed``: what an earlier version
+    took is not refused, since the file cannot change any more.
     """
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
@@ -105,7 +106,7 @@ def read_cohort_plan(
         target=target,
         target_files=files,
     )
-    _refuse_undeclared(plan, path)
+    _refuse_undeclared(plan, path, installed)
     _refuse_unbalanced(plan, path)
     _refuse_idle_tolerance(plan, path)
     return plan
@@ -147,7 +148,7 @@ def years_are_no_level(name: str) -> str:
     )
 
 
-def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
+def _refuse_undeclared(plan: CohortPlan, path: Path, installed: bool) -> None:
     """Every variable of the split, the target and the minimum must be kept with the cases."""
     known = {LABEL, *plan.criteria.attributes}
     used = {
@@ -159,7 +160,7 @@ def _refuse_undeclared(plan: CohortPlan, path: Path) -> None:
         used["within"] = (plan.within,)
     for key, names in used.items():
         for name in names:
-            if YEARS in name.split(" x "):
+            if YEARS in name.split(" x ") and not installed:
                 raise CohortPlanError(f"{path.name}: [cohort] {key} {years_are_no_level(name)}")
             missing = [part for part in name.split(" x ") if part not in known]
             if missing:

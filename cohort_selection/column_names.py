@@ -1,4 +1,4 @@
-"""What the columns of tables are called, in every command: the only place that knows names."""
+"""Lists the names that tables give their columns; the only place that knows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "positive_days": ("days_from_study_to_pos_covid_test",),
     "negative_days": ("days_from_study_to_neg_covid_test",),
 }  # fmt: skip
-"""What we call a field of a clinical table, and how tables call it; earlier names win."""
+"""Our name of a field of a clinical table, and the names in tables; earlier names win."""
 
 IMAGE_NAMES: Mapping[str, tuple[str, ...]] = {
     "image": (
@@ -53,7 +53,7 @@ CASE_NAMES = (
     "case_id", "image_id", "study_uid", "study_instance_uid", "case_name", "case", "image_index",
     "image", "file_name", "file", "sop_instance_uid", "dicom_id", "path", "id",
 )  # fmt: skip
-"""What tables of scores and labels call a case."""
+"""Names of the case column in tables of scores and labels."""
 
 LABEL_NAMES = ("label", "y", "y_true", "truth", "ground_truth", "outcome", "target")
 SCORE_NAMES = ("probability", "prob", "score", "prediction", "y_score", "y_prob", "p")
@@ -70,9 +70,16 @@ ROW_A_FINDING = (
 """Columns that only tables with a row for each finding of a picture or patient have."""
 
 
+_LISTS = ("patient", "study", "race_ethnicity", "view")
+"""Fields that exports spread over columns, ``case_ids_0`` and on; ``score_0`` is no score."""
+
+
 def key(name: str) -> str:
     """A name without case, blanks and marks: ``Patient ID``, ``PatientID`` and ``patient_id``."""
     return re.sub(r"[\s_.*/-]+", "", name.casefold()) or name.casefold()
+
+
+_SPREAD = frozenset(key(name) for field in _LISTS for name in {**NAMES, **IMAGE_NAMES}[field])
 
 
 def find(columns: Sequence[str], names: Iterable[str]) -> str | None:
@@ -83,8 +90,10 @@ def find(columns: Sequence[str], names: Iterable[str]) -> str | None:
     by_key: dict[str, str] = {}
     for column in reversed(columns):
         by_key[key(column)] = column
-    for column in columns:  # the first of a list that an export spread over columns
-        by_key.setdefault(key(column.removesuffix("_0")), column)
+    for column in columns:
+        first_of_list = key(column.removesuffix("_0"))
+        if first_of_list in _SPREAD:
+            by_key.setdefault(first_of_list, column)
     for name in names:
         if name in columns:
             return name

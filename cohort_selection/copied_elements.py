@@ -1,4 +1,4 @@
-"""The elements of a copy: each taken from the source by its rule, or left out."""
+"""Copies the elements of one file: each by its rule, or not at all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from cohort_selection.intensities import unfolded_palette
 
 
 class ValueLost(ValueError):
-    """A value that a picture depends on, and that a copy cannot say."""
+    """A value that a picture depends on and that a copy cannot hold."""
 
 
 # What a picture depends on: it is copied, or the image is refused.
@@ -71,7 +71,7 @@ class Copier:
     """
 
     def __init__(self, renewed: Callable[[str], str], syntax: UID) -> None:
-        """Begin with a file of which nothing was copied."""
+        """Begin a file; nothing of it is copied yet."""
         self._renewed = renewed
         self._compressed = syntax.is_compressed
         self._encoding = (syntax.is_implicit_VR, syntax.is_little_endian)

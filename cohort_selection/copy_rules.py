@@ -1,4 +1,4 @@
-"""The closed list of what a de-identified copy keeps, and what each value must be to stay.
+"""The closed list of elements that a de-identified copy keeps, and the rule for each value.
 
 Every attribute here describes the image itself. Its value is a term of the standard, a number
 within bounds, written in one way, a code of the standard's own groups, a UID drawn again, or a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cohort_selection.cells import LABEL
@@ -190,9 +190,12 @@ def select(
             "nearest COVID-19 tests agree",
             lambda study: len(nearest[study.study_uid]) == 1,
         )
-        labels = {s.study_uid: int(nearest[s.study_uid] == {"Positive"}) for s in left}
+        labels = {
+            s.study_uid: int(nearest[s.study_uid] == {"Positive"}) ^ criteria.invert_label
+            for s in left
+        }
     else:
-        reading = criteria.label_rule
+        reading = replace(criteria.label_rule, inverted=criteria.invert_label)
         text = {s.study_uid: record[s.study_uid].findings.get(criteria.label, "") for s in left}
         keep(f"{criteria.label} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
         try:
@@ -211,7 +214,7 @@ def select(
                 study.study_uid,
                 study.patient_id,
                 study.files,
-                labels[study.study_uid] ^ criteria.invert_label,
+                labels[study.study_uid],
                 {
                     name: str(values(name, study, record[study.study_uid], criteria.age_bands))
                     for name in criteria.attributes

@@ -1,4 +1,4 @@
-"""How a column becomes a label: words for yes and no, an item of a list, what is uncertain."""
+"""Reads a column as a label: words for yes and no, an item of a list, uncertain cells."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ class LabelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """What the text of a label's column says.
+    """Reads the text of a label's column as positive, negative or neither.
 
     With ``contains`` the cell is a list, and positive where it has one of these items. Otherwise it
     is 0 or 1, no or yes and the like. ``uncertain`` says what CheXpert's -1 is, and ``blank`` a
-    cell that says nothing.
+    cell that says nothing. With ``inverted`` a cell that says no is positive; what is uncertain or
+    blank still counts as these two say.
     """
 
     contains: tuple[str, ...] = ()
     uncertain: str = REFUSE
     blank: str = EXCLUDE
+    inverted: bool = False
 
     def known(self, text: str) -> bool:
         """Whether the cell says something that counts."""
@@ -50,14 +52,13 @@ class LabelRule:
         return self.uncertain != EXCLUDE or not self._is_uncertain(text)
 
     def read(self, text: str) -> bool | None:
-        """True where the cell says yes; None where it says neither yes nor no."""
+        """Whether the cell makes a case positive; None where it says neither yes nor no."""
         if is_unknown(text):
             return False if self.blank == NEGATIVE else None
-        if self.contains:
-            return holds(text, self.contains)
         if self._is_uncertain(text):
             return {POSITIVE: True, NEGATIVE: False}.get(self.uncertain)
-        return _WORDS.get(label_word(text))
+        said = holds(text, self.contains) if self.contains else _WORDS.get(label_word(text))
+        return None if said is None else said is not self.inverted
 
     def _is_uncertain(self, text: str) -> bool:
         return not self.contains and label_word(text) in UNCERTAIN_WORDS
@@ -83,10 +84,18 @@ class LabelRule:
                 "CheXpert's -1 means uncertain: say what it counts as, as label = "
                 f'{{ column = "{column}", uncertain = "positive" }} (or "negative", "exclude")'
             )
-        if len(items(value)) > 1:
+        several = items(value)
+        said = [item for item in several if _WORDS.get(label_word(item))]
+        if said and len(several) > 1 and all(label_word(item) in _WORDS for item in several):
+            return (
+                "its images or rows disagree: give each study one label, or make a case positive "
+                "where one of them says so, as label = "
+                f'{{ column = "{column}", contains = "{said[0]}" }}'
+            )
+        if len(several) > 1:
             return (
                 "a list of findings: say which makes a case positive, as label = "
-                f'{{ column = "{column}", contains = "{items(value)[0]}" }}'
+                f'{{ column = "{column}", contains = "{several[0]}" }}'
             )
         return "it must be 0 or 1 (no or yes), or empty where it is not known"
 

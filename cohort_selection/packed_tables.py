@@ -1,4 +1,4 @@
-"""Tables that are no text, Parquet files and spreadsheets, as the texts of their cells."""
+"""Reads Parquet files and spreadsheets as the texts of their cells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parquet_lines(path: Path, data: bytes, error: type[ValueError]) -> Lines:
     try:
         table = pq.read_table(io.BytesIO(data))
         columns = [column.to_pylist() for column in table.columns]
-    except (pa.ArrowException, OSError) as wrong:
+    except (pa.ArrowException, OSError, OverflowError) as wrong:  # of a date after the year 9999
         raise error(
             f"{path.name}: not a Parquet file that can be read "
             f"({str(wrong).splitlines()[0].rstrip('.')}); write it again"
@@ -80,8 +80,8 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError], sheet: str 
     filled = [title for title in filled if sheet and key(title) == key(sheet)] or filled
     if len(filled) > 1:
         raise error(
-            f"{path.name}: {len(filled)} sheets hold something ({', '.join(filled)}); save the one "
-            "that is meant as a file of its own"
+            f"{path.name}: {len(filled)} sheets are not empty ({', '.join(filled)}); save the "
+            "right one as a file of its own"
         )
     found: Lines = []
     rows = zip(_rows(values[filled[0]]), _rows(formulas[filled[0]]), strict=True)
@@ -89,7 +89,8 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError], sheet: str 
         cells = []
         for place, cell in enumerate(shown):
             where = f"{path.name} line {number}, column {place + 1}"
-            if cell.value is None and written[place].value is not None:
+            uncomputed = cell.data_type != "str"  # a formula may have given the empty text
+            if cell.value is None and written[place].value is not None and uncomputed:
                 raise error(
                     f"{where}: a formula whose value was never computed; open the file in a "
                     "spreadsheet program and save it there, or save it as CSV"
@@ -98,6 +99,8 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError], sheet: str 
         found.append((number, cells))
     while found and not any(found[-1][1]):
         found.pop()
+    while found and not any(found[0][1]):  # a sheet may begin further down
+        found.pop(0)
     width = max((place for _, row in found for place, text in enumerate(row, 1) if text), default=0)
     return [(number, [*row, *[""] * width][:width]) for number, row in found]
 
@@ -138,6 +141,8 @@ def _text(value: object, where: str, error: type[ValueError]) -> str:
         return value.date().isoformat()
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return str(value)
     if isinstance(value, decimal.Decimal):
         return format(value, "f")
     if isinstance(value, bytes):

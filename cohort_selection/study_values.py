@@ -163,7 +163,7 @@ def values(
     if name in HEADER_FIELDS:
         return _of_images(study, name)
     text = record.findings.get(name, "")
-    return Values(tuple(plain(part) for part in _parts(text, "|") if not is_unknown(part)))
+    return Values(tuple(part for part in _parts(text, "|") if not is_unknown(part)))
 
 
 def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) -> Values:
@@ -184,15 +184,15 @@ def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) 
         "site": record.site,
         "images": len(study.files),
     }
-    text = str(said[name] if name in said else getattr(study, name)).strip()
+    text = plain(str(said[name] if name in said else getattr(study, name)))
     return Values(() if text in {"", NOT_REPORTED} else (text,))
 
 
 def _of_images(study: Study, keyword: str) -> Values:
     """What the images say in a header field, blank where one does not."""
     said = study.fields.get(keyword, ())
-    return Values(tuple(filter(None, said)), of_images=True, in_part="" in said)
+    return Values(tuple(map(plain, filter(None, said))), of_images=True, in_part="" in said)
 
 
 def _parts(text: str, separator: str) -> list[str]:
-    return [part.strip() for part in text.split(separator) if part.strip()]
+    return [plain(part) for part in text.split(separator) if part.strip()]

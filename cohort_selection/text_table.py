@@ -148,6 +148,8 @@ def _table(path: Path, rows: Lines, error: type[ValueError], *, strip: bool) -> 
         raise error(f"{path.name} line 1: no header; expected column names")
     number, header = rows[0]
     names = [name.strip() for name in header]
+    if not any(names):
+        raise error(f"{path.name} line {number}: no header; expected column names")
     seen: set[str] = set()
     for name in names:
         if name and name in seen:

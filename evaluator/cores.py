@@ -1,4 +1,4 @@
-"""Which processors a run computes on: the least shared of those that this process may use."""
+"""Chooses a run's processors: the least shared of those that this process may use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from evaluator.host_locks import held
 
 SEATS = 100
-"""How many runs may share a processor: as many as there are users for containers."""
+"""Most runs that may share a processor: the number of users for containers."""
 
 _ONLINE = Path("/sys/devices/system/cpu/online")
 

@@ -86,7 +86,7 @@ class Images:
         try:
             return self.inspect(image)
         except NoImage:
-            if os.path.isdir(image):  # noqa: PTH112 - likewise
+            if os.path.isdir(image):  # noqa: PTH112 - as in receive
                 said = f"{image!a} is a folder; {remedy_for_folder(Path(image))}"
                 raise ContractBroken(Failure.IMAGE_INVALID, said) from None
             raise

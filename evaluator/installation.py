@@ -94,8 +94,8 @@ class Installation:
         self._same_as_sealed(benchmark, cohort)
         if problems := verify(cohort):
             raise InstallationError(
-                f"the cohort of {name!r} is not what was sealed: {problems[0]}; restore it from "
-                f"a copy (`sequestra verify {name}` lists all)"
+                f"the cohort of {name!r} has changed since it was sealed: {problems[0]}; restore "
+                f"it from a copy (`sequestra verify {name}` lists all)"
             )
         return benchmark, cohort
 
@@ -116,7 +116,7 @@ class Installation:
                 f"no benchmark {name!r} in {self.root}; installed: {there}. "
                 f"`sequestra sequester FILE.toml` installs one"
             )
-        return read_benchmark(kept, self._tables(name))
+        return read_benchmark(kept, self._tables(name), installed=True)
 
     def benchmarks(self) -> list[Benchmark]:
         """Read every installed benchmark, by name."""

@@ -1,4 +1,4 @@
-"""What `score` prints: one screen with headline figures, groups and the gaps that matter."""
+"""Prints the result of `score`: one screen of headline figures, groups and gaps that matter."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
         shown.append(lacking)
     shown += _groups(scored, primary)
     shown += _gaps(scored)
-    rest = len(scored.results) - sum(name in overall for name in HEADLINES)
-    shown.append(f"{rest} more figures: --table CSV, --output JSON or --report HTML write them all")
+    every = len(scored.results)
+    shown.append(f"--table CSV, --output JSON or --report HTML write all {every} figures")
     return shown
 
 
@@ -124,7 +124,8 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
         if r.metric.endswith(_ADJUSTED)
     }
     table = _table(scored, "gaps that matter")
-    table.add_column("p", justify="right", no_wrap=True)
+    if tested:
+        table.add_column("p", justify="right", no_wrap=True)
     for result in gaps:
         of = (result.metric.removesuffix(_GAP), result.attribute)
         if of in tested and result.level == MAX_MIN:
@@ -132,11 +133,15 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
             table.add_row(_named(result), *_shown(result.estimate), "" if p is None else f"{p:.4f}")
     apart = _apart(gaps)
     for result in apart[:MOST_GAPS]:
-        table.add_row(_named(result), *_shown(result.estimate), "")
-    compared = sum(_is_pair(result) for result in gaps)
+        table.add_row(_named(result), *_shown(result.estimate))
     if not table.row_count:
-        return [f"no difference from a reference level leaves out 0, of {compared} compared"]
-    said = "p: tested and adjusted, as declared; the others are intervals that leave out 0"
+        compared = sum(_is_pair(result) and result.estimate.low is not None for result in gaps)
+        if not compared:
+            return ["no group can be compared with its reference level"]
+        return [f"of {compared} differences from a reference level, each interval includes 0"]
+    said = "the intervals exclude 0; no gap was declared to be tested"
+    if tested:
+        said = "rows with p: declared gaps, p adjusted; other rows: the interval excludes 0"
     if len(apart) > MOST_GAPS:
         said += f", {len(apart) - MOST_GAPS} more of them in the files"
     return [table, said]

@@ -49,11 +49,12 @@ class Benchmark:
     digest: str
 
 
-def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
+def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = False) -> Benchmark:
     """Read a benchmark's TOML file; raise SpecificationError or the error of a table's owner.
 
     ``beside`` is where the tables lie that it names, if that is not the file's own folder. What
-    they hold is part of the digest.
+    they hold is part of the digest. ``installed``: what an earlier version took is not refused,
+    since the file cannot change any more.
     """
     path = shipped.resolved(path)
     raw, document = _document(path)
@@ -74,7 +75,7 @@ def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
             f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
         )
     read_columns(tables["clinical"], path)
-    cohort = read_cohort_plan(tables["cohort"], path, beside)
+    cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     found = Benchmark(
         name=name,
         title=str(about.get("title", name)),
@@ -87,6 +88,8 @@ def read_benchmark(path: Path, beside: Path | None = None) -> Benchmark:
         path=path,
         digest=_digest(raw, cohort.target_files),
     )
+    if not installed:
+        _refuse_years(found)
     _agree(found)
     return found
 
@@ -125,6 +128,7 @@ def read_clinical_columns(path: Path) -> dict[str, str]:
 
 def read_contract_alone(path: Path) -> Contract:
     """The [contract] table of a benchmark's file: all that a researcher's check needs of it."""
+    path = shipped.resolved(path)
     return read_contract(_table(_document(path)[1], "contract", path), path)
 
 
@@ -161,6 +165,7 @@ def read_age_bands(path: Path | None) -> tuple[int, ...]:
     """The age groups of a benchmark's file, or those that cohorts have where it does not say."""
     if path is None:
         return AGE_BANDS
+    path = shipped.resolved(path)
     return read_bands(CohortTable(_table(_document(path)[1], "cohort", path), path))
 
 
@@ -172,9 +177,8 @@ def _digest(raw: bytes, files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _agree(benchmark: Benchmark) -> None:
-    """Raise SpecificationError where the tables do not fit each other."""
-    kept = set(benchmark.cohort.criteria.attributes)
+def _refuse_years(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where the age in years is to make groups."""
     intersected = {name for names in benchmark.analysis.intersections for name in names}
     compared = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(JOINT)}
     for where, named in (
@@ -184,6 +188,12 @@ def _agree(benchmark: Benchmark) -> None:
     ):
         if YEARS in named:
             raise SpecificationError(f"{benchmark.path.name}: {where} {years_are_no_level(YEARS)}")
+
+
+def _agree(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where the tables do not fit each other."""
+    kept = set(benchmark.cohort.criteria.attributes)
+    intersected = {name for names in benchmark.analysis.intersections for name in names}
     for where, named in (
         ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
         ("[analysis] intersections", intersected),

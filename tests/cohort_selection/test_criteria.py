@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from cohort_selection.criteria import (
     select,
 )
 from cohort_selection.dicom import Study
-from cohort_selection.targets import TargetError
+from cohort_selection.targets import TargetError, read_target
 
 
 def study(uid: str, patient: str = "", modality: str = "DX", view: str = "PA") -> Study:
@@ -37,6 +38,22 @@ def record(
     return ClinicalRecord(
         patient, study_uid, age, "Female", "White", "Not Reported", "A", tests, findings or {}
     )
+
+
+def test_a_target_can_name_each_level_as_the_catalog_has_it() -> None:
+    """A target's "70.0" is 70; so is a site, a column or a header field that says 70.0."""
+    levels = {"site": "70.0", "KVP": "70.0", "batch": "70.0", "manufacturer": "GE  Medical"}
+    said = replace(
+        study("1"), manufacturer=levels["manufacturer"], fields={"KVP": (levels["KVP"],)}
+    )
+    of_table = replace(record("1", {"opacity": "1", "batch": "70.0"}), site="70.0")
+    criteria = Criteria("opacity", attributes=tuple(levels))
+    (case,) = select([said], [of_table], criteria).cases
+    target = {name: {text: 1.0} for name, text in levels.items()}
+    read = read_target(target, Path("b.toml"))
+    assert {name: {level: 1.0} for name, level in case.attributes.items()} == read.margins
+    assert case.attributes["KVP"] == "70"
+    assert case.attributes["manufacturer"] == "GE Medical"
 
 
 def plan_of(**changes: object) -> object:

@@ -13,11 +13,19 @@ from cohort_selection.criteria import Criteria, FlowStep, SelectionError, select
 from cohort_selection.dicom import Study
 
 
-def criteria(label: object) -> Criteria:
-    return read_cohort_plan({"label": label}, Path("b.toml")).criteria
+def criteria(label: object, *, inverted: bool = False) -> Criteria:
+    table = {"label": label, "invert_label": inverted}
+    return read_cohort_plan(table, Path("b.toml")).criteria
 
 
-def labels(folder: Path, cells: list[str], label: object, name: str = "Pneumonia") -> list[object]:
+def labels(
+    folder: Path,
+    cells: list[str],
+    label: object,
+    name: str = "Pneumonia",
+    *,
+    inverted: bool = False,
+) -> list[object]:
     """The label of each cell of a clinical table, None where the study is left out."""
     path = folder / "clinical.tsv"
     rows = "".join(f"p{i}\t{cell}\n" for i, cell in enumerate(cells))
@@ -26,7 +34,8 @@ def labels(folder: Path, cells: list[str], label: object, name: str = "Pneumonia
         Study(f"s{i}", f"p{i}", "DX", "CHEST", "", "", "GE", "PA", "", "Female", 50, (Path("x"),))
         for i in range(len(cells))
     ]
-    found = {c.case_id: c.label for c in select(studies, read(path), criteria(label)).cases}
+    asked = criteria(label, inverted=inverted)
+    found = {c.case_id: c.label for c in select(studies, read(path), asked).cases}
     return [found.get(f"s{i}") for i in range(len(cells))]
 
 
@@ -47,6 +56,17 @@ def test_chexperts_cells_count_as_the_file_says(
     tmp_path: Path, policy: dict[str, str], expected: list[object]
 ) -> None:
     assert labels(tmp_path, CHEXPERT, {"column": "Pneumonia", **policy}) == expected
+
+
+def test_an_inverted_label_leaves_what_is_declared_of_blank_and_uncertain_cells(
+    tmp_path: Path,
+) -> None:
+    """Column "No Finding": 0 is positive; a blank cell that counts as negative is negative."""
+    rule = {"column": "Pneumonia", "uncertain": "positive", "blank": "negative"}
+    found = labels(tmp_path, CHEXPERT, rule, inverted=True)
+    assert found == [0, 1, 1, 0, 0]
+    listed = {"column": "Pneumonia", "contains": "No Finding", "blank": "negative"}
+    assert labels(tmp_path, ["No Finding", "Mass", ""], listed, inverted=True) == [0, 1, 0]
 
 
 def test_an_uncertain_cell_without_a_policy_is_refused_with_what_to_write(tmp_path: Path) -> None:
@@ -73,6 +93,15 @@ def test_a_list_column_is_positive_where_it_has_the_item(
 def test_a_mass_is_no_massive_effusion_and_an_item_may_hold_a_comma(tmp_path: Path) -> None:
     cells = ["Massive effusion|Edema", "Mass, solid|Edema", "Mass"]
     assert labels(tmp_path, cells, {"column": "Pneumonia", "contains": "Mass, solid"}) == [0, 1, 0]
+
+
+def test_images_of_a_study_that_disagree_are_told_what_makes_it_positive(tmp_path: Path) -> None:
+    """Not ``contains = "0"``, which would turn the label round."""
+    cells = ["0|1", "0", "1"]
+    with pytest.raises(SelectionError, match=r"rows disagree.*contains = \"1\"") as told:
+        labels(tmp_path, cells, "Pneumonia")
+    assert 'contains = "0"' not in str(told.value)
+    assert labels(tmp_path, cells, {"column": "Pneumonia", "contains": "1"}) == [1, 0, 1]
 
 
 def test_an_item_that_nobody_has_and_a_list_read_as_a_word_say_what_to_write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,25 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from cohort_selection.cell_words import amount, is_unknown, items, label_word, number, plain
+from cohort_selection.cell_words import (
+    amount,
+    is_unknown,
+    items,
+    label_word,
+    number,
+    plain,
+    spelling,
+)
 from cohort_selection.clinical import read
 from cohort_selection.clinical_cells import level
-from cohort_selection.column_names import CASE_NAMES, NAMES, field_of, find
+from cohort_selection.column_names import (
+    CASE_NAMES,
+    LABEL_NAMES,
+    NAMES,
+    SCORE_NAMES,
+    field_of,
+    find,
+)
 from cohort_selection.target_tables import read_wide
 from cohort_selection.text_table import TextTable, read_text_table
 
@@ -151,6 +167,45 @@ def test_a_spreadsheet_is_read_as_it_is_seen(tmp_path: Path) -> None:
     assert found.lines == ((2, ["00012", "70", "0.5", ""]), (4, ["x", "45.6", "1", "1"]))
 
 
+def test_a_formula_that_gave_the_empty_text_is_an_empty_cell(tmp_path: Path) -> None:
+    """Excel stores what ``=IF(A1="";"";A1)`` gave as an empty text; openpyxl stores nothing."""
+    book(tmp_path / "made.xlsx", [["id", "race"], ["a", '=IF(C2="","",C2)']])
+    with (
+        zipfile.ZipFile(tmp_path / "made.xlsx") as made,
+        zipfile.ZipFile(tmp_path / "t.xlsx", "w") as stored,
+    ):
+        for name in made.namelist():
+            data = made.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                cell = data[data.index(b'<c r="B2"') :]
+                cell = cell[: cell.index(b"</c>")]
+                as_stored = cell.replace(b'r="B2"', b'r="B2" t="str"').replace(b"<v />", b"<v></v>")
+                assert as_stored.count(b"<v></v>") == 1
+                data = data.replace(cell, as_stored)
+            stored.writestr(name, data)
+    assert table_of(tmp_path / "t.xlsx").lines == ((2, ["a", ""]),)
+
+
+def test_a_sheet_may_begin_further_down(tmp_path: Path) -> None:
+    book(tmp_path / "t.xlsx", [[], [None, ""], ["id", "p"], ["a", 1]])
+    found = table_of(tmp_path / "t.xlsx")
+    assert found.columns == ("id", "p")
+    assert found.lines == ((4, ["a", "1"]),)
+
+
+def test_a_date_that_no_calendar_has_is_one_sentence(tmp_path: Path) -> None:
+    seconds = pa.array([2**50], pa.timestamp("s"))
+    pq.write_table(pa.table({"id": ["a"], "day": seconds}), tmp_path / "t.parquet")
+    with pytest.raises(Broken, match=r"t\.parquet: not a Parquet file that can be read"):
+        table_of(tmp_path / "t.parquet")
+
+
+def test_a_duration_that_nobody_asked_for_keeps_no_table_out(tmp_path: Path) -> None:
+    minutes = pa.array([90 * 60], pa.duration("s"))
+    pq.write_table(pa.table({"id": ["a"], "took": minutes}), tmp_path / "t.parquet")
+    assert table_of(tmp_path / "t.parquet").lines == ((2, ["a", "1:30:00"]),)
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -171,7 +226,7 @@ def test_two_sheets_leave_open_which_is_meant(tmp_path: Path) -> None:
     made = book(tmp_path / "t.xlsx", [["id"], ["a"]])
     made.create_sheet("Second").append(["id"])
     made.save(tmp_path / "t.xlsx")
-    with pytest.raises(Broken, match=r"t\.xlsx: 2 sheets hold something \(Sheet, Second\)"):
+    with pytest.raises(Broken, match=r"t\.xlsx: 2 sheets are not empty \(Sheet, Second\)"):
         table_of(tmp_path / "t.xlsx")
 
 
@@ -184,6 +239,7 @@ def test_two_sheets_leave_open_which_is_meant(tmp_path: Path) -> None:
         ("id,p,q\n1,2,3\n2,3\n", "line 3: 2 fields, but the header names 3 columns"),
         ("id,p\n1,2\n2,3,4\n", "line 3: 3 fields, but the header names 2 columns"),
         ("\n\n", "line 1: no header"),
+        (",,\nid,p,q\n1,2,3\n", "line 1: no header"),
         ("id,p\n1,#DIV/0!\n", "line 2: p is '#DIV/0!', an error of a spreadsheet"),
     ],
 )
@@ -274,6 +330,30 @@ def test_a_name_that_is_there_goes_before_one_spelled_otherwise() -> None:
     assert find(("y]", "Height]"), ("y", "height")) is None  # of NIH's header, no label
 
 
+def test_the_first_of_two_scores_is_not_the_score() -> None:
+    """A classifier's two columns are the classes 0 and 1; the first of a list of ids is the id."""
+    assert find(("id", "score_0", "score_1"), SCORE_NAMES) is None
+    assert find(("id", "label_0", "label_1"), LABEL_NAMES) is None
+    assert find(("case_ids_0", "case_ids_1"), NAMES["patient"]) == "case_ids_0"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ("a.png", "a", "endings such as .png aside"),
+        ("a.nii.gz", "a", "endings such as .png aside"),
+        ("A", "a", "capitals aside"),
+        ("0012", "12", "zeros in front aside"),
+        ("1.2.840.4.17", "1.2.840.4.18", ""),
+    ],
+)
+def test_ids_of_two_tables_would_meet_only_where_they_name_one_thing(
+    ours: str, theirs: str, expected: str
+) -> None:
+    found = spelling([ours], [theirs])
+    assert (expected in found) if expected else not found
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -304,7 +384,7 @@ def test_real_spreadsheets_have_the_cells_of_their_own_exports(shared_data: Path
     export = table_of(cohort / "tbs_target_specification_sheet1.csv")
     assert (sheet.columns, sheet.lines) == (export.columns, export.lines)
     census = shared_data / "demographics"
-    with pytest.raises(Broken, match=r"us_census\.xlsx: 5 sheets hold something \(Age at Index, R"):
+    with pytest.raises(Broken, match=r"us_census\.xlsx: 5 sheets are not empty \(Age at Index, R"):
         table_of(census / "us_census.xlsx")
     for name in ("race", "sex", "ethnicity"):
         shares = read_wide(census / "us_census.xlsx", name).margins[name]

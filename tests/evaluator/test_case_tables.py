@@ -175,7 +175,7 @@ def test_the_command_crosses_columns_and_counts_a_lost_case_as_worst(tmp_path: P
         "score", scores, truth, *options
     )
     printed = succeed("score", scores, truth, *options, "--missing", "worst")
-    assert "2 cases without a prediction count as the worst score" in printed
+    assert "2 cases without a prediction get the worst score" in printed
     results = json.loads(written.read_text())["label"]["results"]
     crossed = {r["level"]: r["estimate"] for r in results if r["attribute"] == "sex x site"
                and r["metric"] == "auroc"}  # fmt: skip
@@ -380,7 +380,33 @@ def test_a_screen_shows_headlines_groups_and_gaps_of_real_scores(
     assert " to " in auroc
     assert any("sex: Female" in line for line in lines)
     assert any("sex x view: Female x AP" in line for line in lines)
-    assert "more figures: --table CSV, --output JSON or --report HTML write them all" in printed
+    assert "--table CSV, --output JSON or --report HTML write all" in printed
+
+
+def test_a_screen_says_how_many_figures_the_files_have_and_p_only_where_one_is(
+    tmp_path: Path,
+) -> None:
+    """Men are scored by chance and women without a fault: the gap leaves out 0."""
+    rows = "".join(
+        f"c{i},{'FM'[i % 2]},{i // 2 % 2},{i * 37 % 100 if i % 2 else 40 * (i // 2 % 2) + 30}\n"
+        for i in range(400)
+    )
+    path = write(tmp_path, "t.csv", f"case_id,sex,label,score\n{rows}")
+    table = tmp_path / "figures.csv"
+    plain = ("score", path, path, "--subgroup", "sex", "--replicates", "0", "--table", table)
+    printed = succeed(*plain)
+    assert f"write all {len(table.read_text().splitlines()) - 1} figures" in printed
+    (head,) = (line.split() for line in printed.splitlines() if "gaps that matter" in line)
+    assert head[-1] == "interval"
+    assert "nothing was declared to be tested" in printed
+    plan = tmp_path / "plan.toml"
+    plan.write_text('[analysis]\nsubgroups = ["sex"]\nprimary_gap = "auroc by sex"\n')
+    (head,) = (
+        line.split()
+        for line in succeed(*plain, "--plan", plan).splitlines()
+        if "gaps that matter" in line
+    )
+    assert head[-1] == "p"
 
 
 def test_a_screen_of_several_labels_has_a_line_each(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from rich.console import Console
 from cohort_selection.cohort import Case, write_open
 from evaluator.practice import Practised, Scores
 from evaluator.practice_told import practised
-from evaluator.specification import read_contract_alone
+from evaluator.specification import (
+    read_age_bands,
+    read_analysis,
+    read_clinical_columns,
+    read_contract_alone,
+)
 from submissions.submission import Failure
 from tests.cohort_selection.image_kinds import SECRET, computed_radiograph, write
 from tests.commands import Ended, sequestra
@@ -122,7 +128,7 @@ def test_the_log_is_shown_where_the_predictions_fail(
     checked = check(researcher, image_of(many + SCORING.format(expression="float('nan')")))
     assert checked.code == 1
     assert "predictions-out-of-range" in checked.printed
-    assert "the last 20 lines of what the container said:" in checked.printed
+    assert "the last 20 lines of the container's log:" in checked.printed
     assert checked.printed.split()[-2:] == ["line", "99"]
     assert "line 79\n" not in checked.printed
 
@@ -146,20 +152,37 @@ def test_no_failure_tells_one_to_run_what_is_running(failure: Failure) -> None:
     told = shown(Practised(3, 1.0, failure, "detail", ""))
     assert "sequestra check" not in told
     assert failure.value in told
-    assert "the container said nothing" in told
+    run = failure is not Failure.IMAGE_INVALID
+    assert ("the container's log is empty" in told) is run
 
 
 def test_below_a_half_by_chance_is_not_called_inverted() -> None:
     scores = Scores(2, 2, 0.1, 0.9, 0.25, inverted=False)
     told = shown(Practised(4, 1.0, None, "", "", scores))
     assert "AUROC 0.250 on 2 positive and 2 negative cases" in told
-    assert "below 0.5, as chance may have it with so few cases" in told
+    assert "below 0.5, which may be chance with so few cases" in told
     assert "inverted" not in told
 
 
 def test_the_contract_is_read_of_the_benchmarks_file_alone(tmp_path: Path) -> None:
     (tmp_path / "practised.toml").write_text(CONTRACT)
     assert read_contract_alone(tmp_path / "practised.toml").visible == ("view",)
+
+
+@pytest.mark.parametrize("name", ["simulated-opacity", "nih-any-finding"])
+def test_a_benchmark_that_comes_along_is_read_in_any_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By every command that takes a benchmark's file: check, score and index."""
+    there, named = REPOSITORY / "benchmarks" / f"{name}.toml", Path("benchmarks") / f"{name}.toml"
+    tables = tomllib.loads(there.read_text())
+    monkeypatch.chdir(tmp_path)
+    contract = read_contract_alone(named)
+    assert contract == read_contract_alone(there)
+    assert list(read_age_bands(named)) == tables["cohort"]["age_bands"]
+    plan = read_analysis(named, subgroups=None, symmetric=False, replicates=None)
+    assert list(plan.subgroups) == tables["analysis"]["subgroups"]
+    assert read_clinical_columns(named) == {}
 
 
 def test_a_benchmarks_file_that_is_not_there_is_told_in_one_sentence(tmp_path: Path) -> None:

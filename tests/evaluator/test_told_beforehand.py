@@ -9,6 +9,7 @@ import pytest
 
 from cohort_selection.cohort_table import CohortPlanError
 from cohort_selection.prospect import Subgroup
+from evaluator.installation import Installation
 from evaluator.specification import SpecificationError, read_benchmark
 from evaluator.steward import _held_back
 from submissions.base_image import what_failed
@@ -42,6 +43,26 @@ def test_the_age_in_years_makes_no_groups(old: str, new: str, where: str, tmp_pa
     said = str(refused.value)
     assert where in said
     assert "has a level for each year; name 'age_group" in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("stratify = [", 'stratify = ["age", '), ("subgroups = [", 'subgroups = ["age", ')],
+)
+def test_a_benchmark_that_an_earlier_version_installed_still_opens(
+    old: str, new: str, tmp_path: Path
+) -> None:
+    """Its file cannot change once it is sealed; and one that did not open would stop the queue."""
+    text = SHIPPED.read_text().replace("attributes = [", 'attributes = ["age", ', 1)
+    assert old in text
+    installation = Installation(tmp_path)
+    kept = tmp_path / "benchmarks" / SHIPPED.name
+    kept.parent.mkdir()
+    kept.write_text(text.replace(old, new))
+    with pytest.raises((CohortPlanError, SpecificationError), match="a level for each year"):
+        read_benchmark(kept)
+    (found,) = installation.benchmarks()
+    assert "age" in (*found.cohort.stratify, *found.analysis.subgroups)
 
 
 def test_the_age_in_years_may_be_kept_with_each_case(tmp_path: Path) -> None:
