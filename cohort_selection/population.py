@@ -112,7 +112,7 @@ def _named_as(one: Population, other: Population) -> Population:
     names: dict[str, str] = {}
     for name in other.tallies:
         spelled = find(tuple(one.tallies), (name,))
-        if name not in one.tallies and spelled is not None and spelled not in other.tallies:
+        if spelled is not None and spelled not in {*other.tallies, *names.values()}:
             names[name] = spelled
     for field in ("sex", "race", "ethnicity", "age"):
         ours = [name for name in one.tallies if field_of(name) == field]

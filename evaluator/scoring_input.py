@@ -76,7 +76,7 @@ def read_tables(
     how = how or Labels()
     given = CaseTable(predictions)
     known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
-    _gather(given, known, case_column, how, tell)
+    _gather(given, known, case_column, labels, how, tell)
     order = _order(given, known, missing, tell)
     pairs = _pairs(given, known, labels, score_column, how)
     patient = _patients(known, patient_column, tell)
@@ -111,6 +111,7 @@ def _gather(
     given: CaseTable,
     known: CaseTable,
     wanted: str | None,
+    labels: Sequence[str],
     how: Labels,
     tell: Callable[[str], None],
 ) -> None:
@@ -131,6 +132,8 @@ def _gather(
     given.gather(one, id_holds_label=how.id_holds_label)
     if known is not given:
         known.gather(other, id_holds_label=how.id_holds_label)
+    if any(known.find(name) for name in (*labels, *_prefixed(given))):
+        given.labelled = known.labelled = None  # a label has a column: the table is not long
     if known is not given and not given.long_labels():
         given.refuse_repeats()
 
@@ -209,8 +212,7 @@ def _pairs(
         return {label: long[label] for label in wanted}
     wanted = list(labels)
     if not wanted:
-        prefixed = [name.strip() for name in given.table.columns if _is_prefixed(name)]
-        bare = [name[len(_SCORE_PREFIX) :] for name in prefixed]
+        bare = _prefixed(given)
         there = set(own) if own is not None else None
         wanted = [n for n in bare if (known.find(n) if there is None else n in there)]
         if score_column is not None or not wanted:
@@ -236,8 +238,10 @@ def _pairs(
     return pairs
 
 
-def _is_prefixed(name: str) -> bool:
-    return name.startswith(_SCORE_PREFIX) and len(name) > len(_SCORE_PREFIX)
+def _prefixed(given: CaseTable) -> list[str]:
+    """The labels that have a score column ``prob_LABEL``."""
+    prefixed = (name for name in given.table.columns if name.startswith(_SCORE_PREFIX))
+    return [label for name in prefixed if (label := name.removeprefix(_SCORE_PREFIX))]
 
 
 def _scores(

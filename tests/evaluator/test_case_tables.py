@@ -349,6 +349,22 @@ def test_a_missing_column_never_names_one_that_is_there(
     assert not set(missing) & set(there)
 
 
+@pytest.mark.parametrize("labels", [(), ("Pneumonia",)])
+def test_a_row_a_condition_beside_a_column_a_label_is_no_long_table(
+    tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    """The rows of a case differ in a column that nobody asks for, and agree in the label."""
+    path = write(
+        tmp_path,
+        "t.csv",
+        "case_id,Pneumonia,prob_Pneumonia,condition\na,1,.9,asthma\na,1,.9,gout\nb,0,.2,gout\n",
+    )
+    found = read_tables(path, path, labels=labels)["Pneumonia"]
+    assert found.case_id.tolist() == ["a", "b"]
+    assert found.y.tolist() == [True, False]
+    assert found.scores.tolist() == [0.9, 0.2]
+
+
 def test_labels_with_a_slash_get_reports_of_their_own(tmp_path: Path) -> None:
     rows = "".join(f"c{i},{i % 2},{i // 2 % 2},.{i % 9 + 1},.{i % 7 + 1}\n" for i in range(120))
     names = "Airspace/Opacity,Airspace-Opacity,prob_Airspace/Opacity,prob_Airspace-Opacity"
