@@ -32,19 +32,25 @@ def train(
     network: Annotated[
         str, typer.Option(help="densenet-small, densenet121 or radiomics.")
     ] = "densenet-small",
-    epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 16,
-    size: Annotated[int, typer.Option(help="Pixels a side.")] = 96,
-    batch: Annotated[int, typer.Option(help="Images a step.")] = 32,
+    epochs: Annotated[int, typer.Option(help="Largest number of passes.")] = 16,
+    size: Annotated[int, typer.Option(help="Pixels of each side.")] = 96,
+    batch: Annotated[int, typer.Option(help="Images in a step.")] = 32,
     learning_rate: Annotated[
         float, typer.Option(help="Largest step of the one-cycle rule.")
     ] = 3e-3,
     seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
-    validation_share: Annotated[float, typer.Option(help="Share of patients.")] = 0.25,
-    patience: Annotated[int, typer.Option(help="Epochs without a better AUROC.")] = 8,
-    threads: Annotated[int, typer.Option(help="More are faster on an idle machine.")] = 1,
+    validation_share: Annotated[
+        float, typer.Option(help="Share of the patients for validation.")
+    ] = 0.25,
+    patience: Annotated[
+        int, typer.Option(help="Stop after this number of epochs without a better AUROC.")
+    ] = 8,
+    threads: Annotated[int, typer.Option(help="Threads; more are faster on an idle machine.")] = 1,
     tracking_uri: Annotated[
         str | None,
-        typer.Option(help="MLflow store; else MLFLOW_TRACKING_URI, else mlflow.db by the model."),
+        typer.Option(
+            help="MLflow store; without it, MLFLOW_TRACKING_URI or mlflow.db beside the model."
+        ),
     ] = None,
 ) -> None:
     """Train a MONAI network on the open part, calibrate it and track the run in MLflow."""
@@ -66,7 +72,7 @@ def train(
 def export(
     model: Model,
     check_on: Annotated[
-        Path | None, typer.Option(help="Open list whose images prove the export.")
+        Path | None, typer.Option(help="Open list with the images on which the export is checked.")
     ] = None,
 ) -> None:
     """Write the model as ONNX and prove that it gives the same probabilities."""
@@ -85,10 +91,10 @@ def package(
     tag: Annotated[str, typer.Option(help="Name of the image, e.g. team/model:1.")],
     model: Annotated[Path | None, typer.Option(help="Exported model directory.")] = None,
     prevalence: Annotated[
-        Path | None, typer.Option(help="Open list: build the constant model instead.")
+        Path | None, typer.Option(help="Open list: build the constant model from it instead.")
     ] = None,
 ) -> None:
-    """Build the container image of a model, or of the constant model, without a network."""
+    """Build the container image of a model, or of the constant model."""
     with console.status("packaging") as status:
         from baselines import package as packaging
 

@@ -1,8 +1,8 @@
 """The program in a model's container: /input/cases.csv -> one calibrated probability a case.
 
 Needs the standard library, numpy, pydicom with its decoders and onnxruntime; no torch. The score
-of a case is the mean over its images. A file that cannot be decoded is left out; a case of which
-nothing can be decoded gets the prevalence that the model was trained at.
+of a case is the mean over its images. A file that cannot be decoded is left out. A case without
+any decodable file gets the prevalence that the model was trained at.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures that look as if a line of text were burned in: a rule of edges, which does not read."""
+"""Finds pictures with a line that looks like burned-in text, by a rule of edges; reads no text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cohort's card says: what was asked for, what was drawn, from what, and what was found."""
+"""The content of a cohort's card: target, pool, drawn cohort and the findings of the checks."""
 
 from __future__ import annotations
 

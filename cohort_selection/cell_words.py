@@ -1,4 +1,4 @@
-"""What the text of one cell says, in every table: unknown, a number, a list, yes or no."""
+"""Reads the text of one cell, alike in every table: unknown, a number, a list, yes or no."""
 
 from __future__ import annotations
 

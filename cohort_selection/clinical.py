@@ -270,7 +270,7 @@ def _keys(place: Place, header: Header, line: Sequence[str]) -> tuple[str, str]:
         return "", study_uid
     said = header.said("patient", line)
     patients = [text for _, text in said[:1]]
-    if said and _stem(said[0][0]) == "case_ids":  # a list, of which all must be one patient
+    if said and _stem(said[0][0]) == "case_ids":  # a list, whose items must all be one patient
         patients = cells.listed([text for name, text in said if _stem(name) == "case_ids"])
     if len(patients) != 1:
         raise ClinicalError(

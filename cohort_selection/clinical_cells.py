@@ -148,9 +148,9 @@ def test_result(place: object, text: str) -> str:
 def race_and_ethnicity(place: object, texts: Sequence[str]) -> tuple[str, str]:
     """Race and ethnicity, as they were asked for in two questions, of one combined answer.
 
-    The answer is the list ``race_ethnicity`` of OMB's Directive 15 of 2024.  Whoever names
-    Hispanic or Latino is; whoever names anything else alone is not.  One race is that race, more
-    than one is Other, none is Not Reported.
+    The answer is the list ``race_ethnicity`` of OMB's Directive 15 of 2024. A person who names
+    Hispanic or Latino has that ethnicity; a person who names only other groups has not. One race is
+    that race, more than one is Other, none is Not Reported.
     """
     answers = {_category(place, "race_ethnicity", text, _COMBINED) for text in texts}
     answers -= {NOT_REPORTED}

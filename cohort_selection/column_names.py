@@ -1,4 +1,4 @@
-"""What the columns of tables are called, in every command: the only place that knows names."""
+"""Lists the names that tables give their columns; the only place that knows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "positive_days": ("days_from_study_to_pos_covid_test",),
     "negative_days": ("days_from_study_to_neg_covid_test",),
 }  # fmt: skip
-"""What we call a field of a clinical table, and how tables call it; earlier names win."""
+"""Our name of a field of a clinical table, and the names in tables; earlier names win."""
 
 IMAGE_NAMES: Mapping[str, tuple[str, ...]] = {
     "image": (
@@ -53,7 +53,7 @@ CASE_NAMES = (
     "case_id", "image_id", "study_uid", "study_instance_uid", "case_name", "case", "image_index",
     "image", "file_name", "file", "sop_instance_uid", "dicom_id", "path", "id",
 )  # fmt: skip
-"""What tables of scores and labels call a case."""
+"""Names of the case column in tables of scores and labels."""
 
 LABEL_NAMES = ("label", "y", "y_true", "truth", "ground_truth", "outcome", "target")
 SCORE_NAMES = ("probability", "prob", "score", "prediction", "y_score", "y_prob", "p")

@@ -175,9 +175,9 @@ def _pictures(
 
 
 def _without_own_studies(rows: Sequence[PictureRow]) -> list[PictureRow]:
-    """Rows of one picture of which none, or all, are their own study.
+    """Give the rows of one picture one study.
 
-    Where no column names a study, a picture's name does, with its suffix or without.
+    Where no column names a study, the picture's name does, with its suffix or without.
     """
     own = {row.image for row in rows}
     named = [row.study for row in rows if row.study not in own]

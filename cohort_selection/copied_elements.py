@@ -1,4 +1,4 @@
-"""The elements of a copy: each taken from the source by its rule, or left out."""
+"""Copies the elements of one file: each by its rule, or not at all."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from cohort_selection.copy_rules import (
     CODES,
     ITEMS,
     NO_ITEM,
+    OF_IMAGE,
     PALETTES,
     POINTER,
     RENEWED,
@@ -30,13 +31,16 @@ from cohort_selection.copy_rules import (
     WITHIN_ITEMS,
     Binary,
     Constant,
+    Decimals,
     Keep,
     Rule,
+    Wholes,
 )
+from cohort_selection.intensities import unfolded_palette
 
 
 class ValueLost(ValueError):
-    """A value that a picture depends on, and that a copy cannot say."""
+    """A value that a picture depends on and that a copy cannot hold."""
 
 
 # What a picture depends on: it is copied, or the image is refused.
@@ -67,7 +71,7 @@ class Copier:
     """
 
     def __init__(self, renewed: Callable[[str], str], syntax: UID) -> None:
-        """Begin with a file of which nothing was copied."""
+        """Begin a file; nothing of it is copied yet."""
         self._renewed = renewed
         self._compressed = syntax.is_compressed
         self._encoding = (syntax.is_implicit_VR, syntax.is_little_endian)
@@ -75,6 +79,8 @@ class Copier:
 
     def copied(self, original: Dataset) -> Dataset:
         """What a copy keeps of a file. Raises ValueLost."""
+        if original.get("PhotometricInterpretation") == "PALETTE COLOR":
+            _unfold_palette(original)
         kept = self._kept(original, _rules(within=False))
         _leave_out_unclear_dimensions(kept)
         if str(kept.get("PhotometricInterpretation", "")).startswith("MONOCHROME") and kept.get(
@@ -126,6 +132,9 @@ class Copier:
         texts = _texts(original, tag)
         if not any(texts):
             return _raw(tag, dictionary_VR(tag), b"")
+        if isinstance(rule, Decimals | Wholes):
+            while len(texts) > rule.several and not texts[-1]:
+                texts.pop()  # some devices write a mark between numbers behind the last one too
         cleaned = rule.clean(texts)
         return None if cleaned is None else _text(tag, cleaned)
 
@@ -164,14 +173,22 @@ class Copier:
             return None
         if keyword == "PixelData" and self._compressed:
             return element._replace(VR="OB")
+        if keyword.startswith("ExtendedOffsetTable") and not self._is_offsets(original, element):
+            return None
         return element
+
+    def _is_offsets(self, original: Dataset, element: RawDataElement) -> bool:
+        """Whether a table of offsets has the 8 bytes for each frame that it must have."""
+        frames = int(original.get("NumberOfFrames") or 1)
+        return self._compressed and len(element.value or b"") == 8 * frames
 
 
 @cache
 def _rules(*, within: bool) -> Mapping[int, tuple[str, Rule]]:
     """Tag -> keyword and rule, of the file itself or within an item of a sequence."""
     found = {}
-    for keyword, rule in (RULES | (WITHIN_ITEMS if within else {})).items():
+    rules = {name: RULES[name] for name in RULES if name not in OF_IMAGE} if within else RULES
+    for keyword, rule in (rules | (WITHIN_ITEMS if within else {})).items():
         tag = tag_for_keyword(keyword)
         if tag is None:
             raise KeyError(keyword)
@@ -242,6 +259,8 @@ def _binary(original: Dataset, tag: BaseTag, rule: Binary) -> RawDataElement | N
 def _pointer(original: Dataset, tag: BaseTag, keyword: str) -> RawDataElement | None:
     """Which attributes count the frames: those of the standard alone, and kept ones."""
     value = original[tag].value
+    if value is None:
+        return None
     tags = [BaseTag(one) for one in ([value] if isinstance(value, int) else value)]
     for one in tags:
         known = keyword_for_tag(one)
@@ -271,10 +290,30 @@ def _said(item: Dataset, keyword: str) -> str:
     return str(item.get(keyword) or "").strip()
 
 
+def _unfold_palette(original: Dataset) -> None:
+    """Give a palette that is stored in segments its plain tables. Raises ValueLost."""
+    if "RedPaletteColorLookupTableData" in original or (
+        "SegmentedRedPaletteColorLookupTableData" not in original
+    ):
+        return
+    try:
+        colours = unfolded_palette(original)
+    except Exception as error:  # pydicom promises no closed list of errors for a broken one
+        raise ValueLost(f"has a palette in segments that cannot be read ({error})") from error
+    little_endian = original.original_encoding[1] is not False
+    tables = colours.astype(colours.dtype.newbyteorder("<" if little_endian else ">"))
+    for colour, table in zip(("Red", "Green", "Blue"), tables.T, strict=True):
+        tag = BaseTag(tag_for_keyword(f"{colour}PaletteColorLookupTableData") or 0)
+        content = table.tobytes()
+        original[tag] = _raw(
+            tag, "OW", content + b"\0" * (len(content) % 2), little_endian=little_endian
+        )
+
+
 def _fits(kept: Dataset, descriptor: str, data: str) -> bool:
-    """Whether a table is as long as its descriptor says; true where there is none."""
+    """Whether a table is as long as its descriptor says; true where there is neither."""
     if descriptor not in kept or data not in kept:
-        return True
+        return descriptor not in kept and data not in kept
     described, table = (kept.get_item(name) for name in (descriptor, data))
     if described is None or table is None or len(described.value or b"") != 6:
         return False

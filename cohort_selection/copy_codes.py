@@ -37,7 +37,7 @@ MODIFIERS: Mapping[str, str] = MappingProxyType(
         "PatientOrientationCodeSequence": "PatientOrientationModifierCodeSequence",
     }
 )
-"""Which sequence of codes may stand within a code of which."""
+"""The sequence of modifiers that may stand within a code, by the sequence of that code."""
 
 _OLD_SCHEMES = frozenset({"SRT", "SNM3", "99SDM"})
 # A former code that pydicom does not know the new one of: the postero-anterior view.

@@ -1,4 +1,4 @@
-"""The closed list of what a de-identified copy keeps, and what each value must be to stay.
+"""The closed list of elements that a de-identified copy keeps, and the rule for each value.
 
 Every attribute here describes the image itself. Its value is a term of the standard, a number
 within bounds, written in one way, a code of the standard's own groups, a UID drawn again, or a
@@ -190,6 +190,14 @@ RULES: dict[str, Rule] = {
     "AcquisitionContextSequence": NO_ITEM,
 }
 """Keyword -> what its value must be; what is not here is left out."""
+
+OF_IMAGE = frozenset(
+    (
+        *("PixelData", "FloatPixelData", "DoubleFloatPixelData"),
+        *("ExtendedOffsetTable", "ExtendedOffsetTableLengths", *PALETTES),
+    )
+)
+"""Keywords that are kept of the image itself, and never within an item: no picture hides there."""
 
 WITHIN_ITEMS: dict[str, Rule] = {
     **TERMS_WITHIN_ITEMS,

@@ -79,7 +79,7 @@ class Harmonised:
 
 
 class Harmoniser:
-    """Gives each study its LOINC term and counts what was found on the way."""
+    """Gives each study its LOINC term and counts terms, conflicts and missing ones."""
 
     def __init__(self, records: Iterable[ClinicalRecord], loinc_map: LoincMap | None) -> None:
         """Take what the clinical tables say, and a mapping table if there is one."""
@@ -136,7 +136,7 @@ class Harmoniser:
         )
 
     def found(self) -> Harmonised:
-        """What was found of the studies so far."""
+        """The counts over the studies so far."""
         unmapped: list[Pair] = []
         ambiguous: list[Pair] = []
         for key, studies in sorted(self._pairs.items(), key=lambda item: (-item[1], item[0])):

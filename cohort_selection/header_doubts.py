@@ -1,4 +1,4 @@
-"""What headers say of a patient and a day that cannot be so: one rule for each, and its name."""
+"""Finds impossible dates, ages and sexes in headers, by one named rule for each."""
 
 from __future__ import annotations
 

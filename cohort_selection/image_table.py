@@ -1,4 +1,4 @@
-"""The table of a folder of pictures: its rows, and the one that all rows of a picture make."""
+"""Reads the table of a folder of pictures, and joins all rows of a picture to one."""
 
 from __future__ import annotations
 

@@ -105,11 +105,22 @@ def read_frame(path: Path) -> Frame:
         with warnings.catch_warnings(), disable_value_validation():
             warnings.simplefilter("ignore")  # odd values are judged by what they are used for
             image = pydicom.dcmread(path, force=True, stop_before_pixels=True)
-            if syntax_of(image) == DeflatedExplicitVRLittleEndian:
+            if _is_read_whole(image):
                 return _frame(pydicom.dcmread(path, force=True), None)
             return _frame(image, path)
     except Exception as error:  # a decoder may raise anything on a broken file
         raise _unreadable(path.name, error) from error
+
+
+def _is_read_whole(image: Dataset) -> bool:
+    """Whether pydicom finds no frame in a file by itself.
+
+    The file is deflated, or not written as its transfer syntax says.
+    """
+    syntax, rows = syntax_of(image), image.get_item("Rows")
+    if isinstance(rows, RawDataElement) and rows.is_implicit_VR != syntax.is_implicit_VR:
+        return True
+    return syntax == DeflatedExplicitVRLittleEndian
 
 
 def frame_of(image: Dataset, name: str) -> Frame:
@@ -218,9 +229,8 @@ def _through_palette(stored: NDArray[Any], image: Dataset) -> NDArray[Any]:
     if stored.dtype.kind == "i" and first >= 1 << 15:
         first -= 1 << 16
     places = np.clip(stored.astype(np.int64) - first, 0, count - 1)
-    if "RedPaletteColorLookupTableData" not in image:  # segmented
-        ramp = np.arange(first, first + count, dtype=np.int64)
-        return apply_color_lut(ramp[np.newaxis], image)[0, :, :3][places]
+    if "RedPaletteColorLookupTableData" not in image:
+        return unfolded_palette(image)[places]
     channels = []
     for colour in ("Red", "Green", "Blue"):
         data = image[f"{colour}PaletteColorLookupTableData"].value
@@ -228,6 +238,20 @@ def _through_palette(stored: NDArray[Any], image: Dataset) -> NDArray[Any]:
         order = "<" if syntax_of(image).is_little_endian else ">"
         channels.append(np.frombuffer(data, f"{order}u{width}", count)[places])
     return np.stack(channels, axis=-1)
+
+
+def unfolded_palette(image: Dataset) -> NDArray[Any]:
+    """The RGB (entries, 3) of a palette that is stored in segments (PS3.3 C.7.9.2).
+
+    Raises UnreadableImage, or whatever pydicom raises of a broken one.
+    """
+    count, first, bits = (int(part) for part in image.RedPaletteColorLookupTableDescriptor)
+    count = count or 1 << 16
+    if count > 1 << bits:  # pydicom counts the entries in numbers of so many bits
+        raise UnreadableImage("", f"its palette has {count} entries in segments of {bits} bits")
+    ramp = np.arange(first, first + count, dtype=np.int64)
+    unfolded: NDArray[Any] = apply_color_lut(ramp[np.newaxis], image)[0, :, :3]
+    return unfolded
 
 
 # What the stored values mean

@@ -47,7 +47,7 @@ READER = reader_mark(
     Path(__file__).parent.parent,
     decodable_syntaxes(),
 )
-"""Stands in every shard; a shard that another reader wrote is read anew."""
+"""Stands in every shard; files of a shard that another reader wrote are read again."""
 
 _SHARD_ROWS = 8192
 _BLOCK = 256  # files that one worker gets at a time
@@ -185,7 +185,7 @@ _FIRST_TEXT = 5
 
 
 def _blocks(root: Path, known: Sequence[Path], workers: int) -> Iterator[tuple[list[_Row], int]]:
-    """Lines of the inventory in order, block by block, and how many of them were read anew."""
+    """Lines of the inventory in order, block by block, and how many of them were read now."""
     with ExitStack() as stack:
         pool = None
         if workers > 1:

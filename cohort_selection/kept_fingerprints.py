@@ -1,4 +1,4 @@
-"""Fingerprints that are made once: kept on disk by path, and made again where a file changed."""
+"""Keeps fingerprints on disk by path, and makes them again only for changed files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cohort_selection.pixel_description import decodable_syntaxes
 from cohort_selection.pixels import PictureError
 
 _AT_ONCE = 4096
-"""So many files are fingerprinted before they are written: a kill costs no more."""
+"""Fingerprints are written after this number of files; a kill loses no more."""
 
 _State = tuple[int, int, int]  # size, times of modification and of change in ns
 
@@ -44,8 +44,8 @@ def kept_fingerprints(
 ) -> Fingerprints:
     """As ``fingerprints``, of each file only once: ``folder`` keeps what was made.
 
-    A file is fingerprinted again where its size or one of its times is not what it was, where
-    another version made its fingerprint, and where pictures are looked at that were not before.
+    A file is fingerprinted again if its size or one of its times changed, if another version made
+    its fingerprint, or if pictures are now compared and were not before.
     Shards are written whole or not at all and never changed, so two may be written at a time. About
     600 bytes a file; a shard that cannot be read counts as none.
     """

@@ -1,4 +1,4 @@
-"""How a column becomes a label: words for yes and no, an item of a list, what is uncertain."""
+"""Reads a column as a label: words for yes and no, an item of a list, uncertain cells."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LabelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """What the text of a label's column says.
+    """Reads the text of a label's column as positive, negative or neither.
 
     With ``contains`` the cell is a list, and positive where it has one of these items. Otherwise it
     is 0 or 1, no or yes and the like. ``uncertain`` says what CheXpert's -1 is, and ``blank`` a

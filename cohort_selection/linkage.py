@@ -19,9 +19,9 @@ def one_id_a_patient(
 
     A table that names the patient of a study joins that name to the header's: header ids that
     share a patient of the table, or names in the table that share a header id, are one patient.
-    Who is joined to others, or is named otherwise by the table, gets the first of the table's
-    names in alphabetical order; all others keep the header's. A header id of which the table names
-    no study is the patient of that name in the table, if there is one.
+    A patient who is joined to others, or whom the table names differently, gets the first of the
+    table's names in alphabetical order; all others keep the header's. If the table names no study
+    of a header id, that id is the patient of the same name in the table, if there is one.
     """
     of_study = {each.study_uid: each.patient_id for each in records if each.study_uid}
     if all(of_study.get(study.study_uid) in (None, "", study.patient_id) for study in studies):

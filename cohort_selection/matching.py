@@ -206,7 +206,7 @@ def _help(asked: Programme, size: int) -> tuple[str, ...]:
 
 
 def largest(cases: Sequence[Case], target: Target, tolerance: float | Tolerance) -> Largest:
-    """Bound the size of a cohort of which every margin is within ``tolerance`` of its target.
+    """Bound the size of a cohort whose margins are all within ``tolerance`` of its target.
 
     The bound is proven (linear relaxation): no cohort of more patients exists.
     """

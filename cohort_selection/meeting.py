@@ -1,4 +1,4 @@
-"""Whether clinical tables and image headers name the same patients and studies."""
+"""Compares the patients and studies of clinical tables with those of image headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The open part as researchers get it: copied as the sequestered cases are, ids drawn again."""
+"""Copies the open part for researchers, as sequestered cases are copied, under new ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IMAGES = "images"
 
 @dataclass(frozen=True, slots=True)
 class OpenPart:
-    """What was copied, where its list lies, and which copies may still say something.
+    """The copies: their list, their counts, and how many may still hold text.
 
     ``burned_in`` files say that text is in their picture; ``commented`` ones have a comment of
     somebody's own within their compressed pixels.

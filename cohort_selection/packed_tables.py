@@ -1,4 +1,4 @@
-"""Tables that are no text, Parquet files and spreadsheets, as the texts of their cells."""
+"""Reads Parquet files and spreadsheets as the texts of their cells."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def workbook_lines(path: Path, data: bytes, error: type[ValueError], sheet: str 
     filled = [title for title in filled if sheet and key(title) == key(sheet)] or filled
     if len(filled) > 1:
         raise error(
-            f"{path.name}: {len(filled)} sheets hold something ({', '.join(filled)}); save the one "
-            "that is meant as a file of its own"
+            f"{path.name}: {len(filled)} sheets are not empty ({', '.join(filled)}); save the "
+            "right one as a file of its own"
         )
     found: Lines = []
     rows = zip(_rows(values[filled[0]]), _rows(formulas[filled[0]]), strict=True)

@@ -1,4 +1,4 @@
-"""Whether a file's pixels are an image that can be read here; nothing is decoded.
+"""Tells whether a file's pixels are an image that can be read here; decodes nothing.
 
 Judged by the header, by the length of the file, and by the first bytes of a compressed stream. What
 is damaged further inside a stream shows only when it is decoded: the look of ``seal`` and training

@@ -1,4 +1,4 @@
-"""One picture under two patients, or under two labels, inside the pool and inside the cohort."""
+"""Finds pictures under two patients or two labels, in the pool and in the cohort."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cohort_selection.near_duplicates import ALIKE, coarse, likeness, near_dupli
 from cohort_selection.pixels import PictureError, read_picture
 
 _HELD = 2048
-"""So many small pictures are held in memory, 131 kB each."""
+"""Number of small pictures held in memory, 131 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Repeat:
 
     @property
     def in_cohort(self) -> bool:
-        """Whether it doubts the cohort: two of its patients show it, or one under either label."""
+        """Whether two patients of the cohort show it, or one of them and an opposite label."""
         drawn = [each.case for each in self.shown if each.drawn]
         return len({case.patient_id for case in drawn}) > 1 or bool(drawn and self.opposite)
 

@@ -21,8 +21,7 @@ class Rule:
     """One test of one field; ``excludes`` where a study that passes it is left out.
 
     Of ``values``, ``matches``, ``known`` and the two limits, one is given; the limits may come
-    together. A study of which the field is not known is left out, either way, unless
-    ``keep_unknown``.
+    together. A study whose field is not known is left out, either way, unless ``keep_unknown``.
     """
 
     field: str
@@ -89,9 +88,9 @@ class Rule:
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    r"""The numbers of a value, of which DICOM writes several as ``0.1\0.1``; none where it is text.
+    r"""The numbers of a value; DICOM writes several as ``0.1\0.1``. Empty where a part is text.
 
-    What is not a finite number is none.
+    Infinity and NaN count as text.
     """
     found = [number(part.strip()) for part in text.split("\\")]
     return () if None in found else tuple(each for each in found if each is not None)

@@ -129,7 +129,7 @@ def scarcest(asked: Programme, size: int) -> tuple[int, int] | None:
 
 
 def would_help(asked: Programme, size: int) -> tuple[str, ...]:
-    """Say how many more patients, and of which levels, would let ``size`` meet the target exactly.
+    """Say how many more patients of each level would let ``size`` meet the target exactly.
 
     The fewest, by linear programme over every combination of levels that has a share; other mixes
     of as many may do as well. Empty where none is needed.

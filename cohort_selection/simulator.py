@@ -1,4 +1,4 @@
-"""A multi-site commons of simulated chest radiographs, of which the truth is known."""
+"""A multi-site commons of simulated chest radiographs with known truth."""
 
 from __future__ import annotations
 

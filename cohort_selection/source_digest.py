@@ -1,4 +1,4 @@
-"""Digest of what source code does: its words may change and its modules may move.
+"""Takes a digest of what source code does; comments may change and modules may move.
 
 The header reader and the code that scores keep their results under such a digest. A digest of the
 text would have hours of work done again for a comment.

@@ -1,4 +1,4 @@
-"""The labels of a table of cases: words, items of a list, lines of a long table."""
+"""Reads the labels of a table of cases: words, items of a list, lines of a long table."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _label_error(
         return _blank(places[place], label, texts[place])
     word = label_word(texts[place])
     if odd is None or word not in _EVERY_WORD:
-        return ScoringInputError(f"{where}; give 0 or 1, or throughout one of {listed}")
+        return ScoringInputError(f"{where}; give 0 or 1, or one of {listed} throughout")
     both = {word, label_word(texts[odd])}
     uncertain = (
         "; where -1 means uncertain, say what it counts as with --uncertain"
@@ -151,7 +151,7 @@ def _label_error(
     )
     line = places[odd].rpartition(" ")[2]
     return ScoringInputError(
-        f"{where}, and line {line} has {texts[odd]!r}; give throughout one of {listed}{uncertain}"
+        f"{where}, and line {line} has {texts[odd]!r}; give one of {listed} throughout{uncertain}"
     )
 
 

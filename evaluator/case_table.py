@@ -1,4 +1,4 @@
-"""A table of scores or labels, case by case: which column is asked for, and what it says."""
+"""Reads a table of scores or labels case by case, and finds its columns."""
 
 from __future__ import annotations
 

@@ -66,11 +66,11 @@ def add_plugins(program: typer.Typer) -> None:
 
 
 def _tell_lost(error: OSError) -> None:
-    """Say that what was printed did not arrive, unless its reader wanted no more."""
+    """Report output that could not be written, unless its reader has gone."""
     if not isinstance(error, BrokenPipeError):
         _complain(
-            f"what the command printed could not be written ({(error.strerror or '').lower()}); "
-            "what it did is done: free some space, or print to another place"
+            f"the output of the command could not be written ({(error.strerror or '').lower()}), "
+            "but its work is done; free some space, or print to another place"
         )
 
 

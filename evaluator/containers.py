@@ -62,7 +62,7 @@ class Containers(Images):
             return self._kill(self._ours(f"{LABEL}={submission_id}"))
 
     def kill_over(self, staging_folder: Path) -> int:
-        """Kill all containers whose cases were laid out under a folder, likewise."""
+        """Kill all containers whose cases were laid out under a folder; their number."""
         with our_fault("ending containers that were left"):
             return self._kill(self._over(staging_folder))
 
@@ -119,9 +119,10 @@ class Containers(Images):
                 while shared and (not folder.parent.is_dir() or is_alive(folder)):
                     if time.monotonic() > deadline:
                         raise EngineSick(
-                            f"container {found['Id'][:12]} has GPU {', '.join(shared)}, of which "
-                            "no lock tells; remove it if its process is dead, else have all the "
-                            "host's workers share /run/lock, or /tmp where that is not everybody's"
+                            f"container {found['Id'][:12]} uses GPU {', '.join(shared)}, but no "
+                            "lock file says so; if its process is dead, remove the container, "
+                            "otherwise let all workers of this host share one folder for locks: "
+                            "/run/lock, or /tmp if not everybody may write to /run/lock"
                         )
                     time.sleep(0.05)
                 if shared:

@@ -1,4 +1,4 @@
-"""Which processors a run computes on: the least shared of those that this process may use."""
+"""Chooses a run's processors: the least shared of those that this process may use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from evaluator.host_locks import held
 
 SEATS = 100
-"""How many runs may share a processor: as many as there are users for containers."""
+"""Most runs that may share a processor: the number of users for containers."""
 
 _ONLINE = Path("/sys/devices/system/cpu/online")
 
@@ -25,6 +25,16 @@ def usable_cores(count: int, online: Path = _ONLINE) -> tuple[str, ...]:
     if len(mine) < count:
         mine = _listed(online.read_text(encoding="ascii"))
     return tuple(map(str, mine))
+
+
+def has_our_cores(cpus: int, online: Path = _ONLINE) -> bool:
+    """Whether an engine that counts so many processors can be on this machine.
+
+    The numbers of another's, or of a virtual machine's, are not known here; to hold all runs to
+    those of ours would leave the rest of a larger one idle.
+    """
+    everyones = len(_listed(online.read_text(encoding="ascii")))
+    return cpus in (everyones, len(os.sched_getaffinity(0)))
 
 
 def _listed(text: str) -> list[int]:

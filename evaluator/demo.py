@@ -31,7 +31,7 @@ class DemoError(ValueError):
 
 
 def walk(folder: Path, *, patients: int, serve: bool, console: Console) -> None:
-    """Run every step in ``folder``, made anew; raise DemoError at the first that fails.
+    """Run every step in an emptied ``folder``; raise DemoError at the first that fails.
 
     Raises what ``refuse_unprepared`` raises before anything is written.
     """

@@ -73,7 +73,7 @@ def run_queue(
     *,
     report: Callable[[Submission], None] = lambda _: None,
 ) -> int:
-    """Work through what is queued or was cut off, have it tracked; return how many it worked on.
+    """Work through queued and interrupted submissions and have them tracked; return their number.
 
     ``report`` is called with a submission at each of its state changes. Submissions for
     benchmarks that are not sealed in this installation are left alone: the ledger may be shared.
@@ -273,7 +273,7 @@ class _Dispatcher:
         return token
 
     def _lose_image(self, job: Job) -> None:
-        """Have a submission wait whose image is nowhere; what was cut off before goes back too."""
+        """Put a submission back into the queue because no engine has its image."""
         self._fitness.lose_image(job.submission)
         if job.name in self._jobs or job.submission.state is State.RUNNING:
             self._put_back([job])
@@ -332,7 +332,7 @@ class _Dispatcher:
                 job.back.append(ended)
             if job.name in self._jobs and not job.out:
                 if job.again and not job.repeat:
-                    # Not beside the first run, of which it could learn through the same files.
+                    # Not beside the first run: the two could signal through files that they share.
                     cases = tuple(job.again.values())
                     job.repeat = self._hand_out(self._workers, job, cases)
                 else:
@@ -411,7 +411,7 @@ class _Dispatcher:
         evaluated = evaluate(job.submission, job.benchmark, job.cohort, predictions, self._enclave)
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
-            self._move(job, State.HELD)  # the document stays in the enclave until it is released
+            self._move(job, State.HELD)  # the evaluation is in the enclave; `release` scores again
         else:
             document = evaluated.release.to_json()
             with self._unless_cancelled(job):
@@ -513,7 +513,7 @@ class _Dispatcher:
             raise _Cancelled
 
     def _tell(self, job: Job, state: State, failure: Failure | None = None) -> None:
-        # Whoever listens decides over no submission: a terminal may be gone, or lack a character.
+        # A fault of the output ends no submission: a terminal may be gone, or lack a character.
         with suppress(Exception):
             self._report(replace(job.submission, state=state, failure=failure))
 

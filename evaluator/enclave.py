@@ -199,7 +199,7 @@ class Enclave:
         return folder
 
     def staging_folder(self) -> Path:
-        """Where containers' inputs are laid out; emptied by whoever stages."""
+        """Where containers' inputs are laid out; a process that stages empties it."""
         folder = self.folder / "staging"
         folder.mkdir(exist_ok=True)
         return folder

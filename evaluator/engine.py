@@ -24,7 +24,7 @@ from evaluator.containers import (
     Containers,
     has_cpusets,
 )
-from evaluator.cores import taken_cores
+from evaluator.cores import has_our_cores, taken_cores
 from evaluator.ending import KILLED, broken, is_unexplained, printable
 from evaluator.gpus import taken_gpus
 from evaluator.host_locks import held
@@ -138,7 +138,7 @@ class Engine(Containers):
             runtime,
             int(info["NCPU"]),
             int(info["MemTotal"]),
-            has_cpusets(client, info, podman),
+            has_our_cores(int(info["NCPU"])) and has_cpusets(client, info, podman),
         )
 
     def close(self) -> None:

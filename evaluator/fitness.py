@@ -27,9 +27,9 @@ class ImageLost(ValueError):
 
 
 class Fitness:
-    """What is wrong with one benchmark, or one image, keeps no other waiting.
+    """Remembers which benchmarks and images cannot be run now, so that other submissions go on.
 
-    It is told at once, and again at the end.
+    Each problem is logged once, when it is found; the first is raised at the end.
     """
 
     def __init__(self, installation: Installation) -> None:
@@ -43,7 +43,7 @@ class Fitness:
         self._told: set[str] = set()
 
     def sealed(self, workers: Workers, name: str) -> tuple[Benchmark, Cohort] | None:
-        """A benchmark and its cohort, None where it is unfit; each is looked at once."""
+        """A benchmark and its cohort, None where it is unfit; each is examined one time."""
         if name not in self._fit and name not in self._unfit:
             self._look(workers, name)
         return self._sealed[name] if name in self._fit else None

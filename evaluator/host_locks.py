@@ -1,4 +1,4 @@
-"""Things of which a host has few, each held by one run at a time, whoever runs it."""
+"""Locks for what a host has few of, such as GPUs: one run of the host holds each at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 PAUSE_SECONDS = 0.2
-"""How often who waits for one of them looks for it."""
+"""How often a waiting run tries again."""
 
 TELL_SECONDS = 10.0
-"""How long somebody waits before the steward is told."""
+"""How long a run waits before a warning is logged."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def held(
 
 
 def _everybodys_folder() -> Path:
-    """The folder for locks of this host: a user's home is another's, or on many hosts the same."""
+    """Folder for locks of this host. Homes will not do: users differ, and hosts may share one."""
     folder = Path("/run/lock")
     everybodys = folder.is_dir() and folder.stat().st_mode & stat.S_IWOTH
     return folder if everybodys else Path("/tmp")
@@ -74,7 +74,7 @@ def _take(
 def _locked(path: Path) -> int | None:
     """Lock a file, and give its descriptor; None where it is taken, or is no file of ours.
 
-    Whoever may write to the folder may put anything there, and only takes a name from it so.
+    Any user of this host can create files in this folder. That only makes one lock unusable.
     """
     _make(path)
     try:

@@ -1,4 +1,4 @@
-"""By what an engine knows an image: the digest of its configuration, or of its manifest.
+"""Translates between the digests of an image's configuration and of its manifest.
 
 An image is entered by the digest of its configuration, which is the same in every engine. Docker's
 older stores and Podman know it by that too. Docker's containerd store, the default of new

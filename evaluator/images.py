@@ -67,7 +67,7 @@ class Images:
         Raises ContractBroken where there is no such image, or the contract forbids the archive.
         """
         root = cache() / "received"
-        self._forget_dead(root)
+        self.forget_dead(root)
         with own_folder(root) as folder:
             if os.path.isfile(image):  # noqa: PTH113 - a name may be none that a file can have
                 archive = Path(image)
@@ -86,7 +86,7 @@ class Images:
         try:
             return self.inspect(image)
         except NoImage:
-            if os.path.isdir(image):  # noqa: PTH112 - likewise
+            if os.path.isdir(image):  # noqa: PTH112 - as in receive
                 said = f"{image!a} is a folder; {remedy_for_folder(Path(image))}"
                 raise ContractBroken(Failure.IMAGE_INVALID, said) from None
             raise
@@ -209,7 +209,8 @@ class Images:
     def load(self, archive: Path, contract: Contract, scratch: Path | None = None) -> str:
         """Lint an archive, load its image under a name of ours, and give its digest.
 
-        What the engine is given is written into ``scratch``, or the cache.
+        What the engine is given is written into a folder of its own in ``scratch``, or the cache;
+        ``forget_dead`` there takes off what a killed process has left.
         Raises ContractBroken where the contract forbids the archive or its image, which then is
         no more in the engine than before.
         """
@@ -275,8 +276,8 @@ class Images:
                 return
             time.sleep(0.2)  # another looks at it in a container, and is soon done
 
-    def _forget_dead(self, root: Path) -> None:
-        """Take off the names that killed processes have left, and remove their folders."""
+    def forget_dead(self, root: Path) -> None:
+        """Take off the names under which killed processes loaded, and remove their folders."""
         for folder in root.glob("*"):
             if folder.is_dir() and not is_alive(folder):
                 self._forget(LOADED, folder.name)

@@ -94,8 +94,8 @@ class Installation:
         self._same_as_sealed(benchmark, cohort)
         if problems := verify(cohort):
             raise InstallationError(
-                f"the cohort of {name!r} is not what was sealed: {problems[0]}; restore it from "
-                f"a copy (`sequestra verify {name}` lists all)"
+                f"the cohort of {name!r} has changed since it was sealed: {problems[0]}; restore "
+                f"it from a copy (`sequestra verify {name}` lists all)"
             )
         return benchmark, cohort
 

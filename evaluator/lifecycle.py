@@ -1,4 +1,4 @@
-"""What is asked of submissions: entered, cancelled, released, scored anew, their images freed."""
+"""Enters submissions, cancels them, releases them, scores them again and frees their images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DerivedCoreProperties.txt, 4174 of them as of version 14, and the blank pattern 
 
 
 class SubmissionError(ValueError):
-    """What was entered, or asked of a submission, cannot be."""
+    """An entry, or a request about a submission, that cannot be accepted."""
 
 
 def submit(
@@ -42,9 +42,9 @@ def submit(
 ) -> Submission:
     """Enter an image, by name, digest or archive; raise QuotaError or ContractBroken.
 
-    It is entered by its content digest. An image that breaks the contract is entered as rejected,
-    which costs no quota, and where an archive brought it it goes from the engine again. The
-    threshold is the benchmark's where its [analysis] table declares one.
+    The image is entered by the digest of its configuration. An image that breaks the contract is
+    entered as rejected and costs no quota; if an archive brought it, the engine removes it again.
+    The threshold is the benchmark's where its [analysis] table declares one.
     """
     declared = benchmark.analysis.threshold
     ledger = installation.ledger()
@@ -84,7 +84,8 @@ def submit(
 def cancel(installation: Installation, submission_id: str) -> Submission:
     """Cancel a submission that has no result yet; a dispatcher at work ends its containers.
 
-    What had not run is not charged to the quota. Raises SubmissionError where it has ended.
+    A submission that never ran is not charged to the quota. Raises SubmissionError where the
+    submission has ended.
     """
     ledger = installation.ledger()
     submission = ledger.submission(submission_id)
@@ -111,19 +112,19 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
     return ledger.submission(submission_id)
 
 
-def score_anew(installation: Installation, name: str) -> list[Submission]:
+def score_again(installation: Installation, name: str) -> list[Submission]:
     """Score the released submissions of a benchmark again from their stored predictions.
 
-    No container runs. Where the code that scores is the one of the present release, nothing
-    changes; else a new release takes the place of the old one, which stays in the ledger. Gives
-    the submissions that have a new release.
+    No container runs. Nothing changes where the present release comes from the same scoring code.
+    Otherwise a new release takes the place of the old one, which stays in the ledger. Returns the
+    submissions that have a new release.
 
     Raises SubmissionError, and releases nothing, where the code is that of an older release: the
     ledger only grows.
     """
     benchmark, cohort = installation.sealed(name)
     ledger, enclave = installation.ledger(), installation.enclave()
-    anew: list[tuple[Submission, Evaluated]] = []
+    again: list[tuple[Submission, Evaluated]] = []
     present = {found.submission_id: found.evaluation_key for found in ledger.releases(name)}
     for submission in ledger.submissions(state=State.RELEASED):
         if submission.submission_id not in present:
@@ -136,21 +137,21 @@ def score_anew(installation: Installation, name: str) -> list[Submission]:
             continue
         if evaluated.key in ledger.evaluation_keys(submission.submission_id):
             raise SubmissionError(
-                f"submission {submission.submission_id} had these figures before the present ones, "
-                f"and the ledger does not go back; score them again with the code of its newest "
-                f"release, or with code that is newer"
+                f"submission {submission.submission_id}: this version of Sequestra gives the "
+                f"figures of an older release, and the ledger does not go back; use the version of "
+                f"the newest release, or a newer one"
             )
-        anew.append((submission, evaluated))
-    for submission, evaluated in anew:
+        again.append((submission, evaluated))
+    for submission, evaluated in again:
         document = evaluated.release.to_json()
         ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
-    return [submission for submission, _ in anew]
+    return [submission for submission, _ in again]
 
 
 def prune(installation: Installation, engine: Engine, days: int) -> list[Submission]:
-    """Give up the images of submissions that ended ``days`` or more ago; gives those it freed.
+    """Remove the images of submissions that ended ``days`` or more ago; return those submissions.
 
-    What they predicted stays, and so does an image that has another name or a younger submission.
+    Their predictions stay. An image stays if it has another name or a younger submission needs it.
     """
     ledger, enclave = installation.ledger(), installation.enclave()
     ended = ledger.ended(datetime.now(UTC) - timedelta(days=days))

@@ -1,4 +1,4 @@
-"""The port on which the pages are served, taken before anybody is told of it."""
+"""Takes the port of the web pages before its address is shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
         taken = socket.socket(family, kind)
     except (OSError, UnicodeError) as error:
         raise PortUnavailable(
-            f"nothing is known of the host {host!r}; give an address of this machine with --host, "
+            f"the host {host!r} is unknown; give an address of this machine with --host, "
             f"such as 127.0.0.1"
         ) from error
     with taken:
@@ -46,4 +46,4 @@ def _refusal(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"this user may not take port {port}; give one from 1024 on with --port"
     said = (error.strerror or str(error)).lower()
-    return f"{host} is no address of this machine ({said}); give one with --host, as 127.0.0.1"
+    return f"{host} is no address of this machine ({said}); give one with --host, such as 127.0.0.1"

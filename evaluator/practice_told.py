@@ -1,4 +1,4 @@
-"""What the command line says of a researcher's check, and of the open part handed out."""
+"""Prints the result of a researcher's check, and of a copy of the open part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_LOG_LINES = 20
 
 
 def practised(found: Practised) -> RenderableType:
-    """What a check on open cases ended in, how its scores look, and the end of what it said."""
+    """The result of a check on open cases, its scores, and the end of the container's log."""
     lines: list[RenderableType]
     if found.failure is None:
         done = f"{found.n_cases} open cases in {found.seconds:.1f} s"
@@ -33,15 +33,15 @@ def practised(found: Practised) -> RenderableType:
     if said:
         shown = said[-MOST_LOG_LINES:]
         of = "" if len(shown) == len(said) else f"the last {len(shown)} lines of "
-        lines.append(f"{of}what the container said:")
+        lines.append(f"{of}the container's log:")
         lines += shown
     elif found.failure not in (None, Failure.IMAGE_INVALID):  # else none was run
-        lines.append("the container said nothing")
+        lines.append("the container's log is empty")
     return Group(*lines)
 
 
 def _scores(found: Scores) -> RenderableType:
-    """The AUROC of a check with what is odd about its scores."""
+    """The AUROC of a check, and a warning where the scores are constant or inverted."""
     cases = f"{found.n_positive} positive and {found.n_negative} negative cases"
     if found.constant:
         return styled(
@@ -51,7 +51,7 @@ def _scores(found: Scores) -> RenderableType:
         )
     spread = f"scores from {found.lowest:g} to {found.highest:g}"
     if found.auroc is None:
-        return f"{spread}; no AUROC, since there are {cases}: give more with --cases"
+        return f"{spread}; no AUROC, since there are {cases}: give more cases with --cases"
     told = f"AUROC {found.auroc:.3f} on {cases}; {spread}"
     if found.inverted:
         return styled(
@@ -61,12 +61,12 @@ def _scores(found: Scores) -> RenderableType:
             "label is 1",
         )
     if found.auroc < 0.5:
-        told += "; below 0.5, as chance may have it with so few cases"
+        told += "; below 0.5, which may be chance with so few cases"
     return told
 
 
 def copied(found: OpenPart) -> RenderableType:
-    """What became of the open part."""
+    """The counts of a copy of the open part, and warnings."""
     lines: list[RenderableType] = [
         f"{found.n_cases} cases of {found.n_patients} patients, {found.n_files} files, "
         f"copied as sequestered cases are; listed in {found.table}"

@@ -66,10 +66,10 @@ def system_error(error: Exception) -> str:
     if error.errno in FULL:
         where = f" at {error.filename}" if error.filename else ""
         return (
-            f"the disk is full{where} ({said}); free some space and run the command again: what "
-            "stood there before is as it was"
+            f"the disk is full{where} ({said}); free some space and run the command again; "
+            "earlier files are unchanged"
         )
-    return f"{error.filename}: {said}; give a path that is there and that you may use"
+    return f"{error.filename}: {said}; give a path that exists and that you may use"
 
 
 def pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -78,7 +78,9 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise OptionError(f"--column is {text!r}; give NAME=COLUMN, as patient='Patient ID'")
+            raise OptionError(
+                f"--column is {text!r}; give NAME=COLUMN, such as patient='Patient ID'"
+            )
         found[name] = value
     return found
 
@@ -252,7 +254,7 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     """Read rising whole numbers joined by commas; raise OptionError."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise OptionError(f"{option} is {text!r}; give whole numbers and commas, as 0,18,65")
+        raise OptionError(f"{option} is {text!r}; give whole numbers and commas, such as 0,18,65")
     found = tuple(int(part) for part in parts)
     if sorted(set(found)) != list(found):
         raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")

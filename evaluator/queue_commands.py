@@ -17,7 +17,10 @@ app = typer.Typer()
 @app.command(rich_help_panel=STEWARD)
 def run(
     scheduler: Annotated[
-        str, typer.Option(help="A Dask scheduler, as tcp://host:8786; this machine works if none.")
+        str,
+        typer.Option(
+            help="A Dask scheduler, such as tcp://host:8786; without one, this machine works."
+        ),
     ] = "",
     shards: Annotated[
         int, typer.Option(min=1, help="Containers that share the cases of one submission.")
@@ -26,11 +29,11 @@ def run(
         bool, typer.Option("--watch", help="Go on when the queue is empty, until stopped.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="End when MLflow has a run of each release, too.")
+        bool, typer.Option("--wait", help="End only when MLflow has a run of each release.")
     ] = False,
     home: Home = HOME,
 ) -> None:
-    """Run what is queued on the sequestered cases, score it and release it."""
+    """Run queued submissions on the sequestered cases, score them and release them."""
     from evaluator.dispatch import Work, run_queue
     from evaluator.installation import Installation
 
@@ -47,11 +50,11 @@ def run(
 
 @app.command(rich_help_panel=STEWARD)
 def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
-    """Score the released submissions of a benchmark again, from what they predicted."""
+    """Score a benchmark's released submissions again, from their stored predictions."""
     from evaluator import lifecycle
     from evaluator.installation import Installation
 
-    again = lifecycle.score_anew(Installation.existing(home), benchmark)
+    again = lifecycle.score_again(Installation.existing(home), benchmark)
     for submission in again:
         console.print(printing.submission_line(submission))
     console.print(f"{len(again)} submission{'s' * (len(again) != 1)} scored again")
@@ -60,11 +63,11 @@ def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
 @app.command(rich_help_panel=STEWARD)
 def prune(
     days: Annotated[
-        int, typer.Option(min=0, help="Keep images of submissions that ended since.")
+        int, typer.Option(min=0, help="Only images of submissions that ended so many days ago.")
     ] = 30,
     home: Home = HOME,
 ) -> None:
-    """Give up the images of submissions that ended long ago; what they predicted stays."""
+    """Remove the images of submissions that ended long ago; their predictions stay."""
     from evaluator import lifecycle
     from evaluator.engine import Engine
     from evaluator.installation import Installation
@@ -101,7 +104,7 @@ def audit(submission_id: str, home: Home = HOME) -> None:
 
 @app.command(rich_help_panel=STEWARD)
 def doctor(home: Home = HOME) -> None:
-    """Check this machine, and that the installation is what it says it is."""
+    """Check this machine, and the installation if there is one."""
     from evaluator.doctor import examine
     from evaluator.installation import Installation
 

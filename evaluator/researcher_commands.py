@@ -17,16 +17,16 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=RESEARCHER)
 def check(
-    image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
+    image: Annotated[str, typer.Argument(help="An image: name, digest or the path of an archive.")],
     benchmark: Annotated[
         str,
         typer.Option("--benchmark", "-b", help="A benchmark's TOML file, or an installed name."),
     ],
     open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
-    cases: Annotated[int, typer.Option(min=1, help="How many open cases to run on.")] = 10,
+    cases: Annotated[int, typer.Option(min=1, help="How many open cases to run it on.")] = 10,
     home: Home = HOME,
 ) -> None:
-    """Run an image on open cases with the sequestered run's own runner, flags and limits."""
+    """Run an image on open cases, with the code, flags and limits of a sequestered run."""
     from evaluator import practice_told
     from evaluator.installation import Installation
     from evaluator.practice import practise
@@ -44,7 +44,7 @@ def check(
 
 @app.command(rich_help_panel=RESEARCHER)
 def submit(
-    image: Annotated[str, typer.Argument(help="An image: tag, digest or `docker save` archive.")],
+    image: Annotated[str, typer.Argument(help="An image: name, digest or the path of an archive.")],
     benchmark: BenchmarkOption,
     team: Annotated[str, typer.Option(help="The team's name.")],
     model: Annotated[str, typer.Option(help="The model's name, as the board shows it.")],
@@ -79,10 +79,12 @@ def cancel(submission_id: str, home: Home = HOME) -> None:
 
 @app.command(rich_help_panel=RESEARCHER)
 def status(
-    submission_id: Annotated[str | None, typer.Argument(help="One submission; or all.")] = None,
+    submission_id: Annotated[
+        str | None, typer.Argument(help="A submission; without it, all.")
+    ] = None,
     home: Home = HOME,
 ) -> None:
-    """Show what became of submissions, as a team may see it."""
+    """Show the state of submissions, as a team may see it."""
     from evaluator.installation import Installation
 
     installation = Installation.existing(home)
@@ -95,4 +97,6 @@ def status(
     if any(submission.state in UNDER_WAY for submission in found) and not (
         installation.is_dispatching()
     ):
-        console.print("nothing works on the queue now; `sequestra run` takes up what was cut off")
+        console.print(
+            "no dispatcher is at work now; `sequestra run` takes up interrupted submissions"
+        )

@@ -39,9 +39,9 @@ def fits(contract: Contract, left: Mapping[str, float]) -> bool:
 class Room:
     """What this process has for containers, shared out among those that run.
 
-    Dask would hold it for the whole of a shard; only a container that runs takes any of it, so that
-    the next can be laid out meanwhile and the last be removed. None gets any before its attempt is
-    admitted: the ledger says running first.
+    Dask would hold resources for the whole of a shard. Here only a running container takes any, so
+    that the next one can be laid out and the last one removed meanwhile. A container waits until
+    its attempt is admitted, which happens after the ledger has recorded RUNNING.
     """
 
     def __init__(self, has: Mapping[str, float]) -> None:

@@ -67,29 +67,34 @@ def score(
     ],
     truth: Annotated[Path, typer.Argument(help="Table with the labels; may be the same file.")],
     label: Annotated[
-        list[str] | None, typer.Option(help="A label column; all found if none is named.")
+        list[str] | None, typer.Option(help="A label column; without it, all label columns.")
     ] = None,
     score_column: Annotated[
         str | None, typer.Option(help="Score column of a single label.")
     ] = None,
     case_column: str | None = None,
     patient_column: Annotated[
-        str | None, typer.Option(help="Patients, for clustered intervals; '' = none.")
+        str | None, typer.Option(help="Column of patients, for clustered intervals; '' = none.")
     ] = None,
     list_column: Annotated[
         str, typer.Option(help="Column that lists a case's findings; its items are the labels.")
     ] = "",
     uncertain: Annotated[
-        str, typer.Option(help="What CheXpert's -1 is: positive, negative or exclude.")
+        str, typer.Option(help="What CheXpert's -1 counts as: positive, negative or exclude.")
     ] = "refuse",
     blank: Annotated[
-        str, typer.Option(help="What a label without a word is: negative or exclude.")
+        str, typer.Option(help="What an empty or unknown label counts as: negative or exclude.")
     ] = "refuse",
     id_holds_label: Annotated[
-        bool, typer.Option(help="Each case's name ends in _ and the label, as RSNA's.")
+        bool,
+        typer.Option(
+            "--id-holds-label",
+            help="Each case's name ends in _ and the label, as in RSNA's tables.",
+        ),
     ] = False,
     missing: Annotated[
-        str, typer.Option(help="A case without a prediction: refuse, or worst (its worst score).")
+        str,
+        typer.Option(help="A case without a score: refuse, or worst (it gets the worst score)."),
     ] = "refuse",
     subgroup: Annotated[
         list[str] | None,
@@ -97,7 +102,9 @@ def score(
     ] = None,
     age_bands: Annotated[
         str | None,
-        typer.Option(help="Lower bounds of the groups of age; else the plan's, or the cohorts'."),
+        typer.Option(
+            help="Lower bounds of the age groups; without it, the plan's or the cohorts'."
+        ),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="A case is called positive at or above this score.")
@@ -106,7 +113,10 @@ def score(
         Path | None, typer.Option(help="A benchmark's TOML file; its table 'analysis' is read.")
     ] = None,
     symmetric: Annotated[
-        bool, typer.Option(help="Symmetric DeLong intervals, as pROC's, not score ones.")
+        bool,
+        typer.Option(
+            "--symmetric", help="Symmetric DeLong intervals, as in pROC, not score intervals."
+        ),
     ] = False,
     replicates: Annotated[
         int | None, typer.Option(help="Bootstrap replicates of the ROC curve's band; 0: no band.")
@@ -114,19 +124,21 @@ def score(
     design: Annotated[
         str | None,
         typer.Option(
-            help="How the number of positives came about: sampled (by chance, the default) or "
+            help="How the number of positives arose: sampled (by chance, the default) or "
             "fixed-prevalence (set by design)."
         ),
     ] = None,
     weight_column: Annotated[
         str | None,
-        typer.Option(help="Weights of the truth table that standardise figures to a population."),
+        typer.Option(
+            help="Column of weights in the truth table, to standardise figures to a population."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV to write, one row a figure.")] = None,
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
-    """Score predictions you already have: the scoring path alone, on two tables."""
+    """Score predictions that you already have, from two tables; no installation is needed."""
     from evaluator import own_scores
     from evaluator.score_screen import summary
     from evaluator.scoring import Labels, score_tables
@@ -174,7 +186,7 @@ def demo(
         bool, typer.Option("--serve/--no-serve", envvar="DEMO_SERVE", help="Serve the board.")
     ] = True,
 ) -> None:
-    """Walk the whole path on a simulated commons, one command after the other."""
+    """Run the whole path on a simulated commons, one command after the other."""
     from evaluator.demo import walk
 
     walk(folder, patients=patients, serve=serve_page, console=console)

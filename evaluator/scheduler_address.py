@@ -1,4 +1,4 @@
-"""Whether something listens at a Dask scheduler's address, before Dask is imported."""
+"""Checks that a Dask scheduler answers at an address, before Dask is imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from submissions.patience import ANSWER_SECONDS, NoAnswer, within
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx", "ucxx")
 GREETING = b"pickle-protocol"
-"""What a scheduler tells of itself to whoever connects (distributed.comm.core.Comm)."""
+"""A scheduler's first words to a client that connects (distributed.comm.core.Comm)."""
 
 LONGEST_GREETING = 1 << 16
 ASKED_SECONDS = ANSWER_SECONDS / 2
@@ -18,7 +18,7 @@ ASKED_SECONDS = ANSWER_SECONDS / 2
 
 def refuse_scheduler(address: str) -> None:
     """Raise WorkersError where the address of a scheduler cannot be right, or nothing listens."""
-    right = "give one as tcp://HOST:8786, or leave --scheduler out to work on this machine"
+    right = "give one such as tcp://HOST:8786, or leave --scheduler out to work on this machine"
     whole = address if "://" in address else f"tcp://{address}"
     try:
         parts = urlsplit(whole)
@@ -27,7 +27,8 @@ def refuse_scheduler(address: str) -> None:
         raise WorkersError(f"the scheduler's address is {address!r} ({error}); {right}") from error
     if parts.scheme not in SCHEMES:
         raise WorkersError(
-            f"the scheduler's address is {address!r}, and Dask knows no {parts.scheme!r}; {right}"
+            f"the scheduler's address is {address!r}, and Dask does not know {parts.scheme!r}; "
+            f"{right}"
         )
     if not host or not port:
         missing = "host" if not host else "port"

@@ -1,4 +1,4 @@
-"""What `score` prints: one screen with headline figures, groups and the gaps that matter."""
+"""Prints the result of `score`: one screen of headline figures, groups and gaps that matter."""
 
 from __future__ import annotations
 
@@ -134,12 +134,14 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
     apart = _apart(gaps)
     for result in apart[:MOST_GAPS]:
         table.add_row(_named(result), *_shown(result.estimate))
-    compared = sum(_is_pair(result) for result in gaps)
     if not table.row_count:
-        return [f"no difference from a reference level leaves out 0, of {compared} compared"]
-    said = "intervals that leave out 0; nothing was declared to be tested"
+        compared = sum(_is_pair(result) and result.estimate.low is not None for result in gaps)
+        if not compared:
+            return ["no group can be compared with its reference level"]
+        return [f"of {compared} differences from a reference level, each interval includes 0"]
+    said = "the intervals exclude 0; no gap was declared to be tested"
     if tested:
-        said = "p: tested and adjusted, as declared; the others are intervals that leave out 0"
+        said = "rows with p: declared gaps, p adjusted; other rows: the interval excludes 0"
     if len(apart) > MOST_GAPS:
         said += f", {len(apart) - MOST_GAPS} more of them in the files"
     return [table, said]

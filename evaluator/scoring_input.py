@@ -88,8 +88,8 @@ def read_tables(
         y, kept = read_labels(known, label, how)
         if not kept.all():
             tell(
-                f"{label}: {int((~kept).sum())} of {kept.size} cases are left out, whose label is "
-                "uncertain or blank"
+                f"{label}: {int((~kept).sum())} of {kept.size} cases are left out because their "
+                "label is uncertain or blank"
             )
         if not kept.any():
             raise ScoringInputError(f"{known.name}: no case has a label {label}; check its column")
@@ -162,7 +162,7 @@ def _order(
             "worst score with --missing worst"
         )
     if lost:
-        tell(f"{len(lost)} cases without a prediction count as the worst score that there is")
+        tell(f"{len(lost)} cases without a prediction get the worst score")
     return np.array([places.get(case, -1) for case in known.cases], dtype=np.int64)
 
 

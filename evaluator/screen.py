@@ -1,4 +1,4 @@
-"""What the commands print on: nothing is cut there, and nothing that befalls it ends a command."""
+"""The console of all commands: it cuts no value, and a fault of the output ends no command."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from cohort_selection.cohort import BlindedCase
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.images import NoImage
 from evaluator.resources import Room
-from evaluator.staging import Staged, own_folder, remove_leftovers, stage
+from evaluator.staging import Staged, remove_leftovers, stage
 from submissions.contract import Contract, Predictions, read_predictions
 from submissions.engine_address import EngineSick
 from submissions.stage_times import Stage
@@ -145,10 +145,11 @@ def _run(shard: Shard, room: Room | None) -> Ended:
 
 
 def clean_host(staging: Path) -> None:
-    """Remove the containers and folders of runs that were killed on this host."""
+    """Remove the containers, half-entered images and folders of runs that were killed here."""
     _CLEANED[staging] = time.monotonic()
     with suppress(EngineUnavailable):
         _engine().remove_dead(staging)
+        _engine().forget_dead(staging)
     remove_leftovers(staging)
 
 
@@ -218,8 +219,7 @@ def _load(engine: Engine, shard: Shard) -> float:
     archive = shard.archive
     if archive is not None and archive.is_file() and not engine.has(shard.image_digest):
         try:
-            with own_folder(shard.staging) as scratch:
-                loaded = engine.load(archive, shard.contract, scratch)
+            loaded = engine.load(archive, shard.contract, shard.staging)
         except ContractBroken as broken:
             # It was accepted when it was entered: what is wrong with the copy is not the team's.
             raise EngineUnavailable(f"the archive {archive} is not loaded: {broken}") from broken

@@ -213,7 +213,7 @@ def lay_empty(predictions: Path) -> None:
     fresh = predictions.with_suffix(".new")
     fresh.touch()
     fresh.chmod(0o666)
-    fresh.replace(predictions)  # whoever watches the file always finds one
+    fresh.replace(predictions)  # the file exists at every moment
 
 
 def _opaque(case_id: str, index: int) -> str:

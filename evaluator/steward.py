@@ -338,9 +338,9 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         )
     if found.get("pool") != _digest(hidden):
         raise StewardError(
-            "a patient, a label or an attribute of the sequestered part is not what it was when "
-            "the cohort was matched, so its target and minimum may no longer hold; give the "
-            f"catalog it was matched from, or run `sequestra match {benchmark.name}` again"
+            "a patient, a label or an attribute of the sequestered part has changed since the "
+            "match, so the cohort's target and minimum may no longer hold; give the catalog of "
+            f"the match, or run `sequestra match {benchmark.name}` again"
         )
     return Cut(
         selected.flow,

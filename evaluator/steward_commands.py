@@ -20,7 +20,7 @@ def simulate(
     patients: Annotated[int, typer.Option(min=10)] = 600,
     seed: int = 1,
 ) -> None:
-    """Write a multi-site chest-radiograph commons with known truth, to try things on."""
+    """Write a simulated multi-site commons of chest radiographs with known truth."""
     from cohort_selection.simulator import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
@@ -32,13 +32,13 @@ def simulate(
 def import_images(
     directory: Annotated[Path, typer.Argument(help="Folder of PNG or JPEG images.")],
     metadata: Annotated[
-        Path, typer.Option(help="Table with a row an image, or a row a finding of an image.")
+        Path, typer.Option(help="Table with one row for each image, or one for each finding.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
     modality: Annotated[printing.Modality, typer.Option()] = printing.Modality.DX,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="A column by another name, as patient='Patient ID'; may be repeated."),
+        typer.Option(help="A field's column, such as patient='Patient ID'; may be repeated."),
     ] = None,
 ) -> None:
     """Turn a PNG or JPEG data set with a table into a DICOM commons."""
@@ -65,7 +65,8 @@ def index(
     loinc_map: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Study descriptions to LOINC codes, and the codes' attributes; may be repeated."
+            help="Table of LOINC codes by study description, or of the codes' attributes; may be "
+            "repeated."
         ),
     ] = None,
     benchmark: Annotated[
@@ -78,12 +79,12 @@ def index(
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="A column by another name, as patient='Patient ID'; may be repeated."),
+        typer.Option(help="A field's column, such as patient='Patient ID'; may be repeated."),
     ] = None,
 ) -> None:
     """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine.
 
-    Run again on a folder that has grown, it reads the new and changed files alone.
+    A second run on the same folder reads new and changed files alone.
     """
     from cohort_selection import catalog
     from cohort_selection import clinical as tables
@@ -106,10 +107,11 @@ def sequester(
         Path, typer.Option("--open", help="Where to write the list of the open part (CSV).")
     ],
     flow: Annotated[
-        Path | None, typer.Option(help="SVG to write: studies and patients left by each rule.")
+        Path | None,
+        typer.Option(help="SVG to write: how many studies and patients each rule left."),
     ] = None,
     batch: Annotated[
-        str, typer.Option(help="A name for the patients that are new, for figures over time.")
+        str, typer.Option(help="Name of this batch of new patients, for figures over time.")
     ] = "",
     home: Home = HOME,
 ) -> None:
@@ -133,7 +135,7 @@ def match(
     benchmark: BenchmarkName,
     catalog: CatalogFolder,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only say what can be reached; draw nobody.")
+        bool, typer.Option("--plan", help="Only show what can be reached; draw nobody.")
     ] = False,
     home: Home = HOME,
 ) -> None:
@@ -155,17 +157,23 @@ def seal(
     catalog: CatalogFolder,
     look: Annotated[
         bool,
-        typer.Option("--look/--no-look", help="Compare pictures with the open part, not bytes."),
+        typer.Option("--look/--no-look", help="Compare decoded pictures, or stored pixels alone."),
     ] = True,
     accept_shortcuts: Annotated[
-        str, typer.Option(metavar="REASON", help="Why headers may tell the label; sealed too.")
+        str,
+        typer.Option(
+            metavar="REASON", help="Seal although headers tell the label; the reason is sealed."
+        ),
     ] = "",
     accept_look_alikes: Annotated[
-        str, typer.Option(metavar="REASON", help="Why pictures may look alike; sealed too.")
+        str,
+        typer.Option(
+            metavar="REASON", help="Seal although pictures look alike; the reason is sealed."
+        ),
     ] = "",
     home: Home = HOME,
 ) -> None:
-    """Check the matched cohort for leaks and shortcuts, de-identify it, seal it with a digest."""
+    """Check the matched cohort for leaks and shortcuts, de-identify it and seal it."""
     from evaluator import steward
     from evaluator.installation import Installation
 
@@ -192,11 +200,11 @@ def card(
         bool, typer.Option("--text/--no-text", help="Look for text burned into the pictures.")
     ] = True,
     suspects: Annotated[
-        Path | None, typer.Option(help="CSV to write: the files that look as if they had text.")
+        Path | None, typer.Option(help="CSV to write: the files with a line that looks like text.")
     ] = None,
     home: Home = HOME,
 ) -> None:
-    """Write a matched or sealed cohort's card, for the steward, as a page that works offline."""
+    """Write the card of a matched or sealed cohort for the steward, as one HTML file."""
     from cohort_selection.atomic import write_bytes
     from cohort_selection.card import card_json
     from cohort_selection.card_page import render_card
@@ -224,18 +232,19 @@ def representativeness(
     table: Annotated[
         Path,
         typer.Argument(
-            help="Table: a row a patient, or attribute,level,count; CSV, TSV, .gz, .xlsx, Parquet."
+            help="Table with one row for each patient, or with attribute,level,count: CSV, TSV, "
+            ".gz, .xlsx or Parquet."
         ),
     ],
-    other: Annotated[Path, typer.Argument(help="The same of the population to compare with.")],
+    other: Annotated[Path, typer.Argument(help="The same for the population to compare with.")],
     attribute: Annotated[
-        list[str] | None, typer.Option(help="A column; all in common if none is named.")
+        list[str] | None, typer.Option(help="A column; without it, all columns in common.")
     ] = None,
     age_bands: Annotated[
-        str, typer.Option(help="Lower bounds of the groups of a column of ages.")
+        str, typer.Option(help="Lower bounds of the groups of an age column.")
     ] = "0,18,30,40,50,65,75,85",
 ) -> None:
-    """Compare a table of patients, or counts, with another: distances beside those by chance."""
+    """Compare two tables of patients or counts; shows distances beside those by chance."""
     from cohort_selection import population
 
     bands = printing.whole_numbers(age_bands, "--age-bands")
@@ -260,9 +269,9 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
 @app.command("open-part", rich_help_panel=STEWARD)
 def open_part(
     open_list: Annotated[Path, typer.Argument(help="The list that `sequester` wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; a new one.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")],
 ) -> None:
-    """Copy the open part as sequestered cases are copied, to hand it to researchers."""
+    """Copy the open part for researchers, as sequestered cases are copied."""
     from cohort_selection.open_part import copy_open_part
     from evaluator import practice_told
 

@@ -73,7 +73,7 @@ class _Total:
 def suppressed(
     evaluation: Evaluation, groups: Mapping[Group, Counts], minimum: int
 ) -> tuple[frozenset[Group], frozenset[Group]]:
-    """Return the groups shown in no way, and those of which the number of cases alone is shown."""
+    """Return the groups that are not shown at all, and those with only their number of cases."""
     cell_of, opaque = _cells(groups)
     everyone = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
     counts = {cell_of[group]: count for group, count in groups.items() if group in cell_of}

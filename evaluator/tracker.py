@@ -21,10 +21,10 @@ from submissions.ledger import Ledger, PublishedRelease
 from submissions.tracker_address import tracker_fault
 
 LATE_SECONDS = 600.0
-"""How long a release waits for its MLflow run at most while others wait to be released."""
+"""Longest time that a release waits for its MLflow run while others wait to be released."""
 
 ASK_SECONDS = 60.0
-"""How often an idle queue asks whether a release waits that was not made by it, or was refused."""
+"""How often an idle queue looks for releases without an MLflow run."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,13 +72,13 @@ class Tracker:
         self._asked = time.monotonic()
 
     def __enter__(self) -> Self:
-        """Tell which releases lack a run though nobody makes one, and what was said of that."""
+        """Log how many releases lack an MLflow run that nobody makes, with the last error."""
         if not self._awaited and not self._ledger.is_tracking():
             waiting = len(untracked(self._installation, self._ledger))
             said = (
                 self._said.read_text("utf-8", "replace").split("\n") if self._said.is_file() else []
             )
-            last = next((line for line in reversed(said) if line.strip()), "nothing was said of it")
+            last = next((line for line in reversed(said) if line.strip()), "no error was logged")
             if waiting:
                 _LOG.warning("%d releases have no MLflow run yet (%s)", waiting, last)
         return self
@@ -96,7 +96,7 @@ class Tracker:
         if self._process is None or self._process.poll() is not None:
             home = self._installation.root.resolve()
             with ExitStack() as opened:
-                # Whoever reads what the queue says to its end does not wait for this one either.
+                # A program that reads the queue's output to its end does not wait for this process.
                 said = None if self._awaited else opened.enter_context(self._said.open("a"))
                 if said is not None:
                     said.truncate(0)

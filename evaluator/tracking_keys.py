@@ -1,4 +1,4 @@
-"""The name of each figure in MLflow: short, unlike any other, and the same in every run."""
+"""Names each figure in MLflow: short, unique, and the same in every run."""
 
 from __future__ import annotations
 

@@ -58,7 +58,10 @@ _QUIET = {
 }
 """What the cluster of this process does without: one worker, whose results are small."""
 
-_LOST = "the Dask scheduler is lost; start it again, then `sequestra run` takes up what was cut off"
+_LOST = (
+    "the Dask scheduler is lost; start it again, then `sequestra run` takes up interrupted "
+    "submissions"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Workers:
             if isinstance(error, KilledWorker | OSError):
                 return Finished(token, "", None, error)
             raise _cannot_work(error)
-        # Cancelled by nobody here: the scheduler was started anew and knows nothing of it.
+        # Nobody here cancelled it: the scheduler was started again and does not know it.
         raise WorkersError(_LOST)
 
     def drop(self, token: str) -> None:
@@ -338,9 +341,10 @@ def _unfit(contract: Contract, offered: Sequence[Mapping[str, float]]) -> Worker
         for each in offered
     )
     return WorkersError(
-        f"no worker offers {asked}, which the benchmark's [contract] grants a container; "
-        f"{len(offered)} workers offer {there or 'nothing'}: start one with "
-        f'`dask worker ADDRESS --resources "{asked}"`, or lower the contract'
+        f"no worker offers {asked}, which the benchmark's [contract] promises to a container "
+        f"({len(offered)} workers offer {there or 'nothing'}); start a larger worker with "
+        f'`dask worker ADDRESS --resources "{asked}"`, or reduce cpus, memory_mb or gpus in '
+        f"[contract]"
     )
 
 
@@ -379,5 +383,5 @@ class _CleansHost(WorkerPlugin):
         self._staging = staging
 
     def setup(self, worker: object) -> None:
-        """Run when a worker starts, and at once on those that run."""
+        """Run when a worker starts, and immediately on workers that run already."""
         clean_host(self._staging)

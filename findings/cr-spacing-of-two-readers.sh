@@ -2,8 +2,8 @@
 # Two common readers see two pixel sizes in one valid computed radiograph.
 # The standard gives a CR image PixelSpacing (0028,0030) and ImagerPixelSpacing (0018,1164), both
 # optional. SimpleITK reads the second alone: a CR that has PixelSpacing 0.3\0.2 comes out as
-# 1.0 x 1.0, without a word. dcm2niix reads the first alone: a CR that has ImagerPixelSpacing comes
-# out as 1.0 x 1.0. Who writes radiographs for others has to write both.
+# 1.0 x 1.0, without a warning. dcm2niix reads the first alone: a CR that has ImagerPixelSpacing comes
+# out as 1.0 x 1.0. A program that writes radiographs for others has to write both.
 # Seen with SimpleITK 2.5.7, dcm2niix 1.0.20260724 and pydicom 3.0.2, Python 3.11:
 #   PixelSpacing alone: SimpleITK 1.0 x 1.0, dcm2niix 0.2 x 0.3
 #   ImagerPixelSpacing alone: SimpleITK 0.2 x 0.3, dcm2niix 1.0 x 1.0

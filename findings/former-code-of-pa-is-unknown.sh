@@ -3,7 +3,7 @@
 # DICOM coded the views of radiographs by SNOMED-RT (scheme SRT or SNM3) and now codes them by
 # SNOMED CT. pydicom's Code compares over the two schemes by a table. The antero-posterior view
 # (R-10206, 399348003) is in it. The postero-anterior view, the usual one of a chest (R-10214,
-# 272479007), is not: a search for PA views by code misses every file of before, and says nothing.
+# 272479007), is not: a search for PA views by code misses every older file, without a warning.
 # Seen with pydicom 3.0.2, Python 3.11:
 #   antero-posterior: R-10206 equals 399348003: True
 #   postero-anterior: R-10214 equals 272479007: False

@@ -1,8 +1,8 @@
 #!/bin/sh
 # onnxruntime 1.29 and later write an identifier of the device to the home folder when they are
-# imported on Linux, before a program can call disable_telemetry_events(), which removes nothing.
-# Two images of one model are then told apart by a file that nobody wrote on purpose, and a session
-# on sensitive data leaves it behind. The variable ORT_DISABLE_TELEMETRY=1, set before the import,
+# imported on Linux, before a program can call disable_telemetry_events(). That call does not remove it.
+# Two images of one model then differ by a file that nobody wrote on purpose, and a session on
+# sensitive data leaves it behind. The variable ORT_DISABLE_TELEMETRY=1, set before the import,
 # keeps it from being written; set after the import it does not.
 # Seen with onnxruntime 1.32.0 (1.28.0 writes nothing), Python 3.11:
 #   1.28.0, import: nothing

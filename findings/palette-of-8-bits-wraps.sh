@@ -2,7 +2,7 @@
 # pydicom's apply_color_lut gives 16-bit pixels another colour where the table has 8-bit entries.
 # PS3.3 C.7.6.3.1.5 and .6: a value beyond the table takes its last entry, and a table of 8-bit entries
 # may have up to 65,536 of them. pydicom keeps the place in the table in a number of the width of the
-# entries, so that place 300 becomes 44, without a word. highdicom reads the same file right.
+# entries, so that place 300 becomes 44, without a warning. highdicom reads the file correctly.
 # A table of 256 entries and a pixel of 300: the last entry, 255. A table of 4,096 entries, each its
 # place divided by 16, and a pixel of 4,000: 250.
 # Seen with pydicom 3.0.2, highdicom 0.28.2 and numpy 2.4.6, Python 3.11:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# `umoci insert` writes a layer that is no whole tar: it stops at the last byte of the last file,
-# without the zeros that fill its block and end the archive, and the image names it by the digest of
-# that. tar says "Unexpected EOF in archive"; `umoci repack` of the same file writes a whole tar.
+# `umoci insert` writes a layer that is not a complete tar. It stops at the last byte of the last file,
+# without the zeros that fill the block and end the archive, and the image names the layer by the
+# digest of this. tar says "Unexpected EOF in archive"; `umoci repack` of the same file writes a whole tar.
 # Seen with umoci 0.4.7 of Debian 12, GNU tar 1.34, a file of 129 bytes:
 #   insert: 641 bytes (a header of 512 and the file), tar fails
 #   repack: a multiple of 512 bytes, tar reads it

@@ -99,7 +99,7 @@ def clusters(patients: ArrayLike | None, n: int) -> tuple[Ints, int]:
 
 
 def renumbered(number: Ints) -> tuple[Ints, int]:
-    """Number some of the patients anew, 0..k-1 in the same order, without sorting."""
+    """Renumber some of the patients 0..k-1 in the same order, without sorting."""
     present = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.bool_)
     present[number] = True
     place = np.cumsum(present) - 1

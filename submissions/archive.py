@@ -86,7 +86,9 @@ def _judged(
     except (tarfile.TarError, DamagedPacking) as error:
         raise invalid(f"is cut short or damaged ({error}); send it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise invalid("has a manifest or configuration that cannot be read") from error
+        raise invalid(
+            "has a manifest or configuration that cannot be read; write it with `docker save`"
+        ) from error
     return replace(configuration, size_bytes=size), held
 
 

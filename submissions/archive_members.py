@@ -1,4 +1,4 @@
-"""The members of an image archive, judged one by one before any of them is used."""
+"""Checks the members of an image archive, one by one, before any of them is used."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _ROOT = {
 """What lies at the top of a container's file system, and of no image archive."""
 
 _OTHER_FILES = {
-    b"PK\x03\x04": "is a zip file; unpack it and give what it holds",
-    b"7z\xbc\xaf\x27\x1c": "is a 7z file; unpack it and give what it holds",
-    b"hsqs": "is a squashfs file system, not an image; give the image that `docker save` writes",
+    b"PK\x03\x04": "is a zip file; unpack it and give the archive inside",
+    b"7z\xbc\xaf\x27\x1c": "is a 7z file; unpack it and give the archive inside",
+    b"hsqs": "is a squashfs file system, not an image; give the file that `docker save` writes",
 }
 _APPTAINER = (32, b"SIF_MAGIC")
 _START = max(LONGEST_MAGIC, _APPTAINER[0] + len(_APPTAINER[1]))
@@ -53,7 +53,7 @@ class Archive:
     members: Mapping[str, Member]
 
     def content(self, name: str) -> IO[bytes]:
-        """The bytes of a member, readable from its begin; what is there not is refused."""
+        """The bytes of a member, from its start; raises ContractBroken for a missing one."""
         if name not in self.members:
             raise invalid(f"names {shown(name)} but does not hold it; send it again")
         return cast(IO[bytes], _Part(self.file, self.members[name]))
@@ -61,7 +61,7 @@ class Archive:
     def small(self, name: str) -> bytes:
         """All bytes of a member that is a document."""
         if name in self.members and self.members[name].size > MAX_DOCUMENT:
-            raise invalid(f"member {shown(name)} is too large for what it is")
+            raise invalid(f"member {shown(name)} is over 1 MB, too large for a document")
         return self.content(name).read()
 
     def document(self, name: str) -> Any:
@@ -136,8 +136,8 @@ def _refuse_other(start: bytes) -> None:
     at, magic = _APPTAINER
     if start[at:].startswith(magic):
         raise invalid(
-            "is an image of Apptainer, which no engine here runs; give the Docker or OCI image "
-            "that it was made of"
+            "is an Apptainer image, which Sequestra cannot run; give the Docker or OCI image that "
+            "it was made from"
         )
     for other, said in _OTHER_FILES.items():
         if start.startswith(other):
@@ -155,8 +155,8 @@ def _members(file: IO[bytes]) -> dict[str, Member]:
         tops.add(name.partition("/")[0])
         if len(tops & _ROOT) > 1:
             raise invalid(
-                "is a container's file system, as `docker export` writes it, and no image; give "
-                "what `docker save IMAGE` writes"
+                "is a container's file system, such as `docker export` writes, and not an image; "
+                "give the file that `docker save IMAGE` writes"
             )
         if count >= MAX_MEMBERS:
             raise invalid(f"has over {MAX_MEMBERS} members; {SAVE}")

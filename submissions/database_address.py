@@ -1,4 +1,4 @@
-"""Whether a database's address can be right, and how long its answer is waited for."""
+"""Checks a database's address, and limits the wait for its answer."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def address_fault(url: str, dialects: tuple[str, ...]) -> str | None:
     except NoSuchModuleError:  # which is an ArgumentError too
         return f"no database of the kind {url.partition(':')[0]!r} is known here"
     except ArgumentError:
-        return "it is no address of a database"
+        return "it is not the address of a database"
     except ValueError:
-        return "its port is no number"
+        return "its port is not a number"
     except ImportError as error:
         return f"its driver {error.name!r} is not installed"
     dialect = parsed.get_backend_name()

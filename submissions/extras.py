@@ -1,4 +1,4 @@
-"""What an installation without an extra lacks, said before a command begins that needs it."""
+"""Names the packages that an installation without an extra lacks, before a command needs them."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
         ),
         (
             image.volumes and f"declares VOLUME {_shown(image.volumes[0])}",
-            "remove the VOLUME line; where it is the base image's, no line takes it back, but "
+            "remove the VOLUME line; if it comes from the base image, no line can undo it, but "
             f"{NEW_LAYER}",
         ),
         (image.on_build and "has ONBUILD triggers", "remove the ONBUILD lines"),
@@ -200,15 +200,15 @@ def _library_path(value: str) -> tuple[str, str] | None:
     if "" in folders:
         where = {0: "first", len(folders) - 1: "last"}.get(folders.index(""), "doubled")
         return (
-            f"whose {where} colon makes an empty folder, which stands for the one that a program "
-            "is started in",
-            "leave that colon out; `/x:$LD_LIBRARY_PATH` makes it where the base image sets none, "
+            f"whose {where} colon makes an empty folder, which means the folder that a program is "
+            "started in",
+            "leave that colon out; `/x:$LD_LIBRARY_PATH` makes it if the base image sets none, "
             "`/x${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}` does not",
         )
     if not all(map(_is_plain, folders)):
         return (
-            "with a folder that depends on who is started",
-            "name absolute folders alone, none of them .. or below /proc, /sys and /dev",
+            "with a folder that is not the same for every program",
+            "name absolute folders alone, without .. and not below /proc, /sys or /dev",
         )
     return None
 

@@ -1,4 +1,4 @@
-"""The layers of an image archive, each read to its last byte before an engine sees it."""
+"""Reads the layers of an image archive to their last byte before an engine sees them."""
 
 from __future__ import annotations
 

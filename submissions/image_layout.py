@@ -1,4 +1,4 @@
-"""Which image an archive holds: by Docker's list, by an OCI layout's index, or by both alike."""
+"""Finds the image of an archive, by Docker's list, by an OCI layout's index, or by both."""
 
 from __future__ import annotations
 
@@ -62,8 +62,9 @@ def find_image(archive: Archive) -> HeldImage:
         if "manifest.json" in archive.members or "index.json" in archive.members:
             raise invalid("holds 0 images; save one")
         raise invalid(
-            "has no 'manifest.json' and no 'index.json', so that it is no image, as what `docker "
-            "export` or buildx's `type=tar` write; give what `docker save IMAGE` writes"
+            "has no 'manifest.json' and no 'index.json', so it is not an image (`docker export` "
+            "and buildx's `type=tar` write such files); give the file that `docker save IMAGE` "
+            "writes"
         )
     if indexed and listed and indexed.digest != listed.digest:
         raise invalid("has an index and a manifest for different images; save one image alone")
@@ -134,7 +135,9 @@ def _layers(archive: Archive, manifest: Mapping[str, Any]) -> Iterator[str]:
         if kind.endswith("+encrypted"):
             raise invalid("has an encrypted layer; give it decrypted, as `skopeo copy` does")
         if name not in archive.members and (layer.get("urls") or "foreign" in kind):
-            raise invalid("has a layer that lies elsewhere; save the image with all its layers")
+            raise invalid(
+                "has a layer that is not in the archive; save the image with all its layers"
+            )
         if layer.get("size") not in (None, archive.content(name) and archive.members[name].size):
             raise invalid(f"holds {shown(name)} in another size than it says; send it again")
         yield name

@@ -109,7 +109,7 @@ class Ledger:
             ) from error
 
     def close(self) -> None:
-        """Give the database its connections back; one that is used again opens them anew."""
+        """Close the connections to the database; a later use opens new ones."""
         self._engine.dispose()
 
     def receive(
@@ -121,9 +121,9 @@ class Ledger:
     ) -> None:
         """Write a new submission in the state received; raise QuotaError where none is left.
 
-        The quota is asked and used in one transaction: two submissions at once cannot share one.
-        So are the ``steps`` that follow at once, the last with its ``failure``: what is cut off
-        here is entered whole or not at all.
+        The quota is checked and used in one transaction, so that two simultaneous submissions
+        cannot share one. The ``steps`` belong to the same transaction, the last with its
+        ``failure``: an interrupted entry is there whole or not at all.
         """
         with self._transaction() as connection:
             charged = _charged(connection, submission.team, submission.benchmark)
@@ -297,7 +297,7 @@ class Ledger:
         return self._read(state=state)
 
     def among(self, names: Iterable[str], state: State) -> list[str]:
-        """Those of some submissions that are in a state."""
+        """Of the submissions ``names``, the ids of those in ``state``."""
         return [found.submission_id for found in self._read(names=list(names), state=state)]
 
     def ended(self, before: datetime) -> list[Submission]:
@@ -340,7 +340,7 @@ class Ledger:
         return [_published(row) for row in rows if row.submission_id in visible]
 
     def evaluation_keys(self, submission_id: str) -> set[str]:
-        """Those of all releases that a submission ever had."""
+        """Keys of all evaluations that were ever released for this submission."""
         mine = RELEASES.c.submission_id == submission_id
         with self._reading() as connection:
             return set(connection.execute(select(RELEASES.c.evaluation_key).where(mine)).scalars())
@@ -371,8 +371,8 @@ class Ledger:
     def audit_problems(self) -> list[str]:
         """Walk the audit chain and hold the tables against it; one sentence for each problem.
 
-        The chain has no key: it shows what was changed by accident or by somebody who did not
-        compute it anew.
+        The chain has no key: it shows accidents, and changes by a person who did not compute it
+        again.
         """
         with self._reading() as connection:
             return audit_chain.problems(connection)

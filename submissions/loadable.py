@@ -1,8 +1,8 @@
-"""What an engine is given of an image: a file that we wrote, and nothing that it came with.
+"""Writes the file that an engine loads: the image's checked bytes and nothing else of its archive.
 
 It is a Docker archive and an OCI layout in one, with a manifest of our own over plain layers.
 Docker's older store and Podman know the image by the digest of its configuration; Docker's
-containerd store knows it by that of its manifest, which therefore is told here.
+containerd store knows it by the digest of its manifest, which ``finish`` returns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long an address is waited for: nothing that hangs there keeps a command."""
+"""Limits the wait for an address: a command does not hang with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Thread
 from typing import TypeVar
 
 ANSWER_SECONDS = 8.0
-"""How long an address may take to answer in all, whatever it is that takes the time."""
+"""Longest time that an address may take to answer, in all."""
 
 _Answer = TypeVar("_Answer")
 
@@ -18,9 +18,9 @@ class NoAnswer(OSError):
 
 
 def within(seconds: float, act: Callable[[], _Answer]) -> _Answer:
-    """Do what may hang, for so long; raise NoAnswer, and leave it hanging, where it takes longer.
+    """Call ``act``; raise NoAnswer where it takes longer than ``seconds``, and leave it running.
 
-    What ``act`` raises is raised here.
+    An exception of ``act`` is raised here.
     """
     done: SimpleQueue[tuple[_Answer | None, BaseException | None]] = SimpleQueue()
 

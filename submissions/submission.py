@@ -105,7 +105,7 @@ NEXT: Mapping[State, frozenset[State]] = {
         {State.SCORING, State.RUNNING, State.HELD, State.RELEASED, State.FAILED}
     ),
     State.HELD: frozenset({State.RELEASED}),
-    State.RELEASED: frozenset({State.RELEASED}),  # scored anew
+    State.RELEASED: frozenset({State.RELEASED}),  # scored again
     State.REJECTED: frozenset(),
     State.FAILED: frozenset(),
 }

@@ -1,4 +1,4 @@
-"""Whether MLflow answers at an address, in one sentence and without importing it."""
+"""Checks that MLflow answers at an address, without importing it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _ASKED = "/api/2.0/mlflow/experiments/search?max_results=1"
 _REST = (
-    "give the address of an MLflow server or of a database, as http://HOST:5000 or sqlite:///FILE"
+    "give the address of an MLflow server or of a database, such as http://HOST:5000 or "
+    "sqlite:///FILE"
 )
 
 
@@ -67,7 +68,9 @@ def _database_fault(uri: str) -> TrackerFault | None:
     if uri.startswith("sqlite"):
         return None
     if silent := connection_fault(uri):
-        return _fault(uri, f"but the database there lets nobody in ({silent})", lasting=False)
+        return _fault(
+            uri, f"but the database there refuses the connection ({silent})", lasting=False
+        )
     return None
 
 
@@ -110,13 +113,13 @@ def _server_fault(uri: str) -> TrackerFault | None:
             or (Path.home() / ".mlflow" / "credentials").exists()
         )
         said = (
-            f"but the server there lets nobody in with the name and password given "
+            f"but the server there refuses the name and password "
             f"({answer.status_code}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
             f"or MLFLOW_TRACKING_TOKEN"
         )
         return None if elsewhere else _fault(uri, said)
     if answer.status_code >= 500:
-        said = f"but the server there is not well ({answer.status_code} {answer.reason})"
+        said = f"but the server there has an error ({answer.status_code} {answer.reason})"
         return _fault(uri, said, lasting=False)
     try:
         understood = answer.ok and isinstance(answer.json(), dict)

@@ -1,4 +1,4 @@
-"""What packed bytes begin with, and their unpacking within bounds of memory."""
+"""Recognises packed bytes and unpacks them within bounds of memory."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def test_a_label_that_changed_since_the_match_stops_seal_and_card(
             *("-o", fresh.folder / "card.html"),
         ),
     ):
-        assert "is not what it was when the cohort was matched" in said
+        assert "has changed since the match" in said
         assert f"run `sequestra match {BENCHMARK}` again" in said
 
 

@@ -53,6 +53,6 @@ def test_a_port_that_is_taken_is_told_and_no_address_is(home: Path) -> None:
     assert "serving" not in said
     for host, sentence in (
         ("192.0.2.1", "is no address of this machine"),  # of those that RFC 5737 keeps for books
-        ("name-that-nobody-has.invalid", "nothing is known of the host"),
+        ("name-that-nobody-has.invalid", "name-that-nobody-has.invalid' is unknown"),
     ):
         assert sentence in refused("serve", "--host", host, "--home", home)

@@ -112,7 +112,7 @@ def p_values(
     *,
     adjusted: bool = False,
 ) -> dict[Tested, float]:
-    """P-values of declared gaps, the first of which is the primary one.
+    """P-values of declared gaps; the first gap is the primary one.
 
     The tests are called as ``score`` calls them, without the rest of a report. ``adjusted`` over
     all of them by the plan's procedure. What could not be tested is left out.

@@ -228,7 +228,7 @@ INVALID: dict[str, tuple[bytes, str]] = {
         "holds 2 images; save one",
     ),
     "no image": (tar_of({**FILES, "manifest.json": b"[]"}), "holds 0 images"),
-    "no manifest": (tar_of({"one": b""}), "has no 'manifest.json' and no 'index.json', so that it"),
+    "no manifest": (tar_of({"one": b""}), "has no 'manifest.json' and no 'index.json', so it"),
     "a manifest that is no JSON": (tar_of({**FILES, "manifest.json": b"{"}), "cannot be read"),
     "a manifest of the wrong shape": (tar_of({**FILES, "manifest.json": b"[3]"}), "cannot be read"),
     "a manifest without bottom": (

@@ -220,3 +220,36 @@ def test_a_palette_stays_where_it_means_something(tmp_path: Path) -> None:
     image.GreenPaletteColorLookupTableData = bytes(6)
     with pytest.raises(DeidentificationError, match="a palette that is not as long as it says"):
         copy_of(image, tmp_path)
+
+
+def test_a_palette_in_segments_is_written_out(tmp_path: Path) -> None:
+    """Discrete: one entry of 10. Linear: four more, up to 50 (PS3.3 C.7.9.2)."""
+    image = image_kinds.secondary_capture()
+    image.PhotometricInterpretation = "PALETTE COLOR"
+    segments = np.array([0, 1, 10, 1, 4, 50], dtype="<u2").tobytes()
+    for colour in ("Red", "Green", "Blue"):
+        setattr(image, f"{colour}PaletteColorLookupTableDescriptor", [5, 0, 16])
+        setattr(image, f"Segmented{colour}PaletteColorLookupTableData", segments)
+    copy = copy_of(image, tmp_path)
+    for colour in ("Red", "Green", "Blue"):
+        table = np.frombuffer(copy[f"{colour}PaletteColorLookupTableData"].value, "<u2")
+        assert list(table) == [10, 20, 30, 40, 50]
+    image.SegmentedGreenPaletteColorLookupTableData = b"\5\0\1\0"
+    with pytest.raises(DeidentificationError, match="a palette in segments that cannot be read"):
+        copy_of(image, tmp_path)
+    for colour in ("Red", "Green", "Blue"):
+        del image[f"Segmented{colour}PaletteColorLookupTableData"]
+    with pytest.raises(DeidentificationError, match="a palette that is not as long as it says"):
+        copy_of(image, tmp_path)
+
+
+def test_a_mark_behind_the_last_number_is_left_out(tmp_path: Path) -> None:
+    image = image_kinds.tomogram()
+    said(image, "PixelSpacing", "0.139\\0.139\\")
+    assert copy_of(image, tmp_path).get_item("PixelSpacing").value == b"0.139\\0.139 "
+
+
+def test_an_empty_pointer_to_what_counts_the_frames_is_left_out(tmp_path: Path) -> None:
+    image = image_kinds.angiogram()
+    image.add_new("FrameIncrementPointer", "AT", None)
+    assert "FrameIncrementPointer" not in copy_of(image, tmp_path)

@@ -303,3 +303,24 @@ def test_a_class_of_a_makers_own_becomes_a_secondary_capture(tmp_path: Path) -> 
     image = image_kinds.secondary_capture()
     image.SOPClassUID = "1.2.3.4"
     assert copy_of(image, tmp_path).SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
+
+
+def test_words_in_the_place_of_pixels_or_tables_do_not_pass(tmp_path: Path) -> None:
+    """Within an item there is no picture, and a table is none without its descriptor."""
+    image = image_kinds.multiframe_secondary_capture()
+    words = SECRET.encode() + b" " * (len(SECRET) % 2)
+    item = Dataset()
+    item.add_new("PixelData", "OW", words)
+    item.add_new("LUTData", "OW", words)
+    item.add_new("LUTDescriptor", "US", [4, 0, 16])
+    item.add_new("RedPaletteColorLookupTableData", "OW", words)
+    alone = Dataset()
+    alone.add_new("LUTData", "OW", words)
+    image.VOILUTSequence = Sequence([item, alone])
+    image.add_new("ExtendedOffsetTable", "OV", words)
+    image.add_new("ExtendedOffsetTableLengths", "OV", words)
+    image.PhotometricInterpretation = "RGB"
+    image.add_new("BluePaletteColorLookupTableData", "OW", words)
+    copy_of(image, tmp_path)
+    assert words in (tmp_path / "source.dcm").read_bytes()
+    assert SECRET.encode() not in (tmp_path / "copy.dcm").read_bytes()

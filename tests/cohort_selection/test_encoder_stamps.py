@@ -76,3 +76,38 @@ def test_words_and_exif_are_reported() -> None:
     assert not has_words(jpeg())
     assert not has_words(None)
     assert not has_words(b"")
+
+
+def test_every_frame_is_looked_at_and_the_table_of_offsets_is_no_picture() -> None:
+    def picture(comment: bytes) -> bytes:
+        frame = io.BytesIO()
+        Image.new("L", (8, 8)).save(frame, "JPEG", comment=comment)
+        return frame.getvalue()
+
+    quiet, telling = picture(b""), picture(SECRET.encode())
+    assert has_words(encapsulate([quiet, telling]))
+    assert not has_words(encapsulate([quiet, quiet]))
+    offsets = b"\xfe\xff\x00\xe0\x08\x00\x00\x00" + b"\0\0\0\0" + b"\xff\xd8\0\0"
+    item = b"\xfe\xff\x00\xe0" + len(telling).to_bytes(4, "little")
+    assert has_words(offsets + item + telling)
+
+
+@pytest.mark.parametrize(("marker", "told"), [(0xE4, True), (0xEC, True), (0xE0, False)])
+def test_segments_of_applications_are_looked_at(marker: int, told: bool) -> None:
+    frame = io.BytesIO()
+    Image.new("L", (8, 8)).save(frame, "JPEG")
+    content = frame.getvalue()
+    words = SECRET.encode()
+    segment = bytes([0xFF, marker]) + (len(words) + 2).to_bytes(2, "big") + words
+    assert has_words(encapsulate([content[:2] + segment + content[2:]])) is told
+
+
+def test_a_box_of_text_around_a_picture_of_jpeg_2000_is_seen() -> None:
+    frame = io.BytesIO()
+    Image.new("L", (64, 64)).save(frame, "JPEG2000")
+    content = frame.getvalue()
+    assert content[4:8] == b"jP  "
+    assert not has_words(encapsulate([content]))
+    words = SECRET.encode()
+    box = (len(words) + 8).to_bytes(4, "big") + b"xml " + words
+    assert has_words(encapsulate([content[:12] + box + content[12:]]))

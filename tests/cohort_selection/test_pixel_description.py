@@ -24,6 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from cohort_selection.deidentification import deidentify
 from cohort_selection.header import Header, Quarantined, read_header, read_header_with_pydicom
 from cohort_selection.intensities import UnreadableImage, read_frame
 from cohort_selection.pixel_description import no_image
@@ -350,3 +351,19 @@ def test_plain_pixels_under_a_compressed_transfer_syntax_are_kept_out(tmp_path: 
     path.write_bytes(content.replace(plain, other))
     said = "its transfer syntax (RLE Lossless) is a compressed one, and its pixels are not"
     assert reason(path) == said
+
+
+def test_a_file_that_is_not_written_as_its_syntax_says_is_read(tmp_path: Path) -> None:
+    """Old archives have them: group 2 says explicit, and no element states its representation."""
+    stored = np.arange(24, dtype=np.uint16).reshape(4, 6)
+    parts = []
+    for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        content = write(tmp_path / "a.dcm", image(stored, syntax)).read_bytes()
+        body = 144 + int.from_bytes(content[140:144], "little")
+        parts.append((content[:body], content[body:]))
+    path = tmp_path / "mixed.dcm"
+    path.write_bytes(parts[0][0] + parts[1][1])
+    assert isinstance(read_header(path), Header)
+    np.testing.assert_array_equal(read_frame(path).values, stored)
+    deidentify(path, tmp_path / "copy.dcm", b"k" * 32)
+    np.testing.assert_array_equal(read_frame(tmp_path / "copy.dcm").values, stored)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
 import pytest
 
 from cohort_selection.source_digest import source_digest
+from evaluator import code_version
+from tests.conftest import REPOSITORY
 
 RATES = '''"""Rates of a table."""
 
@@ -149,3 +152,15 @@ def test_no_two_threads_parse_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
         found = list(pool.map(lambda _: source_digest([tmp_path / "rates.py"], tmp_path), range(8)))
     assert len(set(found)) == 1
     assert seen == [True] * 8
+
+
+def test_a_former_name_is_that_of_the_present_code() -> None:
+    """Two changes that meet give the code a third name: then figures would be made again.
+
+    Where the figures themselves have changed, no former name is left.
+    """
+    pinned = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    libraries = ("numpy", "numba", "llvmlite")
+    if not all(f"{name}=={version(name)}" in pinned for name in libraries):
+        pytest.skip("the name depends on numpy, numba and llvmlite, which are not those pinned")
+    assert set(code_version._FORMERLY) <= {code_version.code_version()}

@@ -226,7 +226,7 @@ def test_two_sheets_leave_open_which_is_meant(tmp_path: Path) -> None:
     made = book(tmp_path / "t.xlsx", [["id"], ["a"]])
     made.create_sheet("Second").append(["id"])
     made.save(tmp_path / "t.xlsx")
-    with pytest.raises(Broken, match=r"t\.xlsx: 2 sheets hold something \(Sheet, Second\)"):
+    with pytest.raises(Broken, match=r"t\.xlsx: 2 sheets are not empty \(Sheet, Second\)"):
         table_of(tmp_path / "t.xlsx")
 
 
@@ -384,7 +384,7 @@ def test_real_spreadsheets_have_the_cells_of_their_own_exports(shared_data: Path
     export = table_of(cohort / "tbs_target_specification_sheet1.csv")
     assert (sheet.columns, sheet.lines) == (export.columns, export.lines)
     census = shared_data / "demographics"
-    with pytest.raises(Broken, match=r"us_census\.xlsx: 5 sheets hold something \(Age at Index, R"):
+    with pytest.raises(Broken, match=r"us_census\.xlsx: 5 sheets are not empty \(Age at Index, R"):
         table_of(census / "us_census.xlsx")
     for name in ("race", "sex", "ethnicity"):
         shares = read_wide(census / "us_census.xlsx", name).margins[name]

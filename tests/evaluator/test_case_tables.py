@@ -175,7 +175,7 @@ def test_the_command_crosses_columns_and_counts_a_lost_case_as_worst(tmp_path: P
         "score", scores, truth, *options
     )
     printed = succeed("score", scores, truth, *options, "--missing", "worst")
-    assert "2 cases without a prediction count as the worst score" in printed
+    assert "2 cases without a prediction get the worst score" in printed
     results = json.loads(written.read_text())["label"]["results"]
     crossed = {r["level"]: r["estimate"] for r in results if r["attribute"] == "sex x site"
                and r["metric"] == "auroc"}  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.cores import taken_cores, usable_cores
+from evaluator.cores import has_our_cores, taken_cores, usable_cores
 
 FOUR = ("0", "1", "2", "3")
 
@@ -76,6 +76,15 @@ def test_a_run_that_wants_more_than_that_gets_them_of_the_machine(
     found = usable_cores(os.cpu_count() or 1, online)
     assert found == tuple(map(str, sorted(os.sched_getaffinity(0))))
     assert len(usable_cores(500, online)) == cores
+
+
+def test_an_engine_with_other_processors_than_ours_is_another_machine(tmp_path: Path) -> None:
+    online = tmp_path / "online"
+    online.write_text("0-511\n", encoding="ascii")
+    ours = len(os.sched_getaffinity(0))  # what an engine counts that is held to the same ones
+    assert has_our_cores(512, online)
+    assert has_our_cores(ours, online)
+    assert not has_our_cores(512 + ours, online)
 
 
 def test_processors_are_named_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from evaluator.engine import Engine, EngineUnavailable
 from evaluator.images import KEPT, LOADED
+from evaluator.shard import clean_host
 from evaluator.staging import stage
 from submissions.archive import lint_archive
 from submissions.base_image import docker
@@ -235,6 +236,29 @@ def test_what_a_killed_process_had_loaded_goes_with_the_next(
     other.write_bytes(tar_of(Image(layer=tar_of({"other": str(tmp_path).encode()})).files()))
     with engine.receive(str(other), MILD):
         assert not engine.has(digest)
+
+
+def test_what_a_killed_worker_had_loaded_goes_as_its_host_is_cleaned(
+    engine: Engine, unknown: tuple[Path, str], tmp_path: Path
+) -> None:
+    archive, digest = unknown
+    staging = tmp_path / "staging"
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "import evaluator.images\n"
+        "from evaluator.shard import Shard, run_shard\n"
+        "from tests.attacks.catalogue import MILD\n"
+        "evaluator.images.lint = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "_, archive, digest, staging = sys.argv\n"
+        "run_shard(Shard('killed', digest, (), MILD, Path(staging), Path(archive)))\n"
+    )
+    given = [sys.executable, "-c", program, archive, digest, staging]
+    assert subprocess.run(given, cwd=REPOSITORY).returncode == -signal.SIGKILL
+    assert engine.has(digest)
+    clean_host(staging)
+    assert not engine.has(digest)
+    assert not list(staging.glob("run-*"))
 
 
 @pytest.mark.parametrize("layers", [125, 126])

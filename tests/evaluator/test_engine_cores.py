@@ -158,3 +158,14 @@ def test_processors_that_the_engine_did_not_give_stop_the_run(
     with pytest.raises(EngineUnavailable, match=r"does not grant .*: its own processors"):
         seen(engine, image_of(SEEN), MILD, tmp_path)
     assert count_containers(engine, "test-cores") == 0
+
+
+def test_an_engine_of_another_machine_gets_no_numbers_of_ours(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {**engine.client.info(), "NCPU": 4096}
+    monkeypatch.setattr("docker.DockerClient.info", lambda _: told)
+    elsewhere = Engine.connect()
+    assert not elsewhere.has_cpusets
+    assert "no CPU sets" in elsewhere.description()
+    elsewhere.close()

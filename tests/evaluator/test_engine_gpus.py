@@ -159,7 +159,7 @@ def test_a_container_whose_process_lives_keeps_its_gpu(
         staged = folder if seen else tmp_path / "another host's" / "run-1"
         lives = left_running(engine, image_of(SLEEP), "0", staged)
         try:
-            with pytest.raises(EngineUnavailable, match=f"container {lives[:12]} has GPU 0, of"):
+            with pytest.raises(EngineUnavailable, match=f"container {lives[:12]} uses GPU 0, but"):
                 run(engine, image_of(), tmp_path)
             assert running(engine) == {lives}
         finally:

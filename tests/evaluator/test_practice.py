@@ -128,7 +128,7 @@ def test_the_log_is_shown_where_the_predictions_fail(
     checked = check(researcher, image_of(many + SCORING.format(expression="float('nan')")))
     assert checked.code == 1
     assert "predictions-out-of-range" in checked.printed
-    assert "the last 20 lines of what the container said:" in checked.printed
+    assert "the last 20 lines of the container's log:" in checked.printed
     assert checked.printed.split()[-2:] == ["line", "99"]
     assert "line 79\n" not in checked.printed
 
@@ -153,14 +153,14 @@ def test_no_failure_tells_one_to_run_what_is_running(failure: Failure) -> None:
     assert "sequestra check" not in told
     assert failure.value in told
     run = failure is not Failure.IMAGE_INVALID
-    assert ("the container said nothing" in told) is run
+    assert ("the container's log is empty" in told) is run
 
 
 def test_below_a_half_by_chance_is_not_called_inverted() -> None:
     scores = Scores(2, 2, 0.1, 0.9, 0.25, inverted=False)
     told = shown(Practised(4, 1.0, None, "", "", scores))
     assert "AUROC 0.250 on 2 positive and 2 negative cases" in told
-    assert "below 0.5, as chance may have it with so few cases" in told
+    assert "below 0.5, which may be chance with so few cases" in told
     assert "inverted" not in told
 
 

@@ -185,12 +185,12 @@ def test_a_column_of_one_word_is_all_positive(tmp_path: Path, word: str) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("1", "0", "-1"), r"t.csv line 4: label is '-1', and line 3 has '0'; give throughout one"),
-        (("-1", "1", "0"), r"t.csv line 4: label is '0', and line 2 has '-1'; give throughout"),
+        (("1", "0", "-1"), r"t.csv line 4: label is '-1', and line 3 has '0'; give one of"),
+        (("-1", "1", "0"), r"t.csv line 4: label is '0', and line 2 has '-1'; give one of"),
         (("yes", "0", "1"), r"t.csv line 3: label is '0', and line 2 has 'yes'"),
         (("Yes", "no", "False"), r"t.csv line 4: label is 'False', and line 2 has 'Yes'"),
         (("pos", "negative", "pos"), r"t.csv line 3: label is 'negative', and line 2 has 'pos'"),
-        (("yes", "maybe", "no"), r"t.csv line 3: label is 'maybe'; give 0 or 1, or throughout one"),
+        (("yes", "maybe", "no"), r"t.csv line 3: label is 'maybe'; give 0 or 1, or one of"),
         (("1", "0", "2"), r"t.csv line 4: label is '2'; give 0 or 1, .* -1/1, no/yes, false/true"),
         (("1", "nan", "0"), r"t.csv line 3: label is 'nan'; give 0 or 1"),
         (("1", "0.5", "0"), r"t.csv line 3: label is '0.5'; give 0 or 1"),

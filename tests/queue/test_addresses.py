@@ -79,7 +79,7 @@ def home(tmp_path: Path) -> Path:
         ("mongodb://127.0.0.1/runs", "no tracker of the kind 'mongodb'"),
         ("oracle://127.0.0.1/runs", "no tracker of the kind 'oracle'"),
         ("postgresql+nothing://127.0.0.1/runs", "no database of the kind 'postgresql+nothing'"),
-        ("postgresql://u:secret@127.0.0.1:x/runs", "its port is no number"),
+        ("postgresql://u:secret@127.0.0.1:x/runs", "its port is not a number"),
     ],
 )
 def test_a_tracker_that_cannot_be_there_is_refused_before_anything_is_run(
@@ -97,9 +97,9 @@ def test_a_tracker_that_cannot_be_there_is_refused_before_anything_is_run(
     [
         (200, b"<html>a page</html>", "what answers there is no MLflow server", True),
         (404, b"no", "what answers there is no MLflow server", True),
-        (401, b"who?", "lets nobody in with the name and password", True),
-        (403, b"{}", "lets nobody in with the name and password", True),
-        (503, b"soon", "is not well (503", False),
+        (401, b"who?", "refuses the name and password", True),
+        (403, b"{}", "refuses the name and password", True),
+        (503, b"soon", "has an error (503", False),
     ],
 )
 def test_what_answers_at_the_trackers_address_is_looked_at(
@@ -134,7 +134,7 @@ def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Pa
             f"http://127.0.0.1:{port}": "timed out",
             f"http://{NOWHERE}": NOWHERE,
             f"postgresql+psycopg://u:secret@127.0.0.1:{free_port()}/runs": "Connection refused",
-            f"postgresql+psycopg://u:secret@127.0.0.1:{port}/runs": "lets nobody in",
+            f"postgresql+psycopg://u:secret@127.0.0.1:{port}/runs": "refuses the connection",
         }
         for address, said in places.items():
             ended = sequestra("run", "--home", home, env={"MLFLOW_TRACKING_URI": address})
@@ -148,7 +148,7 @@ def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Pa
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nonsense", "it is no address of a database"),
+        ("nonsense", "it is not the address of a database"),
         ("sqlite://", "a database in memory"),
         ("sqlite:///{here}", "it is a folder"),
         ("sqlite:///{here}/file/ledger.sqlite", "is not a folder"),
@@ -157,7 +157,7 @@ def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Pa
         ("http://127.0.0.1:5000", "no database of the kind 'http'"),
         ("mysql://u:secret@127.0.0.1/x", "give a writable SQLite file or a running PostgreSQL"),
         ("postgresql+psycopg2://u:secret@127.0.0.1/x", "'psycopg2' is not installed"),
-        ("postgresql+psycopg://u:secret@127.0.0.1:x/x", "its port is no number"),
+        ("postgresql+psycopg://u:secret@127.0.0.1:x/x", "its port is not a number"),
         ("postgresql+psycopg://u:secret@127.0.0.1:{closed}/x", "refused"),
         ("postgresql+psycopg://u:secret@127.0.0.1:{silent}/x", "does not open"),
         (f"postgresql+psycopg://u:secret@{NOWHERE}/x", "does not open"),
@@ -178,7 +178,7 @@ def test_a_ledger_that_does_not_open_is_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("http://127.0.0.1:8786", "Dask knows no 'http'"),
+        ("http://127.0.0.1:8786", "Dask does not know 'http'"),
         ("tcp://127.0.0.1", "names no port"),
         ("127.0.0.1", "names no port"),
         ("tcp://:8786", "names no host"),

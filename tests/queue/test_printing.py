@@ -43,7 +43,7 @@ def test_a_queue_goes_on_whatever_becomes_of_what_it_prints(
     assert "Traceback" not in complained
     if gone == "disk":
         assert process.returncode == 2
-        assert "what the command printed could not be written" in complained
+        assert "the output of the command could not be written" in complained
         return
     assert (process.returncode, complained) == (0, "")
     if gone == "characters":

@@ -297,7 +297,7 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, bytes]], str]] = {
                 digest=f"sha256:{'0' * 64}", urls=["https://example.org/layer"]
             )
         ),
-        "has a layer that lies elsewhere; save the image with all its layers",
+        "has a layer that is not in the archive; save the image with all its layers",
     ),
     "an encrypted layer": (
         lambda: manifest_of(
@@ -343,9 +343,9 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, bytes]], str]] = {
     ),
     "docker export": (
         lambda: {".dockerenv": b"", "bin/sh": b"", "etc/passwd": b""},
-        "is a container's file system, as `docker export` writes it, and no image",
+        "is a container's file system, such as `docker export` writes, and not an image",
     ),
-    "buildx type=tar": (lambda: {"predict": b""}, "as what `docker export` or buildx's `type=tar`"),
+    "buildx type=tar": (lambda: {"predict": b""}, "(`docker export` and buildx's `type=tar`"),
     "a layer packed by bzip2": (
         lambda: with_layer(WHOLE_PACKINGS["bzip2"](LAYERS[0]), LAYERS[0]),
         "has a layer that is packed by bzip2; `skopeo copy docker-archive:X docker-archive:Y`",
@@ -398,7 +398,7 @@ def test_what_is_refused_is_told_with_what_mends_it(name: str, tmp_path: Path) -
         (b"PK\x03\x04" + b"\0" * 600, "is a zip file; unpack it"),
         (b"7z\xbc\xaf\x27\x1c" + b"\0" * 600, "is a 7z file; unpack it"),
         (b"hsqs" + b"\0" * 600, "is a squashfs file system, not an image"),
-        (b"#!/usr/bin/env run-singularity\n".ljust(32) + b"SIF_MAGIC\0", "an image of Apptainer"),
+        (b"#!/usr/bin/env run-singularity\n".ljust(32) + b"SIF_MAGIC\0", "an Apptainer image"),
         (gzip.compress(gzip.compress(tar_of(own_layout(IMAGE)))), "is packed twice; unpack it"),
         (gzip.compress(tar_of(own_layout(IMAGE))) + b"more", "cut short or damaged"),
         (zstd(tar_of(own_layout(IMAGE))) + b"more", "cut short or damaged"),

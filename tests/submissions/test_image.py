@@ -42,7 +42,7 @@ def test_an_image_within_the_contract_passes() -> None:
         (replace(GOOD, volumes=("/data",)), "declares VOLUME '/data'; remove the VOLUME line"),
         (
             replace(GOOD, volumes=("/data",)),
-            "where it is the base image's, no line takes it back, but",
+            "if it comes from the base image, no line can undo it, but",
         ),
         (replace(GOOD, on_build=("RUN true",)), "ONBUILD"),
         (replace(GOOD, entrypoint=()), "neither ENTRYPOINT nor CMD; give it one"),
@@ -86,7 +86,7 @@ def test_an_image_within_the_contract_passes() -> None:
         *(
             (
                 replace(GOOD, environment=(f"LD_LIBRARY_PATH={folders}",)),
-                "with a folder that depends on who is started; name absolute folders alone",
+                "with a folder that is not the same for every program; name absolute folders alone",
             )
             for folders in (
                 *("lib", "/app/lib;.", "$ORIGIN"),
@@ -97,7 +97,7 @@ def test_an_image_within_the_contract_passes() -> None:
         *(
             (
                 replace(GOOD, environment=(f"LD_LIBRARY_PATH={folders}",)),
-                f"whose {which} colon makes an empty folder, which stands for the one that",
+                f"whose {which} colon makes an empty folder, which means the folder that",
             )
             for folders, which in (
                 ("/app/lib:", "last"),

@@ -59,9 +59,9 @@ def test_a_metric_that_changed_is_scored_without_a_container(
     before = installed.events(good)
     whole = brier(installed)
     assert "0 submissions scored again" in installed.command("rescore", BENCHMARK).printed
-    anew = ("rescore", BENCHMARK, "--home", installed.home)
-    assert "1 submission scored again" in succeed(*anew, cwd=changed_code)
-    assert "0 submissions scored again" in succeed(*anew, cwd=changed_code)
+    again = ("rescore", BENCHMARK, "--home", installed.home)
+    assert "1 submission scored again" in succeed(*again, cwd=changed_code)
+    assert "0 submissions scored again" in succeed(*again, cwd=changed_code)
     assert installed.events(good) == before
     assert before.count(Event.STARTED) == 1
     assert installed.enclave.count_evaluations(good) == 2
@@ -83,7 +83,7 @@ def test_the_name_of_no_benchmark_is_refused(installed: Installed) -> None:
     assert "no benchmark 'nowhere'" in ended.complained
 
 
-def test_other_words_and_the_former_name_of_the_same_code_score_nothing_anew(
+def test_other_words_and_the_former_name_of_the_same_code_score_nothing_again(
     installed: Installed, images: dict[str, str], tmp_path: Path
 ) -> None:
     named = 'return f"{number}+{digest.hexdigest()[:12]}"'
@@ -99,13 +99,13 @@ def test_other_words_and_the_former_name_of_the_same_code_score_nothing_anew(
         tmp_path / "present",
         "evaluator/code_version.py",
         "_FORMERLY = {",
-        f'_FORMERLY = {{"{code_version()}": "0.1.0+former", ',
+        f'_FORMERLY = {{"{code_version()}": "0.1.0+former"}} or {{',
     )
     reworded = copy_of_code(
         tmp_path / "reworded", "metrics/smooth.py", '"""', '"""Other words. ', first=True
     )
-    assert "0 submissions scored anew" in succeed("rescore", BENCHMARK, *home, cwd=present)
-    assert "1 submission scored anew" in installed.command("rescore", BENCHMARK).printed
-    assert "0 submissions scored anew" in succeed("rescore", BENCHMARK, *home, cwd=reworded)
+    assert "0 submissions scored again" in succeed("rescore", BENCHMARK, *home, cwd=present)
+    assert "1 submission scored again" in installed.command("rescore", BENCHMARK).printed
+    assert "0 submissions scored again" in succeed("rescore", BENCHMARK, *home, cwd=reworded)
     assert installed.events(submission).count(Event.STARTED) == 1
     assert [each.number for each in installed.ledger.releases(BENCHMARK)] == [2]
