@@ -253,7 +253,7 @@ def test_what_a_killed_worker_had_loaded_goes_as_its_host_is_cleaned(
         "_, archive, digest, staging = sys.argv\n"
         "run_shard(Shard('killed', digest, (), MILD, Path(staging), Path(archive)))\n"
     )
-    given = [sys.executable, "-c", program, archive, digest, staging]
+    given = (sys.executable, "-c", program, str(archive), digest, str(staging))
     assert subprocess.run(given, cwd=REPOSITORY).returncode == -signal.SIGKILL
     assert engine.has(digest)
     clean_host(staging)
