@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cohort_selection.cell_words import DECIMALS, number, spelling
 from cohort_selection.clinical_cells import NOT_REPORTED
-from cohort_selection.column_names import CASE_NAMES, LABEL_NAMES, NAMES, SCORE_NAMES
+from cohort_selection.column_names import CASE_NAMES, LABEL_NAMES, NAMES, SCORE_NAMES, field_of
 from cohort_selection.study_values import AGE_BANDS
 from evaluator.case_labels import Labels, read_labels
 from evaluator.case_table import CaseTable, ScoringInputError
@@ -80,7 +80,7 @@ def read_tables(
     order = _order(given, known, missing, tell)
     pairs = _pairs(given, known, labels, score_column, how)
     patient = _patients(known, patient_column, tell)
-    attributes = _attributes(given, known, order, subgroups, bands)
+    attributes = _attributes(given, known, order, subgroups, bands, tell)
     weights = None if weight_column is None else _weights(given, known, order, weight_column)
     cases = np.array(list(known.cases), dtype=np.str_)
     found = {}
@@ -318,9 +318,17 @@ def _attributes(
     order: NDArray[np.int64],
     subgroups: Sequence[str],
     bands: Sequence[int],
+    tell: Callable[[str], None],
 ) -> dict[str, NDArray[np.str_]]:
     attributes = {}
     for asked in subgroups:
+        groups = known.find("age_group")
+        of_age = asked == "age_group" or field_of(asked) == "age"
+        if of_age and groups is not None and tuple(bands) != AGE_BANDS:
+            tell(
+                f"the groups of age are those of the column {groups} of {known.name}; age bands "
+                "are not applied to it: leave it out to have ages grouped by them"
+            )
         if (found := known.levels(asked, bands)) is not None:
             name, levels = found
         elif (found := given.levels(asked, bands)) is not None:

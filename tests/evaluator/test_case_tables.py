@@ -365,6 +365,22 @@ def test_a_row_a_condition_beside_a_column_a_label_is_no_long_table(
     assert found.scores.tolist() == [0.9, 0.2]
 
 
+@pytest.mark.parametrize("asked", ["age", "age_group"])
+def test_age_bands_that_are_not_applied_are_told(asked: str, tmp_path: Path) -> None:
+    """The table has groups of its own, which go before its ages."""
+    rows = "case_id,label,score,age,age_group\na,1,.9,45,adult\nb,0,.2,12,child\n"
+    path = write(tmp_path, "t.csv", rows)
+    told: list[str] = []
+    found = read_tables(
+        path, path, subgroups=[asked], age_bands=(0, 40), patient_column="", tell=told.append
+    )
+    assert found["label"].attributes["age_group"].tolist() == ["adult", "child"]
+    assert len(told) == 1
+    assert "those of the column age_group of t.csv; age bands are not applied" in told[0]
+    read_tables(path, path, subgroups=[asked], patient_column="", tell=told.append)
+    assert len(told) == 1
+
+
 def test_labels_with_a_slash_get_reports_of_their_own(tmp_path: Path) -> None:
     rows = "".join(f"c{i},{i % 2},{i // 2 % 2},.{i % 9 + 1},.{i % 7 + 1}\n" for i in range(120))
     names = "Airspace/Opacity,Airspace-Opacity,prob_Airspace/Opacity,prob_Airspace-Opacity"
