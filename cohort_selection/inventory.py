@@ -39,8 +39,8 @@ def reader_mark(sources: Iterable[Path], root: Path, decodable: Iterable[str]) -
 
 
 _READERS = (
-    *("ages", "clinical_cells", "header_doubts", "header_fields", "header_elements", "header"),
-    *("intensities", "pixel_description", "dicom", "inventory"),
+    *("ages", "cell_words", "column_names", "clinical_cells", "header_doubts", "header_fields"),
+    *("header_elements", "header", "intensities", "pixel_description", "dicom", "inventory"),
 )
 READER = reader_mark(
     (Path(__file__).with_name(f"{name}.py") for name in _READERS),

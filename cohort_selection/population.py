@@ -104,11 +104,16 @@ def _count(cells: Iterable[_Level], weights: Iterable[float]) -> dict[_Level, fl
 
 
 def _named_as(one: Population, other: Population) -> Population:
-    """The other population with its columns of sex, race, ethnicity and age named as the first's.
+    """The other population with its columns named as the first's.
 
-    Only where each has one such column, and no column of the other's name.
+    Those that are spelled otherwise; and those of sex, race, ethnicity and age, whatever their
+    name, where each has one such column.
     """
     names: dict[str, str] = {}
+    for name in other.tallies:
+        spelled = find(tuple(one.tallies), (name,))
+        if spelled is not None and spelled not in {*other.tallies, *names.values()}:
+            names[name] = spelled
     for field in ("sex", "race", "ethnicity", "age"):
         ours = [name for name in one.tallies if field_of(name) == field]
         theirs = [name for name in other.tallies if field_of(name) == field]
@@ -126,10 +131,12 @@ def _named_as(one: Population, other: Population) -> Population:
 def common_attributes(one: Population, other: Population, named: Sequence[str]) -> tuple[str, ...]:
     """The named attributes, or all that both tables have and that are no list of names.
 
-    A column of sex, race, ethnicity or age has the name that the first table gives it. Raises
-    PopulationError where one is missing, or nothing is left.
+    A column of sex, race, ethnicity or age has the name that the first table gives it; the case of
+    a name, its blanks and marks do not matter. Raises PopulationError where one is missing, or
+    nothing is left.
     """
     other = _named_as(one, other)
+    named = [find(tuple(one.tallies), (name,)) or name for name in named]
     for name in named:
         for side in (one, other):
             if name not in side.tallies:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cohort_selection.cell_words import DECIMALS, number, spelling
 from cohort_selection.clinical_cells import NOT_REPORTED
-from cohort_selection.column_names import CASE_NAMES, LABEL_NAMES, NAMES, SCORE_NAMES
+from cohort_selection.column_names import CASE_NAMES, LABEL_NAMES, NAMES, SCORE_NAMES, field_of
 from cohort_selection.study_values import AGE_BANDS
 from evaluator.case_labels import Labels, read_labels
 from evaluator.case_table import CaseTable, ScoringInputError
@@ -76,11 +76,11 @@ def read_tables(
     how = how or Labels()
     given = CaseTable(predictions)
     known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
-    _gather(given, known, case_column, how, tell)
+    _gather(given, known, case_column, labels, how, tell)
     order = _order(given, known, missing, tell)
     pairs = _pairs(given, known, labels, score_column, how)
     patient = _patients(known, patient_column, tell)
-    attributes = _attributes(given, known, order, subgroups, bands)
+    attributes = _attributes(given, known, order, subgroups, bands, tell)
     weights = None if weight_column is None else _weights(given, known, order, weight_column)
     cases = np.array(list(known.cases), dtype=np.str_)
     found = {}
@@ -111,6 +111,7 @@ def _gather(
     given: CaseTable,
     known: CaseTable,
     wanted: str | None,
+    labels: Sequence[str],
     how: Labels,
     tell: Callable[[str], None],
 ) -> None:
@@ -131,6 +132,8 @@ def _gather(
     given.gather(one, id_holds_label=how.id_holds_label)
     if known is not given:
         known.gather(other, id_holds_label=how.id_holds_label)
+    if any(known.find(name) for name in (*labels, *_prefixed(given))):
+        given.labelled = known.labelled = None  # a label has a column: the table is not long
     if known is not given and not given.long_labels():
         given.refuse_repeats()
 
@@ -209,8 +212,7 @@ def _pairs(
         return {label: long[label] for label in wanted}
     wanted = list(labels)
     if not wanted:
-        prefixed = [name.strip() for name in given.table.columns if _is_prefixed(name)]
-        bare = [name[len(_SCORE_PREFIX) :] for name in prefixed]
+        bare = _prefixed(given)
         there = set(own) if own is not None else None
         wanted = [n for n in bare if (known.find(n) if there is None else n in there)]
         if score_column is not None or not wanted:
@@ -236,8 +238,10 @@ def _pairs(
     return pairs
 
 
-def _is_prefixed(name: str) -> bool:
-    return name.startswith(_SCORE_PREFIX) and len(name) > len(_SCORE_PREFIX)
+def _prefixed(given: CaseTable) -> list[str]:
+    """The labels that have a score column ``prob_LABEL``."""
+    prefixed = (name for name in given.table.columns if name.startswith(_SCORE_PREFIX))
+    return [label for name in prefixed if (label := name.removeprefix(_SCORE_PREFIX))]
 
 
 def _scores(
@@ -314,9 +318,17 @@ def _attributes(
     order: NDArray[np.int64],
     subgroups: Sequence[str],
     bands: Sequence[int],
+    tell: Callable[[str], None],
 ) -> dict[str, NDArray[np.str_]]:
     attributes = {}
     for asked in subgroups:
+        groups = known.find("age_group")
+        of_age = asked == "age_group" or field_of(asked) == "age"
+        if of_age and groups is not None and tuple(bands) != AGE_BANDS:
+            tell(
+                f"the groups of age are those of the column {groups} of {known.name}; age bands "
+                "are not applied to it: leave it out to have ages grouped by them"
+            )
         if (found := known.levels(asked, bands)) is not None:
             name, levels = found
         elif (found := given.levels(asked, bands)) is not None:

@@ -211,6 +211,11 @@ def card(
     from evaluator.cohort_card import draw_card
     from evaluator.installation import Installation
 
+    if suspects is not None and not text:
+        raise printing.OptionError(
+            "--suspects lists the files that look as if they had text, and --no-text looks for "
+            "none; leave one of the two out"
+        )
     installation = Installation.existing(home)
     with printing.acts() as tick:
         drawn = draw_card(

@@ -39,7 +39,9 @@ def configured_tracker() -> str | None:
 
 def tracker_fault(uri: str) -> TrackerFault | None:
     """Ask what is at a tracker's address, for some seconds at most; None where MLflow can be."""
-    scheme = uri.partition(":")[0].lower() if ":" in uri else ""
+    scheme = uri.partition(":")[0].lower()
+    if ":" not in uri and not scheme.startswith("databricks"):  # which stands for itself
+        scheme = ""
     if scheme in ("http", "https"):
         return _server_fault(uri)
     if scheme.partition("+")[0] in DATABASES:

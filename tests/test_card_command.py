@@ -39,3 +39,10 @@ def test_a_card_has_a_line_for_each_batch_of_patients(tmp_path: Path) -> None:
     page = (tmp_path / "card.html").read_text()
     assert "the older" in page
     assert 'src="http' not in page
+
+
+def test_a_list_of_what_nobody_looks_for_is_refused(tmp_path: Path) -> None:
+    asked = ("--no-text", "--suspects", tmp_path / "s.csv", "-o", tmp_path / "card.html")
+    told = refused("card", "any", "--catalog", tmp_path, "--home", tmp_path, *asked)
+    assert "--no-text looks for none; leave one of the two out" in told
+    assert not (tmp_path / "s.csv").exists()

@@ -288,6 +288,19 @@ def test_levels_that_say_one_thing_have_no_distance(tmp_path: Path) -> None:
     }
 
 
+def test_the_spelling_of_a_columns_name_does_not_matter(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("Sex,Study Batch\nM,1\nF,2\n")
+    other.write_text("sex,study_batch\nmale,1.0\nF,1\n")
+    read = [read_population(path, [0]) for path in (one, other)]
+    assert common_attributes(read[0], read[1], []) == ("Sex", "Study Batch")
+    names = common_attributes(read[0], read[1], ["sex", "study-batch"])
+    assert names == ("Sex", "Study Batch")
+    sex, batch, _ = compare_populations(read[0], read[1], names)
+    assert sex.jsd == 0.0
+    assert batch.maximum == 0.5
+
+
 def test_a_patient_of_several_rows_counts_once(tmp_path: Path) -> None:
     """A woman of three images and a man of one are half and half; two unknown are two."""
     one = "case_ids,sex\na,F\na,F\na,F\nb,M\n"

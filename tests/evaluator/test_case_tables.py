@@ -349,6 +349,38 @@ def test_a_missing_column_never_names_one_that_is_there(
     assert not set(missing) & set(there)
 
 
+@pytest.mark.parametrize("labels", [(), ("Pneumonia",)])
+def test_a_row_a_condition_beside_a_column_a_label_is_no_long_table(
+    tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    """The rows of a case differ in a column that nobody asks for, and agree in the label."""
+    path = write(
+        tmp_path,
+        "t.csv",
+        "case_id,Pneumonia,prob_Pneumonia,condition\na,1,.9,asthma\na,1,.9,gout\nb,0,.2,gout\n",
+    )
+    found = read_tables(path, path, labels=labels)["Pneumonia"]
+    assert found.case_id.tolist() == ["a", "b"]
+    assert found.y.tolist() == [True, False]
+    assert found.scores.tolist() == [0.9, 0.2]
+
+
+@pytest.mark.parametrize("asked", ["age", "age_group"])
+def test_age_bands_that_are_not_applied_are_told(asked: str, tmp_path: Path) -> None:
+    """The table has groups of its own, which go before its ages."""
+    rows = "case_id,label,score,age,age_group\na,1,.9,45,adult\nb,0,.2,12,child\n"
+    path = write(tmp_path, "t.csv", rows)
+    told: list[str] = []
+    found = read_tables(
+        path, path, subgroups=[asked], age_bands=(0, 40), patient_column="", tell=told.append
+    )
+    assert found["label"].attributes["age_group"].tolist() == ["adult", "child"]
+    assert len(told) == 1
+    assert "those of the column age_group of t.csv; age bands are not applied" in told[0]
+    read_tables(path, path, subgroups=[asked], patient_column="", tell=told.append)
+    assert len(told) == 1
+
+
 def test_labels_with_a_slash_get_reports_of_their_own(tmp_path: Path) -> None:
     rows = "".join(f"c{i},{i % 2},{i // 2 % 2},.{i % 9 + 1},.{i % 7 + 1}\n" for i in range(120))
     names = "Airspace/Opacity,Airspace-Opacity,prob_Airspace/Opacity,prob_Airspace-Opacity"

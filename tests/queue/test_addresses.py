@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from mlflow.utils.uri import is_databricks_uri
 
 from evaluator.resources import WorkersError
 from evaluator.scheduler_address import refuse_scheduler
@@ -125,6 +126,13 @@ def test_an_mlflow_server_is_taken_for_one() -> None:
     with talking(200, experiments, "application/json") as port:
         assert tracker_fault(f"http://127.0.0.1:{port}") is None
         assert tracker_fault(f"http://127.0.0.1:{port}/") is None
+
+
+@pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
+def test_a_name_that_stands_for_a_tracker_is_no_folder(uri: str) -> None:
+    """MLflow takes `databricks` alone as an address."""
+    assert is_databricks_uri(uri)
+    assert tracker_fault(uri) is None
 
 
 def test_a_tracker_that_is_gone_or_silent_is_told_and_the_queue_goes_on(home: Path) -> None:
