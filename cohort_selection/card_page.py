@@ -62,23 +62,23 @@ def render_card(card: Card) -> str:
         f"<title>{escape(card.title)}: cohort card</title><style>{_STYLE}</style>",
         f"<script>{get_plotlyjs()}</script>",
         f"<h1>{escape(card.title)}</h1>",
-        "<p class=warning><strong>For the steward alone.</strong> Levels may be of a few patients, "
-        "and what tells the label of these cases is named: this page is no release.</p>",
+        "<p class=warning><strong>For the steward alone.</strong> Levels may have only a few "
+        "patients, and the page names header fields that tell the label. Do not publish it.</p>",
         f"<p>{card.n_cases:,} cases of {card.n_patients:,} patients. {sealed}.</p>",
         "<h2>Flow</h2>",
         f"<div class='flow scroll'>{flow_svg(card.flow)}</div>",
         _flow_table(card),
         "<h2>Target, cohort, pool and open part</h2>",
-        "<p class=note>Shares of patients; one with several images counts once, in equal parts for "
-        "each. The pool is the sequestered patients who could be drawn.</p>",
+        "<p class=note>Shares of patients; a patient with several images counts once, in equal "
+        "parts for each. The pool is the sequestered patients who could be drawn.</p>",
         *_level_parts(card.levels),
         "<h2>The draw</h2>",
         *_draw_parts(card),
         "<h2>Distances</h2>",
         "<p class=note>Jensen-Shannon distance, base 2: 0 for equal shares, 1 for disjoint ones. "
-        "Chance is what random draws of as many patients have from the shares compared with: "
-        "median and 95 % point. A joint table is far from anything by chance alone. Deviations are "
-        "of shares; the standardised difference is of the worst level, and 0.1 the usual limit."
+        "Chance is the distance of random draws of as many patients: median and 95 % point. A "
+        "table of two attributes has a large distance by chance alone. Deviations are of shares. "
+        "The standardised difference is that of the worst level; 0.1 is the usual limit."
         "</p>",
         *(part for comparison in card.comparisons for part in _comparison_parts(comparison)),
         *_batch_parts(card.batches),
@@ -157,8 +157,8 @@ def _bars(rows: Sequence[LevelShares]) -> go.Figure:
 def _draw_parts(card: Card) -> list[str]:
     drawn = card.inclusion
     said = [
-        f"{drawn.certain_share:.1%} of the pool's patients were sure to be drawn, "
-        f"{drawn.excluded_share:.1%} could not be. Those drawn had a chance of "
+        f"{drawn.certain_share:.1%} of the pool's patients were certain to be drawn, "
+        f"{drawn.excluded_share:.1%} could not be drawn. The drawn patients had a chance of "
         f"{drawn.lowest:.3f} to {drawn.highest:.3f}, median {drawn.median:.3f}.",
         *card.binding,
     ]
@@ -172,8 +172,8 @@ def _comparison_parts(comparison: Comparison) -> list[str]:
     parts = [f"<h3>Against {escape(comparison.against)}</h3>"]
     if comparison.against == AIM:
         parts.append(
-            "<p class=note>The pool, each patient weighed by the chance of being drawn: what the "
-            "draw would give on the mean. A draw that is balanced lies nearer than chance.</p>"
+            "<p class=note>The pool, each patient weighted by the chance of being drawn: the "
+            "average of all draws. A balanced draw lies nearer to it than chance.</p>"
         )
     if comparison.against == POOL:
         parts.append("<p class=note>A matched cohort is meant to differ from its pool.</p>")
@@ -294,8 +294,8 @@ def _shortcut_parts(card: Card) -> list[str]:
     accepted = card.checks.accepted.get("shortcuts", "") if card.checks else ""
     parts = [
         "<p class=note>Cross-validated AUROC of each field alone for the label, patients kept "
-        f"together. An alarm is {ALARM} or more, and more than chance reaches: the 99 % point of "
-        "the strongest field under shuffled labels.</p>"
+        f"together. An alarm is {ALARM} or more, and above chance: the 99 % point of the "
+        "strongest field under shuffled labels.</p>"
     ]
     if alarms:
         named = ", ".join(shortcut.field for shortcut in alarms)
@@ -335,7 +335,7 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
                 ("Compressed files with a comment", f"{checks.commented_files:,}"),
             ],
         ),
-        "<p class=note>Looking compares the middle frame of each file: copies that were resized, "
+        "<p class=note>The middle frame of each file is compared. Copies that were resized, "
         "recompressed, windowed, inverted, turned by quarters, mirrored or cropped by up to 5 % "
         "are found. A tilt, a larger crop, and another exposure of the same patient are not.</p>",
     ]
@@ -343,12 +343,12 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
 
 def _repeated(found: RepeatCounts | None) -> str:
     if found is None:
-        return "not compared: this cohort was sealed before there was this check"
+        return "not compared: this cohort was sealed by a version without this check"
     if not found.in_pool:
         return f"none among {found.files:,} files of the pool"
     return (
         f"{found.in_pool:,} among {found.files:,} files of the pool, {found.in_pool_opposite:,} of "
-        f"opposite labels; {found.in_cohort:,} touch the cohort, {found.in_cohort_opposite:,} of "
+        f"opposite labels; {found.in_cohort:,} in the cohort, {found.in_cohort_opposite:,} of "
         "opposite labels"
     )
 
@@ -358,7 +358,7 @@ def _doubt_parts(doubts: Sequence[DoubtCount]) -> list[str]:
         return ["<p>None in the cohort or its pool.</p>"]
     return [
         "<p class=note>Studies whose headers cannot be right. The catalog's doubts.csv names them. "
-        "What a clinical table says goes before a header.</p>",
+        "A clinical table takes precedence over a header.</p>",
         _table(
             ("Found", "What is done", "Cohort", "Pool"),
             [(d.found, d.done, f"{d.n_cohort:,}", f"{d.n_pool:,}") for d in doubts],
@@ -370,10 +370,10 @@ def _text_parts(text: TextCheck | None) -> list[str]:
     if text is None:
         return ["<p>Not looked for (--no-text).</p>"]
     return [
-        f"<p>Of {text.files:,} images of the cohort that could be looked at, {text.suspects:,} "
-        "look as if a line of text were burned in.</p>",
+        f"<p>Of {text.files:,} images of the cohort that could be decoded, {text.suspects:,} "
+        "have a line that looks like text.</p>",
         "<p class=note>A rule looks for lines of five and more small marks with sharp edges. It "
-        "does not read: mostly they say PORTABLE or SUPINE, and one may be a name. It misses three "
+        "cannot read: most lines say PORTABLE or SUPINE, but one may be a name. It misses three "
         "texts in ten, and all short, slanted or very small ones. "
         "<code>sequestra card --suspects FILE</code> lists the files.</p>",
     ]

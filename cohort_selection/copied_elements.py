@@ -173,14 +173,17 @@ class Copier:
             return None
         if keyword == "PixelData" and self._compressed:
             return element._replace(VR="OB")
-        if keyword.startswith("ExtendedOffsetTable") and not self._is_offsets(original, element):
+        if keyword.startswith("ExtendedOffsetTable") and not self._has_offsets(original):
             return None
         return element
 
-    def _is_offsets(self, original: Dataset, element: RawDataElement) -> bool:
-        """Whether a table of offsets has the 8 bytes for each frame that it must have."""
-        frames = int(original.get("NumberOfFrames") or 1)
-        return self._compressed and len(element.value or b"") == 8 * frames
+    def _has_offsets(self, original: Dataset) -> bool:
+        """Whether both tables of offsets have the 8 bytes for each frame that they must have."""
+        size = 8 * int(original.get("NumberOfFrames") or 1)
+        tables = map(original.get_item, ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"))
+        return self._compressed and all(
+            table is not None and len(table.value or b"") == size for table in tables
+        )
 
 
 @cache

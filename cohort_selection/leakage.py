@@ -1,4 +1,4 @@
-"""What must not stand on both sides of the wall: a patient, or the very same picture."""
+"""Finds patients and pictures that are in the open part and in the cohort too."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def check(
         raise LeakError(
             f"{len(alike)} images of the cohort look like one in the open part: {named}"
             f"{' ...' * (len(alike) > LISTED)}; look at them, and leave one side out, or seal with "
-            "--accept-look-alikes REASON where they are different pictures"
+            "--accept-look-alikes REASON if they are different pictures"
         )
     return WallCheck(n_open, len(files) - n_open, look, len(alike), tuple(alike[:LISTED]))
 

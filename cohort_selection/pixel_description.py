@@ -153,6 +153,7 @@ def _judged(
     kind = (photometric or "").upper()
     fault = (
         _coding_fault(shape, syntax, compressed)
+        or _frames_fault(frames or "")
         or _fault(shape, stored, high, signed, kind, planar, palette, compressed)
         or _rescale_fault(slope or "", intercept or "")
     )
@@ -176,6 +177,13 @@ def _coding_fault(shape: _Shape, syntax: str, compressed: bool) -> str:
     if syntax and uid.is_encapsulated and not compressed:
         return f"its transfer syntax ({uid.name}) is a compressed one, and its pixels are not"
     return ""
+
+
+def _frames_fault(frames: str) -> str:
+    number = number_of(frames)
+    if number is None or (number >= 0 and number == number // 1):
+        return ""
+    return f"unreadable pixel description: NumberOfFrames {frames}; expected a whole number"
 
 
 def _fault(

@@ -162,9 +162,9 @@ def refuse(found: Sequence[Repeat], listed_in: Path) -> None:
     raise LeakError(
         f"{len(inside)} picture{'s' * (len(inside) != 1)} of the cohort stand under several "
         f"patients or labels, {opposite} of them under opposite labels: {named}"
-        f"{' ...' * (len(inside) > LISTED)}; all are listed in {listed_in}: look at them, give "
-        "two ids of one patient one id or leave one of the images out, then index and match "
-        "again, or seal with --accept-look-alikes REASON where they are different pictures"
+        f"{' ...' * (len(inside) > LISTED)}; all are listed in {listed_in}: look at them; "
+        "if two ids are one patient, give them one id, else leave one image out, then index and "
+        "match again, or seal with --accept-look-alikes REASON if they are different pictures"
     )
 
 

@@ -218,8 +218,8 @@ def test_one_picture_under_two_drawn_patients_of_opposite_labels_stops_the_seal(
     card, suspects = tmp_path / "card.html", tmp_path / "suspects.csv"
     succeed("card", BENCHMARK, *catalog, "--output", card, "--suspects", suspects)
     page = card.read_text()
-    assert "of the pool, 1 of opposite labels; 1 touch the cohort, 1 of opposite labels" in page
-    assert "Of 80 images of the cohort that could be looked at, 0 look" in page
+    assert "of the pool, 1 of opposite labels; 1 in the cohort, 1 of opposite labels" in page
+    assert "Of 80 images of the cohort that could be decoded, 0 have" in page
     assert suspects.read_text() == "patient_id,case_id,file\n"
 
 

@@ -85,13 +85,13 @@ def test_the_page_stands_alone_and_escapes_every_text() -> None:
     assert (
         "figures need not be those of the target population: positives and negatives were" in page
     )
-    assert "3 among 300 files of the pool, 2 of opposite labels; 1 touch the cohort" in page
+    assert "3 among 300 files of the pool, 2 of opposite labels; 1 in the cohort" in page
     assert (
         "<td>the images of one study have different ages</td><td>the age is not known</td>"
         "<td>1</td><td>2</td>"
     ) in page
     assert "<td>the sex is none of M, F and O</td>" in page
-    assert "Of 99 images of the cohort that could be looked at, 4 look" in page
+    assert "Of 99 images of the cohort that could be decoded, 4 have" in page
     assert len(page) < 6_000_000  # plotly.js once, not once a figure
 
 
@@ -102,7 +102,7 @@ def test_what_was_not_looked_at_is_not_called_clean() -> None:
         replace(card, text=None, doubts=(), checks=replace(card.checks, repeats=None))
     )
     assert "Not looked for (--no-text)" in page
-    assert "not compared: this cohort was sealed before there was this check" in page
+    assert "not compared: this cohort was sealed by a version without this check" in page
     assert "None in the cohort or its pool" in page
 
 

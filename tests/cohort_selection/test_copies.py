@@ -324,3 +324,22 @@ def test_words_in_the_place_of_pixels_or_tables_do_not_pass(tmp_path: Path) -> N
     copy_of(image, tmp_path)
     assert words in (tmp_path / "source.dcm").read_bytes()
     assert SECRET.encode() not in (tmp_path / "copy.dcm").read_bytes()
+
+
+def test_a_table_of_offsets_stays_with_its_lengths_alone(tmp_path: Path) -> None:
+    """Readers that find the one ask for the other."""
+    image = image_kinds.secondary_capture()
+    write(image, tmp_path / "plain.dcm")
+    image = pydicom.dcmread(tmp_path / "plain.dcm")
+    image.compress(pydicom.uid.RLELossless, encapsulate_ext=True)
+    both = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+    image.save_as(tmp_path / "both.dcm")
+    deidentify(tmp_path / "both.dcm", tmp_path / "copy.dcm", KEY)
+    copy = pydicom.dcmread(tmp_path / "copy.dcm")
+    assert [copy[name].value for name in both] == [image[name].value for name in both]
+    del image.ExtendedOffsetTableLengths
+    image.save_as(tmp_path / "one.dcm")
+    deidentify(tmp_path / "one.dcm", tmp_path / "copy.dcm", KEY)
+    copy = pydicom.dcmread(tmp_path / "copy.dcm")
+    assert "ExtendedOffsetTable" not in copy
+    assert copy.pixel_array.shape[:2] == (8, 10)

@@ -353,6 +353,23 @@ def test_plain_pixels_under_a_compressed_transfer_syntax_are_kept_out(tmp_path: 
     assert reason(path) == said
 
 
+@pytest.mark.parametrize("text", [b"two ", b"1\\", b"1.5 ", b"-1"])
+def test_a_number_of_frames_that_is_none_is_kept_out(text: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", image(GREY, NumberOfFrames="7777"[: len(text)]))
+    content = path.read_bytes()
+    element = b"\x28\x00\x08\x00IS" + len(text).to_bytes(2, "little")
+    said = b"7777"[: len(text)]
+    assert content.count(element + said) == 1
+    path.write_bytes(content.replace(element + said, element + text))
+    told = text.decode().strip()
+    assert f"NumberOfFrames {told}; expected a whole number" in reason(path)
+
+
+@pytest.mark.parametrize("text", ["1", "", "0"])
+def test_one_frame_may_be_said_in_three_ways(text: str, tmp_path: Path) -> None:
+    taken(write(tmp_path / "a.dcm", image(GREY, NumberOfFrames=text)))
+
+
 def test_a_file_that_is_not_written_as_its_syntax_says_is_read(tmp_path: Path) -> None:
     """Old archives have them: group 2 says explicit, and no element states its representation."""
     stored = np.arange(24, dtype=np.uint16).reshape(4, 6)

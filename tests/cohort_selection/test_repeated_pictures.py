@@ -267,7 +267,7 @@ def test_what_was_read_before_an_error_is_kept(
     data = pydicom.dcmread(broken)
     del data.PixelData
     data.save_as(broken)
-    with pytest.raises(ValueError, match=r"f20\.dcm has no pixel data"):
+    with pytest.raises(ValueError, match=r"f20\.dcm: has no pixel data"):
         kept.kept_fingerprints(files, tmp_path / "kept", look=False)
     shutil.copy(tmp_path / "whole", broken)
     read = reading(monkeypatch)

@@ -181,7 +181,7 @@ def test_margins_that_were_met_leave_the_plain_figures_the_targets() -> None:
 def test_the_sampling_design_is_told() -> None:
     assert "was left to chance; intervals allow for it" in words_of(evaluation())
     fixed = words_of(replace(evaluation(), sampling_design="fixed-prevalence"))
-    assert "was set by design; intervals allow for no chance in it" in fixed
+    assert "was set by design; intervals do not allow for chance in it" in fixed
 
 
 def test_ids_are_unique_and_contents_lead_to_them(page: Page) -> None:
