@@ -59,9 +59,10 @@ def read_tables(
     Label ``X`` goes with the score column ``prob_X``; or one label column (label, y, truth ...)
     with one score column (probability, score ...). ``how`` says how labels are read: of a list
     column, of a long table, what is uncertain or blank. The files may be the same file. Names of
-    columns may be spelled in any case, with blanks or marks. ``patient_column`` "" makes every case
-    a patient; so is each case whose patient is not known. Lines of ``truth`` that repeat a case
-    must agree in what is read of them. ``subgroups`` come from ``truth``, else from
+    columns may be spelled in any case, with blanks or marks. ``patient_column`` stands in
+    ``truth``, else in ``predictions``; "" makes every case a patient, and so is each case whose
+    patient is not known. Lines of ``truth`` that repeat a case must agree in what is read of them.
+    ``subgroups`` come from ``truth``, else from
     ``predictions``; ages become ``age_group`` by ``age_bands``. A case without a prediction is
     refused, or with ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a
     negative; the lowest and the highest given where scores are no probabilities), so that a dropped
@@ -79,7 +80,7 @@ def read_tables(
     _gather(given, known, case_column, labels, how, tell)
     order = _order(given, known, missing, tell)
     pairs = _pairs(given, known, labels, score_column, how)
-    patient = _patients(known, patient_column, tell)
+    patient = _patients(given, known, order, patient_column, tell)
     attributes = _attributes(given, known, order, subgroups, bands, tell)
     weights = None if weight_column is None else _weights(given, known, order, weight_column)
     cases = np.array(list(known.cases), dtype=np.str_)
@@ -167,12 +168,25 @@ def _order(
 
 
 def _patients(
-    known: CaseTable, wanted: str | None, tell: Callable[[str], None]
+    given: CaseTable,
+    known: CaseTable,
+    order: NDArray[np.int64],
+    wanted: str | None,
+    tell: Callable[[str], None],
 ) -> NDArray[np.str_] | None:
     if wanted == "":
         return None
     names = NAMES["patient"] if wanted is None else (wanted,)
     column = known.find(*names)
+    if column is None and (theirs := given.find(*names)) is not None:
+        tell(f"patients are those of the column {theirs} of {given.name}")
+        patients = given.patients(theirs, tell)
+        cases = zip(order.tolist(), known.cases, strict=True)
+        found = [
+            patients[place] if place >= 0 else f"{NOT_REPORTED}, {known.first(case)}"
+            for place, case in cases
+        ]
+        return np.array(found, dtype=np.str_)
     if column is None and wanted is not None:
         raise known.missing("patient column", names)
     if column is None:

@@ -381,6 +381,18 @@ def test_age_bands_that_are_not_applied_are_told(asked: str, tmp_path: Path) -> 
     assert len(told) == 1
 
 
+def test_patients_may_stand_beside_the_scores(tmp_path: Path) -> None:
+    """As subgroups and weights may; a case without a prediction is a patient of its own."""
+    scores = write(tmp_path, "s.csv", "case_id,score,PatientID\nb,.2,p1\na,.9,p1\nc,.1,p2\n")
+    truth = write(tmp_path, "t.csv", "case_id,label\na,1\nb,0\nc,0\nd,1\n")
+    told: list[str] = []
+    found = read_tables(scores, truth, missing="worst", tell=told.append)["label"]
+    assert found.patient_id is not None
+    assert found.patient_id.tolist() == ["p1", "p1", "p2", "Not Reported, t.csv line 5"]
+    assert "patients are those of the column PatientID of s.csv" in told
+    assert not any("no patient column" in sentence for sentence in told)
+
+
 def test_labels_with_a_slash_get_reports_of_their_own(tmp_path: Path) -> None:
     rows = "".join(f"c{i},{i % 2},{i // 2 % 2},.{i % 9 + 1},.{i % 7 + 1}\n" for i in range(120))
     names = "Airspace/Opacity,Airspace-Opacity,prob_Airspace/Opacity,prob_Airspace-Opacity"
