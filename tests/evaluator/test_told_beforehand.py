@@ -9,9 +9,9 @@ import pytest
 
 from cohort_selection.cohort_table import CohortPlanError
 from cohort_selection.prospect import Subgroup
+from evaluator.foreseen import held_back
 from evaluator.installation import Installation
 from evaluator.specification import SpecificationError, read_benchmark
-from evaluator.steward import _held_back
 from submissions.base_image import what_failed
 from tests.conftest import REPOSITORY
 
@@ -89,7 +89,7 @@ def test_a_plan_tells_which_subgroups_would_not_be_shown() -> None:
         Subgroup("view", "AP", 11.0, 30.0, 0.15),
         Subgroup("view", "PA", 90.0, 90.0, 0.05),
     ]
-    assert [group.held_back for group in _held_back(groups, benchmark)] == [
+    assert [group.held_back for group in held_back(groups, benchmark)] == [
         "",
         "",
         "",

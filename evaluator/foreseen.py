@@ -1,0 +1,72 @@
+"""Says before a study which gaps it tests, and which groups its release would hold back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from cohort_selection.prospect import PlannedGap, Subgroup
+from evaluator.analysis_plan import AnalysisPlan
+from evaluator.specification import Benchmark
+from metrics.multiplicity import gap_weights
+
+
+def held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgroup, ...]:
+    """The subgroups, each with what keeps its figures from being shown at its expected counts.
+
+    A single one of an attribute takes the next smallest with it, or the total would give it away.
+    """
+    cell, analysis = benchmark.disclosure.minimum_cell, benchmark.analysis
+    told: list[Subgroup] = []
+    for _, levels in groupby(groups, key=lambda group: group.attribute):
+        here = [replace(group, held_back=_too_small(group, cell, analysis)) for group in levels]
+        small = [group for group in here if group.held_back]
+        others = [group for group in here if not group.held_back]
+        if len(small) == 1 and others and _smaller(small[0]) < cell:
+            least = min(others, key=lambda group: (_smaller(group), group.level))
+            place = here.index(least)
+            here[place] = replace(least, held_back="withheld with the small one, to protect it")
+        told += here
+    return tuple(told)
+
+
+def _smaller(group: Subgroup) -> float:
+    return min(group.positives, group.negatives)
+
+
+def _too_small(group: Subgroup, cell: int, analysis: AnalysisPlan) -> str:
+    everybody = group.positives + group.negatives
+    if everybody < cell:
+        return f"withheld: fewer than {cell} patients"
+    if _smaller(group) < cell:
+        kind = "positives" if group.positives < cell else "negatives"
+        return f"withheld: fewer than {cell} {kind}"
+    if everybody < analysis.minimum_cases:
+        return f"insufficient data: fewer than {analysis.minimum_cases} patients"
+    if _smaller(group) < analysis.minimum_per_class:
+        return f"insufficient data: fewer than {analysis.minimum_per_class} of a class"
+    return ""
+
+
+def planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
+    """The declared gaps, each with its share of alpha."""
+    declared = analysis.declared_gaps
+    if not declared:
+        return []
+    assumed = _assumed(analysis)
+    weights = gap_weights(len(declared), primary=analysis.primary_gap is not None)
+    return [
+        PlannedGap(figure, attribute, weight * (1.0 - analysis.confidence), assumed.get(figure))
+        for (figure, attribute), weight in zip(declared, weights, strict=True)
+    ]
+
+
+def _assumed(analysis: AnalysisPlan) -> dict[str, float]:
+    """Assumed value of each figure; the false rates are what the true ones leave of 1."""
+    given = dict(analysis.assumed)
+    turned = {
+        "false_negative_rate": 1.0 - given["sensitivity"],
+        "false_positive_rate": 1.0 - given["specificity"],
+    }
+    return {**turned, **given}
