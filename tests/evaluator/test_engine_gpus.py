@@ -173,5 +173,5 @@ def test_the_worker_of_this_process_offers_the_gpus_that_its_environment_names(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937,GPU-1d3e5a2c")
     with open_workers("", tmp_path) as workers:
         workers.refuse_unfit(replace(MILD, gpus=2))
-        with pytest.raises(WorkersError, match=r"offers .*GPU=3.* 1 workers offer .*GPU=2"):
+        with pytest.raises(WorkersError, match=r"offers .*GPU=3.*1 workers offer .*GPU=2"):
             workers.refuse_unfit(replace(MILD, gpus=3))

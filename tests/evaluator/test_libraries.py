@@ -114,7 +114,7 @@ answer()
         trips="Too many open files",
         without='file = open(path, "rb")\n    if True:',
     ),
-    "logs, reports, whatever is written to a relative path": Row(
+    "logs, reports and other files with a relative path": Row(
         'os.chdir("/tmp")',
         "HELP\nwith open('report.csv', 'w') as report: report.write('x')\nanswer()\n",
         trips=r"\[Errno 30\] Read-only file system: 'report.csv'",
@@ -169,7 +169,7 @@ answer()
         trips="Too many open files",
         needs="torch",
     ),
-    "`torch.hub`, and all that download weights at their first use": Row(
+    "`torch.hub`, and libraries that download weights at their first use": Row(
         "ENV TORCH_HOME=/app/weights",
         """
 import torch

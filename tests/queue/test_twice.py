@@ -140,7 +140,8 @@ def test_in_shards_a_deterministic_model_is_scored_to_the_same_bit(
     cohort = whole.enclave.cohort("simulated-opacity")
     predicted = whole.enclave.predictions(one, cohort.digest)
     assert predicted is not None
-    assert len(set(predicted.values.values())) == len(cohort.cases())
+    # Two scores of a trained model may share all six digits.
+    assert len(set(predicted.values.values())) > 0.9 * len(cohort.cases())
     assert predicted == parted.enclave.predictions(three, cohort.digest)
     assert released_figures(whole, one) == released_figures(parted, three)
     shards = [each.stage for each in parted.enclave.stages(three)].count(Stage.INFER)
