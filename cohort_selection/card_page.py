@@ -372,9 +372,9 @@ def _text_parts(text: TextCheck | None) -> list[str]:
     return [
         f"<p>Of {text.files:,} images of the cohort that could be decoded, {text.suspects:,} "
         "have a line that looks like text.</p>",
-        "<p class=note>A rule looks for lines of five and more small marks with sharp edges. It "
-        "cannot read: most lines say PORTABLE or SUPINE, but one may be a name. It misses three "
-        "texts in ten, and all short, slanted or very small ones. "
+        "<p class=note>A rule looks for lines of five or more small marks with sharp edges. It "
+        "cannot read: a line may say PORTABLE, or a name. In two public collections it missed "
+        "three lines in ten. Short, slanted and very small text is not found. "
         "<code>sequestra card --suspects FILE</code> lists the files.</p>",
     ]
 
