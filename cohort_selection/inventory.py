@@ -42,12 +42,20 @@ _READERS = (
     *("ages", "cell_words", "column_names", "clinical_cells", "header_doubts", "header_fields"),
     *("header_elements", "header", "intensities", "pixel_description", "dicom", "inventory"),
 )
-READER = reader_mark(
-    (Path(__file__).with_name(f"{name}.py") for name in _READERS),
-    Path(__file__).parent.parent,
-    decodable_syntaxes(),
-)
-"""Stands in every shard; files of a shard that another reader wrote are read again."""
+
+
+@lru_cache(maxsize=1)
+def reader() -> bytes:
+    """Stands in every shard; files of a shard that another reader wrote are read again.
+
+    Only what reads or writes shards pays for it: it takes a third of a second.
+    """
+    return reader_mark(
+        (Path(__file__).with_name(f"{name}.py") for name in _READERS),
+        Path(__file__).parent.parent,
+        decodable_syntaxes(),
+    )
+
 
 _SHARD_ROWS = 8192
 _BLOCK = 256  # files that one worker gets at a time
@@ -67,8 +75,7 @@ _SCHEMA = pa.schema(
         *((name, pa.string()) for name in _TEXTS),
         ("age", pa.int16()),
         ("fields", pa.string()),  # packed: the same text for most files of a device
-    ],
-    metadata={"reader": READER},
+    ]
 )
 
 _Row = tuple[object, ...]
@@ -255,7 +262,9 @@ def _write_shard(path: Path, rows: Sequence[_Row]) -> None:
         for column, field in zip(zip(*rows, strict=True), _SCHEMA, strict=True)
     ]
     unfinished = path.with_suffix(".unfinished")
-    pq.write_table(pa.table(columns, schema=_SCHEMA), unfinished)
+    pq.write_table(
+        pa.table(columns, schema=_SCHEMA.with_metadata({"reader": reader()})), unfinished
+    )
     descriptor = os.open(unfinished, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -272,7 +281,7 @@ def _valid_shards(folder: Path) -> list[Path]:
             written = pq.read_schema(path)
         except (OSError, pa.ArrowException):
             break
-        if written.metadata is None or written.metadata.get(b"reader") != READER:
+        if written.metadata is None or written.metadata.get(b"reader") != reader():
             break
         valid.append(path)
     return valid

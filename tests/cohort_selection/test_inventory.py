@@ -92,7 +92,7 @@ def test_a_shard_of_another_reader_is_not_believed(
     commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog.update(commons, [RECORD], tmp_path / "catalog")
-    monkeypatch.setattr(inventory, "READER", b"another")
+    monkeypatch.setattr(inventory, "reader", lambda: b"another")
     assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_read == 29
 
 
@@ -138,8 +138,7 @@ def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
     """Five files are refused at first, by a reader that can decode less."""
     refusals = iter(["no decoder here for its transfer syntax (JPEG-LS)"] * 5)
     other = inventory.reader_mark([], tmp_path, ())
-    monkeypatch.setattr(inventory, "READER", other)
-    monkeypatch.setattr(inventory, "_SCHEMA", inventory._SCHEMA.with_metadata({"reader": other}))
+    monkeypatch.setattr(inventory, "reader", lambda: other)
     judged = pixel_description._judged
     monkeypatch.setattr(
         pixel_description, "_judged", lambda *how: (*judged(*how)[:2], next(refusals, ""))
