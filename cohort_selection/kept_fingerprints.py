@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
@@ -27,8 +28,9 @@ _AT_ONCE = 4096
 _State = tuple[int, int, int]  # size, times of modification and of change in ns
 
 
+@lru_cache(maxsize=1)
 def _mark() -> bytes:
-    """Names what a fingerprint depends on besides the file."""
+    """Names what a fingerprint depends on besides the file; once for all checks of a seal."""
     modules = (near_duplicates, pixels, intensities, pixel_description)
     sources = [Path(str(module.__file__)) for module in modules]
     return reader_mark(sources, Path(__file__).parent.parent, decodable_syntaxes())

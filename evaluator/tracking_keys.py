@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from evaluator.results import OVERALL, Result
 
 LONGEST = 200
-"""Characters of a key; MLflow takes 250, some of which ``.high`` needs."""
+"""Characters of a key; MLflow takes 250, and ``.high`` needs some of them."""
 
 SUFFIXES = (".low", ".high")
 KEYS_FILE = "keys.json"

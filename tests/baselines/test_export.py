@@ -54,7 +54,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def places(directory: Path) -> list[str]:
-    """Folders of whoever exports: the project, its environment, the model, the home."""
+    """Folders of the person who exports: the project, its environment, the model, the home."""
     torch_folder = Path(torch.__file__).parent
     return [
         *map(str, (REPOSITORY, directory, Path.home(), torch_folder, sys.prefix)),

@@ -232,8 +232,12 @@ def test_two_ids_that_the_table_joins_are_judged_as_one_patient(tmp_path: Path) 
 
 def test_a_commons_in_order_says_nothing(tmp_path: Path) -> None:
     image(tmp_path / "dicom", "a", "A", "A")
-    found = catalog.update(tmp_path / "dicom", [], tmp_path / "catalog")
-    assert [note for note in found.notes if "no clinical record" not in note] == []
+    record = ClinicalRecord("A", "", 60, "Female", "", "", "", (), {})
+    found = catalog.update(tmp_path / "dicom", [record], tmp_path / "catalog")
+    assert found.notes == (
+        "header against clinical table, 1 studies: another patient in 0, another sex in 0, "
+        "another age in 0; the clinical table is believed",
+    )
     assert (tmp_path / "catalog" / "doubts.csv").read_text().count("\n") == 1
 
 

@@ -209,7 +209,7 @@ def test_a_scheduler_that_is_not_there_is_told_before_anything_is_run(
 
 @contextmanager
 def greeting(words: bytes) -> Iterator[int]:
-    """A server that says a few words to whoever connects, as one of mail or SSH does."""
+    """A server that greets each client with a few words, as a mail or SSH server does."""
 
     class Greets(socketserver.BaseRequestHandler):
         def handle(self) -> None:
