@@ -36,8 +36,8 @@ check: $(READY)  ## what must hold before a commit
 	$(BIN)/python -m pytest tests/test_layering.py
 
 engine: $(READY)  ## a container engine that answers, and the Python base image
-	$(BIN)/python -m evaluator.engine_setup
-	$(BIN)/python -m submissions.base_image
+	$(BIN)/python -m evaluator.setup.engine
+	$(BIN)/python -m submissions.host.base_image
 
 attacks: engine  ## a table: attack, expected, seen
 	$(BIN)/python -m tests.attacks
@@ -80,7 +80,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || { echo "Python's venv module is missing; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
-	$(BIN)/python -m evaluator.environment_setup
+	$(BIN)/python -m evaluator.setup.environment
 	$(BIN)/python -c '$(COMPILE)'
 	touch $@
 

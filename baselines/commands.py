@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from submissions.extras import need
+from submissions.host.extras import need
 
 app = typer.Typer(no_args_is_help=True)
 console = Console(markup=False, emoji=False, soft_wrap=True)
@@ -56,7 +56,7 @@ def train(
     """Train a MONAI network on the open part, calibrate it and track the run in MLflow."""
     need("baselines", "`sequestra train`")
     with _counting() as progress:
-        from baselines import train as training
+        from baselines.training import train as training
 
         settings = training.Settings(
             network, epochs, size, batch, learning_rate, seed, validation_share, patience, threads
@@ -78,7 +78,7 @@ def export(
     """Write the model as ONNX and prove that it gives the same probabilities."""
     need("baselines", "`sequestra export`")
     with console.status("loading torch"):
-        from baselines import export as exporting
+        from baselines.packaging import onnx as exporting
 
     with console.status("exporting"):
         cases = exporting.read_checked(check_on) if check_on else ()
@@ -96,7 +96,7 @@ def package(
 ) -> None:
     """Build the container image of a model, or of the constant model."""
     with console.status("packaging") as status:
-        from baselines import package as packaging
+        from baselines.packaging import image as packaging
 
         packaged = packaging.package(
             tag, model=model, prevalence_of=prevalence, progress=status.update

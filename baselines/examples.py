@@ -10,9 +10,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.images import model_input
-from cohort_selection.cohort import Case
-from cohort_selection.intensities import UnreadableImage
+from baselines.container.images import model_input
+from cohort_selection.cases import Case
+from cohort_selection.pixels.intensities import UnreadableImage
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from cohort_selection.sealing_key import KEY_VARIABLE, SealingKeyError, enclave_key
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.installation import Installation
-from evaluator.tracker import untracked
-from submissions.database_address import without_password
-from submissions.ledger import LedgerError
-from submissions.tracker_address import tracker_fault
+from cohort_selection.sealing.key import KEY_VARIABLE, SealingKeyError, enclave_key
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.stores.installation import Installation
+from evaluator.tracking.process import untracked
+from submissions.addresses.database import without_password
+from submissions.addresses.tracker import tracker_fault
+from submissions.ledger.ledger import LedgerError
 
 PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cohort_selection.cohort import Cohort
-from cohort_selection.estimand import Estimand
-from evaluator.analysis_plan import AnalysisPlan
-from evaluator.code_version import former_version
-from evaluator.disclosure import Release, release
-from evaluator.enclave import Enclave
-from evaluator.keys import evaluation_key
-from evaluator.probing import set_apart, without
-from evaluator.results import Evaluation
-from evaluator.scoring import score
-from evaluator.specification import Benchmark
-from evaluator.target_population import against_target
-from submissions.contract import Predictions
+from cohort_selection.matching.estimand import Estimand
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.control import Release, release
+from evaluator.disclosure.probing import set_apart, without
+from evaluator.identity import evaluation_key
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.code_version import former_version
+from evaluator.scoring.results import Evaluation
+from evaluator.scoring.score import score
+from evaluator.scoring.target_population import against_target
+from evaluator.stores.enclave import Enclave
+from submissions.predictions import Predictions
 from submissions.submission import Submission
 
 

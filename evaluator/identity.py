@@ -7,13 +7,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cohort_selection.cohort import Cohort
-from evaluator.specification import Benchmark
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.benchmark.specification import Benchmark
 from submissions.contract import CONTRACT_VERSION
 from submissions.submission import Submission
 
 if TYPE_CHECKING:
-    from evaluator.results import Evaluation
+    from evaluator.scoring.results import Evaluation
 
 
 def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort, shards: int) -> str:

@@ -34,14 +34,16 @@ target population;
 ``fairness``, ``comparison`` and ``divergence`` compare groups, submissions and populations.
 """
 
-from metrics.agreement import (
-    bland_altman,
-    kendall_tau_b,
-    kendall_tau_b_test,
-    mean_absolute_error,
-    quadratic_weighted_kappa,
+from metrics.calibration.curves import (
+    brier_decomposition,
+    corp,
+    hosmer_lemeshow,
+    integrated_calibration,
+    root_mean_square_calibration_error_debiased,
+    smooth_ece,
+    spiegelhalter,
 )
-from metrics.calibration import (
+from metrics.calibration.errors import (
     brier,
     ece,
     ece_equal_mass,
@@ -51,24 +53,19 @@ from metrics.calibration import (
     observed_minus_expected,
     scaled_brier,
 )
-from metrics.calibration_curve import (
-    brier_decomposition,
-    corp,
-    hosmer_lemeshow,
-    integrated_calibration,
-    root_mean_square_calibration_error_debiased,
-    smooth_ece,
-    spiegelhalter,
+from metrics.calibration.recalibration import (
+    calibration_in_the_large,
+    calibration_intercept,
+    calibration_slope,
 )
-from metrics.comparison import (
+from metrics.comparison.pairs import (
     mcnemar,
     paired_bootstrap,
     paired_delong,
     rank_stability,
     unpaired_delong,
 )
-from metrics.delong import auroc_estimate
-from metrics.discrimination import (
+from metrics.discrimination.curves import (
     auroc,
     average_precision,
     partial_auroc,
@@ -76,13 +73,15 @@ from metrics.discrimination import (
     sensitivity_at,
     specificity_at,
 )
-from metrics.divergence import (
-    jensen_shannon,
-    standardized_difference,
-    standardized_mean_difference,
+from metrics.discrimination.delong import auroc_estimate
+from metrics.discrimination.multiclass import (
+    confusion_matrix,
+    hand_till_auroc,
+    multilabel_auroc,
+    one_vs_rest_auroc,
 )
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.fairness import (
+from metrics.gaps.fairness import (
     average_absolute_odds_difference,
     bnsp_auroc,
     bpsn_auroc,
@@ -94,13 +93,15 @@ from metrics.fairness import (
     max_min_gap,
     predictive_parity_difference,
 )
-from metrics.multiclass import (
-    confusion_matrix,
-    hand_till_auroc,
-    multilabel_auroc,
-    one_vs_rest_auroc,
+from metrics.grades.agreement import (
+    bland_altman,
+    kendall_tau_b,
+    kendall_tau_b_test,
+    mean_absolute_error,
+    quadratic_weighted_kappa,
 )
-from metrics.operating_point import (
+from metrics.grades.intervals import prediction_probability
+from metrics.operating_points.rates import (
     accuracy,
     balanced_accuracy,
     confusion,
@@ -119,13 +120,12 @@ from metrics.operating_point import (
     specificity,
     youden_j,
 )
-from metrics.ordinal_intervals import prediction_probability
-from metrics.recalibration import (
-    calibration_in_the_large,
-    calibration_intercept,
-    calibration_slope,
+from metrics.operating_points.utility import decision_curve, net_benefit, standardized_net_benefit
+from metrics.target_population.divergence import (
+    jensen_shannon,
+    standardized_difference,
+    standardized_mean_difference,
 )
-from metrics.utility import decision_curve, net_benefit, standardized_net_benefit
 
 __all__ = [
     "Estimate",

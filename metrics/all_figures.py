@@ -9,22 +9,18 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from metrics import (
-    agreement,
-    calibration,
-    calibration_curve,
-    discrimination,
-    rates,
-    roc_intervals,
-    smooth,
-)
 from metrics.arrays import Floats
-from metrics.curve_intervals import curve_intervals
-from metrics.delong import auroc_estimate, placements
-from metrics.ece_interval import interval_of_ece
+from metrics.calibration import curves, errors, smooth
+from metrics.calibration.curve_intervals import curve_intervals
+from metrics.calibration.ece_interval import interval_of_ece
+from metrics.discrimination import curves as discrimination
+from metrics.discrimination import roc_intervals
+from metrics.discrimination.delong import auroc_estimate, placements
 from metrics.estimate import Estimate, Interval, UndefinedMetric
+from metrics.grades import agreement
+from metrics.grades.intervals import kendall_tau_b_interval
 from metrics.group import Group
-from metrics.ordinal_intervals import kendall_tau_b_interval
+from metrics.operating_points import intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ def influence_of(metric: str, group: Group, choices: Choices) -> Floats | None:
         return of[metric](group).influence
     if choices.threshold is None:
         return None
-    return rates.influence_of(metric, group, choices.threshold)
+    return intervals.influence_of(metric, group, choices.threshold)
 
 
 def names(choices: Choices) -> tuple[str, ...]:
@@ -161,14 +157,14 @@ def _curves(choices: Choices) -> dict[str, _Maker]:
     def values_of(group: Group) -> dict[str, float]:
         found: dict[str, float] = {}
         with suppress(UndefinedMetric):
-            curve = calibration_curve.integrated_calibration(group.y, group.s)
+            curve = curves.integrated_calibration(group.y, group.s)
             farthest = min(1.0, curve.emax)  # a local line may leave [0, 1]
             found |= {"ici": curve.ici, "e50": curve.e50, "e90": curve.e90, "emax": farthest}
-        found["smooth_ece"] = calibration_curve.smooth_ece(group.y, group.s)
+        found["smooth_ece"] = curves.smooth_ece(group.y, group.s)
         with suppress(UndefinedMetric):
-            error = calibration_curve.root_mean_square_calibration_error_debiased
+            error = curves.root_mean_square_calibration_error_debiased
             found["rms_calibration_error_debiased"] = error(group.y, group.s)
-        parts = calibration_curve.corp(group.y, group.s)
+        parts = curves.corp(group.y, group.s)
         found["corp_miscalibration"] = parts.miscalibration
         found["corp_discrimination"] = parts.discrimination
         return found
@@ -186,7 +182,7 @@ def _curves(choices: Choices) -> dict[str, _Maker]:
         return _with_interval(group, values[name], lambda: intervals_of(group)[name])
 
     def spiegelhalter(group: Group) -> Estimate:
-        value = calibration_curve.spiegelhalter(group.y, group.s).p_value
+        value = curves.spiegelhalter(group.y, group.s).p_value
         return group.estimate(value, (None, None), "no interval; cases taken as independent")
 
     made: dict[str, _Maker] = {name: partial(make, name=name) for name in _CURVES}
@@ -245,10 +241,10 @@ def _operating_point(choices: Choices, threshold: float) -> dict[str, _Maker]:
     """The figures of the 2x2 table; a group's table is made once for all of them."""
 
     @lru_cache(maxsize=1)
-    def table_of(group: Group) -> rates.Table:
-        return rates.table_of(group, threshold, choices.confidence)
+    def table_of(group: Group) -> intervals.Table:
+        return intervals.table_of(group, threshold, choices.confidence)
 
-    made = rates.makers(threshold, choices.prevalences, choices.cohort_prevalence)
+    made = intervals.makers(threshold, choices.prevalences, choices.cohort_prevalence)
     return {
         name: lambda g, f=figure: f(table_of(g))  # type: ignore[misc]
         for name, figure in made.items()
@@ -265,7 +261,7 @@ def _with_interval(group: Group, value: float, interval: Callable[[], Interval])
 
 
 def _ece(group: Group, choices: Choices) -> Estimate:
-    value = calibration.ece(group.y, group.s, choices.ece_bins)
+    value = errors.ece(group.y, group.s, choices.ece_bins)
     low, high, method = interval_of_ece(group, choices.ece_bins, choices.confidence, choices.seed)
     bins = f"{choices.ece_bins} equal-width bins (lo, hi]"
     return group.estimate(value, (low, high), f"{bins}; {method}")

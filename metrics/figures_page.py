@@ -1,4 +1,4 @@
-"""The list of every figure, made from the docstrings: ``python -m metrics.catalogue`` prints it."""
+"""Prints docs/figures.md, the list of every figure: ``python -m metrics.figures_page``."""
 
 from __future__ import annotations
 
@@ -7,37 +7,19 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-from metrics import (
-    agreement,
-    bootstrap,
-    calibration,
-    calibration_curve,
-    comparison,
-    curve_intervals,
-    delong,
-    discrimination,
-    divergence,
-    ece_interval,
-    fairness,
-    gap_tests,
-    gaps,
-    intervals,
-    limit_intervals,
-    linearised,
-    mover,
-    multiclass,
-    multiplicity,
-    no_variance,
-    operating_point,
-    ordinal_intervals,
-    rates,
-    recalibration,
-    roc_intervals,
-    smooth,
-    standardised,
-    utility,
-    weighted,
-)
+from metrics.calibration import curve_intervals, curves, ece_interval, errors, recalibration, smooth
+from metrics.comparison import pairs
+from metrics.discrimination import curves as discrimination
+from metrics.discrimination import delong, multiclass, roc_intervals
+from metrics.gaps import differences, fairness, multiplicity, tests
+from metrics.grades import agreement
+from metrics.grades import intervals as ordinal_intervals
+from metrics.intervals import linearised, mover, near_limits, no_variance, proportions
+from metrics.operating_points import intervals as rates
+from metrics.operating_points import rates as operating_point
+from metrics.operating_points import utility
+from metrics.resampling import bootstrap
+from metrics.target_population import divergence, raking, weighted
 
 CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     (
@@ -78,7 +60,7 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     ("Utility", utility, ()),
     (
         "Calibration",
-        calibration,
+        errors,
         (
             "brier",
             "scaled_brier",
@@ -95,29 +77,29 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         recalibration,
         ("calibration_in_the_large", "calibration_slope", "calibration_intercept"),
     ),
-    ("Calibration curves and tests", calibration_curve, ()),
+    ("Calibration curves and tests", curves, ()),
     ("Ordinal grades", agreement, ()),
     ("Fairness", fairness, ()),
-    ("Comparison of submissions", comparison, ()),
+    ("Comparison of submissions", pairs, ()),
     ("Differences without variance", no_variance, ("mover", "mover_p_value", "least_p_value")),
     ("Distance of populations", divergence, ()),
     (
         "Intervals",
-        intervals,
+        proportions,
         ("wilson", "score_bounds", "symmetric", "logit_symmetric", "logit_bounds"),
     ),
     ("One variance for smooth figures", linearised, ("error", "effective_patients")),
     ("Intervals of figures made of others", mover, ("combine", "difference", "ratio")),
     ("Rates of the 2x2 table", rates, ("rate", "at_prevalence")),
     ("Figures at another prevalence", smooth, ("brier_at_prevalence",)),
-    ("Differences between groups", gaps, ("gaps",)),
-    ("Tests of declared gaps", gap_tests, ("gap_test",)),
+    ("Differences between groups", differences, ("gaps",)),
+    ("Tests of declared gaps", tests, ("gap_test",)),
     ("Several declared gaps", multiplicity, ("gap_weights", "fallback")),
-    ("Weights to a target population", standardised, ("rake", "jackknife_variance")),
+    ("Weights to a target population", raking, ("rake", "jackknife_variance")),
     ("Weighted figures", weighted, ("estimates", "effective_patients")),
     (
         "Intervals near a limit",
-        limit_intervals,
+        near_limits,
         ("logit_share", "mixed_variance", "score_area", "binormal_variance", "equal_patients"),
     ),
     ("Interval of the expected calibration error", ece_interval, ("interval_of_ece",)),
@@ -149,7 +131,7 @@ def page() -> str:
     lines = [
         "# Every figure, with its formula and source",
         "",
-        "Made from the docstrings by `python -m metrics.catalogue`; do not edit. Labels `y` are",
+        "Made from the docstrings by `python -m metrics.figures_page`; do not edit. Labels `y` are",
         "0/1, `s` scores, `p` probabilities, `w` weights (default 1), all of shape (cases,). A",
         "figure that the data cannot support is undefined and says why. A case is called positive",
         "where its score is at or above the threshold. A score within 1e-6 of the threshold or of",

@@ -11,7 +11,8 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from metrics import bootstrap, resampling
+from metrics.resampling import bootstrap
+from metrics.resampling import replicates as resampling
 from perf.cohorts import Simulated, simulated
 from perf.timing import Program, Timed, missing, side_by_side
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from metrics.delong import auroc_estimate
+from metrics.discrimination.delong import auroc_estimate
 from perf.cohorts import simulated
 from perf.timing import Program, Timed, missing, side_by_side, version
 

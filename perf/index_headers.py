@@ -26,10 +26,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from cohort_selection import catalog
-from cohort_selection.dicom import files_below
-from cohort_selection.header import Header, read_header, read_header_with_pydicom
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.catalog import catalog
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.dicom.header import Header, read_header, read_header_with_pydicom
+from cohort_selection.dicom.studies import files_below
 
 WANTED = ["StudyInstanceUID", "PatientID", "SOPInstanceUID", "Modality", "Rows", "Columns"]
 
@@ -102,9 +102,9 @@ TIMED = """
 import json, sys, time
 from pathlib import Path
 sys.path.insert(0, ".")
-from cohort_selection.header import Header, read_header
-from cohort_selection.near_duplicates import perceptual_hashes
-from cohort_selection.pixels import read_picture
+from cohort_selection.dicom.header import Header, read_header
+from cohort_selection.leakage.perceptual_hash import perceptual_hashes
+from cohort_selection.pixels.picture import read_picture
 
 paths = sorted(path for path in Path(sys.argv[1]).rglob("*") if path.is_file())
 images = [path for path in paths if isinstance(read_header(path), Header)]

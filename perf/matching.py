@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.achievable import largest, programme
-from cohort_selection.cells import tabulate_codes
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.matching import allocate
-from cohort_selection.randomness import draw_in_cells, generator
-from cohort_selection.targets import Target
+from cohort_selection.matching.achievable import largest, programme
+from cohort_selection.matching.draw import allocate
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import Minimum, Tolerance
+from cohort_selection.sampling.joint_table import tabulate_codes
+from cohort_selection.sampling.randomness import draw_in_cells, generator
 
 NAMES = ("age", "sex", "race", "ethnicity", "label", "modality", "site")
 SIZES = (6, 3, 6, 3, 2, 4, 12)

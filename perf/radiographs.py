@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluator.scoring import AnalysisPlan, read_tables, score
+from evaluator.scoring.score import AnalysisPlan, read_tables, score
 from perf.timing import Timed, missing, peak_memory
 
 WORK = "patient-clustered, 14 findings, 22,433 radiographs, 6,187 patients"

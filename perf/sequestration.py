@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
-from cohort_selection.cells import Cells, tabulate, tabulate_codes
-from cohort_selection.randomness import generator
-from cohort_selection.sequestration import split_cells
+from cohort_selection.sampling.joint_table import Cells, tabulate, tabulate_codes
+from cohort_selection.sampling.randomness import generator
+from cohort_selection.sequestration.split import split_cells
 from perf.matching import NAMES, SIZES, pool
 
 SHARE = 0.2

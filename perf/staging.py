@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cohort_selection.cohort import BlindedCase
-from evaluator.staging import MTIME, stage
+from cohort_selection.cases import BlindedCase
+from evaluator.sandbox.staging import MTIME, stage
 from perf.timing import Timed
 from submissions.contract import Contract
 

@@ -23,12 +23,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from evaluator.enclave import Enclave
-from evaluator.engine import Engine
-from evaluator.specification import read_benchmark
-from evaluator.staging import stage
-from submissions.base_image import build, ensure_base_image
-from submissions.ledger import Ledger
+from evaluator.benchmark.specification import read_benchmark
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import stage
+from evaluator.stores.enclave import Enclave
+from submissions.host.base_image import build, ensure_base_image
+from submissions.ledger.ledger import Ledger
 from submissions.submission import State
 
 BENCHMARK = "queue"
@@ -394,8 +394,8 @@ def labelled(image: str, number: int) -> str:
 
 def entered(home: Path, image: str, number: int) -> None:
     """Submit through the library: a process each would take longer than the runs."""
-    from evaluator import lifecycle
-    from evaluator.installation import Installation
+    from evaluator.queue import lifecycle
+    from evaluator.stores.installation import Installation
 
     found = Installation(home)
     engine = Engine.connect()

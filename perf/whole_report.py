@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from evaluator.scoring import AnalysisPlan, score
-from metrics import operating_point, resampling
+from evaluator.scoring.score import AnalysisPlan, score
 from metrics.group import FIXED_PREVALENCE, SAMPLED
-from metrics.sums import Sums
+from metrics.operating_points import rates
+from metrics.resampling import replicates as resampling
+from metrics.resampling.sums import Sums
 from perf.cohorts import Simulated, simulated
 from perf.timing import Program, Timed, missing, side_by_side
 
@@ -33,16 +34,16 @@ def twelve(sums: Sums) -> NDArray[np.float64]:
         [
             sums.auroc,
             sums.average_precision,
-            operating_point.sensitivity(table),
-            operating_point.specificity(table),
-            operating_point.ppv(table),
-            operating_point.npv(table),
-            operating_point.f1(table),
+            rates.sensitivity(table),
+            rates.specificity(table),
+            rates.ppv(table),
+            rates.npv(table),
+            rates.f1(table),
             sums.brier,
             sums.ece,
-            operating_point.false_positive_rate(table),
-            operating_point.false_negative_rate(table),
-            operating_point.selection_rate(table),
+            rates.false_positive_rate(table),
+            rates.false_negative_rate(table),
+            rates.selection_rate(table),
         ]
     )
 
@@ -294,7 +295,8 @@ print(imported - start, time.perf_counter() - ready, peak_memory())
 _FIRST = """
 import time
 start = time.perf_counter()
-from evaluator.scoring import AnalysisPlan, score
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.score import score
 imported = time.perf_counter()
 from perf.cohorts import simulated
 from perf.timing import peak_memory
@@ -361,8 +363,8 @@ def large(n: int = 1_000_000, replicates: int = REPLICATES) -> list[Timed]:
 
 def limit(n: int = 10_000) -> list[Timed]:
     """Where the seconds of the report go, one thread, and what the parts cost at the least."""
-    from metrics.kernels import draw, scan, spread
-    from metrics.sums import FIGURES, LANES
+    from metrics.resampling.kernels import draw, scan, spread
+    from metrics.resampling.sums import FIGURES, LANES
 
     cohort = simulated(n)
     units = resampling.units(cohort.y, np.arange(n), n)

@@ -11,10 +11,10 @@ from typing import Protocol
 
 import pytest
 
-from evaluator.engine import LABEL, Engine
-from evaluator.engine_setup import ensure_engine
-from submissions.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
-from submissions.engine_address import EngineUnavailable
+from evaluator.sandbox.engine import LABEL, Engine
+from evaluator.setup.engine import ensure_engine
+from submissions.addresses.engine import EngineUnavailable
+from submissions.host.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
 
 DOCKERFILE = """ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}

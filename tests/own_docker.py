@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from submissions.engine_address import answers
+from submissions.addresses.engine import answers
 
 needs_own_docker = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("dockerd") is None, reason="needs root and dockerd"

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from submissions import distribution
+from submissions.host import linux_packages
 from tests.conftest import REPOSITORY
 
 RELEASES = ("bookworm", "trixie", "testing")
@@ -57,7 +57,7 @@ exec chroot "$root" /bin/sh -c "$0" sh "$@"
 def set_up(release: str, root: Path) -> None:
     """Make a Debian release with Python in ``root``, and put the project beside it."""
     options = root.with_suffix(".apt")
-    options.write_text(distribution.acquire_options(), encoding="utf-8")
+    options.write_text(linux_packages.acquire_options(), encoding="utf-8")
     subprocess.run(
         [
             "mmdebstrap",
@@ -68,7 +68,7 @@ def set_up(release: str, root: Path) -> None:
             release,
             str(root),
         ],
-        env={**os.environ, "PATH": distribution.system_path()},
+        env={**os.environ, "PATH": linux_packages.system_path()},
         stdin=subprocess.DEVNULL,
         check=True,
     )
@@ -114,7 +114,7 @@ def main() -> int:
     if os.geteuid() != 0:
         parser.error("a folder can only be entered as a system of its own by root")
     if shutil.which("mmdebstrap") is None:
-        distribution.install("mmdebstrap", progress=say)
+        linux_packages.install("mmdebstrap", progress=say)
     failed = []
     for release in options.releases:
         with tempfile.TemporaryDirectory(prefix="sequestra-platform-") as folder:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from cohort_selection import label_rule, rules
-from cohort_selection.cohort_plan import KEYS
-from cohort_selection.design import Minimum
-from cohort_selection.header_fields import HEADER_FIELDS
-from cohort_selection.study_values import NAMES
-from evaluator import cli
-from evaluator.analysis_plan import AnalysisPlan
-from evaluator.disclosure import Disclosure
-from evaluator.specification import read_benchmark
+from cohort_selection.catalog.study_values import NAMES
+from cohort_selection.dicom.keywords import HEADER_FIELDS
+from cohort_selection.eligibility import label_rule, rules
+from cohort_selection.matching.tolerance import Minimum
+from cohort_selection.plan.cohort_plan import KEYS
+from evaluator.benchmark.specification import read_benchmark
+from evaluator.commands import main
+from evaluator.disclosure.control import Disclosure
+from evaluator.scoring.analysis_plan import AnalysisPlan
 from perf.coverage import study, table
 from submissions.contract import Contract
 from submissions.quota import Quota
@@ -76,7 +76,7 @@ def commands() -> dict[str, set[str]]:
     plugins = [plugin.load() for plugin in entry_points(group="sequestra.commands")]
     assert plugins
     found: dict[str, set[str]] = {}
-    for app in (cli.app, *plugins):
+    for app in (main.app, *plugins):
         group = typer.main.get_command(app)
         assert isinstance(group, typer.core.TyperGroup)
         for name, command in group.commands.items():

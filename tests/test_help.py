@@ -11,7 +11,7 @@ import pytest
 import typer
 from rich.text import Text
 
-from evaluator import cli
+from evaluator.commands import main
 from tests.commands import succeed
 
 
@@ -20,7 +20,7 @@ def commands() -> dict[str, click.Command]:
     plugins = [plugin.load() for plugin in entry_points(group="sequestra.commands")]
     assert plugins
     found: dict[str, click.Command] = {}
-    for app in (cli.app, *plugins):
+    for app in (main.app, *plugins):
         group = typer.main.get_command(app)
         assert isinstance(group, typer.core.TyperGroup)
         found.update(group.commands)  # type: ignore[arg-type]

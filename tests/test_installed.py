@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from submissions.extras import lacking
+from submissions.host.extras import lacking
 from tests.commands import environment
 from tests.conftest import REPOSITORY
 from tests.test_layering import MAY_IMPORT

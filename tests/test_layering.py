@@ -17,49 +17,82 @@ MAY_IMPORT = {
     "baselines": {"metrics", "cohort_selection", "submissions"},
     "evaluator": {"metrics", "cohort_selection", "submissions"},
 }
+FLOORS: dict[str, list[str]] = {
+    "metrics": [
+        "estimate",
+        "arrays",
+        "edges group",
+        "intervals",
+        "operating_points",
+        "resampling",
+        "calibration discrimination grades",
+        "all_figures comparison target_population",
+        "gaps",
+        "figures_page",
+    ],
+    "cohort_selection": [
+        "ages atomic_files cases pixels source_digest tables toml_table",
+        "clinical deidentification sampling",
+        "dicom matching",
+        "catalog commons sealing",
+        "eligibility leakage sequestration",
+        "plan representativeness",
+    ],
+    "submissions": [
+        "addresses contract quota stage_times starter",
+        "host submission",
+        "image ledger predictions",
+    ],
+    "baselines": [
+        "container model_card",
+        "examples",
+        "networks",
+        "packaging training",
+        "commands",
+    ],
+    "evaluator": [
+        "case_tables garbage_collection glossary host screen setup shipped",
+        "sandbox scoring",
+        "disclosure",
+        "benchmark leaderboard.drawing",
+        "identity stores",
+        "evaluation leaderboard steward",
+        "tracking",
+        "doctor queue",
+        "commands",
+        "cli",
+    ],
+}
+"""Rooms of each package from the ground up; a room imports only rooms of floors below its own."""
+
+LONGEST_MODULE = 550
+LARGEST_ROOM = 2000
+
 HOMES = {
-    "docker": {"evaluator/engine.py", "evaluator/containers.py", "evaluator/images.py"},
+    "docker": {"evaluator/sandbox/"},
     "torch": {"baselines/"},
     "monai": {"baselines/"},
     "onnx": {"baselines/"},
     "onnxruntime": {"baselines/"},
-    "mlflow": {"evaluator/tracking.py", "baselines/train.py"},
+    "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
-        "cohort_selection/dicom.py",
-        "cohort_selection/pixel_description.py",
-        "cohort_selection/header_elements.py",
-        "cohort_selection/deidentification.py",
-        "cohort_selection/intensities.py",
-        "cohort_selection/copied_elements.py",
-        "cohort_selection/copy_codes.py",
-        "cohort_selection/copy_kinds.py",
-        "cohort_selection/pixels.py",
-        "cohort_selection/conversion.py",
-        "cohort_selection/simulator.py",
-        "cohort_selection/radiograph.py",
+        "cohort_selection/dicom/",
+        "cohort_selection/pixels/",
+        "cohort_selection/deidentification/",
+        "cohort_selection/commons/",
     },
     "fastapi": {"evaluator/leaderboard/web.py"},
     "starlette": {"evaluator/leaderboard/web.py"},
-    "uvicorn": {"evaluator/reviewer_commands.py"},
-    "dask": {"evaluator/workers.py"},
-    "distributed": {"evaluator/workers.py"},
+    "uvicorn": {"evaluator/commands/reviewer.py"},
+    "dask": {"evaluator/queue/workers.py"},
+    "distributed": {"evaluator/queue/workers.py"},
     "sqlalchemy": {
-        "submissions/database_address.py",
-        "submissions/ledger.py",
-        "submissions/ledger_tables.py",
-        "submissions/audit_chain.py",
-        "evaluator/enclave.py",
+        "submissions/addresses/database.py",
+        "submissions/ledger/",
+        "evaluator/stores/enclave.py",
     },
     "sqlite3": set(),
-    "typer": {
-        "evaluator/cli.py",
-        "evaluator/options.py",
-        "evaluator/steward_commands.py",
-        "evaluator/researcher_commands.py",
-        "evaluator/queue_commands.py",
-        "evaluator/reviewer_commands.py",
-        "baselines/commands.py",
-    },
+    "typer": {"evaluator/commands/", "baselines/commands.py"},
 }
 
 
@@ -110,20 +143,86 @@ def test_a_module_name_says_what_it_is_for() -> None:
     assert not [path for path in modules() if path.stem in empty]
 
 
+def room_of(path: Path) -> str:
+    """The folder below the package, or the module where it lies in no folder."""
+    inner = path.with_suffix("").parts[1:]
+    return ".".join(inner[:-1] if len(inner) > 1 else inner)
+
+
+def floor_of(package: str, room: str) -> int:
+    for floor, rooms in enumerate(FLOORS[package]):
+        if room in rooms.split():
+            return floor
+    raise AssertionError(f"{package}/{room} stands on no floor of FLOORS")
+
+
+@pytest.mark.parametrize("path", modules(), ids=str)
+def test_a_room_imports_only_rooms_of_lower_floors(path: Path) -> None:
+    package, room = path.parts[0], room_of(path)
+    if path.name == "__init__.py" and len(path.parts) == 2:
+        return  # what a package shows stands above its rooms
+    for file in {file for name in imported_names(path) if (file := file_of(name)) is not None}:
+        other = room_of(file)
+        if file.parts[0] == package and other != room:
+            assert floor_of(package, other) < floor_of(package, room), f"{path} imports {file}"
+
+
+def test_every_room_that_has_a_floor_is_there() -> None:
+    there = {(path.parts[0], room_of(path)) for path in modules() if path.name != "__init__.py"}
+    named = [
+        (package, room)
+        for package, floors in FLOORS.items()
+        for rooms in floors
+        for room in rooms.split()
+    ]
+    assert len(named) == len(set(named))
+    assert set(named) == there
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Dotted names of all that a file imports, with the names taken from a module."""
+    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def file_of(name: str) -> Path | None:
+    """The file of the module that a dotted name is or lies in; None for other packages."""
+    if name.partition(".")[0] not in MAY_IMPORT:
+        return None
+    for parts in (name.split("."), name.split(".")[:-1]):
+        file = Path(*parts).with_suffix(".py")
+        if parts and (REPOSITORY / file).is_file():
+            return file
+    return None
+
+
+def test_rooms_and_modules_stay_small_enough_to_read() -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for path in modules():
+        length = len((REPOSITORY / path).read_text().splitlines())
+        assert length <= LONGEST_MODULE, f"{path} has {length} lines"
+        key = path.parts[0], room_of(path)
+        lines[key] = lines.get(key, 0) + length
+    assert {room: n for room, n in lines.items() if n > LARGEST_ROOM} == {}
+
+
 def test_only_staging_and_practice_lay_out_cases_for_a_container() -> None:
-    makers = {str(path) for path in modules() if "evaluator.staging" in set(imported(path))}
-    places = ("shard", "practice", "engine", "containers", "images", "limits")
-    assert makers <= {f"evaluator/{name}.py" for name in places}
+    makers = {str(path) for path in modules() if "evaluator.sandbox.staging" in set(imported(path))}
+    sandbox = {f"evaluator/sandbox/{n}.py" for n in ("engine", "containers", "images", "limits")}
+    assert makers <= sandbox | {"evaluator/queue/shard.py", "evaluator/queue/dry_run.py"}
 
 
 def test_what_shows_results_reads_no_hidden_store() -> None:
     hidden = {
-        "evaluator.enclave",
+        "evaluator.stores.enclave",
         "evaluator.evaluation",
-        "evaluator.dispatch",
-        "evaluator.lifecycle",
-        "evaluator.shard",
-        "evaluator.scoring",
+        "evaluator.queue.dispatcher",
+        "evaluator.queue.lifecycle",
+        "evaluator.queue.shard",
+        "evaluator.scoring.score",
     }
     for path in modules():
         if str(path).startswith("evaluator/leaderboard/"):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.enclave import Enclave
-from submissions.ledger import Ledger, LedgerError
+from evaluator.stores.enclave import Enclave
+from submissions.ledger.ledger import Ledger, LedgerError
 from tests.commands import environment, succeed
 from tests.conftest import REPOSITORY
 from tests.engine import ImageBuilder

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.disclosure import Release
-from evaluator.enclave import Enclave
-from submissions.ledger import Ledger
+from evaluator.disclosure.control import Release
+from evaluator.stores.enclave import Enclave
+from submissions.ledger.ledger import Ledger
 from tests.commands import succeed
 from tests.walkthrough import Walked, seal, small_benchmark, submit
 

@@ -20,12 +20,12 @@ import numpy as np
 import pydicom
 import pytest
 
-from cohort_selection.catalog import read
-from cohort_selection.cohort import Cohort, open_cohort, verify
-from cohort_selection.shortcuts import audit_fields
-from evaluator.installation import Installation
-from evaluator.staging import stage
-from evaluator.steward import seal_cohort
+from cohort_selection.catalog.catalog import read
+from cohort_selection.leakage.shortcuts import audit_fields
+from cohort_selection.sealing.cohort import Cohort, open_cohort, verify
+from evaluator.sandbox.staging import stage
+from evaluator.steward.steward import seal_cohort
+from evaluator.stores.installation import Installation
 from submissions.contract import Contract
 from tests.commands import PROGRAM, environment, refused, succeed
 from tests.walkthrough import BENCHMARK, Walked, always_the_same_draw, small_benchmark

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.disclosure import Release
-from evaluator.enclave import Enclave
-from submissions.base_image import docker
-from submissions.ledger import Ledger
+from evaluator.disclosure.control import Release
+from evaluator.stores.enclave import Enclave
+from submissions.host.base_image import docker
+from submissions.ledger.ledger import Ledger
 from submissions.submission import Failure, State
 from tests.commands import PROGRAM, environment, sequestra, succeed
 from tests.engine import ImageBuilder

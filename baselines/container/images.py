@@ -1,7 +1,7 @@
 """From a DICOM file to the square float32 image that the networks see.
 
-This very file is copied into the container image, beside ``cohort_selection.intensities``, which
-reads the pixels, and so needs numpy and pydicom alone. Every step is elementwise arithmetic, a
+The container image holds a copy of this file, beside ``cohort_selection.pixels.intensities``, which
+reads the pixels. It needs numpy and pydicom alone. Every step is elementwise arithmetic, a
 running sum or a sort, never a matrix product, so that the same file gives the same bits in training
 and in the container, whatever the number of threads.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.intensities import read_frame
+from cohort_selection.pixels.intensities import read_frame
 
 DARKEST, BRIGHTEST = 1.0, 99.0
 """Percentiles of the image that become 0 and 1: robust against markers and collimation."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import onnxruntime
 
-MODEL = Path(__file__).resolve().parent.parent
+MODEL = Path(__file__).resolve().parents[2]
 """In the image the card and the network lie beside this package."""
 
 INPUT, OUTPUT = Path("/input"), Path("/output/predictions.csv")
@@ -70,8 +70,8 @@ def predict(model: Path, directory: Path, output: Path, threads: int) -> int:
     session = open_session(model, threads)
     import numpy as np
 
-    from baselines.images import model_input
-    from cohort_selection.intensities import UnreadableImage
+    from baselines.container.images import model_input
+    from cohort_selection.pixels.intensities import UnreadableImage
 
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))
     with (directory / "cases.csv").open(newline="", encoding="utf-8") as table:
@@ -111,8 +111,8 @@ def main() -> None:
 
 def check() -> None:
     """Load all that a run needs: a build that lacks something ends here."""
-    import baselines.images  # noqa: F401 - numpy and pydicom
-    from cohort_selection.intensities import undecodable
+    import baselines.container.images  # noqa: F401 - numpy and pydicom
+    from cohort_selection.pixels.intensities import undecodable
 
     if missing := undecodable():
         sys.exit(

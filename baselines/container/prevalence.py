@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cohort_selection.cohort import Case
+    from cohort_selection.cases import Case
 
 INPUT, OUTPUT = Path("/input"), Path("/output/predictions.csv")
 
@@ -43,7 +43,7 @@ def predict(score: float, directory: Path, output: Path) -> int:
 
 def read_score() -> float:
     """Read the score from the card, which in the image lies beside this package."""
-    card = Path(__file__).resolve().parent.parent / "card.json"
+    card = Path(__file__).resolve().parents[2] / "card.json"
     return float(json.loads(card.read_text(encoding="utf-8"))["prevalence"])
 
 

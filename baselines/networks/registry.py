@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from baselines import densenet, radiomics
+from baselines.networks import densenet, radiomics
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "densenet-small": densenet.small,

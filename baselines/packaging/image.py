@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from baselines import prevalence
-from baselines.card import CARD, ONNX, ModelDirectoryError, read_card
-from cohort_selection.cohort import Case, read_open
-from submissions import base_image
+from baselines.container import prevalence
+from baselines.model_card import CARD, ONNX, ModelDirectoryError, read_card
+from cohort_selection.cases import Case
+from cohort_selection.sequestration.open_list import read_open
+from submissions.host import base_image
 
 HERE = Path(__file__).resolve().parent
+PACKAGES = HERE.parents[1]
 LIBRARIES = (
     "onnxruntime",
     "numpy",
@@ -35,7 +37,11 @@ LIBRARIES = (
 )
 """What predict.py imports, in the versions installed here: what has trained also scores."""
 
-PREDICT = ("baselines.images", "baselines.predict", "cohort_selection.intensities")
+PREDICT = (
+    "baselines.container.images",
+    "baselines.container.predict",
+    "cohort_selection.pixels.intensities",
+)
 """The modules that an image of a trained model holds."""
 
 NEWEST_GLIBC, OLDEST_GLIBC = 36, 17
@@ -130,7 +136,7 @@ def package_prevalence(
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         (context / "site").mkdir()
-        write_program(context / "model", "prevalence", ("baselines.prevalence",))
+        write_program(context / "model", "prevalence", ("baselines.container.prevalence",))
         (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), 0.5)
@@ -146,12 +152,13 @@ def write_model(directory: Path, target: Path) -> None:
 def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
     """Copy modules as they are, and what starts ``program`` by `python3 DIR`."""
     for module in modules:
-        package, _, name = module.rpartition(".")
-        (directory / package).mkdir(parents=True, exist_ok=True)
-        (directory / package / "__init__.py").touch()
-        shutil.copyfile(HERE.parent / package / f"{name}.py", directory / package / f"{name}.py")
+        file = Path(*module.split(".")).with_suffix(".py")
+        (directory / file).parent.mkdir(parents=True, exist_ok=True)
+        for package in file.parents[:-1]:
+            (directory / package / "__init__.py").touch()
+        shutil.copyfile(PACKAGES / file, directory / file)
     (directory / "__main__.py").write_text(
-        f"import sys\n\nfrom baselines.{program} import check, main\n\n"
+        f"import sys\n\nfrom baselines.container.{program} import check, main\n\n"
         'if sys.argv[1:] == ["--check"]:\n    check()\nelse:\n    main()\n',
         encoding="utf-8",
     )

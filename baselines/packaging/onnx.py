@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines import networks
-from baselines.card import ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.container.predict import open_session
 from baselines.examples import generator, read_examples
-from baselines.predict import open_session
-from cohort_selection.atomic import write_bytes
-from cohort_selection.cohort import Case, read_open
+from baselines.model_card import ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.networks import registry
+from cohort_selection.atomic_files import write_bytes
+from cohort_selection.cases import Case
+from cohort_selection.sequestration.open_list import read_open
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -38,13 +39,13 @@ class ExportDiffers(ValueError):
     """The exported model does not give the probabilities of the trained one."""
 
 
-def load(directory: Path) -> tuple[networks.Calibrated, Card]:
+def load(directory: Path) -> tuple[registry.Calibrated, Card]:
     """Read a model directory: the calibrated network in evaluation mode, and its card.
 
     Raises ModelDirectoryError.
     """
     card = read_card(directory)
-    network = networks.build(card.network)
+    network = registry.build(card.network)
     try:
         network.load_state_dict(torch.load(directory / WEIGHTS, weights_only=True))
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
@@ -52,7 +53,7 @@ def load(directory: Path) -> tuple[networks.Calibrated, Card]:
             f"{directory / WEIGHTS} does not hold the weights of {card.network} "
             f"({type(error).__name__}); train the model again"
         ) from error
-    return networks.Calibrated(network, card.slope, card.intercept).eval(), card
+    return registry.Calibrated(network, card.slope, card.intercept).eval(), card
 
 
 def export(directory: Path, cases_to_check: tuple[Case, ...] = ()) -> float:

@@ -25,8 +25,6 @@ from monai.transforms import (
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines import calibrate, networks, radiomics
-from baselines.card import CARD, WEIGHTS, Card, write_card
 from baselines.examples import (
     Examples,
     Progress,
@@ -36,14 +34,13 @@ from baselines.examples import (
     split_patients,
     subset,
 )
-from cohort_selection.cohort import read_open
-from metrics.discrimination import auroc
-from submissions.database_address import without_password
-from submissions.tracker_address import (
-    TrackerAddressError,
-    configured_tracker,
-    refuse_tracker,
-)
+from baselines.model_card import CARD, WEIGHTS, Card, write_card
+from baselines.networks import radiomics, registry
+from baselines.training import calibrate
+from cohort_selection.sequestration.open_list import read_open
+from metrics.discrimination.curves import auroc
+from submissions.addresses.database import without_password
+from submissions.addresses.tracker import TrackerAddressError, configured_tracker, refuse_tracker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,8 +75,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, so that it is found before the images are read."""
-        if self.network not in networks.NETWORKS:
-            networks.build(self.network)
+        if self.network not in registry.NETWORKS:
+            registry.build(self.network)
         if not 32 <= self.size <= 1024:
             raise SettingsError(f"size is {self.size} pixels; give a number from 32 to 1024")
         if self.epochs < 1 or self.patience < 1:
@@ -187,7 +184,7 @@ def _fit(
 
     Best is the highest validation AUROC, then the lowest validation loss.
     """
-    network = networks.build(settings.network)
+    network = registry.build(settings.network)
     augment = augmentation(settings)
     order = generator(settings.seed, "order")
     labels = torch.from_numpy(training.image_labels.astype(np.float32))

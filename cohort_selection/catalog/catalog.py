@@ -17,19 +17,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cohort_selection.atomic import replaced, settle
-from cohort_selection.clinical import ClinicalRecord, CovidTest
-from cohort_selection.dicom import Quarantined, Study, no_image, refuse_no_folder
-from cohort_selection.harmonisation import Harmonised, Harmoniser, report, summary
-from cohort_selection.header_doubts import MEANING, Doubt, PatientDoubts, lines
-from cohort_selection.inventory import bring_up_to_date, studies_and_quarantine
-from cohort_selection.linkage import (
+from cohort_selection.atomic_files import replaced, settle
+from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
+from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
+from cohort_selection.catalog.linkage import (
     one_id_a_patient,
     records_under_new_ids,
     without_contradictions,
 )
-from cohort_selection.loinc_map import LoincMap
-from cohort_selection.meeting import Meeting
+from cohort_selection.catalog.loinc import LoincMap
+from cohort_selection.catalog.unlinked import Meeting
+from cohort_selection.clinical.records import ClinicalRecord, CovidTest
+from cohort_selection.dicom.doubts import MEANING, Doubt, PatientDoubts, lines
+from cohort_selection.dicom.studies import Quarantined, Study, no_image, refuse_no_folder
 
 STUDIES = "studies.parquet"
 RECORDS = "records.parquet"

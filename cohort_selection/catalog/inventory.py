@@ -22,40 +22,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cohort_selection.dicom import File, Quarantined, Study, files_below, one_study, read_file
-from cohort_selection.header import Header
-from cohort_selection.pixel_description import decodable_syntaxes
-from cohort_selection.source_digest import source_digest
-
-
-def reader_mark(sources: Iterable[Path], root: Path, decodable: Iterable[str]) -> bytes:
-    """Name a reader by what its source does and by the images it can decode.
-
-    A line of the inventory depends on nothing else. ``root`` is the folder of the packages.
-    """
-    digest = blake2b(source_digest(sources, root).encode(), digest_size=16)
-    digest.update(" ".join(sorted(decodable)).encode())
-    return digest.hexdigest().encode()
-
-
-_READERS = (
-    *("ages", "cell_words", "column_names", "clinical_cells", "header_doubts", "header_fields"),
-    *("header_elements", "header", "intensities", "pixel_description", "dicom", "inventory"),
+from cohort_selection.catalog.reader_version import reader, readers
+from cohort_selection.dicom.header import Header
+from cohort_selection.dicom.studies import (
+    File,
+    Quarantined,
+    Study,
+    files_below,
+    one_study,
+    read_file,
 )
-
-
-@lru_cache(maxsize=1)
-def reader() -> bytes:
-    """Stands in every shard; files of a shard that another reader wrote are read again.
-
-    Only what reads or writes shards pays for it: it takes a third of a second.
-    """
-    return reader_mark(
-        (Path(__file__).with_name(f"{name}.py") for name in _READERS),
-        Path(__file__).parent.parent,
-        decodable_syntaxes(),
-    )
-
 
 _SHARD_ROWS = 8192
 _BLOCK = 256  # files that one worker gets at a time
@@ -281,7 +257,7 @@ def _valid_shards(folder: Path) -> list[Path]:
             written = pq.read_schema(path)
         except (OSError, pa.ArrowException):
             break
-        if written.metadata is None or written.metadata.get(b"reader") != reader():
+        if written.metadata is None or written.metadata.get(b"reader") not in readers():
             break
         valid.append(path)
     return valid

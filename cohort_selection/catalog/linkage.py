@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from cohort_selection.clinical import ClinicalRecord
-from cohort_selection.clinical_cells import NOT_REPORTED
-from cohort_selection.dicom import Study
-from cohort_selection.header_doubts import Doubt, PatientDoubts
-from cohort_selection.study_values import by_study
+from cohort_selection.catalog.study_values import by_study
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.dicom.doubts import Doubt, PatientDoubts
+from cohort_selection.dicom.studies import Study
 
 
 def one_id_a_patient(

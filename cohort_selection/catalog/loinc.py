@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection.clinical_cells import listed
-from cohort_selection.loinc_map_faults import Faults, some
-from cohort_selection.text_table import TextTable, read_text_table
+from cohort_selection.catalog.loinc_faults import Faults, some
+from cohort_selection.clinical.vocabulary import listed
+from cohort_selection.tables.text_table import TextTable, read_text_table
 
 _CODE = ("loinc code", "loinc_code")
 _NAME = ("l-long common name", "loinc_long_common_name")

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cohort_selection import clinical_cells as cells
-from cohort_selection.cell_words import plain
-from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord
-from cohort_selection.clinical_cells import TOP_CODED, is_unknown
-from cohort_selection.header_fields import HEADER_FIELDS
+from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
+from cohort_selection.clinical.records import NOT_REPORTED, ClinicalRecord
+from cohort_selection.clinical.vocabulary import TOP_CODED, is_unknown
+from cohort_selection.dicom.keywords import HEADER_FIELDS
+from cohort_selection.tables.cell_words import plain
 
 if TYPE_CHECKING:
-    from cohort_selection.dicom import Study
+    from cohort_selection.dicom.studies import Study
 
-AGE_BANDS = (0, 18, 30, 40, 50, 65, 75, 85)
-"""Lower ends of the CDC's age groups, in years, as MIDRC uses them."""
 
 POSITIVE_DAYS = "days_from_study_to_pos_covid_test"
 NEGATIVE_DAYS = "days_from_study_to_neg_covid_test"
@@ -120,29 +117,6 @@ def _filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
         tests=(*own.tests, *patient.tests),
         findings={**patient.findings, **{k: v for k, v in own.findings.items() if v}},
     )
-
-
-def age_group(years: int | None, bands: Sequence[int]) -> str:
-    """Name the band of an age in years: "40-59", "80+", "under 18", "Not Reported"."""
-    if years is None:
-        return NOT_REPORTED
-    if years < bands[0]:
-        return f"under {bands[0]}"
-    for low, following in pairwise(bands):
-        if years < following:
-            return f"{low}-{following - 1}"
-    return f"{bands[-1]}+"
-
-
-def band_of(place: object, column: str, text: str, mark: str, bands: Sequence[int]) -> str:
-    """The band of an age as a table has it; ``mark`` is the cell of its ``_gt89``, if there is one.
-
-    Raises ClinicalError for a text that is no age.
-    """
-    years = cells.age(place, column, text)
-    if years is None and cells.over_89(mark):
-        years = TOP_CODED  # MIDRC's mark of an age that is withheld
-    return age_group(years, bands)
 
 
 def known_names(records: Iterable[ClinicalRecord]) -> frozenset[str]:

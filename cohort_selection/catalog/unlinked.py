@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cohort_selection.cell_words import spelling
-from cohort_selection.clinical import ClinicalRecord
-from cohort_selection.dicom import Study
-from cohort_selection.study_values import by_study
+from cohort_selection.catalog.study_values import by_study
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.dicom.studies import Study
+from cohort_selection.tables.cell_words import spelling
 
 _MOST_COMPARED = 10_000
 """Patients whose spelling is compared, so that memory does not grow with the images."""

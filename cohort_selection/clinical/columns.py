@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection import clinical_cells as cells
-from cohort_selection.clinical_cells import ClinicalError
-from cohort_selection.column_names import NAMES, has_row_a_finding, key
-from cohort_selection.text_table import read_text_table
+from cohort_selection.clinical import vocabulary as cells
+from cohort_selection.clinical.vocabulary import ClinicalError
+from cohort_selection.tables.column_names import NAMES, has_row_a_finding, key
+from cohort_selection.tables.text_table import read_text_table
 
 MAPPABLE = (
     "patient", "study", "age", "sex", "race", "ethnicity", "site", "study_day", "test_name",

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from cohort_selection import clinical_cells as cells
-from cohort_selection.clinical_cells import NOT_REPORTED, TOP_CODED, ClinicalError
-from cohort_selection.clinical_columns import Header, Place, open_table, refuse_unknown_fields
-from cohort_selection.column_names import NAMES, key
+from cohort_selection.clinical import vocabulary as cells
+from cohort_selection.clinical.columns import Header, Place, open_table, refuse_unknown_fields
+from cohort_selection.clinical.vocabulary import NOT_REPORTED, TOP_CODED, ClinicalError
+from cohort_selection.tables.column_names import NAMES, key
 
 __all__ = ["NOT_REPORTED", "ClinicalError", "ClinicalRecord", "CovidTest", "read"]
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from math import floor
 
 from cohort_selection.ages import OLDEST, years
-from cohort_selection.cell_words import is_unknown, items, number, plain
-from cohort_selection.column_names import field_of
+from cohort_selection.tables.cell_words import is_unknown, items, number, plain
+from cohort_selection.tables.column_names import field_of
 
 __all__ = [
     "NOT_REPORTED", "TOP_CODED", "ClinicalError", "age", "day", "ethnicity", "is_unknown", "level",

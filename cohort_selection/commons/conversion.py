@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cohort_selection.atomic import replaced
-from cohort_selection.cell_words import joined
-from cohort_selection.dicom import Quarantined
-from cohort_selection.image_table import (
+from cohort_selection.atomic_files import replaced
+from cohort_selection.commons.image_table import (
     ConversionError,
     PictureRow,
     agreement,
     one_row,
     read_image_table,
 )
-from cohort_selection.radiograph import Modality, Radiograph, uid, write_radiograph
+from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
+from cohort_selection.dicom.studies import Quarantined
+from cohort_selection.tables.cell_words import joined
 
 CLINICAL_COLUMNS = (
     "case_ids",

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from cohort_selection import clinical_cells
-from cohort_selection.cell_words import is_unknown, joined, number
-from cohort_selection.clinical_cells import NOT_REPORTED
-from cohort_selection.column_names import IMAGE_NAMES, field_of, find
-from cohort_selection.text_table import read_text_table
+from cohort_selection.clinical import vocabulary
+from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.tables.cell_words import is_unknown, joined, number
+from cohort_selection.tables.column_names import IMAGE_NAMES, field_of, find
+from cohort_selection.tables.text_table import read_text_table
 
 _OURS = frozenset({"patient", "study", "age", "sex", "race", "ethnicity", "site"})
 
@@ -140,10 +140,10 @@ def _row(
         image=image,
         patient_id=patient_id,
         study=cell(columns.study) or image,
-        age=clinical_cells.age(place, columns.age, cell(columns.age)),
-        sex=clinical_cells.sex(place, cell(columns.sex)),
-        race=clinical_cells.race(place, cell(columns.race)),
-        ethnicity=clinical_cells.ethnicity(place, cell(columns.ethnicity)),
+        age=vocabulary.age(place, columns.age, cell(columns.age)),
+        sex=vocabulary.sex(place, cell(columns.sex)),
+        race=vocabulary.race(place, cell(columns.race)),
+        ethnicity=vocabulary.ethnicity(place, cell(columns.ethnicity)),
         view=cell(columns.view).upper().replace("?", ""),
         site=cell(columns.site),
         original_spacing=_positive_pair(place, down or across, across or down),

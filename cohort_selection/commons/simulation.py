@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from cohort_selection import phantom
-from cohort_selection.atomic import replaced
-from cohort_selection.radiograph import Modality, Radiograph, uid, write_radiograph
+from cohort_selection.atomic_files import replaced
+from cohort_selection.commons import phantom
+from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
 
 CLINICAL_COLUMNS = (
     "case_ids",

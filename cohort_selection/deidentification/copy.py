@@ -24,12 +24,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import UID
 
-from cohort_selection.copied_elements import Copier, ValueLost
-from cohort_selection.copy_kinds import WHERE_SAID, kind_of
-from cohort_selection.copy_rules import RULES
-from cohort_selection.encoder_stamps import has_words
-from cohort_selection.intensities import syntax_of
-from cohort_selection.pixels import has_overlay_in_pixels, without_unused_bits
+from cohort_selection.deidentification.elements import Copier, ValueLost
+from cohort_selection.deidentification.encoder_stamps import has_words
+from cohort_selection.deidentification.kinds import WHERE_SAID, kind_of
+from cohort_selection.deidentification.rules import RULES
+from cohort_selection.pixels.intensities import syntax_of
+from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
 
 METHOD = "Sequestra allow-list 2"
 KEPT = ("SOPClassUID", *RULES)

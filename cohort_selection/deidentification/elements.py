@@ -15,9 +15,9 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from cohort_selection.copy_codes import MODIFIERS, rebuilt
-from cohort_selection.copy_numbers import NoNumber, decimal
-from cohort_selection.copy_rules import (
+from cohort_selection.deidentification.codes import MODIFIERS, rebuilt
+from cohort_selection.deidentification.numbers import NoNumber, decimal
+from cohort_selection.deidentification.rules import (
     BARE_ITEM,
     BULK,
     CODES,
@@ -36,7 +36,7 @@ from cohort_selection.copy_rules import (
     Rule,
     Wholes,
 )
-from cohort_selection.intensities import unfolded_palette
+from cohort_selection.pixels.intensities import unfolded_palette
 
 
 class ValueLost(ValueError):

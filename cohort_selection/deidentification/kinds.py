@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from pydicom.uid import UID, SecondaryCaptureImageStorage
 
-from cohort_selection.copy_rules import DAY, REMOVED, TIME
+from cohort_selection.deidentification.rules import DAY, REMOVED, TIME
 
 NO_ITEM = ()
 """The value of a sequence that is present without an item."""

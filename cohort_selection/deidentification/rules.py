@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cohort_selection.copy_numbers import NoNumber, decimal, decimal_text, whole
-from cohort_selection.copy_terms import TERMS, TERMS_WITHIN_ITEMS, ImageTypes, Terms
+from cohort_selection.deidentification.numbers import NoNumber, decimal, decimal_text, whole
+from cohort_selection.deidentification.terms import TERMS, TERMS_WITHIN_ITEMS, ImageTypes, Terms
 
 DAY, TIME = "20000101", "000000"
 """The day and the time of every image whose kind wants one: as of every sealed file."""

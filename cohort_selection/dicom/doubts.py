@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection.ages import OLDEST, years
-from cohort_selection.clinical_cells import NOT_REPORTED, TOP_CODED, ClinicalError, is_unknown
-from cohort_selection.clinical_cells import sex as word_for_sex
+from cohort_selection.clinical.vocabulary import NOT_REPORTED, TOP_CODED, ClinicalError, is_unknown
+from cohort_selection.clinical.vocabulary import sex as word_for_sex
 
 
 class Doubt(StrEnum):

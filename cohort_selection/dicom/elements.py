@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
 
-from cohort_selection.header_fields import ACQUISITION, DESCRIPTION, IDENTITY, TRANSFER_SYNTAX
+from cohort_selection.dicom.keywords import ACQUISITION, DESCRIPTION, IDENTITY, TRANSFER_SYNTAX
 
 
 class Unfit(ValueError):

@@ -7,15 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection import header_doubts
-from cohort_selection.header_elements import (
-    HEADS,
-    Elements,
-    Unfit,
-    pydicom_elements,
-    quick_elements,
-)
-from cohort_selection.pixel_description import no_image, refuse_unreadable_pixels
+from cohort_selection.dicom import doubts as header_doubts
+from cohort_selection.dicom.elements import HEADS, Elements, Unfit, pydicom_elements, quick_elements
+from cohort_selection.dicom.pixel_description import no_image, refuse_unreadable_pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cohort_selection.header_elements import (
+from cohort_selection.dicom.elements import (
     END_OF_ITEMS,
     ITEM,
     UNDEFINED,
@@ -31,7 +31,7 @@ from cohort_selection.header_elements import (
     Unfit,
     tag_and_length,
 )
-from cohort_selection.intensities import decodable, number_of
+from cohort_selection.pixels.intensities import decodable, number_of
 
 _JPEG = frozenset(map(str, (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes)))
 _JPEG_2000 = frozenset(map(str, JPEG2000TransferSyntaxes))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cohort_selection import header_doubts
-from cohort_selection.header import Header, Quarantined, read_header
-from cohort_selection.header_fields import HEADER_FIELDS
+from cohort_selection.dicom import doubts as header_doubts
+from cohort_selection.dicom.header import Header, Quarantined, read_header
+from cohort_selection.dicom.keywords import HEADER_FIELDS
 
 __all__ = ["EmptyCommons", "File", "Quarantined", "Study", "files_below", "index", "one_study"]
 

@@ -7,27 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cohort_selection.cells import LABEL
-from cohort_selection.clinical import NOT_REPORTED, ClinicalRecord, CovidTest
-from cohort_selection.cohort import Case
-from cohort_selection.cohort_table import CohortPlanError, CohortTable
-from cohort_selection.flow import FlowStep
-from cohort_selection.header_fields import HEADER_FIELDS
-from cohort_selection.label_rule import LabelError, LabelRule, read_label
-from cohort_selection.rules import Rule, numbers, read_rules
-from cohort_selection.study_values import (
-    AGE_BANDS,
-    NAMES,
-    Values,
-    age,
-    age_group,
-    by_study,
-    known_names,
-    values,
-)
+from cohort_selection.cases import LABEL, Case
+from cohort_selection.catalog.study_values import NAMES, Values, age, by_study, known_names, values
+from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
+from cohort_selection.clinical.records import ClinicalRecord, CovidTest
+from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.dicom.keywords import HEADER_FIELDS
+from cohort_selection.eligibility.flow_diagram import FlowStep
+from cohort_selection.eligibility.label_rule import LabelError, LabelRule, read_label
+from cohort_selection.eligibility.rules import Rule, numbers, read_rules
+from cohort_selection.toml_table import CohortPlanError, CohortTable
 
 if TYPE_CHECKING:
-    from cohort_selection.dicom import Study
+    from cohort_selection.dicom.studies import Study
 
 __all__ = [
     "KEYS",

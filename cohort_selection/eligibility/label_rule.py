@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from cohort_selection.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
-from cohort_selection.cells import LABEL
-from cohort_selection.cohort_table import CohortTable
+from cohort_selection.cases import LABEL
+from cohort_selection.tables.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
+from cohort_selection.toml_table import CohortTable
 
 POSITIVE, NEGATIVE, EXCLUDE, REFUSE = "positive", "negative", "exclude", "refuse"
 UNCERTAIN = (REFUSE, POSITIVE, NEGATIVE, EXCLUDE)

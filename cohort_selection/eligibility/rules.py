@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import NoReturn
 
-from cohort_selection.cell_words import is_unknown, number
-from cohort_selection.cohort_table import CohortPlanError, CohortTable
-from cohort_selection.study_values import Values
+from cohort_selection.catalog.study_values import Values
+from cohort_selection.tables.cell_words import is_unknown, number
+from cohort_selection.toml_table import CohortPlanError, CohortTable
 
 KEYS = ("field", "is", "at_least", "at_most", "matches", "known", "unknown")
 """The keys of a rule."""

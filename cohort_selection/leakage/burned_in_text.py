@@ -19,7 +19,7 @@ from scipy.ndimage import (
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cohort_selection.pixels import PictureError, read_picture
+from cohort_selection.pixels.picture import PictureError, read_picture
 
 LEAST = 5
 """So many letters in a line make a picture a suspect: markers of a side or of AP have fewer.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cohort_selection.fingerprints import Fingerprints, fingerprints
-from cohort_selection.kept_fingerprints import kept_fingerprints
-from cohort_selection.near_duplicates import ALIKE, likeness, near_duplicates
-from cohort_selection.pixels import read_picture
+from cohort_selection.leakage.fingerprints import Fingerprints, fingerprints
+from cohort_selection.leakage.kept_fingerprints import kept_fingerprints
+from cohort_selection.leakage.perceptual_hash import ALIKE, likeness, near_duplicates
+from cohort_selection.pixels.picture import read_picture
 
 LISTED = 20
 """As many pairs of look-alikes are named."""

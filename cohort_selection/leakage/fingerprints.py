@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.near_duplicates import VIEWS, WORDS, perceptual_hashes
-from cohort_selection.pixels import PictureError, pixel_digest, read_picture
+from cohort_selection.leakage.perceptual_hash import VIEWS, WORDS, perceptual_hashes
+from cohort_selection.pixels.picture import PictureError, pixel_digest, read_picture
 
 _ALONE = 1000
 """So many files are read before worker processes would have started."""

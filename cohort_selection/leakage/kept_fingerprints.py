@@ -14,13 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cohort_selection import intensities, near_duplicates, pixel_description, pixels
-from cohort_selection.atomic import sweep, write_bytes
-from cohort_selection.fingerprints import Fingerprints, Found, fingerprints
-from cohort_selection.inventory import reader_mark
-from cohort_selection.near_duplicates import VIEWS, WORDS
-from cohort_selection.pixel_description import decodable_syntaxes
-from cohort_selection.pixels import PictureError
+from cohort_selection.atomic_files import sweep, write_bytes
+from cohort_selection.catalog.reader_version import reader_mark
+from cohort_selection.dicom import pixel_description
+from cohort_selection.dicom.pixel_description import decodable_syntaxes
+from cohort_selection.leakage import perceptual_hash
+from cohort_selection.leakage.fingerprints import Fingerprints, Found, fingerprints
+from cohort_selection.leakage.perceptual_hash import VIEWS, WORDS
+from cohort_selection.pixels import intensities, picture
+from cohort_selection.pixels.picture import PictureError
 
 _AT_ONCE = 4096
 """Fingerprints are written after this number of files; a kill loses no more."""
@@ -31,9 +33,9 @@ _State = tuple[int, int, int]  # size, times of modification and of change in ns
 @lru_cache(maxsize=1)
 def _mark() -> bytes:
     """Names what a fingerprint depends on besides the file; once for all checks of a seal."""
-    modules = (near_duplicates, pixels, intensities, pixel_description)
+    modules = (perceptual_hash, picture, intensities, pixel_description)
     sources = [Path(str(module.__file__)) for module in modules]
-    return reader_mark(sources, Path(__file__).parent.parent, decodable_syntaxes())
+    return reader_mark(sources, Path(__file__).parents[2], decodable_syntaxes())
 
 
 def kept_fingerprints(

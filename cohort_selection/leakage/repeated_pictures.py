@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cohort import Case
-from cohort_selection.fingerprints import Fingerprints
-from cohort_selection.leakage import LISTED, LeakError
-from cohort_selection.near_duplicates import ALIKE, coarse, likeness, near_duplicates_among
-from cohort_selection.pixels import PictureError, read_picture
+from cohort_selection.cases import Case
+from cohort_selection.leakage.duplicates import LISTED, LeakError
+from cohort_selection.leakage.fingerprints import Fingerprints
+from cohort_selection.leakage.perceptual_hash import ALIKE, coarse, likeness, near_duplicates_among
+from cohort_selection.pixels.picture import PictureError, read_picture
 
 _HELD = 2048
 """Number of small pictures held in memory, 131 kB each."""

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from cohort_selection.cohort import Case
-from cohort_selection.deidentification import KEPT
-from cohort_selection.pixels import (
+from cohort_selection.cases import Case
+from cohort_selection.deidentification.copy import KEPT
+from cohort_selection.pixels.picture import (
     STORED,
     STORED_BYTES,
     TRANSFER_SYNTAX,
     PictureError,
     header_fields,
 )
-from cohort_selection.randomness import generator
+from cohort_selection.sampling.randomness import generator
 
 PIXELS = frozenset(STORED)
 HEADERS = (

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, linprog
 from scipy.sparse import csr_matrix
 
-from cohort_selection.cells import LABEL, Cells
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.targets import Target
+from cohort_selection.cases import LABEL
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import Minimum, Tolerance
+from cohort_selection.sampling.joint_table import Cells
 
 
 class MatchingError(ValueError):

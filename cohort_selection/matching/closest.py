@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, linprog
 from scipy.sparse import csr_matrix, hstack, identity, vstack
 
-from cohort_selection.achievable import MatchingError, Programme, smallest, whole_patients
-from cohort_selection.shortage import lacking, scarcest, would_help
+from cohort_selection.matching.achievable import MatchingError, Programme, smallest, whole_patients
+from cohort_selection.matching.shortage import lacking, scarcest, would_help
 
 _LEAST_CHANCES = (0.01, 1e-3, 1e-5)  # of the average chance: what every eligible patient keeps
 _TRIES = 16

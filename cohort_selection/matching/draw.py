@@ -16,19 +16,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection import achievable
-from cohort_selection.achievable import Largest, MatchingError, Programme, programme
-from cohort_selection.association import Association
-from cohort_selection.balanced_sampling import round_balanced
-from cohort_selection.cells import LABEL, Cells, profiles, tabulate
-from cohort_selection.closest import achievable_margins, drawable_size
-from cohort_selection.cohort import Case
-from cohort_selection.design import DEFAULT_TOLERANCE, Minimum, Tolerance
-from cohort_selection.inclusion import MET, chances
-from cohort_selection.randomness import draw_in_cells, generator
-from cohort_selection.shortage import idle_exemptions, nobody_has, none_of_any_size
-from cohort_selection.shortage import would_help as who_would_help
-from cohort_selection.targets import Target
+from cohort_selection.cases import LABEL, Case, profiles
+from cohort_selection.matching import achievable
+from cohort_selection.matching.achievable import Largest, MatchingError, Programme, programme
+from cohort_selection.matching.closest import achievable_margins, drawable_size
+from cohort_selection.matching.inclusion_probability import MET, chances
+from cohort_selection.matching.shortage import idle_exemptions, nobody_has, none_of_any_size
+from cohort_selection.matching.shortage import would_help as who_would_help
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import DEFAULT_TOLERANCE, Minimum, Tolerance
+from cohort_selection.sampling.association import Association
+from cohort_selection.sampling.cube_method import round_balanced
+from cohort_selection.sampling.joint_table import Cells, tabulate
+from cohort_selection.sampling.randomness import draw_in_cells, generator
 
 __all__ = ["Largest", "Matched", "MatchingError", "largest", "match", "would_help"]
 
@@ -139,7 +139,7 @@ def match(
     """Draw ``size`` patients whose margins are as near to ``target`` as the pool allows.
 
     ``size`` 0 asks for the largest cohort within ``tolerance``, and then for the closest of that
-    size. To balance cases and controls see :func:`cohort_selection.targets.tie_to_label`.
+    size. To balance cases and controls see :func:`cohort_selection.matching.target.tie_to_label`.
     ``minimum`` holds in the cohort drawn, not only on average.
     ``cases_per_patient``: "one" draws one case of each patient at random first, all equally
     likely, and matches those; "all" keeps every case of a drawn patient, and a patient whose cases
@@ -224,7 +224,7 @@ def would_help(
     *,
     cases_per_patient: str = "one",
 ) -> tuple[str, ...]:
-    """As :func:`cohort_selection.shortage.would_help`, for the pool that ``seed`` draws from."""
+    """Call :func:`~cohort_selection.matching.shortage.would_help` for the pool of ``seed``."""
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient)
     return who_would_help(programme(pool.cells, target, Tolerance(), NO_MINIMUM), size)
 

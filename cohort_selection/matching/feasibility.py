@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection import achievable
-from cohort_selection.achievable import Largest, MatchingError, programme
-from cohort_selection.cells import LABEL, Cells
-from cohort_selection.closest import drawable_size
-from cohort_selection.cohort import Case
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.matching import (
+from cohort_selection.cases import LABEL, Case
+from cohort_selection.matching import achievable
+from cohort_selection.matching.achievable import Largest, MatchingError, programme
+from cohort_selection.matching.closest import drawable_size
+from cohort_selection.matching.draw import (
     NO_MINIMUM,
     Margin,
     allocate,
@@ -23,12 +21,14 @@ from cohort_selection.matching import (
     tabulated,
     without_share,
 )
-from cohort_selection.planning import auroc_standard_error
-from cohort_selection.randomness import generator
-from cohort_selection.shortage import idle_exemptions, none_of_any_size, would_help
-from cohort_selection.targets import Target
+from cohort_selection.matching.sample_size import auroc_standard_error
+from cohort_selection.matching.shortage import idle_exemptions, none_of_any_size, would_help
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import Minimum, Tolerance
+from cohort_selection.sampling.joint_table import Cells
+from cohort_selection.sampling.randomness import generator
 from metrics.estimate import UndefinedMetric
-from metrics.gap_power import Detectable, detectable_gaps
+from metrics.gaps.power import Detectable, detectable_gaps
 
 JOINED = " x "
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.achievable import Programme
-from cohort_selection.association import (
+from cohort_selection.matching.achievable import Programme
+from cohort_selection.sampling.association import (
     Association,
     Pair,
     cramers_v,
     independent_cells,
     pair_table,
 )
-from cohort_selection.cells import Cells
-from cohort_selection.raking import Raked, rake
+from cohort_selection.sampling.joint_table import Cells
+from cohort_selection.sampling.raking import Raked, rake
 
 MET = 1e-4  # patients: a margin nearer than this counts as met
 _ROUNDS = 8

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from statistics import NormalDist
 
-from cohort_selection.cells import value
-from cohort_selection.cohort import Case
+from cohort_selection.cases import Case, value
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity, vstack
 
-from cohort_selection.achievable import Programme
-from cohort_selection.cells import Cells
-from cohort_selection.design import Minimum
+from cohort_selection.matching.achievable import Programme
+from cohort_selection.matching.tolerance import Minimum
+from cohort_selection.sampling.joint_table import Cells
 
 _COMBINATIONS = 50_000
 

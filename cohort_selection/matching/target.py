@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection.cells import LABEL
-from cohort_selection.clinical_cells import level as level_of
-from cohort_selection.estimand import Estimand
+from cohort_selection.cases import LABEL
+from cohort_selection.clinical.vocabulary import level as level_of
+from cohort_selection.matching.estimand import Estimand
 
 SUM_TOLERANCE = 0.01
 

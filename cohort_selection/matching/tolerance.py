@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cohort_selection.cells import LABEL
-from cohort_selection.cohort_table import CohortPlanError, CohortTable
-from cohort_selection.planning import needed_for_auroc
+from cohort_selection.cases import LABEL
+from cohort_selection.matching.sample_size import needed_for_auroc
+from cohort_selection.toml_table import CohortPlanError, CohortTable
 
 DEFAULT_TOLERANCE = 0.05
 TIED = f"{LABEL} x "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
-from cohort_selection.intensities import UnreadableImage, frame_of, syntax_of, within_bits
+from cohort_selection.pixels.intensities import UnreadableImage, frame_of, syntax_of, within_bits
 
 TRANSFER_SYNTAX = "transfer syntax"
 STORED_BYTES = "bytes of stored pixels"

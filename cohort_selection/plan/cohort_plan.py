@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cohort_selection.cells import LABEL
-from cohort_selection.cohort_table import CohortPlanError, CohortTable
-from cohort_selection.criteria import KEYS as CRITERIA_KEYS
-from cohort_selection.criteria import Criteria, read_criteria
-from cohort_selection.design import TIED, Minimum, Tolerance, read_minimum, read_tolerance
-from cohort_selection.estimand import Estimand
-from cohort_selection.target_tables import read_target_files
-from cohort_selection.targets import Target, TargetError, read_target, tie_to_label
+from cohort_selection.cases import LABEL
+from cohort_selection.eligibility.criteria import KEYS as CRITERIA_KEYS
+from cohort_selection.eligibility.criteria import Criteria, read_criteria
+from cohort_selection.matching.estimand import Estimand
+from cohort_selection.matching.target import Target, TargetError, read_target, tie_to_label
+from cohort_selection.matching.tolerance import (
+    TIED,
+    Minimum,
+    Tolerance,
+    read_minimum,
+    read_tolerance,
+)
+from cohort_selection.plan.target_tables import read_target_files
+from cohort_selection.toml_table import CohortPlanError, CohortTable
 
 CASE_CONTROL = "case-control"
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from cohort_selection.cell_words import amount, number
-from cohort_selection.clinical_cells import level as level_of
-from cohort_selection.column_names import find
-from cohort_selection.targets import Target, TargetError, read_target
-from cohort_selection.text_table import read_text_table
+from cohort_selection.clinical.vocabulary import level as level_of
+from cohort_selection.matching.target import Target, TargetError, read_target
+from cohort_selection.tables.cell_words import amount, number
+from cohort_selection.tables.column_names import find
+from cohort_selection.tables.text_table import read_text_table
 
 _RANGE = re.compile(r"^(\d+)(?: to | ?- ?)(\d+)")
 _YEARS = re.compile(r"\s*years$", re.IGNORECASE)

@@ -7,16 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from cohort_selection.cells import value
-from cohort_selection.cohort import Case
-from cohort_selection.estimand import Estimand
-from cohort_selection.flow import FlowStep
-from cohort_selection.header_doubts import MEANING, Doubt
-from cohort_selection.leakage import WallCheck
-from cohort_selection.repeated_pictures import RepeatCounts
-from cohort_selection.representativeness import Deviation, representativeness, shares
-from cohort_selection.shortcuts import Shortcut
-from cohort_selection.targets import Target
+from cohort_selection.cases import Case, value
+from cohort_selection.dicom.doubts import MEANING, Doubt
+from cohort_selection.eligibility.flow_diagram import FlowStep
+from cohort_selection.leakage.duplicates import WallCheck
+from cohort_selection.leakage.repeated_pictures import RepeatCounts
+from cohort_selection.leakage.shortcuts import Shortcut
+from cohort_selection.matching.estimand import Estimand
+from cohort_selection.matching.target import Target
+from cohort_selection.representativeness.distance import Deviation, representativeness, shares
 
 TARGET, AIM, POOL, OPEN = "the target", "the draw's aim", "the pool", "the open part"
 _SEED = 0

@@ -10,7 +10,11 @@ from textwrap import wrap
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from cohort_selection.card import (
+from cohort_selection.eligibility.flow_diagram import flow_svg
+from cohort_selection.leakage.repeated_pictures import RepeatCounts
+from cohort_selection.leakage.shortcuts import ALARM
+from cohort_selection.matching.estimand import Estimand
+from cohort_selection.representativeness.card import (
     AIM,
     POOL,
     Batch,
@@ -21,11 +25,7 @@ from cohort_selection.card import (
     SealChecks,
     TextCheck,
 )
-from cohort_selection.estimand import Estimand
-from cohort_selection.flow import flow_svg
-from cohort_selection.repeated_pictures import RepeatCounts
-from cohort_selection.representativeness import Deviation
-from cohort_selection.shortcuts import ALARM
+from cohort_selection.representativeness.distance import Deviation
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1a2128;--muted:#5b6672;--grid:#d5dae0;--paper:#fff;

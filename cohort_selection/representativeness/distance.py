@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cohort_selection.cells import value
-from cohort_selection.cohort import Case
-from cohort_selection.criteria import NOT_REPORTED
-from cohort_selection.randomness import generator
-from cohort_selection.targets import Target
-from metrics.divergence import jensen_shannon
+from cohort_selection.cases import Case, value
+from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.matching.target import Target
+from cohort_selection.sampling.randomness import generator
+from metrics.target_population.divergence import jensen_shannon
 
 
 @dataclass(frozen=True, slots=True)

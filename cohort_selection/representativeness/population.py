@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from cohort_selection.cell_words import is_unknown
-from cohort_selection.clinical_cells import NOT_REPORTED, ClinicalError, level
-from cohort_selection.column_names import NAMES, field_of, find, key
-from cohort_selection.randomness import generator
-from cohort_selection.representativeness import Deviation, chance, deviation
-from cohort_selection.study_values import band_of
-from cohort_selection.text_table import TextTable, amount, read_text_table
+from cohort_selection.clinical.age_bands import band_of
+from cohort_selection.clinical.vocabulary import NOT_REPORTED, ClinicalError, level
+from cohort_selection.representativeness.distance import Deviation, chance, deviation
+from cohort_selection.sampling.randomness import generator
+from cohort_selection.tables.cell_words import is_unknown
+from cohort_selection.tables.column_names import NAMES, field_of, find, key
+from cohort_selection.tables.text_table import TextTable, amount, read_text_table
 
 MOST_LEVELS = 200
 _SEED = 0

@@ -15,7 +15,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cells import LABEL, Cells
+from cohort_selection.cases import LABEL
+from cohort_selection.sampling.joint_table import Cells
 
 _INSIDE = 0.1  # of the excess: how far under its limit a pair is aimed at
 _GIVES_WAY = 0.1  # of what V is over its limit: what a pull must have brought to be made harder

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hmac
-import io
 import json
 import os
 import secrets
@@ -18,8 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cohort_selection.atomic import replaced, write_bytes
-from cohort_selection.sealing_key import (
+from cohort_selection.atomic_files import replaced
+from cohort_selection.cases import BlindedCase, Case
+from cohort_selection.sealing.key import (
     SealingKeyError,
     derive,
     enclave_key,
@@ -30,7 +29,7 @@ from cohort_selection.sealing_key import (
 )
 
 if TYPE_CHECKING:
-    from cohort_selection.targets import Target
+    from cohort_selection.matching.target import Target
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -42,17 +41,6 @@ _MOMENT = 946_684_800  # 1 January 2000: when every sealed file says that it was
 
 class CohortError(ValueError):
     """A cohort that cannot be sealed, opened or trusted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One imaging study with its reference standard; never leaves the steward's side."""
-
-    case_id: str
-    patient_id: str
-    files: tuple[Path, ...]
-    label: int
-    attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +64,6 @@ class _Row:
     case: Case
     source: tuple[str, str]
     design: CaseDesign | None
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedCase:
-    """What a container may be given of a case: no label, no patient, an id drawn for one run."""
-
-    case_id: str
-    files: tuple[Path, ...]
-    attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +155,7 @@ def seal(
     each other, DeidentificationError that names every image that cannot be copied, OSError where
     the disk fails.
     """
-    from cohort_selection.deidentification import Copies  # slow, and only sealing needs it
+    from cohort_selection.deidentification.copy import Copies  # slow, and only sealing needs it
 
     _refuse(cases, directory, name)
     enclave = enclave_key(directory, create=True)
@@ -323,64 +302,6 @@ def verify(cohort: Cohort) -> list[str]:
     except CohortError as error:
         problems.append(str(error))
     return problems
-
-
-def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> None:
-    """Write the open part as CSV: case_id, patient_id, label, files, then ``attributes``.
-
-    Files are relative to the CSV and joined by ";". A kill leaves the old table or the new one.
-    """
-    root = path.absolute().parent
-    root.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case_id", "patient_id", "label", "files", *attributes])
-    for case in cases:
-        files = [os.path.relpath(file.absolute(), root) for file in case.files]
-        odd = [file for file in files if ";" in file]
-        if odd:
-            raise CohortError(f"{odd[0]!r} has a ';' in its name, which separates files; rename it")
-        writer.writerow(
-            [
-                case.case_id,
-                case.patient_id,
-                case.label,
-                ";".join(files),
-                *(case.attributes[name] for name in attributes),
-            ]
-        )
-    write_bytes(path, text.getvalue().encode())
-
-
-def read_open(path: Path) -> tuple[Case, ...]:
-    """Read what :func:`write_open` wrote; every further column is an attribute."""
-    root = path.absolute().parent
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        fields = list(reader.fieldnames or ())
-        missing = [n for n in ("case_id", "patient_id", "label", "files") if n not in fields]
-        if missing:
-            raise CohortError(
-                f"{path.name} has no column {', '.join(missing)}; it is not a table of open cases: "
-                "write it with `sequestra sequester`"
-            )
-        attributes = [n for n in fields if n not in {"case_id", "patient_id", "label", "files"}]
-        cases = []
-        for line, row in enumerate(reader, start=2):
-            if row["label"] not in {"0", "1"}:
-                raise CohortError(
-                    f"{path.name} line {line}: label is {row['label']!r}; it must be 0 or 1"
-                )
-            cases.append(
-                Case(
-                    row["case_id"],
-                    row["patient_id"],
-                    tuple(Path(os.path.normpath(root / f)) for f in row["files"].split(";") if f),
-                    int(row["label"]),
-                    {name: row[name] for name in attributes},
-                )
-            )
-    return tuple(cases)
 
 
 def _refuse(cases: Sequence[Case], directory: Path, name: str) -> None:

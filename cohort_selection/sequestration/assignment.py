@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from cohort_selection.sequestration import Part
+from cohort_selection.sequestration.split import Part
 
 _HEADER = "chain,batch,patient_id,part"
 _START = sha256(b"sequestra assignment list 1").hexdigest()

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cohort_selection.atomic import replaced
-from cohort_selection.cohort import Case, CohortError, read_open, write_open
+from cohort_selection.atomic_files import replaced
+from cohort_selection.cases import Case
+from cohort_selection.sealing.cohort import CohortError
+from cohort_selection.sequestration.open_list import read_open, write_open
 
 TABLE = "open.csv"
 _IMAGES = "images"
@@ -43,7 +45,7 @@ def copy_cases(
     ``progress`` is called with the cases copied and all cases. Raises DeidentificationError that
     names every file that cannot be copied.
     """
-    from cohort_selection.deidentification import Copies  # slow, and only copying needs it
+    from cohort_selection.deidentification.copy import Copies  # slow, and only copying needs it
 
     copies = Copies(secrets.token_bytes(32))
     copied = []

@@ -11,10 +11,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.balanced_sampling import fly, round_balanced
-from cohort_selection.cells import Cells, profiles, tabulate
-from cohort_selection.cohort import Case
-from cohort_selection.randomness import draw_in_cells, generator
+from cohort_selection.cases import Case, profiles
+from cohort_selection.sampling.cube_method import fly, round_balanced
+from cohort_selection.sampling.joint_table import Cells, tabulate
+from cohort_selection.sampling.randomness import draw_in_cells, generator
 
 _TOLERANCE = 1e-9
 _GIVE = 1.0  # patients²: how far a level may stay from what it is owed, against the tilt

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cohort_selection.column_names import key
+from cohort_selection.tables.column_names import key
 
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"

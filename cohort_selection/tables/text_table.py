@@ -10,8 +10,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection.cell_words import amount, is_shortened, is_unknown
-from cohort_selection.packed_tables import (
+from cohort_selection.tables.cell_words import amount, is_shortened, is_unknown
+from cohort_selection.tables.packed_tables import (
     OLD_SPREADSHEET,
     PARQUET,
     ZIP,

@@ -9,17 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cohort_selection.cells import LABEL
-from cohort_selection.clinical_columns import read_columns
-from cohort_selection.cohort_plan import YEARS, CohortPlan, read_cohort_plan, years_are_no_level
-from cohort_selection.cohort_table import CohortTable
-from cohort_selection.criteria import read_bands
-from cohort_selection.study_values import AGE_BANDS
+from cohort_selection.cases import LABEL
+from cohort_selection.clinical.age_bands import AGE_BANDS
+from cohort_selection.clinical.columns import read_columns
+from cohort_selection.eligibility.criteria import read_bands
+from cohort_selection.plan.cohort_plan import (
+    YEARS,
+    CohortPlan,
+    read_cohort_plan,
+    years_are_no_level,
+)
+from cohort_selection.toml_table import CohortTable
 from evaluator import shipped
-from evaluator.analysis_plan import AnalysisPlan, read_plan
-from evaluator.disclosure import Disclosure, read_disclosure
-from evaluator.leaderboard.glossary import figure
-from evaluator.suppression import JOINT
+from evaluator.disclosure.control import Disclosure, read_disclosure
+from evaluator.disclosure.suppression import JOINT
+from evaluator.glossary import figure
+from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota

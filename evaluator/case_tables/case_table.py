@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from cohort_selection import clinical_cells as cells
-from cohort_selection.cell_words import is_unknown, joined
-from cohort_selection.clinical_cells import NOT_REPORTED, ClinicalError
-from cohort_selection.column_names import LABELLED_NAMES, NAMES, field_of, find
-from cohort_selection.study_values import band_of
-from cohort_selection.text_table import TextTable, read_text_table
+from cohort_selection.clinical import vocabulary as cells
+from cohort_selection.clinical.age_bands import band_of
+from cohort_selection.clinical.vocabulary import NOT_REPORTED, ClinicalError
+from cohort_selection.tables.cell_words import is_unknown, joined
+from cohort_selection.tables.column_names import LABELLED_NAMES, NAMES, field_of, find
+from cohort_selection.tables.text_table import TextTable, read_text_table
 
 _MOST_SHOWN = 40
 _OVER_89 = "_gt89"

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
-from cohort_selection.column_names import LABEL_NAMES
-from cohort_selection.label_rule import EXCLUDE, NEGATIVE, POSITIVE, REFUSE, UNCERTAIN_WORDS
-from evaluator.case_table import CaseTable, ScoringInputError
+from cohort_selection.eligibility.label_rule import (
+    EXCLUDE,
+    NEGATIVE,
+    POSITIVE,
+    REFUSE,
+    UNCERTAIN_WORDS,
+)
+from cohort_selection.tables.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
+from cohort_selection.tables.column_names import LABEL_NAMES
+from evaluator.case_tables.case_table import CaseTable, ScoringInputError
 
 _EVERY_WORD = {word for pair in LABEL_WORDS for word in pair}
 _POLICIES = {

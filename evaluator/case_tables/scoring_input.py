@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cell_words import DECIMALS, number, spelling
-from cohort_selection.clinical_cells import NOT_REPORTED
-from cohort_selection.column_names import CASE_NAMES, LABEL_NAMES, NAMES, SCORE_NAMES, field_of
-from cohort_selection.study_values import AGE_BANDS
-from evaluator.case_labels import Labels, read_labels
-from evaluator.case_table import CaseTable, ScoringInputError
+from cohort_selection.clinical.age_bands import AGE_BANDS
+from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.tables.cell_words import DECIMALS, number, spelling
+from cohort_selection.tables.column_names import (
+    CASE_NAMES,
+    LABEL_NAMES,
+    NAMES,
+    SCORE_NAMES,
+    field_of,
+)
+from evaluator.case_tables.case_table import CaseTable, ScoringInputError
+from evaluator.case_tables.labels import Labels, read_labels
 
 __all__ = ["NOT_REPORTED", "ScoringInput", "ScoringInputError", "read_tables"]
 

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from evaluator import shipped
 from evaluator.screen import styled
-from submissions import base_image
-from submissions.engine_address import EngineUnavailable, engine_address, no_engine
-from submissions.extras import need
+from submissions.addresses.engine import EngineUnavailable, engine_address, no_engine
+from submissions.host import base_image
+from submissions.host.extras import need
 
 _MARK = ".sequestra-demo"
 _NAME = "simulated-opacity"

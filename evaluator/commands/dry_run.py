@@ -10,8 +10,8 @@ from evaluator.screen import styled
 from submissions.submission import Failure
 
 if TYPE_CHECKING:
-    from cohort_selection.open_part import OpenPart
-    from evaluator.practice import Practised, Scores
+    from cohort_selection.sequestration.open_part import OpenPart
+    from evaluator.queue.dry_run import Practised, Scores
 
 MOST_LOG_LINES = 20
 

@@ -10,14 +10,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from evaluator import (
-    printing,
-    queue_commands,
-    researcher_commands,
-    reviewer_commands,
-    steward_commands,
-)
-from evaluator.collection import few_collections
+from evaluator.commands import printing, queue, researcher, reviewer, steward
+from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
 from submissions.submission import ContractBroken
 
@@ -31,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward_commands, researcher_commands, queue_commands, reviewer_commands):
+for commands in (steward, researcher, queue, reviewer):
     app.add_typer(commands.app)
 
 _PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")

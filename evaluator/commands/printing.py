@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,18 +23,18 @@ from rich.progress import (
 from evaluator.screen import Sheet, console, styled
 
 if TYPE_CHECKING:
-    from cohort_selection.catalog import Indexed
-    from cohort_selection.cohort import Cohort
-    from cohort_selection.conversion import Imported
-    from cohort_selection.header import Quarantined
-    from cohort_selection.matching import Margin, Matched
-    from cohort_selection.prospect import GapProspect, Prospect
-    from cohort_selection.repeated_pictures import RepeatCounts
-    from cohort_selection.representativeness import Deviation
-    from cohort_selection.simulator import Simulated
+    from cohort_selection.catalog.catalog import Indexed
+    from cohort_selection.commons.conversion import Imported
+    from cohort_selection.commons.simulation import Simulated
+    from cohort_selection.dicom.header import Quarantined
+    from cohort_selection.leakage.repeated_pictures import RepeatCounts
+    from cohort_selection.matching.draw import Margin, Matched
+    from cohort_selection.matching.feasibility import GapProspect, Prospect
+    from cohort_selection.representativeness.distance import Deviation
+    from cohort_selection.sealing.cohort import Cohort
     from evaluator.doctor import Finding
-    from evaluator.enclave import Attempt, StageTime
-    from evaluator.steward import Sealed, Sequestered
+    from evaluator.steward.steward import Sealed, Sequestered
+    from evaluator.stores.enclave import Attempt, StageTime
     from submissions.stage_times import Stage
     from submissions.submission import Submission
 
@@ -45,17 +44,6 @@ MOST_HELP = 5
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where nothing more can be written; it names no file."""
-
-
-class Modality(StrEnum):
-    """What `import-images` may write."""
-
-    DX = "DX"
-    CR = "CR"
-
-
-class OptionError(ValueError):
-    """An option's text cannot be read."""
 
 
 def system_error(error: Exception) -> str:
@@ -70,19 +58,6 @@ def system_error(error: Exception) -> str:
             "earlier files are unchanged"
         )
     return f"{error.filename}: {said}; give a path that exists and that you may use"
-
-
-def pairs(texts: Sequence[str]) -> dict[str, str]:
-    """Read NAME=VALUE options; raise OptionError."""
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise OptionError(
-                f"--column is {text!r}; give NAME=COLUMN, such as patient='Patient ID'"
-            )
-        found[name] = value
-    return found
 
 
 @contextmanager
@@ -248,17 +223,6 @@ def _margins(title: str, drawn: str, margins: Iterable[Margin]) -> Sheet:
             str(margin.n_cohort),
         )
     return table
-
-
-def whole_numbers(text: str, option: str) -> tuple[int, ...]:
-    """Read rising whole numbers joined by commas; raise OptionError."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise OptionError(f"{option} is {text!r}; give whole numbers and commas, such as 0,18,65")
-    found = tuple(int(part) for part in parts)
-    if sorted(set(found)) != list(found):
-        raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")
-    return found
 
 
 def distances(rows: Sequence[Deviation]) -> RenderableType:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator import printing
-from evaluator.options import HOME, STEWARD, BenchmarkName, Home
+from evaluator.commands import printing
+from evaluator.commands.options import HOME, STEWARD, BenchmarkName, Home
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -34,8 +34,8 @@ def run(
     home: Home = HOME,
 ) -> None:
     """Run queued submissions on the sequestered cases, score them and release them."""
-    from evaluator.dispatch import Work, run_queue
-    from evaluator.installation import Installation
+    from evaluator.queue.dispatcher import Work, run_queue
+    from evaluator.stores.installation import Installation
 
     # Ended by its supervisor, it puts back what is under way as if it were interrupted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -51,8 +51,8 @@ def run(
 @app.command(rich_help_panel=STEWARD)
 def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
     """Score a benchmark's released submissions again, from their stored predictions."""
-    from evaluator import lifecycle
-    from evaluator.installation import Installation
+    from evaluator.queue import lifecycle
+    from evaluator.stores.installation import Installation
 
     again = lifecycle.score_again(Installation.existing(home), benchmark)
     for submission in again:
@@ -68,9 +68,9 @@ def prune(
     home: Home = HOME,
 ) -> None:
     """Remove the images of submissions that ended long ago; their predictions stay."""
-    from evaluator import lifecycle
-    from evaluator.engine import Engine
-    from evaluator.installation import Installation
+    from evaluator.queue import lifecycle
+    from evaluator.sandbox.engine import Engine
+    from evaluator.stores.installation import Installation
 
     freed = lifecycle.prune(Installation.existing(home), Engine.connect(), days)
     for submission in freed:
@@ -81,8 +81,8 @@ def prune(
 @app.command(rich_help_panel=STEWARD)
 def release(submission_id: str, home: Home = HOME) -> None:
     """Release a submission whose result is held."""
-    from evaluator import lifecycle
-    from evaluator.installation import Installation
+    from evaluator.queue import lifecycle
+    from evaluator.stores.installation import Installation
 
     console.print(
         printing.submission_line(lifecycle.release_held(Installation.existing(home), submission_id))
@@ -92,7 +92,7 @@ def release(submission_id: str, home: Home = HOME) -> None:
 @app.command(rich_help_panel=STEWARD)
 def audit(submission_id: str, home: Home = HOME) -> None:
     """Show the steward every start of a submission's container, with details and logs."""
-    from evaluator.installation import Installation
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     console.print(printing.submission_line(installation.ledger().submission(submission_id)))
@@ -106,7 +106,7 @@ def audit(submission_id: str, home: Home = HOME) -> None:
 def doctor(home: Home = HOME) -> None:
     """Check this machine, and the installation if there is one."""
     from evaluator.doctor import examine
-    from evaluator.installation import Installation
+    from evaluator.stores.installation import Installation
 
     findings = examine(Installation(home))
     for finding in findings:

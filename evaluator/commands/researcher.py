@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator import printing
-from evaluator.options import HOME, RESEARCHER, BenchmarkOption, Home
+from evaluator.commands import printing
+from evaluator.commands.options import HOME, RESEARCHER, BenchmarkOption, Home
 from evaluator.screen import console
 from submissions.submission import UNDER_WAY
 
@@ -27,10 +27,10 @@ def check(
     home: Home = HOME,
 ) -> None:
     """Run an image on open cases, with the code, flags and limits of a sequestered run."""
-    from evaluator import practice_told
-    from evaluator.installation import Installation
-    from evaluator.practice import practise
-    from evaluator.specification import read_contract_alone
+    from evaluator.benchmark.specification import read_contract_alone
+    from evaluator.commands import dry_run
+    from evaluator.queue.dry_run import practise
+    from evaluator.stores.installation import Installation
 
     file = Path(benchmark)
     if file.suffix == ".toml":
@@ -38,7 +38,7 @@ def check(
     else:
         contract = Installation.existing(home).benchmark(benchmark).contract
     found = practise(contract, image, open_list, cases)
-    console.print(practice_told.practised(found), soft_wrap=True)
+    console.print(dry_run.practised(found), soft_wrap=True)
     raise typer.Exit(1 if found.failure else 0)
 
 
@@ -54,9 +54,9 @@ def submit(
     home: Home = HOME,
 ) -> None:
     """Enter an image for a benchmark; `sequestra run` then takes it up."""
-    from evaluator import lifecycle
-    from evaluator.engine import Engine
-    from evaluator.installation import Installation
+    from evaluator.queue import lifecycle
+    from evaluator.sandbox.engine import Engine
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
@@ -69,8 +69,8 @@ def submit(
 @app.command(rich_help_panel=RESEARCHER)
 def cancel(submission_id: str, home: Home = HOME) -> None:
     """Cancel a submission that has no result yet; one that never ran is not charged."""
-    from evaluator import lifecycle
-    from evaluator.installation import Installation
+    from evaluator.queue import lifecycle
+    from evaluator.stores.installation import Installation
 
     console.print(
         printing.submission_line(lifecycle.cancel(Installation.existing(home), submission_id))
@@ -85,7 +85,7 @@ def status(
     home: Home = HOME,
 ) -> None:
     """Show the state of submissions, as a team may see it."""
-    from evaluator.installation import Installation
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     ledger = installation.ledger()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator import printing
-from evaluator.options import HOME, REVIEWER, BenchmarkName, Home
+from evaluator.commands import option_values
+from evaluator.commands.options import HOME, REVIEWER, BenchmarkName, Home
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -17,8 +17,8 @@ app = typer.Typer()
 @app.command(rich_help_panel=REVIEWER)
 def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
     """Print a benchmark's leaderboard."""
-    from evaluator import published
-    from evaluator.installation import Installation
+    from evaluator.leaderboard import published
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
@@ -31,10 +31,10 @@ def report(
     home: Home = HOME,
 ) -> None:
     """Write the report of a released submission as one HTML file that works offline."""
-    from cohort_selection.atomic import write_bytes
-    from evaluator import published
-    from evaluator.installation import Installation
+    from cohort_selection.atomic_files import write_bytes
+    from evaluator.leaderboard import published
     from evaluator.leaderboard.report import render_report
+    from evaluator.stores.installation import Installation
 
     shown = published.released(Installation.existing(home).ledger(), submission_id)
     write_bytes(output, render_report(shown).encode())
@@ -50,9 +50,9 @@ def serve(
     """Serve the leaderboard and the reports; reads the public store alone."""
     import uvicorn
 
-    from evaluator import published
-    from evaluator.installation import Installation
-    from evaluator.listening import listening
+    from evaluator.commands.listening import listening
+    from evaluator.leaderboard import published
+    from evaluator.stores.installation import Installation
 
     pages = published.web(Installation.existing(home))
     with listening(host, port) as (taken, address):
@@ -139,10 +139,10 @@ def score(
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
     """Score predictions that you already have, from two tables; no installation is needed."""
-    from evaluator import own_scores
-    from evaluator.score_screen import summary
-    from evaluator.scoring import Labels, score_tables
-    from evaluator.specification import read_age_bands, read_analysis
+    from evaluator.benchmark.specification import read_age_bands, read_analysis
+    from evaluator.commands.score_screen import summary
+    from evaluator.leaderboard import own_scores
+    from evaluator.scoring.score import Labels, score_tables
 
     own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(
@@ -152,7 +152,9 @@ def score(
         replicates=replicates,
         sampling_design=design,
     )
-    bands = printing.whole_numbers(age_bands, "--age-bands") if age_bands else read_age_bands(plan)
+    bands = (
+        option_values.whole_numbers(age_bands, "--age-bands") if age_bands else read_age_bands(plan)
+    )
     notes: list[str] = []
     found = score_tables(
         predictions,
@@ -187,6 +189,6 @@ def demo(
     ] = True,
 ) -> None:
     """Run the whole path on a simulated commons, one command after the other."""
-    from evaluator.demo import walk
+    from evaluator.commands.demo import walk
 
     walk(folder, patients=patients, serve=serve_page, console=console)

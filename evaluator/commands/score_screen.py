@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 
-from evaluator.leaderboard.glossary import figure
-from evaluator.results import OVERALL, Evaluation, Result
+from evaluator.glossary import figure
+from evaluator.scoring.results import OVERALL, Evaluation, Result
 from evaluator.screen import Sheet
 from metrics.estimate import Estimate
-from metrics.gaps import MAX_MIN
+from metrics.gaps.differences import MAX_MIN
 
 HEADLINES = (
     "auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "brier",

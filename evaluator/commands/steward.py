@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator import printing
-from evaluator.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
+from evaluator.commands import option_values, printing
+from evaluator.commands.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
 from evaluator.screen import console, styled
 
 app = typer.Typer()
@@ -21,7 +21,7 @@ def simulate(
     seed: int = 1,
 ) -> None:
     """Write a simulated multi-site commons of chest radiographs with known truth."""
-    from cohort_selection.simulator import simulate as write_commons
+    from cohort_selection.commons.simulation import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
         made = write_commons(output, patients=patients, seed=seed, progress=tick)
@@ -35,16 +35,16 @@ def import_images(
         Path, typer.Option(help="Table with one row for each image, or one for each finding.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
-    modality: Annotated[printing.Modality, typer.Option()] = printing.Modality.DX,
+    modality: Annotated[option_values.Modality, typer.Option()] = option_values.Modality.DX,
     column: Annotated[
         list[str] | None,
         typer.Option(help="A field's column, such as patient='Patient ID'; may be repeated."),
     ] = None,
 ) -> None:
     """Turn a PNG or JPEG data set with a table into a DICOM commons."""
-    from cohort_selection.conversion import import_images as convert
+    from cohort_selection.commons.conversion import import_images as convert
 
-    columns = printing.pairs(column or [])
+    columns = option_values.pairs(column or [])
     with printing.progress("converting images") as tick:
         made = convert(
             directory, metadata, output, modality=modality.value, columns=columns, progress=tick
@@ -86,14 +86,14 @@ def index(
 
     A second run on the same folder reads new and changed files alone.
     """
-    from cohort_selection import catalog
-    from cohort_selection import clinical as tables
-    from cohort_selection.loinc_map import read_loinc_map
-    from evaluator.specification import read_clinical_columns
+    from cohort_selection.catalog import catalog
+    from cohort_selection.catalog.loinc import read_loinc_map
+    from cohort_selection.clinical import records as tables
+    from evaluator.benchmark.specification import read_clinical_columns
 
     columns = read_clinical_columns(benchmark) if benchmark is not None else {}
     mapped = read_loinc_map(*loinc_map) if loinc_map else None
-    records = tables.read(*clinical, columns=columns | printing.pairs(column or []))
+    records = tables.read(*clinical, columns=columns | option_values.pairs(column or []))
     with printing.progress("reading headers") as tick:
         indexed = catalog.update(directory, records, output, loinc_map=mapped, progress=tick)
     console.print(printing.indexed(indexed, output, catalog.read_quarantine(output)))
@@ -116,11 +116,11 @@ def sequester(
     home: Home = HOME,
 ) -> None:
     """Split the commons into open and sequestered, by patient; install the benchmark."""
-    from cohort_selection.atomic import write_bytes
-    from cohort_selection.flow import flow_svg
-    from evaluator import steward
-    from evaluator.installation import Installation
-    from evaluator.specification import read_benchmark
+    from cohort_selection.atomic_files import write_bytes
+    from cohort_selection.eligibility.flow_diagram import flow_svg
+    from evaluator.benchmark.specification import read_benchmark
+    from evaluator.steward import steward
+    from evaluator.stores.installation import Installation
 
     done = steward.sequester(
         Installation(home), read_benchmark(benchmark), catalog, open_list, batch=batch
@@ -140,8 +140,8 @@ def match(
     home: Home = HOME,
 ) -> None:
     """Draw a test cohort from the sequestered part, matched to the target population."""
-    from evaluator import steward
-    from evaluator.installation import Installation
+    from evaluator.steward import steward
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
@@ -174,8 +174,8 @@ def seal(
     home: Home = HOME,
 ) -> None:
     """Check the matched cohort for leaks and shortcuts, de-identify it and seal it."""
-    from evaluator import steward
-    from evaluator.installation import Installation
+    from evaluator.steward import steward
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     with printing.acts() as tick:
@@ -205,14 +205,14 @@ def card(
     home: Home = HOME,
 ) -> None:
     """Write the card of a matched or sealed cohort for the steward, as one HTML file."""
-    from cohort_selection.atomic import write_bytes
-    from cohort_selection.card import card_json
-    from cohort_selection.card_page import render_card
-    from evaluator.cohort_card import draw_card
-    from evaluator.installation import Installation
+    from cohort_selection.atomic_files import write_bytes
+    from cohort_selection.representativeness.card import card_json
+    from cohort_selection.representativeness.card_page import render_card
+    from evaluator.steward.card import draw_card
+    from evaluator.stores.installation import Installation
 
     if suspects is not None and not text:
-        raise printing.OptionError(
+        raise option_values.OptionError(
             "--suspects lists the files that look as if they had text, and --no-text looks for "
             "none; leave one of the two out"
         )
@@ -250,9 +250,9 @@ def representativeness(
     ] = "0,18,30,40,50,65,75,85",
 ) -> None:
     """Compare two tables of patients or counts; shows distances beside those by chance."""
-    from cohort_selection import population
+    from cohort_selection.representativeness import population
 
-    bands = printing.whole_numbers(age_bands, "--age-bands")
+    bands = option_values.whole_numbers(age_bands, "--age-bands")
     one, two = (population.read_population(path, bands) for path in (table, other))
     names = population.common_attributes(one, two, attribute or [])
     console.print(printing.distances(population.compare_populations(one, two, names)))
@@ -261,8 +261,8 @@ def representativeness(
 @app.command(rich_help_panel=STEWARD)
 def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
     """Check every byte of a sealed cohort against its digest, and the audit chain."""
-    from cohort_selection.cohort import verify as check_cohort
-    from evaluator.installation import Installation
+    from cohort_selection.sealing.cohort import verify as check_cohort
+    from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     cohort = installation.enclave().cohort(benchmark)
@@ -277,9 +277,9 @@ def open_part(
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")],
 ) -> None:
     """Copy the open part for researchers, as sequestered cases are copied."""
-    from cohort_selection.open_part import copy_open_part
-    from evaluator import practice_told
+    from cohort_selection.sequestration.open_part import copy_open_part
+    from evaluator.commands import dry_run
 
     with printing.progress("copying cases") as tick:
         found = copy_open_part(open_list, output, progress=tick)
-    console.print(practice_told.copied(found), soft_wrap=True)
+    console.print(dry_run.copied(found), soft_wrap=True)

@@ -45,9 +45,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cohort_selection.cells import LABEL
-from evaluator.released_curves import ROC_STEPS, large_bins, on_grid, rounded_point
-from evaluator.results import (
+from cohort_selection.cases import LABEL
+from evaluator.disclosure.curves import ROC_STEPS, large_bins, on_grid, rounded_point
+from evaluator.disclosure.rounding import (
+    INSUFFICIENT,
+    decimals,
+    few_rounded,
+    nearest,
+    outward,
+    plain,
+    without_counts,
+    without_prevalence,
+)
+from evaluator.disclosure.suppression import (
+    JOINT,
+    Counts,
+    Group,
+    counted_groups,
+    group_metrics,
+    suppressed,
+)
+from evaluator.scoring.results import (
     ALL_LEVELS,
     OVERALL,
     STANDARDIZED,
@@ -59,17 +77,6 @@ from evaluator.results import (
     TargetLevel,
     as_mapping,
 )
-from evaluator.rounding import (
-    INSUFFICIENT,
-    decimals,
-    few_rounded,
-    nearest,
-    outward,
-    plain,
-    without_counts,
-    without_prevalence,
-)
-from evaluator.suppression import JOINT, Counts, Group, counted_groups, group_metrics, suppressed
 from metrics.estimate import Estimate
 from submissions.submission import Submission
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evaluator.results import CurvePoint, Evaluation
-from evaluator.rounding import decimals, few_rounded, nearest, outward, plain
-from evaluator.suppression import Counts
+from evaluator.disclosure.rounding import decimals, few_rounded, nearest, outward, plain
+from evaluator.disclosure.suppression import Counts
+from evaluator.scoring.results import CurvePoint, Evaluation
 
 if TYPE_CHECKING:
-    from evaluator.disclosure import Disclosure
+    from evaluator.disclosure.control import Disclosure
 
 ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
 """Steps of the grid of a ROC curve, in 1 - specificity."""

@@ -32,8 +32,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.results import OVERALL, Evaluation
-from evaluator.suppression import JOINT
+from evaluator.disclosure.suppression import JOINT
+from evaluator.scoring.results import OVERALL, Evaluation
 from metrics.arrays import logit
 from metrics.edges import called
 

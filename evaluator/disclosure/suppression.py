@@ -1,6 +1,6 @@
 """Which groups a release may not show: those too small, and those that would give them away.
 
-Steps 1 to 3 of the rule that heads ``evaluator/disclosure.py``.
+Steps 1 to 3 of the rule that heads ``evaluator/disclosure/control.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from evaluator.results import OVERALL, Evaluation, Result
+from evaluator.scoring.results import OVERALL, Evaluation, Result
 
 JOINT = " x "
 """Between the attributes of an intersection, and between its levels."""

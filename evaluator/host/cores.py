@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from evaluator.host_locks import held
+from evaluator.host.locks import held
 
 SEATS = 100
 """Most runs that may share a processor: the number of users for containers."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evaluator.host_locks import held
-from submissions.engine_address import EngineSick
+from evaluator.host.locks import held
+from submissions.addresses.engine import EngineSick
 
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -42,7 +42,7 @@ def taken_gpus(
     devices: Path = _DEVICES,
     locks: Path | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """Hold so many GPUs, as :func:`evaluator.host_locks.held` does; their names.
+    """Hold so many GPUs, as :func:`evaluator.host.locks.held` does; their names.
 
     Raises EngineSick where this process may not hand out so many.
     """

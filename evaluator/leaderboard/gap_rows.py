@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluator.disclosure import EXTREMES, VERSUS, WITHHELD, Release
-from evaluator.leaderboard import figures, numbers
-from evaluator.leaderboard.glossary import FIGURES, figure
-from evaluator.results import ALL_LEVELS
-from evaluator.suppression import group_metrics
+from evaluator.disclosure.control import EXTREMES, VERSUS, WITHHELD, Release
+from evaluator.disclosure.suppression import group_metrics
+from evaluator.glossary import FIGURES, figure
+from evaluator.leaderboard.drawing import numbers, plots
+from evaluator.scoring.results import ALL_LEVELS
 from metrics.estimate import Estimate
-from metrics.gaps import MIXED, WITHOUT
+from metrics.gaps.differences import MIXED, WITHOUT
 
 GAP = "_gap"
 P = "_gap_p"
@@ -62,7 +62,7 @@ def gap_sentences(release: Release) -> list[str]:
         said = "No gap between groups was declared beforehand: gaps are described here, not tested."
         return [said, *_largest(release)] if groups else []
     metric, attribute = declared[0]
-    name = f"{_named(metric)} by {figures.readable(attribute).lower()}"
+    name = f"{_named(metric)} by {plots.readable(attribute).lower()}"
     gap = release.find(f"{metric}{GAP}", attribute, EXTREMES)
     if gap is None:
         tested = release.find(f"{metric}{P}", attribute, ALL_LEVELS)
@@ -109,7 +109,7 @@ def _tested(release: Release, metric: str, attribute: str) -> tuple[str, ...]:
 def _comparison(level: str) -> str:
     ends, without, name = level.partition(WITHOUT)
     said = COMPARISONS.get(ends, ends) + without + name
-    return figures.readable_level(said).replace(VERSUS, " less ")
+    return plots.readable_level(said).replace(VERSUS, " less ")
 
 
 def _largest(release: Release) -> list[str]:
@@ -127,7 +127,7 @@ def _largest(release: Release) -> list[str]:
     high, metric, attribute = max(candidates, key=lambda found: found[0])
     return [
         f"The largest gap that these data do not exclude: {high:.2f} in {_named(metric)} "
-        f"by {figures.readable(attribute).lower()}."
+        f"by {plots.readable(attribute).lower()}."
     ]
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cohort_selection.atomic import write_bytes
-from evaluator.disclosure import Disclosure, release
+from cohort_selection.atomic_files import write_bytes
+from evaluator.case_tables.scoring_input import ScoringInputError
+from evaluator.disclosure.control import Disclosure, release
 from evaluator.leaderboard.report import OWN_SCORES, render_report
-from evaluator.results import Evaluation
-from evaluator.scoring_input import ScoringInputError
+from evaluator.scoring.results import Evaluation
 from submissions.submission import State, Submission
 
 NOTHING_WITHHELD = Disclosure(minimum_cell=1, count_step=1, maximum_digits=6, roc_step=0.025)

@@ -13,12 +13,12 @@ import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluator.disclosure import Release
-from evaluator.leaderboard import bars, numbers
-from evaluator.leaderboard.figures import readable_level
-from evaluator.leaderboard.glossary import Figure, figure
+from evaluator.disclosure.control import Release
+from evaluator.glossary import Figure, figure
+from evaluator.leaderboard.drawing import bars, numbers
+from evaluator.leaderboard.drawing.plots import readable_level
 from evaluator.leaderboard.ranking import POLICY, Standing, primary_of, rank, worst_group
-from evaluator.results import Result
+from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
 
 HERE = Path(__file__).parent

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluator.disclosure import Release
-from evaluator.leaderboard import figures, numbers
-from evaluator.leaderboard.glossary import Figure, figure
-from evaluator.results import OVERALL, STANDARDIZED
+from evaluator.disclosure.control import Release
+from evaluator.glossary import Figure, figure
+from evaluator.leaderboard.drawing import numbers, plots
+from evaluator.scoring.results import OVERALL, STANDARDIZED
 from metrics.estimate import Estimate
 
 
@@ -61,8 +61,8 @@ def population(release: Release) -> Population | None:
         return Population((weighted,), (), rows, "Weighted figures", "Weighted") if rows else None
     levels = tuple(
         LevelRow(
-            figures.readable(row.attribute),
-            figures.readable_level(row.level),
+            plots.readable(row.attribute),
+            plots.readable_level(row.level),
             numbers.percent(row.target),
             "withheld" if row.achieved is None else numbers.percent(round(row.achieved, 2)),
         )

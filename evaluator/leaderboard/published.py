@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evaluator.disclosure import Release
-from evaluator.installation import Installation
+from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
-from evaluator.specification import Benchmark
-from submissions.ledger import Ledger
+from evaluator.stores.installation import Installation
+from submissions.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evaluator.disclosure import Release
-from evaluator.leaderboard.glossary import figure
-from evaluator.results import OVERALL, Result
+from evaluator.disclosure.control import Release
+from evaluator.glossary import figure
+from evaluator.scoring.results import OVERALL, Result
 from metrics.estimate import Estimate
 
 BASELINE_TEAMS = frozenset({"baseline", "baselines"})

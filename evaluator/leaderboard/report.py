@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluator.disclosure import Release
-from evaluator.leaderboard import bars, figures, numbers
+from evaluator.disclosure.control import Release
+from evaluator.disclosure.rounding import INSUFFICIENT
+from evaluator.disclosure.suppression import group_metrics
+from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
+from evaluator.leaderboard.drawing import bars, numbers, plots
 from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, headline_gap
-from evaluator.leaderboard.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard.pages import STATIC, environment, named
 from evaluator.leaderboard.population import population
 from evaluator.leaderboard.ranking import BASELINE_TEAMS
-from evaluator.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
-from evaluator.rounding import INSUFFICIENT
-from evaluator.suppression import group_metrics
+from evaluator.scoring.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
 from metrics.estimate import Estimate
 from metrics.group import SAMPLED
 
@@ -37,7 +37,7 @@ class FigureRow:
     estimate: Estimate
 
 
-Drawings = Mapping[str, figures.Drawing | None]
+Drawings = Mapping[str, plots.Drawing | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def render_report(
         inlined = {
             "stylesheet": _own("style.css"),
             "figures_script": _own("figures.js"),
-            "plotly": Markup(figures.plotly_javascript()) if any(drawn.values()) else "",
+            "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
         }
     return (
         environment()
@@ -154,10 +154,10 @@ def drawings(release: Release) -> Drawings:
     single = [name for name in attributes if " x " not in name]
     joint = [name for name in attributes if " x " in name]
     return {
-        "roc": figures.roc(release),
-        "reliability": figures.reliability(release),
-        "forest": figures.forest(release, single, "forest", PRIMARY),
-        "joint_forest": figures.forest(release, joint, "joint-forest", PRIMARY),
+        "roc": plots.roc(release),
+        "reliability": plots.reliability(release),
+        "forest": plots.forest(release, single, "forest", PRIMARY),
+        "joint_forest": plots.forest(release, joint, "joint-forest", PRIMARY),
     }
 
 
@@ -298,7 +298,7 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
         counts = primary or next(r.estimate for r in own if r.level == level)
         rows.append(
             GroupRow(
-                label=figures.readable_level(level),
+                label=plots.readable_level(level),
                 overall=False,
                 reason=_reason(own, level),
                 n_cases=counts.n_cases,
@@ -311,7 +311,7 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
         )
     for held in release.withheld:
         if held.attribute == attribute:
-            level = figures.readable_level(held.level)
+            level = plots.readable_level(held.level)
             nothing = (None,) * len(columns)
             rows.append(
                 GroupRow(
@@ -319,7 +319,7 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
                 )
             )
     key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
-    heading = figures.readable(attribute)
+    heading = plots.readable(attribute)
     gaps = gap_rows(release, attribute)
     words = headline_gap(release, attribute)
     return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps, words)

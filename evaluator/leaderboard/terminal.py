@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.text import Text
 
-from evaluator.disclosure import Release
-from evaluator.leaderboard import numbers
-from evaluator.leaderboard.figures import readable_level
-from evaluator.leaderboard.glossary import figure
+from evaluator.disclosure.control import Release
+from evaluator.glossary import figure
+from evaluator.leaderboard.drawing import numbers
+from evaluator.leaderboard.drawing.plots import readable_level
 from evaluator.leaderboard.ranking import Standing, worst_group
 from evaluator.screen import Sheet, styled
 

@@ -12,9 +12,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from evaluator.disclosure import Release
+from evaluator.disclosure.control import Release
 from evaluator.leaderboard import pages
-from evaluator.leaderboard.figures import plotly_file
+from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cohort_selection.cohort import BlindedCase
-from submissions.contract import DECIMALS, Contract, Predictions
+from cohort_selection.cases import BlindedCase
+from submissions.contract import Contract
+from submissions.predictions import DECIMALS, Predictions
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,26 +14,26 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from cohort_selection.atomic import sweep
-from cohort_selection.cohort import BlindedCase
-from evaluator.determinism import compared, drawn_again
-from evaluator.enclave import Enclave, EnclaveUnavailable, Event, StageTime
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.fitness import Fitness
-from evaluator.installation import Installation
-from evaluator.job import Job, shared, stage_times
-from evaluator.keys import run_key
-from evaluator.resources import WorkersError
-from evaluator.scheduler_address import refuse_scheduler
-from evaluator.shard import LAID_OUT, Ended, Shard, clean_host
-from evaluator.tracker import Tracker, refuse_or_tell
-from submissions.contract import Predictions
-from submissions.ledger import Ledger, LedgerError
+from cohort_selection.atomic_files import sweep
+from cohort_selection.cases import BlindedCase
+from evaluator.host.resources import WorkersError
+from evaluator.identity import run_key
+from evaluator.queue.determinism import compared, drawn_again
+from evaluator.queue.job import Job, shared, stage_times
+from evaluator.queue.readiness import Fitness
+from evaluator.queue.scheduler_address import refuse_scheduler
+from evaluator.queue.shard import LAID_OUT, Ended, Shard, clean_host
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event, StageTime
+from evaluator.stores.installation import Installation
+from evaluator.tracking.process import Tracker, refuse_or_tell
+from submissions.ledger.ledger import Ledger, LedgerError
+from submissions.predictions import Predictions
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
 
 if TYPE_CHECKING:
-    from evaluator.workers import Finished, Workers
+    from evaluator.queue.workers import Finished, Workers
 
 _UNFINISHED = (State.RUNNING, State.SCORING, State.QUEUED)
 
@@ -156,7 +156,7 @@ class _Dispatcher:
             if self._workers is None:
                 staging = self._enclave.staging_folder()
                 self._tracker.get_ready()
-                from evaluator.workers import open_workers  # slow: meanwhile the other starts
+                from evaluator.queue.workers import open_workers  # slow: meanwhile the other starts
 
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
             if not all(job.started for job in self._jobs.values()):

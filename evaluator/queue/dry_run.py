@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from cohort_selection.cohort import BlindedCase, Case, read_open
-from cohort_selection.open_part import copy_cases
-from evaluator.engine import Engine
-from evaluator.staging import own_folder, remove_leftovers, stage
-from metrics.discrimination import auroc
-from submissions.base_image import cache
-from submissions.contract import Contract, Predictions, read_predictions
+from cohort_selection.cases import BlindedCase, Case
+from cohort_selection.sequestration.open_list import read_open
+from cohort_selection.sequestration.open_part import copy_cases
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import own_folder, remove_leftovers, stage
+from metrics.discrimination.curves import auroc
+from submissions.contract import Contract
+from submissions.host.base_image import cache
+from submissions.predictions import Predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
 
 _CHANCE = 0.05  # how seldom chance may turn scores round that are called inverted

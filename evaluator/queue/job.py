@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from cohort_selection.cohort import BlindedCase, Cohort
-from evaluator.enclave import StageTime
-from evaluator.shard import Ended, Shard
-from evaluator.specification import Benchmark
-from submissions.contract import Predictions
+from cohort_selection.cases import BlindedCase
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.benchmark.specification import Benchmark
+from evaluator.queue.shard import Ended, Shard
+from evaluator.stores.enclave import StageTime
+from submissions.predictions import Predictions
 from submissions.submission import Submission
 
 

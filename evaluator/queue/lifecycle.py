@@ -7,10 +7,10 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from evaluator.engine import Engine
+from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
-from evaluator.installation import Installation
-from evaluator.specification import Benchmark
+from evaluator.sandbox.engine import Engine
+from evaluator.stores.installation import Installation
 from submissions.quota import QuotaError
 from submissions.submission import ENDED, ContractBroken, Failure, State, Submission
 

@@ -6,15 +6,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from cohort_selection.cohort import Cohort, CohortError
-from evaluator.enclave import EnclaveError
-from evaluator.installation import Installation, InstallationError
-from evaluator.resources import WorkersError
-from evaluator.specification import Benchmark, SpecificationError
+from cohort_selection.sealing.cohort import Cohort, CohortError
+from evaluator.benchmark.specification import Benchmark, SpecificationError
+from evaluator.host.resources import WorkersError
+from evaluator.stores.enclave import EnclaveError
+from evaluator.stores.installation import Installation, InstallationError
 from submissions.submission import Submission
 
 if TYPE_CHECKING:
-    from evaluator.workers import Workers
+    from evaluator.queue.workers import Workers
 
 ASK_SECONDS = 10.0
 """How often a queue that watches looks for an image that was lost."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
-from evaluator.resources import WorkersError
-from submissions.patience import ANSWER_SECONDS, NoAnswer, within
+from evaluator.host.resources import WorkersError
+from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx", "ucxx")
 GREETING = b"pickle-protocol"

@@ -13,13 +13,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cohort_selection.cohort import BlindedCase
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.images import NoImage
-from evaluator.resources import Room
-from evaluator.staging import Staged, remove_leftovers, stage
-from submissions.contract import Contract, Predictions, read_predictions
-from submissions.engine_address import EngineSick
+from cohort_selection.cases import BlindedCase
+from evaluator.host.resources import Room
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.sandbox.images import NoImage
+from evaluator.sandbox.staging import Staged, remove_leftovers, stage
+from submissions.addresses.engine import EngineSick
+from submissions.contract import Contract
+from submissions.predictions import Predictions, read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 

@@ -19,11 +19,10 @@ from uuid import uuid4
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
-from evaluator.engine import Engine
-from evaluator.gpus import visible_gpus
-from evaluator.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
-from evaluator.scheduler_address import no_scheduler
-from evaluator.shard import (
+from evaluator.host.gpus import visible_gpus
+from evaluator.host.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
+from evaluator.queue.scheduler_address import no_scheduler
+from evaluator.queue.shard import (
     Ended,
     Shard,
     clean_host,
@@ -32,6 +31,7 @@ from evaluator.shard import (
     kill_left,
     run_shard,
 )
+from evaluator.sandbox.engine import Engine
 from submissions.contract import Contract
 
 CONNECT_SECONDS = 8

@@ -15,10 +15,10 @@ from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from evaluator.images import Images, our_fault
-from evaluator.staging import is_alive
-from submissions.engine_address import EngineSick, EngineUnavailable
-from submissions.image import OUR_LABELS
+from evaluator.sandbox.images import Images, our_fault
+from evaluator.sandbox.staging import is_alive
+from submissions.addresses.engine import EngineSick, EngineUnavailable
+from submissions.image.lint import OUR_LABELS
 
 LABEL = f"{OUR_LABELS}submission"
 RUN_LABEL = f"{OUR_LABELS}run"

@@ -16,7 +16,11 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.utils import decode_json_header
 
-from evaluator.containers import (
+from evaluator.host.cores import has_our_cores, taken_cores
+from evaluator.host.gpus import taken_gpus
+from evaluator.host.locks import held
+from evaluator.host.resources import whole_cores
+from evaluator.sandbox.containers import (
     CANCELLED,
     GPUS_LABEL,
     LABEL,
@@ -24,13 +28,10 @@ from evaluator.containers import (
     Containers,
     has_cpusets,
 )
-from evaluator.cores import has_our_cores, taken_cores
-from evaluator.ending import KILLED, broken, is_unexplained, printable
-from evaluator.gpus import taken_gpus
-from evaluator.host_locks import held
-from evaluator.image_ids import store_of
-from evaluator.images import our_fault
-from evaluator.limits import (
+from evaluator.sandbox.exit_cause import KILLED, broken, is_unexplained, printable
+from evaluator.sandbox.image_ids import store_of
+from evaluator.sandbox.images import our_fault
+from evaluator.sandbox.limits import (
     NO_HEALTH_CHECK,
     USER_IDS,
     can_grant,
@@ -40,17 +41,11 @@ from evaluator.limits import (
     lacking,
     not_granted,
 )
-from evaluator.resources import whole_cores
-from evaluator.staging import Staged, lay_empty, own_folder, remove_leftovers
-from submissions.base_image import cache
+from evaluator.sandbox.staging import Staged, lay_empty, own_folder, remove_leftovers
+from submissions.addresses.engine import EngineSick, EngineUnavailable, engine_address, no_engine
 from submissions.contract import Contract
-from submissions.engine_address import (
-    EngineSick,
-    EngineUnavailable,
-    engine_address,
-    no_engine,
-)
-from submissions.image import ImageConfiguration, lint
+from submissions.host.base_image import cache
+from submissions.image.lint import ImageConfiguration, lint
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 

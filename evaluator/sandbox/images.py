@@ -15,17 +15,17 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from cohort_selection.atomic import written
-from evaluator.ending import printable
-from evaluator.image_ids import CONTAINERD, Manifest, read_manifest
-from evaluator.known_good import known_good
-from evaluator.staging import is_alive, own_folder, remove_leftovers
-from submissions.archive import write_loadable
-from submissions.base_image import cache
+from cohort_selection.atomic_files import written
+from evaluator.sandbox.exit_cause import printable
+from evaluator.sandbox.image_ids import CONTAINERD, Manifest, read_manifest
+from evaluator.sandbox.probe_image import known_good
+from evaluator.sandbox.staging import is_alive, own_folder, remove_leftovers
+from submissions.addresses.engine import EngineUnavailable
 from submissions.contract import Contract
-from submissions.engine_address import EngineUnavailable
-from submissions.image import ImageConfiguration, lint
-from submissions.image_layout import remedy_for_folder
+from submissions.host.base_image import cache
+from submissions.image.archive import write_loadable
+from submissions.image.layout import remedy_for_folder
+from submissions.image.lint import ImageConfiguration, lint
 from submissions.submission import ContractBroken, Failure
 
 KEPT = "sequestra/kept"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluator.seccomp import profile_file, profile_text
-from evaluator.staging import Staged
-from submissions.base_image import cache
+from evaluator.sandbox.seccomp import profile_file, profile_text
+from evaluator.sandbox.staging import Staged
+from submissions.addresses.engine import EngineUnavailable
 from submissions.contract import Contract
-from submissions.engine_address import EngineUnavailable
+from submissions.host.base_image import cache
 
 USER_IDS = range(60_606, 60_706)
 """Users, and groups, of containers, each of one that runs: what the kernel counts by user is then

@@ -13,8 +13,8 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from submissions.image_layers import Layer
-from submissions.loadable import Loadable
+from submissions.image.layers import Layer
+from submissions.image.loadable import Loadable
 
 PROGRAM = "/ends-well"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from cohort_selection.cohort import BlindedCase
+from cohort_selection.cases import BlindedCase
 from submissions.contract import Contract
 
 MTIME = 946_684_800

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from metrics.estimate import UndefinedMetric
-from metrics.gap_tests import refuse_undeclarable
+from metrics.gaps.tests import refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED
 
 NOT_REPORTED = "Not Reported"

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cohort_selection.clinical_cells import level as level_of
-from cohort_selection.column_names import field_of
-from cohort_selection.study_values import AGE_BANDS
-from evaluator.analysis_plan import NOT_REPORTED, AnalysisPlan, PlanError, read_plan
-from evaluator.case_labels import Labels
-from evaluator.code_version import code_version
-from evaluator.results import (
+from cohort_selection.clinical.age_bands import AGE_BANDS
+from cohort_selection.clinical.vocabulary import level as level_of
+from cohort_selection.tables.column_names import field_of
+from evaluator.case_tables.labels import Labels
+from evaluator.case_tables.scoring_input import ScoringInput, ScoringInputError, read_tables
+from evaluator.scoring.analysis_plan import NOT_REPORTED, AnalysisPlan, PlanError, read_plan
+from evaluator.scoring.code_version import code_version
+from evaluator.scoring.results import (
     ALL_LEVELS,
     OVERALL,
     STANDARDIZED,
@@ -24,25 +25,21 @@ from evaluator.results import (
     Evaluation,
     Result,
 )
-from evaluator.scoring_input import ScoringInput, ScoringInputError, read_tables
-from evaluator.target_population import TargetWeights
-from metrics import (
-    arrays,
-    calibration,
-    discrimination,
-    fairness,
-    multiplicity,
-    rates,
-    resampling,
-    weighted,
-)
+from evaluator.scoring.target_population import TargetWeights
+from metrics import arrays
+from metrics.all_figures import Choices, figures, names
 from metrics.arrays import Bools, Floats, Ints
+from metrics.calibration import errors
+from metrics.discrimination import curves as discrimination
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.gap_tests import gap_test
-from metrics.gaps import MAX_MIN, Gap, Level, gaps
+from metrics.gaps import fairness, multiplicity
+from metrics.gaps.differences import MAX_MIN, Gap, Level, gaps
+from metrics.gaps.tests import gap_test
 from metrics.group import Group, everyone, part_of
-from metrics.linearised import effective_patients
-from metrics.report import Choices, figures, names
+from metrics.intervals.linearised import effective_patients
+from metrics.operating_points import intervals
+from metrics.resampling import replicates
+from metrics.target_population import weighted
 
 __all__ = [
     "AnalysisPlan",
@@ -492,12 +489,12 @@ def _curves(
 
 def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[float], list[float]]:
     """Pointwise ends of the overall ROC curve, from replicates of the cohort."""
-    cases = resampling.ranked(group.y, group.s, 2)
-    drawn = resampling.units(group.y, group.patient, group.n_patients, stratified=group.fixed)
-    heights = resampling.replicate_roc(
+    cases = replicates.ranked(group.y, group.s, 2)
+    drawn = replicates.units(group.y, group.patient, group.n_patients, stratified=group.fixed)
+    heights = replicates.replicate_roc(
         cases,
         drawn,
-        resampling.walk(cases, None, None),
+        replicates.walk(cases, None, None),
         ROC_GRID,
         replicates=min(
             plan.replicates, ROC_BAND_REPLICATES, max(128, ROC_BAND_CASES // group.y.size)
@@ -512,11 +509,11 @@ def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[f
 
 def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
     n_bins = max(2, min(RELIABILITY_BINS, group.y.size // plan.minimum_cases))
-    member = calibration.mass_bin_of(group.s, np.ones(group.s.size), n_bins)
+    member = errors.mass_bin_of(group.s, np.ones(group.s.size), n_bins)
     for number in range(n_bins):
         inside = member == number
         if not inside.any():
             continue
-        share = rates.rate(group, inside, group.y, plan.confidence)
+        share = intervals.rate(group, inside, group.y, plan.confidence)
         predicted = float(group.s[inside].mean())
         yield CurvePoint(predicted, share.value, *share.bounds, int(inside.sum()))

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cells import UnknownAttributeError, value
-from cohort_selection.cohort import Case
-from evaluator.results import TargetComparison, TargetLevel
+from cohort_selection.cases import Case, UnknownAttributeError, value
+from evaluator.scoring.results import TargetComparison, TargetLevel
 from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
-from metrics.standardised import rake
+from metrics.target_population.raking import rake
 
 NEAR = 0.01
 """A margin that misses its target by no more than this leaves the plain figures the target's."""

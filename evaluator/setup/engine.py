@@ -1,4 +1,4 @@
-"""Bring up a container engine on a machine that has none; ``python -m evaluator.engine_setup``."""
+"""Bring up a container engine on a machine that has none; ``python -m evaluator.setup.engine``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from submissions import distribution
-from submissions.base_image import cache
-from submissions.engine_address import EngineUnavailable, engine_address, no_engine
+from submissions.addresses.engine import EngineUnavailable, engine_address, no_engine
+from submissions.host import linux_packages
+from submissions.host.base_image import cache
 
 START_SECONDS = 60.0
 PID_FILE = Path("/var/run/docker.pid")
@@ -57,16 +57,16 @@ def _lock() -> Iterator[None]:
 
 def _dockerd() -> str | None:
     """Path of dockerd, which may lie where only root's own shells look."""
-    return shutil.which("dockerd", path=distribution.system_path())
+    return shutil.which("dockerd", path=linux_packages.system_path())
 
 
 def _install(progress: Callable[[str], None]) -> str:
     """Install Docker from the distribution's packages; the path of dockerd."""
     try:
-        distribution.install("docker.io", "iptables", progress=progress)
+        linux_packages.install("docker.io", "iptables", progress=progress)
         if shutil.which("docker") is None:  # newer releases have the client on its own
-            distribution.install("docker-cli", progress=progress)
-    except distribution.PackageUnavailable as error:
+            linux_packages.install("docker-cli", progress=progress)
+    except linux_packages.PackageUnavailable as error:
         raise EngineUnavailable(f"{no_engine()} ({error})") from error
     daemon = _dockerd()
     if daemon is None:
@@ -81,8 +81,8 @@ def _add_command(progress: Callable[[str], None]) -> None:
     """
     if shutil.which("docker") or shutil.which("podman") or _dockerd() is None or os.geteuid() != 0:
         return
-    with suppress(distribution.PackageUnavailable):
-        distribution.install("docker-cli", progress=progress)
+    with suppress(linux_packages.PackageUnavailable):
+        linux_packages.install("docker-cli", progress=progress)
 
 
 def _start(dockerd: str) -> str:
@@ -104,7 +104,7 @@ def _start(dockerd: str) -> str:
         with log_path.open("ab") as log:
             daemon = subprocess.Popen(
                 [dockerd, *options],
-                env={**os.environ, "PATH": distribution.system_path()},
+                env={**os.environ, "PATH": linux_packages.system_path()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

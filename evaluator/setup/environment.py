@@ -1,4 +1,4 @@
-"""Install what Sequestra needs into this environment; ``python -m evaluator.environment_setup``.
+"""Install what Sequestra needs into this environment; ``python -m evaluator.setup.environment``.
 
 Says before it starts how much it will fetch. Runs in an environment that has pip and nothing else.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = CHECKOUT / "constraints.txt"
 EXTRAS = "baselines,dev"
 

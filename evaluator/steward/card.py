@@ -9,9 +9,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
-from cohort_selection.atomic import write_bytes
-from cohort_selection.burned_in_text import suspects
-from cohort_selection.card import (
+from cohort_selection.atomic_files import write_bytes
+from cohort_selection.cases import LABEL, Case
+from cohort_selection.leakage.burned_in_text import suspects
+from cohort_selection.leakage.duplicates import WallCheck
+from cohort_selection.leakage.repeated_pictures import RepeatCounts
+from cohort_selection.representativeness.card import (
     Card,
     Inclusion,
     SealChecks,
@@ -21,13 +24,10 @@ from cohort_selection.card import (
     level_shares,
     over_batches,
 )
-from cohort_selection.cells import LABEL
-from cohort_selection.cohort import Case, Cohort
-from cohort_selection.leakage import WallCheck
-from cohort_selection.repeated_pictures import RepeatCounts
-from evaluator.installation import Installation
-from evaluator.specification import Benchmark
-from evaluator.steward import act, cut_of, header_audit
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.benchmark.specification import Benchmark
+from evaluator.steward.steward import act, cut_of, header_audit
+from evaluator.stores.installation import Installation
 
 
 def draw_card(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from cohort_selection.prospect import PlannedGap, Subgroup
-from evaluator.analysis_plan import AnalysisPlan
-from evaluator.specification import Benchmark
-from metrics.multiplicity import gap_weights
+from cohort_selection.matching.feasibility import PlannedGap, Subgroup
+from evaluator.benchmark.specification import Benchmark
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from metrics.gaps.multiplicity import gap_weights
 
 
 def held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgroup, ...]:

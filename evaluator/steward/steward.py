@@ -10,24 +10,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from cohort_selection import catalog, leakage, matching, repeated_pictures, sequestration
-from cohort_selection.assignment import append_assignment, head, read_assignment, read_batches
-from cohort_selection.atomic import write_bytes
-from cohort_selection.cells import value
-from cohort_selection.cohort import Case, CaseDesign, Cohort, seal, write_open
-from cohort_selection.criteria import FlowStep, Selected, select
-from cohort_selection.dicom import Study
-from cohort_selection.leakage import WallCheck
-from cohort_selection.matching import Matched
-from cohort_selection.prospect import Prospect, prospect
-from cohort_selection.repeated_pictures import RepeatCounts
-from cohort_selection.representativeness import Deviation, representativeness
-from cohort_selection.sequestration import Part
-from cohort_selection.shortcuts import Shortcut, audit, refuse_alarms
-from cohort_selection.targets import Target
-from evaluator.foreseen import held_back, planned_gaps
-from evaluator.installation import BENCHMARK_DIGEST, Installation
-from evaluator.specification import Benchmark
+from cohort_selection.atomic_files import write_bytes
+from cohort_selection.cases import Case, value
+from cohort_selection.catalog import catalog
+from cohort_selection.dicom.studies import Study
+from cohort_selection.eligibility.criteria import FlowStep, Selected, select
+from cohort_selection.leakage import duplicates, repeated_pictures
+from cohort_selection.leakage.duplicates import WallCheck
+from cohort_selection.leakage.repeated_pictures import RepeatCounts
+from cohort_selection.leakage.shortcuts import Shortcut, audit, refuse_alarms
+from cohort_selection.matching import draw
+from cohort_selection.matching.draw import Matched
+from cohort_selection.matching.feasibility import Prospect, prospect
+from cohort_selection.matching.target import Target
+from cohort_selection.representativeness.distance import Deviation, representativeness
+from cohort_selection.sealing.cohort import CaseDesign, Cohort, seal
+from cohort_selection.sequestration import split
+from cohort_selection.sequestration.assignment import (
+    append_assignment,
+    head,
+    read_assignment,
+    read_batches,
+)
+from cohort_selection.sequestration.open_list import write_open
+from cohort_selection.sequestration.split import Part
+from evaluator.benchmark.specification import Benchmark
+from evaluator.steward.foreseen import held_back, planned_gaps
+from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 
 
 class StewardError(ValueError):
@@ -67,7 +76,7 @@ def sequester(
     path = _assignment_list(installation)
     before = read_assignment(path)
     plan = benchmark.cohort
-    parts = sequestration.split(
+    parts = split.split(
         selected.cases,
         variables=plan.stratify,
         sequestered_share=plan.sequestered_share,
@@ -100,7 +109,7 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     _refuse_sealed(installation, benchmark)
     hidden = _hidden(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
-    matched = matching.match(
+    matched = draw.match(
         hidden,
         plan.drawn_target,
         plan.size,
@@ -195,7 +204,7 @@ def seal_cohort(
     shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
     if not accepted.shortcuts.strip():
         refuse_alarms(shortcuts)
-    wall = leakage.check(
+    wall = duplicates.check(
         cut.outside,
         cut.cohort,
         look=look,
@@ -287,7 +296,7 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         tuple(case for case in hidden if case.case_id in found["inclusion"]),
         cases,
         found["inclusion"],
-        matching.of_patients(hidden, found["inclusion"], benchmark.cohort.cases_per_patient),
+        draw.of_patients(hidden, found["inclusion"], benchmark.cohort.cases_per_patient),
         found["certain_share"],
         found["excluded_share"],
         tuple(found["binding"]),
@@ -346,7 +355,7 @@ def _repeated(
 ) -> RepeatCounts:
     """Look for repeated pictures in the pool, list them, refuse those that doubt the cohort."""
     files = repeated_pictures.files_of(cut.pool)
-    prints = leakage.read_once(files, _pictures(installation), look=look, progress=progress)
+    prints = duplicates.read_once(files, _pictures(installation), look=look, progress=progress)
     drawn = frozenset(case.case_id for case in cut.cohort)
     found = repeated_pictures.repeats(cut.pool, drawn, prints)
     path = repeats_list(installation, benchmark)

@@ -37,10 +37,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from cohort_selection.cohort import Cohort, open_cohort
-from evaluator.results import Evaluation, as_mapping
-from evaluator.specification import NAME
-from submissions.contract import Predictions
+from cohort_selection.sealing.cohort import Cohort, open_cohort
+from evaluator.benchmark.specification import NAME
+from evaluator.scoring.results import Evaluation, as_mapping
+from submissions.predictions import Predictions
 from submissions.stage_times import Stage
 from submissions.submission import Failure
 

@@ -11,12 +11,12 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from typing import Self
 
-from cohort_selection.atomic import write_bytes
-from cohort_selection.cohort import Cohort, verify
-from evaluator.enclave import Enclave
-from evaluator.specification import Benchmark, read_benchmark
-from submissions.ledger import Ledger
-from submissions.tracker_address import configured_tracker
+from cohort_selection.atomic_files import write_bytes
+from cohort_selection.sealing.cohort import Cohort, verify
+from evaluator.benchmark.specification import Benchmark, read_benchmark
+from evaluator.stores.enclave import Enclave
+from submissions.addresses.tracker import configured_tracker
+from submissions.ledger.ledger import Ledger
 
 BENCHMARK_DIGEST = "benchmark_digest"
 """Where a cohort's seal names the file it was made for."""

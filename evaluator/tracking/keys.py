@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from evaluator.results import OVERALL, Result
+from evaluator.scoring.results import OVERALL, Result
 
 LONGEST = 200
 """Characters of a key; MLflow takes 250, and ``.high`` needs some of them."""

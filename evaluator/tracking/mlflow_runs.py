@@ -1,7 +1,7 @@
 """MLflow: one run for each release, with intervals, digests and the report; no per-case value.
 
-``python -m evaluator.tracking HOME`` tracks what is untracked at each line of its input, and a last
-time at its end.
+``python -m evaluator.tracking.mlflow_runs HOME`` tracks the untracked releases at each line of its
+input, and once more at its end.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluator.collection import few_collections
-from evaluator.disclosure import Release
-from evaluator.installation import Installation
+from evaluator.disclosure.control import Release
+from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.report import drawings, render_report
-from evaluator.tracker import REFUSED, TrackingError, untracked
-from evaluator.tracking_keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
-from submissions.ledger import Ledger, LedgerError, PublishedRelease
-from submissions.tracker_address import configured_tracker, tracker_fault
+from evaluator.stores.installation import Installation
+from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
+from evaluator.tracking.process import REFUSED, TrackingError, untracked
+from submissions.addresses.tracker import configured_tracker, tracker_fault
+from submissions.ledger.ledger import Ledger, LedgerError, PublishedRelease
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

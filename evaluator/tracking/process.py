@@ -1,7 +1,7 @@
 """The dispatcher's end of the process that takes releases to MLflow beside the queue's work.
 
 MLflow takes seconds to import and a good part of one for each run: in a process of its own
-(evaluator/tracking.py) it keeps neither the queue nor the interpreter's lock.
+(evaluator/tracking/mlflow_runs.py) it keeps neither the queue nor the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evaluator.installation import Installation
-from submissions.ledger import Ledger, PublishedRelease
-from submissions.tracker_address import tracker_fault
+from evaluator.stores.installation import Installation
+from submissions.addresses.tracker import tracker_fault
+from submissions.ledger.ledger import Ledger, PublishedRelease
 
 LATE_SECONDS = 600.0
 """Longest time that a release waits for its MLflow run while others wait to be released."""
@@ -101,7 +101,7 @@ class Tracker:
                 if said is not None:
                     said.truncate(0)
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "evaluator.tracking", str(home)],
+                    [sys.executable, "-P", "-m", "evaluator.tracking.mlflow_runs", str(home)],
                     stdin=subprocess.PIPE,
                     stdout=said or subprocess.PIPE,
                     stderr=said,

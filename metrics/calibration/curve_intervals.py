@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics import arrays, calibration_noise, linearised
+from metrics import arrays
 from metrics.arrays import Floats
-from metrics.bootstrap import quantile
-from metrics.calibration import mass_bin_of
-from metrics.calibration_noise import Residuals
+from metrics.calibration import noise as calibration_noise
+from metrics.calibration.errors import mass_bin_of
+from metrics.calibration.noise import Residuals
 from metrics.estimate import Interval
 from metrics.group import Group
+from metrics.intervals import linearised
+from metrics.resampling.bootstrap import quantile
 
 DRAWS = 200
 CELLS = 100
@@ -250,7 +252,7 @@ def _miscalibration(found: Residuals, gaps: Floats) -> Floats:
 
 
 def _rising(observed: Floats, share: Floats) -> Floats:
-    from metrics.rank_kernels import isotonic_rows  # numba is costly to import
+    from metrics.resampling.rank_kernels import isotonic_rows  # numba is costly to import
 
     fitted = np.empty_like(observed)
     isotonic_rows(observed, share, fitted)

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from metrics import arrays
 from metrics.arrays import Bools, Floats
-from metrics.calibration import brier, equal_mass_bins, equal_width_bins
+from metrics.calibration.errors import brier, equal_mass_bins, equal_width_bins
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import normal_p_value
+from metrics.intervals.proportions import normal_p_value
 
 _FREQUENCIES = 640
 _NARROW = 0.005
@@ -277,7 +277,7 @@ def _checked(y: ArrayLike, p: ArrayLike) -> tuple[Bools, Floats]:
 
 def _isotonic(values: Floats, weight: Floats) -> Floats:
     """Weighted least-squares rising fit: pool adjacent violators (Ayer 1955)."""
-    from metrics.rank_kernels import isotonic_rows  # numba is costly to import
+    from metrics.resampling.rank_kernels import isotonic_rows  # numba is costly to import
 
     fitted = np.empty((1, values.size))
     isotonic_rows(values[None, :], weight, fitted)

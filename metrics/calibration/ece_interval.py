@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics import arrays, calibration_noise
+from metrics import arrays
 from metrics.arrays import Floats
-from metrics.bootstrap import quantile
-from metrics.calibration import ece
+from metrics.calibration import noise as calibration_noise
+from metrics.calibration.errors import ece
 from metrics.edges import bin_of
 from metrics.estimate import Interval
 from metrics.group import Group, everyone
+from metrics.resampling.bootstrap import quantile
 
 DRAWS = 1_000
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics import arrays, linearised
+from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import UndefinedMetric
 from metrics.group import Group
-from metrics.intervals import normal_quantile
+from metrics.intervals import linearised
+from metrics.intervals.proportions import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def _refuse_separation(y: Bools, lp: Floats, w: Floats) -> None:
 
 def _fit(y: Bools, lp: Floats, w: Floats, *, with_slope: bool) -> _Fit:
     """Newton's method with halved steps, to a gradient at rounding level."""
-    from metrics.kernels import logistic_sums  # numba is costly to import
+    from metrics.resampling.kernels import logistic_sums  # numba is costly to import
 
     a, b = 0.0, (0.0 if with_slope else 1.0)
     value, *sums = logistic_sums(y, lp, w, a, b)

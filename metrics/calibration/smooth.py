@@ -9,11 +9,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from metrics import arrays, calibration, linearised
+from metrics import arrays
 from metrics.arrays import Floats
+from metrics.calibration import errors
+from metrics.calibration.recalibration import Influences, recalibration_influences
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
-from metrics.recalibration import Influences, recalibration_influences
+from metrics.intervals import linearised
 
 METHOD = "linearised, Student's t over patients"
 SCALES = {"plain": "", "log": ", log scale", "skewed": ", skewness allowed for (Hall)"}
@@ -73,7 +75,7 @@ def brier(group: Group) -> Smooth:
 
 def log_loss(group: Group) -> Smooth:
     """Mean negative log probability of what happened."""
-    return _mean(calibration.log_losses(group.y, _probabilities(group)), (0.0, math.inf))
+    return _mean(errors.log_losses(group.y, _probabilities(group)), (0.0, math.inf))
 
 
 def observed_minus_expected(group: Group) -> Smooth:
@@ -85,7 +87,7 @@ def observed_minus_expected(group: Group) -> Smooth:
 def observed_expected_ratio(group: Group) -> Smooth:
     """Positives seen over positives predicted; its log moves by y / sum y - p / sum p."""
     p = _probabilities(group)
-    value = calibration.observed_expected_ratio(group.y, p)
+    value = errors.observed_expected_ratio(group.y, p)
     positive = int(np.count_nonzero(group.y))
     if not positive:
         raise UndefinedMetric("observed / expected has no interval without positive cases")
@@ -96,7 +98,7 @@ def observed_expected_ratio(group: Group) -> Smooth:
 def scaled_brier(group: Group) -> Smooth:
     """1 - Brier / (prevalence (1 - prevalence)), which moves with the prevalence too."""
     loss = (_probabilities(group) - group.y) ** 2
-    value = calibration.scaled_brier(group.y, group.s)
+    value = errors.scaled_brier(group.y, group.s)
     share = group.prevalence
     spread = share * (1.0 - share)
     mean = float(loss.mean())

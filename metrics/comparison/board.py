@@ -9,18 +9,19 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics import arrays, resampling
+from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
-from metrics.comparison import (
+from metrics.comparison.pairs import (
     Difference,
     RankStability,
     holm_adjusted,
     paired_delong,
     rank_stability,
 )
-from metrics.delong import placements
+from metrics.discrimination.delong import placements
 from metrics.estimate import UndefinedMetric
-from metrics.no_variance import fewest_of_a_class
+from metrics.intervals.no_variance import fewest_of_a_class
+from metrics.resampling import replicates as resampling
 
 
 @dataclass(frozen=True, slots=True)

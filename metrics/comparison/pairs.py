@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics import arrays, bootstrap
+from metrics import arrays
 from metrics.arrays import Floats, Ints
-from metrics.delong import (
+from metrics.discrimination.delong import (
     Placements,
     auroc_and_variance,
     clustered_covariance,
@@ -19,8 +19,7 @@ from metrics.delong import (
     placements,
 )
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import normal_p_value, symmetric
-from metrics.no_variance import (
+from metrics.intervals.no_variance import (
     NO_VARIANCE,
     Area,
     fewest_of_a_class,
@@ -29,6 +28,8 @@ from metrics.no_variance import (
     mover_p_value,
     rank_alike,
 )
+from metrics.intervals.proportions import normal_p_value, symmetric
+from metrics.resampling import bootstrap
 
 _NO_SPREAD = 1e-12
 _FEW_PRODUCTS = 10**8

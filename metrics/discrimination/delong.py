@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics import arrays, group, linearised
+from metrics import arrays, group
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.intervals import symmetric
-from metrics.limit_intervals import equal_patients, logit_share, score_area
+from metrics.intervals import linearised
+from metrics.intervals.near_limits import equal_patients, logit_share, score_area
+from metrics.intervals.proportions import symmetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,10 @@ def _clustered(
 
 def _components(y: Bools, s: Floats) -> tuple[float, float, float]:
     """AUROC and the part of its variance from each class."""
-    from metrics.kernels import placement_sums, split  # numba is costly to import
+    from metrics.resampling.kernels import (
+        placement_sums,
+        split,  # numba is costly to import
+    )
 
     m = int(np.count_nonzero(y))
     n = y.size - m

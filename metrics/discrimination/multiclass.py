@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrics import arrays
 from metrics.arrays import Floats, Ints
-from metrics.discrimination import auroc
+from metrics.discrimination.curves import auroc
 from metrics.estimate import UndefinedMetric
 
 

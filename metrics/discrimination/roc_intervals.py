@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metrics import arrays, discrimination, linearised
+from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
+from metrics.discrimination import curves
 from metrics.estimate import Interval, UndefinedMetric
 from metrics.group import Group
-from metrics.intervals import score_bounds
-from metrics.limit_intervals import equal_patients, logit_share, mixed_variance
+from metrics.intervals import linearised
+from metrics.intervals.near_limits import equal_patients, logit_share, mixed_variance
+from metrics.intervals.proportions import score_bounds
 
 LEAST_BEYOND = 1.5
 """Cases of the class that sets the threshold which are expected beyond the declared level."""
@@ -47,7 +49,7 @@ def partial_auroc_interval(group: Group, low: float, high: float, confidence: fl
     Logit scale, Student's t; then McClish's standardisation of both ends. Undefined with fewer
     than two patients of a class or an empty range.
     """
-    value = discrimination.partial_auroc(group.y, group.s, low, high, standardized=False)
+    value = curves.partial_auroc(group.y, group.s, low, high, standardized=False)
     width = high - low
     positive, negative = _effective_classes(group)
     n = min(positive, negative)
@@ -59,7 +61,7 @@ def partial_auroc_interval(group: Group, low: float, high: float, confidence: fl
         known = _error(group, part.influence, n)
         ends += logit_share(min(1.0, max(0.0, share)), known, n, confidence)
     bounds = np.array([min(ends), max(ends)]) * width
-    lower, upper = discrimination.standardized_area(bounds, low, high)
+    lower, upper = curves.standardized_area(bounds, low, high)
     return Interval(float(lower), float(upper), f"truncated placements{_over(group)}, logit, t")
 
 
@@ -96,7 +98,7 @@ def specificity_at_interval(group: Group, sensitivity: float, confidence: float)
 def _height_interval(group: Group, rate: float, confidence: float, class_: str) -> Interval:
     from scipy.special import betaincinv, ndtr, ndtri  # scipy is costly to import
 
-    value = float(discrimination.roc_sensitivities(group.y, group.s, np.array([rate]))[0])
+    value = float(curves.roc_sensitivities(group.y, group.s, np.array([rate]))[0])
     threshold = _quantile_above(group.s[~group.y], rate)
     trials, t = _effective_trials(group, group.y, group.s > threshold, value, confidence)
     others, t_others = _effective_trials(group, ~group.y, group.s > threshold, rate, confidence)
@@ -107,7 +109,7 @@ def _height_interval(group: Group, rate: float, confidence: float, class_: str) 
             f"cases, effective number where patients repeat; got {others:.4g}"
         )
     rates = np.array(score_bounds(rate, others, t_others))
-    seen_low, seen_high = discrimination.roc_sensitivities(group.y, group.s, rates)
+    seen_low, seen_high = curves.roc_sensitivities(group.y, group.s, rates)
     beyond = math.floor(rate * others + 1e-9)
     tail = (1.0 - confidence) / 2.0
     places = betaincinv(beyond + 1.0, others - beyond, np.array([1.0 - tail, tail]))

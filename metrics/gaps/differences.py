@@ -16,12 +16,13 @@ from itertools import combinations
 
 import numpy as np
 
-from metrics import arrays, mover
+from metrics import arrays
+from metrics.all_figures import Choices, estimates_of, influence_of
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
-from metrics.mover import Part
-from metrics.report import Choices, estimates_of, influence_of
+from metrics.intervals import mover
+from metrics.intervals.mover import Part
 
 MAX_MIN = "max - min"
 MIN_MAX = "min / max"

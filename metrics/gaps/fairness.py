@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from metrics import arrays
 from metrics.arrays import Bools, Floats
-from metrics.delong import auroc_estimate
+from metrics.discrimination.delong import auroc_estimate
 from metrics.estimate import Estimate, UndefinedMetric
 
 

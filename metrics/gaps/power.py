@@ -13,7 +13,7 @@ import numpy as np
 
 from metrics.arrays import Floats, Ints
 from metrics.estimate import UndefinedMetric
-from metrics.gap_tests import RATES
+from metrics.gaps.tests import RATES
 
 PLANNABLE = ("auroc", *RATES)
 """Figures whose gaps can be planned from counts and an assumed value alone."""

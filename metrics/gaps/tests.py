@@ -25,10 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import arrays, edges, linearised, recalibration
+from metrics import arrays, edges
 from metrics.arrays import Bools, Floats, Ints
+from metrics.calibration import recalibration
 from metrics.estimate import UndefinedMetric
 from metrics.group import Group, part_of
+from metrics.intervals import linearised
 
 Codes = NDArray[np.int16]
 
@@ -199,7 +201,7 @@ def _rate(
     within = _correlation_within(cases, hits)
 
     def run(first: int, out: Floats) -> None:
-        from metrics.permutation import clustered_rates  # numba is costly to import
+        from metrics.resampling.permutation import clustered_rates  # numba is costly to import
 
         clustered_rates(seed, first, items.level, items.starts, cases, hits, within, n_levels, out)
 
@@ -219,7 +221,7 @@ def _of_cases(items: _Items, hits: Floats, size: Ints, seed: np.uint64) -> _Run:
     n_hits = np.bincount(stratum, hits).astype(np.int64)
 
     def run(first: int, out: Floats) -> None:
-        from metrics.permutation import pearson  # numba is costly to import
+        from metrics.resampling.permutation import pearson  # numba is costly to import
 
         pearson(seed, first, level, items.starts, n_hits, size, out)
 
@@ -254,7 +256,7 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
         n_positive = int(items.starts[1])
 
         def run(first: int, out: Floats) -> None:
-            from metrics.permutation import auroc  # numba is costly to import
+            from metrics.resampling.permutation import auroc  # numba is costly to import
 
             auroc(seed, first, items.level, n_positive, item, y_, tied, size, out)
 
@@ -264,7 +266,7 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
     patients = np.append(np.flatnonzero(np.diff(number[by_patient], prepend=-1)), y.size)
 
     def run_clustered(first: int, out: Floats) -> None:
-        from metrics.permutation import clustered_auroc  # numba is costly to import
+        from metrics.resampling.permutation import clustered_auroc  # numba is costly to import
 
         clustered_auroc(
             seed, first, items.level, items.starts, item, y_, tied, by_patient, patients,

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from metrics.arrays import Floats, Ints
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import normal_p_value
+from metrics.intervals.proportions import normal_p_value
 
 
 def quadratic_weighted_kappa(

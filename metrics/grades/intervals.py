@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics import agreement, linearised
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Interval, UndefinedMetric
+from metrics.grades import agreement
 from metrics.group import Group
-from metrics.limit_intervals import equal_patients, logit_share
-from metrics.mover import Part, combine, difference
+from metrics.intervals import linearised
+from metrics.intervals.mover import Part, combine, difference
+from metrics.intervals.near_limits import equal_patients, logit_share
 
 _REACH = 1.959963984540054
 """Standard deviations from the mean to a Bland-Altman limit, as ``agreement.bland_altman``."""
@@ -167,7 +168,7 @@ class _Pairs:
 
 
 def _pairs(a: Floats, b: Floats) -> _Pairs:
-    from metrics.rank_kernels import pair_balances  # numba is costly to import
+    from metrics.resampling.rank_kernels import pair_balances  # numba is costly to import
 
     ranks_a, ranks_b = (np.unique(x, return_inverse=True)[1].astype(np.int64) for x in (a, b))
     balance = np.zeros(a.size, dtype=np.int64)

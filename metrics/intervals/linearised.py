@@ -18,7 +18,7 @@ from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import UndefinedMetric
 from metrics.group import Group
-from metrics.intervals import normal_quantile
+from metrics.intervals.proportions import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)

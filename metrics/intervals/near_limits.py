@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from metrics import linearised
 from metrics.arrays import Ints, kish_effective_n
-from metrics.intervals import logit_bounds, score_bounds
+from metrics.intervals import linearised
+from metrics.intervals.proportions import logit_bounds, score_bounds
 
 _BINOMIAL_CASES = 0.5
 _BINORMAL_CASES = 1.0

@@ -14,8 +14,8 @@ import numpy as np
 
 from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
-from metrics.intervals import logit_symmetric, normal_p_value, wilson
-from metrics.mover import Part, difference
+from metrics.intervals.mover import Part, difference
+from metrics.intervals.proportions import logit_symmetric, normal_p_value, wilson
 
 NO_VARIANCE = 1e-30
 _LARGEST_Z = 7.0
@@ -41,8 +41,8 @@ class Area:
 def mover(first: Area, second: Area, confidence: float, *, related: bool) -> tuple[float, float]:
     """Interval of a difference D = A - B from the intervals of A and B.
 
-    Formula: as ``metrics.mover.difference``. ``related``: the same cases, in whatever way their
-    errors go together; then a correlation of -1, the worst there is. Source: Zou & Donner 2008.
+    Formula: as ``metrics.intervals.mover.difference``. ``related``: both figures are of
+    the same cases; then the correlation is taken as -1, the worst case. Source: Zou & Donner 2008.
     """
     a, b = (Part(area.value, *area.bounds(confidence)) for area in (first, second))
     found = difference(a, b, -1.0 if related else 0.0)

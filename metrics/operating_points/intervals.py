@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics import arrays, edges, intervals, linearised, mover, operating_point, utility
+from metrics import arrays, edges
 from metrics.arrays import Bools, Floats
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
-from metrics.mover import Part
+from metrics.intervals import linearised, mover, proportions
+from metrics.intervals.mover import Part
+from metrics.operating_points import rates, utility
 
 WILSON = "Wilson"
 CLUSTERED = "Wilson, effective number of cases (patient-clustered)"
@@ -32,7 +34,7 @@ class Table:
     group: Group
     called: Bools
     confidence: float
-    counts: operating_point.Confusion[float]
+    counts: rates.Confusion[float]
     sensitivity: Part
     specificity: Part
     correlation: float
@@ -55,7 +57,7 @@ class Table:
         if not self.group.clustered:
             return Part(share, share, share)
         error = linearised.error(self.group, (self.group.y - share) / self.group.y.size)
-        return Part(share, *intervals.logit_bounds(share, error.reach(self.confidence)))
+        return Part(share, *proportions.logit_bounds(share, error.reach(self.confidence)))
 
     def rate(self, over: Bools, counted: Bools) -> Estimate:
         """Share of the cases ``over`` that are ``counted`` too, with Wilson's interval."""
@@ -80,7 +82,7 @@ class Table:
 def table_of(group: Group, threshold: float, confidence: float) -> Table:
     """Call the cases and find the two rates; undefined with one class only."""
     called = edges.called(group.s, threshold)
-    counts = operating_point.confusion(group.y, group.s, threshold)
+    counts = rates.confusion(group.y, group.s, threshold)
     arrays.both_classes("the 2x2 table", counts.tp + counts.fn, counts.fp + counts.tn)
     correlation = 0.0
     if group.clustered:
@@ -116,18 +118,18 @@ def rate(group: Group, over: Bools, counted: Bools, confidence: float) -> Part:
     patient = group.patient[over]
     size = np.bincount(patient, minlength=group.n_patients).astype(np.float64)
     if size.max() <= 1:
-        return Part(found / n, *intervals.wilson(found, n, confidence))
+        return Part(found / n, *proportions.wilson(found, n, confidence))
     p = found / n
     alike = arrays.kish_effective_n(size)
     if found in (0, n):
-        return Part(p, *intervals.wilson(p * alike, alike, confidence))
+        return Part(p, *proportions.wilson(p * alike, alike, confidence))
     k = int(np.count_nonzero(size))
     moved = (np.bincount(patient, hits, group.n_patients) - p * size) / np.maximum(n - size, 0.5)
     variance = (k - 1) / k * float(moved @ moved)
     effective = min(n, p * (1.0 - p) / variance) if variance > 0 else float(n)
     freedom = linearised.effective_patients(patient, group.n_patients) - 1.0
     z = linearised.quantile(confidence, freedom)
-    return Part(p, *intervals.score_bounds(p, effective, z))
+    return Part(p, *proportions.score_bounds(p, effective, z))
 
 
 def at_prevalence(table: Table, prevalence: Part, *, positive: bool) -> Part:
@@ -193,7 +195,7 @@ def makers(threshold: float, prevalences: tuple[float, ...], common: float) -> d
         "false_negative_rate": lambda t: t.rate(t.group.y, ~t.called),
         "f1": _f1,
         "balanced_accuracy": lambda t: _combined(t, _balanced_accuracy),
-        "mcc": lambda t: _of_prevalence(t, operating_point.mcc(t.counts), _mcc),
+        "mcc": lambda t: _of_prevalence(t, rates.mcc(t.counts), _mcc),
         "youden_j": lambda t: _combined(t, _youden_j),
         "lr_positive": _lr_positive,
         "lr_negative": _lr_negative,
@@ -247,7 +249,7 @@ def _within(part: Part, low: float, high: float) -> tuple[float, float]:
 
 def _predictive(table: Table, *, positive: bool) -> Estimate:
     over = table.called if positive else ~table.called
-    figure = operating_point.ppv if positive else operating_point.npv
+    figure = rates.ppv if positive else rates.npv
     value = figure(table.counts)
     if not table.group.fixed:
         return table.rate(over, table.group.y if positive else ~table.group.y)
@@ -256,7 +258,7 @@ def _predictive(table: Table, *, positive: bool) -> Estimate:
 
 
 def _bayes(table: Table, prevalence: float, *, positive: bool) -> Estimate:
-    figure = operating_point.ppv_at_prevalence if positive else operating_point.npv_at_prevalence
+    figure = rates.ppv_at_prevalence if positive else rates.npv_at_prevalence
     value = figure(table.counts, prevalence)
     share = Part(prevalence, prevalence, prevalence)
     found = at_prevalence(table, share, positive=positive)
@@ -275,7 +277,7 @@ def _share(
 
 def _f1(table: Table) -> Estimate:
     """F1 = 2 J / (1 + J), J = TP / (TP + FP + FN), a rate of the cases that are not TN."""
-    value = operating_point.f1(table.counts)
+    value = rates.f1(table.counts)
     if table.group.clustered and table.group.fixed:
         found = table.made_of(_f1_of)
         bounds = _within(found, 0.0, 1.0)
@@ -312,7 +314,7 @@ def _of_prevalence(
 
 
 def _lr_positive(table: Table) -> Estimate:
-    value = operating_point.lr_positive(table.counts)
+    value = rates.lr_positive(table.counts)
     found = mover.ratio(table.sensitivity, table.specificity.turned(), -table.correlation)
     if not math.isfinite(found.high):
         return table.group.estimate(value, (found.low, None), f"{MOVER}; no upper bound")
@@ -320,7 +322,7 @@ def _lr_positive(table: Table) -> Estimate:
 
 
 def _lr_negative(table: Table) -> Estimate:
-    value = operating_point.lr_negative(table.counts)
+    value = rates.lr_negative(table.counts)
     found = mover.ratio(table.sensitivity.turned(), table.specificity, -table.correlation)
     if not math.isfinite(found.high):
         return table.group.estimate(value, (found.low, None), f"{MOVER}; no upper bound")

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
-from metrics.operating_point import Confusion, Number, confusion, ratio
+from metrics.operating_points.rates import Confusion, Number, confusion, ratio
 
 
 def net_benefit(c: Confusion[Number], threshold: float) -> Number:

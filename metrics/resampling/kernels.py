@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.sums import (
+from metrics.resampling.sums import (
     AREA,
     BIN_END,
     BIN_GAP,

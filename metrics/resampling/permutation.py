@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.kernels import mixed
+from metrics.resampling.kernels import mixed
 
 
 @numba.njit(inline="always")

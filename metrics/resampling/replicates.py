@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from metrics.arrays import Bools, Floats, Ints
 from metrics.edges import bin_of, n_called
-from metrics.sums import (
+from metrics.resampling.sums import (
     BIN_END,
     CALLED_END,
     FIGURES,
@@ -134,7 +134,7 @@ def replicate(
     flush = max(1, min(_LARGEST_FLUSH, 2**28 // max(1, int(cases.y.sum()))))
     unit = drawn.unit[cases.order]
 
-    from metrics.kernels import scan  # numba is costly to import
+    from metrics.resampling.kernels import scan  # numba is costly to import
 
     def run(mine: range) -> None:
         room = _Room.of(int(drawn.starts[-1]), n)
@@ -172,7 +172,7 @@ def replicate_roc(
 
     The replicates are those of ``replicate``. Not finite where a class is missing.
     """
-    from metrics.kernels import scan_roc  # numba is costly to import
+    from metrics.resampling.kernels import scan_roc  # numba is costly to import
 
     blocks = -(-replicates // LANES)
     n_rates = false_positive_rates.size
@@ -222,7 +222,10 @@ class _Room:
         )
 
     def fill(self, seed: int, block: int, starts: Ints, unit: Ints) -> None:
-        from metrics.kernels import draw, spread  # numba is costly to import
+        from metrics.resampling.kernels import (
+            draw,
+            spread,  # numba is costly to import
+        )
 
         draw(np.uint64(seed), block * LANES, starts, self.counts)
         spread(

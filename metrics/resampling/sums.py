@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrics.arrays import Floats
-from metrics.operating_point import Confusion
+from metrics.operating_points.rates import Confusion
 
 # kernels.py compiles these numbers in: after a change there, delete its cached machine code.
 LANES = 64

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metrics import arrays, calibration, edges, intervals, linearised
+from metrics import arrays, edges
 from metrics.arrays import Bools, Floats
+from metrics.calibration import errors
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import Group
-from metrics.standardised import LEAST_EFFECTIVE_N
+from metrics.intervals import linearised, proportions
+from metrics.target_population.raking import LEAST_EFFECTIVE_N
 
 SHARE = (0.0, 1.0)
 _ROUNDING = 1e-12
@@ -56,11 +58,11 @@ def estimates(
         if figure.bounds != SHARE:
             ends = max(figure.bounds[0], value - reach), min(figure.bounds[1], value + reach)
         elif _ROUNDING < value < 1.0 - _ROUNDING:
-            ends = intervals.logit_bounds(value, reach)
+            ends = proportions.logit_bounds(value, reach)
         else:
             value = float(round(value))
             trials = effective_patients(group, np.where(figure.over, w, 0.0))
-            ends = intervals.wilson(value * trials, trials, confidence)
+            ends = proportions.wilson(value * trials, trials, confidence)
             method = f"weights as given, at its limit: Wilson, {trials:.0f} effective patients"
         ends = min(ends[0], value), max(ends[1], value)  # what rounding leaves of a variance of 0
         found[name] = group.without_point(group.estimate(value, ends, method))
@@ -91,7 +93,7 @@ def _figures(group: Group, w: Floats, threshold: float | None) -> dict[str, _Fig
         return y - arrays.probabilities(s, y.size)
 
     def losses() -> Floats:
-        return calibration.log_losses(y, arrays.probabilities(s, y.size))
+        return errors.log_losses(y, arrays.probabilities(s, y.size))
 
     made = {
         "auroc": _Figure(lambda: _auroc(y, s, w), fewer),

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.analysis_plan import AnalysisPlan
-from evaluator.results import OVERALL, Result
-from evaluator.scoring import score
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.results import OVERALL, Result
+from evaluator.scoring.score import score
 from metrics import arrays
 from metrics.estimate import Estimate, UndefinedMetric
-from metrics.gap_power import detectable_gaps
-from metrics.gap_tests import gap_test
+from metrics.gaps.multiplicity import fallback, gap_weights
+from metrics.gaps.power import detectable_gaps
+from metrics.gaps.tests import gap_test
 from metrics.group import FIXED_PREVALENCE, everyone
-from metrics.multiplicity import fallback, gap_weights
 from perf.coverage.cohorts import Cohort, Images, Stratum
 from perf.coverage.populations import (
     PARTIAL,

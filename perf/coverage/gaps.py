@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from evaluator.results import Result
+from evaluator.scoring.results import Result
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from perf.coverage import doors
 from perf.coverage.cohorts import Cohort, Images, Stratum, draw

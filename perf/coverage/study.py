@@ -19,7 +19,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator.code_version import code_version
+from evaluator.scoring.code_version import code_version
 from perf.coverage.counting import Cell, Counts
 from perf.coverage.gaps import family_cells, simultaneous_cells, size_cells
 from perf.coverage.intervals import interval_cells

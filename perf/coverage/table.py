@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.bootstrap import holm
 from metrics.group import FIXED_PREVALENCE
+from metrics.resampling.bootstrap import holm
 from perf.coverage.cohorts import Images
 from perf.coverage.counting import ABOVE, BELOW, DEFINED, FLAT, REJECTED, TESTED, Cell
 from perf.coverage.gaps import (

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from submissions.patience import ANSWER_SECONDS, within
+from submissions.addresses.patience import ANSWER_SECONDS, within
 
 CONNECT_SECONDS = 4
 """How long one server may take to let a connection in; libpq's least is 2."""

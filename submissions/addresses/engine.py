@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from submissions.patience import within
+from submissions.addresses.patience import within
 
 ANSWER_SECONDS = 5.0
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")

@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from submissions.database_address import address_fault, connection_fault, without_password
-from submissions.patience import ANSWER_SECONDS, NoAnswer, within
+from submissions.addresses.database import address_fault, connection_fault, without_password
+from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from submissions import distribution
-from submissions.engine_address import EngineUnavailable, engine_address
+from submissions.addresses.engine import EngineUnavailable, engine_address
+from submissions.host import linux_packages
 
 PULLED = "python:3.11-slim"
 BUILT = "sequestra/python-base"
@@ -49,14 +49,14 @@ def ensure_base_image(progress: Callable[[str], None] = lambda _: None) -> str:
     Raises EngineUnavailable without an engine, BaseImageUnavailable with what to do.
     """
     with _lock():
-        codename = distribution.codename() or "unnamed"
+        codename = linux_packages.codename() or "unnamed"
         built = f"{BUILT}:{codename}"
         for tag in (PULLED, built):
             if image_id(tag) is not None:
                 return tag
         if _pulled(progress):
             return PULLED
-        if not distribution.is_debian_like():
+        if not linux_packages.is_debian_like():
             raise BaseImageUnavailable(
                 f"{PULLED} cannot be pulled, and this is not Debian or Ubuntu, where a base image "
                 f"could be built; load one with `docker load` and tag it {PULLED}"
@@ -128,7 +128,7 @@ def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.Comple
 def _no_client() -> str:
     """One sentence where images cannot be built: which package brings the command."""
     newer = "docker-cli (Debian 13 and newer, Docker's own packages: docker-ce-cli)"
-    if shutil.which("dockerd", path=distribution.system_path()) or engine_address() is not None:
+    if shutil.which("dockerd", path=linux_packages.system_path()) or engine_address() is not None:
         return (
             "a container engine is on this machine, but not the command docker, which builds "
             f"images; install {newer}"
@@ -161,7 +161,7 @@ def _environment(client: str) -> dict[str, str]:
     address = engine_address()
     if address is None:
         raise EngineUnavailable(
-            "no container engine answers; start one with `python -m evaluator.engine_setup`"
+            "no container engine answers; start one with `python -m evaluator.setup.engine`"
         )
     environment["DOCKER_HOST"] = address
     if "podman" in address or not _has_buildx(client):
@@ -225,13 +225,13 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
     """Write a root file system of this machine's own release, with Python, to ``archive``."""
     if shutil.which("mmdebstrap") is None:
         try:
-            distribution.install("mmdebstrap", progress=progress)
-        except distribution.PackageUnavailable as error:
+            linux_packages.install("mmdebstrap", progress=progress)
+        except linux_packages.PackageUnavailable as error:
             raise BaseImageUnavailable(
                 f"{PULLED} cannot be pulled and mmdebstrap is missing ({error}); install mmdebstrap"
             ) from error
     progress(f"Building a Python base image from {codename}'s packages (about a minute) ...")
-    lines = distribution.sources(codename)
+    lines = linux_packages.sources(codename)
     if not lines:
         raise BaseImageUnavailable(
             f"{PULLED} cannot be pulled and apt has no sources for {codename}; "
@@ -241,7 +241,7 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
         sources = Path(folder) / "sources.list"
         sources.write_text("\n".join(lines) + "\n", encoding="utf-8")
         options = Path(folder) / "apt.conf"
-        options.write_text(distribution.acquire_options(), encoding="utf-8")
+        options.write_text(linux_packages.acquire_options(), encoding="utf-8")
         made = Path(folder) / "base.tar"
         try:
             done = subprocess.run(
@@ -258,7 +258,7 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
                     str(made),
                     str(sources),
                 ],
-                env={**os.environ, "PATH": distribution.system_path()},
+                env={**os.environ, "PATH": linux_packages.system_path()},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from submissions.archive_members import OVERHEAD, Archive, invalid, opened, too_large
-from submissions.base_image import cache
 from submissions.contract import Contract
-from submissions.image import ImageConfiguration, lint
-from submissions.image_layers import Layer, LayerTooLarge, read_layer
-from submissions.image_layout import HeldImage, find_image
-from submissions.loadable import Loadable
-from submissions.unpacking import DamagedPacking
+from submissions.host.base_image import cache
+from submissions.image.archive_members import OVERHEAD, Archive, invalid, opened, too_large
+from submissions.image.layers import Layer, LayerTooLarge, read_layer
+from submissions.image.layout import HeldImage, find_image
+from submissions.image.lint import ImageConfiguration, lint
+from submissions.image.loadable import Loadable
+from submissions.image.unpacking import DamagedPacking
 
 
 @dataclass(frozen=True, slots=True)

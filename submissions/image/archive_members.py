@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from submissions.image import MAX_LAYERS
+from submissions.image.lint import MAX_LAYERS
+from submissions.image.tar_members import CHUNK, Member, members
+from submissions.image.unpacking import LONGEST_MAGIC, DamagedPacking, packing, unpacked
 from submissions.submission import ContractBroken, Failure
-from submissions.tar_members import CHUNK, Member, members
-from submissions.unpacking import LONGEST_MAGIC, DamagedPacking, packing, unpacked
 
 MAX_MEMBERS = 4 * MAX_LAYERS + 64
 """Docker writes at most four members a layer, and a few beside."""

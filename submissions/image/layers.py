@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, cast
 
-from submissions.archive_members import Archive, invalid, shown
-from submissions.image import NEW_LAYER
-from submissions.tar_members import CHUNK, SPARSE, members
-from submissions.unpacking import LONGEST_MAGIC, packing, unpacked
+from submissions.image.archive_members import Archive, invalid, shown
+from submissions.image.lint import NEW_LAYER
+from submissions.image.tar_members import CHUNK, SPARSE, members
+from submissions.image.unpacking import LONGEST_MAGIC, packing, unpacked
 
 MAX_LAYER_MEMBERS = 2_000_000
 

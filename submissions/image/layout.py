@@ -9,15 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from submissions.archive_members import (
-    Archive,
-    blob_name,
-    digest_in,
-    inside,
-    invalid,
-    shown,
-)
-from submissions.image import MAX_LAYERS, PLATFORM
+from submissions.image.archive_members import Archive, blob_name, digest_in, inside, invalid, shown
+from submissions.image.lint import MAX_LAYERS, PLATFORM
 
 DEEPEST = 4
 """How many indexes may lie in one another."""

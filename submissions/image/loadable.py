@@ -13,7 +13,7 @@ import tarfile
 from dataclasses import dataclass, field
 from typing import IO
 
-from submissions.image_layers import Layer
+from submissions.image.layers import Layer
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"

@@ -12,7 +12,7 @@ from typing import IO, cast
 
 import zstandard
 
-from submissions.tar_members import CHUNK
+from submissions.image.tar_members import CHUNK
 
 MOST_MEMORY = 128 * 2**20
 """What a decoder may take beside; `zstd --long` and `xz -9` stay within it."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger_tables import AUDIT, RELEASES, TRANSITIONS
+from submissions.ledger.tables import AUDIT, RELEASES, TRANSITIONS
 
 RELEASE = "release"
 """The event of a release; that of a change of state is ``state:`` and the state."""

@@ -31,10 +31,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from submissions import audit_chain
-from submissions.audit_chain import aware, hour
-from submissions.database_address import address_fault, patience, without_password
-from submissions.ledger_tables import (
+from submissions.addresses.database import address_fault, patience, without_password
+from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
+from submissions.ledger import audit_chain
+from submissions.ledger.audit_chain import aware, hour
+from submissions.ledger.tables import (
     AUDIT,
     METADATA,
     RELEASES,
@@ -43,7 +44,6 @@ from submissions.ledger_tables import (
     TRACKED,
     TRANSITIONS,
 )
-from submissions.patience import ANSWER_SECONDS, NoAnswer, within
 from submissions.quota import Quota
 from submissions.stage_times import Stage, coarse
 from submissions.submission import ENDED, NEXT, Failure, State, Submission

@@ -7,9 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from evaluator.engine import Engine
-from evaluator.engine_setup import ensure_engine
-from submissions.base_image import ensure_base_image
+from evaluator.sandbox.engine import Engine
+from evaluator.setup.engine import ensure_engine
+from submissions.host.base_image import ensure_base_image
 from tests.attacks.archives import archives, verdict
 from tests.attacks.arena import breaches, expected, run_attack
 from tests.attacks.catalogue import ATTACKS

@@ -17,8 +17,8 @@ from typing import Any
 
 import zstandard
 
-from submissions.archive import lint_archive
 from submissions.contract import Contract
+from submissions.image.archive import lint_archive
 from submissions.submission import ContractBroken, Failure
 
 CONTRACT = Contract(image_mb=8)

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cohort_selection.cohort import BlindedCase
-from evaluator.engine import LABEL, Engine
-from evaluator.limits import USER_IDS
-from evaluator.staging import Staged, stage
-from submissions.base_image import docker
-from submissions.contract import Contract, Predictions, read_predictions
+from cohort_selection.cases import BlindedCase
+from evaluator.sandbox.engine import LABEL, Engine
+from evaluator.sandbox.limits import USER_IDS
+from evaluator.sandbox.staging import Staged, stage
+from submissions.contract import Contract
+from submissions.host.base_image import docker
+from submissions.predictions import Predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.catalogue import Attack
 from tests.engine import build_image

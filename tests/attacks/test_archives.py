@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
-from evaluator.staging import stage
-from submissions.archive import lint_archive
-from submissions.base_image import docker, image_id
-from submissions.contract import Contract, read_predictions
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import stage
+from submissions.contract import Contract
+from submissions.host.base_image import docker, image_id
+from submissions.image.archive import lint_archive
+from submissions.image.tar_members import members
+from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken, Failure
-from submissions.tar_members import members
 from tests.attacks.archives import (
     BOMBS,
     CONTRACT,

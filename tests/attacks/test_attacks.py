@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
+from evaluator.sandbox.engine import Engine
 from tests.attacks.__main__ import ELSEWHERE
 from tests.attacks.arena import breaches, expected, run_attack
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from evaluator import engine as engine_module
-from evaluator import images as images_module
-from evaluator.engine import Engine
-from evaluator.limits import flags
-from evaluator.staging import Staged
+from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox import images as images_module
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.limits import flags
+from evaluator.sandbox.staging import Staged
 from submissions.contract import Contract
 from tests.attacks.arena import breaches, host_addresses, run_attack, volumes_of
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from evaluator import engine as engine_module
-from evaluator.engine import LABEL, Engine
-from evaluator.staging import stage
-from submissions.contract import Contract, read_predictions
+from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox.engine import LABEL, Engine
+from evaluator.sandbox.staging import stage
+from submissions.contract import Contract
+from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import PRELUDE

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort import Cohort
-from evaluator.engine import Engine
-from evaluator.staging import stage
-from submissions.contract import Contract, read_predictions
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import stage
+from submissions.contract import Contract
+from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.catalogue import MILD, PRELUDE
 from tests.cohort_selection.test_cohort import SECRET, sealed

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from baselines import calibrate
+from baselines.training import calibrate
 
 
 def test_agrees_with_logistic_regression_on_many_cases() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from baselines.examples import TrainingDataError, read_examples, split_patients, subset
-from cohort_selection.cohort import Case, read_open
+from cohort_selection.cases import Case
+from cohort_selection.sequestration.open_list import read_open
 
 
 def test_no_patient_is_on_both_sides_and_both_sides_have_both_classes() -> None:

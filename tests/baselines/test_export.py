@@ -14,8 +14,10 @@ import onnxruntime
 import pytest
 import torch
 
-from baselines import export, networks, package
-from baselines.card import CARD, ONNX, WEIGHTS, Card, write_card
+from baselines.model_card import CARD, ONNX, WEIGHTS, Card, write_card
+from baselines.networks import registry
+from baselines.packaging import image
+from baselines.packaging import onnx as export
 from tests.conftest import REPOSITORY
 
 SIZE = 64
@@ -26,7 +28,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A model directory whose weights were drawn, not trained, and its export."""
     directory = tmp_path_factory.mktemp("exported")
     torch.manual_seed(5)
-    network = networks.build(request.param)
+    network = registry.build(request.param)
     torch.save(network.state_dict(), directory / WEIGHTS)
     card = Card(
         network=request.param,
@@ -65,9 +67,9 @@ def places(directory: Path) -> list[str]:
 def test_no_file_that_we_write_into_an_image_names_a_folder_of_this_machine(
     exported: Path, tmp_path: Path
 ) -> None:
-    package.write_model(exported, tmp_path / "model")
-    package.write_program(tmp_path / "constant", "prevalence", ("baselines.prevalence",))
-    shutil.copyfile(package.HERE / "Dockerfile", tmp_path / "Dockerfile")
+    image.write_model(exported, tmp_path / "model")
+    image.write_program(tmp_path / "constant", "prevalence", ("baselines.container.prevalence",))
+    shutil.copyfile(image.HERE / "Dockerfile", tmp_path / "Dockerfile")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {ONNX, CARD, "Dockerfile", "predict.py", "images.py"} <= {path.name for path in files}
     for path in files:

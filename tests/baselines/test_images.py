@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from baselines import images, package
-from cohort_selection.intensities import UnreadableImage, read_frame
+from baselines.container import images
+from baselines.packaging import image as package
+from cohort_selection.pixels.intensities import UnreadableImage, read_frame
 from tests.baselines.conftest import write_dicom
 from tests.cohort_selection.made_images import one_of_each_kind
 from tests.conftest import REPOSITORY
@@ -119,7 +120,7 @@ def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
     program = (
         "import sys, hashlib\nfrom pathlib import Path\n"
         f"sys.path.insert(0, {str(tmp_path / 'app')!r})\n"
-        "from baselines import images\n"
+        "from baselines.container import images\n"
         f"assert images.__file__.startswith({str(tmp_path / 'app')!r})\n"
         f"files = map(Path, {[str(file) for file in files]!r})\n"
         "pixels = b''.join(images.model_input(path, 64).tobytes() for path in files)\n"
@@ -157,7 +158,7 @@ def test_opening_a_session_leaves_nothing_in_the_home_folder(tmp_path: Path) -> 
     home.mkdir()
     program = (
         "import sys, torch.onnx\nfrom pathlib import Path\n"
-        "from baselines.predict import open_session\n"
+        "from baselines.container.predict import open_session\n"
         "assert 'onnxruntime' not in sys.modules\n"
         f"assert open_session(Path({str(tmp_path)!r}), 1).run(None, {{'images': [1.0]}})\n"
     )

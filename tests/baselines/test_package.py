@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baselines import export, package, predict, train
-from cohort_selection.cohort import read_open
-from submissions import base_image
-from submissions.engine_address import engine_address
+from baselines.container import predict
+from baselines.packaging import image, onnx
+from baselines.training import train
+from cohort_selection.sequestration.open_list import read_open
+from submissions.addresses.engine import engine_address
+from submissions.host import base_image
 
 pytestmark = [
     pytest.mark.engine,
@@ -24,7 +26,7 @@ pytestmark = [
 def engine() -> str:
     address = engine_address()
     if address is None:
-        pytest.skip("no container engine: run `python -m evaluator.engine_setup`")
+        pytest.skip("no container engine: run `python -m evaluator.setup.engine`")
     return address
 
 
@@ -61,9 +63,9 @@ def test_the_image_of_a_model_scores_as_the_model_does(
 ) -> None:
     model, tag = tmp_path / "model", "sequestra-tests/model:1"
     train.train(open_list, model, train.Settings(epochs=1, size=32, batch=16))
-    export.export(model)
+    onnx.export(model)
     mounted = _mount(open_list, tmp_path / "input")
-    packaged = package.package(tag, model=model)
+    packaged = image.package(tag, model=model)
     try:
         found = _run(tag, mounted, tmp_path / "container.csv")
         assert base_image.image_id(tag) == packaged.digest
@@ -81,7 +83,7 @@ def test_the_image_of_the_constant_model_gives_the_prevalence(
     engine: str, open_list: Path, tmp_path: Path
 ) -> None:
     tag = "sequestra-tests/prevalence:1"
-    package.package(tag, prevalence_of=open_list)
+    image.package(tag, prevalence_of=open_list)
     mounted = _mount(open_list, tmp_path / "input")
     try:
         found = _run(tag, mounted, tmp_path / "container.csv")
@@ -92,20 +94,20 @@ def test_the_image_of_the_constant_model_gives_the_prevalence(
 
 
 def test_an_image_that_lacks_its_network_is_not_built(engine: str, tmp_path: Path) -> None:
-    shutil.copy(package.HERE / "Dockerfile", tmp_path)
+    shutil.copy(image.HERE / "Dockerfile", tmp_path)
     (tmp_path / "site").mkdir()
-    package.write_program(
-        tmp_path / "model", "prevalence", ("baselines.prevalence",)
+    image.write_program(
+        tmp_path / "model", "prevalence", ("baselines.container.prevalence",)
     )  # and no card
     with pytest.raises(base_image.BaseImageUnavailable, match="--check"):
         base_image.build(tmp_path, "sequestra-tests/lacking:1")
 
 
 def test_one_of_model_and_prevalence_has_to_be_given(tmp_path: Path) -> None:
-    with pytest.raises(package.PackagingError, match="give either"):
-        package.package("x:1")
-    with pytest.raises(package.PackagingError, match="give either"):
-        package.package("x:1", model=tmp_path, prevalence_of=tmp_path)
+    with pytest.raises(image.PackagingError, match="give either"):
+        image.package("x:1")
+    with pytest.raises(image.PackagingError, match="give either"):
+        image.package("x:1", model=tmp_path, prevalence_of=tmp_path)
 
 
 def test_wheels_are_for_the_python_that_the_base_image_has(engine: str) -> None:
@@ -113,7 +115,7 @@ def test_wheels_are_for_the_python_that_the_base_image_has(engine: str) -> None:
     said = base_image.docker("run", "--rm", "--network", "none", base, "python3", "--version")
     base_image.docker("tag", base, named)
     try:
-        found = package.python_of(named)
+        found = image.python_of(named)
     finally:
         base_image.docker("rmi", "--force", named)
     assert said.stdout.startswith(f"Python {found}.")
@@ -125,14 +127,14 @@ def test_a_base_image_without_a_python_is_refused(engine: str, tmp_path: Path) -
         pass
     base_image.docker("import", str(empty), tag)
     try:
-        with pytest.raises(package.PackagingError, match="does not say which python3 it has"):
-            package.python_of(tag)
+        with pytest.raises(image.PackagingError, match="does not say which python3 it has"):
+            image.python_of(tag)
     finally:
         base_image.docker("rmi", "--force", tag)
 
 
 def test_the_libraries_are_trimmed_and_keep_licences_and_decoders(engine: str) -> None:
-    site = package.libraries(package.python_of(base_image.ensure_base_image()))
+    site = image.libraries(image.python_of(base_image.ensure_base_image()))
     assert not list(site.rglob("__pycache__"))
     assert not (site / "onnxruntime" / "transformers").exists()
     assert list(site.glob("numpy-*.dist-info/licenses/**/LICENSE*"))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from baselines import radiomics
+from baselines.networks import radiomics
 
 SEED = 11
 

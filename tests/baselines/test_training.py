@@ -21,11 +21,15 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pydicom.uid import RLELossless
 
-from baselines import calibrate, export, networks, package, predict, prevalence, train
-from baselines.card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.container import predict, prevalence
 from baselines.examples import TrainingDataError, read_examples
-from cohort_selection.cohort import read_open
-from submissions.tracker_address import TrackerAddressError
+from baselines.model_card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.networks import registry
+from baselines.packaging import image as package
+from baselines.packaging import onnx
+from baselines.training import calibrate, train
+from cohort_selection.sequestration.open_list import read_open
+from submissions.addresses.tracker import TrackerAddressError
 from tests.baselines.conftest import write_open_list
 from tests.cohort_selection.made_images import one_of_each_kind
 
@@ -53,7 +57,7 @@ def trained(open_list: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     card = train.train(open_list, directory, QUICK)  # the default store, beside the model
     patch.undo()
-    difference = export.export(directory, export.read_checked(open_list))
+    difference = onnx.export(directory, onnx.read_checked(open_list))
     return Trained(directory, uri, card, difference)
 
 
@@ -182,7 +186,7 @@ def test_a_tracker_that_is_not_there_is_told_before_an_image_is_read(
 
 def test_onnx_gives_the_probabilities_of_torch(trained: Trained, open_list: Path) -> None:
     assert trained.largest_difference <= 1e-5
-    model, card = export.load(trained.directory)
+    model, card = onnx.load(trained.directory)
     images = read_examples(read_open(open_list)[:10], card.size).images[:, np.newaxis]
     session = onnxruntime.InferenceSession(trained.directory / ONNX)
     (found,) = session.run(None, {"images": images})
@@ -192,7 +196,7 @@ def test_onnx_gives_the_probabilities_of_torch(trained: Trained, open_list: Path
 
 
 def test_calibration_is_folded_into_the_export(trained: Trained, open_list: Path) -> None:
-    model, card = export.load(trained.directory)
+    model, card = onnx.load(trained.directory)
     images = read_examples(read_open(open_list)[:3], card.size).images
     logits = train.infer(model.network, images)
     session = onnxruntime.InferenceSession(trained.directory / ONNX)
@@ -238,7 +242,7 @@ def test_the_program_of_the_container_scores_as_training_did(
     cases = read_open(open_list)
     assert list(found) == [*(case.case_id for case in cases), "broken"]
     assert found["broken"] == trained.card.prevalence
-    model, card = export.load(trained.directory)
+    model, card = onnx.load(trained.directory)
     examples = read_examples(cases, card.size)
     calibration = calibrate.Calibration(card.slope, card.intercept)
     expected = examples.case_means(calibration(train.infer(model.network, examples.images)))
@@ -282,7 +286,7 @@ def test_the_constant_model_needs_the_standard_library_alone(
     score = prevalence.prevalence(read_open(open_list))
     assert score == 0.333333
     app = tmp_path / "app"
-    package.write_program(app, "prevalence", ("baselines.prevalence",))
+    package.write_program(app, "prevalence", ("baselines.container.prevalence",))
     (app / CARD).write_text(json.dumps({"prevalence": score}))
     # -S: without site-packages there is no numpy to lean on.
     subprocess.run([sys.executable, "-S", "-B", app, "--check"], check=True)
@@ -308,7 +312,7 @@ def test_threads_follow_the_limit_of_the_control_group(
 
 
 def test_settings_that_cannot_work_are_refused_at_once() -> None:
-    with pytest.raises(networks.UnknownNetwork, match="choose from densenet-small"):
+    with pytest.raises(registry.UnknownNetwork, match="choose from densenet-small"):
         train.Settings(network="resnet")
     with pytest.raises(train.SettingsError, match="size is 8 pixels"):
         train.Settings(size=8)
@@ -331,7 +335,7 @@ def test_too_few_images_for_a_batch_are_said(tmp_path: Path, open_list: Path) ->
 
 
 def test_densenet121_is_there_and_gives_one_logit() -> None:
-    network = networks.build("densenet121").eval()
+    network = registry.build("densenet121").eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 1, 64, 64)).shape == (1, 1)
     # 6,953,856 in the published feature extractor with three input channels (torchvision:
@@ -342,14 +346,14 @@ def test_densenet121_is_there_and_gives_one_logit() -> None:
 
 def test_a_directory_without_a_model_is_said(tmp_path: Path, trained: Trained) -> None:
     with pytest.raises(ModelDirectoryError, match=r"holds no card\.json"):
-        export.export(tmp_path)
+        onnx.export(tmp_path)
     (tmp_path / CARD).write_text("{}")
     with pytest.raises(ModelDirectoryError, match="not a model card"):
         read_card(tmp_path)
     shutil.copy(trained.directory / CARD, tmp_path)
     (tmp_path / WEIGHTS).write_bytes(b"")
     with pytest.raises(ModelDirectoryError, match="does not hold the weights"):
-        export.load(tmp_path)
+        onnx.load(tmp_path)
     with pytest.raises(ModelDirectoryError, match=r"run `sequestra export"):
         package.package_model(tmp_path, "x:1")
 
@@ -362,7 +366,7 @@ def test_radiomics_learns_is_exported_and_predicts(
     card = train.train(open_list, directory, settings, tracking_uri=trained.tracking_uri)
     assert card.validation_auroc > 0.8
     assert (card.epochs, card.best_epoch) == (1, 1)
-    assert export.export(directory, export.read_checked(open_list)) <= 1e-5
+    assert onnx.export(directory, onnx.read_checked(open_list)) <= 1e-5
     assert predict.predict(directory, mounted, tmp_path / "out.csv", threads=1) == 73
     cases = {case.case_id: case for case in read_open(open_list)}
     found = _read(tmp_path / "out.csv")

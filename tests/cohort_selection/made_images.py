@@ -18,7 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cohort_selection.radiograph import uid
+from cohort_selection.commons.radiograph import uid
 
 
 def image(

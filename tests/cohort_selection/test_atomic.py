@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.atomic import sweep, write_bytes, written
+from cohort_selection.atomic_files import sweep, write_bytes, written
 from tests.conftest import REPOSITORY
 
 
 def killed_writer(path: Path) -> None:
     program = (
         "import os, signal\nfrom pathlib import Path\n"
-        "from cohort_selection.atomic import written\n"
+        "from cohort_selection.atomic_files import written\n"
         f"with written(Path({str(path)!r})) as stream:\n"
         "    stream.write(b'half')\n    stream.flush()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

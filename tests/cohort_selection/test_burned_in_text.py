@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from cohort_selection.burned_in_text import LEAST, letters_in_a_line, suspects
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.leakage.burned_in_text import LEAST, letters_in_a_line, suspects
 
 Pixels = NDArray[np.uint8]
 

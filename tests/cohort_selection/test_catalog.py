@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection import catalog
-from cohort_selection.catalog import Catalog, CatalogError
-from cohort_selection.clinical import ClinicalRecord, CovidTest
-from cohort_selection.dicom import Quarantined, Study
+from cohort_selection.catalog import catalog
+from cohort_selection.catalog.catalog import Catalog, CatalogError
+from cohort_selection.clinical.records import ClinicalRecord, CovidTest
+from cohort_selection.dicom.studies import Quarantined, Study
 
 
 def example(age: int | None = 61) -> Catalog:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.clinical import ClinicalError, ClinicalRecord, CovidTest, read
+from cohort_selection.clinical.records import ClinicalError, ClinicalRecord, CovidTest, read
 
 
 def table(folder: Path, text: str, name: str = "cases.csv") -> Path:

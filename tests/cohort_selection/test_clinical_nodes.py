@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection import clinical_cells
-from cohort_selection.clinical import ClinicalError, CovidTest, read
-from cohort_selection.dicom import Study
-from cohort_selection.study_values import by_study
+from cohort_selection.catalog.study_values import by_study
+from cohort_selection.clinical import vocabulary
+from cohort_selection.clinical.records import ClinicalError, CovidTest, read
+from cohort_selection.dicom.studies import Study
 from tests.cohort_selection.test_clinical import only, table
 
 
@@ -281,4 +281,4 @@ def test_a_field_that_cannot_be_mapped_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_modalities(texts: list[str], expected: str) -> None:
-    assert clinical_cells.modalities(texts) == expected
+    assert vocabulary.modalities(texts) == expected

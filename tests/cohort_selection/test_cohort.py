@@ -27,20 +27,13 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from cohort_selection.cohort import (
-    Case,
-    Cohort,
-    CohortError,
-    open_cohort,
-    read_open,
-    seal,
-    verify,
-    write_open,
-)
-from cohort_selection.deidentification import DeidentificationError
-from cohort_selection.pixels import pixel_digest
-from cohort_selection.sealing_key import KEY_VARIABLE, SealingKeyError
-from cohort_selection.targets import Target
+from cohort_selection.cases import Case
+from cohort_selection.deidentification.copy import DeidentificationError
+from cohort_selection.matching.target import Target
+from cohort_selection.pixels.picture import pixel_digest
+from cohort_selection.sealing.cohort import Cohort, CohortError, open_cohort, seal, verify
+from cohort_selection.sealing.key import KEY_VARIABLE, SealingKeyError
+from cohort_selection.sequestration.open_list import read_open, write_open
 
 SECRET = "Zq7SecretWord"
 
@@ -331,7 +324,8 @@ def test_a_full_disk_is_an_error_of_the_disk_and_leaves_nothing(tmp_path: Path) 
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from cohort_selection.cohort import read_open, seal
+from cohort_selection.sealing.cohort import seal
+from cohort_selection.sequestration.open_list import read_open
 root = Path({str(tmp_path)!r})
 cases = read_open(root / "open.csv")
 resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900))
@@ -354,7 +348,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {str(Path.cwd())!r})
 from tests.cohort_selection.test_cohort import small_commons
-from cohort_selection.cohort import seal
+from cohort_selection.sealing.cohort import seal
 root = Path({str(tmp_path)!r})
 def slow(done, total):
     print(done, flush=True)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.card import (
+from cohort_selection.cases import Case
+from cohort_selection.eligibility.flow_diagram import FlowStep
+from cohort_selection.leakage.duplicates import WallCheck
+from cohort_selection.leakage.repeated_pictures import RepeatCounts
+from cohort_selection.leakage.shortcuts import Shortcut
+from cohort_selection.matching.draw import match, of_patients
+from cohort_selection.matching.estimand import Estimand
+from cohort_selection.matching.target import Target
+from cohort_selection.representativeness.card import (
     AIM,
     Card,
     Inclusion,
@@ -21,15 +29,8 @@ from cohort_selection.card import (
     over_batches,
     weighed,
 )
-from cohort_selection.card_page import render_card
-from cohort_selection.cohort import Case, open_cohort
-from cohort_selection.estimand import Estimand
-from cohort_selection.flow import FlowStep
-from cohort_selection.leakage import WallCheck
-from cohort_selection.matching import match, of_patients
-from cohort_selection.repeated_pictures import RepeatCounts
-from cohort_selection.shortcuts import Shortcut
-from cohort_selection.targets import Target
+from cohort_selection.representativeness.card_page import render_card
+from cohort_selection.sealing.cohort import open_cohort
 from tests.cohort_selection.test_matching import HALF, pool
 from tests.commands import refused, succeed
 from tests.walkthrough import Walked, simulated

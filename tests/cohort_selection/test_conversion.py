@@ -16,9 +16,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cohort_selection import clinical, dicom
-from cohort_selection.conversion import ConversionError, import_images
-from cohort_selection.radiograph import uid
+from cohort_selection.clinical import records as clinical
+from cohort_selection.commons.conversion import ConversionError, import_images
+from cohort_selection.commons.radiograph import uid
+from cohort_selection.dicom import studies as dicom
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
 

@@ -10,9 +10,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 from pydicom.sequence import Sequence
 
-from cohort_selection.copy_numbers import NoNumber, decimal, decimal_text
-from cohort_selection.copy_terms import TERMS
-from cohort_selection.deidentification import DeidentificationError
+from cohort_selection.deidentification.copy import DeidentificationError
+from cohort_selection.deidentification.numbers import NoNumber, decimal, decimal_text
+from cohort_selection.deidentification.terms import TERMS
 from tests.cohort_selection import enhanced_image_kinds, image_kinds
 from tests.cohort_selection.image_kinds import SECRET, code
 from tests.cohort_selection.test_copies import copy_of, said

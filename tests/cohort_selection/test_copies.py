@@ -29,10 +29,11 @@ from pydicom.uid import (
     ParametricMapStorage,
 )
 
-from cohort_selection.cohort import Case, seal
-from cohort_selection.copy_rules import RULES, WITHIN_ITEMS, Binary, Decimals, Wholes
-from cohort_selection.copy_terms import Terms
-from cohort_selection.deidentification import KEPT, DeidentificationError, deidentify
+from cohort_selection.cases import Case
+from cohort_selection.deidentification.copy import KEPT, DeidentificationError, deidentify
+from cohort_selection.deidentification.rules import RULES, WITHIN_ITEMS, Binary, Decimals, Wholes
+from cohort_selection.deidentification.terms import Terms
+from cohort_selection.sealing.cohort import seal
 from tests.cohort_selection import enhanced_image_kinds, image_kinds
 from tests.cohort_selection.image_kinds import SECRET, write
 from tests.cohort_selection.rare_image_kinds import ALL_KINDS

@@ -16,7 +16,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from cohort_selection.deidentification import deidentify
+from cohort_selection.deidentification.copy import deidentify
 from tests.cohort_selection import enhanced_image_kinds, image_kinds
 
 KEY = b"k" * 32

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.clinical import ClinicalRecord, CovidTest
-from cohort_selection.cohort_plan import read_cohort_plan
-from cohort_selection.cohort_table import CohortPlanError
-from cohort_selection.criteria import (
+from cohort_selection.clinical.records import ClinicalRecord, CovidTest
+from cohort_selection.dicom.studies import Study
+from cohort_selection.eligibility.criteria import (
     Criteria,
     FlowStep,
     SelectionError,
     age_group,
     select,
 )
-from cohort_selection.dicom import Study
-from cohort_selection.targets import TargetError, read_target
+from cohort_selection.matching.target import TargetError, read_target
+from cohort_selection.plan.cohort_plan import read_cohort_plan
+from cohort_selection.toml_table import CohortPlanError
 
 
 def study(uid: str, patient: str = "", modality: str = "DX", view: str = "PA") -> Study:

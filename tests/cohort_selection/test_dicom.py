@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from cohort_selection.ages import years
-from cohort_selection.dicom import EmptyCommons, Quarantined, Study, index
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.dicom.studies import EmptyCommons, Quarantined, Study, index
 
 
 def write(

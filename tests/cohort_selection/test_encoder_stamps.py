@@ -13,8 +13,8 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import compress
 from pydicom.uid import JPEG2000Lossless
 
-from cohort_selection.deidentification import deidentify
-from cohort_selection.encoder_stamps import has_words
+from cohort_selection.deidentification.copy import deidentify
+from cohort_selection.deidentification.encoder_stamps import has_words
 from tests.cohort_selection.image_kinds import SECRET, tomogram, write
 
 

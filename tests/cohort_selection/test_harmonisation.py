@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.clinical import ClinicalRecord
-from cohort_selection.dicom import Study
-from cohort_selection.harmonisation import Harmoniser, Pair, agreement, coverage, report
-from cohort_selection.loinc_map import HarmonisationError, LoincMap, Term, read_loinc_map
+from cohort_selection.catalog.harmonisation import Harmoniser, Pair, agreement, coverage, report
+from cohort_selection.catalog.loinc import HarmonisationError, LoincMap, Term, read_loinc_map
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.dicom.studies import Study
 
 MAPPING = (
     "Modality\tStudyDescription\tLOINC code\tL-Long Common Name\n"

@@ -11,13 +11,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
-from cohort_selection.header import (
-    Header,
-    Quarantined,
-    read_header,
-    read_header_with_pydicom,
-)
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.dicom.header import Header, Quarantined, read_header, read_header_with_pydicom
 
 
 def dataset(path: Path) -> Dataset:

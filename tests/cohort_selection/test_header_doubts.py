@@ -13,12 +13,12 @@ import pydicom
 import pytest
 from pydicom.config import disable_value_validation
 
-from cohort_selection import catalog
-from cohort_selection.catalog import CatalogError
-from cohort_selection.clinical import ClinicalRecord
-from cohort_selection.dicom import index
-from cohort_selection.header_doubts import MEANING, Doubt, day, person
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.catalog import catalog
+from cohort_selection.catalog.catalog import CatalogError
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.dicom.doubts import MEANING, Doubt, day, person
+from cohort_selection.dicom.studies import index
 from tests.commands import succeed
 
 HEADER = {

@@ -9,8 +9,10 @@ import pydicom
 import pytest
 from PIL import Image
 
-from cohort_selection import catalog, clinical, dicom
-from cohort_selection.conversion import ConversionError, Imported, import_images
+from cohort_selection.catalog import catalog
+from cohort_selection.clinical import records as clinical
+from cohort_selection.commons.conversion import ConversionError, Imported, import_images
+from cohort_selection.dicom import studies
 from tests.commands import succeed
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
@@ -147,7 +149,7 @@ def test_index_takes_what_import_images_wrote(tmp_path: Path) -> None:
     told = catalog.update(found.dicom, records, tmp_path / "catalog", workers=1)
     assert (told.n_studies, told.n_records, told.harmonised.sex) == (1, 1, 0)
     assert not [note for note in told.notes if "meet no study" in note]
-    assert len(dicom.index(found.dicom)[0]) == 1
+    assert len(studies.index(found.dicom)[0]) == 1
 
 
 def test_index_says_at_once_when_no_clinical_row_meets_a_study(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from baselines.images import model_input
-from cohort_selection.header import Header, read_header, read_header_with_pydicom
-from cohort_selection.intensities import UnreadableImage, decodable, read_frame, undecodable
-from cohort_selection.pixels import (
+from baselines.container.images import model_input
+from cohort_selection.dicom.header import Header, read_header, read_header_with_pydicom
+from cohort_selection.pixels.intensities import UnreadableImage, decodable, read_frame, undecodable
+from cohort_selection.pixels.picture import (
     has_overlay_in_pixels,
     header_fields,
     read_picture,

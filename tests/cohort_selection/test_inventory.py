@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection import catalog, dicom, inventory, pixel_description
-from cohort_selection.catalog import Catalog, CatalogError
-from cohort_selection.clinical import ClinicalRecord
-from cohort_selection.dicom import EmptyCommons
-from cohort_selection.inventory import ReaderDied
-from cohort_selection.radiograph import uid
+from cohort_selection.catalog import catalog, inventory, reader_version
+from cohort_selection.catalog.catalog import Catalog, CatalogError
+from cohort_selection.catalog.inventory import ReaderDied
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.commons.radiograph import uid
+from cohort_selection.dicom import pixel_description
+from cohort_selection.dicom import studies as dicom
+from cohort_selection.dicom.studies import EmptyCommons
 from tests.cohort_selection.test_dicom import write
 from tests.commands import environment, succeed
 
@@ -93,6 +95,7 @@ def test_a_shard_of_another_reader_is_not_believed(
 ) -> None:
     catalog.update(commons, [RECORD], tmp_path / "catalog")
     monkeypatch.setattr(inventory, "reader", lambda: b"another")
+    monkeypatch.setattr(inventory, "readers", lambda: {b"another"})
     assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_read == 29
 
 
@@ -101,7 +104,7 @@ def test_the_reader_is_named_by_its_source_and_by_what_it_can_decode(tmp_path: P
     path.write_bytes(b"FIELDS = 1\n")
 
     def mark(*decodable: str) -> bytes:
-        return inventory.reader_mark([path], tmp_path, decodable)
+        return reader_version.reader_mark([path], tmp_path, decodable)
 
     before = mark("1.2", "1.3")
     assert mark("1.3", "1.2") == before
@@ -114,22 +117,20 @@ def test_the_reader_is_named_by_its_source_and_by_what_it_can_decode(tmp_path: P
 
 def test_the_reader_is_named_by_all_of_our_modules_that_it_is_made_of() -> None:
     """Else a word for 'unknown' that is added leaves what was read of headers as it was."""
-    folder = Path(inventory.__file__).parent
-    named = set(inventory._READERS)
+    package = Path(reader_version.__file__).parents[1]
+    named = set(reader_version._SOURCES)
     # The digest of the source is of how the mark is made, not of what is read.
+    marking = {"catalog/reader_version.py"}
     for name in named:
-        tree = ast.parse((folder / f"{name}.py").read_text())
-        imported = {
-            module
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(folder.name)
-            for module in (
-                [alias.name for alias in node.names]
-                if node.module == folder.name
-                else [str(node.module).rpartition(".")[2]]
-            )
-        }
-        assert imported <= named | {"source_digest"}, name
+        for node in ast.walk(ast.parse((package / name).read_text())):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith(package.name):
+                for parts in (
+                    *([*str(node.module).split("."), alias.name] for alias in node.names),
+                    str(node.module).split("."),
+                ):
+                    file = Path(*parts[1:]).with_suffix(".py") if parts[1:] else Path("none.py")
+                    if (package / file).is_file():
+                        assert str(file) in named | marking, name
 
 
 def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
@@ -137,8 +138,9 @@ def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
 ) -> None:
     """Five files are refused at first, by a reader that can decode less."""
     refusals = iter(["no decoder here for its transfer syntax (JPEG-LS)"] * 5)
-    other = inventory.reader_mark([], tmp_path, ())
+    other = reader_version.reader_mark([], tmp_path, ())
     monkeypatch.setattr(inventory, "reader", lambda: other)
+    monkeypatch.setattr(inventory, "readers", lambda: {other})
     judged = pixel_description._judged
     monkeypatch.setattr(
         pixel_description, "_judged", lambda *how: (*judged(*how)[:2], next(refusals, ""))
@@ -171,7 +173,7 @@ def test_a_file_system_without_hard_links_will_do(
 KILLED = """
 import sys, time
 from pathlib import Path
-from cohort_selection import catalog, inventory
+from cohort_selection.catalog import catalog, inventory
 inventory._SHARD_ROWS = inventory._BLOCK = 50
 slow = lambda done, total: time.sleep(0.05)
 catalog.update(Path(sys.argv[1]), [], Path(sys.argv[2]), workers=1, progress=slow)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort import Case
-from cohort_selection.leakage import LeakError, WallCheck, check, patients_on_both_sides
+from cohort_selection.cases import Case
+from cohort_selection.leakage.duplicates import LeakError, WallCheck, check, patients_on_both_sides
 from tests.cohort_selection.test_cohort import radiograph
 
 

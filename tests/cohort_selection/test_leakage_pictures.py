@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.config import disable_value_validation
 
-from cohort_selection.cohort import Case
-from cohort_selection.fingerprints import fingerprints
-from cohort_selection.leakage import LeakError, check
-from cohort_selection.near_duplicates import (
+from cohort_selection.cases import Case
+from cohort_selection.leakage.duplicates import LeakError, check
+from cohort_selection.leakage.fingerprints import fingerprints
+from cohort_selection.leakage.perceptual_hash import (
     ALIKE,
     BITS,
     CLOSE,
@@ -34,8 +34,8 @@ from cohort_selection.near_duplicates import (
     near_duplicates,
     perceptual_hashes,
 )
-from cohort_selection.pixels import PictureError
-from cohort_selection.shortcuts import audit
+from cohort_selection.leakage.shortcuts import audit
+from cohort_selection.pixels.picture import PictureError
 from tests.cohort_selection.test_leakage import case
 
 Picture = NDArray[np.float64]
@@ -256,7 +256,7 @@ def test_worker_processes_find_the_same_and_end_with_a_killed_parent(tmp_path: P
             sys.executable,
             "-c",
             "import sys; from pathlib import Path; "
-            "from cohort_selection.fingerprints import fingerprints; "
+            "from cohort_selection.leakage.fingerprints import fingerprints; "
             f"fingerprints(sorted(Path({str(tmp_path)!r}).glob('*.dcm')) * 100, look=True, "
             "workers=2, progress=lambda done: print(done, flush=True))",
         ],

@@ -10,9 +10,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from cohort_selection.cohort import Case
-from cohort_selection.deidentification import KEPT
-from cohort_selection.shortcuts import (
+from cohort_selection.cases import Case
+from cohort_selection.deidentification.copy import KEPT
+from cohort_selection.leakage.shortcuts import (
     HEADERS,
     PIXELS,
     ShortcutError,

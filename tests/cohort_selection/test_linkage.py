@@ -6,12 +6,12 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from cohort_selection import catalog
-from cohort_selection.catalog import Catalog
-from cohort_selection.clinical import ClinicalRecord
-from cohort_selection.dicom import Study
-from cohort_selection.linkage import one_id_a_patient
-from cohort_selection.study_values import by_study
+from cohort_selection.catalog import catalog
+from cohort_selection.catalog.catalog import Catalog
+from cohort_selection.catalog.linkage import one_id_a_patient
+from cohort_selection.catalog.study_values import by_study
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.dicom.studies import Study
 
 
 def study(uid: str, patient: str) -> Study:

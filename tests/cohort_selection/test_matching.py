@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from cohort_selection.cohort import Case
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.matching import Matched, MatchingError, largest, match, would_help
-from cohort_selection.prospect import prospect
-from cohort_selection.target_tables import read_target_table
-from cohort_selection.targets import Target, TargetError, read_target, tie_to_label
+from cohort_selection.cases import Case
+from cohort_selection.matching.draw import Matched, MatchingError, largest, match, would_help
+from cohort_selection.matching.feasibility import prospect
+from cohort_selection.matching.target import Target, TargetError, read_target, tie_to_label
+from cohort_selection.matching.tolerance import Minimum, Tolerance
+from cohort_selection.plan.target_tables import read_target_table
 
 HALF = Target({"sex": {"Female": 0.5, "Male": 0.5}, "label": {"0": 0.5, "1": 0.5}})
 

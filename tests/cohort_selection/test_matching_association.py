@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats.contingency import association
 
-from cohort_selection.achievable import Programme, programme
-from cohort_selection.association import Association, cramers_v
-from cohort_selection.cells import Cells, tabulate, tabulate_codes
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.inclusion import chances
-from cohort_selection.matching import allocate, match
-from cohort_selection.raking import rake
-from cohort_selection.targets import Target
+from cohort_selection.matching.achievable import Programme, programme
+from cohort_selection.matching.draw import allocate, match
+from cohort_selection.matching.inclusion_probability import chances
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import Minimum, Tolerance
+from cohort_selection.sampling.association import Association, cramers_v
+from cohort_selection.sampling.joint_table import Cells, tabulate, tabulate_codes
+from cohort_selection.sampling.raking import rake
 from tests.cohort_selection.test_matching import (
     _may_occur,
     midrc_pool,

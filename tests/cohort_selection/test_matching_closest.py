@@ -8,12 +8,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cohort_selection.cohort import Case
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.matching import Matched, MatchingError, match
-from cohort_selection.prospect import prospect
-from cohort_selection.shortage import would_help
-from cohort_selection.targets import Target
+from cohort_selection.cases import Case
+from cohort_selection.matching.draw import Matched, MatchingError, match
+from cohort_selection.matching.feasibility import prospect
+from cohort_selection.matching.shortage import would_help
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import Minimum, Tolerance
 from tests.cohort_selection.test_matching import HALF, margins_of, pool
 from tests.cohort_selection.test_matching_design import small
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cohort_selection.achievable import Programme, largest, programme, smallest
-from cohort_selection.cells import tabulate
-from cohort_selection.cohort import Case
-from cohort_selection.cohort_plan import read_cohort_plan
-from cohort_selection.design import Minimum, Tolerance
-from cohort_selection.estimand import Estimand
-from cohort_selection.matching import MatchingError, match
-from cohort_selection.planning import auroc_standard_error
-from cohort_selection.prospect import PlannedGap, prospect
-from cohort_selection.target_tables import read_wide
-from cohort_selection.targets import Target
+from cohort_selection.cases import Case
+from cohort_selection.matching.achievable import Programme, largest, programme, smallest
+from cohort_selection.matching.draw import MatchingError, match
+from cohort_selection.matching.estimand import Estimand
+from cohort_selection.matching.feasibility import PlannedGap, prospect
+from cohort_selection.matching.sample_size import auroc_standard_error
+from cohort_selection.matching.target import Target
+from cohort_selection.matching.tolerance import Minimum, Tolerance
+from cohort_selection.plan.cohort_plan import read_cohort_plan
+from cohort_selection.plan.target_tables import read_wide
+from cohort_selection.sampling.joint_table import tabulate
 from tests.cohort_selection.test_matching import pool
 
 SEX = {"Female": 0.5, "Male": 0.5}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cohort_selection.planning import auroc_standard_error, needed_for_auroc, too_small
+from cohort_selection.matching.sample_size import auroc_standard_error, needed_for_auroc, too_small
 from tests.cohort_selection.test_matching import HALF, pool
 
 
@@ -32,7 +32,7 @@ def test_the_fewest_cases_reach_the_width_and_one_less_does_not() -> None:
 
 
 def test_subgroups_under_a_minimum_are_named_with_the_size_that_would_do() -> None:
-    from cohort_selection.matching import match
+    from cohort_selection.matching.draw import match
 
     cohort = match(pool(), HALF, 60, seed=0).cases
     assert too_small(cohort, ["sex"], 20, 10) == ()

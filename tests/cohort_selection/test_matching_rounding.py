@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cohort_selection.balanced_sampling import round_balanced
-from cohort_selection.raking import rake
-from cohort_selection.randomness import draw_in_cells
+from cohort_selection.sampling.cube_method import round_balanced
+from cohort_selection.sampling.raking import rake
+from cohort_selection.sampling.randomness import draw_in_cells
 
 
 def two_way(rows: int, columns: int) -> NDArray[np.float64]:

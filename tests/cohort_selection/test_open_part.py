@@ -7,11 +7,13 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from cohort_selection.cohort import Case, CohortError, read_open, write_open
-from cohort_selection.deidentification import DeidentificationError
-from cohort_selection.intensities import read_frame
-from cohort_selection.open_part import copy_open_part
-from cohort_selection.pixels import pixel_digest
+from cohort_selection.cases import Case
+from cohort_selection.deidentification.copy import DeidentificationError
+from cohort_selection.pixels.intensities import read_frame
+from cohort_selection.pixels.picture import pixel_digest
+from cohort_selection.sealing.cohort import CohortError
+from cohort_selection.sequestration.open_list import read_open, write_open
+from cohort_selection.sequestration.open_part import copy_open_part
 from tests.cohort_selection.image_kinds import SECRET, computed_radiograph, write
 from tests.commands import succeed
 

@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 
 Modality = Literal["CR", "DX"]
 Spacing = tuple[float, float] | None

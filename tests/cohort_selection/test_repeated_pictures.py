@@ -15,13 +15,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cohort_selection import kept_fingerprints as kept
-from cohort_selection.cohort import Case
-from cohort_selection.fingerprints import Fingerprints, fingerprints
-from cohort_selection.leakage import LeakError
-from cohort_selection.near_duplicates import near_duplicates, near_duplicates_among
-from cohort_selection.radiograph import Radiograph, uid, write_radiograph
-from cohort_selection.repeated_pictures import (
+from cohort_selection.cases import Case
+from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.leakage import kept_fingerprints as kept
+from cohort_selection.leakage.duplicates import LeakError
+from cohort_selection.leakage.fingerprints import Fingerprints, fingerprints
+from cohort_selection.leakage.perceptual_hash import near_duplicates, near_duplicates_among
+from cohort_selection.leakage.repeated_pictures import (
     Repeat,
     RepeatCounts,
     counts,

@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from cohort_selection.cohort import Case
-from cohort_selection.population import (
-    common_attributes,
-    compare_populations,
-    read_population,
-)
-from cohort_selection.representativeness import (
+from cohort_selection.cases import Case
+from cohort_selection.clinical.age_bands import age_group
+from cohort_selection.matching.target import Target
+from cohort_selection.representativeness.distance import (
     chance,
     deviation,
     over_time,
     representativeness,
     shares,
 )
-from cohort_selection.study_values import age_group
-from cohort_selection.targets import Target
+from cohort_selection.representativeness.population import (
+    common_attributes,
+    compare_populations,
+    read_population,
+)
 from tests.commands import refused, succeed
 
 

@@ -10,14 +10,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cohort_selection.clinical import ClinicalRecord, CovidTest
-from cohort_selection.cohort_plan import read_cohort_plan
-from cohort_selection.cohort_table import CohortPlanError, CohortTable
-from cohort_selection.criteria import Criteria, Selected, SelectionError, select
-from cohort_selection.dicom import Study, index
-from cohort_selection.flow import FlowStep, flow_svg
-from cohort_selection.rules import Rule, read_rules
-from cohort_selection.study_values import Values, values
+from cohort_selection.catalog.study_values import Values, values
+from cohort_selection.clinical.records import ClinicalRecord, CovidTest
+from cohort_selection.dicom.studies import Study, index
+from cohort_selection.eligibility.criteria import Criteria, Selected, SelectionError, select
+from cohort_selection.eligibility.flow_diagram import FlowStep, flow_svg
+from cohort_selection.eligibility.rules import Rule, read_rules
+from cohort_selection.plan.cohort_plan import read_cohort_plan
+from cohort_selection.toml_table import CohortPlanError, CohortTable
 
 NOTHING: Mapping[str, str] = {}
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cohort_selection.cohort import Case, CaseDesign, Cohort, open_cohort, seal, verify
-from cohort_selection.sealing_key import KEY_VARIABLE, derive, enclave_key, mac
-from cohort_selection.targets import Target
+from cohort_selection.cases import Case
+from cohort_selection.matching.target import Target
+from cohort_selection.sealing.cohort import CaseDesign, Cohort, open_cohort, seal, verify
+from cohort_selection.sealing.key import KEY_VARIABLE, derive, enclave_key, mac
 from tests.cohort_selection.test_cohort import small_commons
 
 BEFORE = {

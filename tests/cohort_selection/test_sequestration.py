@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
-from cohort_selection.cohort import Case
-from cohort_selection.sequestration import Part, SequestrationError, split
+from cohort_selection.cases import Case
+from cohort_selection.sequestration.split import Part, SequestrationError, split
 
 FIVE = ("covid", "age", "race", "sex", "ethnicity")
 SIX = (*FIVE, "modality")

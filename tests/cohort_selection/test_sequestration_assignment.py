@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.assignment import (
+from cohort_selection.sequestration.assignment import (
     AssignmentError,
     append_assignment,
     head,
     read_assignment,
     read_batches,
 )
-from cohort_selection.sequestration import Part
+from cohort_selection.sequestration.split import Part
 
 BOTH = {"p1": Part.OPEN, "p,2": Part.SEQUESTERED}
 

@@ -11,8 +11,9 @@ from threading import Lock
 
 import pytest
 
+from cohort_selection.catalog import reader_version
 from cohort_selection.source_digest import source_digest
-from evaluator import code_version
+from evaluator.scoring import code_version
 from tests.conftest import REPOSITORY
 
 RATES = '''"""Rates of a table."""
@@ -164,3 +165,9 @@ def test_a_former_name_is_that_of_the_present_code() -> None:
     if not all(f"{name}=={version(name)}" in pinned for name in libraries):
         pytest.skip("the name depends on numpy, numba and llvmlite, which are not those pinned")
     assert set(code_version._FORMERLY) <= {code_version.code_version()}
+
+
+def test_the_former_name_of_the_reader_is_that_of_the_present_source() -> None:
+    assert set(reader_version._FORMERLY) <= {reader_version._digest()}
+    former = [mark for mark in reader_version.readers() if mark != reader_version.reader()]
+    assert len(former) == len(reader_version._FORMERLY)

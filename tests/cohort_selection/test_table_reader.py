@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from cohort_selection.cell_words import (
+from cohort_selection.clinical.records import read
+from cohort_selection.clinical.vocabulary import level
+from cohort_selection.plan.target_tables import read_wide
+from cohort_selection.tables.cell_words import (
     amount,
     is_unknown,
     items,
@@ -22,9 +25,7 @@ from cohort_selection.cell_words import (
     plain,
     spelling,
 )
-from cohort_selection.clinical import read
-from cohort_selection.clinical_cells import level
-from cohort_selection.column_names import (
+from cohort_selection.tables.column_names import (
     CASE_NAMES,
     LABEL_NAMES,
     NAMES,
@@ -32,8 +33,7 @@ from cohort_selection.column_names import (
     field_of,
     find,
 )
-from cohort_selection.target_tables import read_wide
-from cohort_selection.text_table import TextTable, read_text_table
+from cohort_selection.tables.text_table import TextTable, read_text_table
 
 COLUMNS = ("Patient ID", "age", "score", "findings")
 ROWS = [["00012", "70", "0.5", "Mass|Nodule"], ["00013", "", "0.25", "No, none"]]

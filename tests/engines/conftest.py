@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
-from evaluator.known_good import known_good
-from submissions.base_image import cache
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.probe_image import known_good
+from submissions.host.base_image import cache
 from tests.engines.machine import KEPT, Machine, machine
 from tests.queue.conftest import closed_ledgers, installed, sealed
 

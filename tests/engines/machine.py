@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from submissions import distribution
-from submissions.base_image import cache
-from submissions.engine_address import answers
+from submissions.addresses.engine import answers
+from submissions.host import linux_packages
+from submissions.host.base_image import cache
 
 KEPT = cache() / "engines"
 """Where what is costly to make is kept, whatever a test has for a cache."""
@@ -149,14 +149,14 @@ def machine(release: str, *shared: Path) -> Machine:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.parent.mkdir(parents=True, exist_ok=True)
         options = root.with_name("apt.conf")
-        options.write_text(distribution.acquire_options(), encoding="utf-8")
+        options.write_text(linux_packages.acquire_options(), encoding="utf-8")
         include = ",".join(("ca-certificates", *PACKAGES[release]))
         made = subprocess.run(
             [
                 *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}"),
                 *(f"--aptopt={options}", release, str(fresh)),
             ],
-            env={**os.environ, "PATH": distribution.system_path()},
+            env={**os.environ, "PATH": linux_packages.system_path()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

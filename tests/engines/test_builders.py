@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
-from submissions.archive import lint_archive
+from evaluator.sandbox.engine import Engine
 from submissions.contract import Contract
+from submissions.image.archive import lint_archive
 from submissions.submission import ContractBroken
 from tests.engines.builders import CONTAINERIFY, ROWS, SETTING_UP, VERSIONS, Row
 from tests.engines.conftest import Start

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluator import images
-from evaluator.engine import Engine
-from evaluator.images import KEPT, LOADED
-from evaluator.staging import stage
-from submissions.base_image import docker, ensure_base_image
-from submissions.contract import Contract, read_predictions
+from evaluator.sandbox import images
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.images import KEPT, LOADED
+from evaluator.sandbox.staging import stage
+from submissions.contract import Contract
+from submissions.host.base_image import docker, ensure_base_image
+from submissions.predictions import read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure, State
 from tests.attacks.arena import CASE_IDS, stage_cases

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.analysis_plan import PlanError, read_plan
-from evaluator.specification import SpecificationError, read_benchmark
+from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from evaluator.scoring.analysis_plan import PlanError, read_plan
 
 PATH = Path("chest.toml")
 

@@ -14,8 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from evaluator.own_scores import write_reports
-from evaluator.scoring import AnalysisPlan, Labels, ScoringInputError, read_tables, score_tables
+from evaluator.leaderboard.own_scores import write_reports
+from evaluator.scoring.score import (
+    AnalysisPlan,
+    Labels,
+    ScoringInputError,
+    read_tables,
+    score_tables,
+)
 from tests.commands import refused, succeed
 
 TRUTH = "case_id,patient_id,label\na,p1,1\nb,p2,0\nc,p3,1\n"

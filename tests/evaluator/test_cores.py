@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.cores import has_our_cores, taken_cores, usable_cores
+from evaluator.host.cores import has_our_cores, taken_cores, usable_cores
 
 FOUR = ("0", "1", "2", "3")
 

@@ -10,15 +10,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from evaluator.disclosure import (
+from evaluator.disclosure.control import (
     WITHHELD,
     Disclosure,
     DisclosureError,
     Release,
     read_disclosure,
 )
-from evaluator.results import OVERALL, Curve, CurvePoint, Evaluation, Result
-from evaluator.rounding import INSUFFICIENT, decimals
+from evaluator.disclosure.rounding import INSUFFICIENT, decimals
+from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from tests.evaluator.hand_made import Counts, estimate, evaluation, released
 
 EXACT = Disclosure(count_step=1)

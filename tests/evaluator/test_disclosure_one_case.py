@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluator.analysis_plan import AnalysisPlan
-from evaluator.disclosure import Disclosure, Release
-from evaluator.probing import set_apart, without
-from evaluator.scoring import score
+from evaluator.disclosure.control import Disclosure, Release
+from evaluator.disclosure.probing import set_apart, without
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.score import score
 from tests.evaluator.hand_made import released
 
 PLAN = AnalysisPlan(

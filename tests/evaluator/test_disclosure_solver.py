@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cohort_selection.cohort import Case
-from evaluator.disclosure import Disclosure, Release
+from cohort_selection.cases import Case
+from evaluator.disclosure.control import Disclosure, Release
 from evaluator.leaderboard.report import render_report
-from evaluator.results import OVERALL, STANDARDIZED, Evaluation
-from evaluator.scoring import AnalysisPlan, score
-from evaluator.target_population import TargetWeights, against_target
+from evaluator.scoring.results import OVERALL, STANDARDIZED, Evaluation
+from evaluator.scoring.score import AnalysisPlan, score
+from evaluator.scoring.target_population import TargetWeights, against_target
 from metrics.group import FIXED_PREVALENCE
 from tests.evaluator.hand_made import released
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.sealing_key import KEY_VARIABLE
+from cohort_selection.sealing.key import KEY_VARIABLE
 from evaluator import doctor
 from evaluator.doctor import Finding, examine
-from evaluator.installation import Installation
+from evaluator.stores.installation import Installation
 
 
 @pytest.fixture(autouse=True)

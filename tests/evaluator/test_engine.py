@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.engine_setup import ensure_engine
-from evaluator.limits import lacking as lacking_limits
-from evaluator.staging import stage
-from submissions.contract import Contract, read_predictions
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.sandbox.limits import lacking as lacking_limits
+from evaluator.sandbox.staging import stage
+from evaluator.setup.engine import ensure_engine
+from submissions.contract import Contract
+from submissions.predictions import read_predictions
 from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases

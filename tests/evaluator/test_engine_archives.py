@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.images import KEPT, LOADED
-from evaluator.shard import clean_host
-from evaluator.staging import stage
-from submissions.archive import lint_archive
-from submissions.base_image import docker
-from submissions.contract import Contract, read_predictions
-from submissions.image import MAX_LAYERS, ImageConfiguration
+from evaluator.queue.shard import clean_host
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.sandbox.images import KEPT, LOADED
+from evaluator.sandbox.staging import stage
+from submissions.contract import Contract
+from submissions.host.base_image import docker
+from submissions.image.archive import lint_archive
+from submissions.image.lint import MAX_LAYERS, ImageConfiguration
+from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.archives import Image, tar_of
 from tests.attacks.arena import CASE_IDS, stage_cases
@@ -131,7 +132,7 @@ def test_an_image_that_is_refused_once_it_is_loaded_is_not_left_in_the_engine(
         raise REFUSED
 
     with monkeypatch.context() as patched:
-        patched.setattr("evaluator.images.lint", too_large)
+        patched.setattr("evaluator.sandbox.images.lint", too_large)
         with pytest.raises(ContractBroken, match="as the engine sees it"):
             engine.load(archive, MILD)
     assert not engine.has(digest)
@@ -224,7 +225,7 @@ def test_what_a_killed_process_had_loaded_goes_with_the_next(
     archive, digest = unknown
     program = (
         "import os, signal, sys\n"
-        "from evaluator.engine import Engine\n"
+        "from evaluator.sandbox.engine import Engine\n"
         "from tests.attacks.catalogue import MILD\n"
         "with Engine.connect().receive(sys.argv[1], MILD):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -246,10 +247,10 @@ def test_what_a_killed_worker_had_loaded_goes_as_its_host_is_cleaned(
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "import evaluator.images\n"
-        "from evaluator.shard import Shard, run_shard\n"
+        "import evaluator.sandbox.images\n"
+        "from evaluator.queue.shard import Shard, run_shard\n"
         "from tests.attacks.catalogue import MILD\n"
-        "evaluator.images.lint = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "evaluator.sandbox.images.lint = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "_, archive, digest, staging = sys.argv\n"
         "run_shard(Shard('killed', digest, (), MILD, Path(staging), Path(archive)))\n"
     )

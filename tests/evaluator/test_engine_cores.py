@@ -12,10 +12,10 @@ from threading import Thread
 import pytest
 from docker import DockerClient
 
-from evaluator.containers import has_cpusets
-from evaluator.cores import taken_cores
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.staging import stage
+from evaluator.host.cores import taken_cores
+from evaluator.sandbox.containers import has_cpusets
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
@@ -62,7 +62,7 @@ def test_a_run_computes_beside_another_and_not_on_its_processor(
     if N_CORES < 2:
         pytest.skip("this machine has one processor")
     # Runs of other tests take processors of the host as well.
-    monkeypatch.setattr("evaluator.host_locks._everybodys_folder", lambda: tmp_path)
+    monkeypatch.setattr("evaluator.host.locks._everybodys_folder", lambda: tmp_path)
     image = image_of(SEEN)
     with taken_cores(N_CORES - 1) as others:
         left = os.sched_getaffinity(0) - set(map(int, others))
@@ -80,7 +80,7 @@ def test_an_engine_held_to_other_processors_runs_it_on_those(
 ) -> None:
     if engine.podman:
         pytest.skip("Podman does not say beforehand what it may use")
-    monkeypatch.setattr("evaluator.cores.usable_cores", lambda count: ("4095",))
+    monkeypatch.setattr("evaluator.host.cores.usable_cores", lambda count: ("4095",))
     found = seen(engine, image_of(SEEN), MILD, tmp_path)
     assert len(found) == engine.cpus
     assert any("containers see all CPUs" in said for said in caplog.messages)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort import BlindedCase
-from evaluator.determinism import Repetition, compared, drawn_again
-from evaluator.engine import Engine
-from evaluator.shard import Shard, run_shard
-from submissions.contract import Predictions
+from cohort_selection.cases import BlindedCase
+from evaluator.queue.determinism import Repetition, compared, drawn_again
+from evaluator.queue.shard import Shard, run_shard
+from evaluator.sandbox.engine import Engine
+from submissions.predictions import Predictions
 from tests.attacks.catalogue import MILD, PRELUDE
 from tests.engine import ImageBuilder
 

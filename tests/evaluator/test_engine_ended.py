@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
-from evaluator import engine as engine_module
-from evaluator.engine import LABEL, Engine, EngineUnavailable
-from evaluator.staging import remove_leftovers, stage
-from submissions.base_image import docker
+from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox.engine import LABEL, Engine, EngineUnavailable
+from evaluator.sandbox.staging import remove_leftovers, stage
+from submissions.host.base_image import docker
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD
@@ -52,8 +52,8 @@ def worker(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own that runs a submission over cases of its own."""
     program = (
-        "from pathlib import Path\nfrom evaluator.engine import Engine\n"
-        "from evaluator.staging import stage\nfrom tests.attacks.arena import stage_cases\n"
+        "from pathlib import Path\nfrom evaluator.sandbox.engine import Engine\n"
+        "from evaluator.sandbox.staging import stage\nfrom tests.attacks.arena import stage_cases\n"
         "from tests.attacks.catalogue import MILD\n"
         f"cases, _ = stage_cases(Path({str(folder)!r}), MILD)\n"
         f"with stage(cases, MILD, Path({str(staging)!r})) as staged:\n"

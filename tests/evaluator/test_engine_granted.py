@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from evaluator import engine as engine_module
-from evaluator.engine import Engine, EngineUnavailable
-from evaluator.limits import environment, flags, not_granted
-from evaluator.staging import Staged, stage
+from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.sandbox.limits import environment, flags, not_granted
+from evaluator.sandbox.staging import Staged, stage
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
-from submissions.base_image import docker
+from evaluator.sandbox.engine import Engine
+from submissions.host.base_image import docker
 from tests.engine import ImageBuilder
 from tests.own_docker import OwnDocker, needs_own_docker
 
@@ -33,8 +33,8 @@ def test_an_engine_killed_in_a_run_is_our_fault_and_leaves_nothing(
     try:
         assert docker("load", "-i", str(archive)).returncode == 0
         program = (
-            "from pathlib import Path\nfrom evaluator.engine import Engine\n"
-            "from evaluator.staging import stage\nfrom tests.attacks.arena import stage_cases\n"
+            "from pathlib import Path\nfrom evaluator.sandbox.engine import Engine\n"
+            "from evaluator.sandbox.staging import stage\nfrom tests.attacks.arena import stage_cases\n"
             "from tests.attacks.catalogue import MILD\n"
             f"cases, root = stage_cases(Path({str(tmp_path)!r}), MILD)\n"
             "with stage(cases, MILD, root) as staged:\n"
@@ -53,7 +53,9 @@ def test_an_engine_killed_in_a_run_is_our_fault_and_leaves_nothing(
             killed = time.monotonic()
             said = run.communicate(timeout=60)[1].strip().splitlines()[-1]
         assert time.monotonic() - killed < 30
-        assert said.startswith("submissions.engine_address.EngineUnavailable: the container engine")
+        assert said.startswith(
+            "submissions.addresses.engine.EngineUnavailable: the container engine"
+        )
         assert list((tmp_path / "staging").glob("run-*")) == []
         own.start()
         again = Engine.connect()

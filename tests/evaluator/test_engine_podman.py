@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
-from evaluator.staging import stage
-from submissions.base_image import ensure_base_image
-from submissions.engine_address import answers
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import stage
+from submissions.addresses.engine import answers
+from submissions.host.base_image import ensure_base_image
 from tests.attacks.arena import breaches, expected, run_attack, stage_cases
 from tests.attacks.catalogue import ATTACKS, MILD, PRELUDE, Attack
 from tests.engine import build_image

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from evaluator.engine import Engine
-from evaluator.seccomp import NAMESPACE_FLAGS, profile, profile_file, profile_text
-from evaluator.staging import stage
-from submissions.contract import Contract, read_predictions
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.seccomp import NAMESPACE_FLAGS, profile, profile_file, profile_text
+from evaluator.sandbox.staging import stage
+from submissions.contract import Contract
+from submissions.predictions import read_predictions
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import PRELUDE
 from tests.engine import ImageBuilder

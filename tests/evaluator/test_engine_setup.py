@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluator import engine_setup
-from evaluator.engine import Engine
-from submissions import base_image as base_image_module
-from submissions import distribution, engine_address
-from submissions.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
-from submissions.engine_address import EngineUnavailable
+from evaluator.sandbox.engine import Engine
+from evaluator.setup import engine as engine_setup
+from submissions.addresses import engine as engine_address
+from submissions.addresses.engine import EngineUnavailable
+from submissions.host import base_image as base_image_module
+from submissions.host import linux_packages
+from submissions.host.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
 
 
 def test_a_socket_on_which_nobody_answers_is_no_engine(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_socket_that_this_user_may_not_open_is_named(tmp_path: Path) -> None:
 def test_two_at_once_find_the_same_engine(engine: Engine) -> None:
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "evaluator.engine_setup"],
+            [sys.executable, "-m", "evaluator.setup.engine"],
             stderr=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).resolve().parents[2],
@@ -126,22 +127,22 @@ TARGETS = [
 
 
 def test_the_release_is_the_one_that_the_installed_version_comes_from() -> None:
-    assert distribution.base_release(SID) == "unstable"
+    assert linux_packages.base_release(SID) == "unstable"
     upgradable = SID.replace(
         "        500 http://deb.debian.org/debian unstable/main amd64 Packages\n", ""
     )
-    assert distribution.base_release(upgradable) == "forky"
-    assert distribution.base_release("base-files:\n  Installed: 14.2\n") == ""
+    assert linux_packages.base_release(upgradable) == "forky"
+    assert linux_packages.base_release("base-files:\n  Installed: 14.2\n") == ""
 
 
 def test_sources_are_found_by_the_codename_and_by_the_name_in_apt_s_own_list() -> None:
     sid = tuple(f"deb http://mirror/debian/ sid {part}" for part in ("main", "contrib"))
-    assert distribution.lines_of("unstable", TARGETS) == sid
-    assert distribution.lines_of("sid", TARGETS) == sid
-    assert distribution.lines_of("forky", TARGETS) == ()
-    assert distribution.lines_of("", TARGETS) == ()
+    assert linux_packages.lines_of("unstable", TARGETS) == sid
+    assert linux_packages.lines_of("sid", TARGETS) == sid
+    assert linux_packages.lines_of("forky", TARGETS) == ()
+    assert linux_packages.lines_of("", TARGETS) == ()
     # A release's own packages come first: mmdebstrap takes the release from that line.
-    assert distribution.lines_of("trixie", TARGETS) == (
+    assert linux_packages.lines_of("trixie", TARGETS) == (
         "deb http://mirror/debian/ trixie main",
         "deb http://mirror/security/ trixie-security main",
     )
@@ -161,16 +162,16 @@ def test_apt_is_asked_where_os_release_names_another_release(
 ) -> None:
     apt_of_sid(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert distribution.sources(codename) == (
+    assert linux_packages.sources(codename) == (
         "deb http://mirror/debian/ sid main",
         "deb http://mirror/debian/ sid contrib",
     )
 
 
-@pytest.mark.skipif(not distribution.is_debian_like(), reason="needs Debian or Ubuntu")
+@pytest.mark.skipif(not linux_packages.is_debian_like(), reason="needs Debian or Ubuntu")
 def test_the_mirrors_are_those_of_this_machine() -> None:
-    codename = distribution.codename()
-    lines = distribution.sources(codename)
+    codename = linux_packages.codename()
+    lines = linux_packages.sources(codename)
     assert lines
     suites = set()
     for line in lines:
@@ -194,7 +195,7 @@ def test_the_package_that_brings_the_command_is_named(
     engine_there: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", only(tmp_path, *(["dockerd"] if engine_there else [])))
-    monkeypatch.setattr(distribution, "system_path", lambda: os.environ["PATH"])
+    monkeypatch.setattr(linux_packages, "system_path", lambda: os.environ["PATH"])
     monkeypatch.setattr(base_image_module, "engine_address", lambda: None)
     with pytest.raises(EngineUnavailable) as said:
         base_image_module.docker("version")
@@ -225,9 +226,11 @@ def test_an_engine_without_its_command_gets_it(
     monkeypatch.setenv("PATH", only(tmp_path, *there))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(distribution, "system_path", lambda: os.environ["PATH"])
+    monkeypatch.setattr(linux_packages, "system_path", lambda: os.environ["PATH"])
     monkeypatch.setattr(engine_setup, "engine_address", lambda: "unix:///an/engine.sock")
-    monkeypatch.setattr(distribution, "install", lambda *packages, progress: asked.extend(packages))
+    monkeypatch.setattr(
+        linux_packages, "install", lambda *packages, progress: asked.extend(packages)
+    )
     said = engine_setup.ensure_engine(lambda _: None)
     assert said == "Using the container engine at unix:///an/engine.sock."
     assert asked == (["docker-cli"] if there == ["dockerd"] else [])

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluator import known_good
-from evaluator.engine import LABEL, Engine, EngineUnavailable
-from evaluator.staging import stage
-from submissions.archive import lint_archive
-from submissions.base_image import docker
-from submissions.contract import read_predictions
-from submissions.image import ENVIRONMENT_BYTES, WORD_BYTES
+from evaluator.sandbox import probe_image
+from evaluator.sandbox.engine import LABEL, Engine, EngineUnavailable
+from evaluator.sandbox.staging import stage
+from submissions.host.base_image import docker
+from submissions.image.archive import lint_archive
+from submissions.image.lint import ENVIRONMENT_BYTES, WORD_BYTES
+from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
@@ -50,7 +50,7 @@ exec {runc} "$@"
 
 
 def test_our_image_is_one_that_our_own_lint_takes_and_ends_well(tmp_path: Path) -> None:
-    good = known_good.known_good(lambda _: "sequestra/test:known-good")
+    good = probe_image.known_good(lambda _: "sequestra/test:known-good")
     path = tmp_path / "image.tar"
     path.write_bytes(good.archive)
     found = lint_archive(path, MILD)
@@ -62,7 +62,7 @@ def test_our_image_is_one_that_our_own_lint_takes_and_ends_well(tmp_path: Path) 
         layer = outer.extractfile(f"blobs/sha256/{described['digest'][7:]}")
         assert layer is not None
         with tarfile.open(fileobj=layer) as inner:
-            program = inner.extractfile(known_good.PROGRAM[1:])
+            program = inner.extractfile(probe_image.PROGRAM[1:])
             assert program is not None
             content = program.read()
     assert len(content) == 129

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.environment_setup import SetUpError, announced, choose, has_card
+from evaluator.setup.environment import SetUpError, announced, choose, has_card
 
 PIN = "torch==2.13.0"
 

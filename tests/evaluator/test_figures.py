@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from evaluator.leaderboard import bars, figures, numbers
-from evaluator.leaderboard.figures import DARK, Drawing
-from evaluator.leaderboard.glossary import OTHER, figure
+from evaluator.glossary import OTHER, figure
+from evaluator.leaderboard.drawing import bars, numbers, plots
+from evaluator.leaderboard.drawing.plots import DARK, Drawing
+from metrics.all_figures import Choices, names
 from metrics.estimate import Estimate
-from metrics.report import Choices, names
 from tests.evaluator.hand_made import estimate, evaluation, released
 
 
@@ -27,18 +27,18 @@ def named(drawn: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_the_roc_holds_the_released_grid_and_nothing_between() -> None:
-    drawn = specification(figures.roc(released()))
+    drawn = specification(plots.roc(released()))
     assert named(drawn, "ROC")["x"] == pytest.approx([i / 10 for i in range(11)])
 
 
 def test_the_declared_threshold_lies_at_its_sensitivity_and_false_positive_rate() -> None:
     # Released: sensitivity 0.813, specificity 0.747.
-    point = named(specification(figures.roc(released())), "threshold 0.5")
+    point = named(specification(plots.roc(released())), "threshold 0.5")
     assert (point["x"], point["y"]) == ([0.253], [0.813])
 
 
 def test_the_reliability_diagram_carries_intervals_and_bin_sizes() -> None:
-    drawn = specification(figures.reliability(released()))
+    drawn = specification(plots.reliability(released()))
     observed = named(drawn, "observed")
     assert len(observed["y"]) == 10
     assert len(observed["error_y"]["array"]) == 10
@@ -47,7 +47,7 @@ def test_the_reliability_diagram_carries_intervals_and_bin_sizes() -> None:
 
 
 def test_the_forest_has_a_row_a_level_and_says_why_one_is_empty() -> None:
-    drawn = specification(figures.forest(released(), ["sex", "race"], "forest", "auroc"))
+    drawn = specification(plots.forest(released(), ["sex", "race"], "forest", "auroc"))
     labels = drawn["layout"]["yaxis"]["ticktext"]
     assert labels[:4] == ["<b>All cases</b>", "<b>Sex</b>", "Female", "Male"]
     assert "Not Reported" in labels
@@ -59,12 +59,12 @@ def test_the_forest_has_a_row_a_level_and_says_why_one_is_empty() -> None:
 def test_a_level_that_looks_like_markup_is_drawn_as_text() -> None:
     tables = {"site": {"<b>A</b>": (150, 75), "<a href='x'>B</a>": (150, 75)}}
     found = released(scored=evaluation(tables))
-    drawn = specification(figures.forest(found, ["site"], "forest", "auroc"))
+    drawn = specification(plots.forest(found, ["site"], "forest", "auroc"))
     assert "&lt;b&gt;A&lt;/b&gt;" in drawn["layout"]["yaxis"]["ticktext"]
 
 
 def test_every_colour_has_a_counterpart_for_the_dark_page() -> None:
-    drawings = (figures.roc(released()), figures.reliability(released()))
+    drawings = (plots.roc(released()), plots.reliability(released()))
     for drawing in drawings:
         drawn = specification(drawing)
         text = json.dumps({"data": drawn["data"], "layout": drawn["layout"]})
@@ -88,24 +88,24 @@ def test_contrast_is_as_known() -> None:
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
-@pytest.mark.parametrize("colour", [figures.INK, figures.MUTED, figures.ACCENT, figures.WARM])
+@pytest.mark.parametrize("colour", [plots.INK, plots.MUTED, plots.ACCENT, plots.WARM])
 def test_text_and_marks_stand_out_on_both_pages(colour: str) -> None:
-    assert contrast(colour, figures.PAPER) >= 4.5
-    assert contrast(DARK[colour], DARK[figures.PAPER]) >= 4.5
+    assert contrast(colour, plots.PAPER) >= 4.5
+    assert contrast(DARK[colour], DARK[plots.PAPER]) >= 4.5
 
 
 def test_the_style_sheet_uses_the_colours_of_the_figures() -> None:
-    sheet = (Path(figures.__file__).parent / "static" / "style.css").read_text()
-    for colour in (figures.INK, figures.MUTED, figures.ACCENT, figures.WARM, figures.GRID):
+    sheet = (Path(plots.__file__).parent / "static" / "style.css").read_text()
+    for colour in (plots.INK, plots.MUTED, plots.ACCENT, plots.WARM, plots.GRID):
         assert colour in sheet
         assert DARK[colour] in sheet
 
 
 def test_without_curves_and_groups_nothing_is_drawn() -> None:
     bare = released(scored=evaluation({}, curves=False))
-    assert figures.roc(bare) is None
-    assert figures.reliability(bare) is None
-    assert figures.forest(bare, [], "forest", "auroc") is None
+    assert plots.roc(bare) is None
+    assert plots.reliability(bare) is None
+    assert plots.forest(bare, [], "forest", "auroc") is None
 
 
 # -- bars and numbers ------------------------------------------------------------------------------

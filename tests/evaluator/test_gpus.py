@@ -18,14 +18,14 @@ from threading import Event, Thread
 
 import pytest
 
-from evaluator.gpus import taken_gpus, visible_gpus
-from submissions.engine_address import EngineUnavailable
+from evaluator.host.gpus import taken_gpus, visible_gpus
+from submissions.addresses.engine import EngineUnavailable
 from tests.conftest import REPOSITORY
 
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from evaluator.gpus import taken_gpus
+from evaluator.host.gpus import taken_gpus
 host = Path(sys.argv[1])
 os.umask(0o077)
 print("asks", flush=True)

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from evaluator.host_locks import held
+from evaluator.host.locks import held
 
 PLANTED: dict[str, Callable[[Path], object]] = {
     "a named pipe": lambda path: os.mkfifo(path),
@@ -53,7 +53,7 @@ def test_each_holder_has_another_name_and_gives_it_back(tmp_path: Path) -> None:
 def test_who_waits_long_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("evaluator.host_locks.TELL_SECONDS", 0.0)
+    monkeypatch.setattr("evaluator.host.locks.TELL_SECONDS", 0.0)
 
     def give_up() -> None:
         if caplog.messages:

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluator import engine as engine_module
-from evaluator import limits
-from evaluator.engine import Engine
-from evaluator.staging import stage
-from submissions.base_image import docker
+from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox import limits
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
+from submissions.host.base_image import docker
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import PRELUDE

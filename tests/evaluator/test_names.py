@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evaluator.lifecycle import INVISIBLE, SubmissionError, named
+from evaluator.queue.lifecycle import INVISIBLE, SubmissionError, named
 
 UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u180f\u200b\u200d\u202e\u2060\u2065\u2800\u3164\ufe00\ufe0f"

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cohort_selection.cohort import Case, write_open
-from evaluator.practice import Practised, Scores
-from evaluator.practice_told import practised
-from evaluator.specification import (
+from cohort_selection.cases import Case
+from cohort_selection.sequestration.open_list import write_open
+from evaluator.benchmark.specification import (
     read_age_bands,
     read_analysis,
     read_clinical_columns,
     read_contract_alone,
 )
+from evaluator.commands.dry_run import practised
+from evaluator.queue.dry_run import Practised, Scores
 from submissions.submission import Failure
 from tests.cohort_selection.image_kinds import SECRET, computed_radiograph, write
 from tests.commands import Ended, sequestra

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.analysis_plan import AnalysisPlan
-from evaluator.probing import OVERALL_ATTRIBUTE, depends_on_threshold, set_apart, without
-from evaluator.results import Evaluation
-from evaluator.scoring import score
+from evaluator.disclosure.probing import OVERALL_ATTRIBUTE, depends_on_threshold, set_apart, without
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.results import Evaluation
+from evaluator.scoring.score import score
 
 SEX = np.array(["Female", "Male"] * 100)
 LABELS = np.arange(200) % 5 < 2

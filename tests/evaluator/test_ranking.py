@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from evaluator.disclosure import Release
+from evaluator.disclosure.control import Release
 from evaluator.leaderboard.ranking import rank, worst_group
 from evaluator.leaderboard.terminal import render_terminal
-from evaluator.results import OVERALL
+from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 from tests.evaluator.hand_made import TYPICAL, evaluation, released
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from evaluator.leaderboard.report import render_report
-from evaluator.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
+from evaluator.scoring.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
 from metrics.estimate import Estimate
 from tests.evaluator.hand_made import TABLES, estimate, evaluation, released
 

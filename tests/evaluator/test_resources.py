@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evaluator.resources import MEMORY, SLOT, Room
+from evaluator.host.resources import MEMORY, SLOT, Room
 from submissions.contract import Contract
 
 ONE = Contract(cpus=1, memory_mb=1000)

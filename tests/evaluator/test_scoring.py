@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.results import Evaluation
-from evaluator.scoring import (
+from evaluator.scoring.results import Evaluation
+from evaluator.scoring.score import (
     AnalysisPlan,
     PlanError,
     ScoringInputError,

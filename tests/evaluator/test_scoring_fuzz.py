@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluator.scoring import AnalysisPlan, ScoringInputError, score
+from evaluator.scoring.score import AnalysisPlan, ScoringInputError, score
 
 PLAN = AnalysisPlan(
     subgroups=("sex", "site"),

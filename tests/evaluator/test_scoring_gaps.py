@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.results import Evaluation, Result
-from evaluator.scoring import AnalysisPlan, ScoringInputError, score
-from metrics.gap_tests import DECLARABLE
+from evaluator.scoring.results import Evaluation, Result
+from evaluator.scoring.score import AnalysisPlan, ScoringInputError, score
+from metrics.gaps.tests import DECLARABLE
 
 Attributes = dict[str, NDArray[np.str_]]
 

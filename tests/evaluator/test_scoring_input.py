@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from evaluator.cli import app
-from evaluator.scoring import (
+from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from evaluator.commands.main import app
+from evaluator.scoring.score import (
     AnalysisPlan,
     PlanError,
     ScoringInputError,
@@ -21,7 +22,6 @@ from evaluator.scoring import (
     score,
     score_tables,
 )
-from evaluator.specification import SpecificationError, read_benchmark
 from tests.conftest import REPOSITORY
 
 TRUTH = "case_id,patient_id,label,sex,age\na,p1,1,F,39\nb,p2,0,,40\nc,p2,0,M,\n"

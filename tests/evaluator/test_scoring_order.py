@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.results import Evaluation
-from evaluator.scoring import AnalysisPlan, score
+from evaluator.scoring.results import Evaluation
+from evaluator.scoring.score import AnalysisPlan, score
 from metrics import arrays
-from metrics.board import auroc_board
-from metrics.ece_interval import ece_interval
+from metrics.calibration.ece_interval import ece_interval
+from metrics.comparison.board import auroc_board
 
 N = 300
 PLAN = AnalysisPlan(

@@ -20,23 +20,23 @@ import pytest
 from rich.console import RenderableType
 from rich.text import Text
 
-from cohort_selection.achievable import Largest
-from cohort_selection.criteria import FlowStep
-from cohort_selection.matching import Margin
-from cohort_selection.prospect import (
+from cohort_selection.eligibility.criteria import FlowStep
+from cohort_selection.matching.achievable import Largest
+from cohort_selection.matching.draw import Margin
+from cohort_selection.matching.feasibility import (
     GapProspect,
     LevelGap,
     PlannedGap,
     Prospect,
     Subgroup,
 )
-from cohort_selection.representativeness import Deviation
-from evaluator import printing, score_screen
+from cohort_selection.representativeness.distance import Deviation
+from evaluator.commands import printing, score_screen
 from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
-from evaluator.results import OVERALL
+from evaluator.scoring.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
-from evaluator.steward import Sequestered
+from evaluator.steward.steward import Sequestered
 from tests.commands import PROGRAM, environment
 from tests.evaluator.hand_made import TABLES, evaluation, released
 

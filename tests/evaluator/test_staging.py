@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort import BlindedCase
-from evaluator import staging
-from evaluator.staging import MTIME, is_alive, remove_leftovers, stage
+from cohort_selection.cases import BlindedCase
+from evaluator.sandbox import staging
+from evaluator.sandbox.staging import MTIME, is_alive, remove_leftovers, stage
 from submissions.contract import Contract
 
 CONTRACT = Contract(visible=("sex", "age"))
@@ -112,7 +112,7 @@ def test_what_a_killed_run_left_is_removed_and_a_live_one_is_not(
 ) -> None:
     root = tmp_path / "staging"
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom evaluator.staging import stage\n"
+        "import sys, time\nfrom pathlib import Path\nfrom evaluator.sandbox.staging import stage\n"
         "from submissions.contract import Contract\n"
         f"with stage([], Contract(), Path({str(root)!r})):\n"
         "    print('staged', flush=True)\n    time.sleep(60)\n"
@@ -215,8 +215,8 @@ def test_a_removal_that_takes_long_goes_on_behind_and_nobody_else_takes_it_up(
 
 def test_a_process_does_not_end_before_its_runs_are_removed(tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path\nfrom evaluator import staging\n"
-        "from cohort_selection.cohort import BlindedCase\n"
+        "from pathlib import Path\nfrom evaluator.sandbox import staging\n"
+        "from cohort_selection.cases import BlindedCase\n"
         "from submissions.contract import Contract\n"
         "staging.REMOVAL_SECONDS = 0.0\n"
         "cases = [BlindedCase(f'c{index}', (), {}) for index in range(2000)]\n"

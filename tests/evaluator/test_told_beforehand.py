@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cohort_table import CohortPlanError
-from cohort_selection.prospect import Subgroup
-from evaluator.foreseen import held_back
-from evaluator.installation import Installation
-from evaluator.specification import SpecificationError, read_benchmark
-from submissions.base_image import what_failed
+from cohort_selection.matching.feasibility import Subgroup
+from cohort_selection.toml_table import CohortPlanError
+from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from evaluator.steward.foreseen import held_back
+from evaluator.stores.installation import Installation
+from submissions.host.base_image import what_failed
 from tests.conftest import REPOSITORY
 
 SHIPPED = REPOSITORY / "benchmarks" / "simulated-opacity.toml"

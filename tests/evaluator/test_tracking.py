@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.installation import Installation
-from evaluator.results import OVERALL, Result
-from evaluator.tracker import TrackingError
-from evaluator.tracking import prepare, track, track_releases
-from evaluator.tracking_keys import KEYS_FILE, keys, named
+from evaluator.scoring.results import OVERALL, Result
+from evaluator.stores.installation import Installation
+from evaluator.tracking.keys import KEYS_FILE, keys, named
+from evaluator.tracking.mlflow_runs import prepare, track, track_releases
+from evaluator.tracking.process import TrackingError
 from metrics.estimate import Estimate
-from submissions.ledger import PublishedRelease
+from submissions.ledger.ledger import PublishedRelease
 from tests.evaluator.hand_made import evaluation, released
 
 pytestmark = pytest.mark.filterwarnings(
@@ -143,7 +143,9 @@ def test_a_release_that_cannot_be_tracked_keeps_no_other_waiting(
 ) -> None:
     unreadable = replace(published(2, ("A",)), document="{}")
     ledger = _Waiting(published(3, ("A",)), unreadable, published(4, ("North/",)))
-    monkeypatch.setattr("evaluator.tracking.untracked", lambda _, ledger: ledger.untracked())
+    monkeypatch.setattr(
+        "evaluator.tracking.mlflow_runs.untracked", lambda _, ledger: ledger.untracked()
+    )
     with pytest.raises(TrackingError, match=r"submission s2 .*; 1 wait in the ledger"):
         track_releases(installation, ledger)  # type: ignore[arg-type]
     assert set(ledger.runs) == {3, 4}

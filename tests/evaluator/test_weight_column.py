@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.scoring_input import ScoringInputError, read_tables
+from evaluator.case_tables.scoring_input import ScoringInputError, read_tables
 
 PREDICTIONS = "case_id,probability,w\nc,0.3,30\na,0.9,10\nb,0.2,20\n"
 TRUTH = "case_id,label,weight\na,1,1.5\nb,0,0\nc,0,2\n"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from metrics import agreement
 from metrics.estimate import UndefinedMetric
+from metrics.grades import agreement
 
 
 def test_the_p_values_of_tied_grades_are_those_of_scipy_and_r(refvals: Path) -> None:

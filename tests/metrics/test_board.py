@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from metrics.board import auroc_board
+from metrics.comparison.board import auroc_board
 from metrics.estimate import UndefinedMetric
 from tests.metrics.conftest import ReferenceSet
 

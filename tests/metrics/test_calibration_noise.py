@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrics import calibration_noise
+from metrics.calibration import noise as calibration_noise
 from metrics.estimate import UndefinedMetric
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
 

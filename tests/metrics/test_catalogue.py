@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from metrics import catalogue
+from metrics import figures_page
 from tests.conftest import REPOSITORY
 
 
 def test_the_page_in_docs_is_current() -> None:
     written = (REPOSITORY / "docs" / "figures.md").read_text(encoding="utf-8")
-    assert written == catalogue.page(), "run: python -m metrics.catalogue > docs/figures.md"
+    assert written == figures_page.page(), "run: python -m metrics.figures_page > docs/figures.md"
 
 
 def test_every_figure_says_what_when_undefined_or_whence() -> None:
-    sections = catalogue.page().split("\n### ")[1:]
+    sections = figures_page.page().split("\n### ")[1:]
     assert len(sections) >= 60
     for section in sections:
         name, _, text = section.partition("\n")

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from metrics import comparison, delong
-from metrics.board import auroc_board
+from metrics.comparison import pairs
+from metrics.comparison.board import auroc_board
+from metrics.discrimination import delong
 from metrics.estimate import UndefinedMetric
 
 FOUR = np.array([True, True, False, False])
@@ -22,7 +23,7 @@ Z2 = 1.959963984540054**2
 
 
 def test_four_cases_tell_perfect_from_reversed_no_surer_than_two_coins() -> None:
-    found = comparison.paired_delong(FOUR, PERFECT, REVERSED)
+    found = pairs.paired_delong(FOUR, PERFECT, REVERSED)
     assert found.value == 1.0
     assert found.p_value == 0.5  # two pairs, both for the first: 2 x 1/4
     # Wilson for 2 of 2 ends at 2 / (2 + z^2), 0 of 2 at its mirror image
@@ -34,7 +35,7 @@ def test_four_cases_tell_perfect_from_reversed_no_surer_than_two_coins() -> None
 @pytest.mark.parametrize("per_class", [2, 5, 20, 100])
 def test_a_perfect_and_a_constant_score_differ_as_surely_as_wilson_says(per_class: int) -> None:
     y = np.arange(2 * per_class) < per_class
-    found = comparison.paired_delong(y, y.astype(float), np.full(y.size, 0.5))
+    found = pairs.paired_delong(y, y.astype(float), np.full(y.size, 0.5))
     # k of k excludes 1/2 up to z^2 = k: P(|Z| > sqrt(k)), but not below 2^(1 - k)
     tail = max(math.erfc(7 / math.sqrt(2)), math.erfc(math.sqrt(per_class / 2)))
     assert found.p_value == pytest.approx(max(tail, 2.0 ** (1 - per_class)), rel=1e-6)
@@ -45,7 +46,7 @@ def test_a_perfect_and_a_constant_score_differ_as_surely_as_wilson_says(per_clas
 
 def test_a_variance_of_almost_nothing_gives_no_certainty_from_four_cases() -> None:
     # placements of the second 0, 1/4, 0, 1/4: DeLong's z is about 5
-    found = comparison.paired_delong(FOUR, PERFECT, [0.1, 0.8, 0.8, 0.9])
+    found = pairs.paired_delong(FOUR, PERFECT, [0.1, 0.8, 0.8, 0.9])
     assert found.value == 0.875
     assert found.p_value == 0.5
     assert found.low <= 0.0
@@ -53,11 +54,11 @@ def test_a_variance_of_almost_nothing_gives_no_certainty_from_four_cases() -> No
 
 
 def test_two_perfect_scores_that_rank_otherwise_may_differ() -> None:
-    found = comparison.paired_delong(FOUR, PERFECT, [0.8, 0.9, 0.2, 0.1])
+    found = pairs.paired_delong(FOUR, PERFECT, [0.8, 0.9, 0.2, 0.1])
     assert (found.value, found.p_value) == (0.0, 1.0)
     assert found.high == pytest.approx(Z2 / (2 + Z2))
     assert found.low == -found.high
-    alike = comparison.paired_delong(FOUR, PERFECT, np.array(PERFECT) ** 2)
+    alike = pairs.paired_delong(FOUR, PERFECT, np.array(PERFECT) ** 2)
     assert (alike.low, alike.high, alike.p_value) == (0.0, 0.0, 1.0)
 
 
@@ -69,14 +70,14 @@ def test_an_unpaired_side_without_variance_keeps_its_own_uncertainty() -> None:
     value, variance = delong.auroc_and_variance(y_b, s_b)
     centre, error = math.log(value / (1 - value)), math.sqrt(variance) / (value * (1 - value))
     high = 1 / (1 + math.exp(-centre - math.sqrt(Z2) * error))
-    found = comparison.unpaired_delong(y, y.astype(float), y_b, s_b)
+    found = pairs.unpaired_delong(y, y.astype(float), y_b, s_b)
     # MOVER by hand: the lower end of 20 of 20 by Wilson, the upper end of the other by DeLong
     reach = math.hypot(Z2 / (20 + Z2), high - value)
     assert found.value == 1.0 - value
     assert found.low == pytest.approx(found.value - reach)
     assert found.low < 0.0 < found.p_value
     assert found.p_value > 0.05  # pROC takes 20 of 20 for certain: p = 8e-6
-    four = comparison.unpaired_delong(FOUR, PERFECT, FOUR, REVERSED)
+    four = pairs.unpaired_delong(FOUR, PERFECT, FOUR, REVERSED)
     assert (four.value, four.p_value) == (1.0, 0.5)
     assert four.low <= 0.0
 
@@ -89,8 +90,8 @@ def cases(n: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
 
 def test_patients_of_one_case_change_no_unpaired_test() -> None:
     (y_a, a), (y_b, b) = cases(150, 1), cases(90, 2)
-    plain = comparison.unpaired_delong(y_a, a, y_b, b)
-    named = comparison.unpaired_delong(
+    plain = pairs.unpaired_delong(y_a, a, y_b, b)
+    named = pairs.unpaired_delong(
         y_a, a, y_b, b, patients_a=np.arange(150), patients_b=np.arange(200, 290)
     )
     for field in ("value", "low", "high", "p_value"):
@@ -99,8 +100,8 @@ def test_patients_of_one_case_change_no_unpaired_test() -> None:
 
 def test_each_case_twice_is_no_more_than_the_case() -> None:
     (y_a, a), (y_b, b) = cases(60, 3), cases(40, 4)
-    once = comparison.unpaired_delong(y_a, a, y_b, b)
-    twice = comparison.unpaired_delong(
+    once = pairs.unpaired_delong(y_a, a, y_b, b)
+    twice = pairs.unpaired_delong(
         np.repeat(y_a, 2),
         np.repeat(a, 2),
         np.repeat(y_b, 2),
@@ -117,12 +118,12 @@ def test_patients_on_both_sides_count_as_in_the_paired_test() -> None:
     y, a = cases(400, 5)
     b = a + np.random.default_rng(6).standard_normal(400)
     patients = np.arange(400) // 2
-    paired = comparison.paired_delong(y, a, b, patients)
-    found = comparison.unpaired_delong(y, a, y, b, patients_a=patients, patients_b=patients)
+    paired = pairs.paired_delong(y, a, b, patients)
+    found = pairs.unpaired_delong(y, a, y, b, patients_a=patients, patients_b=patients)
     assert found.value == paired.value
     # the same variance but for the factors k / (k - 1), and t in place of z
     assert found.high - found.low == pytest.approx(paired.high - paired.low, rel=0.03)
-    apart = comparison.unpaired_delong(y, a, y, b)
+    apart = pairs.unpaired_delong(y, a, y, b)
     assert apart.high - apart.low > 1.2 * (found.high - found.low)
 
 
@@ -134,7 +135,7 @@ def test_shared_patients_keep_the_level_of_the_unpaired_test() -> None:
         own = generator.standard_normal(100)
         a, b = (own + 0.7 * generator.standard_normal(100) + y for _ in range(2))
         ids = np.arange(100)
-        found = comparison.unpaired_delong(y, a, y, b, patients_a=ids, patients_b=ids)
+        found = pairs.unpaired_delong(y, a, y, b, patients_a=ids, patients_b=ids)
         rejected += found.p_value < 0.05
     assert 0.03 < rejected / 800 < 0.075  # 0.05 and 3 Monte Carlo errors; 0.003 without patients
 
@@ -142,11 +143,11 @@ def test_shared_patients_keep_the_level_of_the_unpaired_test() -> None:
 def test_a_bootstrap_difference_without_spread_has_no_p_value() -> None:
     one, half = np.ones(500), np.full(500, 0.5)
     with pytest.raises(UndefinedMetric, match=r"the difference is 0\.5 in each of 500 replicates"):
-        comparison.paired_bootstrap(1.0, 0.5, one, half)
+        pairs.paired_bootstrap(1.0, 0.5, one, half)
     with pytest.raises(UndefinedMetric, match="more cases are needed"):
-        comparison.paired_bootstrap(1.0, 1.0, one, one)
+        pairs.paired_bootstrap(1.0, 1.0, one, one)
     varied = np.random.default_rng(1).normal(0.8, 0.02, 500)
-    found = comparison.paired_bootstrap(0.8, 0.8, varied, varied)
+    found = pairs.paired_bootstrap(0.8, 0.8, varied, varied)
     assert (found.low, found.high, found.p_value) == (0.0, 0.0, 1.0)
 
 
@@ -158,14 +159,14 @@ def test_tiers_need_more_than_four_cases() -> None:
     board = auroc_board(y, {"perfect": y * 1.0, "reversed": 1.0 - y}, replicates=200)
     assert [board.ranks[name].tier for name in ("perfect", "reversed")] == [1, 2]
     # without the number of patients nothing is known of a difference that never changes
-    alone = comparison.rank_stability([1.0, 0.0], np.array([[1.0] * 200, [0.0] * 200]))
+    alone = pairs.rank_stability([1.0, 0.0], np.array([[1.0] * 200, [0.0] * 200]))
     assert [stable.tier for stable in alone] == [1, 1]
 
 
 def test_ten_thousand_discordant_pairs_take_a_blink() -> None:
     right = np.arange(10_000) < 4_900
     started = time.perf_counter()
-    found = comparison.mcnemar(right, ~right)
+    found = pairs.mcnemar(right, ~right)
     assert time.perf_counter() - started < 2.0  # 79 s by whole numbers
     assert (found.only_a, found.only_b) == (4_900, 5_100)
     assert found.exact_p_value == pytest.approx(binomtest(4_900, 10_000).pvalue, rel=1e-9)
@@ -178,7 +179,7 @@ def test_mcnemar_over_patients_by_hand() -> None:
     patients = np.array(["p", "p", "q", "r", "s"])
     a = [True, True, True, False, True]
     b = [False, False, False, True, True]
-    found = comparison.mcnemar(a, b, patients)
+    found = pairs.mcnemar(a, b, patients)
     assert (found.only_a, found.only_b) == (3, 1)
     assert found.chi_square == pytest.approx(0.5)
     assert found.p_value == pytest.approx(math.erfc(0.5))
@@ -199,8 +200,8 @@ def test_mcnemar_over_patients_is_obuchowskis_difference_of_proportions() -> Non
     variance = scale * (residual_a @ residual_a + residual_b @ residual_b)
     variance -= 2 * scale * (residual_a @ residual_b)
     expected = (a.mean() - b.mean()) ** 2 / variance
-    assert comparison.mcnemar(a, b, patient).chi_square == pytest.approx(expected)
-    assert comparison.mcnemar(a, b, np.arange(200)) == comparison.mcnemar(a, b)
+    assert pairs.mcnemar(a, b, patient).chi_square == pytest.approx(expected)
+    assert pairs.mcnemar(a, b, np.arange(200)) == pairs.mcnemar(a, b)
 
 
 def test_the_exact_p_value_over_patients_is_that_of_every_sign() -> None:
@@ -214,7 +215,7 @@ def test_the_exact_p_value_over_patients_is_that_of_every_sign() -> None:
         signs = itertools.product((-1, 1), repeat=balance.size)
         sums = [abs(float(balance @ np.array(sign))) for sign in signs]
         expected = float(np.mean([total >= seen for total in sums]))
-        found = comparison.mcnemar(a, b, patient).exact_p_value
+        found = pairs.mcnemar(a, b, patient).exact_p_value
         assert found == pytest.approx(expected, abs=1e-12)
 
 
@@ -222,8 +223,8 @@ def test_a_patient_with_many_images_is_one_voice() -> None:
     # one patient has 100 discordant images for the first, 20 others one each, half for either
     a = np.concatenate([np.ones(100, dtype=bool), np.arange(20) < 10])
     patients = np.concatenate([np.zeros(100, dtype=int), 1 + np.arange(20)])
-    assert comparison.mcnemar(a, ~a).exact_p_value < 1e-15
-    found = comparison.mcnemar(a, ~a, patients)
+    assert pairs.mcnemar(a, ~a).exact_p_value < 1e-15
+    found = pairs.mcnemar(a, ~a, patients)
     # |100 + the others' sum| of at least 100: the others' sum is 0 or more, as the patient's sign
     none_left = math.comb(20, 10) / 2**20
     assert found.exact_p_value == pytest.approx((1 + none_left) / 2)
@@ -239,5 +240,5 @@ def test_hundred_thousand_patients_are_counted_by_transforms() -> None:
     balance = np.bincount(patient, a.astype(float) - b)
     # the normal limit, with half a step of 2 for the steps between sums
     z = (abs(balance.sum()) - 1) / math.sqrt(balance @ balance)
-    found = comparison.mcnemar(a, b, patient)
+    found = pairs.mcnemar(a, b, patient)
     assert found.exact_p_value == pytest.approx(math.erfc(z / math.sqrt(2)), abs=2e-5)

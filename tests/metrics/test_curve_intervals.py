@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from metrics import calibration_curve, curve_intervals
+from metrics.calibration import curve_intervals, curves
 from metrics.estimate import Interval
 from metrics.group import SAMPLED, Group, everyone
 
@@ -24,16 +24,16 @@ NAMES = (
 
 def values_of(group: Group) -> dict[str, float]:
     y, p = group.y, group.s
-    curve = calibration_curve.integrated_calibration(y, p)
-    corp = calibration_curve.corp(y, p)
+    curve = curves.integrated_calibration(y, p)
+    corp = curves.corp(y, p)
     return {
         "ici": curve.ici,
         "e50": curve.e50,
         "e90": curve.e90,
         "emax": curve.emax,
-        "smooth_ece": calibration_curve.smooth_ece(y, p),
+        "smooth_ece": curves.smooth_ece(y, p),
         "rms_calibration_error_debiased": (
-            calibration_curve.root_mean_square_calibration_error_debiased(y, p)
+            curves.root_mean_square_calibration_error_debiased(y, p)
         ),
         "corp_miscalibration": corp.miscalibration,
         "corp_discrimination": corp.discrimination,
@@ -58,7 +58,7 @@ def test_the_smoother_of_cells_is_lowess_where_each_case_is_a_cell() -> None:
     smoother = curve_intervals.local_lines(p, np.full(60, 1 / 60))
     distance = np.abs(smoother @ (y - p))
     assert float(distance.mean()) == pytest.approx(
-        calibration_curve.integrated_calibration(y, p).ici, abs=0.004
+        curves.integrated_calibration(y, p).ici, abs=0.004
     )  # the smoother of cases fits every 1 % of the range
 
 

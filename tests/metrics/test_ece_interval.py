@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics import calibration
-from metrics.ece_interval import ece_interval, interval_of_ece
+from metrics.calibration import errors
+from metrics.calibration.ece_interval import ece_interval, interval_of_ece
 from metrics.group import FIXED_PREVALENCE, SAMPLED, everyone
 
 
@@ -34,7 +34,7 @@ def test_the_truth_is_held(off: float, n: int) -> None:
 
 def test_the_end_of_a_calibrated_model_reaches_zero() -> None:
     y, p = cohort(np.random.default_rng(3), 400, 0.0)
-    value = calibration.ece(y, p)
+    value = errors.ece(y, p)
     low, high = ece_interval(y, p)
     assert low == 0.0
     assert value > 0.0

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.probing import set_apart
-from metrics import calibration, edges, operating_point, resampling, utility
+from evaluator.disclosure.probing import set_apart
+from metrics import edges
+from metrics.all_figures import Choices, figures
+from metrics.calibration import errors
 from metrics.group import everyone
-from metrics.report import Choices, figures
+from metrics.operating_points import rates, utility
+from metrics.resampling import replicates
 from tests.metrics.conftest import ReferenceSet
 
 Floats = NDArray[np.float64]
@@ -48,7 +51,7 @@ def test_float32_copies_of_every_reference_table_are_called_as_their_originals(
         for threshold in (*np.unique(s).tolist(), *np.linspace(0.05, 0.95, 19).tolist()):
             meant = s >= threshold - 1e-12  # 0.3 in the table is np.linspace's 0.30000000000000004
             assert np.array_equal(edges.called(copy, threshold), meant)
-            table = operating_point.confusion(y, copy, threshold)
+            table = rates.confusion(y, copy, threshold)
             assert (table.tp, table.fp) == (np.sum(meant & y), np.sum(meant & ~y))
             on_the_threshold += int(np.sum(meant & (copy < threshold)))
             compared += 1
@@ -67,10 +70,10 @@ def test_float32_copies_of_every_reference_table_fall_into_the_same_bins(
             member = edges.bin_of(s, n_bins)
             assert np.array_equal(edges.bin_of(stored(s), n_bins), member)
             moved += int(np.sum(np.ceil(stored(s) * n_bins) - 1 > member))
-            equal_mass = calibration.mass_bin_of(s, np.ones(s.size), n_bins)
-            copied = calibration.mass_bin_of(stored(s), np.ones(s.size), n_bins)
+            equal_mass = errors.mass_bin_of(s, np.ones(s.size), n_bins)
+            copied = errors.mass_bin_of(stored(s), np.ones(s.size), n_bins)
             assert np.array_equal(copied, equal_mass)
-            for figure in (calibration.ece, calibration.ece_equal_mass, calibration.mce):
+            for figure in (errors.ece, errors.ece_equal_mass, errors.mce):
                 found = figure(y, stored(s), n_bins)
                 assert found == pytest.approx(figure(y, s, n_bins), abs=1e-7)
     assert moved > 100  # S2 has ties on edges
@@ -81,12 +84,12 @@ def test_replicates_call_and_bin_as_the_figures_do() -> None:
     s = np.round(np.linspace(0.05, 0.95, 400), 1)
     copy = stored(s)
     for threshold in (0.3, 0.6, 0.7):
-        units = resampling.units(y, np.arange(400), 400)
+        units = replicates.units(y, np.arange(400), 400)
         sums = []
         for scores in (s, copy):
-            cases = resampling.ranked(y, scores, 10)
-            walk = resampling.walk(cases, None, threshold)
-            sums += resampling.replicate(cases, units, [walk], replicates=64, seed=1)
+            cases = replicates.ranked(y, scores, 10)
+            walk = replicates.walk(cases, None, threshold)
+            sums += replicates.replicate(cases, units, [walk], replicates=64, seed=1)
         assert np.array_equal(sums[0].true_positive, sums[1].true_positive)
         assert np.array_equal(sums[0].false_positive, sums[1].false_positive)
         assert sums[0].ece == pytest.approx(sums[1].ece, abs=1e-6)
@@ -96,7 +99,7 @@ def test_a_float32_at_the_threshold_is_called_everywhere() -> None:
     s = np.array([0.7, 0.7, 0.2, 0.7, 0.2, 0.2], dtype=np.float32)
     y = np.array([1, 1, 1, 0, 0, 0], dtype=bool)
     assert float(s[0]) < 0.7
-    table = operating_point.confusion(y, s, 0.7)
+    table = rates.confusion(y, s, 0.7)
     assert (table.tp, table.fp, table.fn, table.tn) == (2, 1, 1, 2)
     # 2/6 - 1/6 x 0.7/0.3
     assert utility.decision_curve(y, s, [0.7])[0, 0] == pytest.approx(2 / 6 - 7 / 18)
@@ -108,7 +111,7 @@ def test_a_float32_at_the_threshold_is_called_everywhere() -> None:
 def test_stored_scores_stay_as_they_are() -> None:
     s = np.array([0.1, 0.7, 0.3], dtype=np.float32)
     y = np.array([False, True, True])
-    kept = resampling.ranked(y, s.astype(np.float64), 10).s
+    kept = replicates.ranked(y, s.astype(np.float64), 10).s
     assert kept.tolist() == sorted((float(x) for x in s), reverse=True)
 
 

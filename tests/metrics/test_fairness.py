@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.scoring import AnalysisPlan, score
-from metrics import bootstrap, fairness, operating_point
-from metrics.delong import auroc_and_variance
-from metrics.discrimination import auroc
+from evaluator.scoring.score import AnalysisPlan, score
+from metrics.discrimination.curves import auroc
+from metrics.discrimination.delong import auroc_and_variance
 from metrics.estimate import Estimate, UndefinedMetric
+from metrics.gaps import fairness
+from metrics.operating_points import rates as operating_point
+from metrics.resampling import bootstrap
 from tests.metrics.conftest import ReferenceSet
 
 RATES = {

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics import fairness, mover, operating_point
 from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import wilson
-from metrics.operating_point import Confusion
+from metrics.gaps import fairness
+from metrics.intervals import mover
+from metrics.intervals.proportions import wilson
+from metrics.operating_points import rates as operating_point
+from metrics.operating_points.rates import Confusion
 
 TABLES = (
     "base",

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from metrics.estimate import UndefinedMetric
-from metrics.gap_power import detectable_gaps
-from metrics.gap_tests import gap_test
+from metrics.gaps.power import detectable_gaps
+from metrics.gaps.tests import gap_test
 from metrics.group import everyone
 
 

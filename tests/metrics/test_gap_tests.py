@@ -12,7 +12,7 @@ from scipy import stats
 
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import UndefinedMetric
-from metrics.gap_tests import DECLARABLE, gap_test
+from metrics.gaps.tests import DECLARABLE, gap_test
 from metrics.group import FIXED_PREVALENCE, everyone
 
 

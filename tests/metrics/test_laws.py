@@ -12,19 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from metrics import (
-    agreement,
-    calibration,
-    calibration_curve,
-    comparison,
-    delong,
-    discrimination,
-    operating_point,
-    recalibration,
-    utility,
-)
-from metrics.ece_interval import ece_interval
+from metrics.calibration import curves, errors, recalibration
+from metrics.calibration.ece_interval import ece_interval
+from metrics.comparison import pairs
+from metrics.discrimination import curves as discrimination
+from metrics.discrimination import delong
 from metrics.estimate import UndefinedMetric
+from metrics.grades import agreement
+from metrics.operating_points import rates, utility
 
 Weighted = Callable[..., float]
 
@@ -35,36 +30,34 @@ RANKED: dict[str, Weighted] = {
     "sensitivity_at": lambda y, s, w=None: discrimination.sensitivity_at(y, s, 0.8, w),
 }
 CALIBRATED: dict[str, Weighted] = {
-    "brier": calibration.brier,
-    "scaled_brier": calibration.scaled_brier,
-    "log_loss": calibration.log_loss,
-    "ece": lambda y, p, w=None: calibration.ece(y, p, 10, w),
-    "mce": lambda y, p, w=None: calibration.mce(y, p, 10, w),
-    "observed_minus_expected": calibration.observed_minus_expected,
-    "observed_expected_ratio": calibration.observed_expected_ratio,
+    "brier": errors.brier,
+    "scaled_brier": errors.scaled_brier,
+    "log_loss": errors.log_loss,
+    "ece": lambda y, p, w=None: errors.ece(y, p, 10, w),
+    "mce": lambda y, p, w=None: errors.mce(y, p, 10, w),
+    "observed_minus_expected": errors.observed_minus_expected,
+    "observed_expected_ratio": errors.observed_expected_ratio,
     "calibration_slope": recalibration.calibration_slope,
     "calibration_intercept": recalibration.calibration_intercept,
     "calibration_in_the_large": recalibration.calibration_in_the_large,
 }
 TABLE = {
     name: function
-    for name, function in inspect.getmembers(operating_point, inspect.isfunction)
+    for name, function in inspect.getmembers(rates, inspect.isfunction)
     if list(inspect.signature(function).parameters) == ["c"]
 }
 
 
 def at_half(figure: Callable[..., float]) -> Weighted:
-    return lambda y, p, w=None: figure(operating_point.confusion(y, p, 0.5, w))
+    return lambda y, p, w=None: figure(rates.confusion(y, p, 0.5, w))
 
 
 EVERY: dict[str, Weighted] = {
     **RANKED,
     **CALIBRATED,
     **{name: at_half(figure) for name, figure in TABLE.items()},
-    "ece_equal_mass": lambda y, p, w=None: calibration.ece_equal_mass(y, p, 10, w),
-    "net_benefit": lambda y, p, w=None: utility.net_benefit(
-        operating_point.confusion(y, p, 0.5, w), 0.5
-    ),
+    "ece_equal_mass": lambda y, p, w=None: errors.ece_equal_mass(y, p, 10, w),
+    "net_benefit": lambda y, p, w=None: utility.net_benefit(rates.confusion(y, p, 0.5, w), 0.5),
     "specificity_at": lambda y, s, w=None: discrimination.specificity_at(y, s, 0.8, w),
     "partial_auroc_sensitivity": lambda y, s, w=None: discrimination.partial_auroc_sensitivity(
         y, s, 0.8, 1.0, w
@@ -179,13 +172,13 @@ def test_perfect_and_constant_predictors() -> None:
     assert (estimate.value, estimate.high) == (1.0, 1.0)
     assert estimate.low is not None
     assert 0.8 < estimate.low < 0.95
-    assert calibration.brier(y, perfect) == calibration.ece(y, perfect) == 0.0
+    assert errors.brier(y, perfect) == errors.ece(y, perfect) == 0.0
     assert discrimination.average_precision(y, perfect) == 1.0
     constant = np.full(40, 0.375)
     assert discrimination.auroc(y, constant) == 0.5
     assert discrimination.average_precision(y, constant) == 0.375
-    assert calibration.scaled_brier(y, constant) == pytest.approx(0.0)
-    assert calibration.ece(y, constant) == pytest.approx(0.0)
+    assert errors.scaled_brier(y, constant) == pytest.approx(0.0)
+    assert errors.ece(y, constant) == pytest.approx(0.0)
     with pytest.raises(UndefinedMetric, match="all are equal"):
         recalibration.recalibration(y, constant)
     with pytest.raises(UndefinedMetric, match="separate"):
@@ -232,19 +225,17 @@ def test_ten_thousand_nasty_inputs_give_a_value_or_a_reason() -> None:
     unweighted: dict[str, Callable[..., object]] = {
         "estimate": lambda y, s: delong.auroc_estimate(y, s),
         "clustered": lambda y, s: delong.auroc_estimate(y, s, np.arange(y.size) // 2),
-        "paired": lambda y, s: comparison.paired_delong(y, s, s[::-1]),
-        "unpaired": lambda y, s: comparison.unpaired_delong(y, s, ~y, s),
-        "mcnemar": lambda y, s: comparison.mcnemar(y, s > 0.5),
+        "paired": lambda y, s: pairs.paired_delong(y, s, s[::-1]),
+        "unpaired": lambda y, s: pairs.unpaired_delong(y, s, ~y, s),
+        "mcnemar": lambda y, s: pairs.mcnemar(y, s > 0.5),
         "kappa": lambda y, s: agreement.quadratic_weighted_kappa(y, s > 0.5, 0, 1),
         "tau": lambda y, s: agreement.kendall_tau_b(y, s),
-        "ici": calibration_curve.integrated_calibration,
+        "ici": curves.integrated_calibration,
         "ece_low": lambda y, s: ece_interval(y, s, np.arange(y.size) // 2)[0],
         "ece_high": lambda y, s: ece_interval(y, s)[1],
-        "debiased": lambda y, s: calibration_curve.root_mean_square_calibration_error_debiased(
-            y, s, 2
-        ),
-        "spiegelhalter": calibration_curve.spiegelhalter,
-        "hosmer_lemeshow": lambda y, s: calibration_curve.hosmer_lemeshow(y, s, 3),
+        "debiased": lambda y, s: curves.root_mean_square_calibration_error_debiased(y, s, 2),
+        "spiegelhalter": curves.spiegelhalter,
+        "hosmer_lemeshow": lambda y, s: curves.hosmer_lemeshow(y, s, 3),
         "recalibration": lambda y, s: recalibration.recalibration(y, s, np.arange(y.size) // 2),
     }
     tried = defined = silent = 0
@@ -280,14 +271,14 @@ def test_hand_worked_small_example() -> None:
     assert discrimination.auroc(y, s) == 3.5 / 4
     # thresholds 0.9: precision 1, recall 1/2; 0.4: precision 2/3, recall 1
     assert discrimination.average_precision(y, s) == pytest.approx(0.5 + 0.5 * 2 / 3)
-    table = operating_point.confusion(y, s, 0.4)
+    table = rates.confusion(y, s, 0.4)
     assert (table.tp, table.fp, table.fn, table.tn) == (2, 1, 0, 1)
-    assert operating_point.mcc(table) == pytest.approx(2 / np.sqrt(3 * 2 * 2 * 1))
-    assert operating_point.lr_positive(table) == 2.0
-    assert operating_point.lr_negative(table) == 0.0
+    assert rates.mcc(table) == pytest.approx(2 / np.sqrt(3 * 2 * 2 * 1))
+    assert rates.lr_positive(table) == 2.0
+    assert rates.lr_negative(table) == 0.0
     # Bayes at prevalence 0.1: 1 x 0.1 / (0.1 + 0.5 x 0.9)
-    assert operating_point.ppv_at_prevalence(table, 0.1) == pytest.approx(0.1 / 0.55)
-    assert operating_point.npv_at_prevalence(table, 0.1) == 1.0
+    assert rates.ppv_at_prevalence(table, 0.1) == pytest.approx(0.1 / 0.55)
+    assert rates.npv_at_prevalence(table, 0.1) == 1.0
     # 2/4 - 1/4 x 0.4/0.6
     assert utility.net_benefit(table, 0.4) == pytest.approx(0.5 - 0.25 * 2 / 3)
     assert utility.standardized_net_benefit(table, 0.4) == pytest.approx(1 - 0.5 * 2 / 3)

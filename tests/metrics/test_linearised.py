@@ -8,9 +8,9 @@ import statistics
 import numpy as np
 import pytest
 
-from metrics import linearised
 from metrics.estimate import UndefinedMetric
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone, part_of
+from metrics.intervals import linearised
 
 
 def group(y: list[int], patient: list[int] | None = None, design: str = SAMPLED) -> Group:

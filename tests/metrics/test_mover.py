@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from metrics import mover
 from metrics.estimate import UndefinedMetric
-from metrics.intervals import wilson
-from metrics.mover import Part
+from metrics.intervals import mover
+from metrics.intervals.mover import Part
+from metrics.intervals.proportions import wilson
 
 
 def share(hits: int, n: int) -> Part:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from metrics import multiclass
+from metrics.discrimination import multiclass
 from metrics.estimate import UndefinedMetric
 
 GENERATOR = np.random.default_rng(12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metrics.estimate import UndefinedMetric
-from metrics.multiplicity import fallback, gap_weights
+from metrics.gaps.multiplicity import fallback, gap_weights
 
 
 def rejected(p_values: list[float | None], weights: tuple[float, ...], alpha: float) -> list[bool]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics.agreement import quadratic_weighted_kappa
-from metrics.comparison import paired_delong
-from metrics.delong import auroc_estimate
+from metrics.comparison.pairs import paired_delong
+from metrics.discrimination.delong import auroc_estimate
+from metrics.grades.agreement import quadratic_weighted_kappa
 
 pytestmark = pytest.mark.realdata
 

@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics import (
-    agreement,
-    calibration,
-    calibration_curve,
-    comparison,
-    delong,
-    discrimination,
-    divergence,
-    fairness,
-    multiclass,
-    operating_point,
-    resampling,
-    utility,
-)
-from metrics.ece_interval import ece_interval
+from metrics.calibration import curves as calibration_curve
+from metrics.calibration import errors
+from metrics.calibration.ece_interval import ece_interval
+from metrics.comparison import pairs
+from metrics.discrimination import curves as discrimination
+from metrics.discrimination import delong, multiclass
 from metrics.estimate import UndefinedMetric
+from metrics.gaps import fairness
+from metrics.grades import agreement
+from metrics.operating_points import rates as operating_point
+from metrics.operating_points import utility
+from metrics.resampling import replicates
+from metrics.target_population import divergence
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -49,10 +46,10 @@ SHARES: dict[str, Figure] = {
     "roc_sensitivities": lambda y, s, w: discrimination.roc_sensitivities(
         y, s, np.linspace(0, 1, 41), w
     ),
-    "brier": calibration.brier,
-    "ece": lambda y, s, w: calibration.ece(y, s, 10, w),
-    "ece_equal_mass": lambda y, s, w: calibration.ece_equal_mass(y, s, 10, w),
-    "mce": lambda y, s, w: calibration.mce(y, s, 10, w),
+    "brier": errors.brier,
+    "ece": lambda y, s, w: errors.ece(y, s, 10, w),
+    "ece_equal_mass": lambda y, s, w: errors.ece_equal_mass(y, s, 10, w),
+    "mce": lambda y, s, w: errors.mce(y, s, 10, w),
     "ece_interval": lambda y, s, w: ece_interval(y, s),
     "smooth_ece": lambda y, s, w: calibration_curve.smooth_ece(y, s),
     "debiased": lambda y, s, w: calibration_curve.root_mean_square_calibration_error_debiased(
@@ -62,9 +59,9 @@ SHARES: dict[str, Figure] = {
     "hosmer_lemeshow": lambda y, s, w: calibration_curve.hosmer_lemeshow(y, s, 3).p_value,
     "bnsp": lambda y, s, w: bounds_of(fairness.bnsp_auroc(y, s, w > 1.0, interval="symmetric")),
     "auroc_estimate": lambda y, s, w: bounds_of(delong.auroc_estimate(y, s)),
-    "paired_p": lambda y, s, w: comparison.paired_delong(y, s, s[::-1]).p_value,
-    "unpaired_p": lambda y, s, w: comparison.unpaired_delong(y, s, ~y, s).p_value,
-    "mcnemar_p": lambda y, s, w: comparison.mcnemar(y, s > 0.5, w > 1.0).exact_p_value,
+    "paired_p": lambda y, s, w: pairs.paired_delong(y, s, s[::-1]).p_value,
+    "unpaired_p": lambda y, s, w: pairs.unpaired_delong(y, s, ~y, s).p_value,
+    "mcnemar_p": lambda y, s, w: pairs.mcnemar(y, s > 0.5, w > 1.0).exact_p_value,
     "tau_b_p": lambda y, s, w: agreement.kendall_tau_b_test(y, s).p_value,
     "multilabel": lambda y, s, w: multiclass.multilabel_auroc(
         np.stack([y, ~y], axis=1), np.stack([s, 1 - s], axis=1)
@@ -92,24 +89,24 @@ SHARES: dict[str, Figure] = {
 SIGNED: dict[str, Figure] = {
     "mcc": at_half(operating_point.mcc),
     "youden_j": at_half(operating_point.youden_j),
-    "observed_minus_expected": calibration.observed_minus_expected,
+    "observed_minus_expected": errors.observed_minus_expected,
     "tau_b": lambda y, s, w: agreement.kendall_tau_b(y, s),
     "tau_b_itself": lambda y, s, w: agreement.kendall_tau_b(w, w),
     "kappa": lambda y, s, w: agreement.quadratic_weighted_kappa(y, s > 0.5, 0, 1, w),
     "kappa_itself": lambda y, s, w: agreement.quadratic_weighted_kappa(y, y, 0, 1, w),
     "kappa_reversed": lambda y, s, w: agreement.quadratic_weighted_kappa(y, ~y, 0, 1, w),
-    "paired": lambda y, s, w: bounds_of(comparison.paired_delong(y, s, s[::-1])),
-    "unpaired": lambda y, s, w: bounds_of(comparison.unpaired_delong(y, s, ~y, s)),
+    "paired": lambda y, s, w: bounds_of(pairs.paired_delong(y, s, s[::-1])),
+    "unpaired": lambda y, s, w: bounds_of(pairs.unpaired_delong(y, s, ~y, s)),
 }
 AT_MOST_ONE: dict[str, Figure] = {
-    "scaled_brier": calibration.scaled_brier,
+    "scaled_brier": errors.scaled_brier,
     "standardized_net_benefit": lambda y, s, w: utility.standardized_net_benefit(
         operating_point.confusion(y, s, 0.3, w), 0.3
     ),
     "partial_auroc_standardized": lambda y, s, w: discrimination.partial_auroc(y, s, 0.1, 0.3, w),
 }
 AT_LEAST_ZERO: dict[str, Figure] = {
-    "log_loss": calibration.log_loss,
+    "log_loss": errors.log_loss,
     "corp": lambda y, s, w: corp_parts(y, s),
     "brier_parts": lambda y, s, w: brier_parts(y, s),
     "lr_positive": at_half(operating_point.lr_positive),
@@ -183,10 +180,10 @@ def test_no_replicate_leaves_its_range(n: int) -> None:
     y = np.arange(n) < 2 + n // 3
     noise = generator.random(n)
     for s in (np.where(y, 0.9 + 0.1 * noise, 0.1 * noise), 1.0 - y, y * 1.0, np.round(noise, 1)):
-        units = resampling.units(y, np.arange(n), n)
-        cases = resampling.ranked(y, np.asarray(s, dtype=np.float64), 10)
-        walk = resampling.walk(cases, None, 0.5)
-        (sums,) = resampling.replicate(cases, units, [walk], replicates=256, seed=n)
+        units = replicates.units(y, np.arange(n), n)
+        cases = replicates.ranked(y, np.asarray(s, dtype=np.float64), 10)
+        walk = replicates.walk(cases, None, 0.5)
+        (sums,) = replicates.replicate(cases, units, [walk], replicates=256, seed=n)
         for values in (sums.auroc, sums.average_precision, sums.brier, sums.ece):
             assert np.all((values >= 0.0) & (values <= 1.0))
         assert np.all(np.abs(sums.observed_minus_expected) <= 1.0)
@@ -194,7 +191,7 @@ def test_no_replicate_leaves_its_range(n: int) -> None:
         kept = np.isfinite(drawn)
         assert np.all(np.abs(drawn[kept]) <= 1.0)
         rates = np.array([0.1, 0.3])
-        curves = resampling.replicate_roc(cases, units, walk, rates, replicates=256, seed=n)
+        curves = replicates.replicate_roc(cases, units, walk, rates, replicates=256, seed=n)
         assert np.all((curves.heights >= 0.0) & (curves.heights <= 1.0))
         area = curves.areas[1] - curves.areas[0]
         assert np.all(discrimination.standardized_area(area, 0.1, 0.3) <= 1.0)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics import rates
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
-from metrics.intervals import wilson
-from metrics.mover import Part
+from metrics.intervals.mover import Part
+from metrics.intervals.proportions import wilson
+from metrics.operating_points import intervals
 
 THRESHOLD = 0.5
 
@@ -28,9 +28,9 @@ def group(tp: int, fn: int, fp: int, tn: int, design: str, images: int = 1) -> G
 
 
 def figures(found: Group, prevalences: tuple[float, ...] = ()) -> dict[str, Estimate]:
-    table = rates.table_of(found, THRESHOLD, 0.95)
+    table = intervals.table_of(found, THRESHOLD, 0.95)
     made = {}
-    for name, make in rates.makers(THRESHOLD, prevalences, found.prevalence).items():
+    for name, make in intervals.makers(THRESHOLD, prevalences, found.prevalence).items():
         try:
             made[name] = make(table)
         except UndefinedMetric as reason:
@@ -126,7 +126,7 @@ def test_no_interval_is_a_point_and_each_holds_its_figure(
 
 def test_a_cohort_without_positives_has_no_table() -> None:
     with pytest.raises(UndefinedMetric, match="both classes"):
-        rates.table_of(group(0, 0, 5, 5, SAMPLED), THRESHOLD, 0.95)
+        intervals.table_of(group(0, 0, 5, 5, SAMPLED), THRESHOLD, 0.95)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -144,8 +144,8 @@ def test_images_of_few_patients_keep_every_share_within_its_range(seed: int) -> 
 
 
 def test_a_prevalence_as_near_to_one_as_numbers_come_has_predictive_values() -> None:
-    table = rates.table_of(group(30, 10, 5, 15, SAMPLED), THRESHOLD, 0.95)
+    table = intervals.table_of(group(30, 10, 5, 15, SAMPLED), THRESHOLD, 0.95)
     near = Part(0.9, 0.0, 1.0)
     for positive in (True, False):
-        found = rates.at_prevalence(table, near, positive=positive)
+        found = intervals.at_prevalence(table, near, positive=positive)
         assert 0.0 <= found.low <= found.value <= found.high <= 1.0

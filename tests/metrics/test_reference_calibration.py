@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import calibration, calibration_curve, discrimination
+from metrics.calibration import curves, errors
+from metrics.discrimination import curves as discrimination
 from tests.metrics.conftest import ReferenceSet
 
 
@@ -21,7 +22,7 @@ class TestReferenceSets:
         self, reference_set: Callable[[str], ReferenceSet], name: str, model: str
     ) -> None:
         given = reference_set(name)
-        found = calibration_curve.integrated_calibration(given.y, given.scores[model])
+        found = curves.integrated_calibration(given.y, given.scores[model])
         expected = given.calibration[model]["lowess_ici"]
         assert found.ici == pytest.approx(expected["ICI"], abs=1e-9)
         assert found.e50 == pytest.approx(expected["E50"], abs=1e-9)
@@ -33,11 +34,11 @@ class TestReferenceSets:
     ) -> None:
         given = reference_set(name)
         expected = given.calibration[model]
-        z = calibration_curve.spiegelhalter(given.y, given.scores[model])
+        z = curves.spiegelhalter(given.y, given.scores[model])
         assert z.statistic == pytest.approx(expected["val.prob"]["S:z"], abs=1e-9)
         assert z.p_value == pytest.approx(expected["val.prob"]["S:p"], abs=1e-9)
         groups = expected["hosmer_lemeshow_deciles"]
-        found = calibration_curve.hosmer_lemeshow(given.y, given.scores[model])
+        found = curves.hosmer_lemeshow(given.y, given.scores[model])
         assert found.statistic == pytest.approx(groups["chisq"], abs=1e-9)
         assert found.freedom == groups["df_external"]
         assert found.p_value == pytest.approx(groups["p_external"], abs=1e-9)
@@ -48,7 +49,7 @@ class TestReferenceSets:
         given = reference_set(name)
         for n_bins, key in ((10, "10bins"), (None, "unique_values")):
             expected = given.ece[model][f"brier_decomposition_{key}"]
-            found = calibration_curve.brier_decomposition(given.y, given.scores[model], n_bins)
+            found = curves.brier_decomposition(given.y, given.scores[model], n_bins)
             assert found.reliability == pytest.approx(expected["reliability"], abs=1e-9)
             assert found.resolution == pytest.approx(expected["resolution"], abs=1e-9)
             assert found.uncertainty == pytest.approx(expected["uncertainty"], abs=1e-9)
@@ -57,7 +58,7 @@ class TestReferenceSets:
         self, reference_set: Callable[[str], ReferenceSet], name: str, model: str
     ) -> None:
         given = reference_set(name)
-        found = calibration_curve.smooth_ece(given.y, given.scores[model])
+        found = curves.smooth_ece(given.y, given.scores[model])
         # relplot searches and integrates in steps of about 0.001
         assert found == pytest.approx(given.ece[model]["relplot_smECE"], abs=1e-3)
 
@@ -111,19 +112,19 @@ def test_real_radiographs_are_calibrated_as_rms_says(
         y = np.array([case[row["label"]] == "1" for case in cases])
         p = np.array([float(case["prob_" + row["label"]]) for case in cases])
         assert int(y.sum()) == int(row["positives"])
-        curve = calibration_curve.integrated_calibration(y, p)
+        curve = curves.integrated_calibration(y, p)
         found = curve.ici, curve.e90, curve.emax
         expected = tuple(float(row[name]) for name in ("Eavg", "E90", "Emax"))
         assert found == pytest.approx(expected, rel=2e-9, abs=1e-9), row["label"]
-        z = calibration_curve.spiegelhalter(y, p)
+        z = curves.spiegelhalter(y, p)
         assert z.statistic == pytest.approx(float(row["spiegelhalter_z"]), rel=2e-9)
         assert z.p_value == pytest.approx(float(row["spiegelhalter_p"]), rel=1e-6)
-        assert calibration.brier(y, p) == pytest.approx(float(row["brier"]), rel=2e-9)
+        assert errors.brier(y, p) == pytest.approx(float(row["brier"]), rel=2e-9)
 
 
 def test_corp_by_hand() -> None:
     # predictions 0.2, 0.4, 0.6 with outcomes 1, 0, 1: the first two pool to 1/2
-    found = calibration_curve.corp([1, 0, 1], [0.2, 0.4, 0.6])
+    found = curves.corp([1, 0, 1], [0.2, 0.4, 0.6])
     assert found.observed.tolist() == [0.5, 0.5, 1.0]
     score, recalibrated, prevalence = (0.64 + 0.16 + 0.16) / 3, 0.5 / 3, 2 / 9
     assert found.miscalibration == pytest.approx(score - recalibrated)
@@ -137,7 +138,7 @@ def test_isotonic_curve_is_that_of_scipy() -> None:
     generator = np.random.default_rng(4)
     p = np.round(generator.random(300), 2)
     y = generator.random(300) < p**2
-    found = calibration_curve.corp(y, p)
+    found = curves.corp(y, p)
     distinct, member = np.unique(p, return_inverse=True)
     n = np.bincount(member)
     expected = isotonic_regression(np.bincount(member, y) / n, weights=n).x
@@ -151,9 +152,9 @@ def test_the_debiased_error_of_calibrated_predictions_is_near_zero() -> None:
     for _ in range(200):
         p = generator.random(400)
         y = generator.random(400) < p
-        table = calibration.equal_mass_bins(y, p)
+        table = errors.equal_mass_bins(y, p)
         raw.append(float(table.weight @ (table.observed - table.predicted) ** 2) / 400)
-        corrected.append(calibration_curve.root_mean_square_calibration_error_debiased(y, p) ** 2)
+        corrected.append(curves.root_mean_square_calibration_error_debiased(y, p) ** 2)
     # bins of 40: the plain square holds about p (1 - p) / 40 = 0.0042 of noise
     assert np.mean(raw) == pytest.approx(1 / 6 / 40, rel=0.15)
     assert np.mean(corrected) < 0.3 * np.mean(raw)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from metrics import agreement, comparison, divergence
+from metrics.comparison import pairs
 from metrics.estimate import UndefinedMetric
+from metrics.grades import agreement
+from metrics.target_population import divergence
 from tests.metrics.conftest import ReferenceSet
 
 
@@ -29,11 +31,11 @@ def test_delong_tests_are_those_of_proc(
     assert len(given.roc["pairs"]) == 3
     for expected in given.roc["pairs"].values():
         a, b = given.scores[expected["a"]], given.scores[expected["b"]]
-        paired = comparison.paired_delong(given.y, a, b)
+        paired = pairs.paired_delong(given.y, a, b)
         assert paired.value == pytest.approx(expected["auc_a"] - expected["auc_b"], abs=1e-12)
         assert paired.p_value == pytest.approx(expected["p"], abs=1e-9)
         assert (paired.low, paired.high) == pytest.approx(expected["diff_ci95"], abs=1e-9)
-        unpaired = comparison.unpaired_delong(given.y, a, given.y, b)
+        unpaired = pairs.unpaired_delong(given.y, a, given.y, b)
         assert unpaired.p_value == pytest.approx(expected["unpaired_p"], abs=1e-9)
 
 
@@ -42,9 +44,7 @@ def test_clustered_difference_is_obuchowskis(
 ) -> None:
     given = reference_set("S4")
     expected = json.loads((given.folder / "clustered.json").read_text())["obuchowski_p1_vs_p2"]
-    found = comparison.paired_delong(
-        given.y, given.scores["p1"], given.scores["p2"], given.patients
-    )
+    found = pairs.paired_delong(given.y, given.scores["p1"], given.scores["p2"], given.patients)
     assert found.value == pytest.approx(expected["auc.AminusB"], abs=1e-12)
     assert (found.low, found.high) == pytest.approx(
         (expected["ci.bot.AminusB"], expected["ci.top.AminusB"]), abs=1e-9
@@ -57,7 +57,7 @@ def test_asah_paired_tests_are_as_proc_prints_them(shared_data: Path) -> None:
     y = np.array([row["outcome"] == "Poor" for row in cases])
     for row in rows_of(shared_data / "reference" / "asah_paired_delong_pROC.csv"):
         a, b = (np.array([float(case[row[key]]) for case in cases]) for key in "ab")
-        found = comparison.paired_delong(y, a, b)
+        found = pairs.paired_delong(y, a, b)
         assert found.p_value == pytest.approx(float(row["p_value"]), abs=1e-9)
         bounds = float(row["diff_ci_low"]), float(row["diff_ci_high"])
         assert (found.low, found.high) == pytest.approx(bounds, abs=1e-9)
@@ -75,9 +75,7 @@ def test_sex_differences_are_those_of_proc(shared_data: Path) -> None:
     for row in rows:
         y = np.array([case[row["label"]] == "1" for case in cases])
         s = np.array([float(case["prob_" + row["label"]]) for case in cases])
-        found = comparison.unpaired_delong(
-            y[sex == "M"], s[sex == "M"], y[sex == "F"], s[sex == "F"]
-        )
+        found = pairs.unpaired_delong(y[sex == "M"], s[sex == "M"], y[sex == "F"], s[sex == "F"])
         assert found.p_value == pytest.approx(float(row["p_value"]), abs=1e-9)
 
 
@@ -85,7 +83,7 @@ def test_models_that_rank_alike_do_not_differ() -> None:
     generator = np.random.default_rng(3)
     y, s = generator.random(100) < 0.3, generator.random(100)
     for other in (s, s**2, np.exp(s)):  # MLstatkit gives p = 0 here
-        found = comparison.paired_delong(y, s, other)
+        found = pairs.paired_delong(y, s, other)
         assert (found.value, found.p_value) == (0.0, 1.0)
 
 
@@ -94,7 +92,7 @@ def test_mcnemar_is_that_of_r(refvals: Path) -> None:
         both, only_a, only_b, neither = case["table"]
         a = np.repeat([True, True, False, False], [both, only_a, only_b, neither])
         b = np.repeat([True, False, True, False], [both, only_a, only_b, neither])
-        found = comparison.mcnemar(a, b)
+        found = pairs.mcnemar(a, b)
         assert found.chi_square == pytest.approx(case["chisq"], abs=1e-9)
         assert found.p_value == pytest.approx(case["p"], abs=1e-9)
         assert found.exact_p_value == pytest.approx(case["exact_p"], abs=1e-9)
@@ -180,7 +178,7 @@ def test_ranks_of_a_board() -> None:
     generator = np.random.default_rng(2)
     noise = generator.standard_normal((4, 4000)) * 0.01
     values = np.array([0.90, 0.895, 0.70, 0.895])
-    first, second, last, tied = comparison.rank_stability(values, values[:, None] + noise)
+    first, second, last, tied = pairs.rank_stability(values, values[:, None] + noise)
     assert (first.rank, second.rank, tied.rank, last.rank) == (1, 2, 2, 4)
     assert (first.tier, second.tier, tied.tier, last.tier) == (1, 1, 1, 2)
     assert (last.low, last.high) == (4, 4)
@@ -195,6 +193,6 @@ def test_ranks_of_a_board() -> None:
 
 def test_a_tie_for_best_is_shared() -> None:
     replicates = np.full((2, 50), 0.8)
-    one, other = comparison.rank_stability([0.8, 0.8], replicates)
+    one, other = pairs.rank_stability([0.8, 0.8], replicates)
     assert one == other
     assert (one.rank, one.p_best, one.tier) == (1, 0.5, 1)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import divergence, operating_point
-from metrics.delong import auroc_estimate
+from metrics.discrimination.delong import auroc_estimate
+from metrics.operating_points import rates as operating_point
+from metrics.target_population import divergence
 
 FILES = {
     "midrc_open_cumulative (last row)": "midrc_open_cumulative",

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import calibration, delong, discrimination, intervals, operating_point, recalibration
+from metrics.calibration import errors, recalibration
+from metrics.discrimination import curves, delong
+from metrics.intervals import proportions
+from metrics.operating_points import rates
 from tests.metrics.conftest import ReferenceSet
 
 SETS = ("S1", "S2", "S3", "S4")
@@ -27,7 +30,7 @@ class TestReferenceSets:
         expected = given.roc["single"][model]
         found = delong.placements(given.y, given.scores[model])
         assert found.auroc == pytest.approx(expected["auc"], abs=1e-12)
-        assert discrimination.auroc(given.y, given.scores[model]) == pytest.approx(
+        assert curves.auroc(given.y, given.scores[model]) == pytest.approx(
             expected["auc"], abs=1e-12
         )
         assert delong.delong_covariance(found, found) == pytest.approx(
@@ -43,7 +46,7 @@ class TestReferenceSets:
         self, reference_set: Callable[[str], ReferenceSet], name: str, model: str
     ) -> None:
         given = reference_set(name)
-        found = discrimination.sensitivity_at(given.y, given.scores[model], 0.9)
+        found = curves.sensitivity_at(given.y, given.scores[model], 0.9)
         assert found == pytest.approx(given.roc["single"][model]["sens_at_spec_0.9"], abs=1e-9)
 
     def test_average_precision_is_that_of_scikit_learn(
@@ -51,7 +54,7 @@ class TestReferenceSets:
     ) -> None:
         given = reference_set(name)
         expected = given.ece[model]["sklearn"]["average_precision_score"]
-        found = discrimination.average_precision(given.y, given.scores[model])
+        found = curves.average_precision(given.y, given.scores[model])
         assert found == pytest.approx(expected, abs=1e-9)
 
     def test_recalibration_is_that_of_r(
@@ -75,12 +78,12 @@ class TestReferenceSets:
         given = reference_set(name)
         expected = given.calibration[model]
         y, p = given.y, given.scores[model]
-        assert calibration.brier(y, p) == pytest.approx(expected["brier"], abs=1e-9)
-        assert calibration.brier(y, p) == pytest.approx(expected["val.prob"]["Brier"], abs=1e-9)
-        assert calibration.scaled_brier(y, p) == pytest.approx(expected["scaled_brier"], abs=1e-9)
-        assert calibration.log_loss(y, p) == pytest.approx(expected["logloss"], abs=1e-9)
+        assert errors.brier(y, p) == pytest.approx(expected["brier"], abs=1e-9)
+        assert errors.brier(y, p) == pytest.approx(expected["val.prob"]["Brier"], abs=1e-9)
+        assert errors.scaled_brier(y, p) == pytest.approx(expected["scaled_brier"], abs=1e-9)
+        assert errors.log_loss(y, p) == pytest.approx(expected["logloss"], abs=1e-9)
         ratio = expected["calibration_in_the_large"]["O_over_E"]
-        assert calibration.observed_expected_ratio(y, p) == pytest.approx(ratio, abs=1e-9)
+        assert errors.observed_expected_ratio(y, p) == pytest.approx(ratio, abs=1e-9)
 
     @pytest.mark.parametrize("n_bins", [10, 15])
     def test_ece_and_mce_are_right_closed_with_ties_on_edges(
@@ -89,8 +92,8 @@ class TestReferenceSets:
         given = reference_set(name)
         expected = given.ece[model][f"definition_right_closed_{n_bins}"]
         y, p = given.y, given.scores[model]
-        assert calibration.ece(y, p, n_bins) == pytest.approx(expected["ece"], abs=1e-9)
-        assert calibration.mce(y, p, n_bins) == pytest.approx(expected["mce"], abs=1e-9)
+        assert errors.ece(y, p, n_bins) == pytest.approx(expected["ece"], abs=1e-9)
+        assert errors.mce(y, p, n_bins) == pytest.approx(expected["mce"], abs=1e-9)
 
 
 def test_clustered_variance_is_obuchowskis(
@@ -129,25 +132,25 @@ def test_asah_is_as_proc_prints_it(refvals: Path) -> None:
         estimate = delong.auroc_estimate(y, s, interval="symmetric")
         assert estimate.value == pytest.approx(figures["auc"], abs=1e-12)
         assert (estimate.low, estimate.high) == pytest.approx(figures["delong_ci95"], abs=1e-10)
-        assert discrimination.sensitivity_at(y, s, 0.9) == pytest.approx(
+        assert curves.sensitivity_at(y, s, 0.9) == pytest.approx(
             figures["sens_at_spec_0.9"], abs=1e-9
         )
     s = np.array([float(row["s100b"]) for row in rows])
     for point in expected["s100b_at_thresholds"]:
-        table = operating_point.confusion(y, s, point["threshold"])
+        table = rates.confusion(y, s, point["threshold"])
         assert (table.tp, table.fp, table.fn, table.tn) == (
             point["tp"],
             point["fp"],
             point["fn"],
             point["tn"],
         )
-        assert operating_point.sensitivity(table) == pytest.approx(point["sensitivity"])
-        assert operating_point.specificity(table) == pytest.approx(point["specificity"])
+        assert rates.sensitivity(table) == pytest.approx(point["sensitivity"])
+        assert rates.specificity(table) == pytest.approx(point["specificity"])
 
 
 def test_wilson_is_that_of_r(refvals: Path) -> None:
     for case in json.loads((refvals / "binomial_ci.json").read_text())["cases"]:
-        found = intervals.wilson(case["x"], case["n"])
+        found = proportions.wilson(case["x"], case["n"])
         assert found == pytest.approx(case["wilson95"], abs=1e-12)
 
 
@@ -159,13 +162,11 @@ def test_weighted_figures_are_those_of_scikit_learn(refvals: Path) -> None:
     y, p = rows["y"] == 1, rows["p1"]
     assert weights.shape == (60, 150)
     for w, figures in zip(weights, expected, strict=True):
-        assert discrimination.auroc(y, p, w) == pytest.approx(figures["auc"], abs=1e-9)
-        assert discrimination.average_precision(y, p, w) == pytest.approx(figures["ap"], abs=1e-9)
-        assert calibration.brier(y, p, w) == pytest.approx(figures["brier"], abs=1e-9)
-        assert calibration.ece(y, p, 15, w) == pytest.approx(
-            figures["ece15_right_closed"], abs=1e-9
-        )
-        table = operating_point.confusion(y, p, 0.3, w)
+        assert curves.auroc(y, p, w) == pytest.approx(figures["auc"], abs=1e-9)
+        assert curves.average_precision(y, p, w) == pytest.approx(figures["ap"], abs=1e-9)
+        assert errors.brier(y, p, w) == pytest.approx(figures["brier"], abs=1e-9)
+        assert errors.ece(y, p, 15, w) == pytest.approx(figures["ece15_right_closed"], abs=1e-9)
+        table = rates.confusion(y, p, 0.3, w)
         assert (table.tp, table.fp, table.fn, table.tn) == tuple(
             figures[name] for name in ("tp", "fp", "fn", "tn")
         )

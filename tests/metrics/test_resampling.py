@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics import calibration, discrimination, operating_point, resampling
-from metrics.kernels import scan
-from metrics.sums import FIGURES, LANES, Sums
+from metrics.calibration import errors
+from metrics.discrimination import curves as discrimination
+from metrics.operating_points import rates as operating_point
+from metrics.resampling import replicates as resampling
+from metrics.resampling.kernels import scan
+from metrics.resampling.sums import FIGURES, LANES, Sums
 from tests.metrics.conftest import ReferenceSet
 
 
@@ -72,8 +75,8 @@ def test_each_replicate_is_the_weighted_figure_of_its_weights(digits: int | None
             assert sums.average_precision[b] == pytest.approx(
                 discrimination.average_precision(y_, s_, w), abs=1e-6
             )
-            assert sums.brier[b] == pytest.approx(calibration.brier(y_, s_, w), abs=1e-6)
-            assert sums.ece[b] == pytest.approx(calibration.ece(y_, s_, 10, w), abs=1e-6)
+            assert sums.brier[b] == pytest.approx(errors.brier(y_, s_, w), abs=1e-6)
+            assert sums.ece[b] == pytest.approx(errors.ece(y_, s_, 10, w), abs=1e-6)
             table = operating_point.confusion(y_, s_, 0.5, w)
             assert (sums.true_positive[b], sums.false_positive[b]) == (table.tp, table.fp)
     for b in range(70):

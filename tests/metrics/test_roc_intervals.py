@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from metrics import discrimination, roc_intervals
+from metrics.discrimination import curves, roc_intervals
 from metrics.estimate import Interval, UndefinedMetric
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
 
@@ -76,24 +76,24 @@ def test_influence_on_average_precision_is_its_slope_in_each_weight(seed: int) -
     y = generator.random(30) < 0.4
     s = np.round(generator.random(30), 1)  # ties
     found = roc_intervals.precision_curve(y, s)
-    assert found.value == pytest.approx(discrimination.average_precision(y, s), abs=1e-12)
+    assert found.value == pytest.approx(curves.average_precision(y, s), abs=1e-12)
     for case in range(30):
         w = np.ones(30)
         w[case] += 1e-6
-        slope = (discrimination.average_precision(y, s, w) - found.value) / 1e-6
+        slope = (curves.average_precision(y, s, w) - found.value) / 1e-6
         assert found.influence[case] == pytest.approx(slope, abs=1e-4)
 
 
 def test_influence_on_the_partial_area_is_its_slope_in_each_weight() -> None:
     group = binormal(5, 25, 35, 1.0)
     # 0.11 of 35 negatives is between two steps of the curve
-    whole = discrimination.partial_auroc(group.y, group.s, 0.0, 0.11, standardized=False) / 0.11
+    whole = curves.partial_auroc(group.y, group.s, 0.0, 0.11, standardized=False) / 0.11
     found = roc_intervals.strip(group, 0.0, 0.11, 0.0)
     assert found.share == pytest.approx(whole, abs=1e-12)
     for case in range(60):
         w = np.ones(60)
         w[case] += 1e-6
-        moved = discrimination.partial_auroc(group.y, group.s, 0.0, 0.11, w, standardized=False)
+        moved = curves.partial_auroc(group.y, group.s, 0.0, 0.11, w, standardized=False)
         assert found.influence[case] == pytest.approx((moved / 0.11 - whole) / 1e-6, abs=1e-4)
 
 
@@ -142,7 +142,7 @@ def test_the_truth_is_held_near_the_limit(positive: int, negative: int) -> None:
     area = quad(lambda x: norm.cdf(shift + norm.ppf(x)), 0, 0.1)[0]
     truth = {
         "average_precision": quad(precision, 0, 1)[0],
-        "partial_auroc": float(discrimination.standardized_area(np.array(area), 0.0, 0.1)),
+        "partial_auroc": float(curves.standardized_area(np.array(area), 0.0, 0.1)),
         "sensitivity": norm.cdf(shift + norm.ppf(0.1)),
         "specificity": norm.cdf(shift + norm.ppf(0.1)),
     }

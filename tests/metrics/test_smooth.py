@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from metrics import smooth
+from metrics.calibration import smooth
 from metrics.estimate import Estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
 

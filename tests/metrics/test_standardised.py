@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from metrics.arrays import kish_effective_n
 from metrics.estimate import UndefinedMetric
-from metrics.standardised import jackknife_variance, rake
+from metrics.target_population.raking import jackknife_variance, rake
 
 SEX_SITE = {"FX": 4, "FY": 6, "MX": 8, "MY": 2}
 SEX_RACE = {"FW": 5, "FB": 3, "FA": 2, "MW": 9, "MB": 4, "MA": 1}

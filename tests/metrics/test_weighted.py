@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import discrimination, linearised, operating_point, weighted
+from metrics.discrimination import curves
 from metrics.group import Group, everyone
+from metrics.intervals import linearised
+from metrics.operating_points import rates
+from metrics.target_population import weighted
 
 
 def cohort(n: int = 300, seed: int = 3) -> Group:
@@ -24,17 +27,17 @@ def test_a_weight_of_two_is_a_case_twice() -> None:
     found = cohort()
     w = np.random.default_rng(1).integers(1, 3, found.y.size)
     y, s = np.repeat(found.y, w), np.repeat(found.s, w)
-    table = operating_point.confusion(y, s, 0.5)
+    table = rates.confusion(y, s, 0.5)
     expected = {
-        "auroc": discrimination.auroc(y, s),
+        "auroc": curves.auroc(y, s),
         "brier": float(np.mean((y - s) ** 2)),
         "observed_minus_expected": float(np.mean(y - s)),
-        "sensitivity": operating_point.sensitivity(table),
-        "specificity": operating_point.specificity(table),
-        "ppv": operating_point.ppv(table),
-        "npv": operating_point.npv(table),
-        "accuracy": operating_point.accuracy(table),
-        "selection_rate": operating_point.selection_rate(table),
+        "sensitivity": rates.sensitivity(table),
+        "specificity": rates.specificity(table),
+        "ppv": rates.ppv(table),
+        "npv": rates.npv(table),
+        "accuracy": rates.accuracy(table),
+        "selection_rate": rates.selection_rate(table),
     }
     made = weighted.estimates(found, w.astype(float), 0.5, 0.95)
     for name, value in expected.items():
@@ -45,7 +48,7 @@ def test_equal_weights_change_no_figure_and_their_size_none() -> None:
     found = cohort()
     one = weighted.estimates(found, np.ones(300), 0.5, 0.95)
     seven = weighted.estimates(found, np.full(300, 7.0), 0.5, 0.95)
-    assert one["auroc"].value == pytest.approx(discrimination.auroc(found.y, found.s))
+    assert one["auroc"].value == pytest.approx(curves.auroc(found.y, found.s))
     for name, estimate in one.items():
         assert seven[name].value == pytest.approx(estimate.value)
         assert seven[name].low == pytest.approx(estimate.low)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.results import Result
+from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from perf.coverage import doors, study, table

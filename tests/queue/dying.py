@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evaluator.cli import main
+from evaluator.commands.main import main
 
 VICTIMS = "SEQUESTRA_TEST_VICTIMS"
 
@@ -76,7 +76,7 @@ if __name__ == "__main__":
     arm(where, when, int(nth))
     if command[0] == "track":  # the process that the dispatcher starts beside it
         sys.argv = ["tracker", command[-1]]
-        runpy.run_module("evaluator.tracking", run_name="__main__")
+        runpy.run_module("evaluator.tracking.mlflow_runs", run_name="__main__")
     else:
         sys.argv = ["sequestra", *command]
         main()

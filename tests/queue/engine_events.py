@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from evaluator.engine import LABEL
-from submissions.base_image import docker
+from evaluator.sandbox.engine import LABEL
+from submissions.host.base_image import docker
 from tests.queue.installation import process, until
 
 START, DIE = "start", "die"

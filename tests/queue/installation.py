@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator.enclave import Attempt, Enclave, Event
-from evaluator.engine import RUN_LABEL
-from submissions.base_image import docker
-from submissions.contract import Predictions
-from submissions.ledger import Ledger
+from evaluator.sandbox.engine import RUN_LABEL
+from evaluator.stores.enclave import Attempt, Enclave, Event
+from submissions.host.base_image import docker
+from submissions.ledger.ledger import Ledger
+from submissions.predictions import Predictions
 from submissions.submission import ENDED, Failure, State, Submission
 from tests.commands import PROGRAM, Ended, environment
 from tests.conftest import REPOSITORY

@@ -7,18 +7,18 @@ from submissions.submission import State
 START = "docker.models.containers:Container.start"
 LIFE = (
     # where, when, and the state that the ledger has then
-    ("evaluator.dispatch:_Dispatcher._start", "before", State.QUEUED),
-    ("submissions.ledger:Ledger.move", "after", State.RUNNING),
+    ("evaluator.queue.dispatcher:_Dispatcher._start", "before", State.QUEUED),
+    ("submissions.ledger.ledger:Ledger.move", "after", State.RUNNING),
     ("docker.api:APIClient.create_container", "before", State.RUNNING),
     ("docker.api:APIClient.create_container", "after", State.RUNNING),
     (START, "after", State.RUNNING),
     ("docker.models.containers:Container.wait", "after", State.RUNNING),
-    ("evaluator.shard:read_predictions", "after", State.RUNNING),
-    ("evaluator.enclave:Enclave.record_predictions", "before", State.RUNNING),
-    ("evaluator.enclave:Enclave.record_predictions", "after", State.RUNNING),
+    ("evaluator.queue.shard:read_predictions", "after", State.RUNNING),
+    ("evaluator.stores.enclave:Enclave.record_predictions", "before", State.RUNNING),
+    ("evaluator.stores.enclave:Enclave.record_predictions", "after", State.RUNNING),
     ("evaluator.evaluation:evaluate", "before", State.SCORING),
-    ("evaluator.enclave:Enclave.keep_evaluation", "before", State.SCORING),
-    ("evaluator.enclave:Enclave.keep_evaluation", "after", State.SCORING),
-    ("submissions.ledger:Ledger.publish", "before", State.SCORING),
-    ("submissions.ledger:Ledger.publish", "after", State.RELEASED),
+    ("evaluator.stores.enclave:Enclave.keep_evaluation", "before", State.SCORING),
+    ("evaluator.stores.enclave:Enclave.keep_evaluation", "after", State.SCORING),
+    ("submissions.ledger.ledger:Ledger.publish", "before", State.SCORING),
+    ("submissions.ledger.ledger:Ledger.publish", "after", State.RELEASED),
 )

@@ -19,9 +19,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator.enclave import Event
-from evaluator.engine_setup import ensure_engine
-from submissions.base_image import docker, ensure_base_image
+from evaluator.setup.engine import ensure_engine
+from evaluator.stores.enclave import Event
+from submissions.host.base_image import docker, ensure_base_image
 from submissions.submission import ENDED, Failure, State
 from tests.commands import environment
 from tests.engine import build_image

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from mlflow.utils.uri import is_databricks_uri
 
-from evaluator.resources import WorkersError
-from evaluator.scheduler_address import refuse_scheduler
-from submissions.database_address import address_fault, connection_fault, without_password
-from submissions.engine_address import EngineUnavailable, engine_address
-from submissions.ledger import Ledger, LedgerError
-from submissions.tracker_address import configured_tracker, tracker_fault
+from evaluator.host.resources import WorkersError
+from evaluator.queue.scheduler_address import refuse_scheduler
+from submissions.addresses.database import address_fault, connection_fault, without_password
+from submissions.addresses.engine import EngineUnavailable, engine_address
+from submissions.addresses.tracker import configured_tracker, tracker_fault
+from submissions.ledger.ledger import Ledger, LedgerError
 from tests.commands import refused, sequestra
 from tests.queue.services import Scheduler, free_port, started
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.enclave import Event
+from evaluator.stores.enclave import Event
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State
 from tests.queue.engine_events import DIE, START, engine_events

@@ -31,8 +31,8 @@ TRACKED = (
     ("mlflow:MlflowClient.create_run", "after"),
     ("mlflow:MlflowClient.set_terminated", "before"),
     ("mlflow:MlflowClient.set_terminated", "after"),
-    ("submissions.ledger:Ledger.tracked", "before"),
-    ("submissions.ledger:Ledger.tracked", "after"),
+    ("submissions.ledger.ledger:Ledger.tracked", "before"),
+    ("submissions.ledger.ledger:Ledger.tracked", "after"),
 )
 
 
@@ -55,7 +55,7 @@ def test_a_teams_failure_survives_a_kill_before_and_after_it_is_told(
 ) -> None:
     submission = installed.submit(images["crashing"], "Crashing")
     for when in ("before", "after"):
-        installed.dies("evaluator.enclave:Enclave.record_failure", when)
+        installed.dies("evaluator.stores.enclave:Enclave.record_failure", when)
         assert installed.state(submission) is State.RUNNING
     installed.run()
     assert_true_state(installed, {"Crashing": Failure.CRASHED})
@@ -64,8 +64,8 @@ def test_a_teams_failure_survives_a_kill_before_and_after_it_is_told(
 @pytest.mark.parametrize(
     ("where", "when"),
     [
-        ("submissions.ledger:Ledger.receive", "before"),
-        ("submissions.ledger:Ledger.receive", "after"),
+        ("submissions.ledger.ledger:Ledger.receive", "before"),
+        ("submissions.ledger.ledger:Ledger.receive", "after"),
     ],
 )
 def test_an_entry_that_is_cut_off_stands_whole_or_not_at_all(

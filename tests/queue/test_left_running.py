@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.enclave import Event
+from evaluator.stores.enclave import Event
 from submissions.submission import Failure, State
 from tests.queue.engine_events import DIE, START, EngineEvents, engine_events
 from tests.queue.installation import (

@@ -40,9 +40,9 @@ def test_with_nothing_to_do_it_removes_what_killed_ones_left(installed: Installe
     killed = f"""
 import os, signal
 from pathlib import Path
-from cohort_selection.atomic import written
-from evaluator.enclave import Enclave
-from evaluator.staging import stage
+from cohort_selection.atomic_files import written
+from evaluator.stores.enclave import Enclave
+from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
 enclave = Enclave(Path({str(installed.home / "enclave")!r}))
 cases = enclave.cohort({BENCHMARK!r}).blinded(bytes(32))

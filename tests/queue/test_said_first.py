@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.enclave import Event
-from evaluator.engine import Engine
-from submissions.base_image import docker
+from evaluator.sandbox.engine import Engine
+from evaluator.stores.enclave import Event
+from submissions.host.base_image import docker
 from submissions.submission import State
 from tests.commands import environment
 from tests.engine import ImageBuilder
@@ -18,12 +18,12 @@ from tests.queue.programs import HONEST, READ
 
 pytestmark = pytest.mark.engine
 
-MOVED = "submissions.ledger:Ledger.move"
+MOVED = "submissions.ledger.ledger:Ledger.move"
 
 SLOW_LEDGER = """
 import time
 from evaluator.cli import main
-from submissions.ledger import Ledger
+from submissions.ledger.ledger import Ledger
 from submissions.submission import State
 move = Ledger.move
 def slowly(ledger, name, state, failure=None):

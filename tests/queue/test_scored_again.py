@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.code_version import code_version
-from evaluator.disclosure import Release
-from evaluator.enclave import Event
+from evaluator.disclosure.control import Release
+from evaluator.scoring.code_version import code_version
+from evaluator.stores.enclave import Event
 from submissions.submission import Failure, State
 from tests.commands import succeed
 from tests.conftest import REPOSITORY
@@ -35,7 +35,7 @@ def copy_of_code(folder: Path, module: str, old: str, new: str, *, first: bool =
 def changed_code(tmp_path: Path) -> Path:
     """A copy of the packages in which the Brier score is half of what it is."""
     square = "_mean((_probabilities(group) - group.y) ** 2"
-    return copy_of_code(tmp_path / "code", "metrics/smooth.py", square, f"{square} / 2")
+    return copy_of_code(tmp_path / "code", "metrics/calibration/smooth.py", square, f"{square} / 2")
 
 
 def brier(installed: Installed) -> float:
@@ -88,7 +88,7 @@ def test_other_words_and_the_former_name_of_the_same_code_score_nothing_again(
 ) -> None:
     named = 'return f"{number}+{digest.hexdigest()[:12]}"'
     former = copy_of_code(
-        tmp_path / "former", "evaluator/code_version.py", named, 'return "0.1.0+former"'
+        tmp_path / "former", "evaluator/scoring/code_version.py", named, 'return "0.1.0+former"'
     )
     submission = installed.submit(images["honest"], "Good")
     home = ("--home", installed.home)
@@ -97,12 +97,16 @@ def test_other_words_and_the_former_name_of_the_same_code_score_nothing_again(
     assert Release.from_json(release.document).code_version == "0.1.0+former"
     present = copy_of_code(
         tmp_path / "present",
-        "evaluator/code_version.py",
+        "evaluator/scoring/code_version.py",
         "_FORMERLY = {",
         f'_FORMERLY = {{"{code_version()}": "0.1.0+former"}} or {{',
     )
     reworded = copy_of_code(
-        tmp_path / "reworded", "metrics/smooth.py", '"""', '"""Other words. ', first=True
+        tmp_path / "reworded",
+        "metrics/calibration/smooth.py",
+        '"""',
+        '"""Other words. ',
+        first=True,
     )
     assert "0 submissions scored again" in succeed("rescore", BENCHMARK, *home, cwd=present)
     assert "1 submission scored again" in installed.command("rescore", BENCHMARK).printed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from submissions.base_image import docker
+from submissions.host.base_image import docker
 from submissions.submission import Failure, State
 from tests.own_docker import OwnDocker, needs_own_docker
 from tests.queue.installation import (
@@ -199,11 +199,11 @@ def test_a_tracking_server_killed_in_every_state_costs_nothing_but_time(
     server = TrackingServer(tmp_path / "server", sealed / "mlflow" / "mlflow.db")
     installed = copied(sealed, tmp_path / "home", {"MLFLOW_TRACKING_URI": server.uri})
     steps = (
-        ("honest", "evaluator.dispatch:_Dispatcher._start", "before"),
+        ("honest", "evaluator.queue.dispatcher:_Dispatcher._start", "before"),
         ("other", START, "after"),
         # The run of the first stands, and is scored at once.
-        ("honest", "evaluator.enclave:Enclave.keep_evaluation", "before"),
-        ("other", "submissions.ledger:Ledger.publish", "after"),
+        ("honest", "evaluator.stores.enclave:Enclave.keep_evaluation", "before"),
+        ("other", "submissions.ledger.ledger:Ledger.publish", "after"),
     )
     with started(server):
         for number, (image, where, when) in enumerate(steps, start=1):

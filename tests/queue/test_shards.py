@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.enclave import Event
+from evaluator.stores.enclave import Event
 from tests.queue.engine_events import DIE, START, engine_events
 from tests.queue.installation import PATIENCE, Installed, assert_true_state, mark, until
 from tests.queue.programs import SECOND, SMALLER, seal_second

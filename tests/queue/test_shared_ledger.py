@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.installation import Installation
-from evaluator.tracker import untracked
+from evaluator.stores.installation import Installation
+from evaluator.tracking.process import untracked
 from submissions.submission import State
 from tests.queue.installation import Installed
 from tests.queue.programs import SECOND, SMALLER, seal_second

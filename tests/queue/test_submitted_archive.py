@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.engine import Engine
-from submissions.base_image import docker
+from evaluator.sandbox.engine import Engine
+from submissions.host.base_image import docker
 from submissions.submission import State
 from tests.attacks.archives import CONTRACT, Image, tar_of
 from tests.engine import ImageBuilder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evaluator.engine import Engine
-from evaluator.installation import Installation
-from submissions.base_image import docker
+from evaluator.sandbox.engine import Engine
+from evaluator.stores.installation import Installation
+from submissions.host.base_image import docker
 from submissions.submission import State
 from tests.engine import ImageBuilder
 from tests.queue.installation import Installed, digest_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.enclave import Event
-from evaluator.engine import Engine
+from evaluator.sandbox.engine import Engine
+from evaluator.stores.enclave import Event
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State
 from tests.queue.installation import (

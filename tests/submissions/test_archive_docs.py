@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from submissions.image import MAX_LAYERS
-from submissions.unpacking import MOST_MEMORY
+from submissions.image.lint import MAX_LAYERS
+from submissions.image.unpacking import MOST_MEMORY
 from tests.conftest import REPOSITORY
 from tests.engines.builders import ROWS, line
 

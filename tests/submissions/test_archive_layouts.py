@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from submissions import unpacking
-from submissions.archive import lint_archive, write_loadable
 from submissions.contract import Contract
-from submissions.image_layout import remedy_for_folder
+from submissions.image import unpacking
+from submissions.image.archive import lint_archive, write_loadable
+from submissions.image.layout import remedy_for_folder
 from submissions.submission import ContractBroken, Failure
 from tests.submissions.image_layouts import (
     DOCKER_LIST,

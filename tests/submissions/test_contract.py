@@ -9,13 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from submissions.contract import (
-    Contract,
-    ContractError,
-    parse_predictions,
-    read_contract,
-    read_predictions,
-)
+from submissions.contract import Contract, ContractError, read_contract
+from submissions.predictions import parse_predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
 
 BENCHMARK = Path("benchmarks/chest.toml")

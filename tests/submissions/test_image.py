@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from submissions.contract import Contract
-from submissions.image import ImageConfiguration, lint
+from submissions.image.lint import ImageConfiguration, lint
 from submissions.submission import ContractBroken, Failure
 
 GOOD = ImageConfiguration(

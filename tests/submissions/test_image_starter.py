@@ -8,14 +8,15 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from cohort_selection.copy_kinds import KINDS, WHERE_SAID
-from cohort_selection.copy_rules import WITHIN_ITEMS
-from cohort_selection.deidentification import KEPT, deidentify
-from evaluator.engine import Engine
-from evaluator.staging import stage
+from cohort_selection.deidentification.copy import KEPT, deidentify
+from cohort_selection.deidentification.kinds import KINDS, WHERE_SAID
+from cohort_selection.deidentification.rules import WITHIN_ITEMS
+from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.staging import stage
 from submissions import contract as contract_module
-from submissions.base_image import build
-from submissions.contract import Contract, read_predictions
+from submissions.contract import Contract
+from submissions.host.base_image import build
+from submissions.predictions import read_predictions
 from submissions.submission import Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.cohort_selection import image_kinds

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from submissions.ledger import Ledger, LedgerError
+from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.quota import Quota, QuotaError
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission

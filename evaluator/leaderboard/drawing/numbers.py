@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from evaluator.rounding import decimals
+from evaluator.disclosure.rounding import decimals
 from metrics.estimate import Estimate
 
 MINUS = "\N{MINUS SIGN}"

@@ -17,10 +17,10 @@ from pathlib import Path
 import plotly
 import plotly.graph_objects as go
 
-from evaluator.disclosure import Release
-from evaluator.leaderboard import numbers
-from evaluator.leaderboard.glossary import figure
-from evaluator.results import OVERALL, Curve
+from evaluator.disclosure.control import Release
+from evaluator.glossary import figure
+from evaluator.leaderboard.drawing import numbers
+from evaluator.scoring.results import OVERALL, Curve
 
 INK, MUTED, GRID, ACCENT, BAND, WARM, PAPER = (
     "#1a2128",

@@ -1,0 +1,72 @@
+"""Cases as the steward has them, the blinded view that a container gets, and their levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One imaging study with its reference standard; never leaves the steward's side."""
+
+    case_id: str
+    patient_id: str
+    files: tuple[Path, ...]
+    label: int
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedCase:
+    """What a container may be given of a case: no label, no patient, an id drawn for one run."""
+
+    case_id: str
+    files: tuple[Path, ...]
+    attributes: Mapping[str, str]
+
+
+LABEL = "label"
+
+
+class UnknownAttributeError(ValueError):
+    """A variable was named that the cases do not carry."""
+
+
+def value(case: Case, variable: str) -> str:
+    """A case's level of ``variable``: its label as text, an attribute, or a joint "a x b"."""
+    if variable == LABEL:
+        return str(case.label)
+    if variable in case.attributes:
+        return case.attributes[variable]
+    parts = variable.split(" x ")
+    if len(parts) > 1:
+        return " x ".join(value(case, part) for part in parts)
+    known = ", ".join([LABEL, *case.attributes])
+    raise UnknownAttributeError(
+        f"{variable!r} is not an attribute of the cases; they have {known}; "
+        "correct the name or add it to [cohort] attributes"
+    )
+
+
+def profiles(
+    cases: Sequence[Case], variables: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """Patients in order of their ids and, for each variable, every patient's level.
+
+    A patient whose cases differ has the sorted levels joined by "|": the profile of the patient,
+    not of one arbitrary case.
+    """
+    seen: dict[str, tuple[str, ...]] = {}
+    others: dict[str, list[tuple[str, ...]]] = {}
+    for case in cases:
+        levels = tuple(value(case, variable) for variable in variables)
+        first = seen.setdefault(case.patient_id, levels)
+        if first != levels:
+            others.setdefault(case.patient_id, [first]).append(levels)
+    for patient, rows in others.items():
+        seen[patient] = tuple("|".join(sorted(set(column))) for column in zip(*rows, strict=True))
+    patients = tuple(sorted(seen))
+    columns = zip(*(seen[patient] for patient in patients), strict=True)
+    return patients, dict(zip(variables, map(list, columns), strict=bool(patients)))

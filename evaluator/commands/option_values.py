@@ -1,0 +1,41 @@
+"""Reads the texts of options that hold several values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Modality(StrEnum):
+    """What `import-images` may write."""
+
+    DX = "DX"
+    CR = "CR"
+
+
+class OptionError(ValueError):
+    """An option's text cannot be read."""
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Read NAME=VALUE options; raise OptionError."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise OptionError(
+                f"--column is {text!r}; give NAME=COLUMN, such as patient='Patient ID'"
+            )
+        found[name] = value
+    return found
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """Read rising whole numbers joined by commas; raise OptionError."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise OptionError(f"{option} is {text!r}; give whole numbers and commas, such as 0,18,65")
+    found = tuple(int(part) for part in parts)
+    if sorted(set(found)) != list(found):
+        raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")
+    return found
