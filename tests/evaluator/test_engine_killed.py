@@ -34,7 +34,8 @@ def test_an_engine_killed_in_a_run_is_our_fault_and_leaves_nothing(
         assert docker("load", "-i", str(archive)).returncode == 0
         program = (
             "from pathlib import Path\nfrom evaluator.sandbox.engine import Engine\n"
-            "from evaluator.sandbox.staging import stage\nfrom tests.attacks.arena import stage_cases\n"
+            "from evaluator.sandbox.staging import stage\n"
+            "from tests.attacks.arena import stage_cases\n"
             "from tests.attacks.catalogue import MILD\n"
             f"cases, root = stage_cases(Path({str(tmp_path)!r}), MILD)\n"
             "with stage(cases, MILD, root) as staged:\n"
