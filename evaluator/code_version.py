@@ -23,7 +23,7 @@ _SCORING = (
     "disclosure",
 )
 _COMPUTING = ("numpy", "numba", "llvmlite")
-_FORMERLY = {"0.1.0+7f58d5a24e58": "0.1.0+4f633f8bd225"}
+_FORMERLY: dict[str, str] = {}
 """A version that hashes what the code does, and the one that hashed the same code's text."""
 
 

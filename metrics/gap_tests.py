@@ -2,10 +2,12 @@
 
 Rates and AUROC: the levels of patients of the same class are permuted, within the strata of the
 sampling design; a patient's cases move together. The statistic is the spread of the levels'
-figures, each weighted by one over its variance; the variance is at least that which all levels
-share, so that it is defined where a level has a rate or an AUROC of 1. Where levels also differ in
-something else, as in the number of images of a patient, the division by the variance keeps the
-error of the test at what was declared (Janssen 1997; Chung & Romano 2013). For the AUROC a score is
+figures, each weighted by one over its variance. A rate's variance is at least that which all levels
+share. An AUROC's is turned into that of the AUROC which all share, as a score test takes it: near 1
+an AUROC has next to no variance of its own, and a level that is there by chance would seem sure.
+Where levels also differ in something else, as in the number of images of a patient, the division by
+the variance keeps the error of the test at what was declared (Janssen 1997; Chung & Romano 2013).
+For the AUROC a score is
 replaced by the share of its own level that it beats, which leaves every level's AUROC as it is, so
 that levels whose scores have another place or spread and the same ROC curve are exchangeable. Cases
 of a patient who is in several levels exchange their levels with each other and with nobody else.

@@ -98,7 +98,7 @@ def test_other_words_and_the_former_name_of_the_same_code_score_nothing_again(
     present = copy_of_code(
         tmp_path / "present",
         "evaluator/code_version.py",
-        "_FORMERLY = {",
+        "_FORMERLY: dict[str, str] = {",
         f'_FORMERLY = {{"{code_version()}": "0.1.0+former"}} or {{',
     )
     reworded = copy_of_code(
