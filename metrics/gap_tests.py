@@ -56,12 +56,6 @@ _REFUSED = {
     "selection_rate": _WITH_PREVALENCE,
     "brier": _WITH_PREVALENCE,
 }
-FEWEST_INFORMATIVE = 15
-"""Patients' worth of information that a level's predictions must hold to test its calibration.
-
-Predictions near 0 and 1 hold next to none: with fewer, Welch's F rejected 0.06 to 0.14 where
-nothing differed (AUROC 0.99, levels of 30 to 60 patients).
-"""
 _WORTH_A_THREAD = 1 << 24
 """Cases times permutations: a tenth of a second of work."""
 
@@ -340,10 +334,10 @@ def _refuse_certain(group: Group, figure: str) -> None:
     p = arrays.probabilities(group.s, group.y.size)
     own: Floats = np.bincount(group.patient, p * (1.0 - p), group.n_patients).astype(np.float64)
     known = arrays.kish_effective_n(own)
-    if known < FEWEST_INFORMATIVE:
+    if known < linearised.FEWEST_INFORMATIVE:
         raise UndefinedMetric(
             f"insufficient data: the predictions of a level are so certain that its {figure} "
-            f"rests on {known:.0f} effective patients; {FEWEST_INFORMATIVE} are needed"
+            f"rests on {known:.0f} effective patients; {linearised.FEWEST_INFORMATIVE} are needed"
         )
 
 

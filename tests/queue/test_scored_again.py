@@ -34,8 +34,9 @@ def copy_of_code(folder: Path, module: str, old: str, new: str, *, first: bool =
 @pytest.fixture
 def changed_code(tmp_path: Path) -> Path:
     """A copy of the packages in which the Brier score is half of what it is."""
-    square = "_mean((_probabilities(group) - group.y) ** 2"
-    return copy_of_code(tmp_path / "code", "metrics/smooth.py", square, f"{square} / 2")
+    squares = "_mean_loss(group, (1.0 - p) ** 2, p**2"
+    halves = "_mean_loss(group, (1.0 - p) ** 2 / 2, p**2 / 2"
+    return copy_of_code(tmp_path / "code", "metrics/smooth.py", squares, halves)
 
 
 def brier(installed: Installed) -> float:
