@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -278,12 +279,16 @@ def _rate(kept: Kept, row: str) -> str:
 
 
 def _made(results: _Results, cells: Iterable[Cell]) -> str:
-    """How many cells and runs a table rests on, with the processor time."""
+    """How many cells and runs a table rests on, with the processor time and the code."""
     kept = [results[cell.name] for cell in cells if cell.name in results]
     runs = sorted({one.runs for one in kept})
     each = f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
     minutes = sum(one.seconds for one in kept) / 60.0
-    return f" ({len(kept)} cells of {each} runs, {minutes:.0f} minutes of one core)"
+    codes = Counter(one.code for one in kept)
+    by = " and ".join(
+        code if len(codes) == 1 else f"{code} in {count}" for code, count in codes.most_common()
+    )
+    return f" ({len(kept)} cells of {each} runs, {minutes:.0f} minutes of one core, code {by})"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,7 +19,14 @@ from metrics.group import FIXED_PREVALENCE, SAMPLED
 from perf.coverage import doors, study, table
 from perf.coverage.cohorts import Images, Stratum, draw, reachable
 from perf.coverage.counting import Counts
-from perf.coverage.gaps import Groups, Pattern, count_gaps
+from perf.coverage.gaps import (
+    FamilyCell,
+    Groups,
+    Pattern,
+    SimultaneousCell,
+    SizeCell,
+    count_gaps,
+)
 from perf.coverage.intervals import IntervalCell
 from perf.coverage.populations import (
     Binormal,
@@ -280,3 +287,35 @@ def test_the_table_gives_shares_and_names_what_is_too_large() -> None:
     # 590 of 10,000 lies 4.1 standard errors above 5 %: significant, but not above 6 %
     assert f"(Holm over 2): size/30-570/{equal}, auroc. Above 0.06: none." in block
     assert f"(Holm over 1): family/30-570/{equal}. Above 0.06: family/30-570/{equal}." in block
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [CELL, SimultaneousCell(Groups(Pattern((60, 60)), 0.9, 0.5), runs=2)],
+    ids=["interval", "simultaneous"],
+)
+def test_cells_that_declare_no_gap_test_none(
+    cell: IntervalCell | SimultaneousCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that their counts stay when such a test changes; all that names it is made to fail."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a gap was tested")
+
+    named = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith(("metrics", "evaluator", "perf")) and hasattr(module, "gap_test")
+    ]
+    assert len(named) >= 2
+    for module in named:
+        monkeypatch.setattr(module, "gap_test", refuse)
+    assert cell.simulate(0, 2).rows
+    tested = SizeCell(Groups(Pattern((60, 60)), 0.9, 0.5))
+    with pytest.raises(AssertionError, match="a gap was tested"):
+        tested.simulate(0, 1)
+
+
+def test_a_kind_of_cell_has_a_key_of_its_own() -> None:
+    kinds = (IntervalCell, SimultaneousCell, SizeCell, FamilyCell, PowerCell)
+    assert len({study.version(kind) for kind in kinds}) == len(kinds)
