@@ -271,13 +271,16 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
 
 
 def _aligned(y: Bools, s: Floats, level: Ints, size: Ints) -> Floats:
-    """Share of its own level that each case beats, (cases,), both classes counted as one half.
+    """Share of its own level that each case beats, (cases,), were the classes mixed as in all.
 
     The order within a level stays, and with it every AUROC. Levels whose scores have another
-    spread or place, and the same ROC curve, become alike.
+    spread or place, and the same ROC curve, become alike, whatever their prevalence. One mixture
+    for all levels does that; this one rests least on a small class, whose places are chance.
     """
     order = np.lexsort((s, level))
-    share = (0.5 / size[level, y.astype(np.int64)])[order]
+    of_class = size.sum(axis=0) / size.sum()
+    label = y.astype(np.int64)
+    share = (of_class[label] / size[level, label])[order]
     beaten = np.cumsum(share)
     start = np.append(
         True, (level[order][1:] != level[order][:-1]) | (s[order][1:] != s[order][:-1])

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from evaluator.analysis_plan import AnalysisPlan
 from evaluator.results import OVERALL, Result
 from evaluator.scoring import score
-from metrics import arrays
+from metrics import arrays, weighted
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.gap_power import detectable_gaps
 from metrics.gap_tests import gap_test
 from metrics.group import FIXED_PREVALENCE, everyone
 from metrics.multiplicity import fallback, gap_weights
+from metrics.standardised import rake
 from perf.coverage.cohorts import Cohort, Images, Stratum
 from perf.coverage.populations import (
     PARTIAL,
@@ -73,6 +74,21 @@ def overall(
         for row in results(cohort, chosen, threshold)
         if (row.attribute, row.level) == OVERALL
     }
+
+
+def standardised(
+    cohort: Cohort,
+    design: str,
+    threshold: float,
+    target: Mapping[str, Mapping[str, float]],
+) -> dict[str, Estimate]:
+    """Figures weighted to the margins of a target, by name; none where no weights meet them."""
+    try:
+        raked = rake(cohort.attributes, target, cohort.patient)
+    except UndefinedMetric:
+        return {}
+    group = everyone(cohort.y, cohort.s, cohort.patient, cohort.n_patients, design)
+    return weighted.estimates(group, raked.weights, threshold, 0.95, raked.n_fitted)
 
 
 def truths(population: Binormal, threshold: float, cohort: Cohort) -> dict[str, float]:

@@ -34,6 +34,7 @@ from perf.coverage.gaps import (
 )
 from perf.coverage.intervals import interval_cells
 from perf.coverage.power import PowerCell, power_cells
+from perf.coverage.standardised import standardised_cells
 
 KEPT = Path(__file__).resolve().parent.parent / "coverage.json"
 _ROOT = KEPT.parent.parent
@@ -49,6 +50,7 @@ def all_cells() -> tuple[Cell, ...]:
         *family_cells(),
         *simultaneous_cells(),
         *power_cells(),
+        *standardised_cells(),
     )
 
 

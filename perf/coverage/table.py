@@ -22,6 +22,7 @@ from perf.coverage.gaps import (
 )
 from perf.coverage.intervals import IntervalCell, interval_cells
 from perf.coverage.power import POWER, PowerCell, power_cells
+from perf.coverage.standardised import standardised_cells
 from perf.coverage.study import KEPT, Kept, read
 
 BEGIN = "<!-- made by `python -m perf.coverage --table` -->"
@@ -61,6 +62,7 @@ def block(results: _Results | None = None) -> str:
         _families(results),
         _simultaneous(results),
         _power(results),
+        _standardised(results),
     )
     return "\n".join(part for part in parts if part) or "Nothing has been simulated yet.\n"
 
@@ -206,6 +208,22 @@ def _power(results: _Results) -> str:
     text += _table(["figure", "groups", "AUROC", "prevalence", "stated", "found"], rows)
     far = [cell.name for cell, kept in found if abs(_power_found(cell, kept) - POWER) > NEAR]
     return f"{text}\nMore than 0.03 from the power stated: {'; '.join(far) or 'none'}.\n"
+
+
+def _standardised(results: _Results) -> str:
+    """A line a cohort: how often each figure's interval held the target population's figure."""
+    found = [(cell, results[cell.name]) for cell in standardised_cells() if cell.name in results]
+    figures = list(dict.fromkeys(row for _, kept in found for row in kept.counts.rows))
+    if not figures:
+        return ""
+    rows = []
+    for cell, kept in found:
+        counts = [kept.counts.rows.get(figure, (0, 0, 0, 0)) for figure in figures]
+        shares = [f"{_held(row):.3f}" if _told(row, kept) else LACKING for row in counts]
+        rows.append([str(cell.n), cell.weights, *shares])
+    text = "How often 95 % intervals of figures weighted to the target held what it has"
+    text += f"{_made(results, standardised_cells())}:\n\n"
+    return text + _table(["patients", "weights", *figures], rows)
 
 
 def _power_found(cell: PowerCell, kept: Kept) -> float:

@@ -90,27 +90,30 @@ def test_the_auroc_statistic_is_that_written_out_with_ties_and_without(decimals:
 
 
 def beaten_in_own_level(y: Bools, s: Floats, level: Ints) -> Floats:
-    """Share of its level that each case beats, a class one half, ties one half."""
+    """Share of its level that each case beats, the classes weighted as in all levels, ties half."""
     found = np.zeros(s.size)
     for i in range(s.size):
         for label in (False, True):
             others = s[(level == level[i]) & (y == label)]
-            found[i] += np.mean((s[i] > others) + 0.5 * (s[i] == others)) / 2.0
+            beaten = np.mean((s[i] > others) + 0.5 * (s[i] == others))
+            found[i] += beaten * np.mean(y == label)
     return found
 
 
 def test_the_auroc_p_value_is_that_of_every_permutation() -> None:
-    """Four positives and four negatives in two levels: 36 ways to share them out."""
-    y = np.array([True] * 4 + [False] * 4)
-    s = np.array([0.9, 0.8, 0.35, 0.3, 0.1, 0.2, 0.6, 0.5])
-    level = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    """Four positives and six negatives in two levels: 90 ways to share them out."""
+    y = np.array([True] * 4 + [False] * 6)
+    s = np.array([0.9, 0.8, 0.35, 0.3, 0.1, 0.2, 0.6, 0.5, 0.55, 0.33])
+    level = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0, 0])
     s = beaten_in_own_level(y, s, level)
     every = []
-    for first, second in itertools.product(itertools.combinations(range(4), 2), repeat=2):
-        code = np.ones(8, dtype=np.int64)
+    ways = (itertools.combinations(range(4), 2), itertools.combinations(range(6), 4))
+    for first, second in itertools.product(*ways):
+        code = np.ones(10, dtype=np.int64)
         code[list(first)] = 0
         code[[4 + i for i in second]] = 0
         every.append(spread(y, s, code))
+    assert len(every) == 6 * 15
     exact = np.mean(np.array(every) >= spread(y, s, level) - 1e-9)
     found = gap_test("auroc", alone(y, s), level, permutations=40_000)
     assert found.p_value == pytest.approx(exact, abs=0.01)

@@ -16,7 +16,7 @@ import pytest
 from evaluator.results import Result
 from metrics.estimate import Estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED
-from perf.coverage import doors, study, table
+from perf.coverage import doors, standardised, study, table
 from perf.coverage.cohorts import Images, Stratum, draw, reachable
 from perf.coverage.counting import Counts
 from perf.coverage.gaps import (
@@ -35,6 +35,7 @@ from perf.coverage.populations import (
     ideal_sample,
 )
 from perf.coverage.power import PowerCell
+from perf.coverage.standardised import StandardisedCell
 from perf.coverage.study import Kept
 from tests.conftest import REPOSITORY
 
@@ -319,3 +320,37 @@ def test_cells_that_declare_no_gap_test_none(
 def test_a_kind_of_cell_has_a_key_of_its_own() -> None:
     kinds = (IntervalCell, SimultaneousCell, SizeCell, FamilyCell, PowerCell)
     assert len({study.version(kind) for kind in kinds}) == len(kinds)
+
+
+def test_figures_of_the_target_are_those_of_a_large_cohort_drawn_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_target = {name: tuple(levels.values()) for name, levels in standardised.TARGET.items()}
+    monkeypatch.setitem(standardised.DRAWN, "none", at_target)
+    cohort = StandardisedCell(400_000, "none").draw(np.random.default_rng(11))
+    called, y = np.log(cohort.s / (1 - cohort.s)) >= 0.6, cohort.y
+    rank = np.empty(y.size)
+    rank[np.argsort(cohort.s)] = np.arange(1, y.size + 1)
+    m, n = int(y.sum()), int((~y).sum())
+    expected = {
+        "auroc": (rank[y].sum() - m * (m + 1) / 2) / (m * n),  # Mann & Whitney
+        "sensitivity": called[y].mean(),
+        "specificity": (~called)[~y].mean(),
+        "ppv": y[called].mean(),
+        "npv": (~y)[~called].mean(),
+        "accuracy": (called == y).mean(),
+        "selection_rate": called.mean(),
+    }
+    found = standardised.target_figures()
+    assert found.keys() == expected.keys()
+    for figure, value in expected.items():
+        assert found[figure] == pytest.approx(value, abs=0.004), figure
+
+
+def test_a_cohort_weighted_to_its_target_is_counted_by_figure() -> None:
+    counts = StandardisedCell(400, "mild").simulate(0, 3)
+    assert counts.rows.keys() == standardised.target_figures().keys()
+    assert {row[0] for row in counts.rows.values()} == {3}
+    assert "brier" in counts.unstudied
+    # so few patients leave no cohort with 50 effective ones
+    assert StandardisedCell(40, "strong").simulate(0, 3).rows == {}
