@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -19,6 +19,8 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Origin = tuple[str, str]
 """Module and name of a definition."""
 _Part = str | _Origin
+_Written = tuple[str, str, list[_Part]]
+"""Module, name and parts of a statement."""
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
@@ -26,14 +28,24 @@ _PARSING = Lock()
 """Python 3.11 counts how deep a tree is for all threads together, and fails where two parse."""
 
 
-def source_digest(sources: Iterable[Path], root: Path) -> str:
+def source_digest(
+    sources: Iterable[Path],
+    root: Path,
+    *,
+    reached_from: Iterable[tuple[str, str]] = (),
+    without: Iterable[tuple[str, str]] = (),
+) -> str:
     """Digest of the definitions in ``sources``, as 64 hexadecimal digits.
 
     Comments, docstrings, the sentences of raised errors, the order of definitions and the modules
     that they stand in do not count. A name that another source defines counts as that definition,
     a name from a library as its full dotted name. ``root`` is the folder of the top packages.
 
-    Raises SyntaxError where a source cannot be parsed, OSError where it cannot be read.
+    ``reached_from`` (module and name) leaves only what these definitions name, and what that names
+    in turn; ``without`` are definitions that are never called from there, and count by name alone.
+
+    Raises LookupError where no source has such a definition, SyntaxError where a source cannot be
+    parsed, OSError where it cannot be read.
     """
     modules = [_read(path, root) for path in sources]
     written = [
@@ -52,15 +64,58 @@ def source_digest(sources: Iterable[Path], root: Path) -> str:
         for single in name.split(","):
             shallow[module, single] = _digest(shallow.get((module, single), ""), text)
 
+    def origin_of(origin: _Origin) -> _Origin:
+        while origin not in shallow and origin in passed_on:
+            origin = passed_on[origin]
+        return origin
+
+    unused = {origin_of(origin) for origin in without}
+
     def resolved(part: _Part) -> str:
         if isinstance(part, str):
             return part
-        origin = part
-        while origin not in shallow and origin in passed_on:
-            origin = passed_on[origin]
-        return f"{origin[1]}={shallow.get(origin, '')}"
+        origin = origin_of(part)
+        return f"{origin[1]}={'' if origin in unused else shallow.get(origin, '')}"
 
+    roots = [origin_of(origin) for origin in reached_from]
+    if absent := [origin for origin in (*roots, *unused) if origin not in shallow]:
+        raise LookupError(f"no source defines {'.'.join(absent[0])}")
+    if roots:
+        written = _reached(written, roots, unused, origin_of)
     return _digest(*sorted(_digest(name, *map(resolved, parts)) for _, name, parts in written))
+
+
+def _reached(
+    written: list[_Written],
+    roots: Iterable[_Origin],
+    unused: set[_Origin],
+    origin_of: Callable[[_Origin], _Origin],
+) -> list[_Written]:
+    """The statements that ``roots`` name, directly or not; those without a name with any of them.
+
+    A statement without a name may fill a table that the others of its module read.
+    """
+    places: dict[_Origin, list[int]] = {}
+    unnamed: dict[str, list[int]] = {}
+    for place, (module, name, _) in enumerate(written):
+        if name:
+            for single in name.split(","):
+                places.setdefault((module, single), []).append(place)
+        else:
+            unnamed.setdefault(module, []).append(place)
+    reached: set[int] = set()
+    todo = [place for origin in roots for place in places[origin]]
+    while todo:
+        place = todo.pop()
+        if place in reached:
+            continue
+        reached.add(place)
+        module, _, parts = written[place]
+        todo += unnamed.get(module, [])
+        for part in parts:
+            if not isinstance(part, str) and (origin := origin_of(part)) not in unused:
+                todo += places.get(origin, [])
+    return [written[place] for place in sorted(reached)]
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ _SCORING = (
 _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
-_FORMERLY = {"0.1.0+e067390fb6cd": "0.1.0+7f58d5a24e58"}
+_FORMERLY: dict[str, str] = {}
 """The present version, and a former one whose code gives the same figures."""
 
 

@@ -20,6 +20,8 @@ from metrics.intervals import linearised
 METHOD = "linearised, Student's t over patients"
 SCALES = {"plain": "", "log": ", log scale", "skewed": ", skewness allowed for (Hall)"}
 """What a method is called on each scale."""
+FEWEST_OBSERVED = 10
+"""Patients that a mean loss must rest on by its outcomes, where its predictions are too certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Smooth:
     ``scale`` is "plain", "log", where ``influence`` is that of the logarithm, or "skewed" for a
     mean of values with a long tail. ``bounds`` are the ends of the figure's range. ``mixes`` says
     that the figure depends on prevalence. ``informative`` cases know as much as all of them.
+    ``expected`` (cases,) is the squared movement by a case's outcome that its prediction expects.
     """
 
     value: float
@@ -37,6 +40,7 @@ class Smooth:
     scale: str = "plain"
     mixes: bool = False
     informative: float = math.inf
+    expected: Floats | None = None
 
 
 def estimate(group: Group, figure: Smooth, confidence: float) -> Estimate:
@@ -47,6 +51,7 @@ def estimate(group: Group, figure: Smooth, confidence: float) -> Estimate:
 def estimates(group: Group, figure: Smooth, confidences: Sequence[float]) -> list[Estimate]:
     """The figure with an interval at each of the confidences."""
     try:
+        _refuse_certain(group, figure)
         error = linearised.error(group, figure.influence, skewed=figure.scale == "skewed")
     except UndefinedMetric as reason:
         return [group.estimate(figure.value, (None, None), str(reason)) for _ in confidences]
@@ -68,20 +73,41 @@ def _bounds(figure: Smooth, error: linearised.Error, confidence: float) -> tuple
     return max(figure.bounds[0], low), min(figure.bounds[1], high)
 
 
+def _refuse_certain(group: Group, figure: Smooth) -> None:
+    """Refuse a mean loss that rests on few cases, both by the predictions and by the outcomes."""
+    if figure.expected is None or not (figure.expected.any() or figure.influence.any()):
+        return  # what cannot vary has an interval of width 0
+    by_patient = np.bincount(group.patient, figure.expected, group.n_patients)
+    known = arrays.kish_effective_n(by_patient.astype(np.float64))
+    if known >= linearised.FEWEST_INFORMATIVE:
+        return
+    moved = np.bincount(group.patient, figure.influence, group.n_patients)
+    if arrays.kish_effective_n(moved.astype(np.float64) ** 2) < FEWEST_OBSERVED:
+        raise UndefinedMetric(
+            "no interval: insufficient data: the predictions are so certain that the figure rests "
+            f"on {known:.0f} effective patients; {linearised.FEWEST_INFORMATIVE} are needed"
+        )
+
+
 def brier(group: Group) -> Smooth:
     """Mean squared difference of probability and outcome."""
-    return _mean((_probabilities(group) - group.y) ** 2, (0.0, 1.0))
+    p = _probabilities(group)
+    return _mean_loss(group, (1.0 - p) ** 2, p**2, (0.0, 1.0))
 
 
 def log_loss(group: Group) -> Smooth:
     """Mean negative log probability of what happened."""
-    return _mean(errors.log_losses(group.y, _probabilities(group)), (0.0, math.inf))
+    p = _probabilities(group)
+    every = np.ones(p.size, dtype=bool)
+    positive, negative = (errors.log_losses(y, p) for y in (every, ~every))
+    return _mean_loss(group, positive, negative, (0.0, math.inf))
 
 
 def observed_minus_expected(group: Group) -> Smooth:
     """Prevalence less mean probability."""
-    found = _mean(group.y - _probabilities(group), (-1.0, 1.0))
-    return replace(found, scale="plain")  # residuals of both signs have no long tail
+    gap = group.y - _probabilities(group)  # of both signs, so without a long tail
+    mean = float(gap.mean())
+    return Smooth(mean, (gap - mean) / gap.size, (-1.0, 1.0), mixes=True)
 
 
 def observed_expected_ratio(group: Group) -> Smooth:
@@ -97,13 +123,16 @@ def observed_expected_ratio(group: Group) -> Smooth:
 
 def scaled_brier(group: Group) -> Smooth:
     """1 - Brier / (prevalence (1 - prevalence)), which moves with the prevalence too."""
-    loss = (_probabilities(group) - group.y) ** 2
+    p = _probabilities(group)
     value = errors.scaled_brier(group.y, group.s)
     share = group.prevalence
     spread = share * (1.0 - share)
-    mean = float(loss.mean())
-    moved = (loss - mean) / spread - mean * (1.0 - 2.0 * share) * (group.y - share) / spread**2
-    return Smooth(value, -moved / loss.size, (-math.inf, 1.0), "skewed", mixes=True)
+    mean = float(((p - group.y) ** 2).mean())
+    by_share = mean * (1.0 - 2.0 * share) / spread**2
+    positive = (mean - (1.0 - p) ** 2) / spread + by_share * (1.0 - share)
+    negative = (mean - p**2) / spread - by_share * share
+    moved = _by_outcome(group, positive / p.size, negative / p.size)
+    return Smooth(value, moved[0], (-math.inf, 1.0), "skewed", mixes=True, expected=moved[1])
 
 
 def brier_at_prevalence(group: Group, prevalence: float) -> Smooth:
@@ -111,13 +140,19 @@ def brier_at_prevalence(group: Group, prevalence: float) -> Smooth:
 
     Formula: pi mean of (1 - p)^2 over positives + (1 - pi) mean of p^2 over negatives.
     """
-    loss = (_probabilities(group) - group.y) ** 2
-    positive, negative = loss[group.y], loss[~group.y]
-    arrays.both_classes("brier at a prevalence", positive.size, negative.size)
-    mean = np.where(group.y, positive.mean(), negative.mean())
-    share = np.where(group.y, prevalence / positive.size, (1.0 - prevalence) / negative.size)
-    value = prevalence * float(positive.mean()) + (1.0 - prevalence) * float(negative.mean())
-    return Smooth(value, share * (loss - mean), (0.0, 1.0), "skewed")
+    p = _probabilities(group)
+    m = int(np.count_nonzero(group.y))
+    n = p.size - m
+    arrays.both_classes("brier at a prevalence", m, n)
+    positive, negative = (1.0 - p) ** 2, p**2
+    of_positives, of_negatives = float(positive[group.y].mean()), float(negative[~group.y].mean())
+    moved = _by_outcome(
+        group,
+        prevalence / m * (positive - of_positives),
+        (1.0 - prevalence) / n * (negative - of_negatives),
+    )
+    value = prevalence * of_positives + (1.0 - prevalence) * of_negatives
+    return Smooth(value, moved[0], (0.0, 1.0), "skewed", expected=moved[1])
 
 
 def calibration_in_the_large(group: Group) -> Smooth:
@@ -163,9 +198,21 @@ def _fit(group: Group, *, with_slope: bool) -> Influences:
     return found[with_slope]
 
 
-def _mean(values: Floats, bounds: tuple[float, float]) -> Smooth:
-    mean = float(values.mean())
-    return Smooth(mean, (values - mean) / values.size, bounds, "skewed", mixes=True)
+def _mean_loss(
+    group: Group, positive: Floats, negative: Floats, bounds: tuple[float, float]
+) -> Smooth:
+    """Mean of a loss that each case has if it is positive, and if it is negative; (cases,)."""
+    mean = float(np.where(group.y, positive, negative).mean())
+    n = positive.size
+    moved = _by_outcome(group, (positive - mean) / n, (negative - mean) / n)
+    return Smooth(mean, moved[0], bounds, "skewed", mixes=True, expected=moved[1])
+
+
+def _by_outcome(group: Group, positive: Floats, negative: Floats) -> tuple[Floats, Floats]:
+    """How far each case moves a figure, and the variance by its outcome that p expects."""
+    p = _probabilities(group)
+    moved = np.where(group.y, positive, negative)
+    return moved, p * (1.0 - p) * (positive - negative) ** 2
 
 
 def _probabilities(group: Group) -> Floats:

@@ -20,6 +20,8 @@ PLANNABLE = ("auroc", *RATES)
 
 _RUNS = 4000
 _LEAST_PER_LEVEL = 2
+_OF_A_CASE = 0.25
+"""That of ``metrics.resampling.permutation``, which is costly to import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,13 @@ class _Aurocs:
 
     def _spread(self, value: Floats) -> Floats:
         m, n = self._counts
-        part = _part(value)
-        own = part * (1.0 / m + 1.0 / n)
-        pooled = part @ (m - 1.0) / (m - 1.0).sum(), part @ (n - 1.0) / (n - 1.0).sum()
-        least = pooled[0][:, np.newaxis] / m + pooled[1][:, np.newaxis] / n
-        weight = 1.0 / np.maximum(np.maximum(own, least), 1e-300)
+        fewest = np.minimum(m, n)
+        own = _part(value) * (1.0 / m + 1.0 / n)
+        mean = np.average(value, axis=1, weights=fewest)[:, np.newaxis]
+        right = np.maximum(value, 1.0 - value)
+        seen = fewest * own / right + _OF_A_CASE / fewest
+        variance = mean * (1.0 - mean) * seen / (fewest * (1.0 - right) + _OF_A_CASE)
+        weight = 1.0 / np.maximum(variance, 1e-300)
         mean = np.sum(weight * value, axis=1) / weight.sum(axis=1)
         return np.asarray(np.sum(weight * (value - mean[:, np.newaxis]) ** 2, axis=1))
 

@@ -2,10 +2,12 @@
 
 Rates and AUROC: the levels of patients of the same class are permuted, within the strata of the
 sampling design; a patient's cases move together. The statistic is the spread of the levels'
-figures, each weighted by one over its variance; the variance is at least that which all levels
-share, so that it is defined where a level has a rate or an AUROC of 1. Where levels also differ in
-something else, as in the number of images of a patient, the division by the variance keeps the
-error of the test at what was declared (Janssen 1997; Chung & Romano 2013). For the AUROC a score is
+figures, each weighted by one over its variance. A rate's variance is at least that which all levels
+share. An AUROC's is turned into that of the AUROC which all share, as a score test takes it: near 1
+an AUROC has next to no variance of its own, and a level that is there by chance would seem sure.
+Where levels also differ in something else, as in the number of images of a patient, the division by
+the variance keeps the error of the test at what was declared (Janssen 1997; Chung & Romano 2013).
+For the AUROC a score is
 replaced by the share of its own level that it beats, which leaves every level's AUROC as it is, so
 that levels whose scores have another place or spread and the same ROC curve are exchangeable. Cases
 of a patient who is in several levels exchange their levels with each other and with nobody else.
@@ -56,12 +58,6 @@ _REFUSED = {
     "selection_rate": _WITH_PREVALENCE,
     "brier": _WITH_PREVALENCE,
 }
-FEWEST_INFORMATIVE = 15
-"""Patients' worth of information that a level's predictions must hold to test its calibration.
-
-Predictions near 0 and 1 hold next to none: with fewer, Welch's F rejected 0.06 to 0.14 where
-nothing differed (AUROC 0.99, levels of 30 to 60 patients).
-"""
 _WORTH_A_THREAD = 1 << 24
 """Cases times permutations: a tenth of a second of work."""
 
@@ -277,13 +273,16 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
 
 
 def _aligned(y: Bools, s: Floats, level: Ints, size: Ints) -> Floats:
-    """Share of its own level that each case beats, (cases,), both classes counted as one half.
+    """Share of its own level that each case beats, (cases,), were the classes mixed as in all.
 
     The order within a level stays, and with it every AUROC. Levels whose scores have another
-    spread or place, and the same ROC curve, become alike.
+    spread or place, and the same ROC curve, become alike, whatever their prevalence. One mixture
+    for all levels does that; this one rests least on a small class, whose places are chance.
     """
     order = np.lexsort((s, level))
-    share = (0.5 / size[level, y.astype(np.int64)])[order]
+    of_class = size.sum(axis=0) / size.sum()
+    label = y.astype(np.int64)
+    share = (of_class[label] / size[level, label])[order]
     beaten = np.cumsum(share)
     start = np.append(
         True, (level[order][1:] != level[order][:-1]) | (s[order][1:] != s[order][:-1])
@@ -340,10 +339,10 @@ def _refuse_certain(group: Group, figure: str) -> None:
     p = arrays.probabilities(group.s, group.y.size)
     own: Floats = np.bincount(group.patient, p * (1.0 - p), group.n_patients).astype(np.float64)
     known = arrays.kish_effective_n(own)
-    if known < FEWEST_INFORMATIVE:
+    if known < linearised.FEWEST_INFORMATIVE:
         raise UndefinedMetric(
             f"insufficient data: the predictions of a level are so certain that its {figure} "
-            f"rests on {known:.0f} effective patients; {FEWEST_INFORMATIVE} are needed"
+            f"rests on {known:.0f} effective patients; {linearised.FEWEST_INFORMATIVE} are needed"
         )
 
 

@@ -20,6 +20,14 @@ from metrics.estimate import UndefinedMetric
 from metrics.group import Group
 from metrics.intervals.proportions import normal_quantile
 
+FEWEST_INFORMATIVE = 15
+"""Patients' worth of information that predictions must hold for a test or interval of calibration.
+
+Predictions near 0 and 1 hold next to none. With fewer, Welch's F rejected 0.06 to 0.14 where
+nothing differed, and the interval of the Brier score held 0.86 to 0.92 (AUROC 0.99, groups of 30 to
+60 patients).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Error:

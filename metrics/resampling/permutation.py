@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from metrics.resampling.kernels import mixed
 
+OF_A_CASE = 0.25
+"""How much of a case on the wrong side the largest variance of an AUROC counts for."""
+
 
 @numba.njit(inline="always")
 def _stream(seed: np.uint64, number: int) -> np.uint64:
@@ -150,12 +153,28 @@ def clustered_rates(
 
 
 @numba.njit(nogil=True, cache=True)
-def _raise_to(
-    variance: NDArray[np.float64], first: NDArray[np.float64], second: NDArray[np.float64]
+def _to_shared_auroc(
+    value: NDArray[np.float64], fewest: NDArray[np.float64], variance: NDArray[np.float64]
 ) -> None:
-    """Take the larger of each level's own variance and the pooled one's two parts."""
-    for g in range(variance.size):
-        variance[g] = max(variance[g], first[g] + second[g])
+    """Turn each level's variance into that of a level with the AUROC of all; all (levels,).
+
+    Formula: (n V f0 / max(A, 1 - A) + q f0 / n) / (n min(A, 1 - A) + q), A the level's AUROC, n
+    (``fewest``) the patients of its smaller class, f0 = A0 (1 - A0), A0 the mean AUROC by n and q
+    a quarter of a case. With many cases on the wrong side it is V f0 / (A (1 - A)); with none it is
+    the largest variance an AUROC can have, f0 / n (Birnbaum & Klose 1957).
+    """
+    total, mean = 0.0, 0.0
+    for g in range(value.size):
+        total += fewest[g]
+        mean += fewest[g] * value[g]
+    mean /= max(1.0, total)
+    shared = mean * (1.0 - mean)
+    for g in range(value.size):
+        n = max(1.0, fewest[g])
+        right = max(value[g], 1.0 - value[g])
+        wrong = n * (1.0 - right)
+        seen = n * variance[g] / right
+        variance[g] = shared * (seen + OF_A_CASE / n) / (wrong + OF_A_CASE)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -182,7 +201,9 @@ def auroc(
     sums = np.zeros((2 * n_levels, 4), np.uint64)
     value = np.zeros(n_levels)
     variance = np.zeros(n_levels)
-    prior = np.zeros((2, n_levels))
+    fewest = np.zeros(n_levels)
+    for g in range(n_levels):
+        fewest[g] = min(size[g, 0], size[g, 1])
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
@@ -191,23 +212,17 @@ def auroc(
             at = _shuffle(work, n_positive, n, n - n_positive - 1, at)
         sums[:] = 0
         _place(work.view(np.uint16), item.view(np.uint32), y, tied_until, sums)
-        for c in range(2):
-            pooled = 0.0
-            for g in range(n_levels):
+        variance[:] = 0.0
+        for g in range(n_levels):
+            for c in range(2):
                 own = np.float64(size[g, c])
                 others = np.float64(size[g, 1 - c])
                 total = np.float64(sums[2 * g + c, 1])
                 square = np.float64(sums[2 * g + c, 2])
                 centred = max(0.0, square - total * total / own) / (4.0 * others * others)
-                pooled += centred
-                prior[c, g] = 1.0 / own
-                if c == 0:
-                    variance[g] = centred / ((own - 1.0) * own)
-                else:
-                    variance[g] += centred / ((own - 1.0) * own)
-                    value[g] = total / (2.0 * own * others)
-            prior[c] *= pooled / (size[:, c].sum() - n_levels)
-        _raise_to(variance, prior[0], prior[1])
+                variance[g] += centred / ((own - 1.0) * own)
+                value[g] = total / (2.0 * own * others)
+        _to_shared_auroc(value, fewest, variance)
         out[row] = _spread(value, variance)
 
 
@@ -311,14 +326,13 @@ def clustered_auroc(
     place = np.zeros(item.size)
     value = np.zeros(n_levels)
     variance = np.zeros(n_levels)
-    prior = np.zeros((2, n_levels))
+    fewest = np.zeros(n_levels)
     seen = np.zeros((n_levels, 2))
     part = np.zeros((n_levels, 2))
     count = np.zeros((n_levels, 2))
     square = np.zeros((n_levels, 2))
     size = np.zeros((n_levels, 2))
     holders = np.zeros((n_levels, 2))
-    alone = np.zeros(2)
     cross = np.zeros(n_levels)
     everyone = np.zeros(n_levels)
     for row in range(out.size):
@@ -337,7 +351,6 @@ def clustered_auroc(
         square[:] = 0.0
         size[:] = 0.0
         holders[:] = 0.0
-        alone[:] = 0.0
         cross[:] = 0.0
         everyone[:] = 0.0
         for u in range(patients.size - 1):
@@ -349,7 +362,6 @@ def clustered_auroc(
                 residual = (share if c else 1.0 - share) - value[g]
                 part[g, c] += residual
                 count[g, c] += 1.0
-                alone[c] += residual**2
             for a in range(patients[u], patients[u + 1]):
                 g = work[item[by_patient[a]]]
                 if count[g, 0] + count[g, 1] > 0.0:
@@ -363,19 +375,16 @@ def clustered_auroc(
                         part[g, c] = 0.0
                         count[g, c] = 0.0
         for g in range(n_levels):
+            k = everyone[g]
             m = max(1.0, seen[g, 1])
             n = max(1.0, seen[g, 0])
-            k = everyone[g]
             variance[g] = 2.0 * k / max(1.0, k - 1.0) * cross[g] / (m * n)
-        for c in range(2):
-            cases = seen[:, c].sum()
-            together = (square[:, c].sum() - alone[c]) / max(1.0, size[:, c].sum() - cases)
-            apart = alone[c] / cases
-            together = min(max(0.0, together), apart)
-            for g in range(n_levels):
+            fewest[g] = np.inf
+            for c in range(2):
                 i = holders[g, c]
                 whole = max(1.0, seen[g, c]) ** 2
-                prior[c, g] = (apart * seen[g, c] + together * (size[g, c] - seen[g, c])) / whole
                 variance[g] += i / max(1.0, i - 1.0) * square[g, c] / whole
-        _raise_to(variance, prior[0], prior[1])
+                fewest[g] = min(fewest[g], whole / max(1.0, size[g, c]))
+            variance[g] = max(0.0, variance[g])
+        _to_shared_auroc(value, fewest, variance)
         out[row] = _spread(value, variance)

@@ -19,6 +19,8 @@ from metrics.gaps.multiplicity import fallback, gap_weights
 from metrics.gaps.power import detectable_gaps
 from metrics.gaps.tests import gap_test
 from metrics.group import FIXED_PREVALENCE, everyone
+from metrics.target_population import weighted
+from metrics.target_population.raking import rake
 from perf.coverage.cohorts import Cohort, Images, Stratum
 from perf.coverage.populations import (
     PARTIAL,
@@ -73,6 +75,21 @@ def overall(
         for row in results(cohort, chosen, threshold)
         if (row.attribute, row.level) == OVERALL
     }
+
+
+def standardised(
+    cohort: Cohort,
+    design: str,
+    threshold: float,
+    target: Mapping[str, Mapping[str, float]],
+) -> dict[str, Estimate]:
+    """Figures weighted to the margins of a target, by name; none where no weights meet them."""
+    try:
+        raked = rake(cohort.attributes, target, cohort.patient)
+    except UndefinedMetric:
+        return {}
+    group = everyone(cohort.y, cohort.s, cohort.patient, cohort.n_patients, design)
+    return weighted.estimates(group, raked.weights, threshold, 0.95, raked.n_fitted)
 
 
 def truths(population: Binormal, threshold: float, cohort: Cohort) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Run the cells on every core, keep what was counted after each chunk, and continue a cut-off run.
 
 A run has a seed of its own, so that counts do not depend on where the study was cut off. A cell
-whose counts come from other code is counted from the start.
+whose counts come from other code is counted from the start. The code of a cell is what its kind of
+cell reaches, by name, in the project: a change of one test does not renew the study of the others.
 """
 
 from __future__ import annotations
@@ -17,16 +18,28 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version as package_version
 from pathlib import Path
 
-from evaluator.scoring.code_version import code_version
+from cohort_selection.source_digest import source_digest
+from metrics.gaps.tests import gap_test
 from perf.coverage.counting import Cell, Counts
-from perf.coverage.gaps import family_cells, simultaneous_cells, size_cells
+from perf.coverage.gaps import (
+    FamilyCell,
+    SizeCell,
+    family_cells,
+    simultaneous_cells,
+    size_cells,
+)
 from perf.coverage.intervals import interval_cells
-from perf.coverage.power import power_cells
+from perf.coverage.power import PowerCell, power_cells
+from perf.coverage.standardised import standardised_cells
 
 KEPT = Path(__file__).resolve().parent.parent / "coverage.json"
-_STUDY = ("cohorts", "counting", "doors", "gaps", "intervals", "populations", "power")
+_ROOT = KEPT.parent.parent
+_PACKAGES = ("cohort_selection", "evaluator", "metrics", "perf")
+_COMPUTING = ("numpy", "numba", "llvmlite", "scipy")
 
 
 def all_cells() -> tuple[Cell, ...]:
@@ -37,6 +50,7 @@ def all_cells() -> tuple[Cell, ...]:
         *family_cells(),
         *simultaneous_cells(),
         *power_cells(),
+        *standardised_cells(),
     )
 
 
@@ -50,12 +64,22 @@ class Kept:
     counts: Counts = field(default_factory=Counts)
 
 
-def version() -> str:
-    """Digits over the code that scores and the code of the study."""
-    digest = hashlib.sha256(code_version().encode())
-    for name in _STUDY:
-        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
-    return digest.hexdigest()[:12]
+@cache
+def version(kind: type) -> str:
+    """Digits over the code that simulates one kind of cell, and over the libraries it uses.
+
+    Cells that declare no gap test none: they carry on where such a test has changed.
+    """
+    sources = [path for name in _PACKAGES for path in sorted((_ROOT / name).rglob("*.py"))]
+    declares = kind in (SizeCell, FamilyCell, PowerCell)
+    digest = source_digest(
+        sources,
+        _ROOT,
+        reached_from=[(kind.__module__, kind.__name__)],
+        without=() if declares else [(gap_test.__module__, gap_test.__name__)],
+    )
+    libraries = "".join(f"{name} {package_version(name)}\0" for name in _COMPUTING)
+    return hashlib.sha256(f"{digest}\0{libraries}".encode()).hexdigest()[:12]
 
 
 def read(path: Path) -> dict[str, Kept]:
@@ -104,11 +128,11 @@ def run(
     chunk, in the order of the runs.
     """
     kept = read(path)
-    code = version()
     workers = workers or os.cpu_count() or 1
-    chunks = list(_missing(cells, kept, code, share))
+    chunks = list(_missing(cells, kept, share))
     start = time.perf_counter()
     for done, (cell, last, seconds, counts) in enumerate(_made(chunks, workers), 1):
+        code = version(type(cell))
         if cell.name not in kept or kept[cell.name].code != code:
             kept[cell.name] = Kept(code)
         mine = kept[cell.name]
@@ -130,12 +154,10 @@ def _wanted(cell: Cell, share: float) -> int:
     return max(1, round(cell.runs * share))
 
 
-def _missing(
-    cells: Sequence[Cell], kept: dict[str, Kept], code: str, share: float
-) -> Iterator[_Chunk]:
+def _missing(cells: Sequence[Cell], kept: dict[str, Kept], share: float) -> Iterator[_Chunk]:
     for cell in cells:
         mine = kept.get(cell.name)
-        done = mine.runs if mine is not None and mine.code == code else 0
+        done = mine.runs if mine is not None and mine.code == version(type(cell)) else 0
         wanted = _wanted(cell, share)
         for first in range(done, wanted, cell.chunk):
             yield cell, first, min(first + cell.chunk, wanted)

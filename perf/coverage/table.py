@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from perf.coverage.gaps import (
 )
 from perf.coverage.intervals import IntervalCell, interval_cells
 from perf.coverage.power import POWER, PowerCell, power_cells
+from perf.coverage.standardised import standardised_cells
 from perf.coverage.study import KEPT, Kept, read
 
 BEGIN = "<!-- made by `python -m perf.coverage --table` -->"
@@ -60,6 +62,7 @@ def block(results: _Results | None = None) -> str:
         _families(results),
         _simultaneous(results),
         _power(results),
+        _standardised(results),
     )
     return "\n".join(part for part in parts if part) or "Nothing has been simulated yet.\n"
 
@@ -207,6 +210,22 @@ def _power(results: _Results) -> str:
     return f"{text}\nMore than 0.03 from the power stated: {'; '.join(far) or 'none'}.\n"
 
 
+def _standardised(results: _Results) -> str:
+    """A line a cohort: how often each figure's interval held the target population's figure."""
+    found = [(cell, results[cell.name]) for cell in standardised_cells() if cell.name in results]
+    figures = list(dict.fromkeys(row for _, kept in found for row in kept.counts.rows))
+    if not figures:
+        return ""
+    rows = []
+    for cell, kept in found:
+        counts = [kept.counts.rows.get(figure, (0, 0, 0, 0)) for figure in figures]
+        shares = [f"{_held(row):.3f}" if _told(row, kept) else LACKING for row in counts]
+        rows.append([str(cell.n), cell.weights, *shares])
+    text = "How often 95 % intervals of figures weighted to the target held what it has"
+    text += f"{_made(results, standardised_cells())}:\n\n"
+    return text + _table(["patients", "weights", *figures], rows)
+
+
 def _power_found(cell: PowerCell, kept: Kept) -> float:
     counts = kept.counts.rows[cell.figure]
     return counts[REJECTED] / counts[TESTED]
@@ -278,12 +297,16 @@ def _rate(kept: Kept, row: str) -> str:
 
 
 def _made(results: _Results, cells: Iterable[Cell]) -> str:
-    """How many cells and runs a table rests on, with the processor time."""
+    """How many cells and runs a table rests on, with the processor time and the code."""
     kept = [results[cell.name] for cell in cells if cell.name in results]
     runs = sorted({one.runs for one in kept})
     each = f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
     minutes = sum(one.seconds for one in kept) / 60.0
-    return f" ({len(kept)} cells of {each} runs, {minutes:.0f} minutes of one core)"
+    codes = Counter(one.code for one in kept)
+    by = " and ".join(
+        code if len(codes) == 1 else f"{code} in {count}" for code, count in codes.most_common()
+    )
+    return f" ({len(kept)} cells of {each} runs, {minutes:.0f} minutes of one core, code {by})"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -171,3 +171,36 @@ def test_the_former_name_of_the_reader_is_that_of_the_present_source() -> None:
     assert set(reader_version._FORMERLY) <= {reader_version._digest()}
     former = [mark for mark in reader_version.readers() if mark != reader_version.reader()]
     assert len(former) == len(reader_version._FORMERLY)
+
+
+def reached(root: Path, ground: str, **options: list[tuple[str, str]]) -> str:
+    (root / "figures").mkdir(exist_ok=True)
+    (root / "figures" / "rates.py").write_text(RATES + "\n\ndef other(table):\n    return LIMIT\n")
+    (root / "figures" / "ground.py").write_text(ground)
+    return source_digest(sorted((root / "figures").glob("*.py")), root, **options)
+
+
+def test_only_what_a_definition_reaches_counts_for_it(tmp_path: Path) -> None:
+    rate, other = [("figures.rates", "rate")], [("figures.rates", "other")]
+    halved = GROUND.replace("row / _whole", "row / 2 / _whole")
+    deeper = GROUND.replace("max(row", "min(row")  # two definitions away
+    for changed in (halved, deeper):
+        before = {
+            name[0][1]: reached(tmp_path, GROUND, reached_from=name) for name in (rate, other)
+        }
+        assert reached(tmp_path, changed, reached_from=rate) != before["rate"]
+        assert reached(tmp_path, changed, reached_from=other) == before["other"]
+    never = [("figures.ground", "share")]
+    assert reached(tmp_path, halved, reached_from=rate, without=never) == reached(
+        tmp_path, deeper, reached_from=rate, without=never
+    )
+    for options in ({"reached_from": [("figures.rates", "nobody")]}, {"without": [("a", "b")]}):
+        with pytest.raises(LookupError, match="no source defines"):
+            reached(tmp_path, GROUND, **options)
+
+
+def test_a_table_that_a_statement_fills_counts_for_those_who_read_it(tmp_path: Path) -> None:
+    filled = GROUND + "\n\nTABLE = {}\nTABLE['a'] = 1\n\n\ndef share(row):\n    return TABLE[row]\n"
+    rate = [("figures.rates", "rate")]
+    before = reached(tmp_path, filled, reached_from=rate)
+    assert reached(tmp_path, filled.replace("= 1", "= 2"), reached_from=rate) != before

@@ -57,22 +57,26 @@ def test_specificity_is_the_sensitivity_of_swapped_classes() -> None:
 
 
 def spread(y: Bools, s: Floats, level: Ints) -> float:
-    """The statistic written out: DeLong's variances by hand, at least the pooled ones."""
-    value, own, parts = [], [], []
+    """The statistic written out: each DeLong variance at the AUROC of all, a quarter case added."""
+    value, own, few = [], [], []
     for g in np.unique(level):
         above = np.subtract.outer(s[(level == g) & y], s[(level == g) & ~y])
         beaten = (above > 0) + 0.5 * (above == 0)
         m, n = beaten.shape
-        by_positive, by_negative = beaten.mean(axis=1), beaten.mean(axis=0)
         value.append(float(beaten.mean()))
+        by_positive, by_negative = beaten.mean(axis=1), beaten.mean(axis=0)
         own.append(by_positive.var(ddof=1) / m + by_negative.var(ddof=1) / n)
-        parts.append((m, n, by_positive.var(ddof=1) * (m - 1), by_negative.var(ddof=1) * (n - 1)))
-    m, n, squares_m, squares_n = np.array(parts).T
-    pooled = squares_m.sum() / (m - 1).sum() / m + squares_n.sum() / (n - 1).sum() / n
-    values = np.array(value)
-    if not pooled.all():
-        return math.inf if np.ptp(values) else 0.0
-    weight = 1.0 / np.maximum(own, pooled)
+        few.append(min(m, n))
+    values, fewest = np.array(value), np.array(few)
+    shared = fewest @ values / fewest.sum()
+    largest = shared * (1 - shared) / fewest
+    wrong = fewest * np.minimum(values, 1 - values)
+    # V / (A (1 - A)) for as many cases as are on the wrong side: what 1 - A divides out of both
+    seen = fewest * np.array(own) / np.maximum(values, 1 - values) * shared * (1 - shared)
+    variance = (seen + largest / 4) / (wrong + 1 / 4)
+    if not variance.all():
+        return 0.0
+    weight = 1.0 / variance
     return float(weight @ (values - weight @ values / weight.sum()) ** 2)
 
 
@@ -86,27 +90,30 @@ def test_the_auroc_statistic_is_that_written_out_with_ties_and_without(decimals:
 
 
 def beaten_in_own_level(y: Bools, s: Floats, level: Ints) -> Floats:
-    """Share of its level that each case beats, a class one half, ties one half."""
+    """Share of its level that each case beats, the classes weighted as in all levels, ties half."""
     found = np.zeros(s.size)
     for i in range(s.size):
         for label in (False, True):
             others = s[(level == level[i]) & (y == label)]
-            found[i] += np.mean((s[i] > others) + 0.5 * (s[i] == others)) / 2.0
+            beaten = np.mean((s[i] > others) + 0.5 * (s[i] == others))
+            found[i] += beaten * np.mean(y == label)
     return found
 
 
 def test_the_auroc_p_value_is_that_of_every_permutation() -> None:
-    """Four positives and four negatives in two levels: 36 ways to share them out."""
-    y = np.array([True] * 4 + [False] * 4)
-    s = np.array([0.9, 0.8, 0.35, 0.3, 0.1, 0.2, 0.6, 0.5])
-    level = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    """Four positives and six negatives in two levels: 90 ways to share them out."""
+    y = np.array([True] * 4 + [False] * 6)
+    s = np.array([0.9, 0.8, 0.35, 0.3, 0.1, 0.2, 0.6, 0.5, 0.55, 0.33])
+    level = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0, 0])
     s = beaten_in_own_level(y, s, level)
     every = []
-    for first, second in itertools.product(itertools.combinations(range(4), 2), repeat=2):
-        code = np.ones(8, dtype=np.int64)
+    ways = (itertools.combinations(range(4), 2), itertools.combinations(range(6), 4))
+    for first, second in itertools.product(*ways):
+        code = np.ones(10, dtype=np.int64)
         code[list(first)] = 0
         code[[4 + i for i in second]] = 0
         every.append(spread(y, s, code))
+    assert len(every) == 6 * 15
     exact = np.mean(np.array(every) >= spread(y, s, level) - 1e-9)
     found = gap_test("auroc", alone(y, s), level, permutations=40_000)
     assert found.p_value == pytest.approx(exact, abs=0.01)
@@ -215,6 +222,21 @@ def test_equal_aurocs_with_unequal_spread_of_scores_are_not_called() -> None:
         ).p_value
 
     assert size(run, 600) <= 0.05 + 3 * 0.009
+
+
+def test_a_small_level_with_wide_scores_is_not_called() -> None:
+    """It is near 1 by chance, and without variance. Divided by what it shows, 0.11 were called."""
+    level = np.repeat([0, 1], [40, 400])
+    y = np.arange(440) % 2 == 0
+    wide = np.where(y & (level == 0), 5.0, 1.0)
+    shift = stats.norm.ppf(0.9) * np.where(level == 0, math.hypot(1.0, 5.0), math.sqrt(2.0))
+
+    def run(rng: np.random.Generator) -> float:
+        s = rng.standard_normal(440) * wide + shift * y
+        seed = int(rng.integers(9999))
+        return gap_test("auroc", alone(y, s), level, permutations=199, seed=seed).p_value
+
+    assert size(run, 600) <= 0.06 + 2 * 0.0097
 
 
 @pytest.mark.parametrize("figure", ["observed_minus_expected", "calibration_slope"])

@@ -8,6 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
+from metrics.arrays import Floats
 from metrics.calibration import smooth
 from metrics.estimate import Estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
@@ -82,3 +83,51 @@ def test_an_influence_is_how_far_a_figure_moves_without_the_case(name: str, desi
         if figure.scale == "log":
             value, before = math.log(value), math.log(before)
         assert before - value == pytest.approx(moved, rel=0.05, abs=2e-5)
+
+
+LOSSES = ("brier", "scaled_brier", "log_loss")
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_mean_loss_of_a_few_uncertain_cases_has_no_interval(name: str) -> None:
+    """Four cases at 0.8 hold all that can vary: 0.99999 and 0.00001 hold next to nothing."""
+    y = [1, 0] * 20
+    p = [0.99999, 0.00001] * 18 + [0.8, 0.2] * 2
+    few = made(name, group(y, p, SAMPLED))
+    assert few.value is not None
+    assert few.low is few.high is None
+    assert "rests on 4 effective patients; 15 are needed" in few.method
+    assert made(name, group(y, [0.8, 0.2] * 20, SAMPLED)).low is not None
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_certain_predictions_that_are_often_wrong_have_an_interval(name: str) -> None:
+    """Twelve of sixty are wrong: the outcomes say what the predictions do not expect."""
+    y = np.array([1, 0] * 30)
+    wrong = np.arange(60) % 5 == 0
+    p = np.where(y == wrong, 0.001, 0.999) + np.where(wrong, 0.0, 1e-5) * (2 * (y == wrong) - 1)
+    assert made(name, group(y.tolist(), p.tolist(), SAMPLED)).low is not None
+
+
+def test_the_brier_score_of_a_small_group_is_not_called_better_than_it_is() -> None:
+    """Thirty cases at AUROC 0.99: intervals held 0.87, mostly without the rare large error."""
+    rng = np.random.default_rng(8)
+    distance = math.sqrt(2.0) * statistics.NormalDist().inv_cdf(0.99)
+    # the mean over 400,000 cases
+    y = np.arange(400_000) % 2
+    truth = np.mean(
+        (sigmoid(distance * (rng.standard_normal(y.size) + distance * (y - 0.5))) - y) ** 2
+    )
+    missed = given = 0
+    for _ in range(400):
+        x = rng.standard_normal(30) + distance * (y[:30] - 0.5)
+        found = made("brier", group(y[:30].tolist(), sigmoid(distance * x).tolist(), SAMPLED))
+        if found.low is not None and found.high is not None:
+            given += 1
+            missed += not found.low <= truth <= found.high
+    assert missed <= 0.05 * 400
+    assert given < 200
+
+
+def sigmoid(x: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))

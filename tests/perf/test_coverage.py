@@ -16,10 +16,17 @@ import pytest
 from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED
-from perf.coverage import doors, study, table
+from perf.coverage import doors, standardised, study, table
 from perf.coverage.cohorts import Images, Stratum, draw, reachable
 from perf.coverage.counting import Counts
-from perf.coverage.gaps import Groups, Pattern, count_gaps
+from perf.coverage.gaps import (
+    FamilyCell,
+    Groups,
+    Pattern,
+    SimultaneousCell,
+    SizeCell,
+    count_gaps,
+)
 from perf.coverage.intervals import IntervalCell
 from perf.coverage.populations import (
     Binormal,
@@ -28,6 +35,7 @@ from perf.coverage.populations import (
     ideal_sample,
 )
 from perf.coverage.power import PowerCell
+from perf.coverage.standardised import StandardisedCell
 from perf.coverage.study import Kept
 from tests.conftest import REPOSITORY
 
@@ -280,3 +288,69 @@ def test_the_table_gives_shares_and_names_what_is_too_large() -> None:
     # 590 of 10,000 lies 4.1 standard errors above 5 %: significant, but not above 6 %
     assert f"(Holm over 2): size/30-570/{equal}, auroc. Above 0.06: none." in block
     assert f"(Holm over 1): family/30-570/{equal}. Above 0.06: family/30-570/{equal}." in block
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [CELL, SimultaneousCell(Groups(Pattern((60, 60)), 0.9, 0.5), runs=2)],
+    ids=["interval", "simultaneous"],
+)
+def test_cells_that_declare_no_gap_test_none(
+    cell: IntervalCell | SimultaneousCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that their counts stay when such a test changes; all that names it is made to fail."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a gap was tested")
+
+    named = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith(("metrics", "evaluator", "perf")) and hasattr(module, "gap_test")
+    ]
+    assert len(named) >= 2
+    for module in named:
+        monkeypatch.setattr(module, "gap_test", refuse)
+    assert cell.simulate(0, 2).rows
+    tested = SizeCell(Groups(Pattern((60, 60)), 0.9, 0.5))
+    with pytest.raises(AssertionError, match="a gap was tested"):
+        tested.simulate(0, 1)
+
+
+def test_a_kind_of_cell_has_a_key_of_its_own() -> None:
+    kinds = (IntervalCell, SimultaneousCell, SizeCell, FamilyCell, PowerCell)
+    assert len({study.version(kind) for kind in kinds}) == len(kinds)
+
+
+def test_figures_of_the_target_are_those_of_a_large_cohort_drawn_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_target = {name: tuple(levels.values()) for name, levels in standardised.TARGET.items()}
+    monkeypatch.setitem(standardised.DRAWN, "none", at_target)
+    cohort = StandardisedCell(400_000, "none").draw(np.random.default_rng(11))
+    called, y = np.log(cohort.s / (1 - cohort.s)) >= 0.6, cohort.y
+    rank = np.empty(y.size)
+    rank[np.argsort(cohort.s)] = np.arange(1, y.size + 1)
+    m, n = int(y.sum()), int((~y).sum())
+    expected = {
+        "auroc": (rank[y].sum() - m * (m + 1) / 2) / (m * n),  # Mann & Whitney
+        "sensitivity": called[y].mean(),
+        "specificity": (~called)[~y].mean(),
+        "ppv": y[called].mean(),
+        "npv": (~y)[~called].mean(),
+        "accuracy": (called == y).mean(),
+        "selection_rate": called.mean(),
+    }
+    found = standardised.target_figures()
+    assert found.keys() == expected.keys()
+    for figure, value in expected.items():
+        assert found[figure] == pytest.approx(value, abs=0.004), figure
+
+
+def test_a_cohort_weighted_to_its_target_is_counted_by_figure() -> None:
+    counts = StandardisedCell(400, "mild").simulate(0, 3)
+    assert counts.rows.keys() == standardised.target_figures().keys()
+    assert {row[0] for row in counts.rows.values()} == {3}
+    assert "brier" in counts.unstudied
+    # so few patients leave no cohort with 50 effective ones
+    assert StandardisedCell(40, "strong").simulate(0, 3).rows == {}

@@ -34,8 +34,9 @@ def copy_of_code(folder: Path, module: str, old: str, new: str, *, first: bool =
 @pytest.fixture
 def changed_code(tmp_path: Path) -> Path:
     """A copy of the packages in which the Brier score is half of what it is."""
-    square = "_mean((_probabilities(group) - group.y) ** 2"
-    return copy_of_code(tmp_path / "code", "metrics/calibration/smooth.py", square, f"{square} / 2")
+    squares = "_mean_loss(group, (1.0 - p) ** 2, p**2"
+    halves = "_mean_loss(group, (1.0 - p) ** 2 / 2, p**2 / 2"
+    return copy_of_code(tmp_path / "code", "metrics/calibration/smooth.py", squares, halves)
 
 
 def brier(installed: Installed) -> float:
@@ -98,7 +99,7 @@ def test_other_words_and_the_former_name_of_the_same_code_score_nothing_again(
     present = copy_of_code(
         tmp_path / "present",
         "evaluator/scoring/code_version.py",
-        "_FORMERLY = {",
+        "_FORMERLY: dict[str, str] = {",
         f'_FORMERLY = {{"{code_version()}": "0.1.0+former"}} or {{',
     )
     reworded = copy_of_code(
