@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 project = "Sequestra"
 release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 version = release
-copyright = "the Sequestra authors, Apache-2.0"  # noqa: A001  (Sphinx's name)
+copyright = "the Sequestra authors, Apache-2.0"
 language = "en"
 
 extensions = ["myst_parser"]
@@ -29,7 +29,7 @@ myst_heading_anchors = 4
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Sequestra"
-html_static_path = ["_static"]
+html_static_path = ["_static", "images"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

@@ -1,7 +1,7 @@
 """The worked examples of docs/roles/ run as a reader would run them, page after page.
 
 Of a page are run: blocks in the language ``console``, whose lines after ``$`` are commands and
-whose other lines are what they print (``...`` for anything); and code blocks with a caption, which
+whose other lines are what they print (``...`` for anything, line breaks as they fit); and code blocks with a caption, which
 are written into the file of that name. Identifiers of submissions on a page stand for those of the
 run, in the order in which both appear; digests, dates and seconds may be any.
 """
@@ -30,6 +30,8 @@ WRITTEN = ("toml", "python", "dockerfile", "text")
 """Languages of the files that a page has its reader write."""
 LIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 IDENTIFIER = re.compile(r"\b[0-9a-f]{12}\b")
+COMMAND = re.compile(r"((?:.*\\\n)*.*)\n([\s\S]*)")
+"""A command, over several lines if they end in a backslash, and what it prints."""
 VARIES = re.compile(
     r"sha256:[0-9a-f]{64}|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\b\d+(\.\d+)? s\b|under \d+ s"
 )
@@ -65,7 +67,9 @@ class Reader:
         first, *steps = re.split(r"^\$ ", str(example.parsed), flags=re.MULTILINE)
         assert not first, f"{example.path}:{example.line}: a line before the first command"
         for step in steps:
-            command, _, expected = step.partition("\n")
+            parts = COMMAND.fullmatch(step)
+            assert parts is not None
+            command, expected = parts.groups()
             printed = self._printed(IDENTIFIER.sub(self._known, command))
             for on_page, here in zip(
                 IDENTIFIER.findall(expected), IDENTIFIER.findall(printed), strict=False
