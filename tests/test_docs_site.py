@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a warning, and a browser needs nothing but its files."""
+"""The documentation site builds without a warning, and a browser needs nothing but its files."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as ``make docs`` builds it: a warning is an error."""
     built = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
-        + ["-d", str(tmp_path_factory.mktemp("doctrees")), str(DOCS), str(built)],
+        [
+            *(sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"),
+            *("-d", str(tmp_path_factory.mktemp("doctrees")), str(DOCS), str(built)),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -70,20 +72,22 @@ def test_every_page_is_built_and_can_be_reached_from_the_first(site: Path) -> No
 
 
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    styles = {sheet: sheet.read_text(encoding="utf-8") for sheet in site.rglob("*.css")}
     for page in html_of(site):
         tree = soup(page)
-        loaded = [
-            of(tag, attribute) for name, attribute in LOADED.items() for tag in tree.find_all(name)
-        ]
-        links = [
-            of(tag, "href") for tag in tree.find_all("link") if "canonical" not in of(tag, "rel")
-        ]
-        for target in (*loaded, *links):
+        loaded = [of(tag, name) for kind, name in LOADED.items() for tag in tree.find_all(kind)]
+        links = tree.find_all("link")
+        loaded += [of(tag, "href") for tag in links if "canonical" not in of(tag, "rel")]
+        for target in loaded:
             assert not urlsplit(target).scheme or target.startswith("data:"), f"{page}: {target}"
             assert not target.startswith("//"), f"{page}: {target}"
-    for sheet in site.rglob("*.css"):
-        for target in re.findall(r"url\(['\"]?([^'\")]+)", sheet.read_text(encoding="utf-8")):
-            assert not target.startswith(("http", "//")), f"{sheet}: {target}"
+        inline = [tag.get_text() for tag in tree.find_all("style")]
+        styles[page] = "\n".join(
+            [*inline, *(of(tag, "style") for tag in tree.find_all(style=True))]
+        )
+    for place, style in styles.items():
+        for target in re.findall(r"(?:url\(|@import)\s*['\"]?([^'\")\s]+)", style):
+            assert not target.startswith(("http", "//", "url(http")), f"{place}: {target}"
 
 
 def test_every_internal_link_leads_to_a_file_and_a_place_in_it(site: Path) -> None:

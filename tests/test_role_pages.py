@@ -1,9 +1,10 @@
 """The worked examples of docs/roles/ run as a reader would run them, page after page.
 
 Of a page are run: blocks in the language ``console``, whose lines after ``$`` are commands and
-whose other lines are what they print (``...`` for anything, line breaks as they fit); and code blocks with a caption, which
-are written into the file of that name. Identifiers of submissions on a page stand for those of the
-run, in the order in which both appear; digests, dates and seconds may be any.
+whose other lines are what they print (``...`` for anything, line breaks as they fit); and code
+blocks with a caption, which are written into the file of that name. Identifiers of submissions on
+a page stand for those of the run, in the order in which both appear; digests, dates and seconds
+may be any.
 """
 
 from __future__ import annotations
