@@ -35,7 +35,7 @@ check: $(READY)  ## what must hold before a commit
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layering.py
 
-docs: $(READY)  ## the documentation site, in build/docs: open build/docs/index.html
+docs: $(READY)  ## the documentation site: build/docs/index.html
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs build/docs
 	@echo "build/docs/index.html"
 
@@ -88,10 +88,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -c '$(COMPILE)'
 	touch $@
 
-findings:  ## surprises about outside software: run each script, which fails if the software changed
+findings:  ## surprises about outside software, seen again
 	@failed=0; for script in findings/*.sh; do \
 		echo "== $$script"; sh "$$script" || { failed=$$((failed + 1)); echo "FAILED $$script"; }; \
 	done; echo "$$failed failed"; [ "$$failed" -eq 0 ]
 
-clean:  ## remove the environment, the demonstration and the site
+clean:  ## remove environment, demonstration and site
 	rm -rf $(VENV) demo build/docs .mypy_cache .ruff_cache .pytest_cache
