@@ -1,6 +1,6 @@
 """Writes docs/commands.md, the list of commands with their options.
 
-``python -m evaluator.commands_page > docs/commands.md`` writes it from the command line's own help.
+``python -m evaluator.commands.page > docs/commands.md`` writes it from the command line's own help.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from importlib.metadata import entry_points
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from evaluator import cli
+from evaluator.commands import main
 
 _HEAD = """\
 # Commands
 
-Made from the command line's help by `python -m evaluator.commands_page`; do not edit. The pages of
+Made from the command line's help by `python -m evaluator.commands.page`; do not edit. The pages of
 the [roles](roles/index.md) show the commands in their order, with examples.
 `sequestra COMMAND --help` prints the same in the terminal. An option takes a value unless its
 default is *on* or *off*.
@@ -31,7 +31,7 @@ def page() -> str:
     """Write the whole page in Markdown; the same text for the same commands."""
     panels: dict[str, list[str]] = {}
     plugins = entry_points(group="sequestra.commands")
-    for app in (cli.app, *(plugin.load() for plugin in plugins)):
+    for app in (main.app, *(plugin.load() for plugin in plugins)):
         group = typer.main.get_command(app)
         assert isinstance(group, TyperGroup)
         for name, command in _commands(group, "sequestra"):
