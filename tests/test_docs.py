@@ -87,13 +87,13 @@ def commands() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     "path",
-    [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("*.md"))],
+    [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").rglob("*.md"))],
     ids=lambda path: path.name,
 )
 def test_the_documents_name_only_options_there_are(path: Path) -> None:
     known = commands()
     spans = re.findall(r"`([^`]+)`", path.read_text()) + re.findall(
-        r"^sequestra .*$", path.read_text(), flags=re.MULTILINE
+        r"^(?:\$ )?(sequestra .*)$", path.read_text(), flags=re.MULTILINE
     )
     for name, rest in re.findall(r"sequestra ([a-z-]+)\b([^\n]*)", "\n".join(spans)):
         for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest.partition("#")[0]):

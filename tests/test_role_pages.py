@@ -77,8 +77,8 @@ class Reader:
             ):
                 self.identifiers.setdefault(on_page, here)
             expected = IDENTIFIER.sub(self._known, expected)
-            plain = (VARIES.sub("(varies)", text) for text in (expected, printed))
-            if not doctest.OutputChecker().check_output(*plain, LIKE):
+            want, got = (VARIES.sub("(varies)", text) for text in (expected, printed))
+            if not doctest.OutputChecker().check_output(want, got, LIKE):
                 pytest.fail(
                     f"{example.path}:{example.line}: {command}\n"
                     f"the page says:\n{expected}\nit printed:\n{printed}"
