@@ -90,8 +90,8 @@ def _filled(app: Sphinx, name: str, source: list[str]) -> None:
 
     def shown(match: re.Match[str]) -> str:
         place = _in_site(match[2], folder)
-        if place is None:
-            raise ValueError(f"{FROM_ROOT[name]}: the site has no file {match[2]}")
+        if place is None or not place.startswith("../images/"):
+            raise ValueError(f"{FROM_ROOT[name]}: {match[2]} is not in docs/images/; move it there")
         return f"{match[1]}../_static/{Path(place).name}{match[3]}"
 
     text = _LINK.sub(rewritten, path.read_text(encoding="utf-8"))
