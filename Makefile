@@ -21,7 +21,7 @@ QUICK := -m 'not engine and not realdata and not browser and not faults and not 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check engine attacks engines faults libraries soak perf coverage platforms bounds clean
+.PHONY: demo test check docs engine attacks engines faults libraries soak perf coverage platforms bounds findings clean
 
 demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
 	$(BIN)/sequestra demo
@@ -34,6 +34,10 @@ check: $(READY)  ## what must hold before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layering.py
+
+docs: $(READY)  ## the documentation site: build/docs/index.html
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 engine: $(READY)  ## a container engine that answers, and the Python base image
 	$(BIN)/python -m evaluator.setup.engine
@@ -84,5 +88,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -c '$(COMPILE)'
 	touch $@
 
-clean:  ## remove the environment and the demonstration
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache
+findings:  ## surprises about outside software, seen again
+	@failed=0; for script in findings/*.sh; do \
+		echo "== $$script"; sh "$$script" || { failed=$$((failed + 1)); echo "FAILED $$script"; }; \
+	done; echo "$$failed failed"; [ "$$failed" -eq 0 ]
+
+clean:  ## remove environment, demonstration and site
+	rm -rf $(VENV) demo build/docs .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The index: inventory, linkage, LOINC, study values."""

@@ -1,0 +1,1 @@
+"""Clinical tables: columns, words, records, age bands."""

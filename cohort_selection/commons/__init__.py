@@ -1,0 +1,1 @@
+"""Makes a commons: imported pictures, a simulation."""

@@ -1,0 +1,1 @@
+"""What a copy of an image keeps, rewrites and drops."""

@@ -1,0 +1,1 @@
+"""Headers: elements, doubts, description of pixels, studies."""

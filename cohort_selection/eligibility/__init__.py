@@ -1,0 +1,1 @@
+"""Inclusion rules, labels, the flow diagram."""

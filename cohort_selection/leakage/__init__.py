@@ -1,0 +1,1 @@
+"""The same picture twice, shortcuts, burned-in text."""

@@ -1,0 +1,1 @@
+"""Draws a cohort to a target; what can be drawn; sample size."""

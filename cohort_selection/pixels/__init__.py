@@ -1,0 +1,1 @@
+"""The one reader of pixels, the container's too."""

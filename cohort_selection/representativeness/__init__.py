@@ -1,0 +1,1 @@
+"""Distance from a population, the cohort card."""

@@ -1,0 +1,1 @@
+"""Cube method, raking, joint tables, random streams."""

@@ -1,0 +1,1 @@
+"""Encrypts a cohort and opens it."""

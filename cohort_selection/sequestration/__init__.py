@@ -1,0 +1,1 @@
+"""Open and sequestered patients, the open part."""

@@ -1,0 +1,1 @@
+"""The one reader of tables: text, gzip, Parquet, spreadsheets."""

@@ -1,0 +1,1 @@
+"""Cores, GPUs and locks of one machine."""

@@ -1,0 +1,1 @@
+"""Board, report, pages; ``drawing`` has the plots."""

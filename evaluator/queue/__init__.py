@@ -1,0 +1,1 @@
+"""Dispatcher, workers, shards, states, the dry run."""

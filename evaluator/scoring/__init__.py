@@ -1,0 +1,1 @@
+"""The [analysis] table, scores, results, the code's version."""

@@ -1,0 +1,1 @@
+"""Sets up the environment and a container engine."""

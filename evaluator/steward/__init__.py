@@ -1,0 +1,1 @@
+"""Match, seal, sequester, the card."""

@@ -1,0 +1,1 @@
+"""Calibration error, curves, recalibration, Brier score."""

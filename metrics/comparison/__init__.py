@@ -1,0 +1,1 @@
+"""Two submissions or a whole board on the same cases."""

@@ -1,0 +1,1 @@
+"""AUROC, average precision, partial areas, DeLong, several classes."""

@@ -1,0 +1,1 @@
+"""Differences between subgroups: sizes, tests, power, several gaps."""

@@ -1,0 +1,1 @@
+"""Methods for intervals: proportions, influence, MOVER, figures near 0 and 1."""

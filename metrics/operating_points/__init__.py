@@ -1,0 +1,1 @@
+"""Rates at one threshold, net benefit."""

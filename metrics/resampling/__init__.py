@@ -1,0 +1,1 @@
+"""Replicates, permutations and their compiled loops."""

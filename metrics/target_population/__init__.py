@@ -1,0 +1,1 @@
+"""Weights that bring a cohort to its target population."""

@@ -1,0 +1,1 @@
+"""The base image, Debian packages, extras that are missing."""

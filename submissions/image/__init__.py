@@ -1,0 +1,1 @@
+"""Archives and images: layout, layers, what is refused."""

@@ -1,0 +1,1 @@
+"""The store that only grows, and its audit chain."""

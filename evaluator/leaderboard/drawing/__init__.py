@@ -1,0 +1,1 @@
+"""Bars, plots and numbers of the pages and the report."""
