@@ -28,7 +28,7 @@ COMPILE := from evaluator.evaluation import prepare; prepare()
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: engine  ## the whole path on a simulated commons, then its page (DEMO_SERVE=0: no page)
+demo: engine  ## the whole path on simulated images, then a page (not: DEMO_SERVE=0)
 	$(BIN)/sequestra demo
 
 test: engine  ## the tests, with real containers, JOBS=2 files at a time

@@ -182,7 +182,11 @@ def test_make_lists_every_target_and_does_nothing_else() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
     for arguments in ([], ["help"]):
         listed = subprocess.run(
-            ["make", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True
+            ["make", "--no-print-directory", *arguments],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.splitlines()
         assert {line.split()[0] for line in listed} == set(phony.split())
         assert max(map(len, listed)) <= 80
