@@ -47,7 +47,7 @@ def train(
     tracking_uri: Annotated[
         str | None,
         typer.Option(
-            help="MLflow store [default: MLFLOW_TRACKING_URI, or mlflow.db beside the model]."
+            help="MLflow store (default: MLFLOW_TRACKING_URI, or mlflow.db beside the model)."
         ),
     ] = None,
 ) -> None:

@@ -19,7 +19,7 @@ def run(
     scheduler: Annotated[
         str,
         typer.Option(
-            help="Address of a Dask scheduler, as tcp://host:8786 [default: this machine]."
+            help="Address of a Dask scheduler, as tcp://host:8786 (default: this machine)."
         ),
     ] = "",
     shards: Annotated[

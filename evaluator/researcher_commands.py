@@ -82,7 +82,7 @@ def cancel(
 @app.command(rich_help_panel=RESEARCHER)
 def status(
     submission_id: Annotated[
-        str | None, typer.Argument(help="Id of a submission [default: all].")
+        str | None, typer.Argument(help="Id of a submission (default: all).")
     ] = None,
     home: Home = HOME,
 ) -> None:

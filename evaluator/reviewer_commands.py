@@ -67,7 +67,7 @@ def score(
     ],
     truth: Annotated[Path, typer.Argument(help="Table of labels; may be the same file.")],
     label: Annotated[
-        list[str] | None, typer.Option(help="Label column; may be repeated [default: all].")
+        list[str] | None, typer.Option(help="Label column; may be repeated (default: all).")
     ] = None,
     score_column: Annotated[
         str | None, typer.Option(help="Score column, where there is one label.")
@@ -102,7 +102,7 @@ def score(
     ] = None,
     age_bands: Annotated[
         str | None,
-        typer.Option(help="Lower bounds of the age groups [default: as in a benchmark]."),
+        typer.Option(help="Lower bounds of the age groups (default: as in a benchmark)."),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="A case is called positive at or above this score.")
@@ -120,7 +120,7 @@ def score(
     design: Annotated[
         str | None,
         typer.Option(
-            help="Number of positives: sampled (by chance) or fixed-prevalence (by design)."
+            help="Number of positives: sampled (by chance, the default) or fixed-prevalence."
         ),
     ] = None,
     weight_column: Annotated[

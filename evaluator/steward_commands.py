@@ -238,7 +238,7 @@ def representativeness(
     other: Annotated[Path, typer.Argument(help="The same for the other population.")],
     attribute: Annotated[
         list[str] | None,
-        typer.Option(help="Column to compare; may be repeated [default: all in common]."),
+        typer.Option(help="Column to compare; may be repeated (default: all in common)."),
     ] = None,
     age_bands: Annotated[
         str, typer.Option(help="Lower bounds of the age groups.")
