@@ -44,7 +44,7 @@ def main() -> None:
     try:
         with few_collections():
             add_plugins(app)
-            app()
+            app(prog_name="sequestra")
     except SystemExit as ended:
         if not ended.code and console.lost is not None:
             _tell_lost(console.lost)
@@ -87,3 +87,7 @@ def about(
     if show_version:
         console.print(f"sequestra {version('sequestra')}")
         raise typer.Exit
+
+
+if __name__ == "__main__":
+    main()
