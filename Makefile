@@ -1,4 +1,6 @@
 # Two commands do all of their set-up themselves: `make demo` and `make test`.
+# `make` alone only lists the targets: the others install things.
+.DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV ?= .venv
 PYTHON ?= python3
@@ -21,15 +23,18 @@ QUICK := -m 'not engine and not realdata and not browser and not faults and not 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: demo test check docs engine attacks engines faults libraries soak perf coverage platforms bounds findings clean
+.PHONY: help demo test check docs engine attacks engines faults libraries soak perf coverage platforms bounds findings clean
 
-demo: engine  ## the whole path on a simulated commons, then the page (DEMO_SERVE=0: no page)
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: engine  ## the whole path on simulated images, then a page (not: DEMO_SERVE=0)
 	$(BIN)/sequestra demo
 
-test: engine  ## the tests, with a real container engine, JOBS files at a time
+test: engine  ## the tests, with real containers, JOBS=2 files at a time
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-check: $(READY)  ## what must hold before a commit
+check: $(READY)  ## what must hold before a commit: style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,33 +48,33 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 	$(BIN)/python -m evaluator.setup.engine
 	$(BIN)/python -m submissions.host.base_image
 
-attacks: engine  ## a table: attack, expected, seen
+attacks: engine  ## a table of attacks: attack, expected, seen
 	$(BIN)/python -m tests.attacks
 
-engines: engine  ## archives of every builder, and Docker's two image stores, from Debian releases in folders
+engines: engine  ## archives of every builder, and both image stores of Docker, as root
 	$(BIN)/python -m pytest -m engines tests/engines
 
-faults: engine  ## kill what the queue is made of, each in every state: twenty minutes
+faults: engine  ## kill each part of the queue in each state: twenty minutes
 	$(BIN)/python -m pytest -m faults tests/queue
 
 libraries: engine  ## torch, MONAI and Java under the contract: five minutes
 	$(BIN)/python -m pytest -m libraries tests/evaluator/test_libraries.py
 
-soak: engine  ## 200 random kills under a queue at work (KILLS=n, SEED=n): a table, and 0 lost
+soak: engine  ## random kills under a queue at work (KILLS=200, SEED=1)
 	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)
 
-perf: $(READY)  ## side-by-side measurements against peers, which lie in a folder of their own
+perf: $(READY)  ## measurements side by side with peers, in a folder of their own
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/peers --requirement perf/peers.txt
 	PYTHONPATH=$(VENV)/peers $(BIN)/python -m perf
 
-coverage: $(READY)  ## whether intervals and tests keep their promise: two hours, goes on where it was cut off (RUNS=share, ONLY=cells)
+coverage: $(READY)  ## whether intervals hold and tests reject: two hours (RUNS=1, ONLY=)
 	$(BIN)/python -m perf.coverage --runs $(RUNS) --only '$(ONLY)'
 
-platforms: $(READY)  ## the quick tests on the Pythons of other Debian releases, as root: half an hour (RELEASES="a b")
+platforms: $(READY)  ## the quick tests on the Pythons of other Debian releases, as root
 	$(BIN)/python -m tests.platforms --releases $(RELEASES) -- $(QUICK)
 
 # Old versions warn of one another, which is no fault of ours: no error there.
-bounds: $(READY)  ## the quick tests on the lowest and the newest versions that pyproject.toml admits
+bounds: $(READY)  ## the quick tests on the lowest and newest versions of the libraries
 	$(BIN)/uv venv --clear --python 3.11 $(VENV)/lowest
 	$(BIN)/uv pip install --python $(VENV)/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
 	NUMBA_CACHE_DIR=$(abspath $(VENV))/lowest/compiled $(VENV)/lowest/bin/python -c '$(COMPILE)'

@@ -19,41 +19,39 @@ console = Console(markup=False, emoji=False, soft_wrap=True)
 PANEL = "Researcher: train, check, submit"
 """Where the help of the whole command line lists these commands."""
 
-OpenList = Annotated[
-    Path, typer.Argument(help="The open part: CSV of case_id, patient_id, label, files.")
-]
-Model = Annotated[Path, typer.Argument(help="Model directory written by `sequestra train`.")]
+OpenList = Annotated[Path, typer.Argument(help="List of the open part.")]
+Model = Annotated[Path, typer.Argument(help="Folder that `sequestra train` wrote.")]
 
 
 @app.command(rich_help_panel=PANEL)
 def train(
     open_csv: OpenList,
-    output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path("model"),
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("model"),
     network: Annotated[
-        str, typer.Option(help="densenet-small, densenet121 or radiomics.")
+        str, typer.Option(help="Network: densenet-small, densenet121 or radiomics.")
     ] = "densenet-small",
-    epochs: Annotated[int, typer.Option(help="Largest number of passes.")] = 16,
-    size: Annotated[int, typer.Option(help="Pixels of each side.")] = 96,
-    batch: Annotated[int, typer.Option(help="Images in a step.")] = 32,
+    epochs: Annotated[int, typer.Option(help="Largest number of epochs.")] = 16,
+    size: Annotated[int, typer.Option(help="Width and height of an image in pixels.")] = 96,
+    batch: Annotated[int, typer.Option(help="Images in a batch.")] = 32,
     learning_rate: Annotated[
-        float, typer.Option(help="Largest step of the one-cycle rule.")
+        float, typer.Option(help="Largest learning rate of the one-cycle schedule.")
     ] = 3e-3,
-    seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     validation_share: Annotated[
         float, typer.Option(help="Share of the patients for validation.")
     ] = 0.25,
     patience: Annotated[
-        int, typer.Option(help="Stop after this number of epochs without a better AUROC.")
+        int, typer.Option(help="Epochs without a better AUROC before training stops.")
     ] = 8,
-    threads: Annotated[int, typer.Option(help="Threads; more are faster on an idle machine.")] = 1,
+    threads: Annotated[int, typer.Option(help="Number of threads.")] = 1,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
-            help="MLflow store; without it, MLFLOW_TRACKING_URI or mlflow.db beside the model."
+            help="MLflow store (default: MLFLOW_TRACKING_URI, or mlflow.db beside the model)."
         ),
     ] = None,
 ) -> None:
-    """Train a MONAI network on the open part, calibrate it and track the run in MLflow."""
+    """Train and calibrate a network on the open part; track it in MLflow."""
     need("baselines", "`sequestra train`")
     with _counting() as progress:
         from baselines.training import train as training
@@ -72,10 +70,10 @@ def train(
 def export(
     model: Model,
     check_on: Annotated[
-        Path | None, typer.Option(help="Open list with the images on which the export is checked.")
+        Path | None, typer.Option(help="List of open cases on which the export is checked.")
     ] = None,
 ) -> None:
-    """Write the model as ONNX and prove that it gives the same probabilities."""
+    """Write the model as ONNX and check that its probabilities are the same."""
     need("baselines", "`sequestra export`")
     with console.status("loading torch"):
         from baselines.packaging import onnx as exporting
@@ -88,13 +86,13 @@ def export(
 
 @app.command(rich_help_panel=PANEL)
 def package(
-    tag: Annotated[str, typer.Option(help="Name of the image, e.g. team/model:1.")],
-    model: Annotated[Path | None, typer.Option(help="Exported model directory.")] = None,
+    tag: Annotated[str, typer.Option(help="Name of the image, as team/model:1.")],
+    model: Annotated[Path | None, typer.Option(help="Folder of an exported model.")] = None,
     prevalence: Annotated[
-        Path | None, typer.Option(help="Open list: build the constant model from it instead.")
+        Path | None, typer.Option(help="List of open cases: package the constant model instead.")
     ] = None,
 ) -> None:
-    """Build the container image of a model, or of the constant model."""
+    """Package a model as a container image."""
     with console.status("packaging") as status:
         from baselines.packaging import image as packaging
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from dataclasses import fields
 from importlib.metadata import entry_points
@@ -23,6 +24,7 @@ from evaluator.scoring.analysis_plan import AnalysisPlan
 from perf.coverage import study, table
 from submissions.contract import Contract
 from submissions.quota import Quota
+from tests.attacks.catalogue import ATTACKS
 from tests.conftest import REPOSITORY
 
 TABLES: dict[str, set[str]] = {
@@ -116,6 +118,78 @@ def test_every_make_target_of_the_readme_is_there() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for target in re.findall(r"make ([a-z]+)", (REPOSITORY / "README.md").read_text()):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_benchmark_of_the_readme_can_be_read(tmp_path: Path) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (shown,) = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
+    file = tmp_path / "airspace-opacity.toml"
+    file.write_text(shown)
+    assert read_benchmark(file).name == "airspace-opacity"
+    assert set(tomllib.loads(shown)) == {
+        table for table in TABLES if "." not in table and table != "clinical"
+    }
+
+
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CHANGELOG.md"])
+def test_the_front_pages_have_no_long_line_and_no_broken_link(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    assert [line for line in text.splitlines() if len(line) > 100 and line[0] != "|"] == []
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert links or page != "README.md"
+    assert [link for link in links if not (REPOSITORY / link).exists()] == []
+
+
+def test_the_pictures_of_the_readme_are_small_and_name_no_machine() -> None:
+    drawing = REPOSITORY / "docs" / "path.svg"
+    report = REPOSITORY / "docs" / "images" / "report.png"
+    assert report.stat().st_size < 300_000
+    assert "prefers-color-scheme: dark" in drawing.read_text()
+    for picture in (drawing, report):
+        assert b"/work/" not in picture.read_bytes()
+        assert b"/home/" not in picture.read_bytes()
+
+
+def rows_of_security() -> list[list[str]]:
+    """The rows of threats: threat, defence, place, test."""
+    lines = (REPOSITORY / "SECURITY.md").read_text().partition("## Limits")[0].splitlines()
+    rows = [line.strip("|").split(" | ") for line in lines if line.startswith("|")]
+    return [row for row in rows if row[0].strip() not in ("threat", "---")]
+
+
+def test_each_threat_has_a_place_in_the_source_and_a_test() -> None:
+    sources = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    groups = {attack.name.partition(":")[0] + ":" for attack in ATTACKS}
+    rows = rows_of_security()
+    assert len(rows) > 20
+    for row in rows:
+        threat, _, place, tests = row
+        assert (REPOSITORY / place.strip(" `")).is_file(), place
+        named = re.findall(r"`(.+?)`", tests)
+        assert named, threat
+        for name in named:
+            assert name in groups or f"\ndef {name}(" in sources, name
+
+
+def test_every_test_that_security_names_is_there() -> None:
+    sources = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", (REPOSITORY / "SECURITY.md").read_text()))
+    assert {name for name in named if f"\ndef {name}(" not in sources} == set()
+
+
+def test_make_lists_every_target_and_does_nothing_else() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
+    for arguments in ([], ["help"]):
+        listed = subprocess.run(
+            ["make", "--no-print-directory", *arguments],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        assert {line.split()[0] for line in listed} == set(phony.split())
+        assert max(map(len, listed)) <= 80
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
@@ -12,7 +14,8 @@ import typer
 from rich.text import Text
 
 from evaluator.commands import main
-from tests.commands import succeed
+from tests.commands import environment, succeed
+from tests.conftest import REPOSITORY
 
 
 def commands() -> dict[str, click.Command]:
@@ -52,3 +55,70 @@ def test_help_names_every_option_at_any_width(name: str) -> None:
             shown = set(re.findall(r"--[a-z][a-z-]*", said))
             assert named <= shown, (width, named - shown)
             assert "…" not in said
+
+
+def panels() -> dict[str, set[str]]:
+    """The commands of each panel of the help, as it is printed."""
+    found: dict[str, set[str]] = {}
+    for line in succeed("--help", env={"COLUMNS": "100"}).splitlines():
+        if title := re.match(r"\W*─ ([A-Z].*?) ─", line):
+            found[title[1]] = set()
+        elif command := re.match(r"│ ([a-z-]+)  ", line):
+            found[[*found][-1]].add(command[1])
+    return found
+
+
+def test_each_command_stands_with_the_role_that_uses_it() -> None:
+    assert panels() | {"Options": set()} == {
+        "Options": set(),
+        "Steward: build a test cohort": {
+            *("simulate", "import-images", "index", "sequester", "match", "seal", "card"),
+            *("representativeness", "verify", "open-part"),
+        },
+        "Steward: run the installation": {
+            *("run", "rescore", "prune", "release", "audit", "doctor"),
+        },
+        "Researcher: train, check, submit": {
+            *("train", "export", "package", "check", "submit", "cancel", "status"),
+        },
+        "Reviewer: read the results": {"leaderboard", "report", "serve"},
+        "Everyone: without an installation": {"score", "demo"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(n, c.help or "") for n, c in commands().items()], ids=[*commands()]
+)
+def test_each_command_is_explained_in_one_sentence_of_two_lines(name: str, text: str) -> None:
+    first = text.split("\n\n")[0]
+    assert re.fullmatch(r"[A-Z][^.]+\.", first.replace("\n", " "))
+    assert len(first) <= 85
+
+
+@pytest.mark.parametrize("name", ["score", "serve", "simulate", "cancel", "release", "audit"])
+def test_each_argument_and_option_is_explained(name: str) -> None:
+    unexplained = [each.name for each in commands()[name].params if not getattr(each, "help", None)]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize("module", ["sequestra", "evaluator.cli"])
+def test_the_command_line_is_a_module_too(module: str) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=REPOSITORY,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    version = run("--version")
+    assert version.returncode == 0
+    assert version.stdout == succeed("--version")
+    assert "Usage: sequestra status" in run("status", "--help").stdout
+    for wrong in (["nosuch"], ["leaderboard", "--nosuch"]):
+        ended = run(*wrong)
+        assert ended.returncode == 2
+        assert "nosuch" in ended.stderr
+        assert "Traceback" not in ended.stderr

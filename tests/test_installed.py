@@ -80,6 +80,25 @@ def test_the_benchmarks_come_with_the_wheel(wheel: Path) -> None:
             assert archive.read(f"evaluator/benchmarks/{path.name}") == path.read_bytes()
 
 
+def test_the_installed_command_line_is_a_module_too(installed: Path, tmp_path: Path) -> None:
+    program = f"import sys; sys.path.insert(0, {str(installed)!r}); import runpy; "
+    for module, arguments, code in (("sequestra", "--version", 0), ("sequestra", "nosuch", 2)):
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-S", "-P", "-c"),
+                program + f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)",
+                arguments,
+            ],
+            cwd=tmp_path,
+            env={**environment(), "PYTHONPATH": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
 def test_all_that_the_packages_read_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())

@@ -38,7 +38,7 @@ def main() -> None:
     try:
         with few_collections():
             add_plugins(app)
-            app()
+            app(prog_name="sequestra")
     except SystemExit as ended:
         if not ended.code and console.lost is not None:
             _tell_lost(console.lost)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+EVERYONE = "Everyone: without an installation"
 STEWARD = "Steward: build a test cohort"
+OPERATOR = "Steward: run the installation"
 RESEARCHER = "Researcher: train, check, submit"
 REVIEWER = "Reviewer: read the results"
 
@@ -15,7 +17,7 @@ Home = Annotated[
     Path,
     typer.Option(
         envvar="SEQUESTRA_HOME",
-        help="Folder of the installation: ledger, enclave, MLflow store.",
+        help="Folder of the installation.",
     ),
 ]
 HOME = Path("sequestra-home")
@@ -24,5 +26,5 @@ BenchmarkOption = Annotated[
     str, typer.Option("--benchmark", "-b", help="Name of an installed benchmark.")
 ]
 CatalogFolder = Annotated[
-    Path, typer.Option("--catalog", "-c", help="The catalog that `sequestra index` wrote.")
+    Path, typer.Option("--catalog", "-c", help="Folder that `sequestra index` wrote.")
 ]

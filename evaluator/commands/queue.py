@@ -8,32 +8,32 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import printing
-from evaluator.commands.options import HOME, STEWARD, BenchmarkName, Home
+from evaluator.commands.options import HOME, OPERATOR, BenchmarkName, Home
 from evaluator.screen import console
 
 app = typer.Typer()
 
 
-@app.command(rich_help_panel=STEWARD)
+@app.command(rich_help_panel=OPERATOR)
 def run(
     scheduler: Annotated[
         str,
         typer.Option(
-            help="A Dask scheduler, such as tcp://host:8786; without one, this machine works."
+            help="Address of a Dask scheduler, as tcp://host:8786 (default: this machine)."
         ),
     ] = "",
     shards: Annotated[
-        int, typer.Option(min=1, help="Containers that share the cases of one submission.")
+        int, typer.Option(min=1, help="Number of containers that share a submission's cases.")
     ] = 1,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on when the queue is empty, until stopped.")
+        bool, typer.Option("--watch", help="Wait for new submissions when the queue is empty.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="End only when MLflow has a run of each release.")
+        bool, typer.Option("--wait", help="End after MLflow has a run of each release.")
     ] = False,
     home: Home = HOME,
 ) -> None:
-    """Run queued submissions on the sequestered cases, score them and release them."""
+    """Run queued submissions on the sealed cohort, score them and release the results."""
     from evaluator.queue.dispatcher import Work, run_queue
     from evaluator.stores.installation import Installation
 
@@ -48,9 +48,9 @@ def run(
     console.print(f"{worked} submission{'s' * (worked != 1)} worked on{follows}")
 
 
-@app.command(rich_help_panel=STEWARD)
+@app.command(rich_help_panel=OPERATOR)
 def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
-    """Score a benchmark's released submissions again, from their stored predictions."""
+    """Score released submissions again, from their stored predictions."""
     from evaluator.queue import lifecycle
     from evaluator.stores.installation import Installation
 
@@ -60,14 +60,14 @@ def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
     console.print(f"{len(again)} submission{'s' * (len(again) != 1)} scored again")
 
 
-@app.command(rich_help_panel=STEWARD)
+@app.command(rich_help_panel=OPERATOR)
 def prune(
     days: Annotated[
-        int, typer.Option(min=0, help="Only images of submissions that ended so many days ago.")
+        int, typer.Option(min=0, help="Age in days, counted from the end of the submission.")
     ] = 30,
     home: Home = HOME,
 ) -> None:
-    """Remove the images of submissions that ended long ago; their predictions stay."""
+    """Delete old images of ended submissions; keep predictions and results."""
     from evaluator.queue import lifecycle
     from evaluator.sandbox.engine import Engine
     from evaluator.stores.installation import Installation
@@ -78,9 +78,11 @@ def prune(
     console.print(f"{len(freed)} image{'s' * (len(freed) != 1)} given up")
 
 
-@app.command(rich_help_panel=STEWARD)
-def release(submission_id: str, home: Home = HOME) -> None:
-    """Release a submission whose result is held."""
+@app.command(rich_help_panel=OPERATOR)
+def release(
+    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
+) -> None:
+    """Release a result that is held back."""
     from evaluator.queue import lifecycle
     from evaluator.stores.installation import Installation
 
@@ -89,9 +91,11 @@ def release(submission_id: str, home: Home = HOME) -> None:
     )
 
 
-@app.command(rich_help_panel=STEWARD)
-def audit(submission_id: str, home: Home = HOME) -> None:
-    """Show the steward every start of a submission's container, with details and logs."""
+@app.command(rich_help_panel=OPERATOR)
+def audit(
+    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
+) -> None:
+    """Show each run of a submission's container, with its log."""
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
@@ -102,9 +106,9 @@ def audit(submission_id: str, home: Home = HOME) -> None:
     console.print(printing.exact_stage_times(enclave.stages(submission_id)))
 
 
-@app.command(rich_help_panel=STEWARD)
+@app.command(rich_help_panel=OPERATOR)
 def doctor(home: Home = HOME) -> None:
-    """Check this machine, and the installation if there is one."""
+    """Check this machine and the installation."""
     from evaluator.doctor import examine
     from evaluator.stores.installation import Installation
 

@@ -17,16 +17,16 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=RESEARCHER)
 def check(
-    image: Annotated[str, typer.Argument(help="An image: name, digest or the path of an archive.")],
+    image: Annotated[str, typer.Argument(help="Name, digest or archive of an image.")],
     benchmark: Annotated[
         str,
-        typer.Option("--benchmark", "-b", help="A benchmark's TOML file, or an installed name."),
+        typer.Option("--benchmark", "-b", help="TOML file or name of a benchmark."),
     ],
-    open_list: Annotated[Path, typer.Option("--open", help="The list of the open part.")],
-    cases: Annotated[int, typer.Option(min=1, help="How many open cases to run it on.")] = 10,
+    open_list: Annotated[Path, typer.Option("--open", help="List of the open part.")],
+    cases: Annotated[int, typer.Option(min=1, help="Number of open cases.")] = 10,
     home: Home = HOME,
 ) -> None:
-    """Run an image on open cases, with the code, flags and limits of a sequestered run."""
+    """Try an image on open cases, under the limits of a real run."""
     from evaluator.benchmark.specification import read_contract_alone
     from evaluator.commands import dry_run
     from evaluator.queue.dry_run import practise
@@ -44,16 +44,16 @@ def check(
 
 @app.command(rich_help_panel=RESEARCHER)
 def submit(
-    image: Annotated[str, typer.Argument(help="An image: name, digest or the path of an archive.")],
+    image: Annotated[str, typer.Argument(help="Name, digest or archive of an image.")],
     benchmark: BenchmarkOption,
-    team: Annotated[str, typer.Option(help="The team's name.")],
-    model: Annotated[str, typer.Option(help="The model's name, as the board shows it.")],
+    team: Annotated[str, typer.Option(help="Name of the team.")],
+    model: Annotated[str, typer.Option(help="Name of the model on the board.")],
     threshold: Annotated[
-        float, typer.Option(help="Operating point, fixed on public data before submitting.")
+        float, typer.Option(help="A case is called positive at or above this score.")
     ] = 0.5,
     home: Home = HOME,
 ) -> None:
-    """Enter an image for a benchmark; `sequestra run` then takes it up."""
+    """Enter an image for a benchmark."""
     from evaluator.queue import lifecycle
     from evaluator.sandbox.engine import Engine
     from evaluator.stores.installation import Installation
@@ -67,8 +67,10 @@ def submit(
 
 
 @app.command(rich_help_panel=RESEARCHER)
-def cancel(submission_id: str, home: Home = HOME) -> None:
-    """Cancel a submission that has no result yet; one that never ran is not charged."""
+def cancel(
+    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
+) -> None:
+    """Cancel a submission that has no result yet."""
     from evaluator.queue import lifecycle
     from evaluator.stores.installation import Installation
 
@@ -80,11 +82,11 @@ def cancel(submission_id: str, home: Home = HOME) -> None:
 @app.command(rich_help_panel=RESEARCHER)
 def status(
     submission_id: Annotated[
-        str | None, typer.Argument(help="A submission; without it, all.")
+        str | None, typer.Argument(help="Id of a submission (default: all).")
     ] = None,
     home: Home = HOME,
 ) -> None:
-    """Show the state of submissions, as a team may see it."""
+    """Show the state of submissions."""
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import option_values
-from evaluator.commands.options import HOME, REVIEWER, BenchmarkName, Home
+from evaluator.commands.options import EVERYONE, HOME, REVIEWER, BenchmarkName, Home
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=REVIEWER)
 def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
-    """Print a benchmark's leaderboard."""
+    """Print the board of a benchmark."""
     from evaluator.leaderboard import published
     from evaluator.stores.installation import Installation
 
@@ -26,11 +26,11 @@ def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
 
 @app.command(rich_help_panel=REVIEWER)
 def report(
-    submission_id: str,
+    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
     home: Home = HOME,
 ) -> None:
-    """Write the report of a released submission as one HTML file that works offline."""
+    """Write the report of a result, as one HTML file that works offline."""
     from cohort_selection.atomic_files import write_bytes
     from evaluator.leaderboard import published
     from evaluator.leaderboard.report import render_report
@@ -43,11 +43,11 @@ def report(
 
 @app.command(rich_help_panel=REVIEWER)
 def serve(
-    host: str = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     home: Home = HOME,
 ) -> None:
-    """Serve the leaderboard and the reports; reads the public store alone."""
+    """Serve boards and reports as web pages."""
     import uvicorn
 
     from evaluator.commands.listening import listening
@@ -60,85 +60,78 @@ def serve(
         uvicorn.Server(uvicorn.Config(pages, log_level="warning")).run(sockets=[taken])
 
 
-@app.command(rich_help_panel=REVIEWER)
+@app.command(rich_help_panel=EVERYONE)
 def score(
     predictions: Annotated[
-        Path, typer.Argument(help="Table with the scores: CSV, TSV, .gz, .xlsx or Parquet.")
+        Path, typer.Argument(help="Table of scores: CSV, TSV, .gz, .xlsx or Parquet.")
     ],
-    truth: Annotated[Path, typer.Argument(help="Table with the labels; may be the same file.")],
+    truth: Annotated[Path, typer.Argument(help="Table of labels; may be the same file.")],
     label: Annotated[
-        list[str] | None, typer.Option(help="A label column; without it, all label columns.")
+        list[str] | None, typer.Option(help="Label column; may be repeated (default: all).")
     ] = None,
     score_column: Annotated[
-        str | None, typer.Option(help="Score column of a single label.")
+        str | None, typer.Option(help="Score column, where there is one label.")
     ] = None,
-    case_column: str | None = None,
+    case_column: Annotated[str | None, typer.Option(help="Column of cases.")] = None,
     patient_column: Annotated[
-        str | None, typer.Option(help="Column of patients, for clustered intervals; '' = none.")
+        str | None, typer.Option(help="Column of patients; '' if each case is a patient.")
     ] = None,
     list_column: Annotated[
-        str, typer.Option(help="Column that lists a case's findings; its items are the labels.")
+        str, typer.Option(help="Column with a list of findings; each is a label.")
     ] = "",
     uncertain: Annotated[
-        str, typer.Option(help="What CheXpert's -1 counts as: positive, negative or exclude.")
+        str, typer.Option(help="What -1 counts as: positive, negative, exclude or refuse.")
     ] = "refuse",
     blank: Annotated[
-        str, typer.Option(help="What an empty or unknown label counts as: negative or exclude.")
+        str, typer.Option(help="What an empty label counts as: negative, exclude or refuse.")
     ] = "refuse",
     id_holds_label: Annotated[
         bool,
         typer.Option(
             "--id-holds-label",
-            help="Each case's name ends in _ and the label, as in RSNA's tables.",
+            help="The name of a case ends in _ and the label, as in RSNA's tables.",
         ),
     ] = False,
     missing: Annotated[
         str,
-        typer.Option(help="A case without a score: refuse, or worst (it gets the worst score)."),
+        typer.Option(help="A case without a score: refuse it, or give it the worst score (worst)."),
     ] = "refuse",
     subgroup: Annotated[
         list[str] | None,
-        typer.Option(help="A subgroup column, or columns crossed, as 'race x sex'."),
+        typer.Option(help="Column of subgroups, or two, as 'race x sex'; may be repeated."),
     ] = None,
     age_bands: Annotated[
         str | None,
-        typer.Option(
-            help="Lower bounds of the age groups; without it, the plan's or the cohorts'."
-        ),
+        typer.Option(help="Lower bounds of the age groups (default: as in a benchmark)."),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="A case is called positive at or above this score.")
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="A benchmark's TOML file; its table 'analysis' is read.")
+        Path | None, typer.Option(help="TOML file of a benchmark, for its table 'analysis'.")
     ] = None,
     symmetric: Annotated[
         bool,
-        typer.Option(
-            "--symmetric", help="Symmetric DeLong intervals, as in pROC, not score intervals."
-        ),
+        typer.Option("--symmetric", help="Symmetric DeLong intervals, as in pROC."),
     ] = False,
     replicates: Annotated[
-        int | None, typer.Option(help="Bootstrap replicates of the ROC curve's band; 0: no band.")
+        int | None, typer.Option(help="Bootstrap replicates of the ROC band; 0: no band.")
     ] = None,
     design: Annotated[
         str | None,
         typer.Option(
-            help="How the number of positives arose: sampled (by chance, the default) or "
-            "fixed-prevalence (set by design)."
+            help="Number of positives: sampled (by chance, the default) or fixed-prevalence."
         ),
     ] = None,
     weight_column: Annotated[
         str | None,
-        typer.Option(
-            help="Column of weights in the truth table, to standardise figures to a population."
-        ),
+        typer.Option(help="Column of weights in the table of labels, for another population."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
-    table: Annotated[Path | None, typer.Option(help="CSV to write, one row a figure.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV to write, a row for each figure.")] = None,
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
-    """Score predictions that you already have, from two tables; no installation is needed."""
+    """Score predictions that you already have, from two tables."""
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.commands.score_screen import summary
     from evaluator.leaderboard import own_scores
@@ -180,15 +173,16 @@ def score(
         own_scores.write_reports(found, report_file)
 
 
-@app.command(rich_help_panel=REVIEWER)
+@app.command(rich_help_panel=EVERYONE)
 def demo(
-    folder: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
-    patients: Annotated[int, typer.Option(min=100)] = 600,
+    folder: Annotated[Path, typer.Option(help="Folder to write.")] = Path("demo"),
+    patients: Annotated[int, typer.Option(min=100, help="Number of patients.")] = 600,
     serve_page: Annotated[
-        bool, typer.Option("--serve/--no-serve", envvar="DEMO_SERVE", help="Serve the board.")
+        bool,
+        typer.Option("--serve/--no-serve", envvar="DEMO_SERVE", help="Serve the board at the end."),
     ] = True,
 ) -> None:
-    """Run the whole path on a simulated commons, one command after the other."""
+    """Run the whole path on simulated images."""
     from evaluator.commands.demo import walk
 
     walk(folder, patients=patients, serve=serve_page, console=console)

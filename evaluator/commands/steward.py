@@ -16,11 +16,11 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=STEWARD)
 def simulate(
-    output: Annotated[Path, typer.Argument(help="Folder to write the commons into.")],
-    patients: Annotated[int, typer.Option(min=10)] = 600,
-    seed: int = 1,
+    output: Annotated[Path, typer.Argument(help="Folder to write.")],
+    patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
 ) -> None:
-    """Write a simulated multi-site commons of chest radiographs with known truth."""
+    """Make a commons of simulated chest radiographs of five sites."""
     from cohort_selection.commons.simulation import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
@@ -31,17 +31,17 @@ def simulate(
 @app.command("import-images", rich_help_panel=STEWARD)
 def import_images(
     directory: Annotated[Path, typer.Argument(help="Folder of PNG or JPEG images.")],
-    metadata: Annotated[
-        Path, typer.Option(help="Table with one row for each image, or one for each finding.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
-    modality: Annotated[option_values.Modality, typer.Option()] = option_values.Modality.DX,
+    metadata: Annotated[Path, typer.Option(help="Table with a row for each image or finding.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    modality: Annotated[
+        option_values.Modality, typer.Option(help="Modality of the images.")
+    ] = option_values.Modality.DX,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="A field's column, such as patient='Patient ID'; may be repeated."),
+        typer.Option(help="Name a field's column, as patient='Patient ID'; may be repeated."),
     ] = None,
 ) -> None:
-    """Turn a PNG or JPEG data set with a table into a DICOM commons."""
+    """Make a commons from PNG or JPEG images and a table."""
     from cohort_selection.commons.conversion import import_images as convert
 
     columns = option_values.pairs(column or [])
@@ -59,32 +59,29 @@ def index(
     directory: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
     clinical: Annotated[
         list[Path],
-        typer.Option(help="A clinical table (CSV, TSV, .gz, .xlsx, Parquet); may be repeated."),
+        typer.Option(help="Clinical table: CSV, TSV, .gz, .xlsx or Parquet; may be repeated."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
     loinc_map: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Table of LOINC codes by study description, or of the codes' attributes; may be "
-            "repeated."
-        ),
+        typer.Option(help="Table of LOINC codes, or of their attributes; may be repeated."),
     ] = None,
     benchmark: Annotated[
         Path | None,
         typer.Option(
             "--benchmark",
             "-b",
-            help="A benchmark's TOML file; its table 'clinical.columns' is read.",
+            help="TOML file of a benchmark, for its table 'clinical.columns'.",
         ),
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="A field's column, such as patient='Patient ID'; may be repeated."),
+        typer.Option(help="Name a field's column, as patient='Patient ID'; may be repeated."),
     ] = None,
 ) -> None:
-    """Read DICOM headers and clinical tables into a catalog; bad files go to quarantine.
+    """Read DICOM headers and clinical tables into a catalog.
 
-    A second run on the same folder reads new and changed files alone.
+    Bad files go to quarantine. A second run reads new and changed files only.
     """
     from cohort_selection.catalog import catalog
     from cohort_selection.catalog.loinc import read_loinc_map
@@ -101,21 +98,19 @@ def index(
 
 @app.command(rich_help_panel=STEWARD)
 def sequester(
-    benchmark: Annotated[Path, typer.Argument(help="The benchmark's TOML file.")],
+    benchmark: Annotated[Path, typer.Argument(help="TOML file of the benchmark.")],
     catalog: CatalogFolder,
     open_list: Annotated[
-        Path, typer.Option("--open", help="Where to write the list of the open part (CSV).")
+        Path, typer.Option("--open", help="CSV to write: the list of the open part.")
     ],
     flow: Annotated[
         Path | None,
-        typer.Option(help="SVG to write: how many studies and patients each rule left."),
+        typer.Option(help="SVG to write: the flow diagram of the rules."),
     ] = None,
-    batch: Annotated[
-        str, typer.Option(help="Name of this batch of new patients, for figures over time.")
-    ] = "",
+    batch: Annotated[str, typer.Option(help="Name of this batch of new patients.")] = "",
     home: Home = HOME,
 ) -> None:
-    """Split the commons into open and sequestered, by patient; install the benchmark."""
+    """Split the patients into an open and a sequestered part."""
     from cohort_selection.atomic_files import write_bytes
     from cohort_selection.eligibility.flow_diagram import flow_svg
     from evaluator.benchmark.specification import read_benchmark
@@ -135,11 +130,11 @@ def match(
     benchmark: BenchmarkName,
     catalog: CatalogFolder,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only show what can be reached; draw nobody.")
+        bool, typer.Option("--plan", help="Show what can be reached; draw nobody.")
     ] = False,
     home: Home = HOME,
 ) -> None:
-    """Draw a test cohort from the sequestered part, matched to the target population."""
+    """Draw a test cohort that matches the target population."""
     from evaluator.steward import steward
     from evaluator.stores.installation import Installation
 
@@ -157,23 +152,25 @@ def seal(
     catalog: CatalogFolder,
     look: Annotated[
         bool,
-        typer.Option("--look/--no-look", help="Compare decoded pictures, or stored pixels alone."),
+        typer.Option(
+            "--look/--no-look", help="Compare decoded images (slow), or stored pixels only."
+        ),
     ] = True,
     accept_shortcuts: Annotated[
         str,
         typer.Option(
-            metavar="REASON", help="Seal although headers tell the label; the reason is sealed."
+            metavar="REASON", help="Seal although a header tells the label; the reason is sealed."
         ),
     ] = "",
     accept_look_alikes: Annotated[
         str,
         typer.Option(
-            metavar="REASON", help="Seal although pictures look alike; the reason is sealed."
+            metavar="REASON", help="Seal although images look alike; the reason is sealed."
         ),
     ] = "",
     home: Home = HOME,
 ) -> None:
-    """Check the matched cohort for leaks and shortcuts, de-identify it and seal it."""
+    """Check the cohort for leaks, de-identify it and seal it."""
     from evaluator.steward import steward
     from evaluator.stores.installation import Installation
 
@@ -197,14 +194,14 @@ def card(
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="JSON to write.")] = None,
     text: Annotated[
-        bool, typer.Option("--text/--no-text", help="Look for text burned into the pictures.")
+        bool, typer.Option("--text/--no-text", help="Look for text in the pixels.")
     ] = True,
     suspects: Annotated[
-        Path | None, typer.Option(help="CSV to write: the files with a line that looks like text.")
+        Path | None, typer.Option(help="CSV to write: images that seem to have text.")
     ] = None,
     home: Home = HOME,
 ) -> None:
-    """Write the card of a matched or sealed cohort for the steward, as one HTML file."""
+    """Write a page that describes a matched or sealed cohort."""
     from cohort_selection.atomic_files import write_bytes
     from cohort_selection.representativeness.card import card_json
     from cohort_selection.representativeness.card_page import render_card
@@ -236,20 +233,18 @@ def card(
 def representativeness(
     table: Annotated[
         Path,
-        typer.Argument(
-            help="Table with one row for each patient, or with attribute,level,count: CSV, TSV, "
-            ".gz, .xlsx or Parquet."
-        ),
+        typer.Argument(help="Table of patients, or of attribute,level,count."),
     ],
-    other: Annotated[Path, typer.Argument(help="The same for the population to compare with.")],
+    other: Annotated[Path, typer.Argument(help="The same for the other population.")],
     attribute: Annotated[
-        list[str] | None, typer.Option(help="A column; without it, all columns in common.")
+        list[str] | None,
+        typer.Option(help="Column to compare; may be repeated (default: all in common)."),
     ] = None,
     age_bands: Annotated[
-        str, typer.Option(help="Lower bounds of the groups of an age column.")
+        str, typer.Option(help="Lower bounds of the age groups.")
     ] = "0,18,30,40,50,65,75,85",
 ) -> None:
-    """Compare two tables of patients or counts; shows distances beside those by chance."""
+    """Compare two populations, beside what chance alone would give."""
     from cohort_selection.representativeness import population
 
     bands = option_values.whole_numbers(age_bands, "--age-bands")
@@ -260,7 +255,7 @@ def representativeness(
 
 @app.command(rich_help_panel=STEWARD)
 def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
-    """Check every byte of a sealed cohort against its digest, and the audit chain."""
+    """Check that a sealed cohort and the audit chain are unchanged."""
     from cohort_selection.sealing.cohort import verify as check_cohort
     from evaluator.stores.installation import Installation
 
@@ -273,10 +268,10 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
 
 @app.command("open-part", rich_help_panel=STEWARD)
 def open_part(
-    open_list: Annotated[Path, typer.Argument(help="The list that `sequester` wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")],
+    open_list: Annotated[Path, typer.Argument(help="List that `sequestra sequester` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
 ) -> None:
-    """Copy the open part for researchers, as sequestered cases are copied."""
+    """Copy the open part for researchers, without names of patients."""
     from cohort_selection.sequestration.open_part import copy_open_part
     from evaluator.commands import dry_run
 

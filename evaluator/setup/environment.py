@@ -57,10 +57,10 @@ def choose(pin: str, *, card: bool) -> Build:
             f"check that it reaches its package index"
         )
     if not any(name.startswith("nvidia-") for name in brought):
-        return Build(pin, 0.6, 2.5)
+        return Build(pin, 0.7, 3.2)
     if not card and _would_install(f"{pin}+cpu") is not None:
-        return Build(f"{pin}+cpu", 0.6, 2.5)
-    return Build(pin, 3.1, 6.2)
+        return Build(f"{pin}+cpu", 0.7, 3.2)
+    return Build(pin, 3.2, 6.9)
 
 
 def announced(build: Build, *, card: bool) -> str:
@@ -72,7 +72,7 @@ def announced(build: Build, *, card: bool) -> str:
         return f"Installing with torch for this machine's NVIDIA card: {sizes}."
     return (
         f"Installing with torch for NVIDIA cards, though this machine has none: {sizes}. The "
-        f"package index that pip uses has no {build.requirement}+cpu, which takes 0.6 GB to fetch; "
+        f"package index that pip uses has no {build.requirement}+cpu, which takes 0.7 GB to fetch; "
         f"to have it, stop here and name an index that has (PIP_EXTRA_INDEX_URL, or pip config)."
     )
 

@@ -58,7 +58,7 @@ def test_where_only_cuda_is_offered_its_size_is_said_and_what_to_do(index: Path)
     build = choose(PIN, card=False)
     assert build.requirement == PIN
     said = announced(build, card=False)
-    assert "3.1 GB to fetch, 6.2 GB on disk" in said
+    assert "3.2 GB to fetch, 6.9 GB on disk" in said
     assert "though this machine has none" in said
     assert "torch==2.13.0+cpu" in said
     assert "though" not in announced(build, card=True)
@@ -68,7 +68,7 @@ def test_an_index_whose_plain_build_has_no_cuda_needs_nothing_more(index: Path) 
     wheel(index, "torch", "2.13.0")
     build = choose(PIN, card=False)
     assert build.requirement == PIN
-    assert "0.6 GB to fetch, 2.5 GB on disk" in announced(build, card=False)
+    assert "0.7 GB to fetch, 3.2 GB on disk" in announced(build, card=False)
 
 
 def test_an_index_without_torch_is_said(index: Path) -> None:
