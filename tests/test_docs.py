@@ -146,7 +146,7 @@ def test_the_pictures_of_the_readme_are_small_and_name_no_machine() -> None:
     assert report.stat().st_size < 300_000
     assert "prefers-color-scheme: dark" in drawing.read_text()
     for picture in (drawing, report):
-        assert b"/work/" not in picture.read_bytes()
+        assert bytes(REPOSITORY) not in picture.read_bytes()
         assert b"/home/" not in picture.read_bytes()
 
 
