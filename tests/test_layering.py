@@ -11,13 +11,15 @@ import pytest
 from tests.conftest import REPOSITORY
 
 MAY_IMPORT = {
+    "benchmark_tables": set(),
     "metrics": set(),
-    "cohort_selection": {"metrics"},
-    "submissions": {"metrics"},
+    "cohort_selection": {"benchmark_tables", "metrics"},
+    "submissions": {"benchmark_tables", "metrics"},
     "baselines": {"metrics", "cohort_selection", "submissions"},
-    "evaluator": {"metrics", "cohort_selection", "submissions"},
+    "evaluator": {"benchmark_tables", "metrics", "cohort_selection", "submissions"},
 }
 FLOORS: dict[str, list[str]] = {
+    "benchmark_tables": ["keys", "reading"],
     "metrics": [
         "estimate",
         "arrays",
@@ -39,7 +41,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract quota stage_times starter",
+        "addresses contract period practice quota stage_times starter",
         "host submission",
         "image ledger predictions",
     ],
