@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -21,6 +21,7 @@ from benchmark_tables.keys import Absent, Derived, Give, InFile, Shorthand
 T = TypeVar("T")
 _LONGEST = 120
 """Letters of a value that a message shows."""
+_KEYS: dict[type[Any], dict[str, Key]] = {}
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,13 @@ def is_table(kind: type[Any]) -> bool:
     return is_dataclass(kind) and hasattr(kind, "__pydantic_config__")
 
 
-@cache
-def keys_of(kind: Any) -> dict[str, Key]:
+def keys_of(kind: type[Any]) -> dict[str, Key]:
     """The keys that a file may give to the table of the class ``kind``, in their order."""
-    hints = get_type_hints(kind, include_extras=True)
-    every = (Key(field, hints[field.name]) for field in fields(kind))
-    return {key.name: key for key in every if not key.derived}
+    if kind not in _KEYS:
+        hints = get_type_hints(kind, include_extras=True)
+        every = (Key(field, hints[field.name]) for field in fields(kind))
+        _KEYS[kind] = {key.name: key for key in every if not key.derived}
+    return _KEYS[kind]
 
 
 def read_table(kind: type[T], table: object, path: Path, name: str, error: type[ValueError]) -> T:

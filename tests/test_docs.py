@@ -12,30 +12,34 @@ from pathlib import Path
 import pytest
 import typer
 
+from benchmark_tables.reading import keys_of
 from cohort_selection.catalog.study_values import NAMES
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.eligibility import label_rule, rules
 from cohort_selection.matching.tolerance import Minimum
 from cohort_selection.plan.cohort_plan import KEYS
+from evaluator.benchmark.about import About
 from evaluator.benchmark.specification import read_benchmark
 from evaluator.commands import main
 from evaluator.disclosure.control import Disclosure
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from perf.coverage import study, table
 from submissions.contract import Contract
+from submissions.practice import Practice
 from submissions.quota import Quota
 from tests.attacks.catalogue import ATTACKS
 from tests.conftest import REPOSITORY
 
 TABLES: dict[str, set[str]] = {
-    "benchmark": {"name", "title", "description"},
+    "benchmark": set(keys_of(About)),
     "clinical": {"columns"},
     "cohort": set(KEYS),
     "cohort.minimum": {field.name for field in fields(Minimum)},
     "cohort.label": set(label_rule.KEYS),
     "[cohort.include]": set(rules.KEYS),
-    "contract": {field.name for field in fields(Contract)},
-    "quota": {field.name for field in fields(Quota)},
+    "contract": set(keys_of(Contract)),
+    "quota": set(keys_of(Quota)),
+    "practice": set(keys_of(Practice)),
     "analysis": {field.name for field in fields(AnalysisPlan)}
     - {"fixed_attributes"},  # derived from the target, never written
     "disclosure": {field.name for field in fields(Disclosure)},
@@ -127,7 +131,7 @@ def test_the_benchmark_of_the_readme_can_be_read(tmp_path: Path) -> None:
     file.write_text(shown)
     assert read_benchmark(file).name == "airspace-opacity"
     assert set(tomllib.loads(shown)) == {
-        table for table in TABLES if "." not in table and table != "clinical"
+        table for table in TABLES if "." not in table and table not in {"clinical", "practice"}
     }
 
 
