@@ -121,6 +121,21 @@ def read_table(kind: type[T], table: object, path: Path, name: str, error: type[
     return _Reader(path.name, error).table(kind, table, f"[{name}]", name)
 
 
+def read_key(
+    kind: type[Any],
+    table: Mapping[str, object],
+    key: str,
+    path: Path,
+    name: str,
+    error: type[ValueError],
+) -> object:
+    """Read one key of a table, whatever else stands in it; its default where it is left out."""
+    declared = keys_of(kind)[key]
+    if key not in table:
+        return declared.field.default
+    return _Reader(path.name, error).value(declared, table[key], f"{path.name}: [{name}]", name)
+
+
 def refuse_wrong_values(table: object) -> None:
     """Raise ValueError where an object has a value that no file could give it."""
     for name, key in keys_of(type(table)).items():
@@ -150,7 +165,7 @@ class _Reader:
             if key.required and key.name not in table:
                 raise self.error(f"{place} has no {key.name}; give {key.expected}")
         values = {
-            keys[given].field.name: self._value(keys[given], value, place, name)
+            keys[given].field.name: self.value(keys[given], value, place, name)
             for given, value in table.items()
         }
         try:
@@ -158,7 +173,7 @@ class _Reader:
         except ValueError as problem:
             raise self.error(f"{place}: {problem}") from None
 
-    def _value(self, key: Key, value: object, place: str, table: str) -> object:
+    def value(self, key: Key, value: object, place: str, table: str) -> object:
         name = f"{table}.{key.name}"
         if key.table is not None and key.many:
             if not isinstance(value, list | tuple):
@@ -186,7 +201,7 @@ def no_such_key(given: object, known: Iterable[str], kind: str = "key") -> str:
     """What to say of a key, or another kind of name, that is none of those known."""
     known = list(known)
     return (
-        f"has no {kind} {given!r}{did_you_mean(given, known)}; its {kind}s are "
+        f"has {given!r}, which is no {kind}{did_you_mean(given, known)}; its {kind}s are "
         f"{', '.join(known)}: use one of these, or leave it out"
     )
 

@@ -9,8 +9,7 @@ import pytest
 from cohort_selection.clinical.records import read
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import Criteria, FlowStep, SelectionError, select
-from cohort_selection.plan.cohort_plan import read_cohort_plan
-from cohort_selection.toml_table import CohortPlanError
+from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
 
 
 def criteria(label: object, *, inverted: bool = False) -> Criteria:

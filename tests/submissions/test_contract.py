@@ -45,7 +45,7 @@ def test_a_table_is_read() -> None:
     [
         (
             {"memory": 1},
-            r"^chest\.toml: \[contract\] has no key 'memory' \(did you mean 'memory_mb'\?\); "
+            r"^chest\.toml: \[contract\] has 'memory', which is no key \(did you mean 'memory_mb'\?\); "
             r"its keys are outputs, visible, start_seconds",
         ),
         ({"repeat_tolerance": 0.2}, r"repeat_tolerance is 0\.2; give a number from 0 to 0\.1"),
