@@ -544,7 +544,7 @@ def test_every_key_is_read() -> None:
         ({"roc_step": 0.03}, "roc_step is 0.03; give one of 0.025"),
         (
             {"minimum": 10},
-            r\"'minimum', which is no key \(did you mean 'minimum_cell'\?\); its keys are min\",
+            r"'minimum', which is no key \(did you mean 'minimum_cell'\?\); its keys are min",
         ),
     ],
 )
