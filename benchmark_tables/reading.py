@@ -11,7 +11,7 @@ from datetime import date
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -84,7 +84,11 @@ class Key:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """Checks a value."""
-        return TypeAdapter(self.annotation)
+        kind, marks = self.annotation, self.marks
+        if marks:  # an alias belongs to the field of a table, not to a value
+            kept = [each for each in marks if not (isinstance(each, FieldInfo) and each.alias)]
+            kind = Annotated[(get_args(self.annotation)[0], *kept)]
+        return TypeAdapter(kind)
 
     @cached_property
     def schema(self) -> dict[str, Any]:

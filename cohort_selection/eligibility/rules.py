@@ -60,9 +60,9 @@ class Rule:
     values: Annotated[
         tuple[str | float, ...],
         InFile(_Value | list[_Value], _words),
+        Field(alias="is"),
         Give("a text, a number, or a list of them"),
         Field(
-            alias="is",
             description="a text, a number, or a list of them: the field must be one of these; "
             "capitals do not matter",
         ),
@@ -93,9 +93,10 @@ class Rule:
     keep_unknown: Annotated[
         bool,
         InFile(Annotated[Text, OneOf(("exclude", "keep"))], _keeps),
+        Field(alias="unknown"),
         Absent("`exclude`"),
+        Give('"exclude" or "keep"'),
         Field(
-            alias="unknown",
             description="`exclude` or `keep` a study whose field is not known; the flow counts "
             "such studies apart",
         ),

@@ -218,10 +218,13 @@ def test_a_plan_is_read_whole() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"modalitys": []}, r"b\.toml: \[cohort\] has modalitys; known keys are modalities"),
+        (
+            {"modalitys": []},
+            r"b\.toml: \[cohort\] has 'modalitys', which is no key \(did you mean 'modalities'",
+        ),
         ({"covid_window": [0, -14]}, r"covid_window is \[0, -14\]; give two whole numbers"),
         ({"sequestered_share": 1.2}, r"sequestered_share is 1\.2; give a share between 0 and 1"),
-        ({"sequestered_share": 10**400}, "give a number of fewer digits"),
+        ({"sequestered_share": 10**400}, "give a share between 0 and 1"),
         ({"size": 0}, "size is 0; give a number of patients from 1"),
         ({"seed": "x"}, "seed is 'x'; give a whole number"),
         (
@@ -239,7 +242,7 @@ def test_a_wrong_key_is_told_in_one_sentence(changes: dict[str, object], message
 
 
 def test_a_plan_without_label_or_with_an_odd_target_is_refused() -> None:
-    with pytest.raises(CohortPlanError, match="has no label; name a 0/1 column"):
+    with pytest.raises(CohortPlanError, match="has no label; give a column of the clinical table"):
         read_cohort_plan({}, Path("b.toml"))
     with pytest.raises(TargetError, match="the target of label has the levels yes"):
         plan_of(target={"label": {"yes": 1.0}})

@@ -198,9 +198,12 @@ def test_rules_sort_the_real_files(shared_data: Path) -> None:
     [
         ("BitsStored", "include is 'BitsStored'; give rules as [[cohort.include]] tables"),
         ([{}], "rule 1 has no field"),
-        ([{"field": "age"}], "rule 1 on age has no test; give one of is, matches, known"),
-        ([{"field": "age", "is": [1], "at_most": 2}], "on age has is and at_most; give one of"),
-        ([{"field": "age", "over": 2}], "rule 1 has over; known keys are field, is, at_least"),
+        ([{"field": "age"}], "rule 1: the field age has no test; give one of is, matches, known"),
+        ([{"field": "age", "is": [1], "at_most": 2}], "age has is and at_most; give one of"),
+        (
+            [{"field": "age", "over": 2}],
+            "rule 1 has 'over', which is no key; its keys are field, is, at",
+        ),
         ([{"field": "age", "at_least": "x"}], "at_least is 'x'; give a number"),
         ([{"field": "age", "at_most": float("inf")}], "at_most is inf; give a number"),
         ([{"field": "age", "at_least": True}], "at_least is True; give a number"),
