@@ -86,7 +86,10 @@ class Key:
         """Checks a value."""
         kind, marks = self.annotation, self.marks
         if marks:  # an alias belongs to the field of a table, not to a value
-            kept = [each for each in marks if not (isinstance(each, FieldInfo) and each.alias)]
+            kept: list[Any] = []
+            for each in marks:
+                aliased = isinstance(each, FieldInfo) and each.alias
+                kept += each.metadata if aliased else [each]
             kind = Annotated[(get_args(self.annotation)[0], *kept)]
         return TypeAdapter(kind)
 
