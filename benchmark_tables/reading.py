@@ -213,9 +213,9 @@ def no_such_key(given: object, known: Iterable[str], kind: str = "key") -> str:
     )
 
 
-def did_you_mean(given: object, known: Iterable[str]) -> str:
+def did_you_mean(given: object, known: Iterable[object]) -> str:
     """The known name that is most like the one given, in parentheses; empty where none is."""
-    by_small = {name.lower(): name for name in known}
+    by_small = {name.lower(): name for name in known if isinstance(name, str)}
     near = get_close_matches(str(given).lower(), by_small, n=1)
     return f" (did you mean {by_small[near[0]]!r}?)" if near else ""
 

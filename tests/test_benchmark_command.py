@@ -24,7 +24,7 @@ def commons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def changed(folder: Path, **changes: str) -> Path:
+def changed(folder: Path, **changes: tuple[str, str]) -> Path:
     text = SHIPPED.read_text().replace("size = 200", "size = 40")
     for old, new in changes.values():
         assert old in text

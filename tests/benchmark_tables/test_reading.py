@@ -67,6 +67,7 @@ class Tea:
     ] = 0
     hot: Annotated[Truth, Field(description="whether it steams")] = True
     kind: Annotated[Text, OneOf(("green", "black")), Field(description="the colour")] = "black"
+    strength: Annotated[Number, OneOf((0.5, 1.0)), Field(description="of the brew")] = 1.0
     picked: Annotated[Day | None, Absent("unknown"), Field(description="the day")] = None
     notes: Annotated[tuple[Text, ...], Field(description="how it tastes")] = ()
     minutes: Annotated[
@@ -126,6 +127,7 @@ def test_what_a_file_has_is_read_and_the_rest_is_default() -> None:
         ({"leaf": "x", "spoons": 3}, "spoons is 3; give an even number"),
         ({"leaf": "x", "hot": 1}, "hot is 1; give true or false"),
         ({"leaf": "x", "kind": "grene"}, "give one of 'green', 'black' (did you mean 'green'?)"),
+        ({"leaf": "x", "strength": "x"}, "strength is 'x'; give one of 0.5, 1.0"),
         ({"leaf": "x", "picked": "2026-04-30"}, "'2026-04-30'; give a date without quotes, as 20"),
         ({"leaf": "x", "notes": "grass"}, "notes is 'grass'; give a list, each item a text"),
         ({"leaf": "x", "minutes": "3"}, "minutes is '3'; give minutes, or a list of them"),
