@@ -39,7 +39,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract quota stage_times starter",
+        "addresses contract fact_sheet quota stage_times starter",
         "host submission",
         "image ledger predictions",
     ],
