@@ -9,13 +9,16 @@ from evaluator.identity import run_key
 from evaluator.queue.determinism import compared
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
-from evaluator.queue.shard import Ended
+from evaluator.workers.shard import LAID_OUT, Ended
 from evaluator.stores.enclave import Enclave, Event, StageTime
 from evaluator.tracking.process import Tracker
 from submissions.ledger.ledger import Ledger
 from submissions.predictions import Predictions
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State
+
+LAID_OUT_SECONDS = 10.0
+"""How long the preparation of scoring lets a worker of this process go first."""
 
 
 class Completion:
@@ -106,3 +109,15 @@ class Completion:
 
     def _run_key(self, job: Job) -> str:
         return run_key(job.submission, job.benchmark, job.cohort, self._shards)
+
+
+def prepare_scoring(remote: bool) -> None:
+    """Import what scoring needs while there is nothing to do but wait for containers.
+
+    A worker of this process would share the interpreter with it while it lays out cases.
+    """
+    if not remote:
+        LAID_OUT.wait(LAID_OUT_SECONDS)
+    from evaluator.evaluation import prepare
+
+    prepare()

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from cohort_selection.cases import BlindedCase, Case
 from cohort_selection.sequestration.open_list import read_open
@@ -21,7 +20,6 @@ from cohort_selection.sequestration.open_part import copy_cases
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.staging import own_folder, remove_leftovers, stage
 from evaluator.stores.practice_cases import PracticeError
-from metrics.discrimination.curves import auroc
 from submissions.contract import Contract
 from submissions.host.base_image import cache
 from submissions.predictions import Predictions, read_predictions
@@ -142,7 +140,11 @@ def _copied(blinded: dict[str, Case], contract: Contract, folder: Path) -> tuple
 
 
 def look_of(blinded: Mapping[str, Case], predictions: Predictions) -> Scores:
-    """Labels and the contract's first output, case by case."""
+    """How the contract's first output looks, case by case, beside the labels."""
+    from scipy.stats import mannwhitneyu  # slow, and a queue without dry runs needs none of it
+
+    from metrics.discrimination.curves import auroc
+
     label = np.array([case.label for case in blinded.values()])
     score = np.array([predictions.values[case_id][0] for case_id in blinded])
     positive, negative = score[label == 1], score[label == 0]

@@ -11,7 +11,7 @@ from uuid import uuid4
 from cohort_selection.cases import BlindedCase, Case
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
-from evaluator.queue.shard import Ended, Shard
+from evaluator.workers.shard import Ended, Shard
 from evaluator.stores.enclave import StageTime
 from submissions.predictions import Predictions
 from submissions.submission import State, Submission

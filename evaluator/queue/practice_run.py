@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from evaluator.queue.dry_run import Practised, look_of, renamed
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
-from evaluator.queue.shard import Ended
+from evaluator.workers.shard import Ended
 from evaluator.stores.enclave import StageTime
 from evaluator.stores.installation import Installation
-from evaluator.stores.practice_cases import read_practice
+from evaluator.stores.practice_cases import read_cases
 from submissions.ledger.ledger import Ledger
 from submissions.stage_times import Stage, coarse
 from submissions.submission import State
@@ -39,7 +39,7 @@ class PracticeRuns:
 
         Raises PracticeError where they are not there.
         """
-        cases = read_practice(self._installation, job.benchmark.name)
+        cases = read_cases(self._installation, job.benchmark.name)
         job.practice = renamed(tuple(random.SystemRandom().sample(cases, len(cases))))
 
     def finish(self, job: Job, ended: Ended) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from evaluator.queue.job import Job, stage_times
-from evaluator.queue.shard import Ended
+from evaluator.workers.shard import Ended
 from evaluator.stores.enclave import Enclave, Event, StageTime
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage

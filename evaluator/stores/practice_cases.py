@@ -70,7 +70,7 @@ def lay_out(
     return write_copies(cases, folder, named="practice", progress=progress)
 
 
-def read_practice(installation: Installation, benchmark: str) -> tuple[Case, ...]:
+def read_cases(installation: Installation, benchmark: str) -> tuple[Case, ...]:
     """Read the practice cases of a benchmark; raise PracticeError where they are not there."""
     table = practice_folder(installation, benchmark) / TABLE
     if not table.is_file():

@@ -8,7 +8,7 @@ import pytest
 
 from cohort_selection.cases import BlindedCase
 from evaluator.queue.determinism import Repetition, compared, drawn_again
-from evaluator.queue.shard import Shard, run_shard
+from evaluator.workers.shard import Shard, run_shard
 from evaluator.sandbox.engine import Engine
 from submissions.predictions import Predictions
 from tests.attacks.catalogue import MILD, PRELUDE

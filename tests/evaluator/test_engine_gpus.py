@@ -16,7 +16,7 @@ import pytest
 
 from evaluator.host.gpus import taken_gpus
 from evaluator.host.resources import WorkersError
-from evaluator.queue.workers import open_workers
+from evaluator.workers.workers import open_workers
 from evaluator.sandbox import containers as containers_module
 from evaluator.sandbox import engine as engine_module
 from evaluator.sandbox.engine import GPUS_LABEL, RUN_LABEL, Engine, EngineUnavailable

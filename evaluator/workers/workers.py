@@ -21,8 +21,8 @@ from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 
 from evaluator.host.gpus import visible_gpus
 from evaluator.host.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
-from evaluator.queue.scheduler_address import no_scheduler
-from evaluator.queue.shard import (
+from evaluator.workers.scheduler_address import no_scheduler
+from evaluator.workers.shard import (
     Ended,
     Shard,
     clean_host,
