@@ -9,12 +9,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from submissions.drop import Drop, DropError
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Arrival, Ledger
+from submissions.period import Period, PeriodError
 from submissions.quota import Quota
 from submissions.submission import State, Submission
 
@@ -79,15 +80,13 @@ def receive(
     quota: Quota,
     allowance: Sequence[str] = (),
     drop: Drop | None = None,
-    opens: date | None = None,
-    closes: date | None = None,
+    period: Period = Period(),
     submission_id: str | None = None,
 ) -> Submission:
     """Write an entry into the ledger in the state received, and give the submission.
 
     ``allowance`` has the names of the teams that share one allowance with the entry's team. An
-    archive must lie in ``drop`` where it is given. ``opens`` and ``closes`` are the first and last
-    day, in UTC, on which entries are taken.
+    archive must lie in ``drop`` where it is given. Entries are taken on the days of ``period``.
 
     The same archive or reference, entered again under the same names and threshold while the first
     has not failed, is the first submission and costs nothing.
@@ -95,7 +94,10 @@ def receive(
     Raises QuotaError where no look is left, EntryError for anything else that is wrong with it.
     """
     now = datetime.now(UTC)
-    refuse_closed(entry.benchmark, opens, closes, now)
+    try:
+        period.admit(entry.benchmark, now.date())
+    except PeriodError as error:
+        raise EntryError(str(error)) from error
     submission = Submission(
         submission_id=submission_id or uuid4().hex[:12],
         team=named("team", entry.team),
@@ -122,23 +124,6 @@ def receive(
         allowance=allowance,
     )
     return ledger.submission(stands)
-
-
-def refuse_closed(
-    benchmark: str, opens: date | None, closes: date | None, now: datetime | None = None
-) -> None:
-    """Raise EntryError on a day on which a benchmark takes no entry; both dates are days in UTC."""
-    today = (now or datetime.now(UTC)).astimezone(UTC).date()
-    if opens is not None and today < opens:
-        raise EntryError(
-            f"benchmark {benchmark!r} takes entries from {opens} on, and today is {today} in UTC; "
-            f"enter the image then"
-        )
-    if closes is not None and today > closes:
-        raise EntryError(
-            f"benchmark {benchmark!r} took entries until {closes}, and today is {today} in UTC; "
-            f"choose a benchmark that is open"
-        )
 
 
 def named(what: str, text: str) -> str:

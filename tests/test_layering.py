@@ -12,6 +12,7 @@ from tests.support.imports import MAY_IMPORT, imported, modules
 from tests.support.repository import REPOSITORY
 
 FLOORS: dict[str, list[str]] = {
+    "benchmark_tables": ["keys", "reading"],
     "metrics": [
         "estimate",
         "arrays",
@@ -33,7 +34,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract fact_sheet quota stage_times starter",
+        "addresses contract drop fact_sheet period practice quota stage_times starter",
         "host submission",
         "image ledger predictions",
         "receiving",

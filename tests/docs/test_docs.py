@@ -193,7 +193,8 @@ def test_make_lists_every_target_and_does_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["metrics", "cohort_selection", "submissions", "baselines", "evaluator"]
+    "package",
+    ["benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator"],
 )
 def test_the_architecture_names_every_room_and_no_other(package: str) -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from evaluator.benchmark.about import SpecificationError
+from evaluator.benchmark.specification import read_benchmark
 from evaluator.scoring.analysis_plan import PlanError, read_plan
 
 PATH = Path("chest.toml")
