@@ -5,19 +5,15 @@ Both are for the team itself, and neither comes from a sequestered case.
 
 from __future__ import annotations
 
-import hashlib
-
 from sqlalchemy import Connection, insert, select
 
 from submissions.ledger import audit_chain
-from submissions.ledger.audit_chain import hour
+from submissions.ledger.audit_chain import FINDING, PRACTICE, digest_of, hour
 from submissions.ledger.reading import of_teams
 from submissions.ledger.records import Arrival
 from submissions.ledger.tables import ADMISSIONS, ENTRIES, FINDINGS, PRACTICES, SUBMISSIONS
+from submissions.ledger.verification import practice_content
 from submissions.submission import State, Submission
-
-PRACTICE = "practice"
-"""The event of a dry run; its content is the digest of the document."""
 
 
 def standing(connection: Connection, submission: Submission, arrival: Arrival | None) -> str | None:
@@ -54,21 +50,20 @@ def find(connection: Connection, submission_id: str, sentence: str) -> None:
     connection.execute(
         insert(FINDINGS).values(submission_id=submission_id, sentence=sentence, at=hour())
     )
+    audit_chain.append(connection, FINDING, submission_id, digest_of(sentence))
 
 
 def practise(connection: Connection, submission_id: str, document: str) -> None:
     """Append the document of a dry run, under the digest of the image that it ran."""
-    admitted = select(ADMISSIONS.c.image_digest).where(ADMISSIONS.c.submission_id == submission_id)
+    query = select(ADMISSIONS.c.image_digest).where(ADMISSIONS.c.submission_id == submission_id)
+    digest: str = connection.execute(query).scalar_one()
     connection.execute(
         insert(PRACTICES).values(
-            submission_id=submission_id,
-            image_digest=connection.execute(admitted).scalar_one(),
-            document=document,
-            at=hour(),
+            submission_id=submission_id, image_digest=digest, document=document, at=hour()
         )
     )
-    digest = hashlib.sha256(document.encode()).hexdigest()
-    audit_chain.append(connection, PRACTICE, submission_id, digest)
+    told = practice_content(digest, document)
+    audit_chain.append(connection, PRACTICE, submission_id, told)
 
 
 def finding(connection: Connection, submission_id: str) -> str | None:

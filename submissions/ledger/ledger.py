@@ -11,14 +11,21 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from weakref import finalize
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from submissions.ledger import audit_chain, before_the_run, opening, reading, writing
-from submissions.ledger.audit_chain import hour
+from submissions.ledger import (
+    audit_chain,
+    before_the_run,
+    opening,
+    reading,
+    schema,
+    verification,
+    writing,
+)
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import Arrival, LedgerError, PublishedRelease
-from submissions.ledger.tables import AUDIT, TRACKED
+from submissions.ledger.tables import AUDIT
 from submissions.quota import Quota
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
@@ -30,13 +37,17 @@ class Ledger:
     """The public store at a database URL (SQLite or PostgreSQL)."""
 
     def __init__(self, url: str) -> None:
-        """Open the store and create its tables where they are missing; raise LedgerError."""
+        """Open the store; make its tables, or bring those of a former build up to date.
+
+        Raises LedgerError where the address leads nowhere, a newer build made the ledger, or its
+        rows are not guarded against change.
+        """
         self._engine = opening.open_database(url)
         # Nobody has to close a ledger: its connections go with it, and at the latest at the end.
         finalize(self, self._engine.dispose)
         self._writer = self._engine.execution_options(writes=True)
         self._locks = Locks(self._engine)
-        opening.make_tables(self._engine)
+        schema.bring_up_to_date(self._engine)
 
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
@@ -138,9 +149,7 @@ class Ledger:
     def tracked(self, release_number: int, run_id: str) -> None:
         """Remember which MLflow run shows a release."""
         with self._transaction() as connection:
-            connection.execute(
-                insert(TRACKED).values(release_number=release_number, run_id=run_id, at=hour())
-            )
+            writing.tracked(connection, release_number, run_id)
 
     # Locks
 
@@ -272,7 +281,7 @@ class Ledger:
         again.
         """
         with self._reading() as connection:
-            return audit_chain.problems(connection)
+            return verification.problems(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
