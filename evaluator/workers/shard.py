@@ -44,7 +44,8 @@ class Shard:
 
     ``staging`` is the folder in which the run's input is laid out, on the file system of the
     sealed images. ``archive`` is where a worker finds the image that its engine does not have.
-    ``attempt`` names the try that the shard belongs to, so that it can be given up.
+    ``attempt`` names the try that the shard belongs to, so that it can be given up. ``practice``:
+    its cases are public, so that they may be copied, and all that the container says is kept.
     """
 
     submission_id: str
@@ -54,6 +55,7 @@ class Shard:
     staging: Path
     archive: Path | None = None
     attempt: str = ""
+    practice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def run_shard(shard: Shard, room: Room | None = None) -> Ended:
 def _run(shard: Shard, room: Room | None) -> Ended:
     host = socket.gethostname()
     seconds: dict[Stage, float] = {}
+    log = ""
 
     def given_up() -> bool:
         return shard.attempt in _GIVEN_UP
@@ -108,7 +111,9 @@ def _run(shard: Shard, room: Room | None) -> Ended:
         if time.monotonic() - _CLEANED.get(shard.staging, -CLEAN_SECONDS) >= CLEAN_SECONDS:
             clean_host(shard.staging)
         seconds[Stage.LOAD] = _load(engine, shard)
-        with stage(shard.cases, shard.contract, shard.staging, awaiting=False) as staged:
+        with stage(
+            shard.cases, shard.contract, shard.staging, copying=shard.practice, awaiting=False
+        ) as staged:
             LAID_OUT.set()
             with _not_for_want_of_disk(staged, shard.contract):
                 outcome = engine.run(
@@ -118,8 +123,10 @@ def _run(shard: Shard, room: Room | None) -> Ended:
                     submission_id=shard.submission_id,
                     given_up=given_up,
                     room=in_room,
+                    whole_log=shard.practice,
                 )
                 seconds.update(outcome.seconds)
+                log = outcome.log_tail
                 given = {case.case_id for case in shard.cases}
                 predictions = read_predictions(staged.predictions, given, shard.contract)
     except NoImage:
@@ -131,7 +138,7 @@ def _run(shard: Shard, room: Room | None) -> Ended:
             host,
             failure=broken.failure,
             detail=broken.detail,
-            log=broken.log_tail,
+            log=broken.log_tail or log,
             seconds=seconds,
         )
     except EngineUnavailable as error:
@@ -140,7 +147,7 @@ def _run(shard: Shard, room: Room | None) -> Ended:
     return Ended(
         host,
         predictions=predictions,
-        log=outcome.log_tail,
+        log=log,
         seconds=seconds,
     )
 
