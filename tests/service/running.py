@@ -115,7 +115,9 @@ def running(
     url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     chosen = replace(ServiceSettings(url), **settings)
     ada, ben = accounts(store, chosen.agreement.version)
-    app = create_service(chosen, store, ledger, drop, offered, report=report or plain_report, site=site)
+    app = create_service(
+        chosen, store, ledger, drop, offered, report=report or plain_report, site=site
+    )
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, proxy_headers=False)
     )

@@ -138,9 +138,7 @@ def listed(
 
 
 @router.get("/submissions/{submission_id}", responses=problems())
-def detail(
-    request: Request, submission_id: SubmissionId, principal: Reader
-) -> SubmissionDetail:
+def detail(request: Request, submission_id: SubmissionId, principal: Reader) -> SubmissionDetail:
     """Show one submission: state, failure with advice, timeline."""
     return _detail(request, own.one(request.app, principal, submission_id))
 
@@ -154,11 +152,10 @@ def withdraw(
 
 
 @router.get("/submissions/{submission_id}/release", responses=problems(409))
-def release(request: Request, submission_id: SubmissionId, principal: Reader) -> dict[str, Any]:
-    """Give the released document."""
+def release(request: Request, submission_id: SubmissionId, principal: Reader) -> Response:
+    """Give the released document, byte for byte as it is kept."""
     document = own.release(request.app, principal, submission_id).document
-    parsed: dict[str, Any] = json.loads(document)
-    return parsed
+    return Response(document, media_type="application/json")
 
 
 @router.get(
@@ -175,10 +172,10 @@ def report(request: Request, submission_id: SubmissionId, principal: Reader) -> 
 
 
 @router.get("/submissions/{submission_id}/practice", responses=problems(409))
-def practice(request: Request, submission_id: SubmissionId, principal: Reader) -> dict[str, Any]:
+def practice(request: Request, submission_id: SubmissionId, principal: Reader) -> Response:
     """Give the dry run's figures and log; of your own team alone."""
-    parsed: dict[str, Any] = json.loads(own.practice(request.app, principal, submission_id))
-    return parsed
+    document = own.practice(request.app, principal, submission_id)
+    return Response(document, media_type="application/json")
 
 
 def _members(submission: Submission) -> dict[str, Any]:

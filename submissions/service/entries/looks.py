@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 
@@ -57,7 +57,7 @@ def looks(app: FastAPI, team: Membership, benchmark: Offered) -> Looks:
         days=quota.days,
         lifetime=quota.lifetime,
         concurrent=quota.concurrent,
-        used=quota.recent(charged, now),
+        used=sum(at > now - timedelta(days=quota.days) for at in charged),
         used_ever=len(charged),
         held=held,
         remaining=max(0, remaining - held),

@@ -18,9 +18,7 @@ def visible(
     if team is not None:
         found = ledger.submissions_of([principal.named_team(team).team], benchmark=benchmark)
     elif principal.roles & {Role.REVIEWER, Role.STEWARD}:
-        found = [
-            each for each in ledger.submissions() if benchmark in (None, each.benchmark)
-        ]
+        found = [each for each in ledger.submissions() if benchmark in (None, each.benchmark)]
     else:
         teams = [membership.team for membership in principal.teams]
         found = ledger.submissions_of(teams, benchmark=benchmark)
