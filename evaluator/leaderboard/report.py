@@ -12,6 +12,7 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.suppression import group_metrics
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
+from evaluator.leaderboard import fact_sheet_block
 from evaluator.leaderboard.drawing import bars, numbers, plots
 from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, headline_gap
 from evaluator.leaderboard.pages import STATIC, environment, named
@@ -20,6 +21,7 @@ from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.scoring.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
 from metrics.estimate import Estimate
 from metrics.group import SAMPLED
+from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
 OWN_SCORES = "own scores"
@@ -82,6 +84,7 @@ def render_report(
     title: str = "",
     standalone: bool = True,
     drawn: Drawings | None = None,
+    fact_sheet: FactSheet | None = None,
 ) -> str:
     """Write the report as HTML.
 
@@ -106,6 +109,7 @@ def render_report(
         ("methods", "Methods", True),
         ("disclosure", "What is withheld", True),
         ("limits", "Limits", True),
+        fact_sheet_block.contents(fact_sheet),
         ("provenance", "Provenance", True),
     ]
     curves = [
@@ -142,6 +146,7 @@ def render_report(
             **drawn,
             drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
+            fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
             provenance=_provenance(release),
             **inlined,
         )
