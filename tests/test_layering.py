@@ -39,7 +39,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract fact_sheet quota stage_times starter",
+        "addresses contract design fact_sheet quota stage_times starter",
         "host submission",
         "image ledger predictions",
     ],

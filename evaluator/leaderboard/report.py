@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -21,6 +22,7 @@ from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.scoring.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
 from metrics.estimate import Estimate
 from metrics.group import SAMPLED
+from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
@@ -118,8 +120,8 @@ def render_report(
     inlined: dict[str, object] = {}
     if standalone:
         inlined = {
-            "stylesheet": _own("style.css"),
-            "figures_script": _own("figures.js"),
+            "stylesheet": _own(STYLESHEET),
+            "figures_script": _own(STATIC / "figures.js"),
             "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
         }
     return (
@@ -166,8 +168,8 @@ def drawings(release: Release) -> Drawings:
     }
 
 
-def _own(name: str) -> Markup:
-    return Markup((STATIC / name).read_text(encoding="utf-8"))
+def _own(file: Path) -> Markup:
+    return Markup(file.read_text(encoding="utf-8"))
 
 
 def _attributes(release: Release) -> list[str]:

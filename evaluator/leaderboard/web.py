@@ -17,6 +17,7 @@ from evaluator.leaderboard import pages
 from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
+from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 _POLICY = (
@@ -136,6 +137,10 @@ def create_app(
         return FileResponse(
             plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
         )
+
+    @app.api_route("/static/style.css", methods=_READ)
+    def stylesheet() -> FileResponse:
+        return FileResponse(STYLESHEET, media_type="text/css")
 
     @app.api_route("/healthz", methods=_READ)
     def healthz() -> JSONResponse:
