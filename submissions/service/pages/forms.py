@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from submissions.service.problems import Problem
@@ -52,6 +54,36 @@ async def posted(request: Request) -> Form:
             type="form-invalid",
         ) from None
     return Form({name: text for name, text in sent.items() if isinstance(text, str)})
+
+
+def sentences(error: ValidationError) -> dict[str, str]:
+    """One sentence for each field that a document of the API does not take."""
+    return {
+        str(details["loc"][0]) if details["loc"] else "": _sentence(details)
+        for details in reversed(error.errors(include_url=False))
+    }
+
+
+def _sentence(details: Any) -> str:
+    context = details.get("ctx", {})
+    length = f"This has {len(details['input'])} characters" if _is_text(details) else "This"
+    match details["type"]:
+        case "missing":
+            return "This is empty; fill it in."
+        case "string_too_short" if not details["input"]:
+            return "This is empty; fill it in."
+        case "string_too_short":
+            return f"{length}; give at least {context['min_length']}."
+        case "string_too_long":
+            return f"{length}; give at most {context['max_length']}."
+        case "value_error":
+            return f"This {context['error']}."
+        case _:
+            return f"This cannot be taken ({details['msg']}); correct it."
+
+
+def _is_text(details: Any) -> bool:
+    return isinstance(details["input"], str)
 
 
 def missing(form: Form, labels: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from submissions.design.stylesheet import STYLESHEET
-from submissions.service.pages import benchmarks, signing
+from submissions.service.pages import benchmarks, people, signing, tokens
 from submissions.service.pages.shown import HEADERS, HOME, SIGN_IN, STATIC, go_to, page
 from submissions.service.problems import Problem, not_found
 
@@ -18,8 +18,8 @@ _FILES = {"style.css": (STYLESHEET, "text/css")} | {
 }
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
-router.include_router(signing.router)
-router.include_router(benchmarks.router)
+for _pages in (signing, benchmarks, tokens, people):
+    router.include_router(_pages.router)
 
 
 @router.get("")
