@@ -56,34 +56,33 @@ async def posted(request: Request) -> Form:
     return Form({name: text for name, text in sent.items() if isinstance(text, str)})
 
 
-def sentences(error: ValidationError) -> dict[str, str]:
-    """One sentence for each field that a document of the API does not take."""
-    return {
-        str(details["loc"][0]) if details["loc"] else "": _sentence(details)
-        for details in reversed(error.errors(include_url=False))
-    }
+def sentences(error: ValidationError, labels: Mapping[str, str]) -> dict[str, str]:
+    """One sentence for each field that a document of the API does not take.
+
+    ``labels`` has what each field is called, as the subject of a sentence.
+    """
+    found: dict[str, str] = {}
+    for details in error.errors(include_url=False):
+        name = str(details["loc"][0]) if details["loc"] else ""
+        found.setdefault(name, f"{labels.get(name, 'The form')} {_predicate(details)}")
+    return found
 
 
-def _sentence(details: Any) -> str:
-    context = details.get("ctx", {})
-    length = f"This has {len(details['input'])} characters" if _is_text(details) else "This"
+def _predicate(details: Any) -> str:
+    given, context = details["input"], details.get("ctx", {})
     match details["type"]:
         case "missing":
-            return "This is empty; fill it in."
-        case "string_too_short" if not details["input"]:
-            return "This is empty; fill it in."
+            return "is empty; fill it in."
+        case "string_too_short" if not given:
+            return "is empty; fill it in."
         case "string_too_short":
-            return f"{length}; give at least {context['min_length']}."
+            return f"has {len(given)} characters; give at least {context['min_length']}."
         case "string_too_long":
-            return f"{length}; give at most {context['max_length']}."
+            return f"has {len(given)} characters; give at most {context['max_length']}."
         case "value_error":
-            return f"This {context['error']}."
+            return f"{context['error']}."
         case _:
-            return f"This cannot be taken ({details['msg']}); correct it."
-
-
-def _is_text(details: Any) -> bool:
-    return isinstance(details["input"], str)
+            return f"cannot be taken ({details['msg']}); correct it."
 
 
 def missing(form: Form, labels: Mapping[str, str]) -> dict[str, str]:
@@ -92,15 +91,6 @@ def missing(form: Form, labels: Mapping[str, str]) -> dict[str, str]:
         name: f"{label} is empty; fill it in."
         for name, label in labels.items()
         if not form.value(name).strip()
-    }
-
-
-def too_long(form: Form, longest: Mapping[str, int]) -> dict[str, str]:
-    """One sentence for each field that is longer than it may be."""
-    return {
-        name: f"This has {len(form.value(name))} characters; at most {most} are possible."
-        for name, most in longest.items()
-        if len(form.value(name)) > most
     }
 
 

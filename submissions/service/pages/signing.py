@@ -23,7 +23,14 @@ router = APIRouter()
 Posted = Annotated[Form, Depends(posted)]
 
 _INSIDE = re.compile(rf"{HOME}/[\w./?=&%+-]*", re.ASCII)
-_ASKED = ("name", "email", "password", "team", "affiliation", "purpose")
+_ASKED = {
+    "name": "Your name",
+    "email": "The e-mail address",
+    "password": "The password",
+    "team": "The team's name",
+    "affiliation": "The institution",
+    "purpose": "The purpose",
+}
 
 
 def inside(path: str) -> str:
@@ -76,7 +83,7 @@ def sign_up(request: Request, form: Posted) -> Response:
         sent = signing_in.RequestSent(**{name: form.value(name) for name in _ASKED})
         taken = signing_in.request_account(request, sent)
     except ValidationError as error:
-        mistakes, status = sentences(error), 422
+        mistakes, status = sentences(error, _ASKED), 422
     except Problem as problem:
         mistakes, status = {"": problem.detail}, problem.status
     else:

@@ -43,7 +43,7 @@ def make(request: Request, principal: TokenKeeper, form: Posted) -> Response:
         )
         made = account.new_token(request, asked, principal)
     except ValidationError as error:
-        mistakes, status = sentences(error), 422
+        mistakes, status = sentences(error, {"name": "The name"}), 422
         if "scopes" in mistakes:
             mistakes["scopes"] = "No box is ticked; say what the token may do."
     except Problem as problem:
