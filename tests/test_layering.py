@@ -39,6 +39,8 @@ FLOORS: dict[str, list[str]] = {
         "image ledger predictions service.credentials",
         "receiving",
         "service",
+        "service.uploads",
+        "service.entries",
         "service.api",
         "service.pages",
         "service.web",
