@@ -34,7 +34,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract drop fact_sheet period practice quota stage_times starter",
+        "addresses contract design drop fact_sheet period practice quota stage_times starter",
         "host submission",
         "image ledger predictions service.credentials",
         "receiving",
@@ -42,6 +42,7 @@ FLOORS: dict[str, list[str]] = {
         "service.uploads",
         "service.entries",
         "service.api",
+        "service.pages",
         "service.web",
     ],
     "baselines": [
