@@ -85,7 +85,10 @@ HOMES = {
     },
     "fastapi": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/leaderboard/web.py", "submissions/service/"},
-    "uvicorn": {"evaluator/commands/reviewer.py"},
+    "limits": {"submissions/service/rates.py"},
+    "authlib": {"submissions/service/oidc.py"},
+    "joserfc": {"submissions/service/oidc.py"},
+    "uvicorn": {"evaluator/commands/serving.py"},
     "dask": {"evaluator/workers/workers.py"},
     "distributed": {"evaluator/workers/workers.py"},
     "sqlalchemy": {
