@@ -60,7 +60,7 @@ FLOORS: dict[str, list[str]] = {
         "identity stores workers",
         "evaluation leaderboard steward",
         "tracking",
-        "doctor queue",
+        "doctor queue serving",
         "commands",
         "cli",
     ],
@@ -88,7 +88,7 @@ HOMES = {
     "limits": {"submissions/service/rates.py"},
     "authlib": {"submissions/service/oidc.py"},
     "joserfc": {"submissions/service/oidc.py"},
-    "uvicorn": {"evaluator/commands/serving.py"},
+    "uvicorn": {"evaluator/serving/web_process.py"},
     "dask": {"evaluator/workers/workers.py"},
     "distributed": {"evaluator/workers/workers.py"},
     "sqlalchemy": {

@@ -67,11 +67,11 @@ def serve(
     home: Home = HOME,
 ) -> None:
     """Serve boards, reports, team pages and the API to submit through."""
-    from evaluator.commands import serving
+    from evaluator.serving import web_process
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
-    serving.serve(installation, host=host, port=port, address=address, proxies=proxy or ())
+    web_process.serve(installation, host=host, port=port, address=address, proxies=proxy or ())
 
 
 @app.command(rich_help_panel=OPERATOR)
@@ -83,16 +83,16 @@ def up(
     home: Home = HOME,
 ) -> None:
     """Serve the web pages and work the queue, each in a process of its own."""
-    from evaluator.commands import serving
+    from evaluator.serving import web_process
     from evaluator.stores.installation import Installation
 
     Installation.existing(home)
-    where = serving.home_option(home)
+    where = web_process.home_option(home)
     web = ["serve", "--host", host, "--port", str(port), *where]
     web += ["--address", address] if address else []
     for each in proxy or ():
         web += ["--proxy", each]
-    raise typer.Exit(serving.up([web, ["run", "--watch", *where]]))
+    raise typer.Exit(web_process.up([web, ["run", "--watch", *where]]))
 
 
 @app.command(rich_help_panel=EVERYONE)
