@@ -39,10 +39,11 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract quota stage_times starter",
+        "addresses contract drop quota stage_times starter",
         "host submission",
         "image ledger predictions service.credentials",
         "service",
+        "service.uploads",
         "service.api",
         "service.web",
     ],

@@ -135,6 +135,6 @@ def running(
 
 def new_drop(folder: Path) -> Any:
     """The drop folder of uploads."""
-    if importlib.util.find_spec("submissions.service.drop") is None:
+    if importlib.util.find_spec("submissions.drop") is None:
         return folder
-    return importlib.import_module("submissions.service.drop").Drop(folder)
+    return importlib.import_module("submissions.drop").Drop(folder)

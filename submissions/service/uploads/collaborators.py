@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from submissions.drop import Drop
 from submissions.service.database import new_id
 from submissions.service.offered import Offered
-from submissions.service.principal import Membership, Principal
+from submissions.service.principal import Principal
 from submissions.service.problems import Problem, not_found
 from submissions.service.uploads.arrivals import Arrivals
 from submissions.service.uploads.headers import Announced
@@ -43,6 +43,7 @@ class Uploads:
     """The collaborators of the routes; one for an application."""
 
     def __init__(self, app: FastAPI) -> None:
+        """Take them from ``app.state``."""
         self._accounts = app.state.store
         self._ledger = app.state.ledger
         self._offered: dict[str, Offered] = app.state.offered

@@ -75,6 +75,7 @@ class UploadStore:
     """The table of uploads; each change is one transaction."""
 
     def __init__(self, database: Database) -> None:
+        """Read and write the table of an open store."""
         self._database = database
 
     def reserve(self, upload: Upload, judge: Callable[[list[Upload]], None]) -> None:
