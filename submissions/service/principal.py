@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, Request
 
-from submissions.service.problems import forbidden, not_found, unauthorized
+from submissions.service.problems import Problem, forbidden, not_found, unauthorized
+from submissions.service.rates import RateLimits, keys_of_token, peer_key
 
 if TYPE_CHECKING:
     from submissions.service.store import Store
@@ -82,11 +83,31 @@ class Principal:
 def signed_in(request: Request) -> Principal:
     """FastAPI dependency: who makes the request; raise a 401 Problem where nobody is signed in.
 
-    An Authorization header decides alone: beside one the cookie is not looked at.
+    An Authorization header decides alone: beside one the cookie is not looked at. The request
+    counts for the rate limits of its token and its teams, except a HEAD; one that is refused
+    counts for its address.
     """
     kept: Principal | None = getattr(request.state, "principal", None)
     if kept is not None:
         return kept
+    limits: RateLimits = request.app.state.limits
+    peer = peer_key(request.client.host if request.client else None)
+    exempt = request.method == "HEAD"
+    try:
+        principal = _identified(request)
+    except Problem:
+        if not exempt:
+            limits.hit((limits.rates.refused_peer, f"refused {peer}"))
+        raise
+    if not exempt:
+        teams = [membership.team_id for membership in principal.teams]
+        left = limits.hit(*keys_of_token(limits.rates, principal.key, teams))
+        request.state.rate_headers = left.headers()
+    request.state.principal = principal
+    return principal
+
+
+def _identified(request: Request) -> Principal:
     store: Store = request.app.state.store
     agreement: str = request.app.state.settings.agreement.version
     authorization = request.headers.get("authorization")
@@ -102,15 +123,14 @@ def signed_in(request: Request) -> Principal:
                 "The token is unknown, expired or revoked; make a new one on your page of tokens "
                 "and send it as 'Authorization: Bearer sqst_...'."
             )
-    else:
-        cookie = request.cookies.get(COOKIE)
-        principal = store.sessions.principal(cookie, agreement) if cookie else None
-        if principal is None:
-            raise unauthorized(
-                "Nobody is signed in; sign in with a browser, or send an API token as "
-                "'Authorization: Bearer sqst_...'."
-            )
-    request.state.principal = principal
+        return principal
+    cookie = request.cookies.get(COOKIE)
+    principal = store.sessions.principal(cookie, agreement) if cookie else None
+    if principal is None:
+        raise unauthorized(
+            "Nobody is signed in; sign in with a browser, or send an API token as "
+            "'Authorization: Bearer sqst_...'."
+        )
     return principal
 
 
@@ -148,9 +168,18 @@ def require(scope: Scope) -> Callable[[Principal], Principal]:
 
 def signed_in_or_none(request: Request) -> Principal | None:
     """FastAPI dependency for pages: who is signed in, or None."""
-    from submissions.service.problems import Problem
-
+    if not {"authorization", "cookie"} & set(request.headers):
+        return None
     try:
         return signed_in(request)
-    except Problem:
+    except Problem as problem:
+        if problem.status != 401:
+            raise
         return None
+
+
+def counted_peer(request: Request) -> None:
+    """FastAPI dependency of routes for anyone: the request counts for its address."""
+    limits: RateLimits = request.app.state.limits
+    peer = peer_key(request.client.host if request.client else None)
+    request.state.rate_headers = limits.hit((limits.rates.peer, f"peer {peer}")).headers()

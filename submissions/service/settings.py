@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from submissions.service.rates import Rates
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SHIPPED_AGREEMENT = Path(__file__).parent / "agreement.md"
 
@@ -60,7 +62,7 @@ class ServiceSettings:
     most_header_bytes: int = 16 * 1024
     provider: Provider | None = None
     title: str = "Sequestra"
-    trusted_peers: frozenset[str] = frozenset()
+    rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
         """Raise SettingsError where the base address is not one to be served under."""
