@@ -95,7 +95,7 @@ def options(uploads: Collaborators) -> Response:
     )
 
 
-@_at("", "POST", status_code=201, responses=documented(400, 404, 409, 412, 413, 429, 507))
+@_at("", "POST", status_code=201, responses=documented(409, 413, 507))
 def create(request: Request, uploads: Collaborators, principal: Submitter) -> Response:
     """Create an upload, which holds a look of its team until it is entered, removed or expires.
 
@@ -112,7 +112,7 @@ def create(request: Request, uploads: Collaborators, principal: Submitter) -> Re
     return JSONResponse({"upload_id": upload.upload_id, "chunk_bytes": CHUNK}, 201, headers)
 
 
-@_at("/{upload_id}", "HEAD", status_code=200, responses=documented(404, 410, 423))
+@_at("/{upload_id}", "HEAD", status_code=200, responses=documented(410, 423))
 async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> Response:
     """Tell at which byte the next PATCH goes on; 423 while another one receives."""
     upload = await run_in_threadpool(uploads.living, principal, upload_id)
@@ -125,7 +125,7 @@ async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> R
     "/{upload_id}",
     "PATCH",
     status_code=204,
-    responses=documented(400, 404, 409, 410, 413, 415, 423, 460, 507),
+    responses=documented(409, 410, 413, 415, 423, 460, 507),
 )
 async def append(
     upload_id: str, request: Request, uploads: Collaborators, principal: Submitter
@@ -166,7 +166,7 @@ async def append(
     return Response(status_code=204, headers=headers)
 
 
-@_at("/{upload_id}", "DELETE", status_code=204, responses=documented(404, 410, 423))
+@_at("/{upload_id}", "DELETE", status_code=204, responses=documented(410, 423))
 async def remove(
     upload_id: str, request: Request, uploads: Collaborators, principal: Submitter
 ) -> Response:
@@ -179,7 +179,7 @@ async def remove(
     return Response(status_code=204, headers=TUS)
 
 
-@_at("/{upload_id}", "POST", responses=documented(400, 404, 405, 409, 410, 413, 415, 423, 460, 507))
+@_at("/{upload_id}", "POST", responses=documented(409, 410, 413, 415, 423, 460, 507))
 async def override(
     upload_id: str, request: Request, uploads: Collaborators, principal: Submitter
 ) -> Response:
@@ -197,7 +197,7 @@ async def override(
     )
 
 
-@_at("/by-digest/{sha256}", "GET", responses=documented(404))
+@_at("/by-digest/{sha256}", "GET", responses=documented())
 def by_digest(
     sha256: str, team: str, uploads: Collaborators, principal: Submitter
 ) -> dict[str, str | int]:

@@ -118,6 +118,13 @@ class UploadStore:
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
 
+    def complete_of(self, team_id: str, benchmark: str, sha256: str) -> Upload | None:
+        """A complete upload of an archive for a benchmark, which holds a look; None without."""
+        for upload in self.holding():
+            if (upload.team_id, upload.benchmark, upload.sha256) == (team_id, benchmark, sha256):
+                return upload
+        return None
+
     def complete(self, upload_id: str, sha256: str) -> None:
         """Note that all bytes arrived and what their digest is; raises UploadStateError."""
         self._move(upload_id, (UploadState.OPEN,), UploadState.COMPLETE, sha256=sha256)

@@ -22,16 +22,18 @@ import uvicorn
 from submissions.drop import Drop
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
+from submissions.service.rates import Rates
 from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
 from submissions.service.uploads.collaborators import UploadSettings
 from submissions.service.web.app import create_service
 from tests.conftest import REPOSITORY
-from tests.service.running import CHEST, Account, accounts
+from tests.service.running import CHEST, Account, accounts, plain_report
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
 UPLOADS = "/api/v1/uploads"
+_UNLIMITED = Rates(token="1000000/minute", team="1000000/minute", peer="1000000/minute")
 
 
 class Served:
@@ -127,11 +129,12 @@ def main() -> None:
     options = parser.parse_args()
     offered = dataclasses.replace(CHEST, quota=Quota(per_team=options.per_team, days=7))
     app = create_service(
-        ServiceSettings(f"http://127.0.0.1:{options.port}"),
+        ServiceSettings(f"http://127.0.0.1:{options.port}", rates=_UNLIMITED),
         Store(_accounts(options.folder)),
         Ledger(f"sqlite:///{options.folder}/public/ledger.sqlite"),
         Drop(options.folder / "drop"),
         [offered],
+        report=plain_report,
     )
     app.state.uploading = UploadSettings(
         patience_seconds=options.patience,
