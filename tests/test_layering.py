@@ -34,7 +34,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract drop fact_sheet period practice quota stage_times starter",
+        "addresses contract design drop fact_sheet period practice quota stage_times starter",
         "host submission",
         "image ledger predictions service.credentials",
         "receiving",
@@ -42,6 +42,7 @@ FLOORS: dict[str, list[str]] = {
         "service.uploads",
         "service.entries",
         "service.api",
+        "service.pages",
         "service.web",
     ],
     "baselines": [
@@ -84,7 +85,10 @@ HOMES = {
     },
     "fastapi": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/leaderboard/web.py", "submissions/service/"},
-    "uvicorn": {"evaluator/commands/reviewer.py"},
+    "limits": {"submissions/service/rates.py"},
+    "authlib": {"submissions/service/oidc.py"},
+    "joserfc": {"submissions/service/oidc.py"},
+    "uvicorn": {"evaluator/commands/serving.py"},
     "dask": {"evaluator/workers/workers.py"},
     "distributed": {"evaluator/workers/workers.py"},
     "sqlalchemy": {

@@ -62,6 +62,23 @@ class People:
                 return person
         raise StoreError(f"no person {person_id!r}; `sequestra user list` shows all")
 
+    def named(self, person: str) -> Person:
+        """Read one person by id or e-mail address; raise StoreError where there is none."""
+        for found in self.people():
+            if person == found.person_id or person.strip().lower() == found.email:
+                return found
+        raise StoreError(f"no person {person!r}; `sequestra user list` shows all")
+
+    def grant(self, person_id: str, role: Role, *, granted: bool) -> None:
+        """Give a person the role of reviewer or steward, or take it away."""
+        if role is Role.SUBMITTER:
+            raise StoreError("a member of a team is a submitter; use `sequestra team join`")
+        with self._database.transaction() as connection:
+            _living(connection, person_id)
+            connection.execute(
+                update(PEOPLE).where(PEOPLE.c.person_id == person_id).values({role.value: granted})
+            )
+
     def people(self) -> list[Person]:
         """All people, the earliest first."""
         with self._database.reading() as connection:

@@ -8,7 +8,10 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from submissions.receiving import EntryError, named
+from submissions.service import texts
 from submissions.service.credentials import passwords
+from submissions.service.credentials.passwords import LONGEST, SHORTEST
 from submissions.service.database import Database, StoreError, aware, new_id, now
 from submissions.service.people import (
     insert_membership,
@@ -31,6 +34,10 @@ class RequestState(StrEnum):
     REFUSED = "refused"
 
 
+class UnfitRequest(StoreError):
+    """A text of a request cannot be taken."""
+
+
 class TooManyRequests(StoreError):
     """So many requests wait for a steward that no other is taken."""
 
@@ -47,6 +54,33 @@ class SignUp:
     password: str | None = None
     issuer: str | None = None
     subject: str | None = None
+
+
+def sign_up(
+    name: str, email: str, team: str, affiliation: str, purpose: str, password: str | None = None
+) -> SignUp:
+    """Check and normalise what a person asks for; raise UnfitRequest with one sentence."""
+    members = {
+        "name": (texts.line, name),
+        "email": (texts.email, email),
+        "affiliation": (texts.line, affiliation),
+        "purpose": (texts.paragraph, purpose),
+    }
+    checked = {}
+    for member, (check, text) in members.items():
+        try:
+            checked[member] = check(text)
+        except ValueError as error:
+            raise UnfitRequest(f"{member}: {text[:60]!r} {error}") from error
+    try:
+        team = named("team", team)
+    except EntryError as error:
+        raise UnfitRequest(f"team: {error}") from error
+    if password is not None and not SHORTEST <= len(password) <= LONGEST:
+        raise UnfitRequest(
+            f"password: it has {len(password)} characters; give {SHORTEST} to {LONGEST}"
+        )
+    return SignUp(**checked, team=team, password=password)
 
 
 @dataclass(frozen=True, slots=True)
