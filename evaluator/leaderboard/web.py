@@ -90,14 +90,15 @@ def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(submission_id: str) -> HTMLResponse:
         found = submission(submission_id)
-        title = listings[found.benchmark].title
-        page = render_report(found, title=title, standalone=False)
+        of = listings[found.benchmark]
+        page = render_report(found, title=of.title, primary=of.primary, standalone=False)
         return HTMLResponse(page, headers=_WITH_FIGURES)
 
     @app.api_route("/submissions/{submission_id}/report.html", methods=_READ)
     def download(submission_id: str) -> Response:
         found = submission(submission_id)
-        page = render_report(found, title=listings[found.benchmark].title)
+        of = listings[found.benchmark]
+        page = render_report(found, title=of.title, primary=of.primary)
         return _attachment(page, "text/html", "report.html")
 
     @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)
