@@ -7,8 +7,8 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 
-from tests.conftest import REPOSITORY
-from tests.test_layering import MAY_IMPORT, imported, modules
+from tests.support.imports import MAY_IMPORT, imported, modules
+from tests.support.repository import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PLUG_INS = {

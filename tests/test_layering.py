@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.support.imports import MAY_IMPORT, imported, modules
+from tests.support.repository import REPOSITORY
 
-MAY_IMPORT = {
-    "metrics": set(),
-    "cohort_selection": {"metrics"},
-    "submissions": {"metrics"},
-    "baselines": {"metrics", "cohort_selection", "submissions"},
-    "evaluator": {"metrics", "cohort_selection", "submissions"},
-}
 FLOORS: dict[str, list[str]] = {
     "metrics": [
         "estimate",
@@ -94,32 +88,6 @@ HOMES = {
     "sqlite3": set(),
     "typer": {"evaluator/commands/", "baselines/commands.py"},
 }
-
-
-def modules() -> list[Path]:
-    return [
-        path.relative_to(REPOSITORY)
-        for package in MAY_IMPORT
-        for path in sorted((REPOSITORY / package).rglob("*.py"))
-    ]
-
-
-def imported(path: Path, *, for_types: bool = True) -> Iterator[str]:
-    """Names of the modules a file imports; ``for_types`` counts those for type checkers alone."""
-    tree = ast.parse((REPOSITORY / path).read_text())
-    unneeded: set[ast.AST] = set()
-    if not for_types:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                unneeded.update(ast.walk(node))
-    for node in ast.walk(tree):
-        if node in unneeded:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} uses a relative import"
-            yield node.module or ""
 
 
 @pytest.mark.parametrize("path", modules(), ids=str)

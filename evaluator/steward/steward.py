@@ -1,4 +1,4 @@
-"""The steward's acts in order: sequester the commons, match a cohort, check it, seal it."""
+"""Sequesters the commons, matches a cohort, checks it, seals it."""
 
 from __future__ import annotations
 

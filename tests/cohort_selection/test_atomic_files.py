@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cohort_selection.atomic_files import sweep, write_bytes, written
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 
 def killed_writer(path: Path) -> None:

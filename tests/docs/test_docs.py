@@ -25,7 +25,7 @@ from perf.coverage import study, table
 from submissions.contract import Contract
 from submissions.quota import Quota
 from tests.attacks.catalogue import ATTACKS
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 TABLES: dict[str, set[str]] = {
     "benchmark": {"name", "title", "description"},

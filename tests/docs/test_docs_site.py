@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup, Tag
 
 from evaluator.commands import page as commands_page
 from submissions.submission import NEXT
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))

@@ -22,9 +22,9 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser
 
-from tests.commands import PROGRAM, environment
-from tests.conftest import REPOSITORY
-from tests.walkthrough import always_the_same_draw
+from tests.support.commands import PROGRAM, environment
+from tests.support.repository import REPOSITORY
+from tests.support.walkthrough import always_the_same_draw
 
 ROLES = REPOSITORY / "docs" / "roles"
 WRITTEN = ("toml", "python", "dockerfile", "text")

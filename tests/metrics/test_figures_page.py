@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics import figures_page
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 
 def test_the_page_in_docs_is_current() -> None:

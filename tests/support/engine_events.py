@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from evaluator.sandbox.engine import LABEL
 from submissions.host.base_image import docker
-from tests.queue.installation import process, until
+from tests.support.installation import process, until
 
 START, DIE = "start", "die"
 

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
-from tests.cohort_selection.image_kinds import MOMENT, SECRET, TIME, base, code, item
+from tests.support.image_kinds import MOMENT, SECRET, TIME, base, code, item
 
 
 def _dimensions(image: Dataset, *names: str) -> None:

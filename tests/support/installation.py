@@ -20,10 +20,10 @@ from submissions.host.base_image import docker
 from submissions.ledger.ledger import Ledger
 from submissions.predictions import Predictions
 from submissions.submission import ENDED, Failure, State, Submission
-from tests.commands import PROGRAM, Ended, environment
-from tests.conftest import REPOSITORY
-from tests.queue.dying import VICTIMS
-from tests.walkthrough import BENCHMARK
+from tests.support.commands import PROGRAM, Ended, environment
+from tests.support.dying import VICTIMS
+from tests.support.repository import REPOSITORY
+from tests.support.walkthrough import BENCHMARK
 
 OPENED: list[Ledger] = []
 """Ledgers that this process has looked into, to be closed at a test's end."""
@@ -112,7 +112,7 @@ class Installed:
     ) -> Ended:
         ended = subprocess.run(
             [
-                *(sys.executable, "-m", "tests.queue.dying", where, when, str(nth)),
+                *(sys.executable, "-m", "tests.support.dying", where, when, str(nth)),
                 *(arguments or ("run", "--wait")),
                 *("--home", str(self.home)),
             ],
@@ -229,7 +229,7 @@ def folder_of(container: str) -> Path:
 
 
 def mark(container: str, name: str) -> None:
-    """Lay a mark into the input of a container that looks for it (tests/queue/programs.py)."""
+    """Lay a mark into the input of a container that looks for it (tests/support/programs.py)."""
     (folder_of(container) / "input" / name).touch()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.commands import succeed
-from tests.queue.installation import Installed
-from tests.walkthrough import BENCHMARK, always_the_same_draw, small_benchmark
+from tests.support.commands import succeed
+from tests.support.installation import Installed
+from tests.support.walkthrough import BENCHMARK, always_the_same_draw, small_benchmark
 
 CASES = 40
 SECOND = "second-opacity"

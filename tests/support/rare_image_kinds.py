@@ -8,8 +8,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
-from tests.cohort_selection import enhanced_image_kinds, image_kinds
-from tests.cohort_selection.image_kinds import SECRET, base, code
+from tests.support import enhanced_image_kinds, image_kinds
+from tests.support.image_kinds import SECRET, base, code
 
 ROOT = "1.2.840.10008.5.1.4.1.1."
 

@@ -14,9 +14,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.commands import environment
-from tests.conftest import REPOSITORY
-from tests.queue.installation import kill, process, until
+from tests.support.commands import environment
+from tests.support.installation import kill, process, until
+from tests.support.repository import REPOSITORY
 
 IMPATIENT = {
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "4s",

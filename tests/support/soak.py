@@ -1,6 +1,6 @@
 """Kill what works on a queue, at random, and look whether anything was lost: ``make soak``.
 
-``python -m tests.queue.soak [KILLS [SEED]]`` works dozens of submissions of good, crashing, slow
+``python -m tests.support.soak [KILLS [SEED]]`` works dozens of submissions of good, crashing, slow
 and senseless images while dispatchers, workers, containers, engine and tracking server are killed.
 """
 
@@ -23,12 +23,12 @@ from evaluator.setup.engine import ensure_engine
 from evaluator.stores.enclave import Event
 from submissions.host.base_image import docker, ensure_base_image
 from submissions.submission import ENDED, Failure, State
-from tests.commands import environment
-from tests.engine import build_image
-from tests.own_docker import OwnDocker
-from tests.queue.installation import PATIENCE, Installed, assert_true_state, copied
-from tests.queue.programs import PROGRAMS, sealed_home
-from tests.queue.services import Scheduler, Service, TrackingServer, Worker
+from tests.support.commands import environment
+from tests.support.engine import build_image
+from tests.support.installation import PATIENCE, Installed, assert_true_state, copied
+from tests.support.own_docker import OwnDocker
+from tests.support.programs import PROGRAMS, sealed_home
+from tests.support.services import Scheduler, Service, TrackingServer, Worker
 
 MIX = ("good", "good", "slow", "crashing", "nan")
 PROGRAM_OF = {"good": "honest", "slow": "slow", "crashing": "crashing", "nan": "nan"}

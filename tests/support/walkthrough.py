@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.commands import succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import succeed
+from tests.support.repository import REPOSITORY
 
 BENCHMARK = "simulated-opacity"
 

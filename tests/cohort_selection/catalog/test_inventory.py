@@ -23,8 +23,8 @@ from cohort_selection.commons.radiograph import uid
 from cohort_selection.dicom import pixel_description
 from cohort_selection.dicom import studies as dicom
 from cohort_selection.dicom.studies import EmptyCommons
-from tests.cohort_selection.test_dicom import write
-from tests.commands import environment, succeed
+from tests.support.commands import environment, succeed
+from tests.support.dicom_files import write
 
 RECORD = ClinicalRecord(
     "P1", "", 61, "Female", "Asian", "Not Reported", "101", (), {"opacity": "1"}

@@ -12,7 +12,7 @@ from cohort_selection.catalog.study_values import by_study
 from cohort_selection.clinical import vocabulary
 from cohort_selection.clinical.records import ClinicalError, CovidTest, read
 from cohort_selection.dicom.studies import Study
-from tests.cohort_selection.test_clinical import only, table
+from tests.support.clinical_tables import only, table
 
 
 @pytest.mark.realdata

@@ -8,19 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.clinical.records import ClinicalError, ClinicalRecord, CovidTest, read
-
-
-def table(folder: Path, text: str, name: str = "cases.csv") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def only(*tables: Path) -> ClinicalRecord:
-    records = read(*tables)
-    assert len(records) == 1
-    return records[0]
+from cohort_selection.clinical.records import ClinicalError, CovidTest, read
+from tests.support.clinical_tables import only, table
 
 
 @pytest.mark.realdata

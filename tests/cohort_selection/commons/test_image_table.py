@@ -13,7 +13,7 @@ from cohort_selection.catalog import catalog
 from cohort_selection.clinical import records as clinical
 from cohort_selection.commons.conversion import ConversionError, Imported, import_images
 from cohort_selection.dicom import studies
-from tests.commands import succeed
+from tests.support.commands import succeed
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
 

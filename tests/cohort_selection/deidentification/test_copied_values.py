@@ -13,9 +13,9 @@ from pydicom.sequence import Sequence
 from cohort_selection.deidentification.copy import DeidentificationError
 from cohort_selection.deidentification.numbers import NoNumber, decimal, decimal_text
 from cohort_selection.deidentification.terms import TERMS
-from tests.cohort_selection import enhanced_image_kinds, image_kinds
-from tests.cohort_selection.image_kinds import SECRET, code
-from tests.cohort_selection.test_copies import copy_of, said
+from tests.support import enhanced_image_kinds, image_kinds
+from tests.support.copies import copy_of, said
+from tests.support.image_kinds import SECRET, code
 
 
 def test_a_rescale_of_28_digits_is_rewritten_and_means_the_same(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.config import disable_value_validation
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -34,32 +32,10 @@ from cohort_selection.deidentification.copy import KEPT, DeidentificationError, 
 from cohort_selection.deidentification.rules import RULES, WITHIN_ITEMS, Binary, Decimals, Wholes
 from cohort_selection.deidentification.terms import Terms
 from cohort_selection.sealing.cohort import seal
-from tests.cohort_selection import enhanced_image_kinds, image_kinds
-from tests.cohort_selection.image_kinds import SECRET, write
-from tests.cohort_selection.rare_image_kinds import ALL_KINDS
-
-KEY = b"k" * 32
-
-
-def copy_of(image: Dataset, tmp_path: Path) -> pydicom.FileDataset:
-    """The copy of an image, read back; odd values may be written."""
-    with disable_value_validation(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source = write(image, tmp_path / "source.dcm")
-        deidentify(source, tmp_path / "copy.dcm", KEY)
-        return pydicom.dcmread(tmp_path / "copy.dcm")
-
-
-def said(image: Dataset, name: str, text: str) -> None:
-    """Give an element a text that need not be valid."""
-    with disable_value_validation(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tag = Tag(name)
-        raw = text.encode()
-        image[tag] = pydicom.dataelem.RawDataElement(
-            tag, dictionary_VR(tag), len(raw), raw + b" " * (len(raw) % 2), 0, False, True, True
-        )
-
+from tests.support import enhanced_image_kinds, image_kinds
+from tests.support.copies import KEY, copy_of, said
+from tests.support.image_kinds import SECRET, write
+from tests.support.rare_image_kinds import ALL_KINDS
 
 # A conformant object
 

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from cohort_selection.deidentification.copy import deidentify
-from tests.cohort_selection import enhanced_image_kinds, image_kinds
+from tests.support import enhanced_image_kinds, image_kinds
 
 KEY = b"k" * 32
 

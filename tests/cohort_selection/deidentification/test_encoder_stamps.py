@@ -15,7 +15,7 @@ from pydicom.uid import JPEG2000Lossless
 
 from cohort_selection.deidentification.copy import deidentify
 from cohort_selection.deidentification.encoder_stamps import has_words
-from tests.cohort_selection.image_kinds import SECRET, tomogram, write
+from tests.support.image_kinds import SECRET, tomogram, write
 
 
 def jpeg(comment: bytes = b"", exif: bytes = b"") -> bytes:

@@ -19,7 +19,7 @@ from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.dicom.doubts import MEANING, Doubt, day, person
 from cohort_selection.dicom.studies import index
-from tests.commands import succeed
+from tests.support.commands import succeed
 
 HEADER = {
     "AcquisitionDate": "20200302",

@@ -28,7 +28,7 @@ from cohort_selection.deidentification.copy import deidentify
 from cohort_selection.dicom.header import Header, Quarantined, read_header, read_header_with_pydicom
 from cohort_selection.dicom.pixel_description import no_image
 from cohort_selection.pixels.intensities import UnreadableImage, read_frame
-from tests.cohort_selection.made_images import image, write, write_without_group_2
+from tests.support.made_images import image, write, write_without_group_2
 
 GREY = np.arange(24, dtype=np.uint16).reshape(4, 6) * 100
 LARGE = np.kron(GREY, np.ones((16, 16), dtype=np.uint16))

@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.cases import Case
 from cohort_selection.leakage.duplicates import LeakError, WallCheck, check, patients_on_both_sides
-from tests.cohort_selection.test_cohort import radiograph
-
-
-def case(name: str, patient: str, folder: Path, pixels: int) -> Case:
-    return Case(name, patient, (radiograph(folder / f"{name}.dcm", 0, pixels),), 0, {})
+from tests.support.small_commons import case
 
 
 def test_a_patient_on_both_sides_is_found_and_not_named(tmp_path: Path) -> None:

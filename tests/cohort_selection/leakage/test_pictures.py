@@ -36,7 +36,8 @@ from cohort_selection.leakage.perceptual_hash import (
 )
 from cohort_selection.leakage.shortcuts import audit
 from cohort_selection.pixels.picture import PictureError
-from tests.cohort_selection.test_leakage import case
+from tests.support.repository import REPOSITORY
+from tests.support.small_commons import case
 
 Picture = NDArray[np.float64]
 
@@ -262,7 +263,7 @@ def test_worker_processes_find_the_same_and_end_with_a_killed_parent(tmp_path: P
         ],
         stdout=subprocess.PIPE,
         start_new_session=True,
-        cwd=Path(__file__).parents[2],
+        cwd=REPOSITORY,
     )
     with child:
         assert child.stdout is not None

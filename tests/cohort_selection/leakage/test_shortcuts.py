@@ -20,7 +20,7 @@ from cohort_selection.leakage.shortcuts import (
     audit_fields,
     refuse_alarms,
 )
-from tests.cohort_selection.test_cohort import radiograph
+from tests.support.small_commons import radiograph
 
 
 def test_midrcs_published_leak_would_be_shouted_at() -> None:

@@ -18,14 +18,14 @@ from cohort_selection.matching.tolerance import Minimum, Tolerance
 from cohort_selection.sampling.association import Association, cramers_v
 from cohort_selection.sampling.joint_table import Cells, tabulate, tabulate_codes
 from cohort_selection.sampling.raking import rake
-from tests.cohort_selection.test_matching import (
-    _may_occur,
+from tests.support.pools import (
+    may_occur,
     midrc_pool,
     midrc_target,
     pool,
+    two_way,
     weighted_v,
 )
-from tests.cohort_selection.test_matching_rounding import two_way
 
 NO_LIMIT = Association(excess=1.0)
 
@@ -169,7 +169,7 @@ def test_midrcs_smallest_pool_keeps_margins_chances_and_association(shared_data:
         matched = match(cases, target, 129, seed)
         assert max(abs(m.cohort - m.achievable) * 129 for m in matched.margins) < 1.001
         v.append(weighted_v(matched.cases, everyone))
-    assert all(matched.inclusion[c.case_id] > 1e-6 for c in cases if _may_occur(c, target))
+    assert all(matched.inclusion[c.case_id] > 1e-6 for c in cases if may_occur(c, target))
     assert weighted_v(cases, matched.inclusion) <= weighted_v(cases, everyone) + 0.02
     assert np.mean(v) < 0.19
 

@@ -14,8 +14,7 @@ from cohort_selection.matching.feasibility import prospect
 from cohort_selection.matching.shortage import would_help
 from cohort_selection.matching.target import Target
 from cohort_selection.matching.tolerance import Minimum, Tolerance
-from tests.cohort_selection.test_matching import HALF, margins_of, pool
-from tests.cohort_selection.test_matching_design import small
+from tests.support.pools import HALF, margins_of, pool, small
 
 RACES = {"White": 0.60, "Black": 0.20, "Asian": 0.15, "Native": 0.05}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cohort_selection.cases import Case
-from cohort_selection.matching.achievable import Programme, largest, programme, smallest
+from cohort_selection.matching.achievable import largest, smallest
 from cohort_selection.matching.draw import MatchingError, match
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.matching.feasibility import PlannedGap, prospect
@@ -19,18 +19,7 @@ from cohort_selection.matching.target import Target
 from cohort_selection.matching.tolerance import Minimum, Tolerance
 from cohort_selection.plan.cohort_plan import read_cohort_plan
 from cohort_selection.plan.target_tables import read_wide
-from cohort_selection.sampling.joint_table import tabulate
-from tests.cohort_selection.test_matching import pool
-
-SEX = {"Female": 0.5, "Male": 0.5}
-LABEL = {"0": 0.5, "1": 0.5}
-
-
-def small(counts: tuple[int, int, int, int], tolerance: Tolerance, minimum: Minimum) -> Programme:
-    """Cells Female 0, Female 1, Male 0, Male 1."""
-    rows = [row for row, n in zip(product(SEX, LABEL), counts, strict=True) for _ in range(n)]
-    cells = tabulate({"sex": [sex for sex, _ in rows], "label": [label for _, label in rows]})
-    return programme(cells, Target({"sex": SEX, "label": LABEL}), tolerance, minimum, widened=True)
+from tests.support.pools import LABEL, SEX, pool, small
 
 
 @pytest.mark.parametrize("seed", range(30))

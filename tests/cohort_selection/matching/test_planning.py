@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cohort_selection.matching.sample_size import auroc_standard_error, needed_for_auroc, too_small
-from tests.cohort_selection.test_matching import HALF, pool
+from tests.support.pools import HALF, pool
 
 
 def test_the_standard_error_is_that_of_exponential_scores() -> None:

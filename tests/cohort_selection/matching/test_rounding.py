@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from cohort_selection.sampling.cube_method import round_balanced
 from cohort_selection.sampling.raking import rake
 from cohort_selection.sampling.randomness import draw_in_cells
-
-
-def two_way(rows: int, columns: int) -> NDArray[np.float64]:
-    """Ones, then indicators of all rows but one and all columns but one."""
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    ones = np.ones((rows * columns, 1))
-    by_row = row[:, None] == np.arange(1, rows)
-    return np.hstack([ones, by_row, column[:, None] == np.arange(1, columns)])
+from tests.support.pools import two_way
 
 
 def test_raking_without_a_cap_is_iterative_proportional_fitting() -> None:

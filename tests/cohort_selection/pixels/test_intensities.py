@@ -32,7 +32,7 @@ from cohort_selection.pixels.picture import (
     read_picture,
     without_unused_bits,
 )
-from tests.cohort_selection.made_images import (
+from tests.support.made_images import (
     computed_tomogram,
     image,
     write,
@@ -435,9 +435,7 @@ def another_decoder_first() -> Iterator[None]:
     }
     for label in own:
         RLELosslessDecoder.remove_plugin(label)
-    RLELosslessDecoder.add_plugin(
-        "other", ("tests.cohort_selection.other_decoder", "decode_as_zeros")
-    )
+    RLELosslessDecoder.add_plugin("other", ("tests.support.other_decoder", "decode_as_zeros"))
     for label, where in own.items():
         RLELosslessDecoder.add_plugin(label, where)
     yield

@@ -31,9 +31,9 @@ from cohort_selection.representativeness.card import (
 )
 from cohort_selection.representativeness.card_page import render_card
 from cohort_selection.sealing.cohort import open_cohort
-from tests.cohort_selection.test_matching import HALF, pool
-from tests.commands import refused, succeed
-from tests.walkthrough import Walked, simulated
+from tests.support.commands import refused, succeed
+from tests.support.pools import HALF, pool
+from tests.support.walkthrough import Walked, simulated
 
 FLOW = (FlowStep("studies in the catalog", 0, 600, 600), FlowStep("view is <PA>", 3, 597, 597))
 

@@ -28,7 +28,7 @@ from cohort_selection.representativeness.population import (
     compare_populations,
     read_population,
 )
-from tests.commands import refused, succeed
+from tests.support.commands import refused, succeed
 
 
 def cases(*levels: str) -> list[Case]:

@@ -14,7 +14,7 @@ from cohort_selection.cases import Case
 from cohort_selection.matching.target import Target
 from cohort_selection.sealing.cohort import CaseDesign, Cohort, open_cohort, seal, verify
 from cohort_selection.sealing.key import KEY_VARIABLE, derive, enclave_key, mac
-from tests.cohort_selection.test_cohort import small_commons
+from tests.support.small_commons import small_commons
 
 BEFORE = {
     "case_id", "patient_id", "label", "attributes", "files", "source_case_id", "source_patient_id",

@@ -14,8 +14,8 @@ from cohort_selection.pixels.picture import pixel_digest
 from cohort_selection.sealing.cohort import CohortError
 from cohort_selection.sequestration.open_list import read_open, write_open
 from cohort_selection.sequestration.open_part import copy_open_part
-from tests.cohort_selection.image_kinds import SECRET, computed_radiograph, write
-from tests.commands import succeed
+from tests.support.commands import succeed
+from tests.support.image_kinds import SECRET, computed_radiograph, write
 
 
 @pytest.fixture

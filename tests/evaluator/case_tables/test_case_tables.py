@@ -22,7 +22,7 @@ from evaluator.scoring.score import (
     read_tables,
     score_tables,
 )
-from tests.commands import refused, succeed
+from tests.support.commands import refused, succeed
 
 TRUTH = "case_id,patient_id,label\na,p1,1\nb,p2,0\nc,p3,1\n"
 SCORES = "case_id,score\na,0.9\nb,0.2\nc,0.4\n"

@@ -22,7 +22,7 @@ from evaluator.scoring.score import (
     score,
     score_tables,
 )
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 TRUTH = "case_id,patient_id,label,sex,age\na,p1,1,F,39\nb,p2,0,,40\nc,p2,0,M,\n"
 PREDICTIONS = "case_id,probability\nc,0.3\na,0.9\nb,0.2\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import refused, sequestra, succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import refused, sequestra, succeed
+from tests.support.repository import REPOSITORY
 
 TRUTH = "case_id,label,sex\na,1,F\nb,0,M\nc,1,F\nd,0,M\n"
 SCORES = "case_id,probability\na,0.9\nb,0.2\nc,0.6\nd,0.4\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.commands import refused, succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import refused, succeed
+from tests.support.repository import REPOSITORY
 
 
 def test_a_card_has_a_line_for_each_batch_of_patients(tmp_path: Path) -> None:

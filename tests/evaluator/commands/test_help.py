@@ -14,8 +14,8 @@ import typer
 from rich.text import Text
 
 from evaluator.commands import main
-from tests.commands import environment, succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import environment, succeed
+from tests.support.repository import REPOSITORY
 
 
 def commands() -> dict[str, click.Command]:

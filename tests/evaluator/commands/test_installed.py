@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from submissions.host.extras import lacking
-from tests.commands import environment
-from tests.conftest import REPOSITORY
-from tests.test_layering import MAY_IMPORT
+from tests.support.commands import environment
+from tests.support.imports import MAY_IMPORT
+from tests.support.repository import REPOSITORY
 
 TRAINING = {"torch", "monai", "onnx", "onnxscript", "onnxruntime"}
 """What the extra 'baselines' brings (pyproject.toml)."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from tests.commands import succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import succeed
+from tests.support.repository import REPOSITORY
 
 N_PAIRS = 60
 OF_THE_PERSON = ("case_ids", "sex", "race", "ethnicity", "age_at_imaging")

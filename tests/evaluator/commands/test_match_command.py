@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import refused, succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import refused, succeed
+from tests.support.repository import REPOSITORY
 
 TARGET = """[cohort.target.sex]
 Female = 0.51

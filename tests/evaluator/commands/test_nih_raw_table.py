@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import refused, succeed
-from tests.walkthrough import always_the_same_draw
+from tests.support.commands import refused, succeed
+from tests.support.walkthrough import always_the_same_draw
 
 pytestmark = pytest.mark.realdata
 

@@ -13,10 +13,10 @@ import pytest
 
 from evaluator.stores.enclave import Enclave
 from submissions.ledger.ledger import Ledger, LedgerError
-from tests.commands import environment, succeed
-from tests.conftest import REPOSITORY
-from tests.engine import ImageBuilder
-from tests.walkthrough import Walked, simulated
+from tests.support.commands import environment, succeed
+from tests.support.engine import ImageBuilder
+from tests.support.repository import REPOSITORY
+from tests.support.walkthrough import Walked, simulated
 
 OPEN = """
 def opened(folder):

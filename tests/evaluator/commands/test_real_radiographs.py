@@ -10,8 +10,8 @@ import pytest
 from evaluator.disclosure.control import Release
 from evaluator.stores.enclave import Enclave
 from submissions.ledger.ledger import Ledger
-from tests.commands import succeed
-from tests.walkthrough import Walked, seal, small_benchmark, submit
+from tests.support.commands import succeed
+from tests.support.walkthrough import Walked, seal, small_benchmark, submit
 
 pytestmark = [pytest.mark.engine, pytest.mark.realdata]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import refused, succeed
+from tests.support.commands import refused, succeed
 
 pytestmark = pytest.mark.realdata
 

@@ -27,8 +27,8 @@ from evaluator.sandbox.staging import stage
 from evaluator.steward.steward import seal_cohort
 from evaluator.stores.installation import Installation
 from submissions.contract import Contract
-from tests.commands import PROGRAM, environment, refused, succeed
-from tests.walkthrough import BENCHMARK, Walked, always_the_same_draw, small_benchmark
+from tests.support.commands import PROGRAM, environment, refused, succeed
+from tests.support.walkthrough import BENCHMARK, Walked, always_the_same_draw, small_benchmark
 
 FOLDER = f"enclave/benchmarks/{BENCHMARK}"
 

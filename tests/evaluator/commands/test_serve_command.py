@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import PROGRAM, environment, refused
+from tests.support.commands import PROGRAM, environment, refused
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pydicom
 import pytest
 
-from tests.commands import refused, succeed
-from tests.conftest import REPOSITORY
+from tests.support.commands import refused, succeed
+from tests.support.repository import REPOSITORY
 
 MAPPING = (
     "Modality,StudyDescription,LOINC code,L-Long Common Name\n"

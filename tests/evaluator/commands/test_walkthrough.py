@@ -16,9 +16,9 @@ from evaluator.stores.enclave import Enclave
 from submissions.host.base_image import docker
 from submissions.ledger.ledger import Ledger
 from submissions.submission import Failure, State
-from tests.commands import PROGRAM, environment, sequestra, succeed
-from tests.engine import ImageBuilder
-from tests.walkthrough import Walked, simulated, submit
+from tests.support.commands import PROGRAM, environment, sequestra, succeed
+from tests.support.engine import ImageBuilder
+from tests.support.walkthrough import Walked, simulated, submit
 
 pytestmark = pytest.mark.engine
 

@@ -19,7 +19,7 @@ from evaluator.disclosure.control import (
 )
 from evaluator.disclosure.rounding import INSUFFICIENT, decimals
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Evaluation, Result
-from tests.evaluator.hand_made import Counts, estimate, evaluation, released
+from tests.support.hand_made import Counts, estimate, evaluation, released
 
 EXACT = Disclosure(count_step=1)
 

@@ -14,7 +14,7 @@ from evaluator.disclosure.control import Disclosure, Release
 from evaluator.disclosure.probing import set_apart, without
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.score import score
-from tests.evaluator.hand_made import released
+from tests.support.hand_made import released
 
 PLAN = AnalysisPlan(
     subgroups=("sex",),

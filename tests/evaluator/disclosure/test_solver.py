@@ -24,7 +24,7 @@ from evaluator.scoring.results import OVERALL, Evaluation
 from evaluator.scoring.score import AnalysisPlan, score
 from evaluator.scoring.target_population import TargetWeights, against_target
 from metrics.group import FIXED_PREVALENCE
-from tests.evaluator.hand_made import released
+from tests.support.hand_made import released
 
 LEVELS = {"A": (150, 0.4), "B": (120, 0.5), "C": (16, 0.5), "D": (14, 0.5)}
 TARGET = {"site": {"A": 0.35, "B": 0.4, "C": 0.15, "D": 0.1}}

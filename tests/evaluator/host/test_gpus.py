@@ -20,7 +20,7 @@ import pytest
 
 from evaluator.host.gpus import taken_gpus, visible_gpus
 from submissions.addresses.engine import EngineUnavailable
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 PROGRAM = """
 import os, sys, time

@@ -12,7 +12,7 @@ from evaluator.leaderboard.drawing.plots import DARK, Drawing
 from evaluator.leaderboard.pages import STATIC
 from metrics.all_figures import Choices, names
 from metrics.estimate import Estimate
-from tests.evaluator.hand_made import estimate, evaluation, released
+from tests.support.hand_made import estimate, evaluation, released
 
 
 def specification(drawing: Drawing | None) -> dict[str, Any]:

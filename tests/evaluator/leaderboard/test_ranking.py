@@ -11,7 +11,7 @@ from evaluator.leaderboard.ranking import rank, worst_group
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
-from tests.evaluator.hand_made import TYPICAL, evaluation, released
+from tests.support.hand_made import TYPICAL, evaluation, released
 
 
 def scored(name: str, auroc: float | None, *, team: str | None = None, day: int = 3) -> Release:

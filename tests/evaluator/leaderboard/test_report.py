@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 from evaluator.leaderboard.report import render_report
 from evaluator.scoring.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
 from metrics.estimate import Estimate
-from tests.evaluator.hand_made import TABLES, estimate, evaluation, released
+from tests.support.hand_made import TABLES, estimate, evaluation, released
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}'
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
-from tests.evaluator.hand_made import TYPICAL, evaluation, released
+from tests.support.hand_made import TYPICAL, evaluation, released
 
 EVIL = "<script>alert(1)</script>"
 LISTINGS = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import ImageBuilder
-from tests.queue.installation import OPENED, Installed, copied
-from tests.queue.programs import PROGRAMS, sealed_home
+from tests.support.engine import ImageBuilder
+from tests.support.installation import OPENED, Installed, copied
+from tests.support.programs import PROGRAMS, sealed_home
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,8 @@ from submissions.addresses.database import address_fault, connection_fault, with
 from submissions.addresses.engine import EngineUnavailable, engine_address
 from submissions.addresses.tracker import configured_tracker, tracker_fault
 from submissions.ledger.ledger import Ledger, LedgerError
-from tests.commands import refused, sequestra
-from tests.queue.services import Scheduler, free_port, started
+from tests.support.commands import refused, sequestra
+from tests.support.services import Scheduler, free_port, started
 
 NOWHERE = "name-that-nobody-has.invalid"
 

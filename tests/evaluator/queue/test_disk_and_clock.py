@@ -14,8 +14,8 @@ import pytest
 from evaluator.stores.enclave import Event
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State
-from tests.queue.engine_events import DIE, START, engine_events
-from tests.queue.installation import (
+from tests.support.engine_events import DIE, START, engine_events
+from tests.support.installation import (
     PATIENCE,
     Installed,
     assert_true_state,
@@ -24,10 +24,11 @@ from tests.queue.installation import (
     one_sentence,
     until,
 )
-from tests.queue.programs import SECOND, SMALLER, seal_second
-from tests.queue.services import Scheduler, Worker, run_as_root, started
-from tests.small_disk import fill, small_file_system
-from tests.walkthrough import BENCHMARK
+from tests.support.programs import SECOND, SMALLER, seal_second
+from tests.support.repository import REPOSITORY
+from tests.support.services import Scheduler, Worker, run_as_root, started
+from tests.support.small_disk import fill, small_file_system
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
@@ -85,7 +86,7 @@ def moved_clock(tmp_path: Path) -> dict[str, str]:
             pytest.fail("CI must run the tests of a clock that jumps")
         pytest.skip("no C compiler on this machine: install the package gcc")
     library, clock = tmp_path / "moved_clock.so", tmp_path / "clock"
-    source = Path(__file__).with_name("moved_clock.c")
+    source = REPOSITORY / "tests" / "support" / "moved_clock.c"
     run_as_root(compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source))
     clock.write_text("0")
     return {"LD_PRELOAD": str(library), CLOCK: str(clock)}

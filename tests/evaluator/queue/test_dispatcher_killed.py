@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from submissions.submission import Failure, State
-from tests.queue.installation import PATIENCE, Installed, assert_true_state, until
-from tests.queue.life import LIFE
-from tests.queue.services import free_port
-from tests.walkthrough import BENCHMARK
+from tests.support.installation import PATIENCE, Installed, assert_true_state, until
+from tests.support.life import LIFE
+from tests.support.services import free_port
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
 

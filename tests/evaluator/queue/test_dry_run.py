@@ -20,10 +20,10 @@ from evaluator.benchmark.specification import (
 from evaluator.commands.dry_run import practised
 from evaluator.queue.dry_run import Practised, Scores
 from submissions.submission import Failure
-from tests.cohort_selection.image_kinds import SECRET, computed_radiograph, write
-from tests.commands import Ended, sequestra
-from tests.conftest import REPOSITORY
-from tests.engine import ImageBuilder
+from tests.support.commands import Ended, sequestra
+from tests.support.engine import ImageBuilder
+from tests.support.image_kinds import SECRET, computed_radiograph, write
+from tests.support.repository import REPOSITORY
 
 SCORING = """
 import csv

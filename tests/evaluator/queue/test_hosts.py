@@ -15,8 +15,8 @@ import pytest
 
 from submissions.stage_times import Stage
 from submissions.submission import State
-from tests.queue.engine_events import engine_events
-from tests.queue.installation import (
+from tests.support.engine_events import engine_events
+from tests.support.installation import (
     PATIENCE,
     Installed,
     assert_true_state,
@@ -25,7 +25,7 @@ from tests.queue.installation import (
     released_figures,
     until,
 )
-from tests.queue.services import (
+from tests.support.services import (
     AGAIN,
     IMPATIENT,
     Scheduler,
@@ -41,7 +41,7 @@ HEARD_SECONDS = 60.0
 """How soon the loss of a host must be heard of with the settings of docs/queue.md."""
 
 STOPPED_SECONDS = 45.0
-"""How soon a dispatcher must stop that is cut off, with those of tests/queue/services.py."""
+"""How soon a dispatcher must stop that is cut off, with those of tests/support/services.py."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 
 from evaluator.stores.enclave import Event
 from submissions.submission import Failure, State
-from tests.queue.engine_events import DIE, START, EngineEvents, engine_events
-from tests.queue.installation import (
+from tests.support.engine_events import DIE, START, EngineEvents, engine_events
+from tests.support.installation import (
     PATIENCE,
     Installed,
     assert_true_state,
@@ -18,8 +18,8 @@ from tests.queue.installation import (
     mark,
     until,
 )
-from tests.queue.life import START as STARTED
-from tests.queue.services import Scheduler, Worker, started
+from tests.support.life import START as STARTED
+from tests.support.services import Scheduler, Worker, started
 
 pytestmark = pytest.mark.engine
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from submissions.submission import State
-from tests.conftest import REPOSITORY
-from tests.queue.installation import Installed, leavings
-from tests.queue.programs import SECOND, seal_second
-from tests.walkthrough import BENCHMARK
+from tests.support.installation import Installed, leavings
+from tests.support.programs import SECOND, seal_second
+from tests.support.repository import REPOSITORY
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
 

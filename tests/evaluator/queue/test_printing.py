@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from submissions.submission import State
-from tests.commands import PROGRAM, environment
-from tests.queue.installation import PATIENCE, Installed, assert_true_state
+from tests.support.commands import PROGRAM, environment
+from tests.support.installation import PATIENCE, Installed, assert_true_state
 
 pytestmark = pytest.mark.engine
 

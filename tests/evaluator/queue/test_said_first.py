@@ -11,10 +11,10 @@ from evaluator.sandbox.engine import Engine
 from evaluator.stores.enclave import Event
 from submissions.host.base_image import docker
 from submissions.submission import State
-from tests.commands import environment
-from tests.engine import ImageBuilder
-from tests.queue.installation import Installed, assert_true_state, one_sentence, process, until
-from tests.queue.programs import HONEST, READ
+from tests.support.commands import environment
+from tests.support.engine import ImageBuilder
+from tests.support.installation import Installed, assert_true_state, one_sentence, process, until
+from tests.support.programs import HONEST, READ
 
 pytestmark = pytest.mark.engine
 

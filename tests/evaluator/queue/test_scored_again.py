@@ -11,10 +11,10 @@ from evaluator.disclosure.control import Release
 from evaluator.scoring.code_version import code_version
 from evaluator.stores.enclave import Event
 from submissions.submission import Failure, State
-from tests.commands import succeed
-from tests.conftest import REPOSITORY
-from tests.queue.installation import Installed, one_sentence
-from tests.walkthrough import BENCHMARK
+from tests.support.commands import succeed
+from tests.support.installation import Installed, one_sentence
+from tests.support.repository import REPOSITORY
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
 

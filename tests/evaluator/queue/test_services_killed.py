@@ -14,8 +14,7 @@ import pytest
 
 from submissions.host.base_image import docker
 from submissions.submission import Failure, State
-from tests.own_docker import OwnDocker, needs_own_docker
-from tests.queue.installation import (
+from tests.support.installation import (
     PATIENCE,
     Installed,
     assert_true_state,
@@ -23,8 +22,9 @@ from tests.queue.installation import (
     one_sentence,
     until,
 )
-from tests.queue.life import LIFE, START
-from tests.queue.services import (
+from tests.support.life import LIFE, START
+from tests.support.own_docker import OwnDocker, needs_own_docker
+from tests.support.services import (
     PostgreSQL,
     TrackingServer,
     free_port,

@@ -16,8 +16,8 @@ from submissions.contract import Contract
 from submissions.submission import Failure
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import ImageBuilder
-from tests.small_disk import fill, small_file_system
+from tests.support.engine import ImageBuilder
+from tests.support.small_disk import fill, small_file_system
 
 pytestmark = pytest.mark.engine
 

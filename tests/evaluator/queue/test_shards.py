@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from evaluator.stores.enclave import Event
-from tests.queue.engine_events import DIE, START, engine_events
-from tests.queue.installation import PATIENCE, Installed, assert_true_state, mark, until
-from tests.queue.programs import SECOND, SMALLER, seal_second
+from tests.support.engine_events import DIE, START, engine_events
+from tests.support.installation import PATIENCE, Installed, assert_true_state, mark, until
+from tests.support.programs import SECOND, SMALLER, seal_second
 
 pytestmark = pytest.mark.engine
 

@@ -11,10 +11,10 @@ import pytest
 from evaluator.stores.installation import Installation
 from evaluator.tracking.process import untracked
 from submissions.submission import State
-from tests.queue.installation import Installed
-from tests.queue.programs import SECOND, SMALLER, seal_second
-from tests.queue.services import free_port
-from tests.walkthrough import BENCHMARK
+from tests.support.installation import Installed
+from tests.support.programs import SECOND, SMALLER, seal_second
+from tests.support.services import free_port
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
 

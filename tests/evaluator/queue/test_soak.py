@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.queue.soak import soak
+from tests.support.soak import soak
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
 

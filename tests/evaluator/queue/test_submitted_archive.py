@@ -12,10 +12,10 @@ from evaluator.sandbox.engine import Engine
 from submissions.host.base_image import docker
 from submissions.submission import State
 from tests.attacks.archives import CONTRACT, Image, tar_of
-from tests.engine import ImageBuilder
-from tests.queue.installation import Installed, one_sentence
-from tests.queue.programs import HONEST, READ
-from tests.walkthrough import BENCHMARK
+from tests.support.engine import ImageBuilder
+from tests.support.installation import Installed, one_sentence
+from tests.support.programs import HONEST, READ
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
 

@@ -8,10 +8,10 @@ from evaluator.sandbox.engine import Engine
 from evaluator.stores.installation import Installation
 from submissions.host.base_image import docker
 from submissions.submission import State
-from tests.engine import ImageBuilder
-from tests.queue.installation import Installed, digest_of
-from tests.queue.programs import READ
-from tests.walkthrough import BENCHMARK
+from tests.support.engine import ImageBuilder
+from tests.support.installation import Installed, digest_of
+from tests.support.programs import READ
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engine
 

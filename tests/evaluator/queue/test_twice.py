@@ -12,7 +12,7 @@ from evaluator.sandbox.engine import Engine
 from evaluator.stores.enclave import Event
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State
-from tests.queue.installation import (
+from tests.support.installation import (
     PATIENCE,
     Installed,
     assert_true_state,

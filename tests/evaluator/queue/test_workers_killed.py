@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from submissions.submission import State
-from tests.queue.installation import PATIENCE, Installed, assert_true_state, until
-from tests.queue.services import Scheduler, Worker, started
+from tests.support.installation import PATIENCE, Installed, assert_true_state, until
+from tests.support.services import Scheduler, Worker, started
 
 pytestmark = [pytest.mark.engine, pytest.mark.faults]
 

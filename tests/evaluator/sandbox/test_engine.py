@@ -17,7 +17,7 @@ from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import ImageBuilder, count_containers
+from tests.support.engine import ImageBuilder, count_containers
 
 ANSWER = f"{PRELUDE}\nprint('hello \\x1b[31mred')\nanswer()\n"
 SLEEP = "import time\ntime.sleep(600)\n"

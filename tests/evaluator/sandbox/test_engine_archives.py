@@ -27,12 +27,12 @@ from submissions.submission import ContractBroken, Failure
 from tests.attacks.archives import Image, tar_of
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.commands import sequestra
-from tests.conftest import REPOSITORY
-from tests.engine import ImageBuilder
-from tests.own_docker import OwnDocker, needs_own_docker
-from tests.submissions import image_layouts
-from tests.submissions.image_layouts import own_layout
+from tests.support import image_layouts
+from tests.support.commands import sequestra
+from tests.support.engine import ImageBuilder
+from tests.support.image_layouts import own_layout
+from tests.support.own_docker import OwnDocker, needs_own_docker
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.engine
 

@@ -19,7 +19,7 @@ from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import ImageBuilder, count_containers
+from tests.support.engine import ImageBuilder, count_containers
 
 pytestmark = pytest.mark.engine
 

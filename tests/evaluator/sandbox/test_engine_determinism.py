@@ -12,7 +12,7 @@ from evaluator.queue.shard import Shard, run_shard
 from evaluator.sandbox.engine import Engine
 from submissions.predictions import Predictions
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import ImageBuilder
+from tests.support.engine import ImageBuilder
 
 pytestmark = pytest.mark.engine
 

@@ -22,13 +22,13 @@ from submissions.host.base_image import docker
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD
-from tests.engine import ImageBuilder, count_containers
+from tests.support.engine import ImageBuilder, count_containers
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.engine
 
 SLEEP = "import time\ntime.sleep(600)\n"
 GIVES_UP = f"import signal, sys\nsignal.signal(15, lambda *_: sys.exit(1))\n{SLEEP}"
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def containers(engine: Engine, submission_id: str) -> list[str]:

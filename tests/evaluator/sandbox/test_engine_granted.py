@@ -17,7 +17,7 @@ from evaluator.sandbox.staging import Staged, stage
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD
-from tests.engine import Creating, ImageBuilder, count_containers
+from tests.support.engine import Creating, ImageBuilder, count_containers
 
 
 def without(name: str) -> list[dict[str, object]]:

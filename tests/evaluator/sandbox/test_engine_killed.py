@@ -12,8 +12,9 @@ import pytest
 
 from evaluator.sandbox.engine import Engine
 from submissions.host.base_image import docker
-from tests.engine import ImageBuilder
-from tests.own_docker import OwnDocker, needs_own_docker
+from tests.support.engine import ImageBuilder
+from tests.support.own_docker import OwnDocker, needs_own_docker
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.engine
 
@@ -43,7 +44,7 @@ def test_an_engine_killed_in_a_run_is_our_fault_and_leaves_nothing(
         )
         with subprocess.Popen(
             [sys.executable, "-c", program],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=REPOSITORY,
             stderr=subprocess.PIPE,
             text=True,
         ) as run:

@@ -17,7 +17,7 @@ from submissions.addresses.engine import answers
 from submissions.host.base_image import ensure_base_image
 from tests.attacks.arena import breaches, expected, run_attack, stage_cases
 from tests.attacks.catalogue import ATTACKS, MILD, PRELUDE, Attack
-from tests.engine import build_image
+from tests.support.engine import build_image
 
 pytestmark = pytest.mark.engine
 

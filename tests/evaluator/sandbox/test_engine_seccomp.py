@@ -19,7 +19,7 @@ from submissions.contract import Contract
 from submissions.predictions import read_predictions
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import PRELUDE
-from tests.engine import ImageBuilder
+from tests.support.engine import ImageBuilder
 
 
 def passes(name: str, *arguments: int) -> bool:

@@ -24,8 +24,8 @@ from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import ImageBuilder
-from tests.own_docker import OwnDocker, needs_own_docker
+from tests.support.engine import ImageBuilder
+from tests.support.own_docker import OwnDocker, needs_own_docker
 
 pytestmark = pytest.mark.engine
 

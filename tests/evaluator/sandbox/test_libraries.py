@@ -31,8 +31,8 @@ from submissions.host.base_image import docker
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import PRELUDE
-from tests.conftest import REPOSITORY
-from tests.engine import ImageBuilder
+from tests.support.engine import ImageBuilder
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.engine
 

@@ -15,6 +15,7 @@ from submissions.addresses.engine import EngineUnavailable
 from submissions.host import base_image as base_image_module
 from submissions.host import linux_packages
 from submissions.host.base_image import BaseImageUnavailable, build, ensure_base_image, image_id
+from tests.support.repository import REPOSITORY
 
 
 def test_a_socket_on_which_nobody_answers_is_no_engine(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_two_at_once_find_the_same_engine(engine: Engine) -> None:
             [sys.executable, "-m", "evaluator.setup.engine"],
             stderr=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=REPOSITORY,
         )
         for _ in range(2)
     ]

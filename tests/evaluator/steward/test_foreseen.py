@@ -13,7 +13,7 @@ from evaluator.benchmark.specification import SpecificationError, read_benchmark
 from evaluator.steward.foreseen import held_back
 from evaluator.stores.installation import Installation
 from submissions.host.base_image import what_failed
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 SHIPPED = REPOSITORY / "benchmarks" / "simulated-opacity.toml"
 

@@ -17,7 +17,7 @@ from evaluator.tracking.mlflow_runs import prepare, track, track_releases
 from evaluator.tracking.process import TrackingError
 from metrics.estimate import Estimate
 from submissions.ledger.ledger import PublishedRelease
-from tests.evaluator.hand_made import evaluation, released
+from tests.support.hand_made import evaluation, released
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy:DeprecationWarning"  # mlflow 3.17 with SQLAlchemy 2.1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from submissions.image.lint import MAX_LAYERS
 from submissions.image.unpacking import MOST_MEMORY
-from tests.conftest import REPOSITORY
-from tests.engines.builders import ROWS, line
+from tests.support.builders import ROWS, line
+from tests.support.repository import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "archives.md").read_text()
 

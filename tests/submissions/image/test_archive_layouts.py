@@ -18,7 +18,7 @@ from submissions.image import unpacking
 from submissions.image.archive import lint_archive, write_loadable
 from submissions.image.layout import remedy_for_folder
 from submissions.submission import ContractBroken, Failure
-from tests.submissions.image_layouts import (
+from tests.support.image_layouts import (
     DOCKER_LIST,
     LAYERS,
     OCI_CONFIG,

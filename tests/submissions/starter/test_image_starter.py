@@ -19,8 +19,8 @@ from submissions.host.base_image import build
 from submissions.predictions import read_predictions
 from submissions.submission import Failure
 from tests.attacks.arena import CASE_IDS, stage_cases
-from tests.cohort_selection import image_kinds
-from tests.cohort_selection.rare_image_kinds import ALL_KINDS
+from tests.support import image_kinds
+from tests.support.rare_image_kinds import ALL_KINDS
 
 STARTER = Path(contract_module.__file__).parent / "starter"
 
