@@ -273,7 +273,8 @@ def compared(levels: dict[str, Counts], least: int) -> Release:
     total = (sum(n for n, _ in levels.values()), sum(p for _, p in levels.values()))
     made = evaluation({"site": levels}, overall=total, values={"auroc": 0.8}, least=least)
     pairs = tuple(
-        Result.named("auroc_gap", "site", f"{level} - A", estimate(0.02, *total)) for level in levels
+        Result.named("auroc_gap", "site", f"{level} - A", estimate(0.02, *total))
+        for level in levels
     )
     return released(scored=replace(made, results=made.results + pairs), rule=EXACT)
 
@@ -358,7 +359,10 @@ def test_the_reason_of_an_undefined_figure_keeps_no_count() -> None:
 def test_an_infinite_figure_is_undefined_and_an_infinite_bound_is_none() -> None:
     ratio = replace(estimate(9.0, 300, 150), high=float("inf"))
     boundless = replace(ratio, value=float("inf"))
-    results = (Result.named("lr_positive", *OVERALL, ratio), Result("lr_negative", *OVERALL, boundless))
+    results = (
+        Result.named("lr_positive", *OVERALL, ratio),
+        Result.named("lr_negative", *OVERALL, boundless),
+    )
     found = released(scored=replace(evaluation(), results=results))
     shown, undefined = found.find("lr_positive"), found.find("lr_negative")
     assert shown is not None
