@@ -285,3 +285,27 @@ def test_the_file_opens_without_a_network_and_draws_itself(chromium: str, tmp_pa
         browser.close()
     assert said == []
     assert [url for url in asked if not re.match(r"file:|data:", url)] == []
+
+
+def test_the_primary_figure_of_the_benchmark_heads_the_report() -> None:
+    words = Page(render_report(released(), primary="brier")).words
+    head = words[: words.index("cases of 300 patients")]
+    assert "Brier score (Brier)" in head
+    assert "Area under the ROC curve" not in head
+    brier = released().find("brier")
+    assert brier is not None
+    assert brier.low is not None
+    assert f"Brier score (Brier) {brier.value:.3f} 95 % interval" in head
+    assert "The primary figure, brier score, is" in words
+    groups = words[words.index("Subgroups") :]
+    assert "Brier by subgroup" in groups
+    assert "AUROC by subgroup" not in groups
+
+
+def test_the_site_heads_each_report_with_the_primary_figure_of_its_benchmark() -> None:
+    found = released()
+    listing = Listing(found.benchmark, "Airspace opacity", "", primary="brier")
+    with TestClient(create_app(lambda _: [found], [listing])) as site:
+        for address in ("", "/report.html"):
+            page = Page(site.get(f"/submissions/{found.submission_id}{address}").text)
+            assert page.words.count("Brier score (Brier)") == 1
