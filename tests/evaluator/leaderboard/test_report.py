@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -7,10 +8,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.web import create_app
 from evaluator.scoring.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
 from metrics.estimate import Estimate
 from tests.support.hand_made import TABLES, estimate, evaluation, released
@@ -305,7 +309,13 @@ def test_the_primary_figure_of_the_benchmark_heads_the_report() -> None:
 def test_the_site_heads_each_report_with_the_primary_figure_of_its_benchmark() -> None:
     found = released()
     listing = Listing(found.benchmark, "Airspace opacity", "", primary="brier")
-    with TestClient(create_app(lambda _: [found], [listing])) as site:
-        for address in ("", "/report.html"):
-            page = Page(site.get(f"/submissions/{found.submission_id}{address}").text)
-            assert page.words.count("Brier score (Brier)") == 1
+    app = create_app(lambda _: [found], [listing])
+
+    async def pages() -> list[str]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as site:
+            addresses = (f"/submissions/{found.submission_id}{end}" for end in ("", "/report.html"))
+            return [(await site.get(address)).text for address in addresses]
+
+    for page in asyncio.run(pages()):
+        assert Page(page).words.count("Brier score (Brier)") == 1
