@@ -36,8 +36,10 @@ def report(
     from evaluator.leaderboard.report import render_report
     from evaluator.stores.installation import Installation
 
-    shown = published.released(Installation.existing(home).ledger(), submission_id)
-    write_bytes(output, render_report(shown).encode())
+    installation = Installation.existing(home)
+    shown = published.released(installation.ledger(), submission_id)
+    primary = published.primary_figure(installation, shown.benchmark)
+    write_bytes(output, render_report(shown, primary=primary).encode())
     console.print(f"wrote {output}")
 
 
@@ -205,7 +207,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file)
+        own_scores.write_reports(found, report_file, chosen.primary)
 
 
 @app.command(rich_help_panel=EVERYONE)
