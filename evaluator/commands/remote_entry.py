@@ -1,0 +1,107 @@
+"""Enters images on a server and follows submissions there."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator.benchmark.specification import read_contract_alone
+from evaluator.commands import benchmark_file, remote
+from evaluator.screen import console
+from submissions.client import saved_image, upload
+from submissions.client.client import Client
+from submissions.client.problems import ClientError, Refused
+from submissions.contract import Contract
+from submissions.submission import State
+
+FAILED = (State.FAILED.value, State.REJECTED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What `sequestra submit` was asked to enter."""
+
+    image: str
+    benchmark: str
+    model: str
+    team: str | None
+    threshold: float | None
+    fact_sheet: Path | None
+
+
+def submit(client: Client, entry: Entry) -> None:
+    """Show what is left, check the image here, send what the server lacks, and enter it.
+
+    Raises ClientError, ContractBroken, EngineUnavailable.
+    """
+    team = remote.team_of(client, entry.team)
+    sheet = None if entry.fact_sheet is None else _fact_sheet(entry.fact_sheet)
+    with tempfile.TemporaryDirectory() as folder:
+        file = benchmark_file.fetched(client, entry.benchmark, Path(folder))
+        contract = read_contract_alone(file)
+    looks = client.quota(entry.benchmark, team)
+    console.print(f"{team}, {entry.benchmark}: {remote.looks(looks)}")
+    if looks.remaining < 1:
+        raise ClientError(f"nothing was sent: {remote.looks(looks)}")
+    given: dict[str, Any] = {
+        "team": team, "model": entry.model, "threshold": entry.threshold, "fact_sheet": sheet
+    }  # fmt: skip
+    if saved_image.is_reference(entry.image):
+        entered = client.submit(entry.benchmark, reference=entry.image, **given)
+    else:
+        with saved_image.archive_of(entry.image) as archive:
+            entered = _send(client, entry.benchmark, archive, contract, given)
+    console.print(remote.line(entered))
+    console.print(f"follow it with `sequestra status {entered.get('submission_id')} --watch`")
+
+
+def _send(
+    client: Client, benchmark: str, archive: Path, contract: Contract, given: dict[str, Any]
+) -> dict[str, Any]:
+    """Check, hash and send an archive, with a bar each; the new submission."""
+    remote.lint(archive, contract)
+    with remote.bar("reading") as moved:
+        known = upload.digest(archive, moved)
+    with remote.bar("sending") as moved:
+        return client.submit_archive(
+            archive, benchmark=benchmark, known=known, progress=moved, **given
+        )
+
+
+def _fact_sheet(file: Path) -> dict[str, Any]:
+    try:
+        sheet = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ClientError(f"{file} is not JSON ({error}); write the fact sheet as JSON") from error
+    if not isinstance(sheet, dict):
+        raise ClientError(f"{file} is not a JSON object; write the fact sheet as one")
+    return sheet
+
+
+def status(client: Client, submission_id: str | None, every: float | None) -> bool:
+    """Print submissions; with ``every`` (seconds), one until its end. False if it failed."""
+    if submission_id is None:
+        for found in client.submissions():
+            console.print(remote.line(found))
+        return True
+    if every is None:
+        last = client.status(submission_id)
+    else:
+        for last in client.watch(submission_id, every=every):
+            console.print(remote.line(last))
+        last = client.status(submission_id)
+    console.print(remote.details(last))
+    _show_practice(client, submission_id)
+    return last.get("state") not in FAILED
+
+
+def _show_practice(client: Client, submission_id: str) -> None:
+    """Print the dry run's figures and log, where one was made and this team may see it."""
+    try:
+        console.print(remote.practised(client.practice(submission_id)))
+    except Refused as refused:
+        if refused.status not in (403, 404, 409):
+            raise
