@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Iterator
 
@@ -31,13 +30,18 @@ def redirected(text: str) -> str:
     return FOLDERS.sub(ROOT + r"/\1", text)
 
 
+def within(folder: Path) -> Iterator[Path]:
+    """What lies in a folder and below; of the root, which holds the whole system, its files."""
+    return folder.glob("*") if folder == Path("/") else folder.rglob("*")
+
+
 def files_below(places: list[str]) -> Iterator[Path]:
     """Files with a program's endings; installed libraries are left alone."""
     for place in places:
         path = Path(place)
         if path.is_file():
             yield path
-        for file in sorted(path.rglob("*")) if path.is_dir() else ():
+        for file in sorted(within(path)):
             inner = file.relative_to(path).parts
             if "site-packages" in inner or "dist-packages" in inner or file.is_symlink():
                 continue
@@ -63,7 +67,7 @@ def rewrite(file: Path) -> Iterator[str]:
 def open_to_all(places: list[str]) -> None:
     """Let everybody read the program: the contract's user is a number that owns nothing."""
     for place in places:
-        for path in (Path(place), *Path(place).rglob("*")):
+        for path in (Path(place), *within(Path(place))):
             if path.is_symlink() or not path.exists():
                 continue
             mode = path.stat().st_mode
@@ -72,7 +76,7 @@ def open_to_all(places: list[str]) -> None:
                 path.chmod(wanted)
 
 
-def main() -> int:
+def main() -> None:
     """Move the working folder where the run hides it, then redirect the program's files."""
     settings = json.loads((HERE / "adapter.json").read_text(encoding="utf-8"))
     source, target = settings["working_directory"], settings["runs_in"]
@@ -82,17 +86,10 @@ def main() -> int:
     lines = [
         line for file in files_below([target, *settings["redirect"]]) for line in rewrite(file)
     ]
-    (HERE / "redirected.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     words = [*settings["command"], *settings["environment"]]
-    if not lines and not any(FOLDERS.search(word) for word in words):
-        sys.stderr.write(
-            "no file below %s names /input or /output; name the program's folder with --redirect "
-            "(a program that has these paths compiled in cannot be adapted)\n"
-            % ", ".join([target, *settings["redirect"]])
-        )
-        return 1
-    return 0
+    told = {"lines": lines, "any": bool(lines or any(FOLDERS.search(word) for word in words))}
+    (HERE / "redirected.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
