@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.support.imports import MAY_IMPORT, imported, modules
+from tests.support.repository import REPOSITORY
 
-MAY_IMPORT = {
-    "metrics": set(),
-    "cohort_selection": {"metrics"},
-    "submissions": {"metrics"},
-    "baselines": {"metrics", "cohort_selection", "submissions"},
-    "evaluator": {"metrics", "cohort_selection", "submissions"},
-}
 FLOORS: dict[str, list[str]] = {
+    "benchmark_tables": ["keys", "reading"],
     "metrics": [
         "estimate",
         "arrays",
@@ -39,9 +34,13 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract quota stage_times starter",
+        "addresses contract drop fact_sheet period practice quota stage_times starter",
         "host submission",
-        "image ledger predictions",
+        "image ledger predictions service.credentials",
+        "receiving",
+        "service",
+        "service.api",
+        "service.web",
     ],
     "baselines": [
         "container model_card",
@@ -55,7 +54,7 @@ FLOORS: dict[str, list[str]] = {
         "sandbox scoring",
         "disclosure",
         "benchmark leaderboard.drawing",
-        "identity stores",
+        "identity stores workers",
         "evaluation leaderboard steward",
         "tracking",
         "doctor queue",
@@ -81,45 +80,20 @@ HOMES = {
         "cohort_selection/deidentification/",
         "cohort_selection/commons/",
     },
-    "fastapi": {"evaluator/leaderboard/web.py"},
-    "starlette": {"evaluator/leaderboard/web.py"},
+    "fastapi": {"evaluator/leaderboard/web.py", "submissions/service/"},
+    "starlette": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "uvicorn": {"evaluator/commands/reviewer.py"},
-    "dask": {"evaluator/queue/workers.py"},
-    "distributed": {"evaluator/queue/workers.py"},
+    "dask": {"evaluator/workers/workers.py"},
+    "distributed": {"evaluator/workers/workers.py"},
     "sqlalchemy": {
         "submissions/addresses/database.py",
         "submissions/ledger/",
+        "submissions/service/",
         "evaluator/stores/enclave.py",
     },
     "sqlite3": set(),
     "typer": {"evaluator/commands/", "baselines/commands.py"},
 }
-
-
-def modules() -> list[Path]:
-    return [
-        path.relative_to(REPOSITORY)
-        for package in MAY_IMPORT
-        for path in sorted((REPOSITORY / package).rglob("*.py"))
-    ]
-
-
-def imported(path: Path, *, for_types: bool = True) -> Iterator[str]:
-    """Names of the modules a file imports; ``for_types`` counts those for type checkers alone."""
-    tree = ast.parse((REPOSITORY / path).read_text())
-    unneeded: set[ast.AST] = set()
-    if not for_types:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                unneeded.update(ast.walk(node))
-    for node in ast.walk(tree):
-        if node in unneeded:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} uses a relative import"
-            yield node.module or ""
 
 
 @pytest.mark.parametrize("path", modules(), ids=str)
@@ -212,7 +186,7 @@ def test_rooms_and_modules_stay_small_enough_to_read() -> None:
 def test_only_staging_and_practice_lay_out_cases_for_a_container() -> None:
     makers = {str(path) for path in modules() if "evaluator.sandbox.staging" in set(imported(path))}
     sandbox = {f"evaluator/sandbox/{n}.py" for n in ("engine", "containers", "images", "limits")}
-    assert makers <= sandbox | {"evaluator/queue/shard.py", "evaluator/queue/dry_run.py"}
+    assert makers <= sandbox | {"evaluator/workers/shard.py", "evaluator/queue/dry_run.py"}
 
 
 def test_what_shows_results_reads_no_hidden_store() -> None:
@@ -221,7 +195,7 @@ def test_what_shows_results_reads_no_hidden_store() -> None:
         "evaluator.evaluation",
         "evaluator.queue.dispatcher",
         "evaluator.queue.lifecycle",
-        "evaluator.queue.shard",
+        "evaluator.workers.shard",
         "evaluator.scoring.score",
     }
     for path in modules():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,21 +20,20 @@ from cohort_selection.plan.cohort_plan import (
 )
 from cohort_selection.toml_table import CohortTable
 from evaluator import shipped
+from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.disclosure.control import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
 from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from submissions.contract import Contract, read_contract
+from submissions.period import Period
+from submissions.practice import Practice, read_practice
 from submissions.quota import Quota, read_quota
 
-_TABLES = ("benchmark", "clinical", "cohort", "contract", "quota", "analysis", "disclosure")
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What a benchmark may be called: it names folders and addresses."""
-
-
-class SpecificationError(ValueError):
-    """The benchmark's file is not what it should be."""
+_TABLES = (
+    "benchmark", "clinical", "cohort", "contract", "quota", "practice", "analysis", "disclosure",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,11 @@ class Benchmark:
     name: str
     title: str
     description: str
+    period: Period
     cohort: CohortPlan
     contract: Contract
     quota: Quota
+    practice: Practice
     analysis: AnalysisPlan
     disclosure: Disclosure
     path: Path
@@ -68,13 +68,8 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
             f"{path.name} has [{'], ['.join(unknown)}]; known tables are [{'], ['.join(_TABLES)}]"
         )
     tables = {name: _table(document, name, path) for name in _TABLES}
-    about = tables["benchmark"]
-    if unknown := sorted(set(about) - {"name", "title", "description"}):
-        raise SpecificationError(
-            f"{path.name}: [benchmark] has {', '.join(unknown)}; "
-            f"known keys are name, title, description"
-        )
-    name = str(about.get("name", path.stem))
+    about = read_about(tables["benchmark"], path, installed=installed)
+    name = about.name or path.stem
     if not NAME.fullmatch(name):
         raise SpecificationError(
             f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
@@ -83,11 +78,13 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     found = Benchmark(
         name=name,
-        title=str(about.get("title", name)),
-        description=str(about.get("description", "")),
+        title=about.title or name,
+        description=about.description,
+        period=Period(about.opens, about.closes),
         cohort=cohort,
         contract=read_contract(tables["contract"], path),
         quota=read_quota(tables["quota"], path),
+        practice=read_practice(tables["practice"], path),
         analysis=_by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path),
         disclosure=read_disclosure(tables["disclosure"], path),
         path=path,

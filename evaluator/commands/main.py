@@ -27,7 +27,9 @@ app = typer.Typer(
 for commands in (steward, researcher, queue, reviewer):
     app.add_typer(commands.app)
 
-_PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
+_PACKAGES = (
+    "benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+)  # fmt: skip
 
 
 def main() -> None:

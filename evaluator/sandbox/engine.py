@@ -61,6 +61,8 @@ _PATH_STAT = "X-Docker-Container-Path-Stat"
 PROBE_SECONDS = 30
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
+MOST_LOG = 1_000_000
+"""Bytes of a whole log that are kept: its end, where a contract lets the engine keep more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +207,15 @@ class Engine(Containers):
         submission_id: str,
         given_up: Callable[[], bool] = lambda: False,
         room: Callable[[], AbstractContextManager[None]] = nullcontext,
+        whole_log: bool = False,
     ) -> Outcome:
         """Run an image that was let in over the staged cases, under every limit of the contract.
 
         A run that the host killed is tried again, in the time that is left and from nothing.
         ``given_up`` is asked before each try, and before and as soon as its container has started,
         so that no cancelling is missed that came when there was nothing to kill. Only what runs
-        is held in ``room``: before, a container is laid out, and afterwards removed.
+        is held in ``room``: before, a container is laid out, and afterwards removed. The log is its
+        end, or the ``whole_log`` as far as the contract lets the engine keep it.
 
         When this returns or raises, the container is gone and ``staged.predictions``, still to be
         trusted in nothing, is all that it leaves.
@@ -222,7 +226,9 @@ class Engine(Containers):
         can_grant(contract, self.cpus, self.memory_bytes)
         spent = 0.0
         try:
-            return self._run(digest, staged, contract, submission_id, given_up, room)
+            return self._run(
+                digest, staged, contract, submission_id, given_up, room, whole_log=whole_log
+            )
         except _NotStarted:
             # The engine's fault or the team's: it says both in the same words.
             self._start_known_good(staged, contract, submission_id, given_up, room)
@@ -231,7 +237,9 @@ class Engine(Containers):
             spent = killed.seconds
         lay_empty(staged.predictions)
         try:
-            return self._run(digest, staged, contract, submission_id, given_up, room, spent)
+            return self._run(
+                digest, staged, contract, submission_id, given_up, room, spent, whole_log
+            )
         except _NotStarted as error:
             raise ContractBroken(Failure.START_FAILED, printable(str(error))) from error
         except _Killed as killed:
@@ -246,6 +254,7 @@ class Engine(Containers):
         given_up: Callable[[], bool],
         room: Callable[[], AbstractContextManager[None]],
         spent: float = 0.0,
+        whole_log: bool = False,
     ) -> Outcome:
         """One try, in the time that one before it has not ``spent``."""
         _refuse_given_up(given_up)
@@ -270,7 +279,7 @@ class Engine(Containers):
                 _refuse_given_up(given_up)
                 in_time = self._wait(container, running + limit - spent)
                 ended = time.monotonic()
-            log_tail = _log_tail(container)
+            log_tail = _log(container, whole=whole_log)
             state = _final_state(container)
             cause = broken(state, limit=limit, in_time=in_time)
             if cause is not None and in_time:
@@ -477,9 +486,10 @@ def _final_state(container: Container) -> Mapping[str, Any]:
     return state
 
 
-def _log_tail(container: Container) -> str:
-    """Read the end of the log, without what could steer a terminal."""
+def _log(container: Container, *, whole: bool) -> str:
+    """Read the end of the log, or all of it, without what could steer a terminal."""
     with suppress(DockerException, requests.RequestException):
-        said: bytes = container.logs(tail=LOG_LINES)
-        return printable(said[-LOG_CHARACTERS:].decode("utf-8", errors="replace"))
+        said: bytes = container.logs(tail="all" if whole else LOG_LINES)
+        kept = said[-MOST_LOG:] if whole else said[-LOG_CHARACTERS:]
+        return printable(kept.decode("utf-8", errors="replace"))
     return ""

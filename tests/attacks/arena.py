@@ -20,7 +20,7 @@ from submissions.host.base_image import docker
 from submissions.predictions import Predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.catalogue import Attack
-from tests.engine import build_image
+from tests.support.engine import build_image
 
 N_CASES = 5
 CASE_IDS = tuple(f"case{index}" for index in range(N_CASES))

@@ -18,7 +18,7 @@ from evaluator.sandbox.staging import Staged
 from submissions.contract import Contract
 from tests.attacks.arena import breaches, host_addresses, run_attack, volumes_of
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack
-from tests.engine import Creating
+from tests.support.engine import Creating
 
 pytestmark = pytest.mark.engine
 

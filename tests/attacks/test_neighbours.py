@@ -17,7 +17,7 @@ from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import PRELUDE
-from tests.engine import ImageBuilder
+from tests.support.engine import ImageBuilder
 
 pytestmark = pytest.mark.engine
 

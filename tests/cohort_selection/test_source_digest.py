@@ -14,7 +14,7 @@ import pytest
 from cohort_selection.catalog import reader_version
 from cohort_selection.source_digest import source_digest
 from evaluator.scoring import code_version
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 RATES = '''"""Rates of a table."""
 

@@ -21,13 +21,13 @@ from submissions.stage_times import Stage
 from submissions.submission import ContractBroken, Failure, State
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.engine import build_image
 from tests.engines.conftest import Start
-from tests.queue.installation import Installed, assert_true_state, one_sentence
-from tests.queue.programs import HONEST, READ
-from tests.queue.services import Scheduler, Worker, started
-from tests.submissions.image_layouts import Image, digest, own_layout, tar_of
-from tests.walkthrough import BENCHMARK
+from tests.support.engine import build_image
+from tests.support.image_layouts import Image, digest, own_layout, tar_of
+from tests.support.installation import Installed, assert_true_state, one_sentence
+from tests.support.programs import HONEST, READ
+from tests.support.services import Scheduler, Worker, started
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = pytest.mark.engines
 
@@ -181,7 +181,7 @@ def test_a_name_of_ours_on_another_image_deceives_nobody(
 def test_an_image_of_two_platforms_is_that_for_this_one(
     connect: Connect, start: Start, machines: Callable[[str], object], context: Path
 ) -> None:
-    from tests.engines.machine import Machine
+    from tests.support.machine import Machine
 
     engine, debian = connect("trixie", "containerd"), machines("trixie")
     assert isinstance(debian, Machine)

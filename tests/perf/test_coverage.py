@@ -37,7 +37,7 @@ from perf.coverage.populations import (
 from perf.coverage.power import PowerCell
 from perf.coverage.standardised import StandardisedCell
 from perf.coverage.study import Kept
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 AUROC_OF_D_1 = 0.7602499389065233
 """Phi(1 / sqrt 2): one standard deviation between the classes."""

@@ -1,0 +1,80 @@
+"""Opens a ledger's database, and makes its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import DBAPIError
+
+from submissions.addresses.database import address_fault, patience, without_password
+from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
+from submissions.ledger.records import LedgerError
+from submissions.ledger.tables import METADATA
+
+DATABASES = ("sqlite", "postgresql")
+
+_OPENING = 0x5E9_0E58
+"""PostgreSQL's advisory lock of the one process that makes the tables."""
+
+
+def open_database(url: str) -> Engine:
+    """Connect to a ledger's address; raise LedgerError where that leads nowhere."""
+    if wrong := address_fault(url, DATABASES):
+        raise LedgerError(
+            f"the ledger's address is {without_password(url)}, but {wrong}; give a writable "
+            f"SQLite file or a running PostgreSQL, as sqlite:////FOLDER/ledger.sqlite or "
+            f"postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return _connect(url)
+
+
+def make_tables(engine: Engine) -> None:
+    """Create the tables that are missing; raise LedgerError."""
+    try:
+        if engine.dialect.name == "postgresql":
+            within(ANSWER_SECONDS, lambda: engine.connect().close())
+        with engine.execution_options(writes=True).begin() as connection:
+            if connection.dialect.name == "postgresql":  # of two that open it, one makes it
+                connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
+            METADATA.create_all(connection)
+    except (DBAPIError, NoAnswer, UnicodeError) as error:
+        said = " ".join(str(getattr(error, "orig", error)).split())
+        raise LedgerError(
+            f"the ledger at {engine.url.render_as_string()} does not open ({said}); "
+            f"give a writable SQLite file or a running PostgreSQL"
+        ) from error
+
+
+def no_answer(engine: Engine, error: DBAPIError) -> LedgerError:
+    """The error for a database that was there and does not answer."""
+    return LedgerError(
+        f"the ledger at {engine.url.render_as_string()} does not answer "
+        f"({error.orig}); start its database again or free its disk"
+    )
+
+
+def _connect(url: str) -> Engine:
+    engine = create_engine(url, connect_args=patience(make_url(url)))
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _: object) -> None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=30000")
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+            # The driver must not begin transactions of its own: see _begin.
+            connection.isolation_level = None
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            # A writer takes its lock at once: one that read first could not be made to wait.
+            writes = connection.get_execution_options().get("writes", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
