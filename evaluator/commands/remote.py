@@ -42,7 +42,8 @@ def log_in(address: str, *, insecure: bool) -> None:
     login = Login(address, _pasted(address))
     with Client(login.address, login.token) as client:
         me = client.me()
-        _agree(client)
+        if not me.get("agreed", True):
+            _agree(client)
     path = logins.keep(login)
     teams = ", ".join(_name(team) for team in me.get("teams") or ()) or "no team yet"
     console.print(f"logged in to {address} as {me.get('name', 'a user without a name')} ({teams})")
@@ -58,15 +59,12 @@ def _pasted(address: str) -> str:
 
 
 def _agree(client: Client) -> None:
-    """Show the participation agreement where it is not accepted, and ask for the acceptance."""
+    """Show the participation agreement, and ask for its acceptance."""
     told = client.agreement()
-    if told.get("accepted", True):
-        return
     console.print(str(told.get("text", "")))
     if not sys.stdin.isatty():
-        console.print("the agreement is not accepted yet: accept it on the page, or log in again")
-        return
-    if typer.confirm("Do you accept this agreement?"):
+        console.print("this agreement is not accepted yet: log in from a terminal, or see the page")
+    elif typer.confirm("Do you accept this agreement?"):
         client.accept_agreement(str(told["version"]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from submissions.client import saved_image, upload
 from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused
 from submissions.contract import Contract
+from submissions.fact_sheet import read_fact_sheet
 from submissions.submission import State
 
 FAILED = (State.FAILED.value, State.REJECTED.value)
@@ -38,7 +38,9 @@ def submit(client: Client, entry: Entry) -> None:
     Raises ClientError, ContractBroken, EngineUnavailable.
     """
     team = remote.team_of(client, entry.team)
-    sheet = None if entry.fact_sheet is None else _fact_sheet(entry.fact_sheet)
+    sheet = None
+    if entry.fact_sheet is not None:
+        sheet = read_fact_sheet(entry.fact_sheet).model_dump(mode="json")
     with tempfile.TemporaryDirectory() as folder:
         file = benchmark_file.fetched(client, entry.benchmark, Path(folder))
         contract = read_contract_alone(file)
@@ -69,16 +71,6 @@ def _send(
         return client.submit_archive(
             archive, benchmark=benchmark, known=known, progress=moved, **given
         )
-
-
-def _fact_sheet(file: Path) -> dict[str, Any]:
-    try:
-        sheet = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ClientError(f"{file} is not JSON ({error}); write the fact sheet as JSON") from error
-    if not isinstance(sheet, dict):
-        raise ClientError(f"{file} is not a JSON object; write the fact sheet as one")
-    return sheet
 
 
 def status(client: Client, submission_id: str | None, every: float | None) -> bool:

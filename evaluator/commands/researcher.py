@@ -138,7 +138,7 @@ def submit(
         typer.Option(help="A case is called positive at or above this score (default: 0.5)."),
     ] = None,
     fact_sheet: Annotated[
-        Path | None, typer.Option(help="JSON file of the model's fact sheet, for a server.")
+        Path | None, typer.Option(help="TOML or JSON file of the model's fact sheet, for a server.")
     ] = None,
     server: ServerOption = None,
     home: HomeOption = None,

@@ -18,7 +18,6 @@ from submissions.client.problems import ClientError, Refused, Unreachable
 from submissions.client.upload import Hashed, Pace, Progress
 from submissions.submission import ENDED, State
 
-UNKNOWN_ARCHIVE = "archive-unknown"
 SETTLED = frozenset(state.value for state in (*ENDED, State.HELD))
 """States in which a team has nothing more to wait for but a steward."""
 
@@ -184,11 +183,9 @@ class Client:
         entry: dict[str, Any] = {
             "team": team, "model": model, "threshold": threshold, "fact_sheet": fact_sheet
         }  # fmt: skip
-        try:
+        if self.has_archive(known.sha256, team):
+            progress(known.size, known.size)
             return self.submit(benchmark, sha256=known.sha256, **entry)
-        except Refused as refused:
-            if refused.kind != UNKNOWN_ARCHIVE:
-                raise
         sent = self.upload(
             archive,
             benchmark=benchmark,
@@ -199,6 +196,16 @@ class Client:
             pace=pace,
         )
         return self.submit(benchmark, upload_id=sent, **entry)
+
+    def has_archive(self, sha256: str, team: str) -> bool:
+        """Whether the server has an archive from this team, by its SHA-256 as 64 digits."""
+        try:
+            self.connection.ask("GET", f"/uploads/by-digest/{part(sha256)}", params={"team": team})
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return False
+        return True
 
     def submissions(
         self, *, benchmark: str | None = None, team: str | None = None

@@ -23,6 +23,9 @@ from submissions.client.problems import ClientError, Refused, Unreachable
 CHUNK = 32 * 2**20
 """Bytes of one request: below the 100 MB that common proxies take."""
 
+SMALLEST_CHUNK = 2**20
+"""The server keeps all of a chunk or nothing, so a line that breaks often gets smaller ones."""
+
 PIECE = 256_000
 """Bytes after which the progress bar moves."""
 
@@ -33,6 +36,8 @@ LONGEST_WAIT = 30.0
 TUS = {"Tus-Resumable": "1.0.0"}
 
 GONE = (404, 410)
+OVER = (404, 410, 413, 460)
+"""Refusals after which the upload itself has ended; after others the same command goes on."""
 AGAIN = (408, 409, 423, 425, 429, 460, 500, 502, 503, 504)
 """Answers after which the same chunk is tried again from the server's offset. 460: its checksum
 did not fit, so it was changed on the way."""
@@ -95,8 +100,9 @@ def send(
     try:
         with path.open("rb") as file:
             sending.through(file, offset)
-    except Refused:
-        kept_uploads.forget(wanted)
+    except Refused as refused:
+        if refused.status in OVER:
+            kept_uploads.forget(wanted)
         raise
     kept_uploads.forget(wanted)
     return place.rstrip("/").rpartition("/")[2]
@@ -162,49 +168,60 @@ class _Sending:
     size: int
     progress: Progress
     pace: Pace
+    refused: Refused | None = None
 
     def through(self, file: IO[bytes], offset: int) -> None:
         """Send all that is missing from ``offset`` on."""
-        failed = 0
+        failed, chunk = 0, self.pace.chunk
         self.progress(offset, self.size)
         while offset < self.size:
-            reached = self._chunk(file, offset, last=failed >= self.pace.retries)
+            content = self._read(file, offset, chunk)
+            reached = self._send(content, offset, last=failed >= self.pace.retries)
             if reached is None:
                 self.pace.sleep(min(LONGEST_WAIT, 0.5 * 2**failed))
-                failed += 1
-                found = _offset(self.connection, self.place, self.pace)
-                if found is None:
-                    raise Refused(
-                        "the server no longer has this upload, which may have expired; run the "
-                        "command again to begin a new one",
-                        410,
-                        "upload-gone",
-                        {},
-                    )
-                reached = found
-                failed = 0 if found > offset else failed
+                reached = self._found()
+                failed = 0 if reached > offset else failed + 1
+                chunk = max(chunk // 2, min(SMALLEST_CHUNK, chunk))
             else:
-                failed = 0
+                failed, chunk = 0, min(2 * chunk, self.pace.chunk)
             offset = reached
             self.progress(offset, self.size)
 
-    def _chunk(self, file: IO[bytes], offset: int, *, last: bool) -> int | None:
-        """Send one chunk; the new offset, or None where it is to be tried again."""
+    def _found(self) -> int:
+        """The server's offset; raises the refusal that ended the upload, where it is over."""
+        found = _offset(self.connection, self.place, self.pace)
+        if found is None:
+            raise self.refused or Refused(
+                "the server no longer has this upload, which may have expired; run the command "
+                "again to begin a new one",
+                410,
+                "upload-ended",
+                {},
+            )
+        return found
+
+    def _read(self, file: IO[bytes], offset: int, chunk: int) -> bytes:
         file.seek(offset)
-        content = file.read(min(self.pace.chunk, self.size - offset))
-        if len(content) < min(self.pace.chunk, self.size - offset):
+        wanted = min(chunk, self.size - offset)
+        content = file.read(wanted)
+        if len(content) < wanted:
             raise ClientError(
                 f"{file.name} became shorter while it was sent; leave the file alone until the "
                 "command has ended, and run it again"
             )
+        return content
+
+    def _send(self, content: bytes, offset: int, *, last: bool) -> int | None:
+        """Send one chunk; the new offset, or None where it is to be tried again."""
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         headers = {
             **TUS,
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(len(content)),
             "Upload-Offset": str(offset),
-            "Upload-Checksum": "sha256 "
-            + base64.b64encode(hashlib.sha256(content).digest()).decode(),
+            "Upload-Checksum": f"sha256 {digest}",
         }
+        self.refused = None
         try:
             answer = self.connection.send(
                 "PATCH", self.place, headers=headers, content=self._pieces(content, offset)
@@ -216,9 +233,10 @@ class _Sending:
         told = answer.headers.get("upload-offset", "")
         if answer.is_success and told.isdecimal():
             return int(told)
+        self.refused = refusal(answer, self.connection.address)
         if answer.status_code in AGAIN and not last:
             return None
-        raise refusal(answer, self.connection.address)
+        raise self.refused
 
     def _pieces(self, content: bytes, offset: int) -> Iterator[bytes]:
         view = memoryview(content)

@@ -32,7 +32,9 @@ def redirected(text: str) -> str:
 
 def within(folder: Path) -> Iterator[Path]:
     """What lies in a folder and below; of the root, which holds the whole system, its files."""
-    return folder.glob("*") if folder == Path("/") else folder.rglob("*")
+    if folder == Path("/"):
+        return (path for path in folder.glob("*") if path.is_file())
+    return folder.rglob("*")
 
 
 def files_below(places: list[str]) -> Iterator[Path]:

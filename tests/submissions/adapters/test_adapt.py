@@ -23,10 +23,9 @@ from submissions.adapters.adapt import AdaptError, Wanted, adapt
 from submissions.contract import Contract
 from submissions.host import base_image as base_images
 from submissions.predictions import read_predictions
-from submissions.submission import ContractBroken, Failure
-from tests.cohort_selection.image_kinds import computed_radiograph, write
-from tests.commands import refused, sequestra
-from tests.conftest import REPOSITORY
+from tests.support.commands import refused, sequestra
+from tests.support.image_kinds import computed_radiograph, write
+from tests.support.repository import REPOSITORY
 
 ADAPTERS = REPOSITORY / "submissions" / "adapters"
 EXAMPLES = ADAPTERS / "examples"
@@ -151,42 +150,61 @@ json.dump({"studies": [{"studyInstanceUID": rows[0]["studyInstanceUID"], "classi
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    ("value", "key", "missing", "told"),
-    [
-        ("0.5", "b", 0.125, None),
-        ("0.5", "b", None, "no score for 2 of 3 cases; declare one with --missing"),
-        ("0.5", "", 0.125, "has the keys a, b; choose one with --key"),
-        ("1.5", "b", 0.125, "has 1.5 at 'output.1', which is no probability"),
-    ],
-)
 def test_a_case_that_the_program_skips_gets_the_declared_score(
-    engine: Engine,
-    base_image: str,
-    cases: list[BlindedCase],
-    tmp_path: Path,
-    value: str,
-    key: str,
-    missing: float | None,
-    told: str | None,
+    engine: Engine, base_image: str, cases: list[BlindedCase], tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(
         "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /tmp\nADD run_it.py .\n"
         'CMD ["python3", "run_it.py"]\n'
     )
-    (tmp_path / "run_it.py").write_text(SKIPS.replace("VALUE", value))
+    (tmp_path / "run_it.py").write_text(SKIPS.replace("VALUE", "0.5"))
     base_images.build(tmp_path, "sequestra-test/skips:1", base_image)
-    wanted = Wanted("midrc", key=key, missing=missing)
+    wanted = Wanted("midrc", key="b", missing=0.125)
     adapted = adapt("sequestra-test/skips:1", "sequestra-test/skips:2", wanted)
-    if told is None:
-        scores, _ = predicted(engine, adapted.digest, cases, tmp_path / "staged")
-        assert scores == {"case0": 0.5, "case1": 0.125, "case2": 0.125}
-        return
-    with pytest.raises(ContractBroken) as broken:
-        predicted(engine, adapted.digest, cases, tmp_path / "staged")
-    assert broken.value.failure is Failure.CRASHED
-    assert told in broken.value.log_tail
-    assert "Traceback" not in broken.value.log_tail
+    scores, _ = predicted(engine, adapted.digest, cases, tmp_path / "staged")
+    assert scores == {"case0": 0.5, "case1": 0.125, "case2": 0.125}
+
+
+WRAPPED = """
+import pathlib, redirect, run
+root = pathlib.Path(sys.argv[1])
+redirect.ROOT = run.ROOT = str(root / "elsewhere")
+run.HERE, run.INPUT, run.OUTPUT = root, root / "input", root / "predictions.csv"
+sys.exit(run.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "key", "told"),
+    [
+        (SKIPS.replace("VALUE", "0.5"), "b", "no score for 1 of 2 cases; declare one with --miss"),
+        (SKIPS.replace("VALUE", "0.5"), "", "has the keys a, b; choose one with --key"),
+        (SKIPS.replace("VALUE", "1.5"), "b", "has 1.5 at 'output.1', which is no probability"),
+        (SKIPS.replace("VALUE", "True"), "b", "has True at 'output.1', which is no probability"),
+        (SKIPS.replace('"1"', '"2"'), "a", "the document has nothing at 'output.1'"),
+        ("open('/output/other.json', 'w')", "a", "wrote no /output/output.json but: other.json"),
+        ("open('/output/output.json', 'w').write('{')", "a", "/output/output.json is not JSON"),
+        ("raise SystemExit(3)", "a", "the program of the image ended with 3"),
+    ],
+)
+def test_an_answer_that_is_not_as_declared_ends_in_one_sentence(
+    tmp_path: Path, program: str, key: str, told: str
+) -> None:
+    for case_id in ("one", "two"):
+        (tmp_path / "input" / "images" / case_id).mkdir(parents=True)
+        (tmp_path / "input" / "images" / case_id / "a.dcm").touch()
+    (tmp_path / "input" / "cases.csv").write_text("case_id,n_files\none,1\ntwo,1\n")
+    settings = {
+        "platform": "midrc", "command": [sys.executable, "-c", program.replace("VALUE", "0.5")],
+        "output": "output.json", "key": key, "missing": None, "column": "probability",
+    }  # fmt: skip
+    (tmp_path / "adapter.json").write_text(json.dumps(settings))
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        in_image(WRAPPED, tmp_path)
+    assert ended.value.returncode == 1
+    assert told in ended.value.stderr
+    assert "Traceback" not in ended.value.stderr
+    assert not (tmp_path / "predictions.csv").exists()
 
 
 @pytest.mark.engine
@@ -223,7 +241,7 @@ def test_what_is_wanted_must_fit_the_platform(given: dict[str, object], told: st
 
 def in_image(code: str, *arguments: str | Path) -> str:
     """Run code as a program of an adapted image would, beside its two modules."""
-    program = f"import sys; sys.path.insert(0, {str(ADAPTERS / 'in_image')!r}); {code}"
+    program = f"import sys; sys.path.insert(0, {str(ADAPTERS / 'in_image')!r})\n{code}"
     ended = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         check=True,
@@ -263,16 +281,16 @@ def test_slices_are_stacked_by_position_and_the_largest_series_is_taken(tmp_path
     # In the order of their names: the middle, the lowest, the highest slice; and a scout.
     for name, z in (("a", 5.0), ("b", 0.0), ("c", 10.0), ("scout", None)):
         image = computed_radiograph()
-        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+        image.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
         image.Modality = "CT"
-        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        image.SOPInstanceUID = generate_uid()
         image.SeriesInstanceUID = "1.2.3.9" if z is None else "1.2.3.4"
         image.PixelSpacing = [0.5, 0.25]
         image.RescaleSlope, image.RescaleIntercept = 2, -100
         image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         image.ImagePositionPatient = [0, 0, z or 0]
         shape = (image.Rows, image.Columns)
-        image.PixelData = np.full(shape, int(z or 77), np.uint16).tobytes()
+        image.PixelData = np.full(shape, 77 if z is None else int(z), np.uint16).tobytes()
         write(image, folder / f"{name}.dcm")
     target = tmp_path / "case.mha"
     code = "import run, pathlib; run.write_mha(*map(pathlib.Path, sys.argv[1:]))"
