@@ -41,6 +41,8 @@ FLOORS: dict[str, list[str]] = {
         "adapters client image ledger predictions service.credentials",
         "receiving",
         "service",
+        "service.uploads",
+        "service.entries",
         "service.api",
         "service.web",
     ],

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.exc import DBAPIError
 
 from submissions.addresses.database import address_fault, patience, without_password
-from submissions.service.tables import METADATA
+from submissions.service.upload_tables import UPLOADS
 
 DATABASES = ("sqlite", "postgresql")
 _OPENING = 0x5E9_0E5A
@@ -46,7 +46,7 @@ class Database:
             with self._writer.begin() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
-                METADATA.create_all(connection)
+                UPLOADS.metadata.create_all(connection)  # which has every table of the store
         except DBAPIError as error:
             said = " ".join(str(error.orig or error).split())
             raise StoreError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MAIL = re.compile(r"[^\s@<>\"',;:\\()\[\]]{1,64}@[^\s@<>\"',;:\\()\[\].]+(\.[^\s@<>\"',;:\\()\[\].]+)+")
+_PART = r"[^\s@<>\"',;:\\()\[\].]+"
+_MAIL = re.compile(rf"[^\s@<>\"',;:\\()\[\]]{{1,64}}@{_PART}(\.{_PART})+")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 

@@ -62,7 +62,10 @@ class TokenAsked(Strict):
 
     name: Line = Field(examples=["laptop"])
     scopes: list[str] = Field(
-        min_length=1, max_length=3, examples=[["read", "submit"]], description="read, submit, tokens"
+        min_length=1,
+        max_length=3,
+        examples=[["read", "submit"]],
+        description="read, submit, tokens",
     )
     days: int | None = Field(default=None, ge=1, le=366, examples=[90])
 

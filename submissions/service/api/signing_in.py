@@ -109,9 +109,7 @@ def sign_in(request: Request, credentials: Credentials) -> Response:
 
 
 @router.delete("/sessions/current", status_code=204, responses=problems())
-def sign_out(
-    request: Request, principal: Annotated[Principal, Depends(signed_in)]
-) -> Response:
+def sign_out(request: Request, principal: Annotated[Principal, Depends(signed_in)]) -> Response:
     """End the session of this browser, on the server too; a token stays valid."""
     response = Response(status_code=204)
     sessions.take_away(request, response, request.app.state.store)

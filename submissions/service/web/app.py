@@ -1,7 +1,7 @@
 """Builds the web application: collaborators, guards, routers, the site below all.
 
 Collaborators lie on ``app.state``: store, ledger, drop, offered (by name), settings, limits,
-results. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is left belongs to
+report. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is left belongs to
 ``site``, the boards and reports.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from submissions.drop import Drop
-from submissions.ledger.ledger import Ledger
+from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.api.documents import ProblemShown
 from submissions.service.offered import Offered
 from submissions.service.rates import RateLimits
@@ -23,6 +23,9 @@ from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
 from submissions.service.web.guards import Guards
 from submissions.service.web.showing import show_problems
+
+Report = Callable[[PublishedRelease], str]
+"""Makes the report of a release, one HTML file; its room lies above this package."""
 
 ROUTERS = (
     "submissions.service.api.api",
@@ -41,6 +44,7 @@ def create_service(
     drop: Drop,
     offered: Sequence[Offered],
     *,
+    report: Report,
     site: ASGIApp | None = None,
 ) -> FastAPI:
     """Build the service; ``site`` answers every path that no router has."""
@@ -58,6 +62,7 @@ def create_service(
     app.state.ledger = ledger
     app.state.drop = drop
     app.state.offered = {benchmark.name: benchmark for benchmark in offered}
+    app.state.report = report
     app.state.limits = RateLimits(settings.rates)
     app.add_middleware(Guards, settings=settings)
     show_problems(app)
