@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from evaluator.screen import console, styled
+from evaluator.screen import console
 from submissions.client import logins
 from submissions.client.client import Client, Looks
 from submissions.client.connection import is_private, server_address
@@ -27,8 +27,7 @@ from submissions.client.logins import Login
 from submissions.client.problems import ClientError
 from submissions.contract import Contract
 from submissions.image.archive import lint_archive
-
-MOST_LOG_LINES = 20
+from submissions.submission import Failure
 
 
 def log_in(address: str, *, insecure: bool) -> None:
@@ -92,8 +91,10 @@ def looks(found: Looks) -> str:
         if found.remaining
         else f"no submission is left of {found.per_team} in {found.days} days"
     )
+    if found.held:
+        line += f"; uploads that are not entered yet hold {found.held}"
     if found.lifetime is not None:
-        line += f"; {found.lifetime} in all on this cohort"
+        line += f"; {found.used_ever} of {found.lifetime} in all were used"
     if found.renews:
         line += f"; the next one comes back on {_moment(found.renews)}"
     return line
@@ -127,39 +128,46 @@ def bar(what: str) -> Iterator[Any]:
 def line(found: Mapping[str, Any]) -> str:
     """One line a submission: its id, who, and its state or failure."""
     told = str(found.get("state"))
-    failure = found.get("failure")
-    if failure:
-        told += f": {_code(failure)}. {found.get('meaning') or ''}".rstrip()
+    if failure := found.get("failure"):
+        told += f": {failure['code']}. {failure['meaning']}"
     who = f"{found.get('team')} / {found.get('model')}"
     return f"{found.get('submission_id')}  {who}  {found.get('benchmark')}  {told}"
 
 
-def _code(failure: object) -> str:
-    return str(failure.get("code")) if isinstance(failure, Mapping) else str(failure)
-
-
 def details(found: Mapping[str, Any]) -> RenderableType:
-    """A submission with its advice, the times of its stages and its story so far."""
-    lines = [line(found)]
-    if advice := found.get("advice"):
-        lines.append(f"what to do: {advice}")
-    times = found.get("stage_times")
-    if isinstance(times, Mapping) and times:
+    """What to do, the times of the stages, and when each state was reached."""
+    lines = []
+    if failure := found.get("failure"):
+        lines.append(f"what to do: {failure['advice']}")
+    if times := found.get("stage_seconds_at_most"):
         lines.append("  ".join(f"{stage} under {told} s" for stage, told in times.items()))
     for step in found.get("timeline") or ():
-        lines.append(f"  {_moment(str(step.get('at', '')))}  {step.get('state') or step}")
+        lines.append(f"  {_moment(step['at'])}  {step['state']}")
     return Group(*lines)
 
 
 def practised(found: Mapping[str, Any]) -> RenderableType:
-    """Figures of the dry run on practice cases, and the end of its log."""
-    figures = found.get("figures") or {}
-    lines: list[RenderableType] = [styled(("practice cases:", "bold"))]
-    lines += [f"  {name}: {figure}" for name, figure in figures.items()]
-    log = str(found.get("log") or "").rstrip().splitlines()
-    if log:
-        shown = log[-MOST_LOG_LINES:]
-        of = "" if len(shown) == len(log) else f"the last {len(shown)} lines of "
-        lines.append(f"{of}the container's log:")
-        lines += shown
+    """Figures of the dry run on practice cases, the end of its log, the time of the real run."""
+    from evaluator.commands import dry_run
+    from evaluator.queue.dry_run import Practised, Scores
+
+    scores, failure = found["scores"], found["failure"]
+    seen = None
+    if scores is not None:
+        seen = Scores(**{name: each for name, each in scores.items() if name != "constant"})
+    lines = [
+        dry_run.practised(
+            Practised(
+                n_cases=found["n_cases"],
+                seconds=found["seconds"],
+                failure=None if failure is None else Failure(failure),
+                detail=found["detail"],
+                log=found["log"],
+                scores=seen,
+            ),
+            "practice",
+        )
+    ]
+    if found.get("expected_seconds") is not None:
+        lines.append(f"the sequestered run may take up to {found['expected_seconds']} s")
     return Group(*lines)

@@ -13,7 +13,6 @@ from evaluator.screen import console
 from submissions.client import saved_image, upload
 from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused
-from submissions.contract import Contract
 from submissions.fact_sheet import read_fact_sheet
 from submissions.submission import State
 
@@ -46,8 +45,8 @@ def submit(client: Client, entry: Entry) -> None:
         contract = read_contract_alone(file)
     looks = client.quota(entry.benchmark, team)
     console.print(f"{team}, {entry.benchmark}: {remote.looks(looks)}")
-    if looks.remaining < 1:
-        raise ClientError(f"nothing was sent: {remote.looks(looks)}")
+    if looks.remaining < 1 and not looks.held:
+        raise ClientError(f"nothing was sent, since {remote.looks(looks)}")
     given: dict[str, Any] = {
         "team": team, "model": entry.model, "threshold": entry.threshold, "fact_sheet": sheet
     }  # fmt: skip
@@ -55,22 +54,20 @@ def submit(client: Client, entry: Entry) -> None:
         entered = client.submit(entry.benchmark, reference=entry.image, **given)
     else:
         with saved_image.archive_of(entry.image) as archive:
-            entered = _send(client, entry.benchmark, archive, contract, given)
+            remote.lint(archive, contract)
+            with remote.bar("reading") as moved:
+                known = upload.digest(archive, moved)
+            resumed = client.is_under_way(entry.benchmark, team, known)
+            if looks.remaining < 1 and not resumed:
+                raise ClientError(f"nothing was sent, since {remote.looks(looks)}")
+            if resumed:
+                console.print("an earlier command began this upload; it goes on")
+            with remote.bar("sending") as moved:
+                entered = client.submit_archive(
+                    archive, benchmark=entry.benchmark, known=known, progress=moved, **given
+                )
     console.print(remote.line(entered))
     console.print(f"follow it with `sequestra status {entered.get('submission_id')} --watch`")
-
-
-def _send(
-    client: Client, benchmark: str, archive: Path, contract: Contract, given: dict[str, Any]
-) -> dict[str, Any]:
-    """Check, hash and send an archive, with a bar each; the new submission."""
-    remote.lint(archive, contract)
-    with remote.bar("reading") as moved:
-        known = upload.digest(archive, moved)
-    with remote.bar("sending") as moved:
-        return client.submit_archive(
-            archive, benchmark=benchmark, known=known, progress=moved, **given
-        )
 
 
 def status(client: Client, submission_id: str | None, every: float | None) -> bool:
@@ -79,21 +76,22 @@ def status(client: Client, submission_id: str | None, every: float | None) -> bo
         for found in client.submissions():
             console.print(remote.line(found))
         return True
-    if every is None:
-        last = client.status(submission_id)
-    else:
-        for last in client.watch(submission_id, every=every):
-            console.print(remote.line(last))
-        last = client.status(submission_id)
+    last = client.status(submission_id)
+    console.print(remote.line(last))
+    if every is not None:
+        for now in client.watch(submission_id, every=every, known=last):
+            console.print(remote.line(now))
+            last = now
     console.print(remote.details(last))
-    _show_practice(client, submission_id)
+    if last.get("practised"):
+        _show_practice(client, submission_id)
     return last.get("state") not in FAILED
 
 
 def _show_practice(client: Client, submission_id: str) -> None:
-    """Print the dry run's figures and log, where one was made and this team may see it."""
+    """Print the dry run's figures and log; others than the team may not see them."""
     try:
         console.print(remote.practised(client.practice(submission_id)))
     except Refused as refused:
-        if refused.status not in (403, 404, 409):
+        if refused.status not in (403, 404):
             raise

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from submissions.client import kept_uploads
 from submissions.client import upload as uploading
 from submissions.client.connection import Connection, part
 from submissions.client.kept_uploads import Wanted
@@ -27,14 +28,17 @@ class Looks:
     """What a team may still enter for a benchmark.
 
     ``per_team`` charged submissions in any ``days`` days, ``lifetime`` in all (None: no such
-    bound), ``used`` of them so far, ``remaining`` now; ``renews`` is when the next one comes back
-    (an ISO time, None where none is used), ``concurrent`` how many may be under way at once.
+    bound), ``used`` of the former and ``used_ever`` of the latter so far, ``held`` by uploads that
+    are not entered yet, ``remaining`` now; ``renews`` is when the next one comes back (an ISO time,
+    None: waiting brings none), ``concurrent`` how many may run at once.
     """
 
     per_team: int
     days: int
     used: int
     remaining: int
+    held: int = 0
+    used_ever: int = 0
     renews: str | None = None
     lifetime: int | None = None
     concurrent: int | None = None
@@ -103,9 +107,8 @@ class Client:
         told = _mapping(
             self.connection.document("GET", "/quota", params={"benchmark": benchmark, "team": team})
         )
-        known = {name: told[name] for name in Looks.__slots__ if name in told}
         try:
-            return Looks(**known)
+            return Looks(**{name: told[name] for name in Looks.__slots__ if name in told})
         except TypeError as error:
             raise ClientError(
                 f"{self.connection.address} answered a quota without its numbers; it may be of "
@@ -118,7 +121,6 @@ class Client:
         *,
         benchmark: str,
         team: str,
-        model: str,
         known: Hashed | None = None,
         progress: Progress = lambda done, total: None,
         pace: Pace | None = None,
@@ -130,7 +132,7 @@ class Client:
         all. Quota and rights are decided by the server before the first byte.
         """
         known = known or uploading.digest(archive)
-        wanted = Wanted(self.connection.address, team, benchmark, model, known.sha256)
+        wanted = self._wanted(benchmark, team, known)
         return uploading.send(
             self.connection, archive, wanted, known.size, progress=progress, pace=pace
         )
@@ -183,19 +185,22 @@ class Client:
         entry: dict[str, Any] = {
             "team": team, "model": model, "threshold": threshold, "fact_sheet": fact_sheet
         }  # fmt: skip
-        if self.has_archive(known.sha256, team):
+        if not self.is_under_way(benchmark, team, known) and self.has_archive(known.sha256, team):
             progress(known.size, known.size)
             return self.submit(benchmark, sha256=known.sha256, **entry)
         sent = self.upload(
-            archive,
-            benchmark=benchmark,
-            team=team,
-            model=model,
-            known=known,
-            progress=progress,
-            pace=pace,
+            archive, benchmark=benchmark, team=team, known=known, progress=progress, pace=pace
         )
-        return self.submit(benchmark, upload_id=sent, **entry)
+        entered = self.submit(benchmark, upload_id=sent, **entry)
+        kept_uploads.forget(self._wanted(benchmark, team, known))
+        return entered
+
+    def is_under_way(self, benchmark: str, team: str, known: Hashed) -> bool:
+        """Whether an upload of this file was begun and holds a look already."""
+        return uploading.is_under_way(self.connection, self._wanted(benchmark, team, known))
+
+    def _wanted(self, benchmark: str, team: str, known: Hashed) -> Wanted:
+        return Wanted(self.connection.address, team, benchmark, known.sha256)
 
     def has_archive(self, sha256: str, team: str) -> bool:
         """Whether the server has an archive from this team, by its SHA-256 as 64 digits."""
@@ -224,15 +229,17 @@ class Client:
         submission_id: str,
         *,
         every: float = 5.0,
+        known: Mapping[str, Any] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         patience: int = 120,
     ) -> Iterator[dict[str, Any]]:
         """The submission now and after each change of its state, until it is settled.
 
-        A server that does not answer is asked again, ``patience`` times in a row.
+        Where it is ``known`` already, it comes after its next change. A server that does not answer
+        is asked again, ``patience`` times in a row.
         """
-        last, silent = None, 0
-        while True:
+        last, silent = None if known is None else known.get("state"), 0
+        while last not in SETTLED:
             try:
                 now = self.status(submission_id)
                 silent = 0
@@ -246,9 +253,8 @@ class Client:
             if now.get("state") != last:
                 last = now.get("state")
                 yield now
-            if last in SETTLED:
-                return
-            sleep(every)
+            if last not in SETTLED:
+                sleep(every)
 
     def withdraw(self, submission_id: str) -> dict[str, Any]:
         """Withdraw a submission that has no result yet; what became of it."""

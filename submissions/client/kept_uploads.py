@@ -21,13 +21,12 @@ class Wanted:
     address: str
     team: str
     benchmark: str
-    model: str
     sha256: str
 
     @property
     def file(self) -> Path:
         """Where the upload's place on the server is kept."""
-        told = json.dumps([self.address, self.team, self.benchmark, self.model, self.sha256])
+        told = json.dumps([self.address, self.team, self.benchmark, self.sha256])
         name = hashlib.sha256(told.encode()).hexdigest()[:32]
         return state_folder() / "uploads" / f"{name}.json"
 

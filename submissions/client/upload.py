@@ -85,7 +85,8 @@ def send(
 ) -> str:
     """Send a file, or what is missing of it; the id of the finished upload.
 
-    An upload that an earlier command began goes on. Raises Refused where the server takes none
+    An upload that an earlier command began goes on; it stays remembered until it is entered, since
+    it holds a look. Raises Refused where the server takes none
     (rights and quota are decided before the first byte), Unreachable after ``pace.retries`` tries
     without a byte of progress, ClientError where the file changed meanwhile.
     """
@@ -104,8 +105,13 @@ def send(
         if refused.status in OVER:
             kept_uploads.forget(wanted)
         raise
-    kept_uploads.forget(wanted)
     return place.rstrip("/").rpartition("/")[2]
+
+
+def is_under_way(connection: Connection, wanted: Wanted, pace: Pace | None = None) -> bool:
+    """Whether an earlier command began this upload and the server still has it."""
+    place = kept_uploads.place_of(wanted)
+    return place is not None and _offset(connection, place, pace or Pace()) is not None
 
 
 def _create(connection: Connection, filename: str, wanted: Wanted, size: int) -> str:
@@ -114,7 +120,6 @@ def _create(connection: Connection, filename: str, wanted: Wanted, size: int) ->
         "team": wanted.team,
         "filename": filename,
         "sha256": wanted.sha256,
-        "model": wanted.model,
     }
     told = ",".join(
         f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in metadata.items()
