@@ -35,7 +35,7 @@ FLOORS: dict[str, list[str]] = {
     ],
     "submissions": [
         "adapters.examples.grand_challenge adapters.examples.midrc adapters.in_image",
-        "addresses contract drop fact_sheet period practice quota stage_times",
+        "addresses contract design drop fact_sheet period practice quota stage_times",
         "starter.kit_files starter.with_onnx starter.with_torch",
         "host starter submission",
         "adapters client image ledger predictions service.credentials",
@@ -44,6 +44,7 @@ FLOORS: dict[str, list[str]] = {
         "service.uploads",
         "service.entries",
         "service.api",
+        "service.pages",
         "service.web",
     ],
     "baselines": [

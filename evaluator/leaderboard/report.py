@@ -1,10 +1,11 @@
-"""The report of one submission: a page of the site, or one file that opens without a network."""
+"""Renders the report of one submission: a page of the site, or one file without a network."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -12,6 +13,7 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.suppression import group_metrics
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
+from evaluator.leaderboard import fact_sheet_block
 from evaluator.leaderboard.drawing import bars, numbers, plots
 from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, headline_gap
 from evaluator.leaderboard.pages import STATIC, environment, named
@@ -20,6 +22,8 @@ from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.scoring.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
 from metrics.estimate import Estimate
 from metrics.group import SAMPLED
+from submissions.design.stylesheet import STYLESHEET
+from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
 OWN_SCORES = "own scores"
@@ -82,6 +86,7 @@ def render_report(
     title: str = "",
     standalone: bool = True,
     drawn: Drawings | None = None,
+    fact_sheet: FactSheet | None = None,
 ) -> str:
     """Write the report as HTML.
 
@@ -106,6 +111,7 @@ def render_report(
         ("methods", "Methods", True),
         ("disclosure", "What is withheld", True),
         ("limits", "Limits", True),
+        fact_sheet_block.contents(fact_sheet),
         ("provenance", "Provenance", True),
     ]
     curves = [
@@ -114,8 +120,8 @@ def render_report(
     inlined: dict[str, object] = {}
     if standalone:
         inlined = {
-            "stylesheet": _own("style.css"),
-            "figures_script": _own("figures.js"),
+            "stylesheet": _own(STYLESHEET),
+            "figures_script": _own(STATIC / "figures.js"),
             "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
         }
     return (
@@ -142,6 +148,7 @@ def render_report(
             **drawn,
             drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
+            fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
             provenance=_provenance(release),
             **inlined,
         )
@@ -161,8 +168,8 @@ def drawings(release: Release) -> Drawings:
     }
 
 
-def _own(name: str) -> Markup:
-    return Markup((STATIC / name).read_text(encoding="utf-8"))
+def _own(file: Path) -> Markup:
+    return Markup(file.read_text(encoding="utf-8"))
 
 
 def _attributes(release: Release) -> list[str]:

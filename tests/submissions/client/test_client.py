@@ -6,13 +6,14 @@ import hashlib
 import os
 import threading
 import tomllib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from submissions.client.client import Client
-from submissions.client.kept_uploads import place_of
 from submissions.client.problems import ClientError, Refused, Unreachable
 from submissions.client.upload import Hashed, Pace, digest
 from submissions.submission import Failure, State
@@ -21,6 +22,7 @@ from tests.submissions.client.conftest import Service, Wire, stopped
 CHUNK = 2**20
 QUICK = Pace(chunk=CHUNK, sleep=lambda seconds: None)
 SIZE = 5 * 2**20 + 12_345
+NORTH: dict[str, Any] = {"benchmark": "opacity", "team": "North", "pace": QUICK}
 
 
 @pytest.fixture
@@ -31,9 +33,21 @@ def archive(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(service: Service) -> Client:
-    token = service.person("Ada", service.team("North"))
-    return Client(service.address, token)
+def token(service: Service) -> str:
+    return service.person("Ada", service.team("North"))
+
+
+@pytest.fixture
+def client(service: Service, token: str) -> Iterator[Client]:
+    with Client(service.address, token) as made:
+        yield made
+
+
+@pytest.fixture
+def through(wire: Wire, token: str) -> Iterator[Client]:
+    """The same person's client over a wire that can be cut."""
+    with Client(wire.address, token) as made:
+        yield made
 
 
 def sha256(file: Path) -> str:
@@ -45,75 +59,65 @@ def arrived(service: Service) -> list[Path]:
 
 
 def test_it_knows_who_it_is_and_what_is_offered(client: Client) -> None:
-    with client:
-        assert client.me()["name"] == "Ada"
-        assert [team["team"] for team in client.me()["teams"]] == ["North"]
-        (offered,) = client.benchmarks()
-        assert offered == client.benchmark("opacity")
-        assert offered["contract"]["image_mb"] == 512
-        file = tomllib.loads(client.benchmark_file("opacity").decode())
-        assert file["benchmark"]["title"] == "Airspace opacity"
-        looks = client.quota("opacity", "North")
-        assert (looks.per_team, looks.days, looks.remaining, looks.renews) == (2, 7, 2, None)
+    assert client.me()["name"] == "Ada"
+    assert [team["team"] for team in client.me()["teams"]] == ["North"]
+    (offered,) = client.benchmarks()
+    assert offered == client.benchmark("opacity")
+    assert offered["contract"]["image_mb"] == 512
+    file = tomllib.loads(client.benchmark_file("opacity").decode())
+    assert file["benchmark"]["title"] == "Airspace opacity"
+    looks = client.quota("opacity", "North")
+    assert (looks.per_team, looks.days, looks.remaining, looks.renews) == (2, 7, 2, None)
 
 
 def test_a_whole_way_from_archive_to_withdrawal(
     client: Client, service: Service, archive: Path
 ) -> None:
     moved: list[tuple[int, int]] = []
-    with client:
-        entered = client.submit_archive(
-            archive,
-            benchmark="opacity",
-            team="North",
-            model="Dense",
-            threshold=0.25,
-            progress=lambda done, total: moved.append((done, total)),
-            pace=QUICK,
-        )
-        assert entered["state"] == "received"
-        assert entered["threshold"] == 0.25
-        assert moved[0] == (0, SIZE)
-        assert moved[-1] == (SIZE, SIZE)
-        assert [done for done, _ in moved] == sorted(done for done, _ in moved)
-        (kept,) = arrived(service)
-        assert kept.read_bytes() == archive.read_bytes()
-        (listed,) = client.submissions(benchmark="opacity", team="North")
-        assert listed["submission_id"] == entered["submission_id"]
-        withdrawn = client.withdraw(entered["submission_id"])
-        assert withdrawn["failure"]["code"] == "cancelled"
-        with pytest.raises(Refused, match="only one without a result can be withdrawn") as refused:
-            client.withdraw(entered["submission_id"])
-        assert (refused.value.status, refused.value.kind) == (409, "submission-ended")
+    entered = client.submit_archive(
+        archive,
+        benchmark="opacity",
+        team="North",
+        model="Dense",
+        threshold=0.25,
+        progress=lambda done, total: moved.append((done, total)),
+        pace=QUICK,
+    )
+    assert entered["state"] == "received"
+    assert entered["threshold"] == 0.25
+    assert moved[0] == (0, SIZE)
+    assert moved[-1] == (SIZE, SIZE)
+    assert [done for done, _ in moved] == sorted(done for done, _ in moved)
+    (kept,) = arrived(service)
+    assert kept.read_bytes() == archive.read_bytes()
+    (listed,) = client.submissions(benchmark="opacity", team="North")
+    assert listed["submission_id"] == entered["submission_id"]
+    withdrawn = client.withdraw(entered["submission_id"])
+    assert withdrawn["failure"]["code"] == "cancelled"
+    with pytest.raises(Refused, match="only one without a result can be withdrawn") as refused:
+        client.withdraw(entered["submission_id"])
+    assert (refused.value.status, refused.value.kind) == (409, "submission-ended")
 
 
 def test_an_archive_that_the_team_sent_before_is_not_sent_again(
-    client: Client, service: Service, archive: Path, wire: Wire
+    client: Client, through: Client, service: Service, archive: Path, wire: Wire
 ) -> None:
-    token = client.connection._http.headers["authorization"].removeprefix("Bearer ")
-    entry = {"benchmark": "opacity", "team": "North", "pace": QUICK}
-    with client, Client(wire.address, token) as through:
-        first = client.submit_archive(archive, model="One", **entry)
-        again = through.submit_archive(archive, model="Two", **entry)
-        assert wire.carried < 5_000
-        assert first["image_digest"] == again["image_digest"]
-        assert first["submission_id"] != again["submission_id"]
-    other = Client(service.address, service.person("Bea", service.team("South")))
-    with other:  # a digest is no proof of having the image
+    first = client.submit_archive(archive, model="One", **NORTH)
+    again = through.submit_archive(archive, model="Two", **NORTH)
+    assert wire.carried < 5_000
+    assert first["image_digest"] == again["image_digest"]
+    assert first["submission_id"] != again["submission_id"]
+    with Client(service.address, service.person("Bea", service.team("South"))) as other:
+        # A digest is no proof of having the image.
         assert not other.has_archive(sha256(archive), "South")
 
 
 @pytest.mark.parametrize("at", [3_000, 700_000, 1_500_000, 4_000_000])
 def test_an_upload_goes_on_after_a_cut(
-    client: Client, service: Service, archive: Path, wire: Wire, at: int
+    through: Client, service: Service, archive: Path, wire: Wire, at: int
 ) -> None:
-    token = client.connection._http.headers["authorization"].removeprefix("Bearer ")
     wire.cuts = [at, at + 900_000]
-    with Client(wire.address, token) as through:
-        through.submit_archive(
-            archive, benchmark="opacity", team="North", model="Dense", pace=QUICK
-        )
-    client.close()
+    through.submit_archive(archive, model="Dense", **NORTH)
     assert wire.cuts == []
     assert wire.carried < SIZE + 2 * CHUNK + 2 * 65_536 + 20_000  # no more than two chunks again
     (kept,) = arrived(service)
@@ -121,32 +125,27 @@ def test_an_upload_goes_on_after_a_cut(
 
 
 def test_another_process_goes_on_after_a_restart_of_both(
-    client: Client, service: Service, archive: Path, wire: Wire
+    through: Client, token: str, service: Service, archive: Path, wire: Wire
 ) -> None:
-    token = client.connection._http.headers["authorization"].removeprefix("Bearer ")
-    client.close()
     wire.cuts = [3 * CHUNK, *range(3 * CHUNK + 1, 3 * CHUNK + 40)]
-    with Client(wire.address, token) as through, pytest.raises(Unreachable, match="run the comm"):
-        through.upload(
-            archive, benchmark="opacity", team="North", pace=Pace(CHUNK, 2, lambda seconds: None)
-        )
+    given_up = Pace(CHUNK, 2, lambda seconds: None)
+    with pytest.raises(Unreachable, match="run the command again"):
+        through.upload(archive, benchmark="opacity", team="North", pace=given_up)
     with stopped(service):
         pass
     wire.cuts, wire.carried = [], 0
     moved: list[int] = []
-    with Client(wire.address, token) as through:
-        assert through.is_under_way("opacity", "North", digest(archive))
-        # Its look is held since the beginning: another archive has the other one.
-        assert through.quota("opacity", "North").held == 1
-        entered = through.submit_archive(
+    with Client(wire.address, token) as later:
+        assert later.is_under_way("opacity", "North", digest(archive))
+        # Its look is held since the beginning.
+        assert later.quota("opacity", "North").held == 1
+        entered = later.submit_archive(
             archive,
-            benchmark="opacity",
-            team="North",
             model="Dense",
             progress=lambda done, total: moved.append(done),
-            pace=QUICK,
+            **NORTH,
         )
-        assert not through.is_under_way("opacity", "North", digest(archive))
+        assert not later.is_under_way("opacity", "North", digest(archive))
     assert entered["state"] == "received"
     assert moved[0] >= CHUNK
     assert wire.carried < SIZE - CHUNK + 65_536
@@ -165,33 +164,28 @@ def test_a_server_that_restarts_meanwhile_loses_nothing(
             with stopped(service):
                 pass
 
-    with client:
-        client.submit_archive(
-            archive,
-            benchmark="opacity",
-            team="North",
-            model="Dense",
-            progress=restart_once,
-            pace=Pace(CHUNK),
-        )
+    client.submit_archive(
+        archive,
+        benchmark="opacity",
+        team="North",
+        model="Dense",
+        progress=restart_once,
+        pace=Pace(CHUNK),
+    )
     assert restarted.is_set()
     (kept,) = arrived(service)
     assert kept.name == sha256(archive)
 
 
 def test_a_finished_upload_that_was_not_entered_is_entered_without_a_byte(
-    client: Client, service: Service, archive: Path, wire: Wire
+    through: Client, archive: Path, wire: Wire
 ) -> None:
-    token = client.connection._http.headers["authorization"].removeprefix("Bearer ")
-    with client:
-        service.quota = service.quota
-        client.upload(archive, benchmark="opacity", team="North", pace=QUICK)
-    with Client(wire.address, token) as through:
-        entry = {"benchmark": "opacity", "team": "North", "model": "Dense", "pace": QUICK}
-        through.submit_archive(archive, **entry)
-        looks = through.quota("opacity", "North")
+    through.upload(archive, **NORTH)
+    wire.carried = 0
+    assert through.quota("opacity", "North").held == 1
+    through.submit_archive(archive, model="Dense", **NORTH)
     assert wire.carried < 5_000
-    assert (looks.held, looks.remaining) == (0, 1)
+    assert through.quota("opacity", "North").held == 0
 
 
 def test_two_files_of_one_size_and_beginning_are_two_uploads(
@@ -200,9 +194,8 @@ def test_two_files_of_one_size_and_beginning_are_two_uploads(
     other = tmp_path / "other.tar"
     other.write_bytes(archive.read_bytes()[:-1] + b"\0")
     archive.write_bytes(archive.read_bytes()[:-1] + b"\1")
-    with client:
-        for file in (archive, other):
-            client.upload(file, benchmark="opacity", team="North", pace=QUICK)
+    for file in (archive, other):
+        client.upload(file, **NORTH)
     assert {path.name for path in arrived(service)} == {sha256(archive), sha256(other)}
 
 
@@ -211,40 +204,29 @@ def test_a_file_that_changed_after_it_was_read_is_refused_by_its_digest(
 ) -> None:
     known = digest(archive)
     archive.write_bytes(archive.read_bytes()[:-1] + b"\0")
-    with client, pytest.raises(Refused, match="was announced") as refused:
-        client.upload(archive, benchmark="opacity", team="North", known=known, pace=QUICK)
+    with pytest.raises(Refused, match="was announced") as refused:
+        client.upload(archive, known=known, **NORTH)
     assert refused.value.status == 460
     assert arrived(service) == []
     archive.write_bytes(archive.read_bytes()[:-100])
-    with client, pytest.raises(ClientError, match="became shorter"):
-        Client(service.address, client.connection._http.headers["authorization"][7:]).upload(
-            archive, benchmark="opacity", team="North", known=Hashed("0" * 64, SIZE), pace=QUICK
-        )
+    with pytest.raises(ClientError, match="became shorter"):
+        client.upload(archive, known=Hashed("0" * 64, SIZE), **NORTH)
 
 
 def test_nothing_is_sent_without_a_look(client: Client, service: Service, archive: Path) -> None:
-    with client:
-        for model in ("One", "Two"):
-            sent = client.submit_archive(
-                archive, benchmark="opacity", team="North", model=model, pace=QUICK
-            )
-            charge(service, sent["submission_id"])
-        looks = client.quota("opacity", "North")
-        assert (looks.used, looks.remaining) == (2, 0)
-        assert looks.renews is not None
-        assert datetime.fromisoformat(looks.renews).tzinfo is not None
-        archive.write_bytes(b"another")
-        moved: list[int] = []
-        with pytest.raises(Refused, match="has used its 2 submissions of 7 days") as refused:
-            client.upload(
-                archive,
-                benchmark="opacity",
-                team="North",
-                progress=lambda done, total: moved.append(done),
-                pace=QUICK,
-            )
-        assert refused.value.kind == "quota-used"
-        assert moved == []
+    for model in ("One", "Two"):
+        sent = client.submit_archive(archive, model=model, **NORTH)
+        charge(service, sent["submission_id"])
+    looks = client.quota("opacity", "North")
+    assert (looks.used, looks.remaining) == (2, 0)
+    assert looks.renews is not None
+    assert datetime.fromisoformat(looks.renews).tzinfo is not None
+    archive.write_bytes(b"another")
+    moved: list[int] = []
+    with pytest.raises(Refused, match="has used its 2 submissions of 7 days") as refused:
+        client.upload(archive, progress=lambda done, total: moved.append(done), **NORTH)
+    assert refused.value.kind == "quota-used"
+    assert moved == []
 
 
 def charge(service: Service, submission_id: str) -> None:
@@ -257,61 +239,37 @@ def charge(service: Service, submission_id: str) -> None:
 def test_a_submission_is_watched_to_its_end(
     client: Client, service: Service, archive: Path
 ) -> None:
-    with client:
-        entered = client.submit_archive(
-            archive, benchmark="opacity", team="North", model="Dense", pace=QUICK
-        )
-        submission_id = entered["submission_id"]
-        steps = iter([State.LINTED, State.QUEUED, None, State.RUNNING, None])
+    submission_id = client.submit_archive(archive, model="Dense", **NORTH)["submission_id"]
+    steps = iter([State.LINTED, State.QUEUED, None, State.RUNNING, None])
 
-        def next_step(seconds: float) -> None:
-            state = next(steps, None)
-            if state is not None:
-                service.ledger.move(submission_id, state)
-            elif service.ledger.submission(submission_id).state is State.RUNNING:
-                service.ledger.move(submission_id, State.FAILED, Failure.OUT_OF_MEMORY)
-            else:
-                with stopped(service):
-                    assert silent_answer(client, submission_id)
+    def next_step(seconds: float) -> None:
+        state = next(steps, None)
+        if state is not None:
+            service.ledger.move(submission_id, state)
+        elif service.ledger.submission(submission_id).state is State.RUNNING:
+            service.ledger.move(submission_id, State.FAILED, Failure.OUT_OF_MEMORY)
+        else:
+            with stopped(service), pytest.raises(Unreachable, match="cannot be reached"):
+                client.status(submission_id)
 
-        seen = list(client.watch(submission_id, sleep=next_step))
-    assert [each["state"] for each in seen] == [
-        "received", "linted", "queued", "running", "failed"
-    ]  # fmt: skip
+    seen = list(client.watch(submission_id, sleep=next_step))
+    states = [each["state"] for each in seen]
+    assert states == ["received", "linted", "queued", "running", "failed"]
     assert seen[-1]["failure"]["code"] == "out-of-memory"
     assert "smaller batches" in seen[-1]["failure"]["advice"]
-
-
-def silent_answer(client: Client, submission_id: str) -> bool:
-    """Whether a stopped server is reported as unreachable in one sentence."""
-    try:
-        client.status(submission_id)
-    except Unreachable as error:
-        return "cannot be reached" in str(error) and "\n" not in str(error)
-    return False
 
 
 def test_what_belongs_to_others_is_not_found(
     client: Client, service: Service, archive: Path
 ) -> None:
-    with client:
-        entered = client.submit_archive(
-            archive, benchmark="opacity", team="North", model="Dense", pace=QUICK
-        )
+    entered = client.submit_archive(archive, model="Dense", **NORTH)
     with Client(service.address, service.person("Bea", service.team("South"))) as other:
         for ask in (other.status, other.withdraw, other.release, other.report, other.practice):
             with pytest.raises(Refused) as refused:
                 ask(entered["submission_id"])
             assert refused.value.status == 404
         with pytest.raises(Refused, match="No team of this name or id is visible"):
-            other.upload(archive, benchmark="opacity", team="North", pace=QUICK)
-    assert place_of_nothing(service, archive)
-
-
-def place_of_nothing(service: Service, archive: Path) -> bool:
-    from submissions.client.kept_uploads import Wanted
-
-    return place_of(Wanted(service.address, "South", "opacity", sha256(archive))) is None
+            other.upload(archive, **NORTH)
 
 
 def test_the_agreement_comes_first(service: Service, archive: Path) -> None:
