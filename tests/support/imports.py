@@ -9,7 +9,6 @@ from pathlib import Path
 from tests.support.repository import REPOSITORY
 
 MAY_IMPORT = {
-    "benchmark_tables": set(),
     "metrics": set(),
     "cohort_selection": {"metrics"},
     "submissions": {"metrics"},
