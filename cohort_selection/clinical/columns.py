@@ -1,4 +1,4 @@
-"""What the columns of a clinical table are called, and how one is opened by its header."""
+"""Recognises the columns of a clinical table by their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which studies become cases: inclusion rules, reference standard, and a count a rule."""
+"""Selects the studies that become cases: inclusion rules and reference standard."""
 
 from __future__ import annotations
 

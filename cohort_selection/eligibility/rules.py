@@ -1,4 +1,4 @@
-"""Inclusion and exclusion rules of a benchmark's file: one field, one test, what if unknown."""
+"""Inclusion and exclusion rules: one field, one test, and a policy for unknown values."""
 
 from __future__ import annotations
 

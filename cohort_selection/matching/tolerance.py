@@ -1,4 +1,4 @@
-"""What a draw is asked for: how near each margin comes, and how many a subgroup has at least."""
+"""Tolerances of a draw: distance from each margin, least size of each subgroup."""
 
 from __future__ import annotations
 

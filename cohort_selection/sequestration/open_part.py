@@ -1,4 +1,4 @@
-"""Copies the open part for researchers, as sequestered cases are copied, under new ids."""
+"""Copies the open part for researchers by the rules for sequestered cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A benchmark's file: reads it and hands each table to the module that owns it."""
+"""Reads a benchmark's file and hands each table to its owner."""
 
 from __future__ import annotations
 

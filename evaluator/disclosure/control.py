@@ -1,4 +1,4 @@
-"""What may leave the steward's side of an evaluation, and the one door it leaves through.
+"""Controls what leaves the steward's side of an evaluation; the one door out.
 
 The rule, in the order in which ``release`` applies it:
 

@@ -1,4 +1,4 @@
-"""Predictions made to read labels off a release: what they set apart is not shown.
+"""Withholds figures where predictions set single cases apart to read their labels.
 
 An image that gives one case another score than all the rest learns that case's label from any
 released figure. Whether it does can be seen in the predictions alone, so nothing is learned from

@@ -1,4 +1,4 @@
-"""Which groups a release may not show: those too small, and those that would give them away.
+"""Suppresses groups that are too small, and those that would give them away.
 
 Steps 1 to 3 of the rule that heads ``evaluator/disclosure/control.py``.
 """

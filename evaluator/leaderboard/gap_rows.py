@@ -1,4 +1,4 @@
-"""Differences between groups as the report tells them: tested where declared, else described."""
+"""Rows of differences between groups: tested where declared, else described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages as text: templates, and what each of them is given."""
+"""Renders the pages: templates, and the values that each is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What population a report is about: its target, and how near the cohort came to it."""
+"""The population that a report describes: its target, and how near the cohort came."""
 
 from __future__ import annotations
 

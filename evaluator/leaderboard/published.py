@@ -1,4 +1,4 @@
-"""What the public store shows: the board, a report, the pages."""
+"""Reads the public store for board, report and pages."""
 
 from __future__ import annotations
 

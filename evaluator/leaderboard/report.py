@@ -1,4 +1,4 @@
-"""The report of one submission: a page of the site, or one file that opens without a network."""
+"""Renders the report of one submission: a page of the site, or one file without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site: boards and reports over the public store, which it reads through one callable."""
+"""Serves boards and reports; reads the public store through one callable."""
 
 from __future__ import annotations
 

@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from submissions.drop import Drop, DropError
-
 from evaluator.benchmark.specification import Benchmark
 from evaluator.queue.registry import pulled
 from evaluator.sandbox.engine import Engine
 from evaluator.stores.installation import Installation
+from submissions.drop import Drop, DropError
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage
-from submissions.submission import ContractBroken, State, Submission
+from submissions.submission import ENDED, ContractBroken, State, Submission
 
 
 class ArchiveGone(ValueError):
@@ -55,9 +54,8 @@ def admit(
             engine.let_in(found, benchmark.contract)
             engine.keep(found.digest, name)
     except ContractBroken as broken:
-        engine.forget(name)  # a killed process may have come further
+        leave_nothing(installation, ledger, engine, submission)
         ledger.reject(name, broken.failure, broken.detail)
-        discard_archive(installation, ledger, submission)
         raise
     then = [State.LINTED] if benchmark.practice.cases else [State.LINTED, State.QUEUED]
     try:
@@ -100,12 +98,29 @@ def _archive(installation: Installation, team_id: str, sha256: str) -> Path:
     return path
 
 
+def leave_nothing(
+    installation: Installation, ledger: Ledger, engine: Engine, submission: Submission
+) -> None:
+    """Remove what the engine, the enclave and the drop folder have of a rejected submission."""
+    engine.forget(submission.submission_id)
+    discard_archive(installation, ledger, submission)
+    digest = submission.image_digest
+    others = (each for each in ledger.submissions() if each.state not in ENDED)
+    if digest.startswith("sha256:") and not any(
+        each.image_digest == digest and each.submission_id != submission.submission_id
+        for each in others
+    ):
+        installation.enclave().image_archive(digest).unlink(missing_ok=True)
+
+
 def discard_archive(installation: Installation, ledger: Ledger, submission: Submission) -> None:
     """Remove the archive of a submission from the drop folder, unless another waits for it."""
     arrival = ledger.arrival(submission.submission_id)
     if arrival is None or arrival.archive_sha256 is None:
         return
     for other in ledger.submissions(state=State.RECEIVED):
+        if other.submission_id == submission.submission_id:
+            continue
         also = ledger.arrival(other.submission_id)
         if also is not None and (also.archive_team, also.archive_sha256) == (
             arrival.archive_team,

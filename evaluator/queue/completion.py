@@ -9,9 +9,9 @@ from evaluator.identity import run_key
 from evaluator.queue.determinism import compared
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
-from evaluator.workers.shard import LAID_OUT, Ended
 from evaluator.stores.enclave import Enclave, Event, StageTime
 from evaluator.tracking.process import Tracker
+from evaluator.workers.shard import LAID_OUT, Ended
 from submissions.ledger.ledger import Ledger
 from submissions.predictions import Predictions
 from submissions.stage_times import Stage

@@ -25,13 +25,13 @@ from evaluator.queue.job import Job, shared
 from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
 from evaluator.queue.record import Cancelled, Record
-from evaluator.workers.scheduler_address import refuse_scheduler
-from evaluator.workers.shard import Ended, Shard, clean_host
 from evaluator.sandbox.engine import EngineUnavailable
 from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import PracticeError
 from evaluator.tracking.process import Tracker, refuse_or_tell
+from evaluator.workers.scheduler_address import refuse_scheduler
+from evaluator.workers.shard import Ended, Shard, clean_host
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.submission import Failure, State, Submission
 
@@ -119,7 +119,7 @@ class _Dispatcher:
 
     @property
     def worked(self) -> int:
-        """How many submissions were admitted, run, or both."""
+        """How many submissions were admitted or run."""
         return len(self._worked)
 
     def work_through(self, opened: ExitStack) -> None:
@@ -170,7 +170,7 @@ class _Dispatcher:
             if self._workers is None:
                 staging = self._enclave.staging_folder()
                 self._tracker.get_ready()
-                from evaluator.workers.workers import open_workers  # slow: meanwhile the other starts
+                from evaluator.workers.workers import open_workers  # slow: the other starts
 
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
             if not all(job.started for job in self._jobs.values()):

@@ -11,8 +11,8 @@ from uuid import uuid4
 from cohort_selection.cases import BlindedCase, Case
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
-from evaluator.workers.shard import Ended, Shard
 from evaluator.stores.enclave import StageTime
+from evaluator.workers.shard import Ended, Shard
 from submissions.predictions import Predictions
 from submissions.submission import State, Submission
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from contextlib import closing, suppress
 
+from evaluator.queue.admission import leave_nothing
 from evaluator.queue.dry_run import Practised, look_of, renamed
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
-from evaluator.workers.shard import Ended
+from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.stores.enclave import StageTime
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import read_cases
+from evaluator.workers.shard import Ended
 from submissions.ledger.ledger import Ledger
 from submissions.stage_times import Stage, coarse
 from submissions.submission import State
@@ -69,6 +72,10 @@ class PracticeRuns:
             )
         self._record.tell(job.submission, state, ended.failure)
         self._record.times(job.name, _times(ended))
+        if state is State.REJECTED:
+            # An engine that is gone keeps the image until `sequestra prune`.
+            with suppress(EngineUnavailable), closing(Engine.connect()) as engine:
+                leave_nothing(self._installation, self._ledger, engine, job.submission)
 
 
 def expected_seconds(

@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from cohort_selection.sealing.cohort import Cohort, CohortError
-from evaluator.benchmark.specification import Benchmark, SpecificationError
+from evaluator.benchmark.about import SpecificationError
+from evaluator.benchmark.specification import Benchmark
 from evaluator.host.resources import WorkersError
 from evaluator.stores.enclave import EnclaveError
 from evaluator.stores.installation import Installation, InstallationError

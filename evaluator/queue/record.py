@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from evaluator.queue.job import Job, stage_times
-from evaluator.workers.shard import Ended
 from evaluator.stores.enclave import Enclave, Event, StageTime
+from evaluator.workers.shard import Ended
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission

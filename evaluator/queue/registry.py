@@ -73,8 +73,9 @@ def _pull(reference: str, archive: Path, contract: Contract) -> None:
     most = contract.image_mb * 2**20 + 64 * 2**20
     try:
         ended = subprocess.run(
-            ["prlimit", f"--fsize={most}", program, "copy", "--quiet", "--override-os", "linux", "--override-arch", "amd64",
-             "--tmpdir", str(archive.parent), f"docker://{reference}", f"oci-archive:{archive}"],
+            ["prlimit", f"--fsize={most}", program, "--tmpdir", str(archive.parent),
+             "--override-os", "linux", "--override-arch", "amd64",
+             "copy", "--quiet", f"docker://{reference}", f"oci-archive:{archive}"],
             check=False, capture_output=True, text=True, errors="replace",
             stdin=subprocess.DEVNULL, timeout=PULL_SECONDS,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What will be computed, declared before any score is seen: the [analysis] table."""
+"""The [analysis] table: figures and subgroups, declared before any score is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names the code that scores: the version, and the source itself."""
+"""Names the code that scores: the version, and a digest of its source."""
 
 from __future__ import annotations
 

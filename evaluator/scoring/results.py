@@ -1,4 +1,4 @@
-"""What a scored run consists of, before disclosure control."""
+"""The content of a scored run before disclosure control."""
 
 from __future__ import annotations
 

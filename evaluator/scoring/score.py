@@ -1,4 +1,4 @@
-"""score(): every figure of the plan, for every group, from arrays alone."""
+"""Scores arrays: every figure of the plan, for every group."""
 
 from __future__ import annotations
 

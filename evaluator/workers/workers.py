@@ -21,6 +21,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 
 from evaluator.host.gpus import visible_gpus
 from evaluator.host.resources import GPU, MEMORY, SLOT, Room, WorkersError, fits, needs
+from evaluator.sandbox.engine import Engine
 from evaluator.workers.scheduler_address import no_scheduler
 from evaluator.workers.shard import (
     Ended,
@@ -31,7 +32,6 @@ from evaluator.workers.shard import (
     kill_left,
     run_shard,
 )
-from evaluator.sandbox.engine import Engine
 from submissions.contract import Contract
 
 CONNECT_SECONDS = 8

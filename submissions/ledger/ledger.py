@@ -11,14 +11,21 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from weakref import finalize
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from submissions.ledger import audit_chain, opening, reading, writing
-from submissions.ledger.audit_chain import hour
+from submissions.ledger import (
+    audit_chain,
+    before_the_run,
+    opening,
+    reading,
+    schema,
+    verification,
+    writing,
+)
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import Arrival, LedgerError, PublishedRelease
-from submissions.ledger.tables import AUDIT, TRACKED
+from submissions.ledger.tables import AUDIT
 from submissions.quota import Quota
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
@@ -30,13 +37,17 @@ class Ledger:
     """The public store at a database URL (SQLite or PostgreSQL)."""
 
     def __init__(self, url: str) -> None:
-        """Open the store and create its tables where they are missing; raise LedgerError."""
+        """Open the store; make its tables, or bring those of a former build up to date.
+
+        Raises LedgerError where the address leads nowhere, a newer build made the ledger, or its
+        rows are not guarded against change.
+        """
         self._engine = opening.open_database(url)
         # Nobody has to close a ledger: its connections go with it, and at the latest at the end.
         finalize(self, self._engine.dispose)
         self._writer = self._engine.execution_options(writes=True)
         self._locks = Locks(self._engine)
-        opening.make_tables(self._engine)
+        schema.bring_up_to_date(self._engine)
 
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
@@ -53,8 +64,11 @@ class Ledger:
         arrival: Arrival | None = None,
         fact_sheet: str | None = None,
         allowance: Sequence[str] = (),
-    ) -> None:
+    ) -> str:
         """Write a new submission in the state received; raise QuotaError where none is left.
+
+        Gives the id of the submission that stands: an archive or a reference that the team entered
+        before, under the same names and threshold, is that earlier submission.
 
         The quota is checked and used in one transaction, so that two simultaneous submissions
         cannot share one. ``allowance`` has the names of the teams that share it with the
@@ -63,11 +77,15 @@ class Ledger:
         is there whole or not at all.
         """
         with self._transaction() as connection:
+            earlier = before_the_run.standing(connection, submission, arrival)
+            if earlier is not None:
+                return earlier
             teams = {submission.team, *allowance}
             charged = reading.charged(connection, teams, submission.benchmark)
             quota.admit(submission.team, charged, submission.received)
             writing.receive(connection, submission, arrival, fact_sheet)
             writing.steps(connection, submission.submission_id, steps, failure)
+        return submission.submission_id
 
     def admit(
         self, team: str, benchmark: str, quota: Quota, *, allowance: Sequence[str] = ()
@@ -90,6 +108,20 @@ class Ledger:
         with self._transaction() as connection:
             writing.steps(connection, submission_id, states, failure)
             writing.admit(connection, submission_id, image_digest)
+
+    def reject(self, submission_id: str, failure: Failure, sentence: str) -> None:
+        """Append that an image is rejected and why, in words for its team, in one transaction."""
+        with self._transaction() as connection:
+            writing.steps(connection, submission_id, [State.REJECTED], failure)
+            before_the_run.find(connection, submission_id, sentence)
+
+    def practised(
+        self, submission_id: str, document: str, *, state: State, failure: Failure | None = None
+    ) -> None:
+        """Append what a dry run brought, as JSON, and the state, in one transaction."""
+        with self._transaction() as connection:
+            writing.steps(connection, submission_id, [state], failure)
+            before_the_run.practise(connection, submission_id, document)
 
     def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
         """Append a state change; raise LedgerError where the life cycle has no such step."""
@@ -117,9 +149,7 @@ class Ledger:
     def tracked(self, release_number: int, run_id: str) -> None:
         """Remember which MLflow run shows a release."""
         with self._transaction() as connection:
-            connection.execute(
-                insert(TRACKED).values(release_number=release_number, run_id=run_id, at=hour())
-            )
+            writing.tracked(connection, release_number, run_id)
 
     # Locks
 
@@ -201,6 +231,16 @@ class Ledger:
         with self._reading() as connection:
             return reading.fact_sheet(connection, submission_id)
 
+    def finding(self, submission_id: str) -> str | None:
+        """What a lint found to be wrong with an image, in words for its team; None for nothing."""
+        with self._reading() as connection:
+            return before_the_run.finding(connection, submission_id)
+
+    def practice(self, submission_id: str) -> str | None:
+        """What the dry run of a submission brought, as JSON; None where it had none."""
+        with self._reading() as connection:
+            return before_the_run.practice(connection, submission_id)
+
     def history(self, submission_id: str) -> list[tuple[State, datetime]]:
         """Each state that a submission reached, with the hour, in order."""
         with self._reading() as connection:
@@ -241,7 +281,7 @@ class Ledger:
         again.
         """
         with self._reading() as connection:
-            return audit_chain.problems(connection)
+            return verification.problems(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

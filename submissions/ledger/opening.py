@@ -1,22 +1,17 @@
-"""Opens a ledger's database, and makes its tables."""
+"""Connects to a ledger's database."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from submissions.addresses.database import address_fault, patience, without_password
-from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
 from submissions.ledger.records import LedgerError
-from submissions.ledger.tables import METADATA
 
 DATABASES = ("sqlite", "postgresql")
-
-_OPENING = 0x5E9_0E58
-"""PostgreSQL's advisory lock of the one process that makes the tables."""
 
 
 def open_database(url: str) -> Engine:
@@ -30,23 +25,6 @@ def open_database(url: str) -> Engine:
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     return _connect(url)
-
-
-def make_tables(engine: Engine) -> None:
-    """Create the tables that are missing; raise LedgerError."""
-    try:
-        if engine.dialect.name == "postgresql":
-            within(ANSWER_SECONDS, lambda: engine.connect().close())
-        with engine.execution_options(writes=True).begin() as connection:
-            if connection.dialect.name == "postgresql":  # of two that open it, one makes it
-                connection.execute(select(func.pg_advisory_xact_lock(_OPENING)))
-            METADATA.create_all(connection)
-    except (DBAPIError, NoAnswer, UnicodeError) as error:
-        said = " ".join(str(getattr(error, "orig", error)).split())
-        raise LedgerError(
-            f"the ledger at {engine.url.render_as_string()} does not open ({said}); "
-            f"give a writable SQLite file or a running PostgreSQL"
-        ) from error
 
 
 def no_answer(engine: Engine, error: DBAPIError) -> LedgerError:

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, insert, select
 
 from submissions.ledger import audit_chain
-from submissions.ledger.audit_chain import hour
+from submissions.ledger.audit_chain import (
+    ADMISSION,
+    ENTRY,
+    FACT_SHEET,
+    RELEASE,
+    STAGE_TIMES,
+    STATE,
+    TRACKED_RUN,
+    digest_of,
+    hour,
+)
 from submissions.ledger.records import Arrival, LedgerError
 from submissions.ledger.tables import (
     ADMISSIONS,
@@ -16,7 +26,13 @@ from submissions.ledger.tables import (
     RELEASES,
     SUBMISSIONS,
     TIMES,
+    TRACKED,
     TRANSITIONS,
+)
+from submissions.ledger.verification import (
+    entry_content,
+    release_content,
+    stage_times_content,
 )
 from submissions.stage_times import Stage, coarse
 from submissions.submission import NEXT, Failure, State, Submission
@@ -30,31 +46,33 @@ def receive(
 ) -> None:
     """Append a submission in the state received, how it came, and its fact sheet."""
     name = submission.submission_id
-    connection.execute(
-        insert(SUBMISSIONS).values(
-            submission_id=name,
-            team=submission.team,
-            model=submission.model,
-            benchmark=submission.benchmark,
-            image_digest=submission.image_digest,
-            threshold=submission.threshold,
-            received=submission.received,
-        )
-    )
+    row = {
+        "submission_id": name,
+        "team": submission.team,
+        "model": submission.model,
+        "benchmark": submission.benchmark,
+        "image_digest": submission.image_digest,
+        "threshold": submission.threshold,
+        "received": submission.received,
+    }
+    connection.execute(insert(SUBMISSIONS).values(row))
+    came: dict[str, str | None] | None = None
     if arrival is not None:
-        connection.execute(
-            insert(ENTRIES).values(
-                submission_id=name,
-                submitted_by=arrival.submitted_by,
-                archive_team=arrival.archive_team,
-                archive_sha256=arrival.archive_sha256,
-                reference=arrival.reference,
-            )
-        )
+        came = {
+            "submission_id": name,
+            "submitted_by": arrival.submitted_by,
+            "archive_team": arrival.archive_team,
+            "archive_sha256": arrival.archive_sha256,
+            "reference": arrival.reference,
+        }
+        connection.execute(insert(ENTRIES).values(came))
+    told = entry_content(list(row.values()), None if came is None else list(came.values()))
+    audit_chain.append(connection, ENTRY, name, told)
     if fact_sheet is not None:
         connection.execute(
             insert(FACT_SHEETS).values(submission_id=name, document=fact_sheet, at=hour())
         )
+        audit_chain.append(connection, FACT_SHEET, name, digest_of(fact_sheet))
     _move(connection, name, State.RECEIVED, None)
 
 
@@ -63,6 +81,7 @@ def admit(connection: Connection, submission_id: str, image_digest: str) -> None
     connection.execute(
         insert(ADMISSIONS).values(submission_id=submission_id, image_digest=image_digest, at=hour())
     )
+    audit_chain.append(connection, ADMISSION, submission_id, image_digest)
 
 
 def steps(
@@ -96,17 +115,29 @@ def publish(
         )
     )
     _step(connection, submission_id, state, None)
-    audit_chain.append_release(connection, submission_id, document)
+    told = release_content(document, benchmark, evaluation_key)
+    audit_chain.append(connection, RELEASE, submission_id, told)
 
 
 def times(connection: Connection, submission_id: str, seconds: Mapping[Stage, float]) -> None:
     """Append what stages took, as a team may see it: in powers of two."""
-    rows = [
-        {"submission_id": submission_id, "stage": stage.value, "at_most_seconds": coarse(exact)}
-        for stage, exact in seconds.items()
-    ]
-    if rows:
-        connection.execute(insert(TIMES), rows)
+    stages = [(stage.value, coarse(exact)) for stage, exact in seconds.items()]
+    connection.execute(
+        insert(TIMES),
+        [
+            {"submission_id": submission_id, "stage": stage, "at_most_seconds": at_most}
+            for stage, at_most in stages
+        ],
+    )
+    audit_chain.append(connection, STAGE_TIMES, submission_id, stage_times_content(stages))
+
+
+def tracked(connection: Connection, release_number: int, run_id: str) -> None:
+    """Append which MLflow run shows a release."""
+    connection.execute(
+        insert(TRACKED).values(release_number=release_number, run_id=run_id, at=hour())
+    )
+    audit_chain.append(connection, TRACKED_RUN, str(release_number), run_id)
 
 
 def _step(
@@ -136,9 +167,5 @@ def _move(
             at=hour(),
         )
     )
-    audit_chain.append(
-        connection,
-        f"state:{state.value}",
-        submission_id,
-        "" if failure is None else failure.value,
-    )
+    told = "" if failure is None else failure.value
+    audit_chain.append(connection, f"{STATE}{state.value}", submission_id, told)

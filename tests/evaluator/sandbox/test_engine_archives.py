@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.workers.shard import clean_host
 from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.sandbox.images import KEPT, LOADED
 from evaluator.sandbox.staging import stage
+from evaluator.workers.shard import clean_host
 from submissions.contract import Contract
 from submissions.host.base_image import docker
 from submissions.image.archive import lint_archive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evaluator.queue.lifecycle import INVISIBLE, SubmissionError, named
+from submissions.receiving import INVISIBLE, EntryError, named
 
 UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u180f\u200b\u200d\u202e\u2060\u2065\u2800\u3164\ufe00\ufe0f"
@@ -15,9 +15,7 @@ UNSEEN = (
 @pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
 @pytest.mark.parametrize("place", ["{}A team", "A{}team", "A team{}"])
 def test_an_invisible_character_makes_no_other_team(unseen: str, place: str) -> None:
-    with pytest.raises(
-        SubmissionError, match=r"has the invisible character U\+[0-9A-F]{4,5}; leave"
-    ):
+    with pytest.raises(EntryError, match=r"has the invisible character U\+[0-9A-F]{4,5}; leave"):
         named("team", place.format(unseen))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,6 @@ from submissions.submission import Failure, State, Submission
 QUOTA = Quota(per_team=2, days=7)
 IMAGE = "sha256:" + "1" * 64
 ARRIVAL = Arrival(submitted_by="0123456789ab", archive_team="t1", archive_sha256="2" * 64)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
 
 
 def submission(name: str = "s1", team: str = "a team") -> Submission:
