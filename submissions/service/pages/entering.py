@@ -21,7 +21,7 @@ from submissions.service.entries.looks import Looks, looks
 from submissions.service.offered import Offered
 from submissions.service.pages import fact_sheet_form
 from submissions.service.pages.benchmarks import offered, opening, today
-from submissions.service.pages.forms import Form, posted
+from submissions.service.pages.forms import Form, missing, posted, sentence_of
 from submissions.service.pages.own_submissions import open_uploads
 from submissions.service.pages.shown import HOME, go_to, page
 from submissions.service.principal import Principal, Scope, require
@@ -71,7 +71,7 @@ def submit(request: Request, name: str, principal: Submitter, form: Posted) -> R
         submission = entered(request, principal, benchmark, form)
     except Problem as problem:
         field = "reference" if form.value("reference") and problem.status == 422 else ""
-        told = form.with_mistakes({field: problem.detail})
+        told = form.with_mistakes({field: sentence_of(problem.detail)})
         return second(request, principal, benchmark, told, problem.status)
     return go_to(f"{HOME}/submissions/{submission.submission_id}")
 
@@ -159,11 +159,11 @@ def _mistakes(
             mistakes["team"] = sentence
     except Problem:
         mistakes["team"] = "No team is chosen; choose one of yours."
+    mistakes |= missing(form, {"model": "The model's name"})
     try:
         named("model", form.value("model"))
     except EntryError as error:
-        sentence = f"{error}."
-        mistakes["model"] = sentence[0].upper() + sentence[1:]
+        mistakes.setdefault("model", sentence_of(str(error)))
     if benchmark.threshold is None:
         try:
             operating_point(_number(form.value("threshold")))

@@ -15,7 +15,7 @@ from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.ledger.ledger import Ledger
 from submissions.service.entries import own
 from submissions.service.offered import Offered
-from submissions.service.pages.forms import Form, posted
+from submissions.service.pages.forms import Form, posted, sentence_of
 from submissions.service.pages.shown import HOME, go_to, page, seconds
 from submissions.service.principal import Principal, Scope, require
 from submissions.service.problems import Problem
@@ -142,7 +142,7 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
     name = shown.submission_id
     mine = any(shown.team.casefold() == team.team.casefold() for team in principal.teams)
     document = ledger.practice(name) if mine else None
-    times = ledger.times(name)
+    times, finding = ledger.times(name), ledger.finding(name)
     return page(
         request,
         "submission.html",
@@ -150,7 +150,7 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
         title=_titles(request).get(shown.benchmark, shown.benchmark),
         meaning=MEANINGS[shown.state],
         bad=_bad(shown),
-        finding=ledger.finding(name) if mine else None,
+        finding=sentence_of(finding) if mine and finding else "",
         may_withdraw=mine and may_withdraw(shown),
         history=ledger.history(name),
         meanings=MEANINGS,
@@ -208,5 +208,5 @@ def _practice(document: Mapping[str, Any]) -> PracticeShown:
             f"{seconds(document['expected_seconds'])} or less."
         )
     if document.get("detail"):
-        warnings.append(f"{document['detail']}.".replace("..", "."))
+        warnings.append(sentence_of(document["detail"]))
     return PracticeShown(tuple(told), tuple(warnings), str(document.get("log") or ""))

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import offered
 from submissions.service.pages.entering import entered, second
-from submissions.service.pages.forms import Form
+from submissions.service.pages.forms import Form, sentence_of
 from submissions.service.pages.multipart import FormWithFile
 from submissions.service.pages.shown import HOME, go_to
 from submissions.service.principal import Principal, Scope, require
@@ -49,7 +49,7 @@ async def send(
     except ClientDisconnect:
         return Closing(status_code=400)  # nobody reads it
     except Problem as problem:
-        told = form.with_mistakes({"archive": problem.detail})
+        told = form.with_mistakes({"archive": sentence_of(problem.detail)})
         shown = await run_in_threadpool(second, request, principal, benchmark, told, problem.status)
         # The browser may still send: it is listened to for a moment, so that it reads the answer.
         headers = {key: text for key, text in shown.headers.items() if key != "content-length"}
