@@ -38,7 +38,7 @@ FLOORS: dict[str, list[str]] = {
         "starter.kit_files starter.with_onnx starter.with_torch",
         "host starter submission",
         "adapters client image ledger predictions service.credentials",
-        "receiving",
+        "ledger.migrations ledger.migrations.versions receiving",
         "service",
         "service.uploads",
         "service.entries",
