@@ -16,9 +16,11 @@ RELEASES ?= bookworm trixie testing
 
 # What needs neither torch nor an engine, a browser or real data.
 QUICK := -m 'not engine and not realdata and not browser and not faults and not engines and not libraries' \
-	tests/metrics tests/cohort_selection tests/submissions tests/evaluator \
-	tests/test_layering.py tests/test_dependencies.py tests/test_bad_input.py \
-	tests/test_score_command.py tests/test_open_databases.py
+	tests/metrics tests/cohort_selection tests/submissions tests/test_layering.py tests/test_dependencies.py \
+	$(filter-out tests/evaluator/commands/ tests/evaluator/queue/, $(wildcard tests/evaluator/*/)) \
+	$(wildcard tests/evaluator/test_*.py) \
+	$(patsubst %, tests/evaluator/queue/test_%.py, names shard) \
+	$(patsubst %, tests/evaluator/commands/test_%.py, bad_input score_command open_databases)
 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
@@ -55,13 +57,13 @@ engines: engine  ## archives of every builder, and both image stores of Docker, 
 	$(BIN)/python -m pytest -m engines tests/engines
 
 faults: engine  ## kill each part of the queue in each state: twenty minutes
-	$(BIN)/python -m pytest -m faults tests/queue
+	$(BIN)/python -m pytest -m faults tests/evaluator/queue
 
 libraries: engine  ## torch, MONAI and Java under the contract: five minutes
-	$(BIN)/python -m pytest -m libraries tests/evaluator/test_libraries.py
+	$(BIN)/python -m pytest -m libraries tests/evaluator/sandbox/test_libraries.py
 
 soak: engine  ## random kills under a queue at work (KILLS=200, SEED=1)
-	$(BIN)/python -m tests.queue.soak $(KILLS) $(SEED)
+	$(BIN)/python -m tests.support.soak $(KILLS) $(SEED)
 
 perf: $(READY)  ## measurements side by side with peers, in a folder of their own
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/peers --requirement perf/peers.txt

@@ -23,15 +23,10 @@ is the metric with those weights. One set of replicates, fixed by the patients, 
 seed, serves every metric, subgroup, gap and submission: adding one changes no other, and
 differences are taken within a replicate, where their noise cancels.
 
-Modules: ``discrimination``, ``operating_point``, ``calibration``, ``recalibration``,
-``calibration_curve``, ``utility``, ``agreement`` and ``multiclass`` hold the metrics; ``delong``,
-``intervals``, ``linearised``, ``mover``, ``limit_intervals``, ``roc_intervals``,
-``curve_intervals``, ``ordinal_intervals``, ``rates``, ``smooth`` and ``bootstrap`` their intervals;
-``resampling``, ``sums`` and ``kernels`` the replicates; ``report`` every estimate of a subgroup;
-``gaps`` the differences between subgroups, ``gap_tests`` and ``multiplicity`` the tests of those
-that were declared, ``gap_power`` what they can find; ``standardised`` and ``weighted`` figures of a
-target population;
-``fairness``, ``comparison`` and ``divergence`` compare groups, submissions and populations.
+Rooms in order of reading: ``estimate``, ``discrimination``, ``calibration``, ``operating_points``
+and ``grades`` hold the metrics; ``intervals`` and ``resampling`` their uncertainty; ``all_figures``
+every estimate of a subgroup; ``gaps`` the differences between subgroups; ``comparison`` those
+between submissions; ``target_population`` the figures of another population.
 """
 
 from metrics.calibration.curves import (

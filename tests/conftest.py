@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import base_image, creating, engine, image_of
+from tests.support.engine import base_image, creating, engine, image_of
+from tests.support.repository import REPOSITORY
 
 __all__ = ["base_image", "creating", "engine", "image_of"]
 
@@ -17,7 +18,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs behind it deaf to interrupts, and so are its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+
+LONG = [
+    REPOSITORY / "tests" / folder for folder in ("docs", "evaluator/commands", "evaluator/queue")
+]
+"""Folders of tests that go through the front door, or work a queue off."""
 
 
 def _shared(folder: str) -> Path:
@@ -40,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_long(file: Path) -> bool:
     """Whether its tests go through the front door, or work a queue off."""
-    return file.parent in (REPOSITORY / "tests", REPOSITORY / "tests" / "queue")
+    return file.parent in LONG
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from submissions.host import linux_packages
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 RELEASES = ("bookworm", "trixie", "testing")
 """Python 3.11, the oldest that we take; today's stable; and what Debian's next release has."""

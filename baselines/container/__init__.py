@@ -1,1 +1,6 @@
-"""What a model's image holds."""
+"""What a model's image holds.
+
+**Bundle**: these modules and the weights, copied into the image.
+
+Order of reading: ``predict``, ``images``, ``prevalence``.
+"""

@@ -1,4 +1,4 @@
-"""From a DICOM file to the square float32 image that the networks see.
+"""Makes of a DICOM file the square float32 image that networks see.
 
 The container image holds a copy of this file, beside ``cohort_selection.pixels.intensities``, which
 reads the pixels. It needs numpy and pydicom alone. Every step is elementwise arithmetic, a

@@ -1,4 +1,4 @@
-"""The program in a model's container: /input/cases.csv -> one calibrated probability a case.
+"""The program of a model's container: /input/cases.csv to one calibrated probability a case.
 
 Needs the standard library, numpy, pydicom with its decoders and onnxruntime; no torch. The score
 of a case is the mean over its images. A file that cannot be decoded is left out. A case without

@@ -1,4 +1,4 @@
-"""The constant model: every case gets the prevalence of the open part, so its AUROC is one half.
+"""The constant model: every case gets the prevalence of the open part; AUROC one half.
 
 ``main`` is the program in its container and needs the standard library alone.
 """

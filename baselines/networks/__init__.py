@@ -1,1 +1,6 @@
-"""DenseNet, radiomics."""
+"""DenseNet, radiomics.
+
+**Logit**: the log odds that a network gives a case.
+
+Order of reading: ``registry``, ``densenet``, ``radiomics``.
+"""

@@ -1,4 +1,4 @@
-"""Convolutional networks: DenseNet121, and a small one that a CPU trains in minutes (MONAI)."""
+"""Convolutional networks: DenseNet121, and a small one for a CPU (MONAI)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logistic regression on plain intensity and texture features: trained in seconds.
+"""Logistic regression on intensity and texture features; trains in seconds.
 
 The features are those of first-order radiomics (mean and spread, by region) with gradients at four
 scales and the asymmetry of the two sides, written in torch so that the fitted model is exported

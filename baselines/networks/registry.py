@@ -1,4 +1,4 @@
-"""The models by name, and what makes a probability of their logit."""
+"""Models by name, and the probability of each model's logit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,6 @@
-"""Exports to ONNX and builds the image."""
+"""Exports to ONNX and builds the image.
+
+**Model directory**: weights, card and preprocessing of one training.
+
+Order of reading: ``onnx``, ``image``.
+"""

@@ -1,4 +1,4 @@
-"""From a model directory to a container image that the contract accepts."""
+"""Builds a container image that keeps the contract from a model directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a trained network to ONNX, proved to give the same probabilities."""
+"""Exports a trained network to ONNX and compares the probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logistic recalibration of the network's logits, and the operating point, on validation data."""
+"""Recalibrates a network's logits and chooses the operating point on validation data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a network on the open part, keep its best epoch, calibrate it, and track the run."""
+"""Trains a network on the open part, keeps its best epoch, calibrates and tracks it."""
 
 from __future__ import annotations
 

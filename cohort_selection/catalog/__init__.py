@@ -1,1 +1,8 @@
-"""The index: inventory, linkage, LOINC, study values."""
+"""The index: inventory, linkage, LOINC, study values.
+
+**Inventory**: what each file of the commons holds. **Catalog**: studies joined with clinical
+records. **Quarantine**: files that cannot be a case's image, each with its reason.
+
+Order of reading: ``inventory``, ``study_values``, ``linkage``, ``loinc``, ``harmonisation``,
+``catalog``, ``unlinked``, ``loinc_faults``, ``reader_version``.
+"""

@@ -1,4 +1,4 @@
-"""The indexed commons on disk: studies and clinical records as Parquet, the quarantine as CSV."""
+"""The catalog on disk: studies and clinical records as Parquet, the quarantine as CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Studies as the catalog has them: LOINC terms joined, header and clinical table compared.
+"""Joins LOINC terms to studies, and compares headers with clinical tables.
 
 A code that the clinical table states goes before the header's, and either before one that a mapping
 table infers. Whatever disagrees is counted.

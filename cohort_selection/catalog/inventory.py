@@ -1,4 +1,4 @@
-"""What every file of a commons is, kept on disk and brought up to date by reading what changed."""
+"""The inventory of a commons: kept on disk, updated by reading changed files alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two records of one patient are one patient: header and clinical table, brought under one id."""
+"""Brings two records of one patient, from header and clinical table, under one id."""
 
 from __future__ import annotations
 

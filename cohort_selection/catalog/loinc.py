@@ -1,4 +1,4 @@
-"""A table from modality and study description to LOINC terms, read with what is wrong with it.
+"""Reads a table from modality and study description to LOINC terms.
 
 The format is MIDRC's (midrc_dicom_harmonization): one table from modality and study description to
 a code, one from the code to method, system and contrast. A pair that the table gives two codes is

@@ -1,4 +1,4 @@
-"""What a check finds wrong in a mapping table or its table of attributes."""
+"""Finds faults of a LOINC mapping table or of its table of attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study is, under the names that rules and attributes use, and who is believed.
+"""Values of a study under the names of rules and attributes, and which source is believed.
 
 One rule where sources disagree: the clinical table goes before the header, and a code that either
 states goes before one that a mapping table infers.

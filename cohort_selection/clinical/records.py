@@ -1,4 +1,4 @@
-"""Clinical tables (MIDRC / Gen3 exports, any CSV with a header) to records."""
+"""Reads clinical tables (MIDRC and Gen3 exports, any CSV with a header) to records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rule for each way in which clinical tables write an age, a category, a day or a list.
+"""Reads ages, categories, days and lists in every spelling of clinical tables.
 
 ``place`` is where a cell stands ("cases.tsv line 7"); it opens the message of each error.
 """

@@ -1,1 +1,6 @@
-"""Makes a commons: imported pictures, a simulation."""
+"""Makes a commons: imported pictures, a simulation.
+
+**Commons**: a folder of DICOM studies with clinical tables.
+
+Order of reading: ``simulation``, ``phantom``, ``radiograph``, ``image_table``, ``conversion``.
+"""

@@ -1,4 +1,4 @@
-"""A folder of PNG or JPEG radiographs with a table, turned into a commons of DICOM studies."""
+"""Converts a folder of PNG or JPEG radiographs with a table to DICOM studies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chest radiograph drawn from a description: lungs, heart, ribs, and opacities of a severity."""
+"""Draws a chest radiograph from a description: lungs, heart, ribs, opacities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A grey image and what is known of it, written as a valid DICOM radiograph."""
+"""Writes a grey image and its description as a valid DICOM radiograph."""
 
 from __future__ import annotations
 

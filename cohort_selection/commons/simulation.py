@@ -1,4 +1,4 @@
-"""A multi-site commons of simulated chest radiographs with known truth."""
+"""Simulates a commons of several sites with known truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coded values that a copy may hold: the standard's own groups, with the standard's meanings."""
+"""Coded values that a copy may hold, with the meanings of the standard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copy a DICOM image without anything that points back at a patient, a hospital or a label.
+"""Copies a DICOM image without anything that leads to a patient, a hospital or a label.
 
 What is kept is a closed list of attributes that describe the image itself, so that nothing unknown
 survives: no private element, no description, no date, no name. Real files carry the reference

@@ -1,4 +1,4 @@
-"""Comments inside compressed pictures: an encoder's own stamp, or words that somebody wrote."""
+"""Finds comments inside compressed pictures: an encoder's stamp, or free text."""
 
 from __future__ import annotations
 

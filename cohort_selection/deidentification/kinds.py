@@ -1,4 +1,4 @@
-"""The kinds of images that a copy can be made of, and what each must have beside its pixels.
+"""Kinds of images that can be copied, and the attributes that each needs.
 
 A copy leaves out names, dates and descriptions. Of these its kind wants some present, if empty
 (type 2 of PS3.3), and the enhanced kinds want some with a value (type 1), which is then a constant.

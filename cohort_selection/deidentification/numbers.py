@@ -1,4 +1,4 @@
-"""Numbers of a header as a copy writes them: one way to write each value, in 16 characters."""
+"""Writes the numbers of a copy's header: one form for each value, in 16 characters."""
 
 from __future__ import annotations
 

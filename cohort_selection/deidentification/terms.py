@@ -1,4 +1,4 @@
-"""Terms that a copy may hold, attribute by attribute: what the standard defines, and no free word.
+"""Terms that a copy may hold for each attribute: those of the standard.
 
 A term is read in any case and written in the standard's capitals.
 """

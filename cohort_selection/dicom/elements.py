@@ -1,4 +1,4 @@
-"""The elements of a DICOM file that a header is made of, read from the file's first bytes.
+"""Reads the DICOM elements of a header from a file's first bytes.
 
 ``quick_elements`` parses little endian files itself and leaves every other file, and every oddity,
 to ``pydicom_elements``: the two must agree (tested), the first is merely much faster.

@@ -1,4 +1,4 @@
-"""One DICOM file's header in the words of a study, and which files cannot be a case's image."""
+"""Reads one DICOM file's header, and refuses files that hold no image of a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header fields that are read: whose image it is, and how it was made and stored."""
+"""Names the header fields that are read."""
 
 from __future__ import annotations
 

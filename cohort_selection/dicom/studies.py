@@ -1,4 +1,4 @@
-"""DICOM headers to studies: what is in a folder, and what is wrong with the rest."""
+"""Reads a folder of DICOM files to studies; keeps faulty files apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many studies and patients each rule left: the flow of a cohort, and its figure."""
+"""Counts studies and patients after each rule, and draws the flow diagram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells one image file from another: its stored pixels' digest, and hashes of its picture."""
+"""Fingerprints of an image file: the digest of its pixels, hashes of its picture."""
 
 from __future__ import annotations
 

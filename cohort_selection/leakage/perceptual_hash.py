@@ -1,4 +1,4 @@
-"""The same picture twice, resized, recompressed, windowed, turned, cropped."""
+"""Recognises a picture that was resized, recompressed, windowed, turned or cropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well headers alone predict the label: what a model could learn instead of medicine."""
+"""Measures how well headers alone predict the label."""
 
 from __future__ import annotations
 

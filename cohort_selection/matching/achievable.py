@@ -1,4 +1,4 @@
-"""What a pool can give: linear programmes over the cells of its joint table.
+"""Linear programmes over the joint table of a pool: which cohorts exist, how large.
 
 The programmes say whether a cohort exists and how large it can be; those of closest.py which
 margins it can have, and those of shortage.py which level stands in the way and who would help.

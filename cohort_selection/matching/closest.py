@@ -1,4 +1,4 @@
-"""The margins that a cohort of one size can have: the closest to the target, evenly apart from it.
+"""The margins nearest to the target that a cohort of one size can have.
 
 Four steps, each of linear programmes that keep what the one before it reached: the least largest
 deviation, then the least total deviation, then the least relative changes of the levels (chi

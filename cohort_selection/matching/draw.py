@@ -1,4 +1,4 @@
-"""Draw a cohort whose margins match a target population.
+"""Draws a cohort whose margins match a target population.
 
 Three steps. A linear programme over the cells of the joint table says what is achievable
 (closest.py). Capped raking to those margins gives every patient's inclusion probability. The

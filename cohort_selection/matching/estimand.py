@@ -1,4 +1,4 @@
-"""Which population a cohort's figures are of: said by a word to programs, and in plain words."""
+"""Names the population that a cohort's figures describe."""
 
 from __future__ import annotations
 

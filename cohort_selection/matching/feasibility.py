@@ -1,4 +1,4 @@
-"""What a draw would reach, told without drawing: for a steward who still chooses the benchmark."""
+"""Foretells a draw without drawing, for a steward who still chooses the benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every cell's chance: raked to the margins, the minima, and the associations of the pool."""
+"""Inclusion probabilities of cells: raked to margins, minima and the pool's associations."""
 
 from __future__ import annotations
 

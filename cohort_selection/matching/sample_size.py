@@ -1,4 +1,4 @@
-"""How many cases a subgroup needs for the precision that is wanted of its AUROC."""
+"""Cases that a subgroup needs for a wanted precision of its AUROC."""
 
 from __future__ import annotations
 

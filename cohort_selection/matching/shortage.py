@@ -1,4 +1,4 @@
-"""What a pool lacks for a cohort: which minimum or level falls short, and who would help."""
+"""Names the minimum or level that a pool falls short of, and the patients who would help."""
 
 from __future__ import annotations
 

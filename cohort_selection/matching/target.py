@@ -1,4 +1,4 @@
-"""Target populations: the share each level of an attribute should have in the cohort."""
+"""Target populations: the wanted share of each level of an attribute."""
 
 from __future__ import annotations
 

@@ -1,1 +1,6 @@
-"""The one reader of pixels, the container's too."""
+"""The one reader of pixels, the container's too.
+
+**Intensity**: a grey value after the rescale of its frame.
+
+Order of reading: ``intensities``, ``picture``.
+"""

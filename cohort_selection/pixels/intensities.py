@@ -1,4 +1,4 @@
-"""From a DICOM file to the grey values of one frame: the only way in which pixels are read here.
+"""Reads the grey values of one frame of a DICOM file; the only reader of pixels.
 
 The look across the wall, training and the container all take their pixels from here. This very file
 is copied into a model's image and so needs numpy and pydicom alone. Every step is elementwise

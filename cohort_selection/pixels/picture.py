@@ -1,4 +1,4 @@
-"""One sealed or open DICOM image as a picture and as header fields, for the checks on a cohort."""
+"""Opens one DICOM image as a picture and header fields, for checks on a cohort."""
 
 from __future__ import annotations
 

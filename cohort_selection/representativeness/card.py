@@ -1,4 +1,4 @@
-"""The content of a cohort's card: target, pool, drawn cohort and the findings of the checks."""
+"""Gathers the content of a cohort's card: target, pool, drawn cohort, findings."""
 
 from __future__ import annotations
 

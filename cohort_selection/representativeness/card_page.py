@@ -1,4 +1,4 @@
-"""The cohort's card as one page: it needs no network, and fits a phone, light and dark."""
+"""Writes the cohort's card as one page that needs no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near a cohort came to a population: Jensen-Shannon distance and deviations by attribute."""
+"""Distance of a cohort from a population: Jensen-Shannon distance, deviations by attribute."""
 
 from __future__ import annotations
 

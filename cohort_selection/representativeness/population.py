@@ -1,4 +1,4 @@
-"""A table of patients, or of counts or shares by level, as a population to compare with another."""
+"""Reads a table of patients, or of counts or shares by level, as a population."""
 
 from __future__ import annotations
 

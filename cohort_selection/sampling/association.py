@@ -1,4 +1,4 @@
-"""How strongly a cohort's attributes go together, and how much of that its pool accounts for.
+"""Measures the association of a cohort's attributes, and the part its pool accounts for.
 
 Raking keeps the odds ratios of the pool, but the margins asked for can bring forward a corner of
 the pool in which two attributes go together more than they do in all of it. Where two attributes

@@ -1,4 +1,4 @@
-"""Round fractional counts at random so that every margin comes out right: the cube method.
+"""Rounds fractional counts at random so that margins are met: the cube method.
 
 Flight: Deville & Tillé (2004), Biometrika 91(4), with the moving window of Chauvet & Tillé (2006),
 Computational Statistics 21. Each unit ends at 0 or 1, is 1 with exactly the probability it came

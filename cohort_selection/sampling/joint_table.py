@@ -1,4 +1,4 @@
-"""The joint table of a pool: which combinations of levels occur, and which patient is in which."""
+"""The joint table of a pool: combinations of levels, and the patients of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Capped raking: the inclusion probabilities nearest to equal that give the wanted totals.
+"""Capped raking: inclusion probabilities nearest to equal that give the wanted totals.
 
 Minimises the Kullback-Leibler distance of the expected counts from the pool under ``0 <= p <= 1``
 and linear totals (Deville & Särndal 1992, JASA 87, with the cap as truncation). The solution is

@@ -1,4 +1,4 @@
-"""Random streams keyed by what they are for, and draws that do not depend on file order."""
+"""Random streams keyed by purpose, and draws that do not depend on file order."""
 
 from __future__ import annotations
 

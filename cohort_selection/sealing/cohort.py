@@ -1,4 +1,4 @@
-"""Cases, the blinded view of them that a container gets, and the sealed cohort."""
+"""Seals a cohort, opens it, and hands out its blinded cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key of an enclave's sealed cohorts, and what is derived from it: seals, ids, other keys."""
+"""The key of an enclave's sealed cohorts, and the keys derived from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The append-only list of who is open and who is sequestered, each line chained to the one before.
+"""The append-only list of open and sequestered patients, chained line to line.
 
 A line is ``chain,batch,patient_id,part``; ``chain`` is the SHA-256 of the previous line's chain and
 this line's other fields. A changed, removed or moved line breaks every chain after it, and the last

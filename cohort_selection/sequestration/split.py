@@ -1,4 +1,4 @@
-"""Divide a commons by patient into an open and a sequestered part, batch after batch."""
+"""Splits a commons by patient into open and sequestered, batch after batch."""
 
 from __future__ import annotations
 

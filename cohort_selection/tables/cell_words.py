@@ -1,4 +1,4 @@
-"""Reads the text of one cell, alike in every table: unknown, a number, a list, yes or no."""
+"""Reads the text of one cell in the same way for every table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one reader of tables: text, gzip, Parquet or spreadsheet, as names and cells of text."""
+"""Reads text, gzip, Parquet and spreadsheets as names and cells of text."""
 
 from __future__ import annotations
 

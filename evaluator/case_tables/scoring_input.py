@@ -1,4 +1,4 @@
-"""Predictions and reference standard from two tables, for anyone who has predictions already."""
+"""Reads predictions and reference standard from two tables for `score`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which points of a curve leave, and how they are rounded: rules 6 and 7 of ``disclosure``."""
+"""Chooses and rounds the points of curves that leave: rules 6 and 7 of ``disclosure``."""
 
 from __future__ import annotations
 

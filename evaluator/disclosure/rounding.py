@@ -1,4 +1,4 @@
-"""How figures and counts are rounded before they leave, so that none rests on a single case."""
+"""Rounds figures and counts before they leave, so that none rests on a single case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which GPUs this process may hand out, and each of them to one run of the host at a time."""
+"""GPUs that this process may hand out, each to one run of the host at a time."""
 
 from __future__ import annotations
 

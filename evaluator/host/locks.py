@@ -1,4 +1,4 @@
-"""Locks for what a host has few of, such as GPUs: one run of the host holds each at a time."""
+"""Locks of a host for what it has few of: one run holds each at a time."""
 
 from __future__ import annotations
 

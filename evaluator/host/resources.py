@@ -1,4 +1,4 @@
-"""What a container takes of a worker, and a worker has for containers."""
+"""Resources that a container takes and a worker has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who stands where: ranks from released values alone."""
+"""Ranks submissions by released values alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a container ended, read from what the engine says of it: the one cause that is told."""
+"""Reads from the engine how a container ended, as one cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every limit of the contract in an engine's words, and whether the engine granted it."""
+"""Every limit of the contract in an engine's words, and a check that the engine granted it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image of our own that any sound engine starts: what tells its faults from a team's.
+"""An image that any sound engine starts: it tells an engine's fault from a team's.
 
 It holds one program of 129 bytes for linux/amd64, which does nothing and ends well.
 """

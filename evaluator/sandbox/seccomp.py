@@ -1,4 +1,4 @@
-"""The system calls that a container may make: one list for every engine.
+"""System calls that a container may make: one list for every engine.
 
 An engine's own list serves any container; this one leaves out what no model needs and what would
 let one past a limit. Blocks beyond a file's end and extended attributes are not held by the limit

@@ -1,4 +1,4 @@
-"""What a container sees: the blinded cases of one run, and nothing of any other."""
+"""Stages the input of one run: its blinded cases, and nothing of any other run."""
 
 from __future__ import annotations
 

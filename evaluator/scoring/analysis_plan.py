@@ -1,4 +1,4 @@
-"""What will be computed, declared before any score is seen: the [analysis] table."""
+"""The [analysis] table: figures and subgroups, declared before any score is seen."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Derived, Give, InFile, Number, OneOf, Text, Whole
-from benchmark_tables.reading import read_table, refuse_wrong_values
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Number,
+    OneOf,
+    Text,
+    Whole,
+)
+from cohort_selection.benchmark_keys.reading import read_table, refuse_wrong_values
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.tests import refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED

@@ -1,4 +1,4 @@
-"""What names the code that scores: the version, and the source itself."""
+"""Names the code that scores: the version, and a digest of its source."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _SCORING = (
     "disclosure/rounding.py",
     "disclosure/curves.py",
     "disclosure/rule.py",
+    "disclosure/shown_figures.py",
     "disclosure/control.py",
 )
 _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
 _FORMERLY: dict[str, str] = {
-    "0.1.0+097e8c980a2e": "0.1.0+28035a7426bc",
+    "0.1.0+17bf114fe56e": "0.1.0+28035a7426bc",
 }
 """The present version, and a former one whose code gives the same figures."""
 

@@ -1,4 +1,4 @@
-"""How near a sealed cohort came to its target, and weights that bring it there."""
+"""Distance of a sealed cohort from its target, and weights that bring it there."""
 
 from __future__ import annotations
 

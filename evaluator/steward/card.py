@@ -1,4 +1,4 @@
-"""Gathers what a cohort's card shows: from the catalog, the match and, once there, the seal."""
+"""Gathers a cohort's card from the catalog, the match and the seal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says before a study which gaps it tests, and which groups its release would hold back."""
+"""Foretells the gaps that a study can test, and the groups that its release would withhold."""
 
 from __future__ import annotations
 

@@ -1,1 +1,8 @@
-"""Calibration error, curves, recalibration, Brier score."""
+"""Calibration error, curves, recalibration, Brier score.
+
+**Calibrated**: of the cases with prediction p, a share p is positive. **Residual**: y - p of
+one case.
+
+Order of reading: ``errors``, ``recalibration``, ``curves``, ``noise``, ``smooth``,
+``ece_interval``, ``curve_intervals``.
+"""

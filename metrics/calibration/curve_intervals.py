@@ -1,4 +1,4 @@
-"""Intervals of the figures of calibration curves, which noise pushes up and 0 bounds.
+"""Intervals of figures of calibration curves: noise pushes them up, and 0 bounds them.
 
 All take their noise from one place. Cases with near predictions form at most 100 cells; noise of
 the residuals is drawn for these (``calibration_noise``), and each figure is computed again from

@@ -1,4 +1,4 @@
-"""Calibration by smooth and isotonic curves, and tests of it."""
+"""Calibration by smooth and isotonic curves, and its tests."""
 
 from __future__ import annotations
 

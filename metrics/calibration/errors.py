@@ -1,4 +1,4 @@
-"""Whether predicted probabilities mean what they say."""
+"""Calibration error in bins, Brier score, log loss, observed and expected events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise of the residuals y - p in cells of predictions, about the data and if p were right.
+"""Noise of the residuals y - p by cells of predictions: as observed, and under calibration.
 
 What a calibration figure takes from the data are sums of y - p over cells of cases with near
 predictions. Two kinds of noise are drawn for these sums: the one that the data have, over patients

@@ -1,4 +1,4 @@
-"""Logistic recalibration: the slope and intercept that would put probabilities right."""
+"""Logistic recalibration: slope and intercept between log odds and outcome."""
 
 from __future__ import annotations
 

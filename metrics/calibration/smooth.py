@@ -1,4 +1,4 @@
-"""Figures of predicted probabilities that are smooth in the cases: value, influence, interval."""
+"""Calibration figures that are smooth in the cases: value, influence, interval."""
 
 from __future__ import annotations
 

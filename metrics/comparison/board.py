@@ -1,4 +1,4 @@
-"""A whole board of submissions on the same cases: pairs, ranks and tiers from shared replicates."""
+"""Compares all submissions of a board by shared replicates: pairs, ranks and tiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two submissions or more on the same cases: which differences are more than noise."""
+"""Tests the difference of two submissions on the same cases."""
 
 from __future__ import annotations
 

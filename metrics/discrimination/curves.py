@@ -1,4 +1,4 @@
-"""How well scores put positive cases above negative ones."""
+"""AUROC, average precision and partial areas."""
 
 from __future__ import annotations
 

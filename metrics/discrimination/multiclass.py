@@ -1,4 +1,4 @@
-"""Several classes, or several labels a case."""
+"""AUROC of several classes, or of several labels a case."""
 
 from __future__ import annotations
 

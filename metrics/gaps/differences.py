@@ -1,4 +1,4 @@
-"""Differences of figures between the levels of one attribute: how large they may be.
+"""Differences of a figure between the levels of one attribute, with their bounds.
 
 A gap's interval is made of the levels' own intervals (MOVER), so it allows for a rate of 1 in
 twenty cases that is 0.85 in truth. The intervals of an attribute's differences hold together. The

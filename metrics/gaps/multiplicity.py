@@ -1,4 +1,4 @@
-"""Several declared gaps, one error: the fallback procedure.
+"""Tests several declared gaps with one error: the fallback procedure.
 
 Each gap has a weight, its share of the level: the chance, 5 % say, of calling a gap where none is.
 The gaps are tested in the order in which they were declared; one that is found hands its level on

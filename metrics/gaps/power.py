@@ -1,4 +1,4 @@
-"""Which gaps a study can find, told before it: power of the declared tests at the alternative.
+"""Power of the declared tests at an alternative, computed before a study.
 
 One level is worse than all others, which share the assumed value. Variances are those of the
 alternative; nothing here looks at data, so the answer cannot follow from what was observed.

@@ -1,4 +1,4 @@
-"""Tests that a figure is equal in every level of an attribute, for gaps declared beforehand.
+"""Tests that a figure is equal in every level of an attribute; for declared gaps.
 
 Rates and AUROC: the levels of patients of the same class are permuted, within the strata of the
 sampling design; a patient's cases move together. The statistic is the spread of the levels'

@@ -1,1 +1,6 @@
-"""Agreement of ordinal grades."""
+"""Agreement of ordinal grades.
+
+**Grade**: a whole number on a declared scale, such as mRALE 0 to 24.
+
+Order of reading: ``agreement``, ``intervals``.
+"""

@@ -1,4 +1,4 @@
-"""Ordinal grades: how near a score on a scale comes to the reference grade."""
+"""Agreement of ordinal grades with the reference grade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals of the figures of ordinal grades, over patients; and the prediction probability.
+"""Intervals over patients for figures of ordinal grades; the prediction probability.
 
 Every figure here is smooth in the weight of each case. Its influences give a variance within the
 strata of the sampling design (``linearised``); the quantile is Student's. Figures that end at 1

@@ -1,4 +1,4 @@
-"""Intervals of a figure made of others, from the intervals of these: MOVER.
+"""Intervals of a figure made of others, from the intervals of its parts: MOVER.
 
 The method of variance estimates recovery takes the distance of each part from its own bound as
 the error of that part in that direction, and adds squares (Zou & Donner 2008; Newcombe 1998,

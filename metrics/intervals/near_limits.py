@@ -1,4 +1,4 @@
-"""Intervals of shares and areas that hold near 0 and 1, where the data show little variance.
+"""Intervals of shares and areas near 0 and 1, where data show little variance.
 
 A figure near its limit rests on few cases that are on the wrong side: the fewer these are, the
 worse its variance is known. Both methods here mix the variance of the data with that of a model, as

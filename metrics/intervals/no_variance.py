@@ -1,4 +1,4 @@
-"""A difference of two AUROCs whose estimated variance is 0: what little there is to say.
+"""The difference of two AUROCs whose estimated variance is 0.
 
 The variance of a perfect AUROC is estimated as 0, from four cases as from a thousand. Dividing by
 it gives p = 0. The interval of each AUROC by itself, Wilson's at 0 and 1, still knows the number of

@@ -1,4 +1,4 @@
-"""Figures of the 2x2 table at one threshold, each with an interval that holds at its boundary.
+"""Intervals of figures of the 2x2 table at one threshold.
 
 Sensitivity and specificity are rates of their own class and get Wilson's interval. Every other
 figure of the table is a formula of these two and the prevalence, and gets its interval from theirs

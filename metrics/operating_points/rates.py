@@ -1,4 +1,4 @@
-"""Figures at one declared threshold: what a reader would act on."""
+"""Figures at one declared threshold: sensitivity, specificity, predictive values."""
 
 from __future__ import annotations
 

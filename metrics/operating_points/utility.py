@@ -1,4 +1,4 @@
-"""What acting on the predictions is worth, by the harm a reader accepts."""
+"""Net benefit: the worth of acting on predictions, by the harm that a reader accepts."""
 
 from __future__ import annotations
 

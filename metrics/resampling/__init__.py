@@ -1,1 +1,7 @@
-"""Replicates, permutations and their compiled loops."""
+"""Replicates, permutations and their compiled loops.
+
+**Replicate**: the cohort drawn again from itself, kept as weights of its cases.
+
+Order of reading: ``replicates``, ``sums``, ``bootstrap``, ``permutation``, ``kernels``,
+``rank_kernels``.
+"""

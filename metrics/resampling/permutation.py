@@ -1,4 +1,4 @@
-"""Compiled loops of the permutation tests: shuffle the levels, walk, measure how they differ.
+"""Compiled loops of the permutation tests.
 
 Items are what moves whole: patients, or the cases of a patient who is in several levels. Items of
 one stratum exchange their levels. Permutation number 0 leaves the levels as they are, so the first

@@ -1,4 +1,4 @@
-"""What one walk down the scores leaves for each replicate, and the figures made of it."""
+"""Sums that one walk down the scores leaves for each replicate, and figures made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far two distributions of one attribute are apart."""
+"""Distances between two distributions of one attribute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a cohort weighted to stand for another population, such as the target of a benchmark.
+"""Figures of a cohort weighted to another population, such as a benchmark's target.
 
 Weights are taken as given: an interval allows for the chance in the cases and for unequal weights,
 with the effective number of patients less the levels that the weights were fitted to as degrees of

@@ -1,1 +1,6 @@
-"""Addresses of databases, engines and trackers."""
+"""Addresses of databases, engines and trackers.
+
+**Patience**: the longest wait for an answer.
+
+Order of reading: ``engine``, ``database``, ``tracker``, ``patience``.
+"""

@@ -1,4 +1,4 @@
-"""Where the container engine listens: found by asking, without starting or configuring anything."""
+"""Finds the address of the container engine; starts and configures nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits the wait for an address: a command does not hang with it."""
+"""Limits the wait for an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python base image that submissions are built on, and the building of images from it."""
+"""Builds the Python base image, and images on top of it."""
 
 from __future__ import annotations
 

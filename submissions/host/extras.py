@@ -1,4 +1,4 @@
-"""Names the packages that an installation without an extra lacks, before a command needs them."""
+"""Names the packages that an installation without an extra lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine's Linux distribution offers: its packages, its mirrors, its codename."""
+"""Packages, mirrors and codename of this machine's Linux distribution."""
 
 from __future__ import annotations
 

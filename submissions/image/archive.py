@@ -1,4 +1,4 @@
-"""An image archive, read within bounds before any engine sees it.
+"""Reads an image archive within bounds before any engine sees it.
 
 Docker's own layout, an OCI layout, or both in one; plain, or packed as a whole. Nothing of it is
 unpacked but its layers, as they are, into the one file that an engine is given.

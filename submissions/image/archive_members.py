@@ -1,4 +1,4 @@
-"""Checks the members of an image archive, one by one, before any of them is used."""
+"""Checks each member of an image archive before it is used."""
 
 from __future__ import annotations
 

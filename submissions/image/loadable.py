@@ -1,4 +1,4 @@
-"""Writes the file that an engine loads: the image's checked bytes and nothing else of its archive.
+"""Writes the file that an engine loads: the checked bytes of one image.
 
 It is a Docker archive and an OCI layout in one, with a manifest of our own over plain layers.
 Docker's older store and Podman know the image by the digest of its configuration; Docker's

@@ -1,4 +1,4 @@
-"""The members of a tar, by a reading so strict that an engine's own finds no others.
+"""Reads the members of a tar so strictly that an engine finds no others.
 
 Engines read with Go's archive/tar. Python's tarfile takes some headers for others than it does, and
 ends without a word at one that it cannot read, so that an engine would go on with members that

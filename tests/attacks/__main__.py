@@ -20,9 +20,9 @@ ELSEWHERE = {
     "tests/attacks/test_attacks.py": "low bits of a prediction as a carrier",
     "tests/attacks/test_archives.py": "an archive that takes another image's name",
     "tests/attacks/test_sealed_cohort.py": "patients and labels in what is sealed, memorised ids",
-    "tests/queue/test_tag_moved.py": "a tag that is moved after the entry",
-    "tests/evaluator/test_probing.py": "probing by many submissions",
-    "tests/evaluator/test_web.py": "requests to the board",
+    "tests/evaluator/queue/test_tag_moved.py": "a tag that is moved after the entry",
+    "tests/evaluator/disclosure/test_probing.py": "probing by many submissions",
+    "tests/evaluator/leaderboard/test_web.py": "requests to the board",
 }
 """Attacks that are no program in a container, by the tests that make them."""
 
@@ -40,7 +40,7 @@ def main() -> int:
     say(ensure_engine(say))
     engine = Engine.connect()
     base = ensure_base_image(say)
-    say(f"{engine.description()}; base image {base}\n")
+    say(f"{engine.connection.description()}; base image {base}\n")
     say(f"{'attack':<62} {'expected':<25} {'seen':<25} {'seconds':>7}")
     failed = 0
     for attack in ATTACKS:

@@ -20,7 +20,7 @@ from submissions.host.base_image import docker
 from submissions.predictions import Predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.catalogue import Attack
-from tests.engine import build_image
+from tests.support.engine import build_image
 
 N_CASES = 5
 CASE_IDS = tuple(f"case{index}" for index in range(N_CASES))
@@ -262,4 +262,4 @@ def _processes(staging: Path) -> list[str]:
 
 def expected(attack: Attack, engine: Engine) -> Failure | None:
     """How the attack must end on this engine."""
-    return attack.on_podman if engine.podman and attack.on_podman else attack.expected
+    return attack.on_podman if engine.connection.podman and attack.on_podman else attack.expected

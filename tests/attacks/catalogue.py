@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from submissions.contract import Contract
 from submissions.submission import Failure
-from tests.engine import DOCKERFILE
+from tests.support.engine import DOCKERFILE
 
 MILD = Contract(
     start_seconds=60, case_seconds=0, memory_mb=128, tmp_mb=16, shm_mb=8, pids=32, output_bytes=4096

@@ -30,7 +30,7 @@ from tests.attacks.archives import (
 )
 from tests.attacks.arena import CASE_IDS, stage_cases
 from tests.attacks.catalogue import PRELUDE
-from tests.engine import build_image
+from tests.support.engine import build_image
 
 
 def test_an_honest_archive_gives_the_digest_of_its_configuration(tmp_path: Path) -> None:

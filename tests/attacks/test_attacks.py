@@ -8,7 +8,7 @@ from evaluator.sandbox.engine import Engine
 from tests.attacks.__main__ import ELSEWHERE
 from tests.attacks.arena import breaches, expected, run_attack
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.engine
 

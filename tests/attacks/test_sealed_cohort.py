@@ -13,8 +13,8 @@ from submissions.contract import Contract
 from submissions.predictions import read_predictions
 from submissions.submission import ContractBroken, Failure
 from tests.attacks.catalogue import MILD, PRELUDE
-from tests.cohort_selection.test_cohort import SECRET, sealed
-from tests.engine import ImageBuilder
+from tests.support.engine import ImageBuilder
+from tests.support.small_commons import SECRET, sealed
 
 pytestmark = pytest.mark.engine
 

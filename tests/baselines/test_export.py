@@ -18,7 +18,7 @@ from baselines.model_card import CARD, ONNX, WEIGHTS, Card, write_card
 from baselines.networks import registry
 from baselines.packaging import image
 from baselines.packaging import onnx as export
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 SIZE = 64
 

@@ -19,8 +19,8 @@ from baselines.container import images
 from baselines.packaging import image as package
 from cohort_selection.pixels.intensities import UnreadableImage, read_frame
 from tests.baselines.conftest import write_dicom
-from tests.cohort_selection.made_images import one_of_each_kind
-from tests.conftest import REPOSITORY
+from tests.support.made_images import one_of_each_kind
+from tests.support.repository import REPOSITORY
 
 
 def test_area_average_by_hand() -> None:

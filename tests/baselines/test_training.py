@@ -31,7 +31,7 @@ from baselines.training import calibrate, train
 from cohort_selection.sequestration.open_list import read_open
 from submissions.addresses.tracker import TrackerAddressError
 from tests.baselines.conftest import write_open_list
-from tests.cohort_selection.made_images import one_of_each_kind
+from tests.support.made_images import one_of_each_kind
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy:DeprecationWarning",  # mlflow 3.17 with SQLAlchemy 2.1

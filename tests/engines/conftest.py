@@ -13,8 +13,8 @@ import pytest
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.probe_image import known_good
 from submissions.host.base_image import cache
-from tests.engines.machine import KEPT, Machine, machine
-from tests.queue.conftest import closed_ledgers, installed, sealed
+from tests.evaluator.queue.conftest import closed_ledgers, installed, sealed
+from tests.support.machine import KEPT, Machine, machine
 
 __all__ = ["closed_ledgers", "installed", "sealed"]
 

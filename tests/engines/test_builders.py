@@ -17,9 +17,9 @@ from evaluator.sandbox.engine import Engine
 from submissions.contract import Contract
 from submissions.image.archive import lint_archive
 from submissions.submission import ContractBroken
-from tests.engines.builders import CONTAINERIFY, ROWS, SETTING_UP, VERSIONS, Row
 from tests.engines.conftest import Start
-from tests.engines.machine import KEPT, Machine, podman_options
+from tests.support.builders import CONTAINERIFY, ROWS, SETTING_UP, VERSIONS, Row
+from tests.support.machine import KEPT, Machine, podman_options
 
 pytestmark = pytest.mark.engines
 
@@ -90,7 +90,7 @@ def assert_accepted(archive: Path, engines: list[Engine]) -> None:
         with engine.receive(str(archive), CONTRACT) as found:
             assert found.digest == linted.digest
             engine.let_in(found, CONTRACT)
-        assert not engine.has(linted.digest) or engine.store != "containerd"
+        assert not engine.has(linted.digest) or engine.connection.store != "containerd"
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.builder == "containerify"], ids=str)

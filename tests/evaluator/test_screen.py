@@ -37,8 +37,8 @@ from evaluator.leaderboard.terminal import render_terminal
 from evaluator.scoring.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
 from evaluator.steward.steward import Sequestered
-from tests.commands import PROGRAM, environment
-from tests.evaluator.hand_made import TABLES, evaluation, released
+from tests.support.commands import PROGRAM, environment
+from tests.support.hand_made import TABLES, evaluation, released
 
 LEVEL = "Native Hawaiian or Other Pacific Islander [of 2 or more] : x :"
 

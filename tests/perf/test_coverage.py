@@ -37,7 +37,7 @@ from perf.coverage.populations import (
 from perf.coverage.power import PowerCell
 from perf.coverage.standardised import StandardisedCell
 from perf.coverage.study import Kept
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 AUROC_OF_D_1 = 0.7602499389065233
 """Phi(1 / sqrt 2): one standard deviation between the classes."""
@@ -160,7 +160,7 @@ def test_groups_of_unequal_prevalence_cannot_be_drawn_to_one_number_of_positives
 
 
 def row(metric: str, level: str, value: float, low: float | None, high: float | None) -> Result:
-    return Result(metric, "group", level, Estimate(value, low, high, 10, 10, 5, "by hand"))
+    return Result.named(metric, "group", level, Estimate(value, low, high, 10, 10, 5, "by hand"))
 
 
 def test_differences_count_once_and_max_min_is_over_the_levels_shown() -> None:

@@ -1,4 +1,4 @@
-"""Small interval bars on a shared axis, as inline SVG that needs no script."""
+"""Draws small interval bars on a shared axis as inline SVG."""
 
 from __future__ import annotations
 

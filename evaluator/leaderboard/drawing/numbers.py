@@ -1,4 +1,4 @@
-"""How released figures are written: the digits that survived rounding, and no more."""
+"""Writes released figures with the digits that survived rounding."""
 
 from __future__ import annotations
 

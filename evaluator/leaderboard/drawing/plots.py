@@ -1,4 +1,4 @@
-"""Interactive figures of a release: plotly specifications that the pages draw without a network.
+"""Interactive figures of a release: plotly specifications that need no network.
 
 Colours are those of the light page; ``DARK`` maps each to its counterpart, and the page swaps
 them when the reader prefers dark. Text from data is escaped, since plotly reads some markup.

@@ -1,0 +1,315 @@
+"""The incremental index: equal to a fresh one, whatever was read before or killed half-way."""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from cohort_selection.catalog import catalog, inventory, reader_version
+from cohort_selection.catalog.catalog import Catalog, CatalogError
+from cohort_selection.catalog.inventory import ReaderDied
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.commons.radiograph import uid
+from cohort_selection.dicom import pixel_description
+from cohort_selection.dicom import studies as dicom
+from cohort_selection.dicom.studies import EmptyCommons
+from tests.support.commands import environment, succeed
+from tests.support.dicom_files import write
+
+RECORD = ClinicalRecord(
+    "P1", "", 61, "Female", "Asian", "Not Reported", "101", (), {"opacity": "1"}
+)
+
+
+@pytest.fixture
+def commons(tmp_path: Path) -> Path:
+    """Good studies, a study of two patients, copies, an image in two studies, and other files."""
+    root = tmp_path / "commons"
+    for number in range(12):
+        write(root / f"p{number}" / "a.dcm", f"i{number}a", f"P{number}", f"S{number}")
+        write(root / f"p{number}" / "b.dcm", f"i{number}b", f"P{number}", f"S{number}")
+    write(root / "a copy.dcm", "i3a", "P3", "S3")
+    write(root / "p1.dcm", "other", "P99", "S1")
+    write(root / "z" / "shared.dcm", "i5a", "P5", "S50")
+    (root / "notes.txt").write_text("hello")
+    (root / "empty").touch()
+    return root
+
+
+def expected(root: Path) -> Catalog:
+    studies, quarantined = dicom.index(root)
+    return Catalog(tuple(studies), (RECORD,), tuple(quarantined))
+
+
+def test_an_update_writes_what_a_fresh_index_finds(commons: Path, tmp_path: Path) -> None:
+    indexed = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert (indexed.n_files, indexed.n_read, indexed.n_unchanged) == (29, 29, 0)
+    # S1 is out (two patients); S50 is out (its one image stands in S5 as well).
+    assert indexed.n_studies == 11
+    # notes, empty, three files of S1, one copy, the image of S5 and that of S50.
+    assert indexed.n_quarantined == 8
+
+
+def test_sorting_on_disk_and_several_processes_change_nothing(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "_RUN_ROWS", 3)
+    monkeypatch.setattr(inventory, "_SHARD_ROWS", 4)
+    monkeypatch.setattr(inventory, "_BLOCK", 3)
+    monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
+    catalog.update(commons, [RECORD], tmp_path / "catalog", workers=2)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+
+def test_only_new_and_changed_files_are_read_again(commons: Path, tmp_path: Path) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    again = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert (again.n_read, again.n_unchanged) == (0, 29)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+    write(commons / "p2" / "c.dcm", "i2c", "P2", "S2")
+    (commons / "p4" / "a.dcm").unlink()
+    changed = commons / "p6" / "a.dcm"
+    before = changed.stat()
+    content = changed.read_bytes()
+    changed.write_bytes(content.replace(b"061Y", b"062Y"))
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a careless copy would
+    third = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert (third.n_files, third.n_read, third.n_unchanged) == (29, 2, 27)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+
+def test_a_shard_of_another_reader_is_not_believed(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    monkeypatch.setattr(inventory, "reader", lambda: b"another")
+    monkeypatch.setattr(inventory, "readers", lambda: {b"another"})
+    assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_read == 29
+
+
+def test_the_reader_is_named_by_its_source_and_by_what_it_can_decode(tmp_path: Path) -> None:
+    path = tmp_path / "header.py"
+    path.write_bytes(b"FIELDS = 1\n")
+
+    def mark(*decodable: str) -> bytes:
+        return reader_version.reader_mark([path], tmp_path, decodable)
+
+    before = mark("1.2", "1.3")
+    assert mark("1.3", "1.2") == before
+    assert mark("1.2", "1.3", "1.4") != before
+    path.write_bytes(b"# The fields.\r\nFIELDS = 1\r\n")
+    assert mark("1.2", "1.3") == before
+    path.write_bytes(b"FIELDS = 2\n")
+    assert mark("1.2", "1.3") != before
+
+
+def test_the_reader_is_named_by_all_of_our_modules_that_it_is_made_of() -> None:
+    """Else a word for 'unknown' that is added leaves what was read of headers as it was."""
+    package = Path(reader_version.__file__).parents[1]
+    named = set(reader_version._SOURCES)
+    # The digest of the source is of how the mark is made, not of what is read.
+    marking = {"catalog/reader_version.py"}
+    for name in named:
+        for node in ast.walk(ast.parse((package / name).read_text())):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith(package.name):
+                for parts in (
+                    *([*str(node.module).split("."), alias.name] for alias in node.names),
+                    str(node.module).split("."),
+                ):
+                    file = Path(*parts[1:]).with_suffix(".py") if parts[1:] else Path("none.py")
+                    if (package / file).is_file():
+                        assert str(file) in named | marking, name
+
+
+def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five files are refused at first, by a reader that can decode less."""
+    refusals = iter(["no decoder here for its transfer syntax (JPEG-LS)"] * 5)
+    other = reader_version.reader_mark([], tmp_path, ())
+    monkeypatch.setattr(inventory, "reader", lambda: other)
+    monkeypatch.setattr(inventory, "readers", lambda: {other})
+    judged = pixel_description._judged
+    monkeypatch.setattr(
+        pixel_description, "_judged", lambda *how: (*judged(*how)[:2], next(refusals, ""))
+    )
+    assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_quarantined > 8
+    monkeypatch.undo()
+    assert pixel_description.decodable_syntaxes()
+    again = catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert (again.n_read, again.n_quarantined) == (29, 8)
+    assert catalog.read(tmp_path / "catalog") == expected(commons)
+
+
+@pytest.mark.realdata
+def test_the_real_odd_files_are_indexed_alike(shared_data: Path, tmp_path: Path) -> None:
+    catalog.update(shared_data / "dicom", [RECORD], tmp_path / "catalog")
+    assert catalog.read(tmp_path / "catalog") == expected(shared_data / "dicom")
+
+
+def test_a_file_system_without_hard_links_will_do(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert catalog.update(commons, [RECORD], tmp_path / "catalog").n_unchanged == 29
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from cohort_selection.catalog import catalog, inventory
+inventory._SHARD_ROWS = inventory._BLOCK = 50
+slow = lambda done, total: time.sleep(0.05)
+catalog.update(Path(sys.argv[1]), [], Path(sys.argv[2]), workers=1, progress=slow)
+"""
+
+
+def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+    root, output = many(tmp_path, 1200), tmp_path / "catalog"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(root), str(output)])
+    finished = tmp_path / ".catalog.interrupted-000" / "000003.parquet"
+    deadline = time.monotonic() + 500
+    while not finished.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    assert not output.exists()
+
+    indexed = catalog.update(root, [RECORD], output, workers=1)
+    assert indexed.n_unchanged >= 200
+    assert indexed.n_read + indexed.n_unchanged == indexed.n_files == 1200
+    assert catalog.read(output) == expected(root)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "catalog",
+        "commons",
+    ]
+
+
+def many(folder: Path, count: int) -> Path:
+    """A commons of ``count`` images, each a study of its own, 100 to a folder."""
+    template = write(folder / "template.dcm", "name")
+    study, instance = uid("S1").encode(), uid("name").encode()
+    content = template.read_bytes()
+    template.unlink()
+    root = folder / "commons"
+    for number in range(count):
+        place = root / f"{number // 100:03d}"
+        place.mkdir(parents=True, exist_ok=True)
+        # Another last six digits make every file an image of a study of its own.
+        mine = content.replace(study, study[:-6] + b"%06d" % number)
+        mine = mine.replace(instance, instance[:-6] + b"%06d" % number)
+        (place / f"{number}.dcm").write_bytes(mine)
+    return root
+
+
+def test_a_reading_process_that_dies_is_told_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, output = many(tmp_path, 400), tmp_path / "catalog"
+    monkeypatch.setattr(inventory, "_WORTH_A_POOL", 0)
+    monkeypatch.setattr(inventory, "_BLOCK", 16)
+
+    def kill_a_reader(done: int, total: int) -> None:
+        for reader in active_children():
+            assert reader.pid is not None
+            os.kill(reader.pid, signal.SIGKILL)
+
+    with pytest.raises(
+        ReaderDied, match=r"ended before its time, with \d+ of 400 files read"
+    ) as said:
+        catalog.update(root, [RECORD], output, workers=2, progress=kill_a_reader)
+    assert "run the same command again" in str(said.value)
+    assert not output.exists()
+    indexed = catalog.update(root, [RECORD], output, workers=1)
+    assert indexed.n_unchanged >= 16
+    assert indexed.n_read + indexed.n_unchanged == indexed.n_files == 400
+    assert catalog.read(output) == expected(root)
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_catalog(tmp_path: Path) -> None:
+    root, output = many(tmp_path, 30), tmp_path / "catalog"
+    (tmp_path / "clinical.csv").write_text("patient_id,sex\nP1,F\n")
+    given = (str(root), "--clinical", str(tmp_path / "clinical.csv"), "--output", str(output))
+    succeed("index", *given)
+    before = catalog.read(output)
+    for number in range(30, 400):
+        shutil.copy(root / "000" / "0.dcm", root / "000" / f"{number}.dcm")
+    # The kernel refuses the write, as a full disk does: a limit on the size of a file.
+    limited = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+        "from evaluator.cli import main; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, "index", *given],
+        check=False, capture_output=True, text=True, env=environment(),
+    )  # fmt: skip
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "no room to write the catalog" in ended.stderr
+    assert catalog.read(output) == before
+
+
+def test_two_runs_do_not_write_one_catalog(commons: Path, tmp_path: Path) -> None:
+    with (tmp_path / ".catalog.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CatalogError, match="another run is writing this catalog"):
+            catalog.update(commons, [], tmp_path / "catalog")
+
+
+def test_a_folder_without_images_leaves_the_old_catalog_and_no_litter(
+    commons: Path, tmp_path: Path
+) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    kept = expected(commons)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(EmptyCommons, match="is an empty folder"):
+        catalog.update(tmp_path / "other", [], tmp_path / "catalog")
+    (tmp_path / "other" / "notes.txt").write_text("hello")
+    with pytest.raises(
+        EmptyCommons, match=r"no usable DICOM image among its 1 files; the first, no"
+    ):
+        catalog.update(tmp_path / "other", [], tmp_path / "catalog")
+    assert catalog.read(tmp_path / "catalog") == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "catalog",
+        "commons",
+        "other",
+    ]
+
+
+def test_names_that_are_no_text_are_kept_out_and_named(commons: Path, tmp_path: Path) -> None:
+    strange = os.fsencode(commons) + b"/caf\xe9.dcm"
+    try:
+        Path(os.fsdecode(strange)).write_bytes((commons / "p0" / "a.dcm").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    found = catalog.read(tmp_path / "catalog")
+    assert found == expected(commons)
+    reasons = {os.fsencode(item.path): item.reason for item in found.quarantined}
+    assert reasons[strange] == "its name is not UTF-8 text; rename it"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_may_not_be_listed_is_named(commons: Path) -> None:
+    (commons / "p7").chmod(0)
+    _, quarantined = dicom.index(commons)
+    (commons / "p7").chmod(0o700)
+    assert any("a folder that cannot be listed" in item.reason for item in quarantined)

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import sync_playwright
+
+from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.web import create_app
+from evaluator.scoring.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
+from metrics.estimate import Estimate
+from tests.support.hand_made import TABLES, estimate, evaluation, released
+
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}'
+
+
+class Page(HTMLParser):
+    """Collects what a test asks of a page: its text, tags, ids and links."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.blocks: list[str] = []
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        given = dict(attrs)
+        self._inside = tag if tag in ("script", "style") else self._inside
+        if given.get("type") == "application/json":
+            self.blocks.append("")
+            self._inside = "json"
+        self.ids += [given["id"] or ""] if "id" in given else []
+        for key in ("href", "src"):
+            self.links += [given[key] or ""] if key in given else []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "json":
+            self.blocks[-1] += data
+        elif not self._inside:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(render_report(released(), title="Airspace opacity"))
+
+
+def test_the_headline_has_its_interval_and_its_counts(page: Page) -> None:
+    assert "0.851 95 % interval 0.817 to 0.886" in page.words
+    assert "300 cases of 300 patients that were kept from the team" in page.words
+    assert "150 of the cases positive" in page.words
+    assert "85 % (82 to 89 %) of the time" in page.words
+
+
+def test_every_digest_and_the_date_stand_in_full(page: Page) -> None:
+    found = released()
+    for digest in (found.cohort_digest, found.plan_digest, found.image_digest, found.digest):
+        assert digest in page.words
+    assert "2026-01-03T09:30:00+00:00" in page.words
+
+
+def test_every_declared_level_is_there_shown_or_not(page: Page) -> None:
+    for levels in TABLES.values():
+        for level in levels:
+            assert level.replace(" x ", " × ") in page.words
+    assert "Not Reported withheld – – –" in page.words
+    assert "Asian × Male insufficient data 10 – –" in page.words
+
+
+def test_methods_are_named_with_the_figures_they_serve(page: Page) -> None:
+    assert "AUROC: DeLong, logit scale." in page.words
+    assert "Sens., Spec., PPV, NPV: Wilson." in page.words
+
+
+def test_the_rule_is_told_with_its_values(page: Page) -> None:
+    assert "the group has fewer than 10 cases or patients" in page.words
+    assert "rounded to the nearest 5" in page.words
+
+
+def plain(value: float) -> Estimate:
+    """A figure without an interval, as a p-value is."""
+    return replace(estimate(value, 900, 400), low=None, high=None)
+
+
+def words_of(scored: Evaluation, *added: Result) -> str:
+    scored = replace(scored, results=(*scored.results, *added))
+    return Page(render_report(released(scored=scored))).words
+
+
+def test_a_declared_gap_stands_first_with_its_interval_and_p_value() -> None:
+    words = words_of(
+        replace(evaluation(), declared_gaps=(("auroc", "sex"), ("auroc", "race"))),
+        Result.named("auroc_gap_p", "sex", "all levels", plain(0.016)),
+        Result.named("auroc_gap_p_adjusted", "sex", "all levels", plain(0.031)),
+    )
+    assert (
+        "Primary gap, AUROC by sex: largest less smallest 0.026 (0.000 to 0.072). p = 0.031, "
+        "adjusted for 2 declared gaps: a gap was shown." in words
+    )
+    assert "The largest gap that these data do not exclude: 0.07 in AUROC by" in words
+    assert "AUROC largest less smallest 0.026 0.000 to 0.072 p = 0.016 adjusted p = 0.031" in words
+
+
+def test_a_gap_that_was_not_shown_is_never_called_fair() -> None:
+    words = words_of(
+        replace(evaluation(), declared_gaps=(("auroc", "sex"),)),
+        Result.named("auroc_gap_p", "sex", "all levels", plain(0.4)),
+        Result.named("auroc_gap_p_adjusted", "sex", "all levels", plain(0.4)),
+    )
+    assert "adjusted for the one declared gap: no gap was shown; there may still be one." in words
+    assert " fair " not in words.lower()
+
+
+def test_what_was_not_declared_is_described_without_a_p_value() -> None:
+    words = words_of(evaluation(), Result.named("auroc_gap", "sex", "Female - Male", plain(0.013)))
+    assert "No gap between groups was declared beforehand" in words
+    assert "Largest less smallest AUROC: 0.026 (0.000 to 0.072), described, not tested." in words
+    assert "AUROC Female less Male 0.013" in words
+    assert "p = " not in words
+
+
+def test_a_gap_that_mixes_in_prevalence_says_so() -> None:
+    words = words_of(
+        evaluation(),
+        Result.named("ppv_gap", "sex", "Female - Male", plain(0.2)),
+        Result.named("ppv_at_cohort_prevalence_gap", "sex", "Female - Male", plain(0.01)),
+    )
+    assert "PPV Female less Male 0.200 mixes in prevalence" in words
+    assert "PPV, one prevalence Female less Male 0.010" in words
+
+
+def target(**changes: object) -> TargetComparison:
+    levels = (
+        TargetLevel("sex", "Female", 0.6, 0.5, 150, 150, 75),
+        TargetLevel("sex", "Male", 0.4, 0.5, 150, 150, 75),
+    )
+    return replace(TargetComparison(levels), **changes)  # type: ignore[arg-type]
+
+
+def test_the_target_population_stands_beside_what_was_achieved() -> None:
+    words = words_of(
+        replace(evaluation(), target=target(effective_patients=288.4, unrepresented=0.02)),
+        Result.named("auroc_standardized", *OVERALL, estimate(0.8437, 300, 150, spread=0.3)),
+    )
+    assert "The cohort is off its target by more than one point" in words
+    assert "rest on 290 effective patients of 300" in words
+    assert "Nobody in the cohort represents 2 % of the target" in words
+    assert "Area under the ROC curve 0.851 0.817–0.886 0.844 0.809–0.878" in words
+    assert "Sex Female 60 % 50 %" in words
+
+
+def test_case_control_is_no_population() -> None:
+    words = words_of(replace(evaluation(), target=target(case_control=True)))
+    assert "not of the target population, and no weights turn one into the other" in words
+
+
+def test_margins_that_were_met_leave_the_plain_figures_the_targets() -> None:
+    words = words_of(
+        replace(evaluation(), target=target(note="every margin is within one point of the target"))
+    )
+    assert "the plain figures estimate those of the target population" in words
+
+
+def test_the_sampling_design_is_told() -> None:
+    assert "was left to chance; intervals allow for it" in words_of(evaluation())
+    fixed = words_of(replace(evaluation(), sampling_design="fixed-prevalence"))
+    assert "was set by design; intervals do not allow for chance in it" in fixed
+
+
+def test_ids_are_unique_and_contents_lead_to_them(page: Page) -> None:
+    assert [name for name, n in Counter(page.ids).items() if n > 1] == []
+    anchors = [link[1:] for link in page.links if link.startswith("#")]
+    assert len(anchors) >= 8
+    assert set(anchors) <= set(page.ids)
+
+
+def test_a_standalone_report_asks_for_nothing(page: Page) -> None:
+    assert [link for link in page.links if not link.startswith(("#", "data:"))] == []
+
+
+def test_plotly_is_inlined_once() -> None:
+    assert render_report(released()).count("plotly.js v") == 1
+
+
+def test_names_cannot_become_markup() -> None:
+    tables = {EVIL: {EVIL: (150, 75), "B": (150, 75)}}
+    found = released(team=EVIL, model=EVIL, scored=evaluation(tables))
+    for standalone in (True, False):
+        page = Page(render_report(found, title=EVIL, standalone=standalone))
+        plain = Page(
+            render_report(
+                released(scored=evaluation({"site": tables[EVIL]})), standalone=standalone
+            )
+        )
+        assert page.tags == plain.tags
+        assert EVIL in page.words
+
+
+def test_a_figure_cannot_end_the_element_that_holds_it() -> None:
+    tables = {"site": {"</script><script>alert(1)</script>": (150, 75), "B": (150, 75)}}
+    page = Page(render_report(released(scored=evaluation(tables))))
+    assert len(page.blocks) == 3
+    assert all(json.loads(block) for block in page.blocks)
+
+
+def test_a_cohort_too_small_for_figures_still_has_a_report() -> None:
+    page = Page(render_report(released(scored=evaluation(overall=(120, 4)))))
+    assert "too small in one class for any figure to be released" in page.words
+    assert page.blocks == []
+
+
+def test_an_undefined_primary_says_why() -> None:
+    found = released()
+    why = estimate(None, 300, 150)
+    results = tuple(
+        replace(r, estimate=why) if (r.metric, r.attribute) == ("auroc", "overall") else r
+        for r in found.results
+    )
+    assert (
+        "insufficient data: 300 cases, 150 positive"
+        in Page(render_report(replace(found, results=results))).words
+    )
+
+
+def test_the_slope_is_read_off_its_interval_only() -> None:
+    def said(value: float, low: float, high: float) -> str:
+        made = replace(estimate(value, 300, 150), low=low, high=high)
+        results = (Result.named("calibration_slope", *OVERALL, made),)
+        return Page(render_report(released(scored=replace(evaluation(), results=results)))).words
+
+    assert "predictions are too extreme" in said(0.7, 0.5, 0.9)
+    assert "predictions are too timid" in said(1.4, 1.2, 1.6)
+    assert "compatible with 1" in said(0.8, 0.6, 1.1)
+
+
+@pytest.mark.browser
+def test_the_file_opens_without_a_network_and_draws_itself(chromium: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render_report(released(team=EVIL)), encoding="utf-8")
+    said: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width, scheme in ((1280, "light"), (375, "dark")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if scheme == "dark" else "light",
+                offline=True,
+            )
+            tab = context.new_page()
+            tab.on("console", lambda message: said.append(message.text))
+            tab.on("pageerror", lambda error: said.append(str(error)))
+            tab.on("dialog", lambda dialog: said.append(dialog.message))
+            tab.on("request", lambda request: asked.append(request.url))
+            tab.goto(path.as_uri())
+            tab.locator(".plot.drawn").nth(3).wait_for()
+            assert tab.locator(".plot .main-svg").count() >= 4
+            assert tab.locator("#plot-roc .scatterlayer .trace").count() >= 3
+            wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not tab.evaluate(wide)
+            paper = tab.locator("#plot-roc .main-svg").first.evaluate("e => e.style.background")
+            assert paper == ("rgb(22, 28, 34)" if scheme == "dark" else "rgb(255, 255, 255)")
+            tab.emulate_media(media="print")
+            box = tab.locator("#plot-roc").bounding_box()
+            assert box is not None
+            assert box["height"] >= 400  # a plot without a height of its own collapses on paper
+            context.close()
+        browser.close()
+    assert said == []
+    assert [url for url in asked if not re.match(r"file:|data:", url)] == []
+
+
+def test_the_primary_figure_of_the_benchmark_heads_the_report() -> None:
+    words = Page(render_report(released(), primary="brier")).words
+    head = words[: words.index("cases of 300 patients")]
+    assert "Brier score (Brier)" in head
+    assert "Area under the ROC curve" not in head
+    brier = released().find("brier")
+    assert brier is not None
+    assert brier.low is not None
+    assert f"Brier score (Brier) {brier.value:.3f} 95 % interval" in head
+    assert "The primary figure, brier score, is" in words
+    groups = words[words.index("Subgroups") :]
+    assert "Brier by subgroup" in groups
+    assert "AUROC by subgroup" not in groups
+
+
+def test_the_site_heads_each_report_with_the_primary_figure_of_its_benchmark() -> None:
+    found = released()
+    listing = Listing(found.benchmark, "Airspace opacity", "", primary="brier")
+    app = create_app(lambda _: [found], [listing])
+
+    async def pages() -> list[str]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as site:
+            addresses = (f"/submissions/{found.submission_id}{end}" for end in ("", "/report.html"))
+            return [(await site.get(address)).text for address in addresses]
+
+    for page in asyncio.run(pages()):
+        assert Page(page).words.count("Brier score (Brier)") == 1
