@@ -33,9 +33,10 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract quota stage_times starter",
+        "addresses contract quota signatures stage_times starter",
         "host submission",
         "image ledger predictions",
+        "ledger.migrations ledger.migrations.versions",
     ],
     "baselines": [
         "container model_card",
@@ -50,7 +51,7 @@ FLOORS: dict[str, list[str]] = {
         "disclosure",
         "benchmark leaderboard.drawing",
         "identity stores",
-        "evaluation leaderboard steward",
+        "evaluation leaderboard signing steward",
         "tracking",
         "doctor queue",
         "commands",
@@ -83,8 +84,9 @@ HOMES = {
     "sqlalchemy": {
         "submissions/addresses/database.py",
         "submissions/ledger/",
-        "evaluator/stores/enclave.py",
+        "evaluator/stores/",
     },
+    "alembic": {"submissions/ledger/"},
     "sqlite3": set(),
     "typer": {"evaluator/commands/", "baselines/commands.py"},
 }
