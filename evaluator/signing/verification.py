@@ -46,7 +46,10 @@ def verify_ledger(
         if each.signed.key_id not in known:
             foreign += 1
         problems += _statement_faults(each.signed, known, name)
-        problems += _head_faults(_head(each.signed.content), digests, name)
+        said = _head(each.signed.content)
+        problems += _head_faults(said, digests, name)
+        if said.get("audit_number") != each.audit_number:
+            problems.append(f"{name} was made of entry {said.get('audit_number')}")
     releases = {each.number: each for each in ledger.every_release()}
     signed = ledger.signed_releases()
     for found in signed:
@@ -111,8 +114,10 @@ def _head_faults(head: Mapping[str, object], digests: Mapping[int, str], name: s
     number = head.get("audit_number")
     if not isinstance(number, int):
         return [f"{name} names no audit entry"]
-    if number not in digests:
+    if number > max(digests, default=0):
         return [f"{name} is later than the audit chain: entries up to {number} were cut off"]
+    if number not in digests:
+        return [f"audit entry {number} is not there, and {name} was made of it"]
     if digests[number] != head.get("digest"):
         return [f"audit entry {number} is not the one that {name} was made of"]
     return []
