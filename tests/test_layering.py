@@ -53,7 +53,7 @@ FLOORS: dict[str, list[str]] = {
         "identity stores",
         "evaluation leaderboard signing steward",
         "tracking",
-        "doctor queue",
+        "audit_lines doctor queue",
         "commands",
         "cli",
     ],

@@ -65,7 +65,7 @@ def show(
     home: Home = HOME,
 ) -> None:
     """Show who did what, and in which hour."""
-    from evaluator.commands import audit_lines
+    from evaluator import audit_lines
     from evaluator.stores.installation import Installation
 
     ledger = Installation.existing(home).ledger(examine=True)
@@ -89,6 +89,7 @@ def verify(
     home: Home = HOME,
 ) -> None:
     """Look for any change of the ledger: edits, deletions, another order, a cut-off end."""
+    from evaluator import audit_lines
     from evaluator.signing.verification import announced_keys, verify_ledger
     from evaluator.stores.installation import Installation
     from submissions.signatures import VerifyingKey, read_signed
@@ -102,26 +103,8 @@ def verify(
     found = verify_ledger(ledger, keys or announced_keys(ledger), outside)
     for problem in found.problems:
         console.print(styled((problem, "red")), soft_wrap=True)
-    if not found.problems:
-        console.print(
-            f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
-            f"signed releases: nothing was changed"
-        )
-    if found.unsigned:
-        console.print(
-            f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
-            f"installation scored since it has a key"
-        )
-    if found.foreign:
-        console.print(
-            f"signatures of other keys, which were not verified: {found.foreign}. Name their "
-            f"public keys with --key"
-        )
-    if not trusted and found.heads:
-        console.print(
-            "the signatures were verified by the keys that the ledger itself names: name a public "
-            "key that you had from the steward with --key"
-        )
+    for line in audit_lines.verified(found, trusted=trusted):
+        console.print(line, soft_wrap=True)
     raise typer.Exit(1 if found.problems else 0)
 
 
