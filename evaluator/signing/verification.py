@@ -6,10 +6,13 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluator.signing.key import FILE, SigningKey
+from evaluator.signing.signer import LAST_HEAD
+from evaluator.stores.installation import Installation
 from submissions import signatures
 from submissions.ledger.audit_chain import SIGNING_KEY, digest_of
 from submissions.ledger.ledger import Ledger, PublishedRelease
-from submissions.signatures import SignatureError, Signed, VerifyingKey
+from submissions.signatures import SignatureError, Signed, VerifyingKey, read_signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,24 @@ def verify_ledger(
         foreign=foreign,
         problems=problems,
     )
+
+
+def own_keys(installation: Installation) -> list[VerifyingKey]:
+    """The key of this machine's enclave, where it has one; no enclave and no key is made."""
+    folder = installation.root / "enclave"
+    return [SigningKey.of(folder).public] if (folder / FILE).exists() else []
+
+
+def remembered_head(
+    installation: Installation, keys: Sequence[VerifyingKey]
+) -> list[tuple[str, Signed]]:
+    """The head that this machine's enclave remembers, where its key is among those trusted."""
+    path = installation.root / "enclave" / LAST_HEAD
+    if not path.exists():
+        return []
+    signed = read_signed(path)
+    known = {each.key_id for each in keys}
+    return [("the head that the enclave remembers", signed)] if signed.key_id in known else []
 
 
 def announced_keys(ledger: Ledger) -> list[VerifyingKey]:
