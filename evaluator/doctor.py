@@ -16,7 +16,9 @@ from submissions.addresses.database import without_password
 from submissions.addresses.tracker import tracker_fault
 from submissions.ledger.ledger import LedgerError
 
-PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
+PACKAGES = (
+    "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+)  # fmt: skip
 
 LEAST_FREE_BYTES = 2 * 10**9
 """The base image, an image with torch and a small cohort; a large cohort takes more."""
@@ -62,7 +64,7 @@ def _names() -> Finding:
 def _engine() -> Finding:
     try:
         engine = Engine.connect()
-        seen = f"{engine.description()}, images in its {engine.store} store"
+        seen = f"{engine.connection.description()}, images in its {engine.connection.store} store"
         return Finding("container engine", True, seen)
     except EngineUnavailable as error:
         return Finding("container engine", False, str(error))

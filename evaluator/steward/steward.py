@@ -37,6 +37,7 @@ from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
 from evaluator.steward.foreseen import held_back, planned_gaps
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
+from evaluator.stores.practice_cases import lay_out
 
 
 class StewardError(ValueError):
@@ -216,6 +217,12 @@ def seal_cohort(
         installation, benchmark, cut, look, accepted, act(progress, "pictures of the pool")
     )
     plan = benchmark.cohort
+    if benchmark.practice.cases:
+        copying = act(progress, "copying practice cases")
+        lay_out(
+            installation, benchmark.name, cut.opened, benchmark.practice.cases,
+            seed=plan.seed, progress=copying,
+        )  # fmt: skip
     cohort = seal(
         cut.cohort,
         enclave.benchmark_folder(benchmark.name) / "cohort",

@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from cohort_selection.sealing.cohort import Cohort, open_cohort
 from cohort_selection.sealing.key import made_once
-from evaluator.benchmark.specification import NAME
+from evaluator.benchmark.about import NAME
 from evaluator.scoring.results import Evaluation, as_mapping
 from evaluator.stores.enclave_tables import (
     ATTEMPTS,
@@ -316,6 +316,15 @@ class Enclave:
         row = {"submission_id": submission_id, "evaluation_key": key, "digest": _digest(document)}
         with self._transaction() as connection:
             return connection.execute(_remembered(row)).first() is not None
+
+    def evaluation(self, submission_id: str, key: str) -> str | None:
+        """The document of the evaluation with this key, or None where it is not kept."""
+        query = select(EVALUATIONS.c.document).where(
+            EVALUATIONS.c.submission_id == submission_id, EVALUATIONS.c.evaluation_key == key
+        )
+        with self._transaction() as connection:
+            document = connection.execute(query).scalar_one_or_none()
+        return None if document is None else str(document)
 
     def count_evaluations(self, submission_id: str) -> int:
         """How many evaluations a submission has."""

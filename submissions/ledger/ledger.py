@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from submissions.ledger import (
     append_only,
     audit_chain,
+    before_the_run,
     opening,
     reading,
     schema,
@@ -82,8 +83,11 @@ class Ledger:
         arrival: Arrival | None = None,
         fact_sheet: str | None = None,
         allowance: Sequence[str] = (),
-    ) -> None:
+    ) -> str:
         """Write a new submission in the state received; raise QuotaError where none is left.
+
+        Gives the id of the submission that stands: an archive or a reference that the team entered
+        before, under the same names and threshold, is that earlier submission.
 
         The quota is checked and used in one transaction, so that two simultaneous submissions
         cannot share one. ``allowance`` has the names of the teams that share it with the
@@ -92,11 +96,15 @@ class Ledger:
         is there whole or not at all.
         """
         with self._transaction() as connection:
+            earlier = before_the_run.standing(connection, submission, arrival)
+            if earlier is not None:
+                return earlier
             teams = {submission.team, *allowance}
             charged = reading.charged(connection, teams, submission.benchmark)
             quota.admit(submission.team, charged, submission.received)
             writing.receive(connection, submission, arrival, fact_sheet)
             writing.steps(connection, submission.submission_id, steps, failure)
+        return submission.submission_id
 
     def admit(
         self, team: str, benchmark: str, quota: Quota, *, allowance: Sequence[str] = ()
@@ -119,6 +127,20 @@ class Ledger:
         with self._transaction() as connection:
             writing.steps(connection, submission_id, states, failure)
             writing.admit(connection, submission_id, image_digest)
+
+    def reject(self, submission_id: str, failure: Failure, sentence: str) -> None:
+        """Append that an image is rejected and why, in words for its team, in one transaction."""
+        with self._transaction() as connection:
+            writing.steps(connection, submission_id, [State.REJECTED], failure)
+            before_the_run.find(connection, submission_id, sentence)
+
+    def practised(
+        self, submission_id: str, document: str, *, state: State, failure: Failure | None = None
+    ) -> None:
+        """Append what a dry run brought, as JSON, and the state, in one transaction."""
+        with self._transaction() as connection:
+            writing.steps(connection, submission_id, [state], failure)
+            before_the_run.practise(connection, submission_id, document)
 
     def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
         """Append a state change; raise LedgerError where the life cycle has no such step."""
@@ -238,6 +260,16 @@ class Ledger:
         """The JSON of the fact sheet that came with a submission, or None."""
         with self._reading() as connection:
             return reading.fact_sheet(connection, submission_id)
+
+    def finding(self, submission_id: str) -> str | None:
+        """What a lint found to be wrong with an image, in words for its team; None for nothing."""
+        with self._reading() as connection:
+            return before_the_run.finding(connection, submission_id)
+
+    def practice(self, submission_id: str) -> str | None:
+        """What the dry run of a submission brought, as JSON; None where it had none."""
+        with self._reading() as connection:
+            return before_the_run.practice(connection, submission_id)
 
     def history(self, submission_id: str) -> list[tuple[State, datetime]]:
         """Each state that a submission reached, with the hour, in order."""

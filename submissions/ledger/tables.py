@@ -102,6 +102,21 @@ FACT_SHEETS = Table(
     Column("document", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
+FINDINGS = Table(
+    "findings",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("sentence", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+PRACTICES = Table(
+    "practices",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("image_digest", String(100), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
 HEADS = Table(
     "heads",
     METADATA,

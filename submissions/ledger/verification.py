@@ -14,7 +14,9 @@ from submissions.ledger.audit_chain import (
     ADMISSION,
     ENTRY,
     FACT_SHEET,
+    FINDING,
     MIGRATION,
+    PRACTICE,
     RELEASE,
     STAGE_TIMES,
     STATE,
@@ -28,6 +30,8 @@ from submissions.ledger.tables import (
     AUDIT,
     ENTRIES,
     FACT_SHEETS,
+    FINDINGS,
+    PRACTICES,
     RELEASES,
     SUBMISSIONS,
     TIMES,
@@ -98,6 +102,11 @@ def release_content(document: str, benchmark: str, evaluation_key: str) -> str:
     return f"{digest_of(document)} {benchmark} {evaluation_key}"
 
 
+def practice_content(image_digest: str, document: str) -> str:
+    """What the chain keeps of a dry run."""
+    return f"{image_digest} {digest_of(document)}"
+
+
 def stage_times_content(stages: Sequence[tuple[str, int]]) -> str:
     """What the chain keeps of stage times that were written together."""
     return ", ".join(f"{stage} {seconds}" for stage, seconds in stages)
@@ -136,7 +145,7 @@ def _chain(connection: Connection) -> tuple[_Stories, str | None]:
     """What the chain tells of rows, and of the rows from before a migration."""
     told: _Stories = defaultdict(list)
     migration: str | None = None
-    single = {ENTRY, FACT_SHEET, ADMISSION, TRACKED_RUN, RELEASE}
+    single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE}
     for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
         at = aware(row.at)
         if row.event.startswith(STATE):
@@ -184,6 +193,15 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
     for row in connection.execute(select(ADMISSIONS)):
         stored[ADMISSION, row.submission_id].append(
             _Told(event=ADMISSION, content=row.image_digest, at=aware(row.at))
+        )
+    for row in connection.execute(select(FINDINGS)):
+        stored[FINDING, row.submission_id].append(
+            _Told(event=FINDING, content=digest_of(row.sentence), at=aware(row.at))
+        )
+    for row in connection.execute(select(PRACTICES)):
+        content = practice_content(row.image_digest, row.document)
+        stored[PRACTICE, row.submission_id].append(
+            _Told(event=PRACTICE, content=content, at=aware(row.at))
         )
     for row in connection.execute(select(TIMES).order_by(TIMES.c.number)):
         content = stage_times_content([(row.stage, row.at_most_seconds)])

@@ -1,4 +1,4 @@
-"""Entries through the service, admissions, fact sheets, signatures; no table is emptied at once."""
+"""Entries through the service, what came of them before a run, signatures; none can be emptied."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ revision = "0002"
 down_revision = "0001"
 
 _FIRST = ("submissions", "transitions", "releases", "tracked", "stage_times", "audit")
-_ADDED = ("entries", "admissions", "fact_sheets", "heads", "release_signatures")
+_ADDED = (
+    "entries",
+    "admissions",
+    "fact_sheets",
+    "findings",
+    "practices",
+    "heads",
+    "release_signatures",
+)
 
 
 def upgrade() -> None:
@@ -45,6 +53,19 @@ def _of_submissions() -> None:
     op.create_table(
         "fact_sheets",
         _submission(),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "findings",
+        _submission(),
+        sa.Column("sentence", sa.Text, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "practices",
+        _submission(),
+        sa.Column("image_digest", sa.String(100), nullable=False),
         sa.Column("document", sa.Text, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
