@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,6 +22,7 @@ from submissions.signatures import (
     stated,
 )
 from tests.support.openssl import key_pair, openssl, sign, verifies
+from tests.support.repository import REPOSITORY
 
 CONTENT = {
     "format": "sequestra-release-1",
@@ -70,15 +72,13 @@ def test_the_file_is_json_and_its_second_line_is_what_is_signed(
 def test_the_documented_lines_of_a_shell_verify_a_file(
     file: Path, keys: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    script = (
-        "sed -n 2p release.json > statement && "
-        "sed -n 4p release.json | tr -d '\"' | base64 -d > signature && "
-        f"openssl pkeyutl -verify -pubin -inkey {keys[1]} -rawin -in statement -sigfile signature"
-    )
-    for change, code in ((lambda text: text, 0), (lambda text: text.replace("0.1", "0.9"), 1)):
-        file.write_text(change(file.read_text()))
+    page = (REPOSITORY / "docs" / "signatures.md").read_text()
+    (script,) = re.findall(r"```sh\n(sed .*?)```", page, re.DOTALL)
+    (tmp_path / "public.pem").write_bytes(keys[1].read_bytes())
+    for changed, code in ((file.read_text(), 0), (file.read_text().replace("0.1", "0.9"), 1)):
+        file.write_text(changed)
         ended = subprocess.run(
-            ["sh", "-c", script], cwd=tmp_path, capture_output=True, check=False, timeout=60
+            ["sh", "-euc", script], cwd=tmp_path, capture_output=True, check=False, timeout=60
         )
         assert ended.returncode == code, ended.stderr
 
