@@ -34,6 +34,7 @@ demo: engine  ## the whole path on simulated images, then a page (not: DEMO_SERV
 	$(BIN)/sequestra demo
 
 test: engine  ## the tests, with real containers, JOBS=2 files at a time
+	$(BIN)/python -m tests.support.postgresql
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## what must hold before a commit: style, types, layers

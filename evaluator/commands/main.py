@@ -12,6 +12,7 @@ import typer
 
 from evaluator.commands import (
     accounts,
+    audit,
     benchmark,
     printing,
     queue,
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward, benchmark, researcher, queue, accounts, reviewer):
+for commands in (steward, benchmark, researcher, queue, accounts, reviewer, audit):
     app.add_typer(commands.app)
 
 _PACKAGES = (
