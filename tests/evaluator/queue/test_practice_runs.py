@@ -57,11 +57,11 @@ def test_sealing_lays_out_practice_cases_that_are_open_and_copied_as_sealed_ones
     practised: Path, sealed: Path
 ) -> None:
     table = practised / "practice" / SECOND / "open.csv"
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert len(rows) == CASES
     assert {row["label"] for row in rows} == {"0", "1"}
     assert all(row["case_id"].startswith("practice-") for row in rows)
-    open_rows = list(csv.DictReader((sealed.parent / "open.csv").open()))
+    open_rows = list(csv.DictReader((sealed.parent / "open.csv").read_text().splitlines()))
     pictures = {
         pydicom.dcmread(sealed.parent / file).PixelData
         for row in open_rows
