@@ -12,7 +12,7 @@ from tests.support.imports import MAY_IMPORT, imported, modules
 from tests.support.repository import REPOSITORY
 
 FLOORS: dict[str, list[str]] = {
-    "benchmark_tables": ["keys", "reading"],
+    "benchmark_tables": ["keys", "reading", "reference"],
     "metrics": [
         "estimate",
         "arrays",
@@ -26,7 +26,7 @@ FLOORS: dict[str, list[str]] = {
         "figures_page",
     ],
     "cohort_selection": [
-        "ages atomic_files cases pixels source_digest tables toml_table",
+        "ages atomic_files cases pixels source_digest tables",
         "clinical deidentification sampling",
         "dicom matching",
         "catalog commons sealing",
