@@ -83,6 +83,7 @@ def evaluate(
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,
     )
+    enclave.keep_release(submission.submission_id, key, released.to_json())
     former = former_version(full.code_version)
     former_key = None if former is None else evaluation_key(submission, cohort, full, former)
     return Evaluated(key, released, former_key)

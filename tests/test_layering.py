@@ -34,10 +34,10 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract drop fact_sheet period practice quota stage_times starter",
+        "addresses contract drop fact_sheet period practice quota signatures stage_times starter",
         "host submission",
         "image ledger predictions",
-        "receiving",
+        "ledger.migrations ledger.migrations.versions receiving",
     ],
     "baselines": [
         "container model_card",
@@ -52,7 +52,7 @@ FLOORS: dict[str, list[str]] = {
         "disclosure",
         "benchmark leaderboard.drawing",
         "identity stores workers",
-        "evaluation leaderboard steward",
+        "evaluation leaderboard signing steward",
         "tracking",
         "doctor queue",
         "commands",
@@ -85,8 +85,9 @@ HOMES = {
     "sqlalchemy": {
         "submissions/addresses/database.py",
         "submissions/ledger/",
-        "evaluator/stores/enclave.py",
+        "evaluator/stores/",
     },
+    "alembic": {"submissions/ledger/"},
     "sqlite3": set(),
     "typer": {"evaluator/commands/", "baselines/commands.py"},
 }

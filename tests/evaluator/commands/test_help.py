@@ -86,8 +86,8 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
         "Researcher: train, check, submit": {
             *("train", "export", "package", "check", "submit", "cancel", "status"),
         },
-        "Reviewer: read the results": {"leaderboard", "report", "serve"},
-        "Everyone: without an installation": {"score", "demo"},
+        "Reviewer: read the results": {"leaderboard", "report", "serve", "release-file"},
+        "Everyone: without an installation": {"score", "demo", "verify-release"},
     }
 
 
