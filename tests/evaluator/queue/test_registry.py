@@ -11,8 +11,11 @@ from evaluator.queue.registry import RegistryUnavailable, pulled
 from evaluator.sandbox.engine import Engine
 from submissions.contract import Contract
 from submissions.image.archive import lint_archive
-from submissions.submission import ContractBroken, Failure
+from submissions.submission import ContractBroken, Failure, State
+from tests.support.entered import enter
+from tests.support.installation import Installed
 from tests.support.registry import registry
+from tests.support.walkthrough import BENCHMARK
 
 pytestmark = [
     pytest.mark.engine,
@@ -51,6 +54,31 @@ def test_a_reference_becomes_the_archive_of_the_same_image(
         pulled(there.reference, Contract()),
     ):
         pass
+
+
+def test_a_reference_that_was_entered_is_pulled_run_and_released(
+    archive: Path, images: dict[str, str], installed: Installed, tmp_path: Path
+) -> None:
+    with registry(archive, tmp_path) as there:
+        submission = enter(installed, BENCHMARK, "Referred", reference=there.reference)
+        elsewhere = f"r.example.org/m@sha256:{'0' * 64}"
+        refused = enter(installed, BENCHMARK, "Elsewhere", reference=elsewhere)
+        Installed(installed.home, there.settings).run()
+    assert installed.state(submission) is State.RELEASED
+    assert installed.ledger.submission(submission).image_digest == images["honest"]
+    assert installed.state(refused) is State.REJECTED
+    told = f"'r.example.org', and images are pulled from: {there.address}; send an archive"
+    assert told in str(installed.ledger.finding(refused))
+
+
+def test_a_registry_that_is_silent_lets_its_submission_wait(
+    archive: Path, installed: Installed, tmp_path: Path
+) -> None:
+    with registry(archive, tmp_path) as there:
+        submission = enter(installed, BENCHMARK, "Waits", reference=there.reference)
+    said = Installed(installed.home, there.settings).refused()
+    assert "the registry does not give the image" in said
+    assert installed.state(submission) is State.RECEIVED
 
 
 @pytest.mark.parametrize("allowed", ["", "another.example.org"])
