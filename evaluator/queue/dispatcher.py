@@ -227,7 +227,7 @@ class _Dispatcher:
         try:
             self._practice.prepare(job)
         except PracticeError as error:
-            self._fitness.refuse(job.benchmark.name, error)
+            self._fitness.hold(job.submission, error)
             return False
         return self._start(workers, job)
 
