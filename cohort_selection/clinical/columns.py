@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Give, InFile, Text
-from benchmark_tables.reading import no_such_key, read_table
+from cohort_selection.benchmark_keys.keys import Absent, Give, InFile, Text
+from cohort_selection.benchmark_keys.reading import no_such_key, read_table
 from cohort_selection.clinical import vocabulary as cells
 from cohort_selection.clinical.vocabulary import ClinicalError
 from cohort_selection.tables.column_names import NAMES, has_row_a_finding, key

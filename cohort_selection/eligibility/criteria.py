@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Give, InFile, Shorthand, Text, Truth, Whole
+from cohort_selection.benchmark_keys.keys import Absent, Give, InFile, Shorthand, Text, Truth, Whole
 from cohort_selection.cases import Case
 from cohort_selection.catalog.study_values import NAMES, Values, age, by_study, known_names, values
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group

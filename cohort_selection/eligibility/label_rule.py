@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from benchmark_tables.keys import Derived, Give, InFile, OneOf, Text
+from cohort_selection.benchmark_keys.keys import Derived, Give, InFile, OneOf, Text
 from cohort_selection.tables.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
 
 POSITIVE, NEGATIVE, EXCLUDE, REFUSE = "positive", "negative", "exclude", "refuse"

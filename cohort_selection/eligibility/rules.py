@@ -8,7 +8,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Derived, Give, InFile, Number, OneOf, Text, Truth
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Number,
+    OneOf,
+    Text,
+    Truth,
+)
 from cohort_selection.catalog.study_values import Values
 from cohort_selection.tables.cell_words import is_unknown, number
 

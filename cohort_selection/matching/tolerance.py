@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Number, Text, Whole
+from cohort_selection.benchmark_keys.keys import Absent, Number, Text, Whole
 from cohort_selection.cases import LABEL
 from cohort_selection.matching.sample_size import needed_for_auroc
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator
 
-from benchmark_tables.keys import (
+from cohort_selection.benchmark_keys.keys import (
     Absent,
     Derived,
     Give,
@@ -19,7 +19,7 @@ from benchmark_tables.keys import (
     Text,
     Whole,
 )
-from benchmark_tables.reading import did_you_mean, read_key, read_table
+from cohort_selection.benchmark_keys.reading import did_you_mean, read_key, read_table
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.levels import levels_of
 from cohort_selection.eligibility.criteria import Criteria

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from benchmark_tables.reading import keys_of
-from benchmark_tables.reference import Schema, without_defaults_of_other_form
+from cohort_selection.benchmark_keys.reading import keys_of
+from cohort_selection.benchmark_keys.reference import Schema, without_defaults_of_other_form
 from cohort_selection.clinical.columns import ClinicalColumns
 from cohort_selection.plan.cohort_plan import CohortPlan
 from evaluator.benchmark.about import About

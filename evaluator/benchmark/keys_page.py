@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmark_tables.reference import replaced
+from cohort_selection.benchmark_keys.reference import replaced
 from evaluator.benchmark.file import tables
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmark.md"

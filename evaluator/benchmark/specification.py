@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmark_tables.reading import no_such_key
+from cohort_selection.benchmark_keys.reading import no_such_key
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.age_bands import AGE_BANDS
 from cohort_selection.clinical.columns import read_columns

@@ -10,7 +10,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from evaluator.commands import audit, benchmark, printing, queue, researcher, reviewer, steward
+from evaluator.commands import (
+    accounts,
+    audit,
+    benchmark,
+    printing,
+    queue,
+    researcher,
+    reviewer,
+    steward,
+)
 from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
 from submissions.submission import ContractBroken
@@ -20,16 +29,15 @@ FRAMED = 80
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward, benchmark, researcher, queue, reviewer, audit):
+for commands in (steward, benchmark, researcher, queue, accounts, reviewer, audit):
     app.add_typer(commands.app)
 
 _PACKAGES = (
-    "benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+    "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
 )  # fmt: skip
 
 

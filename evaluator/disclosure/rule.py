@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from benchmark_tables.keys import Number, OneOf, Text, Whole
-from benchmark_tables.reading import read_table
+from cohort_selection.benchmark_keys.keys import Number, OneOf, Text, Whole
+from cohort_selection.benchmark_keys.reading import read_table
 
 ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
 """Steps of the grid of a ROC curve, in 1 - specificity."""

@@ -17,6 +17,8 @@ from evaluator.leaderboard import pages
 from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
+from submissions.design.stylesheet import STYLESHEET
+from submissions.fact_sheet import FactSheet
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
@@ -39,9 +41,15 @@ _DAY = "public, max-age=86400"
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
+FactSheets = Callable[[str], FactSheet | None]
+"""The fact sheet of a submission, or None where it came without."""
 
 
-def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
+def create_app(
+    read_releases: Reader,
+    benchmarks: Sequence[Listing],
+    fact_sheets: FactSheets = lambda submission_id: None,
+) -> FastAPI:
     """Build the site; it sets no cookie, asks nobody else for anything and keeps no state."""
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
@@ -90,19 +98,29 @@ def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(submission_id: str) -> HTMLResponse:
         found = submission(submission_id)
-        title = listings[found.benchmark].title
-        page = render_report(found, title=title, standalone=False)
+        of, sheet = listings[found.benchmark], fact_sheets(submission_id)
+        page = render_report(
+            found, title=of.title, primary=of.primary, standalone=False, fact_sheet=sheet
+        )
         return HTMLResponse(page, headers=_WITH_FIGURES)
 
     @app.api_route("/submissions/{submission_id}/report.html", methods=_READ)
     def download(submission_id: str) -> Response:
         found = submission(submission_id)
-        page = render_report(found, title=listings[found.benchmark].title)
+        of, sheet = listings[found.benchmark], fact_sheets(submission_id)
+        page = render_report(found, title=of.title, primary=of.primary, fact_sheet=sheet)
         return _attachment(page, "text/html", "report.html")
 
     @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)
     def document(submission_id: str) -> Response:
         return Response(submission(submission_id).to_json(), media_type="application/json")
+
+    @app.api_route("/submissions/{submission_id}/fact-sheet.json", methods=_READ)
+    def fact_sheet(submission_id: str) -> Response:
+        given = fact_sheets(submission(submission_id).submission_id)
+        if given is None:
+            raise HTTPException(404, "This submission came without a fact sheet.")
+        return Response(given.to_json(), media_type="application/json")
 
     @app.api_route("/api/benchmarks/{name}/leaderboard.json", methods=_READ)
     def board_json(name: str) -> JSONResponse:
@@ -120,6 +138,10 @@ def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
         return FileResponse(
             plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
         )
+
+    @app.api_route("/static/style.css", methods=_READ)
+    def stylesheet() -> FileResponse:
+        return FileResponse(STYLESHEET, media_type="text/css")
 
     @app.api_route("/healthz", methods=_READ)
     def healthz() -> JSONResponse:

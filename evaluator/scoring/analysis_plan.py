@@ -11,8 +11,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Derived, Give, InFile, Number, OneOf, Text, Whole
-from benchmark_tables.reading import read_table, refuse_wrong_values
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Number,
+    OneOf,
+    Text,
+    Whole,
+)
+from cohort_selection.benchmark_keys.reading import read_table, refuse_wrong_values
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.tests import refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED

@@ -317,6 +317,15 @@ class Enclave:
         with self._transaction() as connection:
             return connection.execute(_remembered(row)).first() is not None
 
+    def evaluation(self, submission_id: str, key: str) -> str | None:
+        """The document of the evaluation with this key, or None where it is not kept."""
+        query = select(EVALUATIONS.c.document).where(
+            EVALUATIONS.c.submission_id == submission_id, EVALUATIONS.c.evaluation_key == key
+        )
+        with self._transaction() as connection:
+            document = connection.execute(query).scalar_one_or_none()
+        return None if document is None else str(document)
+
     def count_evaluations(self, submission_id: str) -> int:
         """How many evaluations a submission has."""
         query = select(EVALUATIONS.c.number).where(EVALUATIONS.c.submission_id == submission_id)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from pydantic import AfterValidator, ConfigDict, Field
-
 from benchmark_tables.keys import (
     Absent,
     Day,
@@ -25,6 +23,7 @@ from benchmark_tables.keys import (
 )
 from benchmark_tables.reading import read_key, read_table, refuse_wrong_values
 from benchmark_tables.reference import BEGIN, END, key_table, replaced
+from pydantic import AfterValidator, ConfigDict, Field
 
 
 class TeaError(ValueError):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from benchmark_tables.reading import keys_of
+from cohort_selection.benchmark_keys.reading import keys_of
 from cohort_selection.catalog.study_values import NAMES
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from evaluator.benchmark import keys_page
@@ -178,7 +178,7 @@ def test_make_lists_every_target_and_does_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator"],
+    ["metrics", "cohort_selection", "submissions", "baselines", "evaluator"],
 )
 def test_the_architecture_names_every_room_and_no_other(package: str) -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from benchmark_tables.keys import InFile
-from benchmark_tables.reading import Key, keys_of
+from cohort_selection.benchmark_keys.keys import InFile
+from cohort_selection.benchmark_keys.reading import Key, keys_of
 
 BEGIN = "<!-- keys of [{}], made by `python -m evaluator.benchmark.keys_page` -->"
 END = "<!-- end of the keys -->"

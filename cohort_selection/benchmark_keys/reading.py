@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from benchmark_tables.keys import Absent, Derived, Give, InFile, Shorthand
+from cohort_selection.benchmark_keys.keys import Absent, Derived, Give, InFile, Shorthand
 
 T = TypeVar("T")
 _LONGEST = 120
