@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
 from evaluator.queue.admission import admit, discard_archive
 from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.image_ids import CONTAINERD
 from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
 from submissions.quota import QuotaError
@@ -58,8 +60,8 @@ def submit(
     ledger.admit(entry.team, benchmark.name, benchmark.quota)  # before an archive is loaded
     name = uuid4().hex[:12]
     with engine.receive(image, benchmark.contract) as configuration:
-        if engine.brought(image):
-            # What was loaded goes as the block ends, also where this process is killed.
+        if Path(image).is_file() or engine.store == CONTAINERD:
+            # It was loaded, and goes as the block ends, also where this process is killed.
             engine.keep(configuration.digest, name)
         try:
             submission = receive(
