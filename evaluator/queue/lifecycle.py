@@ -60,7 +60,7 @@ def submit(
     ledger.admit(entry.team, benchmark.name, benchmark.quota)  # before an archive is loaded
     name = uuid4().hex[:12]
     with engine.receive(image, benchmark.contract) as configuration:
-        if Path(image).is_file() or engine.store == CONTAINERD:
+        if Path(image).is_file() or engine.connection.store == CONTAINERD:
             # It was loaded, and goes as the block ends, also where this process is killed.
             engine.keep(configuration.digest, name)
         try:
