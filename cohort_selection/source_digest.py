@@ -195,7 +195,7 @@ _SILENT = frozenset({"ctx", "kind", "type_comment", "type_params"})
 
 
 _WORDS_OF_A_KEY = frozenset(
-    {("benchmark_tables.keys", "Absent"), ("benchmark_tables.keys", "Give")}
+    ("cohort_selection.benchmark_keys.keys", mark) for mark in ("Absent", "Give")
 )
 
 

@@ -16,7 +16,7 @@ from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.file import json_schema
 from evaluator.benchmark.specification import read_benchmark
 from submissions.period import Period
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 SHIPPED = REPOSITORY / "benchmarks" / "simulated-opacity.toml"
 SCHEMA = Draft202012Validator(json_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from benchmark_tables.keys import (
+from pydantic import AfterValidator, ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import (
     Absent,
     Day,
     Derived,
@@ -21,9 +23,8 @@ from benchmark_tables.keys import (
     Truth,
     Whole,
 )
-from benchmark_tables.reading import read_key, read_table, refuse_wrong_values
-from benchmark_tables.reference import BEGIN, END, key_table, replaced
-from pydantic import AfterValidator, ConfigDict, Field
+from cohort_selection.benchmark_keys.reading import read_key, read_table, refuse_wrong_values
+from cohort_selection.benchmark_keys.reference import BEGIN, END, key_table, replaced
 
 
 class TeaError(ValueError):
