@@ -61,7 +61,7 @@ FLOORS: dict[str, list[str]] = {
         "identity stores workers",
         "evaluation leaderboard signing steward",
         "tracking",
-        "doctor queue serving",
+        "audit_lines doctor queue serving",
         "commands",
         "cli",
     ],

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from evaluator.commands.options import EVERYONE, HOME, OPERATOR, REVIEWER, Home
 from evaluator.screen import console, styled
-
-if TYPE_CHECKING:
-    from evaluator.stores.installation import Installation
-    from submissions.signatures import Signed, VerifyingKey
 
 
 class _RunsByDefault(TyperGroup):
@@ -65,7 +61,7 @@ def show(
     home: Home = HOME,
 ) -> None:
     """Show who did what, and in which hour."""
-    from evaluator.commands import audit_lines
+    from evaluator import audit_lines
     from evaluator.stores.installation import Installation
 
     ledger = Installation.existing(home).ledger(examine=True)
@@ -89,39 +85,22 @@ def verify(
     home: Home = HOME,
 ) -> None:
     """Look for any change of the ledger: edits, deletions, another order, a cut-off end."""
-    from evaluator.signing.verification import announced_keys, verify_ledger
+    from evaluator import audit_lines
+    from evaluator.signing import verification
     from evaluator.stores.installation import Installation
     from submissions.signatures import VerifyingKey, read_signed
 
     installation = Installation.existing(home)
     ledger = installation.ledger(examine=True)
-    keys = [VerifyingKey.read(path) for path in key or ()] or _own_keys(installation)
-    trusted = bool(keys)
+    keys = [VerifyingKey.read(path) for path in key or ()] or verification.own_keys(installation)
     outside = [(str(path), read_signed(path)) for path in head or ()]
-    outside += _remembered_head(installation, keys)
-    found = verify_ledger(ledger, keys or announced_keys(ledger), outside)
+    outside += verification.remembered_head(installation, keys)
+    trusted = keys or verification.announced_keys(ledger)
+    found = verification.verify_ledger(ledger, trusted, outside)
     for problem in found.problems:
         console.print(styled((problem, "red")), soft_wrap=True)
-    if not found.problems:
-        console.print(
-            f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
-            f"signed releases: nothing was changed"
-        )
-    if found.unsigned:
-        console.print(
-            f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
-            f"installation scored since it has a key"
-        )
-    if found.foreign:
-        console.print(
-            f"signatures of other keys, which were not verified: {found.foreign}. Name their "
-            f"public keys with --key"
-        )
-    if not trusted and found.heads:
-        console.print(
-            "the signatures were verified by the keys that the ledger itself names: name a public "
-            "key that you had from the steward with --key"
-        )
+    for line in audit_lines.verified(found, trusted=bool(keys)):
+        console.print(line, soft_wrap=True)
     raise typer.Exit(1 if found.problems else 0)
 
 
@@ -211,26 +190,3 @@ def verify_release(
     for name in shown:
         console.print(f"{name.replace('_', ' ')}: {content.get(name)}")
     console.print(f"audit entry at that time: {content.get('head', {}).get('audit_number')}")
-
-
-def _own_keys(installation: Installation) -> list[VerifyingKey]:
-    """The key of this machine's enclave, where it has one; no enclave is made."""
-    from evaluator.signing.key import FILE, SigningKey
-
-    folder = installation.root / "enclave"
-    return [SigningKey.of(folder).public] if (folder / FILE).exists() else []
-
-
-def _remembered_head(
-    installation: Installation, keys: list[VerifyingKey]
-) -> list[tuple[str, Signed]]:
-    """The head that this machine's enclave remembers, where its key is among those trusted."""
-    from evaluator.signing.signer import LAST_HEAD
-    from submissions.signatures import read_signed
-
-    path = installation.root / "enclave" / LAST_HEAD
-    if not path.exists():
-        return []
-    signed = read_signed(path)
-    known = {each.key_id for each in keys}
-    return [("the head that the enclave remembers", signed)] if signed.key_id in known else []

@@ -6,10 +6,13 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluator.signing.key import FILE, SigningKey
+from evaluator.signing.signer import LAST_HEAD
+from evaluator.stores.installation import Installation
 from submissions import signatures
 from submissions.ledger.audit_chain import SIGNING_KEY, digest_of
 from submissions.ledger.ledger import Ledger, PublishedRelease
-from submissions.signatures import SignatureError, Signed, VerifyingKey
+from submissions.signatures import SignatureError, Signed, VerifyingKey, read_signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,10 @@ def verify_ledger(
         if each.signed.key_id not in known:
             foreign += 1
         problems += _statement_faults(each.signed, known, name)
-        problems += _head_faults(_head(each.signed.content), digests, name)
+        said = _head(each.signed.content)
+        problems += _head_faults(said, digests, name)
+        if said.get("audit_number") != each.audit_number:
+            problems.append(f"{name} was made of entry {said.get('audit_number')}")
     releases = {each.number: each for each in ledger.every_release()}
     signed = ledger.signed_releases()
     for found in signed:
@@ -68,6 +74,24 @@ def verify_ledger(
         foreign=foreign,
         problems=problems,
     )
+
+
+def own_keys(installation: Installation) -> list[VerifyingKey]:
+    """The key of this machine's enclave, where it has one; no enclave and no key is made."""
+    folder = installation.root / "enclave"
+    return [SigningKey.of(folder).public] if (folder / FILE).exists() else []
+
+
+def remembered_head(
+    installation: Installation, keys: Sequence[VerifyingKey]
+) -> list[tuple[str, Signed]]:
+    """The head that this machine's enclave remembers, where its key is among those trusted."""
+    path = installation.root / "enclave" / LAST_HEAD
+    if not path.exists():
+        return []
+    signed = read_signed(path)
+    known = {each.key_id for each in keys}
+    return [("the head that the enclave remembers", signed)] if signed.key_id in known else []
 
 
 def announced_keys(ledger: Ledger) -> list[VerifyingKey]:
@@ -111,8 +135,10 @@ def _head_faults(head: Mapping[str, object], digests: Mapping[int, str], name: s
     number = head.get("audit_number")
     if not isinstance(number, int):
         return [f"{name} names no audit entry"]
-    if number not in digests:
+    if number > max(digests, default=0):
         return [f"{name} is later than the audit chain: entries up to {number} were cut off"]
+    if number not in digests:
+        return [f"audit entry {number} is not there, and {name} was made of it"]
     if digests[number] != head.get("digest"):
         return [f"audit entry {number} is not the one that {name} was made of"]
     return []

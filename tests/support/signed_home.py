@@ -50,7 +50,8 @@ def publish(
 ) -> None:
     """Enter a submission through the service and publish a result that the enclave scored."""
     with opened(installation) as ledger:
-        arrival = Arrival(submitted_by=PERSON, archive_team="t1", archive_sha256="2" * 64)
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        arrival = Arrival(submitted_by=PERSON, archive_team="t1", archive_sha256=digest)
         ledger.receive(received(name), Quota(100, 7), arrival=arrival, fact_sheet=FACT_SHEET)
         states = (State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
         ledger.admitted(name, "sha256:" + "1" * 64, *states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 import threading
@@ -14,6 +15,7 @@ from evaluator.signing import signer
 from evaluator.signing.key import FILE, SigningError, SigningKey
 from evaluator.signing.signer import LAST_HEAD, Signer, sign
 from evaluator.stores.installation import Installation
+from submissions.quota import Quota
 from submissions.signatures import read_signed
 from submissions.submission import State
 from tests.support import openssl
@@ -42,11 +44,6 @@ def test_a_release_carries_its_result_its_fact_sheet_and_the_head_of_its_time(
         said = dict(signed.content)
         published = said.pop("published")
         assert published.endswith(":00:00+00:00")
-        assert (
-            said.pop("document_sha256")
-            == ("0aa9ff9d9b1b6bdc3efbcd6ca8a5d0c5c4f9dfb2d2f6f6a0b27ec0e0c1d7cf8a")
-            or True
-        )
         assert said == {
             "format": "sequestra-release-1",
             "release": 1,
@@ -58,6 +55,7 @@ def test_a_release_carries_its_result_its_fact_sheet_and_the_head_of_its_time(
             "threshold": 0.5,
             "evaluation_key": KEY,
             "document": json.loads(DOCUMENT),
+            "document_sha256": hashlib.sha256(DOCUMENT.encode()).hexdigest(),
             "fact_sheet": json.loads(FACT_SHEET),
             "head": {"audit_number": number, "digest": digest},
         }
@@ -148,13 +146,12 @@ def test_two_processes_sign_a_release_once(installation: Installation) -> None:
     ready = threading.Barrier(4)
 
     def at_once() -> None:
-        with opened(installation) as ledger:
-            working = Signer(installation, ledger)
-            ready.wait()
-            try:
-                working.sign()
-            except (ValueError, OSError) as error:
-                faults.append(error)
+        try:
+            with opened(installation) as ledger:
+                ready.wait(60)
+                Signer(installation, ledger).sign()
+        except (ValueError, OSError, threading.BrokenBarrierError) as error:
+            faults.append(error)
 
     threads = [threading.Thread(target=at_once) for _ in range(4)]
     for thread in threads:
@@ -212,8 +209,6 @@ def test_a_chain_whose_end_was_cut_off_is_not_signed(
 
 def test_a_held_result_is_signed_when_it_is_released(installation: Installation) -> None:
     with opened(installation) as ledger:
-        from submissions.quota import Quota
-
         ledger.receive(received("s1"), Quota(5, 7), State.LINTED, State.QUEUED)
         for state in (State.RUNNING, State.SCORING, State.HELD):
             ledger.move("s1", state)

@@ -1,7 +1,8 @@
-"""Prints audit entries as sentences: number, hour, who, what."""
+"""Tells audit entries as sentences (number, hour, who, what), and what a verification found."""
 
 from __future__ import annotations
 
+from evaluator.signing.verification import Verified
 from submissions.ledger import audit_chain
 from submissions.ledger.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
@@ -42,6 +43,35 @@ def lines(ledger: Ledger, *, submission: str, team: str, event: str) -> list[str
         f"{_what(each, known)}"
         for each in ledger.audit_entries(subjects=subjects, event=event or None)
     ]
+
+
+def verified(found: Verified, *, trusted: bool) -> list[str]:
+    """What was verified, and what was not; problems are not among it.
+
+    ``trusted`` is off where the only keys at hand were those that the ledger itself names.
+    """
+    told = []
+    if not found.problems:
+        told.append(
+            f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
+            f"signed releases: nothing was changed"
+        )
+    if found.unsigned:
+        told.append(
+            f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
+            f"installation scored since it has a key"
+        )
+    if found.foreign:
+        told.append(
+            f"signatures of other keys, which were not verified: {found.foreign}. Name their "
+            f"public keys with --key"
+        )
+    if not trusted and found.heads:
+        told.append(
+            "the signatures were verified by the keys that the ledger itself names: name a public "
+            "key that you had from the steward with --key"
+        )
+    return told
 
 
 def _who(entry: AuditEntry, arrivals: dict[str, Arrival], known: dict[str, Submission]) -> str:
