@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -20,6 +21,9 @@ from submissions.submission import ContractBroken, Failure, State, Submission
 
 MOST_FAULTS = 3
 """How often an engine that answers may fail on one image before the submission fails."""
+
+LOOK_SECONDS = 1.0
+"""How often, at most, an idle admission looks into the ledger for a new entry."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +54,7 @@ class Admissions:
         self._done: SimpleQueue[_Looked] = SimpleQueue()
         self._faults: dict[str, int] = {}
         self._enclave = installation.enclave()
+        self._found_none = -LOOK_SECONDS
         self.under_way = False
 
     def go_on(self, seconds: float = 0.0) -> list[str]:
@@ -65,12 +70,14 @@ class Admissions:
             except Empty:
                 return settled
             self.under_way = False
+            self._found_none = -LOOK_SECONDS
             settled = self._settle(looked)
         self._begin_next()
         return settled
 
     def _begin_next(self) -> None:
-        if not self._fitness.can_admit:
+        now = time.monotonic()
+        if not self._fitness.can_admit or now - self._found_none < LOOK_SECONDS:
             return
         for submission in self._ledger.submissions(state=State.RECEIVED):
             if self._fitness.waits(submission) or not self._enclave.is_sealed(submission.benchmark):
@@ -83,6 +90,7 @@ class Admissions:
             # A daemon: a queue that is stopped does not wait for an archive to be read to its end.
             Thread(target=self._look, args=(benchmark, submission), daemon=True).start()
             return
+        self._found_none = now
 
     def _look(self, benchmark: Benchmark, submission: Submission) -> None:
         """Run in the thread: admit, and give whatever came of it to the queue."""
