@@ -51,6 +51,8 @@ def status(home: Path, submission_id: str | None, every: float | None) -> bool:
             console.print(printing.submission_line(now))
         found = [now]
     if submission_id:
+        if finding := ledger.finding(submission_id):
+            console.print(finding, soft_wrap=True)
         console.print(printing.stage_times(ledger.times(submission_id)))
     if any(submission.state in UNDER_WAY for submission in found) and not (
         installation.is_dispatching()
