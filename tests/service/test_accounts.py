@@ -105,13 +105,13 @@ def test_open_requests_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_an_unfit_request_is_refused_in_one_sentence(
-    service: Running, member: str, text: str, said: str
+    unchanged: Running, member: str, text: str, said: str
 ) -> None:
-    with service.client() as client:
+    with unchanged.client() as client:
         answer = client.post("/api/v1/requests", json={**ASKED, member: text})
     assert answer.status_code == 422
     assert said in answer.json()["detail"]
-    assert service.store.requests.open() == []
+    assert unchanged.store.requests.open() == []
 
 
 def team_of(store: Store, name: str, *people: str) -> str:
@@ -225,7 +225,7 @@ def test_the_steward_decides_by_commands(tmp_path: Path) -> None:
     assert "1 people" in steward("team", "list", "--home", home)
     steward("user", "delete", "ada@x.org", "--home", home)
     assert "ada@x.org" not in steward("user", "list", "--home", home)
-    with pytest.raises(StoreError, match="no person 'ada@x.org'"):
+    with pytest.raises(StoreError, match=r"no person 'ada@x\.org'"):
         steward("user", "disable", "ada@x.org", "--home", home)
     with closing(sqlite3.connect(home / "public" / "ledger.sqlite")) as connection:
         events = [row[0] for row in connection.execute("SELECT event FROM audit ORDER BY number")]

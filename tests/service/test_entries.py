@@ -211,14 +211,14 @@ def test_a_failed_submission_says_what_to_do(service: Running) -> None:
     ],
 )
 def test_an_unfit_entry_is_refused_in_one_sentence(
-    service: Running, members: dict[str, object], status: int, said: str
+    unchanged: Running, members: dict[str, object], status: int, said: str
 ) -> None:
-    answer = entered(service, service.ada, **members)
+    answer = entered(unchanged, unchanged.ada, **members)
     assert answer.status_code == status, answer.text
     detail = answer.json()["detail"]
     assert said in detail
     assert detail.endswith(".")
-    assert service.ledger.submissions() == []
+    assert unchanged.ledger.submissions() == []
 
 
 def test_an_upload_that_is_not_complete_cannot_be_entered(service: Running) -> None:
@@ -240,8 +240,8 @@ def test_a_closed_benchmark_takes_no_entry(tmp_path: Path) -> None:
         assert shown["closes"] == str(yesterday)
 
 
-def test_benchmarks_are_shown_to_anyone_with_limits_and_file(service: Running) -> None:
-    with service.client() as client:
+def test_benchmarks_are_shown_to_anyone_with_limits_and_file(unchanged: Running) -> None:
+    with unchanged.client() as client:
         (shown,) = client.get("/api/v1/benchmarks").json()["benchmarks"]
         assert shown == client.get("/api/v1/benchmarks/chest").json()
         file = client.get("/api/v1/benchmarks/chest/file")

@@ -30,12 +30,12 @@ from tests.service.running import PASSWORD, Running, running
     ],
 )
 def test_only_pages_of_the_service_use_its_cookie(
-    service: Running, sent: dict[str, str], status: int
+    unchanged: Running, sent: dict[str, str], status: int
 ) -> None:
-    secret = service.store.sessions.open(service.ada.person_id, 1)
-    headers = {name: text.replace("SELF", service.url) for name, text in sent.items()}
+    secret = unchanged.store.sessions.open(unchanged.ada.person_id, 1)
+    headers = {name: text.replace("SELF", unchanged.url) for name, text in sent.items()}
     answer = httpx.post(
-        f"{service.url}/api/v1/tokens",
+        f"{unchanged.url}/api/v1/tokens",
         json={"name": "x", "scopes": ["read"]},
         headers={**headers, "Cookie": f"{COOKIE}={secret}"},
     )
@@ -44,24 +44,24 @@ def test_only_pages_of_the_service_use_its_cookie(
         assert answer.json()["type"] == "cross-site"
 
 
-def test_another_site_cannot_sign_a_browser_in(service: Running) -> None:
+def test_another_site_cannot_sign_a_browser_in(unchanged: Running) -> None:
     answer = httpx.post(
-        f"{service.url}/api/v1/sessions",
-        json={"email": service.ada.email, "password": PASSWORD},
+        f"{unchanged.url}/api/v1/sessions",
+        json={"email": unchanged.ada.email, "password": PASSWORD},
         headers={"Origin": "https://evil.example"},
     )
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
 
-def test_beside_a_token_the_cookie_is_not_looked_at(service: Running) -> None:
-    secret = service.store.sessions.open(service.ada.person_id, 1)
+def test_beside_a_token_the_cookie_is_not_looked_at(unchanged: Running) -> None:
+    secret = unchanged.store.sessions.open(unchanged.ada.person_id, 1)
     headers = {"Cookie": f"{COOKIE}={secret}", "Authorization": "Bearer sqst_wrong"}
-    assert httpx.get(f"{service.url}/api/v1/me", headers=headers).status_code == 401
+    assert httpx.get(f"{unchanged.url}/api/v1/me", headers=headers).status_code == 401
 
 
-def test_every_answer_has_the_headers_of_security(service: Running) -> None:
-    with service.client() as client:
+def test_every_answer_has_the_headers_of_security(unchanged: Running) -> None:
+    with unchanged.client() as client:
         for path in ("/api/v1/me", "/api/v1/benchmarks", "/nothing", "/team/sign-in"):
             headers = client.get(path).headers
             assert headers["x-content-type-options"] == "nosniff"
@@ -71,20 +71,20 @@ def test_every_answer_has_the_headers_of_security(service: Running) -> None:
             assert "strict-transport-security" not in headers  # this one is not encrypted
 
 
-def test_nothing_is_taken_from_the_host_header(service: Running) -> None:
-    with service.client(service.ada) as client:
+def test_nothing_is_taken_from_the_host_header(unchanged: Running) -> None:
+    with unchanged.client(unchanged.ada) as client:
         for path in ("/api/v1/openapi.json", "/api/v1/me", "/team/sign-in", "/team/"):
             answer = client.get(path, headers={"Host": "evil.example"})
             assert "evil.example" not in answer.text
             assert "evil.example" not in str(answer.headers)
 
 
-def test_a_large_body_is_refused_by_its_length_and_by_what_comes(service: Running) -> None:
+def test_a_large_body_is_refused_by_its_length_and_by_what_comes(unchanged: Running) -> None:
     def pieces() -> object:
         for _ in range(20):
             yield b" " * 8192
 
-    with service.client(service.ada) as client:
+    with unchanged.client(unchanged.ada) as client:
         by_length = client.post("/api/v1/tokens", content=b" " * 70_000)
         by_pieces = client.post("/api/v1/tokens", content=pieces())  # type: ignore[arg-type]
     for answer in (by_length, by_pieces):
@@ -92,28 +92,28 @@ def test_a_large_body_is_refused_by_its_length_and_by_what_comes(service: Runnin
         assert answer.json()["type"] == "body-too-large"
 
 
-def test_large_headers_and_addresses_are_refused(service: Running) -> None:
-    with service.client(service.ada) as client:
+def test_large_headers_and_addresses_are_refused(unchanged: Running) -> None:
+    with unchanged.client(unchanged.ada) as client:
         many = client.get("/api/v1/me", headers={"X-Large": "x" * 20_000})
         assert (many.status_code, many.json()["type"]) == (431, "headers-too-large")
         long = client.get("/api/v1/me", params={"x": "y" * 9_000})
         assert (long.status_code, long.json()["type"]) == (414, "address-too-long")
 
 
-def test_what_is_no_http_ends_without_harm(service: Running) -> None:
-    port = int(service.url.rpartition(":")[2])
+def test_what_is_no_http_ends_without_harm(unchanged: Running) -> None:
+    port = int(unchanged.url.rpartition(":")[2])
     for said in (b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"GET /\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(said)
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(4096):
                 pass
-    assert httpx.get(f"{service.url}/api/v1/benchmarks").status_code == 200
+    assert httpx.get(f"{unchanged.url}/api/v1/benchmarks").status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[]", b'"x"', b"null", b"[" * 5000])
-def test_what_is_no_document_is_refused_in_one_sentence(service: Running, body: bytes) -> None:
-    with service.client(service.ada) as client:
+def test_what_is_no_document_is_refused_in_one_sentence(unchanged: Running, body: bytes) -> None:
+    with unchanged.client(unchanged.ada) as client:
         answer = client.post(
             "/api/v1/tokens", content=body, headers={"Content-Type": "application/json"}
         )
@@ -122,8 +122,8 @@ def test_what_is_no_document_is_refused_in_one_sentence(service: Running, body: 
     assert answer.json()["detail"].endswith(".")
 
 
-def test_a_method_that_is_not_there_names_the_one_that_is(service: Running) -> None:
-    with service.client(service.ada) as client:
+def test_a_method_that_is_not_there_names_the_one_that_is(unchanged: Running) -> None:
+    with unchanged.client(unchanged.ada) as client:
         answer = client.put("/api/v1/me")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"

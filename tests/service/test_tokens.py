@@ -132,9 +132,9 @@ def test_a_disabled_person_s_tokens_and_sessions_are_refused(service: Running) -
     ],
 )
 def test_an_unfit_token_is_refused_in_one_sentence(
-    service: Running, document: dict[str, object]
+    unchanged: Running, document: dict[str, object]
 ) -> None:
-    with service.client(service.ada) as client:
+    with unchanged.client(unchanged.ada) as client:
         answer = client.post("/api/v1/tokens", json=document)
     assert answer.status_code == 422
     detail = answer.json()["detail"]
