@@ -91,6 +91,7 @@ LINKED = {
     "HEAD /api/v1/uploads/{upload_id}",
     "PATCH /api/v1/uploads/{upload_id}",
     "DELETE /api/v1/uploads/{upload_id}",
+    "POST /api/v1/uploads/{upload_id}",
     "POST /api/v1/submissions",
 }
 """Routes that take an id which another route gives."""
