@@ -34,7 +34,7 @@ help:  ## this list
 demo: engine  ## the whole path on simulated images, then a page (not: DEMO_SERVE=0)
 	$(BIN)/sequestra demo
 
-serve: $(READY)  ## the pages and the queue of the demonstration (HOME_FOLDER=demo/home)
+serve: $(READY)  ## pages and queue of the demonstration (HOME_FOLDER=demo/home)
 	$(BIN)/sequestra up --home $(HOME_FOLDER)
 
 test: engine  ## the tests, with real containers, JOBS=2 files at a time
@@ -57,10 +57,10 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 attacks: engine  ## a table of attacks: attack, expected, seen
 	$(BIN)/python -m tests.attacks
 
-hostile: $(READY)  ## a table of what a hostile client tries: tried, expected, seen
+hostile: $(READY)  ## a table of requests of a hostile client: expected, seen
 	$(BIN)/python -m tests.service.hostile
 
-api: $(READY)  ## requests made from the service's OpenAPI, a hundred times as many as in the tests
+api: $(READY)  ## many requests made from the service's own OpenAPI
 	API_EXAMPLES=600 $(BIN)/python -m pytest tests/service/test_openapi.py
 
 engines: engine  ## archives of every builder, and both image stores of Docker, as root
