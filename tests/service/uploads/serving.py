@@ -29,7 +29,7 @@ from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
 from submissions.service.uploads.collaborators import UploadSettings
 from submissions.service.web.app import create_service
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 from tests.service.running import CHEST, Account, accounts, plain_report
 
 TUS = {"Tus-Resumable": "1.0.0"}

@@ -22,7 +22,7 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 from tusclient.storage.filestorage import FileStorage
 
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 from tests.service.uploads.cutting import Way, cutting
 from tests.service.uploads.serving import UPLOADS, Served, served
 
