@@ -95,11 +95,10 @@ def kills(process: Process, person: Submitter, folder: Path, size: int, rounds: 
     files = [_file(folder, max(1, size // 20), name=str(number)) for number in range(20)]
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     done = threading.Event()
-    broken = 0
 
     def killing() -> int:
         n = 0
-        while not done.wait(timeout=1.5):
+        while n < 10 and not done.wait(timeout=2):
             process.end(signal.SIGKILL)
             process.start()
             n += 1
