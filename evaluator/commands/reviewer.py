@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import option_values
-from evaluator.commands.options import EVERYONE, HOME, OPERATOR, REVIEWER, BenchmarkName, Home
+from evaluator.commands.options import (
+    EVERYONE,
+    HOME,
+    OPERATOR,
+    REVIEWER,
+    RULE,
+    BenchmarkName,
+    Home,
+    HomeOption,
+    ServerOption,
+)
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -24,20 +34,33 @@ def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
     console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
 
 
-@app.command(rich_help_panel=REVIEWER)
+@app.command(
+    rich_help_panel=REVIEWER,
+    help=f"Write the report of a result, as one HTML file that works offline.\n\n{RULE}",
+)
 def report(
     submission_id: Annotated[str, typer.Argument(help="Id of the submission.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
-    home: Home = HOME,
+    server: ServerOption = None,
+    home: HomeOption = None,
 ) -> None:
-    """Write the report of a result, as one HTML file that works offline."""
+    """Write the report of a result, from a server or from this machine."""
     from cohort_selection.atomic_files import write_bytes
+    from evaluator.commands.place import place
     from evaluator.leaderboard import published
     from evaluator.leaderboard.report import render_report
     from evaluator.stores.installation import Installation
 
-    shown = published.released(Installation.existing(home).ledger(), submission_id)
-    write_bytes(output, render_report(shown).encode())
+    where = place(server, home)
+    if not isinstance(where, Path):
+        with where:
+            write_bytes(output, where.report(submission_id))
+        console.print(f"wrote {output}")
+        return
+    installation = Installation.existing(where)
+    shown = published.released(installation.ledger(), submission_id)
+    primary = published.primary_figure(installation, shown.benchmark)
+    write_bytes(output, render_report(shown, primary=primary).encode())
     console.print(f"wrote {output}")
 
 
@@ -67,11 +90,11 @@ def serve(
     home: Home = HOME,
 ) -> None:
     """Serve boards, reports, team pages and the API to submit through."""
-    from evaluator.commands import serving
+    from evaluator.serving import web_process
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
-    serving.serve(installation, host=host, port=port, address=address, proxies=proxy or ())
+    web_process.serve(installation, host=host, port=port, address=address, proxies=proxy or ())
 
 
 @app.command(rich_help_panel=OPERATOR)
@@ -83,16 +106,16 @@ def up(
     home: Home = HOME,
 ) -> None:
     """Serve the web pages and work the queue, each in a process of its own."""
-    from evaluator.commands import serving
+    from evaluator.serving import web_process
     from evaluator.stores.installation import Installation
 
     Installation.existing(home)
-    where = serving.home_option(home)
+    where = web_process.home_option(home)
     web = ["serve", "--host", host, "--port", str(port), *where]
     web += ["--address", address] if address else []
     for each in proxy or ():
         web += ["--proxy", each]
-    raise typer.Exit(serving.up([web, ["run", "--watch", *where]]))
+    raise typer.Exit(web_process.up([web, ["run", "--watch", *where]]))
 
 
 @app.command(rich_help_panel=EVERYONE)
@@ -205,7 +228,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file)
+        own_scores.write_reports(found, report_file, chosen.primary)
 
 
 @app.command(rich_help_panel=EVERYONE)

@@ -108,8 +108,8 @@ def serve(
     """Serve until the process is ended. ``address`` is the public one, or "" for the socket's."""
     import uvicorn
 
-    from evaluator.commands.listening import listening
     from evaluator.screen import console
+    from evaluator.serving.listening import listening
 
     with listening(host, port) as (taken, own):
         app = application(installation, settings_of(installation, address or own))
