@@ -44,7 +44,7 @@ def drop(tmp_path: Path) -> Drop:
     """A drop folder in which the team's archive lies."""
     made = Drop(tmp_path / "drop")
     file = made.grow("upload", 5)
-    file.append([b"image"])
+    file.add(b"image")
     file.close()
     made.place("upload", "0123456789ab", DIGEST)
     return made
