@@ -103,11 +103,12 @@ class Drop:
         A second call changes nothing; nor does a second upload of the same content.
         """
         path, target = self._incoming_of(upload_id), self._place_of(team_id, sha256)
-        target.parent.mkdir(mode=0o770, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(mode=0o770, exist_ok=True)
+            _flush_folder(self._archives)
         with suppress(FileNotFoundError):  # placed already
             path.rename(target)
         _flush_folder(target.parent)
-        _flush_folder(self._archives)
         self.forget(upload_id)
         return target
 

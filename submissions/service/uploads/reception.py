@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -21,6 +22,9 @@ from submissions.service.uploads.store import Upload, UploadState, UploadStateEr
 
 MOST_UNSAVED = 64 * 2**20
 """Bytes that may be ahead of the saved offset before reception waits for the disk."""
+
+_DISK = ThreadPoolExecutor(32, thread_name_prefix="uploads")
+"""Most of these threads wait for a disk: a pool of as many as cores would stand still."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _T = TypeVar("_T")
@@ -114,7 +118,7 @@ class Reception:
                 return
             self._arrival.heard(None)
             await asyncio.shield(before)
-        begun = asyncio.get_running_loop().run_in_executor(None, work)
+        begun = asyncio.get_running_loop().run_in_executor(_DISK, work)
         begun.add_done_callback(_see)
         self._work[work] = begun
 
@@ -148,7 +152,7 @@ class Reception:
 
 async def to_its_end(work: Callable[[], _T]) -> _T:
     """Run ``work`` in a thread, and wait for its end even where the request is cancelled."""
-    done = asyncio.get_running_loop().run_in_executor(None, work)
+    done = asyncio.get_running_loop().run_in_executor(_DISK, work)
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
