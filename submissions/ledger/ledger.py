@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from threading import Lock
 from weakref import finalize
 
 from sqlalchemy import Connection, select, text
@@ -64,6 +65,8 @@ class Ledger:
         self._engine = opening.open_database(url)
         # Nobody has to close a ledger: its connections go with it, and at the latest at the end.
         finalize(self, self._engine.dispose)
+        # Threads wait for SQLite by sleeping, and the unlucky for longer than its timeout.
+        self._turn = Lock()
         self._writer = self._engine.execution_options(writes=True)
         self._locks = Locks(self._engine)
         schema.bring_up_to_date(self._engine, examine=examine)
@@ -413,7 +416,7 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         try:
-            with self._writer.begin() as connection:
+            with self._turn, self._writer.begin() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
                 yield connection

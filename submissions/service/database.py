@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 from weakref import finalize
@@ -41,6 +42,8 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.engine = _connect(url)
         finalize(self, self.engine.dispose)
+        # Threads wait for SQLite by sleeping, and the unlucky for longer than its timeout.
+        self._turn = Lock()
         self._writer = self.engine.execution_options(writes=True)
         try:
             with self._writer.begin() as connection:
@@ -61,7 +64,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that holds the store's one write lock from its begin."""
-        with self._writer.begin() as connection:
+        with self._turn, self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITING)))
             yield connection

@@ -43,7 +43,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def drop(tmp_path: Path) -> Drop:
     """A drop folder in which the team's archive lies."""
     made = Drop(tmp_path / "drop")
-    (tmp_path / "drop" / "incoming" / "upload").write_bytes(b"image")
+    file = made.grow("upload", 5)
+    file.add(b"image")
+    file.close()
     made.place("upload", "0123456789ab", DIGEST)
     return made
 
