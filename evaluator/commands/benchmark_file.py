@@ -9,7 +9,6 @@ from pathlib import Path
 
 from evaluator import shipped
 from evaluator.commands.place import place
-from evaluator.stores.installation import Installation
 from submissions.client.client import Client
 
 
@@ -24,6 +23,8 @@ def of(benchmark: str, server: str | None, home: Path | None) -> Iterator[Path]:
         return
     where = place(server, home, anonymous=True)
     if isinstance(where, Path):
+        from evaluator.stores.installation import Installation
+
         yield Installation.existing(where).benchmark(benchmark).path
         return
     with where, tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from evaluator.commands import printing
-from evaluator.commands.remote_entry import Entry
+from evaluator.commands.place import Entry
 from evaluator.queue import lifecycle
 from evaluator.sandbox.engine import Engine
 from evaluator.screen import console

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.commands.options import HOME
@@ -10,6 +11,18 @@ from submissions.client import logins
 from submissions.client.client import Client
 from submissions.client.connection import server_address
 from submissions.client.problems import ClientError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What `sequestra submit` was asked to enter."""
+
+    image: str
+    benchmark: str
+    model: str
+    team: str | None
+    threshold: float | None
+    fact_sheet: Path | None
 
 
 def place(server: str | None, home: Path | None, *, anonymous: bool = False) -> Client | Path:

@@ -22,11 +22,10 @@ from rich.progress import (
 from evaluator.screen import console
 from submissions.client import logins
 from submissions.client.client import Client, Looks
-from submissions.client.connection import is_private, server_address
+from submissions.client.connection import is_private, readable_token, server_address
 from submissions.client.logins import Login
 from submissions.client.problems import ClientError
 from submissions.contract import Contract
-from submissions.image.archive import lint_archive
 from submissions.submission import Failure
 
 
@@ -38,7 +37,7 @@ def log_in(address: str, *, insecure: bool) -> None:
             f"{address} would send your token unencrypted; give an https address, or --insecure "
             "within a network that you trust"
         )
-    login = Login(address, _pasted(address))
+    login = Login(address, readable_token(_pasted(address)))
     with Client(login.address, login.token) as client:
         me = client.me()
         if not me.get("agreed", True):
@@ -107,10 +106,10 @@ def _moment(text: str) -> str:
 
 def lint(archive: Path, contract: Contract) -> None:
     """Check an archive here, before a byte is sent; raises ContractBroken."""
-    with bar("checking") as moved:
-        moved(0, 1)
+    from submissions.image.archive import lint_archive
+
+    with console.status("checking the archive"):
         lint_archive(archive, contract)
-        moved(1, 1)
 
 
 @contextmanager

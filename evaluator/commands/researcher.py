@@ -144,14 +144,17 @@ def submit(
     home: HomeOption = None,
 ) -> None:
     """Enter an image for a benchmark, on a server or on this machine."""
-    from evaluator.commands import local, remote_entry
-    from evaluator.commands.place import place
+    from evaluator.commands.place import Entry, place
 
-    entry = remote_entry.Entry(image, benchmark, model, team, threshold, fact_sheet)
+    entry = Entry(image, benchmark, model, team, threshold, fact_sheet)
     where = place(server, home)
     if isinstance(where, Path):
+        from evaluator.commands import local
+
         local.submit(where, entry)
         return
+    from evaluator.commands import remote_entry
+
     with where:
         remote_entry.submit(where, entry)
 
@@ -190,15 +193,18 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Show the state of submissions, on a server or on this machine."""
-    from evaluator.commands import local, remote_entry
     from evaluator.commands.place import place
 
     if watch and submission_id is None:
         raise typer.BadParameter("give the id of the submission to watch")
     where = place(server, home)
     if isinstance(where, Path):
+        from evaluator.commands import local
+
         ended = local.status(where, submission_id, every if watch else None)
     else:
+        from evaluator.commands import remote_entry
+
         with where:
             ended = remote_entry.status(where, submission_id, every if watch else None)
     raise typer.Exit(1 if watch and not ended else 0)
