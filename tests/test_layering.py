@@ -46,6 +46,7 @@ FLOORS: dict[str, list[str]] = {
         "service.api",
         "service.pages",
         "service.web",
+        "notices",
     ],
     "baselines": [
         "container model_card",
@@ -78,7 +79,7 @@ HOMES = {
     "monai": {"baselines/"},
     "onnx": {"baselines/", "submissions/starter/with_onnx/"},
     "onnxruntime": {"baselines/", "submissions/starter/with_onnx/"},
-    "httpx": {"submissions/client/"},
+    "httpx": {"submissions/client/", "submissions/notices/", "submissions/service/oidc.py"},
     "SimpleITK": {"submissions/adapters/"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
@@ -100,6 +101,7 @@ HOMES = {
     "sqlalchemy": {
         "submissions/addresses/database.py",
         "submissions/ledger/",
+        "submissions/notices/",
         "submissions/service/",
         "evaluator/stores/enclave.py",
     },
