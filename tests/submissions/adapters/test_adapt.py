@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def with_simpleitk(base_image: str, tmp_path_factory: pytest.TempPathFactory) ->
     found = base_images.docker("run", "--rm", base_image, "python3", "--version").stdout
     if not found.startswith(f"Python {sys.version_info.major}.{sys.version_info.minor}."):
         pytest.skip(f"the environment's SimpleITK is not for the base image's {found.strip()}")
-    tag = f"sequestra/test:simpleitk-{SimpleITK.__version__}"
+    tag = f"sequestra/test:simpleitk-{version('SimpleITK')}"
     if base_images.image_id(tag) is None:
         folder = tmp_path_factory.mktemp("simpleitk")
         shutil.copytree(
