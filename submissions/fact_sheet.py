@@ -161,7 +161,7 @@ class FactSheet(BaseModel):
     )
     reference: Annotated[str, _Line, _Clean, AfterValidator(_web), _Line] = Field(
         default="",
-        title="Read more",
+        title="Where to read more",
         description="The web address of a paper, a model card or the code.",
         examples=["https://example.org/opacity"],
     )

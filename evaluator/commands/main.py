@@ -28,7 +28,7 @@ for commands in (steward, researcher, queue, accounts, reviewer):
     app.add_typer(commands.app)
 
 _PACKAGES = (
-    "benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+    "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
 )  # fmt: skip
 
 

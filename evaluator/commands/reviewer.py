@@ -57,8 +57,10 @@ def report(
             write_bytes(output, where.report(submission_id))
         console.print(f"wrote {output}")
         return
-    shown = published.released(Installation.existing(where).ledger(), submission_id)
-    write_bytes(output, render_report(shown).encode())
+    installation = Installation.existing(where)
+    shown = published.released(installation.ledger(), submission_id)
+    primary = published.primary_figure(installation, shown.benchmark)
+    write_bytes(output, render_report(shown, primary=primary).encode())
     console.print(f"wrote {output}")
 
 
@@ -226,7 +228,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file)
+        own_scores.write_reports(found, report_file, chosen.primary)
 
 
 @app.command(rich_help_panel=EVERYONE)

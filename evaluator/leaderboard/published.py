@@ -8,6 +8,7 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.ranking import rank
+from evaluator.leaderboard.report import PRIMARY
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
 from evaluator.stores.installation import Installation
@@ -33,6 +34,13 @@ def released(ledger: Ledger, submission_id: str) -> Release:
         if found.submission_id == submission_id:
             return found
     raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+
+
+def primary_figure(installation: Installation, benchmark: str) -> str:
+    """The figure that heads a benchmark's reports; AUROC's name where it is not installed here."""
+    if benchmark not in installation.names():
+        return PRIMARY
+    return installation.benchmark(benchmark).analysis.primary
 
 
 def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:

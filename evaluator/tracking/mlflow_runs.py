@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.pages import environment
+from evaluator.leaderboard.published import primary_figure
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.stores.installation import Installation
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
@@ -138,8 +139,10 @@ def track(published: PublishedRelease, installation: Installation) -> str:
         client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        drawn = drawings(released)
-        (folder / "report.html").write_text(render_report(released, drawn=drawn), encoding="utf-8")
+        primary = primary_figure(installation, released.benchmark)
+        drawn = drawings(released, primary)
+        page = render_report(released, primary=primary, drawn=drawn)
+        (folder / "report.html").write_text(page, encoding="utf-8")
         (folder / "figures").mkdir()
         for name, drawing in drawn.items():
             if drawing is not None:

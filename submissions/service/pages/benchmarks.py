@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from submissions.quota import Quota
+from submissions.service.entries.looks import looks
 from submissions.service.offered import Offered
 from submissions.service.pages.contract_rows import contract_rows
 from submissions.service.pages.shown import day, page
@@ -75,6 +76,7 @@ def benchmark(request: Request, name: str, principal: Somebody) -> Response:
         opening=opening(shown, today()),
         allowance=allowance(shown.quota),
         contract=contract_rows(shown.contract),
+        left=[looks(request.app, team, shown) for team in principal.teams] if principal else [],
     )
 
 

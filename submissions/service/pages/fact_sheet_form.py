@@ -104,6 +104,8 @@ def _told(mistake: Mistake, filled: list[int]) -> Mistake:
     line = f", line {place[1]}," if len(place) > 1 else ""
     if place[0] == "sites" and not line:
         rest = " is empty; write one site on each line, or unknown"
+    if place[0] == "midrc":
+        label, rest = "", "No answer is chosen; choose one"
     field = place[0]
     if fields is LABELS.training:
         field = f"training.{filled[int(parts[1]) - 1]}.{place[0]}"

@@ -94,6 +94,11 @@ def missing(form: Form, labels: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def sentence_of(text: str) -> str:
+    """A message as a sentence: a capital letter first, a full stop last."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def chosen(form: Form, names: Iterable[str]) -> list[str]:
     """The boxes that are ticked, by name of the field."""
     return [name for name in names if form.value(name)]

@@ -8,7 +8,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from submissions.design.stylesheet import STYLESHEET
-from submissions.service.pages import benchmarks, people, signing, tokens
+from submissions.service.pages import (
+    benchmarks,
+    entering,
+    own_submissions,
+    people,
+    plain_upload,
+    signing,
+    tokens,
+)
 from submissions.service.pages.shown import HEADERS, HOME, SIGN_IN, STATIC, go_to, page
 from submissions.service.problems import Problem, not_found
 
@@ -18,7 +26,7 @@ _FILES = {"style.css": (STYLESHEET, "text/css")} | {
 }
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
-for _pages in (signing, benchmarks, tokens, people):
+for _pages in (signing, benchmarks, entering, plain_upload, own_submissions, tokens, people):
     router.include_router(_pages.router)
 
 

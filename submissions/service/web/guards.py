@@ -15,7 +15,7 @@ from submissions.service.settings import ServiceSettings
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_TARGET = 8 * 1024
-UPLOADS = "/api/v1/uploads/"
+UPLOADS = ("/api/v1/uploads/", "/team/uploads/")
 """Below this the routes themselves limit a body."""
 
 _PAGES = (

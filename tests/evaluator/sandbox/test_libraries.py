@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluator.sandbox import engine as engine_module
 from evaluator.sandbox import limits
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
@@ -245,7 +245,7 @@ def mounted(
             return {**asked, "mounts": [*asked["mounts"], *more]}
 
         monkeypatch.setattr(limits, "flags", flags)
-        monkeypatch.setattr(engine_module, "flags", flags)
+        monkeypatch.setattr(runs_module, "flags", flags)
 
     return mount
 
@@ -325,7 +325,7 @@ def test_a_library_trips_and_the_line_helps(
     library: str, engine: Engine, base_image: str, runs: Runs, libraries: Callable[[str], None]
 ) -> None:
     row = ROWS[library]
-    if "sched_getaffinity" in row.helps and not engine.has_cpusets:
+    if "sched_getaffinity" in row.helps and not engine.connection.has_cpusets:
         pytest.skip("this engine has no CPU sets, as a rootless one without the controller")
     filled = {}
     if "@CPUS@" in row.trips:
