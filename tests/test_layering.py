@@ -63,6 +63,8 @@ FLOORS: dict[str, list[str]] = {
         "evaluation leaderboard steward",
         "tracking",
         "doctor queue serving",
+        "terminal",
+        "entering",
         "commands",
         "cli",
     ],

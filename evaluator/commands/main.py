@@ -10,9 +10,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from evaluator.commands import accounts, printing, queue, researcher, reviewer, steward
+from evaluator.commands import accounts, queue, researcher, reviewer, steward
 from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
+from evaluator.terminal import printing
 from submissions.submission import ContractBroken
 
 FRAMED = 80

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import printing
 from evaluator.commands.options import HOME, RESEARCHER, RULE, Home, HomeOption, ServerOption
 from evaluator.screen import console
+from evaluator.terminal import printing
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def login(
     The token is asked for, or read from standard input. From then on `submit`, `status`, `report`
     and `withdraw` go to this server.
     """
-    from evaluator.commands import remote
+    from evaluator.entering import remote
     from submissions.client import logins
 
     if forget:
@@ -56,10 +56,10 @@ def init(
     home: HomeOption = None,
 ) -> None:
     """Write a starter kit for a benchmark: Dockerfile, program, test, README."""
-    from evaluator.commands import benchmark_file
+    from evaluator.entering import benchmark_file
     from submissions.starter import kit
 
-    with benchmark_file.of(benchmark, server, home) as file:
+    with benchmark_file.of(benchmark, server, home, HOME) as file:
         for path in kit.write(directory, kit.read(file), flavour):
             console.print(f"wrote {path}")
 
@@ -115,10 +115,11 @@ def check(
 ) -> None:
     """Try an image on open cases, under the limits of a real run."""
     from evaluator.benchmark.specification import read_contract_alone
-    from evaluator.commands import benchmark_file, dry_run
+    from evaluator.entering import benchmark_file
     from evaluator.queue.dry_run import practise
+    from evaluator.terminal import dry_run
 
-    with benchmark_file.of(benchmark, server, home) as file:
+    with benchmark_file.of(benchmark, server, home, HOME) as file:
         contract = read_contract_alone(file)
     found = practise(contract, image, open_list, cases)
     console.print(dry_run.practised(found), soft_wrap=True)
@@ -144,16 +145,16 @@ def submit(
     home: HomeOption = None,
 ) -> None:
     """Enter an image for a benchmark, on a server or on this machine."""
-    from evaluator.commands.place import Entry, place
+    from evaluator.entering.place import Entry, place
 
     entry = Entry(image, benchmark, model, team, threshold, fact_sheet)
-    where = place(server, home)
+    where = place(server, home, HOME)
     if isinstance(where, Path):
-        from evaluator.commands import local
+        from evaluator.entering import local
 
         local.submit(where, entry)
         return
-    from evaluator.commands import remote_entry
+    from evaluator.entering import remote_entry
 
     with where:
         remote_entry.submit(where, entry)
@@ -173,8 +174,8 @@ def cancel(submission_id: SubmissionId, home: Home = HOME) -> None:
 @app.command(rich_help_panel=RESEARCHER)
 def withdraw(submission_id: SubmissionId, server: ServerOption = None) -> None:
     """Withdraw a submission from a server, if it has no result yet."""
-    from evaluator.commands import remote
-    from evaluator.commands.place import client
+    from evaluator.entering import remote
+    from evaluator.entering.place import client
 
     with client(server) as there:
         console.print(remote.line(there.withdraw(submission_id)))
@@ -193,17 +194,17 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Show the state of submissions, on a server or on this machine."""
-    from evaluator.commands.place import place
+    from evaluator.entering.place import place
 
     if watch and submission_id is None:
         raise typer.BadParameter("give the id of the submission to watch")
-    where = place(server, home)
+    where = place(server, home, HOME)
     if isinstance(where, Path):
-        from evaluator.commands import local
+        from evaluator.entering import local
 
         ended = local.status(where, submission_id, every if watch else None)
     else:
-        from evaluator.commands import remote_entry
+        from evaluator.entering import remote_entry
 
         with where:
             ended = remote_entry.status(where, submission_id, every if watch else None)

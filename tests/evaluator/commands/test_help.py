@@ -79,7 +79,8 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
             *("run", "rescore", "prune", "release", "audit", "doctor"),
         },
         "Researcher: train, check, submit": {
-            *("train", "export", "package", "check", "submit", "cancel", "status"),
+            *("train", "export", "package", "init", "adapt", "check"),
+            *("login", "submit", "status", "withdraw", "cancel"),
         },
         "Reviewer: read the results": {"leaderboard", "report", "serve"},
         "Everyone: without an installation": {"score", "demo"},

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.commands.options import RULE
-from evaluator.commands.place import place
+from evaluator.commands.options import HOME, RULE
+from evaluator.entering.place import place
 from submissions.client import logins
 from submissions.client.logins import Login
 from submissions.client.problems import ClientError
@@ -278,7 +278,7 @@ def test_the_place_of_a_command_follows_one_rule(
                 set_here.delenv(name, raising=False)
             for name, value in variables.items():
                 set_here.setenv(name, value)
-            found = place(server, home)
+            found = place(server, home, HOME)
         if isinstance(found, Path):
             return str(found)
         with found:

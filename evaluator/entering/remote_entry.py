@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from evaluator.commands import benchmark_file, remote
-from evaluator.commands.place import Entry
+from evaluator.entering import benchmark_file, remote
+from evaluator.entering.place import Entry
 from evaluator.screen import console
 from submissions.client import saved_image, upload
 from submissions.client.client import Client

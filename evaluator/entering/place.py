@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.commands.options import HOME
 from submissions.client import logins
 from submissions.client.client import Client
 from submissions.client.connection import server_address
@@ -25,10 +24,13 @@ class Entry:
     fact_sheet: Path | None
 
 
-def place(server: str | None, home: Path | None, *, anonymous: bool = False) -> Client | Path:
-    """A client of a server, or the folder of an installation, by RULE; raises ClientError.
+def place(
+    server: str | None, home: Path | None, default: Path, *, anonymous: bool = False
+) -> Client | Path:
+    """A client of a server, or the folder of an installation, by the RULE of the options.
 
-    ``anonymous``: a server is spoken to without a login too.
+    ``default`` is the folder where nothing is said. ``anonymous``: a server is spoken to without a
+    login too. Raises ClientError.
     """
     if server is not None and home is not None:
         raise ClientError("both --server and --home are given; give one of them")
@@ -40,7 +42,7 @@ def place(server: str | None, home: Path | None, *, anonymous: bool = False) -> 
         return client(named, anonymous=anonymous)
     if folder := os.environ.get("SEQUESTRA_HOME"):
         return Path(folder)
-    return HOME if logins.current() is None else client(None)
+    return default if logins.current() is None else client(None)
 
 
 def client(server: str | None, *, anonymous: bool = False) -> Client:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Group, RenderableType
 from rich.progress import (
     BarColumn,
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.prompt import Confirm, Prompt
 
 from evaluator.screen import console
 from submissions.client import logins
@@ -52,7 +52,7 @@ def _pasted(address: str) -> str:
     """The token from a prompt, unseen; from standard input where that is no terminal."""
     if sys.stdin.isatty():
         console.print(f"make a token on {address}/tokens, then paste it here (it stays unseen)")
-        return str(typer.prompt("token", hide_input=True))
+        return Prompt.ask("token", password=True, console=console)
     return sys.stdin.readline()
 
 
@@ -62,7 +62,7 @@ def _agree(client: Client) -> None:
     console.print(str(told.get("text", "")))
     if not sys.stdin.isatty():
         console.print("this agreement is not accepted yet: log in from a terminal, or see the page")
-    elif typer.confirm("Do you accept this agreement?"):
+    elif Confirm.ask("Do you accept this agreement?", console=console):
         client.accept_agreement(str(told["version"]))
 
 
@@ -147,8 +147,8 @@ def details(found: Mapping[str, Any]) -> RenderableType:
 
 def practised(found: Mapping[str, Any]) -> RenderableType:
     """Figures of the dry run on practice cases, the end of its log, the time of the real run."""
-    from evaluator.commands import dry_run
     from evaluator.queue.dry_run import Practised, Scores
+    from evaluator.terminal import dry_run
 
     scores, failure = found["scores"], found["failure"]
     seen = None
