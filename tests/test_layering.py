@@ -34,7 +34,7 @@ FLOORS: dict[str, list[str]] = {
     ],
     "submissions": [
         "adapters.examples.grand_challenge adapters.examples.midrc adapters.in_image",
-        "addresses contract design drop fact_sheet period practice quota stage_times",
+        "addresses contract design drop fact_sheet period practice quota signatures stage_times",
         "starter.kit_files starter.with_onnx starter.with_torch",
         "host starter submission",
         "adapters client image ledger predictions service.credentials",
@@ -60,7 +60,7 @@ FLOORS: dict[str, list[str]] = {
         "disclosure",
         "benchmark leaderboard.drawing",
         "identity stores workers",
-        "evaluation leaderboard steward",
+        "evaluation leaderboard signing steward",
         "tracking",
         "doctor queue serving",
         "terminal",
@@ -104,8 +104,9 @@ HOMES = {
         "submissions/ledger/",
         "submissions/notices/",
         "submissions/service/",
-        "evaluator/stores/enclave.py",
+        "evaluator/stores/",
     },
+    "alembic": {"submissions/ledger/"},
     "sqlite3": set(),
     "typer": {"evaluator/commands/", "baselines/commands.py"},
 }

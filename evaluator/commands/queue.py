@@ -117,21 +117,6 @@ def release(
 
 
 @app.command(rich_help_panel=OPERATOR)
-def audit(
-    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
-) -> None:
-    """Show each run of a submission's container, with its log."""
-    from evaluator.stores.installation import Installation
-
-    installation = Installation.existing(home)
-    console.print(printing.submission_line(installation.ledger().submission(submission_id)))
-    enclave = installation.enclave()
-    for attempt in enclave.attempts(submission_id):
-        console.print(printing.attempt(attempt))
-    console.print(printing.exact_stage_times(enclave.stages(submission_id)))
-
-
-@app.command(rich_help_panel=OPERATOR)
 def doctor(home: Home = HOME) -> None:
     """Check this machine and the installation."""
     from evaluator.doctor import examine
