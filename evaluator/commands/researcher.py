@@ -26,6 +26,10 @@ def login(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Accept http to another machine, unencrypted.")
     ] = False,
+    agree: Annotated[
+        str | None,
+        typer.Option(help="Version of the participation agreement that you read and accept."),
+    ] = None,
     forget: Annotated[
         bool, typer.Option("--forget", help="Forget the login for this address.")
     ] = False,
@@ -42,7 +46,7 @@ def login(
         known = logins.forget(address)
         console.print(f"{'forgot the login for' if known else 'there was no login for'} {address}")
     else:
-        remote.log_in(address, insecure=insecure)
+        remote.log_in(address, insecure=insecure, agree=agree)
 
 
 @app.command(rich_help_panel=RESEARCHER)

@@ -29,8 +29,8 @@ from submissions.contract import Contract
 from submissions.submission import Failure
 
 
-def log_in(address: str, *, insecure: bool) -> None:
-    """Ask for a token, try it, and keep it for this user."""
+def log_in(address: str, *, insecure: bool, agree: str | None) -> None:
+    """Ask for a token, try it, keep it for this user; ``agree`` is an agreement's version."""
     address = server_address(address)
     if not insecure and not is_private(address):
         raise ClientError(
@@ -41,9 +41,9 @@ def log_in(address: str, *, insecure: bool) -> None:
     with Client(login.address, login.token) as client:
         me = client.me()
         if not me.get("agreed", True):
-            _agree(client)
+            _agree(client, agree)
     path = logins.keep(login)
-    teams = ", ".join(_name(team) for team in me.get("teams") or ()) or "no team yet"
+    teams = ", ".join(_teams(me)) or "no team yet"
     console.print(f"logged in to {address} as {me.get('name', 'a user without a name')} ({teams})")
     console.print(f"the token is kept in {path}, which you alone can read")
 
@@ -56,21 +56,33 @@ def _pasted(address: str) -> str:
     return sys.stdin.readline()
 
 
-def _agree(client: Client) -> None:
-    """Show the participation agreement, and ask for its acceptance."""
+def _agree(client: Client, version: str | None) -> None:
+    """Show the participation agreement, and ask for its acceptance unless it is given."""
     told = client.agreement()
     console.print(str(told.get("text", "")))
-    if not sys.stdin.isatty():
-        console.print("this agreement is not accepted yet: log in from a terminal, or see the page")
-    elif Confirm.ask("Do you accept this agreement?", console=console):
-        client.accept_agreement(str(told["version"]))
+    asked = version is None and sys.stdin.isatty()
+    if asked and Confirm.ask("Do you accept this agreement?", console=console):
+        version = str(told["version"])
+    if version is not None:
+        client.accept_agreement(version)
+        return
+    console.print(
+        "you can submit once this agreement is accepted: log in again with "
+        f"--agree {told.get('version')}, or accept it on the page"
+    )
 
 
 def team_of(client: Client, named: str | None) -> str:
     """The team to enter for: the one that is named, or the only one; raises ClientError."""
+    me = client.me()
+    if not me.get("agreed", True):
+        raise ClientError(
+            "the participation agreement is not accepted yet; read and accept it with "
+            f"`sequestra login {client.connection.address}`"
+        )
     if named is not None:
         return named
-    teams = [_name(team) for team in client.me().get("teams") or ()]
+    teams = _teams(me)
     if len(teams) == 1:
         return teams[0]
     if not teams:
@@ -78,9 +90,8 @@ def team_of(client: Client, named: str | None) -> str:
     raise ClientError(f"you belong to {', '.join(teams)}; say which with --team")
 
 
-def _name(team: object) -> str:
-    """A team's name, where the server gives a document or the name alone."""
-    return str(team.get("name") or team.get("team")) if isinstance(team, Mapping) else str(team)
+def _teams(me: Mapping[str, Any]) -> list[str]:
+    return [str(team["team"]) for team in me.get("teams") or ()]
 
 
 def looks(found: Looks) -> str:

@@ -181,6 +181,20 @@ def test_a_login_that_cannot_be_is_refused_and_not_kept(
     assert not ada.logins.exists()
 
 
+def test_the_agreement_is_shown_and_accepted_by_its_version(
+    service: Service, tmp_path: Path
+) -> None:
+    cleo = Researcher(tmp_path / "cleo", service.person("Cleo", service.team("West"), agreed=False))
+    printed = cleo.succeeds("login", service.address, given=f"{cleo.token}\n")
+    (version,) = re.findall(r"--agree (\w+)", printed)
+    entry = ("submit", archive(tmp_path), "--benchmark", "opacity", "--model", "Dense")
+    assert "agreement is not accepted yet; read and accept it with" in cleo.is_refused(*entry)
+    again = ("login", service.address, "--agree")
+    assert "read that and accept it" in cleo.is_refused(*again, "other", given=f"{cleo.token}\n")
+    cleo.succeeds(*again, version, given=f"{cleo.token}\n")
+    assert "received" in cleo.succeeds(*entry)
+
+
 def test_a_team_enters_an_image_and_follows_it(
     logged_in: Researcher, service: Service, tmp_path: Path
 ) -> None:
