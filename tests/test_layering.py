@@ -33,9 +33,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "adapters.examples.grand_challenge adapters.examples.midrc adapters.in_image",
         "addresses contract design drop fact_sheet period practice quota signatures stage_times",
-        "starter.kit_files starter.with_onnx starter.with_torch",
         "host starter submission",
         "adapters client image ledger predictions service.credentials",
         "ledger.migrations ledger.migrations.versions receiving",
@@ -76,20 +74,17 @@ LARGEST_ROOM = 2000
 
 HOMES = {
     "docker": {"evaluator/sandbox/"},
-    "torch": {"baselines/", "submissions/starter/with_torch/"},
+    "torch": {"baselines/"},
     "monai": {"baselines/"},
-    "onnx": {"baselines/", "submissions/starter/with_onnx/"},
-    "onnxruntime": {"baselines/", "submissions/starter/with_onnx/"},
+    "onnx": {"baselines/"},
+    "onnxruntime": {"baselines/"},
     "httpx": {"submissions/client/", "submissions/notices/", "submissions/service/oidc.py"},
-    "SimpleITK": {"submissions/adapters/"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
         "cohort_selection/dicom/",
         "cohort_selection/pixels/",
         "cohort_selection/deidentification/",
         "cohort_selection/commons/",
-        "submissions/starter/with_onnx/",
-        "submissions/starter/with_torch/",
     },
     "fastapi": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/leaderboard/web.py", "submissions/service/"},
