@@ -33,9 +33,7 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "adapters.examples.grand_challenge adapters.examples.midrc adapters.in_image",
         "addresses contract design drop fact_sheet period practice quota signatures stage_times",
-        "starter.kit_files starter.with_onnx starter.with_torch",
         "host starter submission",
         "adapters client image ledger predictions service.credentials",
         "ledger.migrations ledger.migrations.versions receiving",
@@ -46,6 +44,7 @@ FLOORS: dict[str, list[str]] = {
         "service.pages",
         "service.oidc",
         "service.web",
+        "notices",
     ],
     "baselines": [
         "container model_card",
@@ -63,6 +62,8 @@ FLOORS: dict[str, list[str]] = {
         "evaluation leaderboard signing steward",
         "tracking",
         "audit_lines doctor queue serving",
+        "terminal",
+        "entering",
         "commands",
         "cli",
     ],
@@ -74,11 +75,11 @@ LARGEST_ROOM = 2000
 
 HOMES = {
     "docker": {"evaluator/sandbox/"},
-    "torch": {"baselines/", "submissions/starter/with_torch/"},
+    "torch": {"baselines/"},
     "monai": {"baselines/"},
-    "onnx": {"baselines/", "submissions/starter/with_onnx/"},
-    "onnxruntime": {"baselines/", "submissions/starter/with_onnx/"},
-    "httpx": {"submissions/client/", "submissions/service/oidc/"},
+    "onnx": {"baselines/"},
+    "onnxruntime": {"baselines/"},
+    "httpx": {"submissions/client/", "submissions/notices/", "submissions/service/oidc/"},
     "SimpleITK": {"submissions/adapters/"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
@@ -86,8 +87,6 @@ HOMES = {
         "cohort_selection/pixels/",
         "cohort_selection/deidentification/",
         "cohort_selection/commons/",
-        "submissions/starter/with_onnx/",
-        "submissions/starter/with_torch/",
     },
     "fastapi": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/leaderboard/web.py", "submissions/service/"},
@@ -100,6 +99,7 @@ HOMES = {
     "sqlalchemy": {
         "submissions/addresses/database.py",
         "submissions/ledger/",
+        "submissions/notices/",
         "submissions/service/",
         "evaluator/stores/",
     },

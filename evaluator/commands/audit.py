@@ -40,8 +40,8 @@ PublicKey = Annotated[
 @audit.command(rich_help_panel=OPERATOR)
 def runs(submission_id: SubmissionId, home: Home = HOME) -> None:
     """Show each run of a submission's container, with its log."""
-    from evaluator.commands import printing
     from evaluator.stores.installation import Installation
+    from evaluator.terminal import printing
 
     installation = Installation.existing(home)
     console.print(printing.submission_line(installation.ledger().submission(submission_id)))

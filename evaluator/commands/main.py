@@ -14,7 +14,6 @@ from evaluator.commands import (
     accounts,
     audit,
     benchmark,
-    printing,
     queue,
     researcher,
     reviewer,
@@ -22,6 +21,7 @@ from evaluator.commands import (
 )
 from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
+from evaluator.terminal import printing
 from submissions.submission import ContractBroken
 
 FRAMED = 80

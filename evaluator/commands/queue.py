@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import printing
 from evaluator.commands.options import HOME, OPERATOR, BenchmarkName, Home
 from evaluator.screen import console
+from evaluator.terminal import printing
 
 app = typer.Typer()
 
@@ -57,9 +57,9 @@ def practice(
 ) -> None:
     """Copy practice cases from the open part; `seal` did, unless the folder is lost."""
     from cohort_selection.sequestration.open_list import read_open
-    from evaluator.commands import dry_run
     from evaluator.stores.installation import Installation
     from evaluator.stores.practice_cases import lay_out
+    from evaluator.terminal import dry_run
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)

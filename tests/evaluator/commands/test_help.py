@@ -85,7 +85,8 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
             *("user", "team", "token", "up"),
         },
         "Researcher: train, check, submit": {
-            *("train", "export", "package", "check", "submit", "cancel", "status"),
+            *("train", "export", "package", "init", "adapt", "check"),
+            *("login", "submit", "status", "withdraw", "cancel"),
         },
         "Reviewer: read the results": {"leaderboard", "report", "serve", "release-file"},
         "Everyone: without an installation": {"score", "demo", "verify-release"},
