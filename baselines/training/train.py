@@ -55,7 +55,7 @@ class SettingsError(ValueError):
     """A training setting is out of its range."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What training is asked to do; all of it is logged. ``size`` in pixels a side.
 

@@ -53,7 +53,7 @@ class Catalog:
     quarantined: tuple[Quarantined, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
     """What an update of a catalog found and did."""
 

@@ -56,7 +56,7 @@ class SimulationError(ValueError):
     """A commons that cannot be simulated as asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scanner:
     """How one site's machine turns a chest into pixels.  Nothing here depends on the label."""
 
@@ -72,7 +72,7 @@ class Scanner:
     blur: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Who comes to a site, how ill they are there, and what they are imaged with."""
 
@@ -89,48 +89,92 @@ class Site:
 
 SITES = (
     Site(
-        "101",
-        0.36,
-        61.0,
-        0.48,
-        (0.70, 0.10, 0.07, 0.05, 0.01, 0.00, 0.07),
-        0.08,
-        -0.15,
-        0.3,
-        Scanner("Alderney Imaging", "DR 500", "DX", 128, 12, False, 0.92, 0.04, 0.012, 0.0),
+        site_id="101",
+        share=0.36,
+        mean_age=61.0,
+        female=0.48,
+        races=(0.70, 0.10, 0.07, 0.05, 0.01, 0.00, 0.07),
+        hispanic=0.08,
+        log_odds=-0.15,
+        supine=0.3,
+        scanner=Scanner(
+            manufacturer="Alderney Imaging",
+            model="DR 500",
+            modality="DX",
+            size=128,
+            bits_stored=12,
+            inverted=False,
+            gain=0.92,
+            offset=0.04,
+            noise=0.012,
+            blur=0.0,
+        ),
     ),
     Site(
-        "102",
-        0.28,
-        52.0,
-        0.53,
-        (0.28, 0.46, 0.06, 0.10, 0.01, 0.01, 0.08),
-        0.17,
-        0.30,
-        0.6,
-        Scanner("Brightwell", "Mobile 2", "CR", 128, 15, True, 0.80, 0.10, 0.022, 0.6),
+        site_id="102",
+        share=0.28,
+        mean_age=52.0,
+        female=0.53,
+        races=(0.28, 0.46, 0.06, 0.10, 0.01, 0.01, 0.08),
+        hispanic=0.17,
+        log_odds=0.30,
+        supine=0.6,
+        scanner=Scanner(
+            manufacturer="Brightwell",
+            model="Mobile 2",
+            modality="CR",
+            size=128,
+            bits_stored=15,
+            inverted=True,
+            gain=0.80,
+            offset=0.10,
+            noise=0.022,
+            blur=0.6,
+        ),
     ),
     Site(
-        "103",
-        0.22,
-        55.0,
-        0.52,
-        (0.42, 0.08, 0.30, 0.10, 0.02, 0.02, 0.06),
-        0.34,
-        -0.30,
-        0.2,
-        Scanner("Corvane", "Radia X", "DX", 144, 14, False, 0.88, 0.06, 0.010, 0.0),
+        site_id="103",
+        share=0.22,
+        mean_age=55.0,
+        female=0.52,
+        races=(0.42, 0.08, 0.30, 0.10, 0.02, 0.02, 0.06),
+        hispanic=0.34,
+        log_odds=-0.30,
+        supine=0.2,
+        scanner=Scanner(
+            manufacturer="Corvane",
+            model="Radia X",
+            modality="DX",
+            size=144,
+            bits_stored=14,
+            inverted=False,
+            gain=0.88,
+            offset=0.06,
+            noise=0.010,
+            blur=0.0,
+        ),
     ),
     Site(
-        "104",
-        0.14,
-        66.0,
-        0.45,
-        (0.80, 0.05, 0.03, 0.04, 0.04, 0.00, 0.04),
-        0.05,
-        0.10,
-        0.5,
-        Scanner("Alderney Imaging", "CR 90", "CR", 128, 12, False, 0.70, 0.16, 0.034, 0.8),
+        site_id="104",
+        share=0.14,
+        mean_age=66.0,
+        female=0.45,
+        races=(0.80, 0.05, 0.03, 0.04, 0.04, 0.00, 0.04),
+        hispanic=0.05,
+        log_odds=0.10,
+        supine=0.5,
+        scanner=Scanner(
+            manufacturer="Alderney Imaging",
+            model="CR 90",
+            modality="CR",
+            size=128,
+            bits_stored=12,
+            inverted=False,
+            gain=0.70,
+            offset=0.16,
+            noise=0.034,
+            blur=0.8,
+        ),
     ),
 )
 
@@ -138,7 +182,7 @@ SITES = (
 _INTERCEPT, _PER_SEVERITY, _PER_DECADE, _MALE = -3.4, 8.0, 0.10, 0.20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
     """What was written, and how well the label can be told at best."""
 
@@ -152,7 +196,7 @@ class Simulated:
     truth: Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
     patient_id: str
     site: Site

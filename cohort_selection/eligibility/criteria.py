@@ -34,7 +34,17 @@ __all__ = [
 ]
 
 COVID = "covid19"
-_NO_RECORD = ClinicalRecord("", "", None, *4 * (NOT_REPORTED,), (), {})
+_NO_RECORD = ClinicalRecord(
+    patient_id="",
+    study_uid="",
+    age=None,
+    sex=NOT_REPORTED,
+    race=NOT_REPORTED,
+    ethnicity=NOT_REPORTED,
+    site=NOT_REPORTED,
+    tests=(),
+    findings={},
+)
 
 
 class SelectionError(ValueError):

@@ -88,7 +88,7 @@ class GapProspect:
     levels: tuple[LevelGap, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """What a draw would reach, without one: sizes, margins, subgroups, and what stands in the way.
 
@@ -146,7 +146,18 @@ def prospect(
     notes = (*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum))
     if not size:
         refusal = none_of_any_size(asked)
-        return Prospect(len(pool.patients), 0, bound, 0, (), (), binding, (), refusal, notes)
+        return Prospect(
+            n_patients=len(pool.patients),
+            size=0,
+            largest=bound,
+            drawable=0,
+            margins=(),
+            subgroups=(),
+            binding=binding,
+            helped=(),
+            refusal=refusal,
+            notes=notes,
+        )
     try:
         allocation = allocate(asked, size, generator(seed, "matching", "round"))
     except MatchingError as error:
@@ -161,8 +172,8 @@ def prospect(
     if asked.shares and (refusal or binding):
         helped = would_help(asked, size)
     return Prospect(
-        len(pool.patients), size, bound, drawable, margins, groups, binding, helped, refusal,
-        notes, findable,
+        n_patients=len(pool.patients), size=size, largest=bound, drawable=drawable, margins=margins, subgroups=groups, binding=binding, helped=helped, refusal=refusal,
+        notes=notes, gaps=findable,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class _Row:
     design: CaseDesign | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
     """A sealed test set on disk; its labels stay encrypted until :meth:`cases` is asked.
 

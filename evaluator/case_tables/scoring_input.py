@@ -28,7 +28,7 @@ _SCORE_PREFIX = "prob_"
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringInput:
     """One label's cases, scores and attributes, row by row; attributes are texts.
 

@@ -52,7 +52,7 @@ class Section:
     threshold: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
     """One level; ``reason`` stands in place of the figures where they are not shown."""
 

@@ -18,11 +18,34 @@ from cohort_selection.dicom.studies import Study
 
 
 def study(uid: str, patient: str) -> Study:
-    return Study(uid, patient, "DX", "CHEST", "", "", "GE", "PA", "", "Female", 50, (Path(uid),))
+    return Study(
+        study_uid=uid,
+        patient_id=patient,
+        modality="DX",
+        body_part="CHEST",
+        description="",
+        loinc="",
+        manufacturer="GE",
+        view="PA",
+        acquired="",
+        sex="Female",
+        age=50,
+        files=(Path(uid),),
+    )
 
 
 def record(uid: str, patient: str) -> ClinicalRecord:
-    return ClinicalRecord(patient, uid, 50, "Female", "White", "Not Reported", "A", (), {})
+    return ClinicalRecord(
+        patient_id=patient,
+        study_uid=uid,
+        age=50,
+        sex="Female",
+        race="White",
+        ethnicity="Not Reported",
+        site="A",
+        tests=(),
+        findings={},
+    )
 
 
 def ids(studies: list[Study], records: list[ClinicalRecord]) -> dict[str, str]:
