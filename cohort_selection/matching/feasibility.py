@@ -29,6 +29,7 @@ from cohort_selection.sampling.joint_table import Cells
 from cohort_selection.sampling.randomness import generator
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.power import Detectable, detectable_gaps
+from metrics.intervals.proportions import normal_quantile
 
 JOINED = " x "
 
@@ -172,9 +173,18 @@ def prospect(
     if asked.shares and (refusal or binding):
         helped = would_help(asked, size)
     return Prospect(
-        n_patients=len(pool.patients), size=size, largest=bound, drawable=drawable, margins=margins, subgroups=groups, binding=binding, helped=helped, refusal=refusal,
-        notes=notes, gaps=findable,
-    )  # fmt: skip
+        n_patients=len(pool.patients),
+        size=size,
+        largest=bound,
+        drawable=drawable,
+        margins=margins,
+        subgroups=groups,
+        binding=binding,
+        helped=helped,
+        refusal=refusal,
+        notes=notes,
+        gaps=findable,
+    )
 
 
 def _subgroups(
@@ -188,7 +198,7 @@ def _subgroups(
             width = None
             if positives >= 1.0 and negatives >= 1.0:
                 error = auroc_standard_error(auroc, round(positives), round(negatives))
-                width = 1.959964 * error
+                width = normal_quantile(0.95) * error
             found.append(Subgroup(name, level, positives, negatives, width))
     return tuple(found)
 
