@@ -137,7 +137,8 @@ def score(
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.commands.score_screen import summary
     from evaluator.leaderboard import own_scores
-    from evaluator.scoring.score import Labels, score_tables
+    from evaluator.scoring.score import Labels
+    from evaluator.scoring.score_tables import score_tables
 
     own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(
