@@ -12,11 +12,11 @@ from evaluator.case_tables.labels import Labels
 from evaluator.case_tables.scoring_input import ScoringInput, ScoringInputError, read_tables
 from evaluator.scoring.analysis_plan import NOT_REPORTED, AnalysisPlan, PlanError, read_plan
 from evaluator.scoring.code_version import code_version
+from evaluator.scoring.curves import curves_of
 from evaluator.scoring.results import (
     ALL_LEVELS,
     OVERALL,
     Curve,
-    CurvePoint,
     Evaluation,
     Result,
 )
@@ -24,8 +24,6 @@ from evaluator.scoring.target_population import TargetWeights
 from metrics import arrays
 from metrics.all_figures import Choices, figures, names
 from metrics.arrays import Bools, Floats, Ints
-from metrics.calibration import errors
-from metrics.discrimination import curves as discrimination
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps import fairness, multiplicity
@@ -33,8 +31,6 @@ from metrics.gaps.differences import MAX_MIN, Gap, Level, gaps
 from metrics.gaps.tests import gap_test
 from metrics.group import Group, everyone, part_of
 from metrics.intervals.linearised import effective_patients
-from metrics.operating_points import intervals
-from metrics.resampling import replicates
 from metrics.target_population import weighted
 
 __all__ = [
@@ -47,17 +43,6 @@ __all__ = [
     "read_tables",
     "score",
 ]
-
-ROC_GRID = np.linspace(0.0, 1.0, 41)
-"""False positive rates at which ROC curves are given; never one step a case."""
-
-ROC_BAND_REPLICATES = 512
-"""The most replicates that the pointwise band of the overall ROC curve uses."""
-
-ROC_BAND_CASES = 50_000_000
-"""Cases times replicates of the band; a large cohort has a narrow one and needs fewer."""
-
-RELIABILITY_BINS = 10
 
 PERMUTATIONS = 2_000
 """Of each declared gap."""
@@ -130,7 +115,14 @@ def score(
         mine = replace(choices, smooth_calibration=_smooth(part, plan))
         results += _results(part, mine)
         if part.lacking is None:
-            curves += _curves(part, plan, choices, threads)
+            curves += curves_of(
+                part.group,
+                (part.attribute, part.level),
+                plan,
+                with_band=part.member is None,
+                calibrated=not choices.no_calibration,
+                threads=threads,
+            )
     of_cases = target.weights if target is not None else weights
     if of_cases is not None:
         w = _weights(of_cases, given.y.size)[given.order]
@@ -404,52 +396,3 @@ def _declared_gaps(
             method = f"fallback procedure over {len(found)} declared gaps"
             estimate = replace(plain, value=p, method=method)
             yield Result(name.of_kind(Kind.GAP_P_ADJUSTED), attribute, ALL_LEVELS, estimate)
-
-
-def _curves(
-    part: _Part, plan: AnalysisPlan, choices: Choices, threads: int | None
-) -> Iterator[Curve]:
-    group = part.group
-    heights = discrimination.roc_sensitivities(group.y, group.s, ROC_GRID)
-    low: Sequence[float | None] = [None] * ROC_GRID.size
-    high = low
-    if plan.replicates and part.member is None:
-        low, high = _band(group, plan, threads)
-    points = zip(ROC_GRID.tolist(), heights.tolist(), low, high, strict=True)
-    n = group.y.size
-    roc = tuple(CurvePoint(x, height, below, above, n) for x, height, below, above in points)
-    yield Curve("roc", part.attribute, part.level, roc)
-    if not choices.no_calibration:
-        yield Curve("reliability", part.attribute, part.level, tuple(_reliability(group, plan)))
-
-
-def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[float], list[float]]:
-    """Pointwise ends of the overall ROC curve, from replicates of the cohort."""
-    cases = replicates.ranked(group.y, group.s, 2)
-    drawn = replicates.units(group.y, group.patient, group.n_patients, stratified=group.fixed)
-    heights = replicates.replicate_roc(
-        cases,
-        drawn,
-        replicates.walk(cases, None, None),
-        ROC_GRID,
-        replicates=min(
-            plan.replicates, ROC_BAND_REPLICATES, max(128, ROC_BAND_CASES // group.y.size)
-        ),
-        seed=plan.seed,
-        threads=threads,
-    ).heights
-    tail = (1.0 - plan.confidence) / 2.0
-    low, high = np.nanquantile(heights, [tail, 1.0 - tail], axis=1)
-    return low.tolist(), high.tolist()
-
-
-def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
-    n_bins = max(2, min(RELIABILITY_BINS, group.y.size // plan.minimum_cases))
-    member = errors.mass_bin_of(group.s, np.ones(group.s.size), n_bins)
-    for number in range(n_bins):
-        inside = member == number
-        if not inside.any():
-            continue
-        share = intervals.rate(group, inside, group.y, plan.confidence)
-        predicted = float(group.s[inside].mean())
-        yield CurvePoint(predicted, share.value, *share.bounds, int(inside.sum()))
