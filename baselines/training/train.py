@@ -129,11 +129,7 @@ def train(
         examples.labels, examples.patients, settings.validation_share, settings.seed
     )
     training, validation = subset(examples, ~held_out), subset(examples, held_out)
-    if len(training.images) < settings.batch:
-        raise TrainingDataError(
-            f"the open part leaves {len(training.images)} images to train on, and a batch is "
-            f"{settings.batch}; give more cases or a smaller batch"
-        )
+    _refuse_few(training, settings)
     output.mkdir(parents=True, exist_ok=True)
     digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
     with (
@@ -171,6 +167,14 @@ def train(
         write_card(card, output)
         run.finish(card, output)
     return card
+
+
+def _refuse_few(training: Examples, settings: Settings) -> None:
+    if len(training.images) < settings.batch:
+        raise TrainingDataError(
+            f"the open part leaves {len(training.images)} images to train on, and a batch is "
+            f"{settings.batch}; give more cases or a smaller batch"
+        )
 
 
 def _fit(

@@ -6,8 +6,9 @@ import csv
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -100,19 +101,22 @@ def import_images(
         )
     quarantined: list[Quarantined] = []
     lines: list[dict[str, str]] = []
-    n_images = done = n_aged = 0
+    n_images = n_aged = 0
+
+    def readable(members: Sequence[PictureRow]) -> Iterator[tuple[PictureRow, _Picture]]:
+        for row in members:
+            found = _picture(directory, row, paths[row.line])
+            if isinstance(found, Quarantined):
+                quarantined.append(found)
+            else:
+                yield row, found
+            if progress is not None:
+                progress(next(done), len(pictures))
+
+    done = count(1)
     with replaced(output) as folder:
         for members in _studies(pictures):
-            kept: list[tuple[PictureRow, _Picture]] = []
-            for row in members:
-                found = _picture(directory, row, paths[row.line])
-                if isinstance(found, Quarantined):
-                    quarantined.append(found)
-                else:
-                    kept.append((row, found))
-                done += 1
-                if progress is not None:
-                    progress(done, len(pictures))
+            kept = list(readable(members))
             if kept:
                 study = _study(metadata.name, [row for row, _ in kept])
                 n_aged += len({row.age for row, _ in kept if row.age is not None}) > 1
@@ -123,12 +127,7 @@ def import_images(
                 f"{metadata.name}: none of its {len(pictures)} images can be used; the first: "
                 f"{quarantined[0].reason}"
             )
-        _write_table(folder / "clinical.csv", lines)
-        _write_table(
-            folder / "quarantine.csv",
-            [{"path": str(item.path), "reason": item.reason} for item in quarantined],
-            header=("path", "reason"),
-        )
+        _write_tables(folder, lines, quarantined)
     if n_aged:
         notes.append(
             f"in {n_aged} studies the ages of the images are a year apart; the lower was taken"
@@ -141,6 +140,17 @@ def import_images(
         clinical=output / "clinical.csv",
         quarantined=tuple(quarantined),
         notes=tuple(notes),
+    )
+
+
+def _write_tables(
+    folder: Path, lines: Sequence[dict[str, str]], quarantined: Sequence[Quarantined]
+) -> None:
+    _write_table(folder / "clinical.csv", lines)
+    _write_table(
+        folder / "quarantine.csv",
+        [{"path": str(item.path), "reason": item.reason} for item in quarantined],
+        header=("path", "reason"),
     )
 
 

@@ -138,53 +138,37 @@ def prospect(
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
     drawable = drawable_size(asked, bound.bound)
-    size = size or drawable
-    margins: tuple[Margin, ...] = ()
-    groups: tuple[Subgroup, ...] = ()
-    findable: tuple[GapProspect, ...] = ()
-    helped: tuple[str, ...] = ()
-    refusal, binding = "", bound.binding
-    notes = (*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum))
-    if not size:
-        refusal = none_of_any_size(asked)
-        return Prospect(
-            n_patients=len(pool.patients),
-            size=0,
-            largest=bound,
-            drawable=0,
-            margins=(),
-            subgroups=(),
-            binding=binding,
-            helped=(),
-            refusal=refusal,
-            notes=notes,
-        )
-    try:
-        allocation = allocate(asked, size, generator(seed, "matching", "round"))
-    except MatchingError as error:
-        refusal = str(error)
-    else:
-        margins = report_margins(pool.cells, target, allocation, size)
-        binding = (*binding, *shortfalls(asked, allocation, size))
-        notes = (*notes, *allocation.notes)
-        expected = pool.cells.counts * allocation.probability
-        groups = _subgroups(pool.cells, expected, shown, minimum.auroc or auroc)
-        findable = tuple(_findable(pool.cells, expected, gap, least) for gap in gaps)
-    if asked.shares and (refusal or binding):
-        helped = would_help(asked, size)
-    return Prospect(
+    nobody = Prospect(
         n_patients=len(pool.patients),
-        size=size,
+        size=size or drawable,
         largest=bound,
         drawable=drawable,
-        margins=margins,
-        subgroups=groups,
-        binding=binding,
-        helped=helped,
-        refusal=refusal,
-        notes=notes,
-        gaps=findable,
+        margins=(),
+        subgroups=(),
+        binding=bound.binding,
+        helped=(),
+        refusal="",
+        notes=(*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum)),
     )
+    if not nobody.size:
+        return replace(nobody, drawable=0, refusal=none_of_any_size(asked))
+    try:
+        allocation = allocate(asked, nobody.size, generator(seed, "matching", "round"))
+    except MatchingError as error:
+        found = replace(nobody, refusal=str(error))
+    else:
+        expected = pool.cells.counts * allocation.probability
+        found = replace(
+            nobody,
+            margins=report_margins(pool.cells, target, allocation, nobody.size),
+            subgroups=_subgroups(pool.cells, expected, shown, minimum.auroc or auroc),
+            binding=(*nobody.binding, *shortfalls(asked, allocation, nobody.size)),
+            notes=(*nobody.notes, *allocation.notes),
+            gaps=tuple(_findable(pool.cells, expected, gap, least) for gap in gaps),
+        )
+    if asked.shares and (found.refusal or found.binding):
+        return replace(found, helped=would_help(asked, found.size))
+    return found
 
 
 def _subgroups(
