@@ -16,7 +16,9 @@ from submissions.addresses.database import without_password
 from submissions.addresses.tracker import tracker_fault
 from submissions.ledger.ledger import LedgerError
 
-PACKAGES = ("metrics", "cohort_selection", "submissions", "baselines", "evaluator")
+PACKAGES = (
+    "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+)  # fmt: skip
 
 LEAST_FREE_BYTES = 2 * 10**9
 """The base image, an image with torch and a small cohort; a large cohort takes more."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import Absent, Give, Number, Text, Whole
+from cohort_selection.benchmark_keys.reading import read_table
 
 CONTRACT_VERSION = 1
 
@@ -15,91 +19,103 @@ class ContractError(ValueError):
     """The [contract] table of a benchmark file is not one that the harness can keep."""
 
 
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names) or {"case_id", "n_files"} & set(names):
+        raise ValueError
+    return names
+
+
+_NAMES = "different names of small letters, digits and _, without case_id and n_files"
+_Name = Annotated[Text, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+_Names = Annotated[
+    tuple[_Name, ...],
+    AfterValidator(_different),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
     """Limits and outputs of one benchmark; read from the [contract] table of its file."""
 
-    outputs: tuple[str, ...] = ("probability",)
-    visible: tuple[str, ...] = ()
-    start_seconds: float = 60.0
-    case_seconds: float = 2.0
-    memory_mb: int = 2048
-    cpus: float = 1.0
-    pids: int = 128
-    tmp_mb: int = 256
-    shm_mb: int = 64
-    output_bytes: int = 4_000_000
-    image_mb: int = 4096
-    log_kb: int = 256
-    gpus: int = 0
-    repeat_share: float = 0.0
-    repeat_tolerance: float = 1e-4
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    outputs: Annotated[
+        _Names,
+        Give(f"a list of {_NAMES} (at least one)"),
+        Field(min_length=1, description="columns of predictions.csv after `case_id`"),
+    ] = ("probability",)
+    visible: Annotated[
+        _Names,
+        Give(f"a list of {_NAMES}"),
+        Field(description="attributes that the container is told in cases.csv"),
+    ] = ()
+    start_seconds: Annotated[Number, Field(ge=1, le=86_400, description="time to start up")] = 60.0
+    case_seconds: Annotated[
+        Number, Field(ge=0, le=86_400, description="time for each case, added to it")
+    ] = 2.0
+    memory_mb: Annotated[Whole, Field(ge=16, le=4_194_304, description="memory, swap included")] = (
+        2048
+    )
+    cpus: Annotated[
+        Number,
+        Field(
+            ge=0.1,
+            le=1024,
+            description="processors, as a share of time. The run gets this number of the host's "
+            "processors, rounded up, those with the fewest runs. Programs see no others, and the "
+            "variables for threads are set to its whole part (see the starter's README)",
+        ),
+    ] = 1.0
+    pids: Annotated[Whole, Field(ge=1, le=65_536, description="processes and threads")] = 128
+    tmp_mb: Annotated[Whole, Field(ge=1, le=1_048_576, description="scratch in `/tmp`")] = 256
+    shm_mb: Annotated[Whole, Field(ge=1, le=1_048_576, description="shared memory")] = 64
+    output_bytes: Annotated[
+        Whole, Field(ge=1024, le=1_073_741_824, description="size of predictions.csv")
+    ] = 4_000_000
+    image_mb: Annotated[Whole, Field(ge=1, le=1_048_576, description="size of the image")] = 4096
+    log_kb: Annotated[
+        Whole,
+        Field(ge=1, le=1_048_576, description="what is kept of its log, for the steward"),
+    ] = 256
+    gpus: Annotated[
+        Whole,
+        Field(
+            ge=0,
+            le=64,
+            description="GPUs it is granted, for computing; the `NVIDIA_` variables of an image "
+            "that would take more are overridden, with no GPU by `NVIDIA_VISIBLE_DEVICES=void`",
+        ),
+    ] = 0
+    repeat_share: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1,
+            description="share of the cases that a fresh container runs a second time, to see "
+            "whether the model is deterministic; `sequestra audit` shows the largest difference. "
+            "Only the first run is scored",
+        ),
+    ] = 0.0
+    repeat_tolerance: Annotated[
+        Number,
+        Absent("0.0001"),
+        Field(
+            ge=0,
+            le=0.1,
+            description="the largest difference between the two runs at which they agree, from 0 "
+            "to 0.1. Networks in single precision change their last bits with the size of the "
+            "batch (measured: up to 0.000007). Half precision, and TF32 on GPUs, need 0.01; 0 "
+            "asks for the same six decimals. If the runs do not agree, another submission of the "
+            "same image is run again",
+        ),
+    ] = 1e-4
 
     def seconds(self, n_cases: int) -> float:
         """Wall-clock limit in seconds for a run over ``n_cases`` cases."""
         return self.start_seconds + self.case_seconds * n_cases
 
 
-_BOUNDS = {
-    "start_seconds": (1, 86_400),
-    "case_seconds": (0, 86_400),
-    "memory_mb": (16, 4_194_304),
-    "cpus": (0.1, 1024),
-    "pids": (1, 65_536),
-    "tmp_mb": (1, 1_048_576),
-    "shm_mb": (1, 1_048_576),
-    "output_bytes": (1024, 1_073_741_824),
-    "image_mb": (1, 1_048_576),
-    "log_kb": (1, 1_048_576),
-    "gpus": (0, 64),
-    "repeat_share": (0, 1),
-    "repeat_tolerance": (0, 0.1),
-}
-"""Smallest and largest value of each limit that makes sense to an engine."""
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
-
-
 def read_contract(table: Mapping[str, object], path: Path) -> Contract:
-    """Read the [contract] table of the benchmark file ``path``; what it leaves out is default.
-
-    Raises ContractError for an unknown key, a wrong type or a value out of bounds.
-    """
-    defaults = Contract()
-    unknown = sorted(set(table) - {field.name for field in fields(Contract)})
-    if unknown:
-        known = ", ".join(field.name for field in fields(Contract))
-        raise ContractError(f"{path}: [contract] has no key {unknown[0]!r}; known keys: {known}")
-    given: dict[str, Any] = {}
-    for key, value in table.items():
-        where = f"{path}: [contract] {key}"
-        if key in ("outputs", "visible"):
-            given[key] = _names(value, where, at_least=1 if key == "outputs" else 0)
-        else:
-            whole = isinstance(getattr(defaults, key), int)
-            given[key] = _number(value, where, *_BOUNDS[key], whole=whole)
-    return Contract(**given)
-
-
-def _names(value: object, where: str, at_least: int) -> tuple[str, ...]:
-    names = tuple(value) if isinstance(value, list) else None
-    if (
-        names is None
-        or len(names) < at_least
-        or len(set(names)) < len(names)
-        or not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
-        or {"case_id", "n_files"} & set(names)
-    ):
-        raise ContractError(
-            f"{where} is {value!r}; give a list of different names of small letters, digits and _"
-            f"{' (at least one)' if at_least else ''}, without case_id and n_files"
-        )
-    return names
-
-
-def _number(value: object, where: str, low: float, high: float, *, whole: bool) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise ContractError(f"{where} is {value!r}; give a {'whole ' if whole else ''}number")
-    if not low <= value <= high:
-        raise ContractError(f"{where} is {value!r}; give a number from {low:g} to {high:g}")
-    return value if whole else float(value)
+    """Read the [contract] table of the benchmark file ``path``; raise ContractError."""
+    return read_table(Contract, table, path, "contract", ContractError)

@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import Absent, Whole
+from cohort_selection.benchmark_keys.reading import read_table
 
 
 class QuotaError(ValueError):
@@ -14,38 +20,73 @@ class QuotaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most ``per_team`` charged submissions of a team in any ``days`` days."""
+    """The looks of a team: at most ``per_team`` in any ``days`` days, and ``lifetime`` in all.
 
-    per_team: int = 10
-    days: int = 7
+    A look is a submission that was charged. Times have a time zone.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    per_team: Annotated[
+        Whole, Field(ge=1, description="submissions of a team that read sequestered cases")
+    ] = 10
+    days: Annotated[Whole, Field(ge=1, le=36_500, description="in so many days")] = 7
+    lifetime: Annotated[
+        Whole | None,
+        Absent("no limit"),
+        Field(
+            ge=1,
+            description="submissions of a team that read the sequestered cases of one cohort, "
+            "for ever: each tells a little more of the cases",
+        ),
+    ] = None
+    concurrent: Annotated[
+        Whole | None,
+        Absent("no limit"),
+        Field(ge=1, description="submissions of a team that run at the same time"),
+    ] = None
 
     def remaining(self, charged: Sequence[datetime], now: datetime) -> int:
-        """Submissions a team may still make, given when its charged ones were received."""
-        since = now - timedelta(days=self.days)
-        return max(0, self.per_team - sum(received > since for received in charged))
+        """Submissions a team may still make now.
+
+        ``charged`` says when each of its charged ones was received, all that read this cohort.
+        """
+        left = self.per_team - len(self._recent(charged, now))
+        if self.lifetime is not None:
+            left = min(left, self.lifetime - len(charged))
+        return max(0, left)
+
+    def renews(self, charged: Sequence[datetime], now: datetime) -> datetime | None:
+        """When the team has one more than now; None where waiting brings none."""
+        recent = self._recent(charged, now)
+        if not recent:
+            return None
+        if self.lifetime is not None and self.lifetime - len(charged) <= self.remaining(
+            charged, now
+        ):
+            return None
+        return recent[max(0, len(recent) - self.per_team)] + timedelta(days=self.days)
 
     def admit(self, team: str, charged: Sequence[datetime], now: datetime) -> None:
         """Raise QuotaError where the team has none left, saying when the next one is free."""
         if self.remaining(charged, now):
             return
-        since = now - timedelta(days=self.days)
-        recent = sorted(received for received in charged if received > since)
-        free = recent[len(recent) - self.per_team] + timedelta(days=self.days)
+        if self.lifetime is not None and len(charged) >= self.lifetime:
+            raise QuotaError(
+                f"team {team!r} has used all its {self.lifetime} submissions to this cohort, which "
+                "never renew; wait for a new cohort, or ask the steward"
+            )
+        free = self.renews(charged, now)
         raise QuotaError(
             f"team {team!r} has used its {self.per_team} submissions of {self.days} days; "
             f"the next is free on {free:%Y-%m-%d %H:%M} UTC"
         )
 
+    def _recent(self, charged: Sequence[datetime], now: datetime) -> list[datetime]:
+        since = now - timedelta(days=self.days)
+        return sorted(received for received in charged if received > since)
+
 
 def read_quota(table: Mapping[str, object], path: Path) -> Quota:
     """Read the [quota] table of the benchmark file at ``path``; raise QuotaError."""
-    known = {"per_team", "days"}
-    if unknown := sorted(set(table) - known):
-        raise QuotaError(
-            f"{path.name}: [quota] has {', '.join(unknown)}; "
-            f"known keys are {', '.join(sorted(known))}"
-        )
-    for key, value in table.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise QuotaError(f"{path.name}: [quota] {key} is {value!r}; give a whole number from 1")
-    return Quota(**{key: value for key, value in table.items() if isinstance(value, int)})
+    return read_table(Quota, table, path, "quota", QuotaError)

@@ -9,6 +9,8 @@ from enum import StrEnum
 class Stage(StrEnum):
     """What takes time between receipt and release."""
 
+    ADMIT = "admit"
+    DRY_RUN = "dry-run"
     QUEUE = "queue"
     LOAD = "load"
     START = "start"

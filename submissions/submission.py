@@ -16,6 +16,7 @@ class State(StrEnum):
 
     RECEIVED = "received"
     LINTED = "linted"
+    DRY_RUN = "dry-run"
     QUEUED = "queued"
     RUNNING = "running"
     SCORING = "scoring"
@@ -25,8 +26,11 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-UNDER_WAY = frozenset({State.RUNNING, State.SCORING})
+UNDER_WAY = frozenset({State.DRY_RUN, State.RUNNING, State.SCORING})
 """States in which a dispatcher works on a submission."""
+
+WAITING = frozenset({State.RECEIVED, State.LINTED, State.DRY_RUN, State.QUEUED})
+"""States before the sequestered run: a submission that is withdrawn in one is not charged."""
 
 ENDED = frozenset({State.REJECTED, State.RELEASED, State.FAILED})
 """States that a submission does not leave."""
@@ -54,6 +58,11 @@ class Failure(StrEnum):
         """One line for the team: what happened and what to do."""
         return _MEANING[self]
 
+    @property
+    def advice(self) -> str:
+        """What a team can do about it, in one or two sentences; no part of any run's own words."""
+        return _ADVICE[self]
+
 
 _MEANING = {
     Failure.IMAGE_INVALID: "The image breaks the contract; run `sequestra check` on it.",
@@ -69,6 +78,34 @@ _MEANING = {
     Failure.PREDICTIONS_OUT_OF_RANGE: "A prediction is not a finite number in the declared range.",
     Failure.CANCELLED: "The submission was cancelled.",
     Failure.HARNESS_ERROR: "The harness failed; the steward is told and nothing is charged.",
+}
+
+_ADVICE = {
+    Failure.IMAGE_INVALID: "Read the finding, change the image as it says, and send it again. "
+    "Nothing was charged.",
+    Failure.IMAGE_TOO_LARGE: "Leave build tools and caches out of the image: install in one stage "
+    "of the Dockerfile and copy the result into another. Nothing was charged.",
+    Failure.START_FAILED: "Name the program in ENTRYPOINT by its whole path, make it executable, "
+    "and build for linux/amd64.",
+    Failure.CRASHED: "Only /tmp and /output/predictions.csv are writable, and the network is off. "
+    "Load every file that the model needs when the image is built.",
+    Failure.OUT_OF_MEMORY: "Read one case at a time and use smaller batches. /tmp and /dev/shm are "
+    "in memory and count too.",
+    Failure.TIMED_OUT: "Compare the seconds a case of the dry run with the benchmark's "
+    "case_seconds. Use as many threads as the benchmark grants processors.",
+    Failure.NO_PREDICTIONS: "Write /output/predictions.csv itself: no other file is read, and the "
+    "file cannot be replaced by another of the same name.",
+    Failure.PREDICTIONS_MALFORMED: "Write UTF-8 text without a byte order mark, with the header "
+    "case_id and the benchmark's outputs, separated by commas.",
+    Failure.PREDICTIONS_INCOMPLETE: "Write one row for every case of /input/cases.csv, also for an "
+    "image that cannot be read.",
+    Failure.PREDICTIONS_UNKNOWN_CASE: "Copy each case_id of /input/cases.csv once; ids are new in "
+    "every run.",
+    Failure.PREDICTIONS_OUT_OF_RANGE: "Write decimal numbers from 0 to 1. Catch NaN before it is "
+    "written: it usually comes from a division by zero in the scaling of an image.",
+    Failure.CANCELLED: "Enter the image again if you want it to run.",
+    Failure.HARNESS_ERROR: "Nothing is to be changed in the image. Enter it again, or ask the "
+    "steward.",
 }
 
 
@@ -95,7 +132,12 @@ class ContractBroken(Exception):
 
 NEXT: Mapping[State, frozenset[State]] = {
     State.RECEIVED: frozenset({State.LINTED, State.REJECTED, State.FAILED}),
-    State.LINTED: frozenset({State.QUEUED, State.REJECTED, State.FAILED}),
+    # Without practice cases an image goes straight on to the queue.
+    State.LINTED: frozenset({State.DRY_RUN, State.QUEUED, State.REJECTED, State.FAILED}),
+    # A dry run that was cut off is done again: it read no sequestered case.
+    State.DRY_RUN: frozenset(
+        {State.DRY_RUN, State.LINTED, State.QUEUED, State.REJECTED, State.FAILED}
+    ),
     # What the same image predicted on the same cohort goes straight on to scoring.
     State.QUEUED: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
     # A run that was cut off goes back to the queue, or to running where nobody could say so.

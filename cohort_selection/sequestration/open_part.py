@@ -78,14 +78,29 @@ def copy_open_part(
         raise CohortError(
             f"{open_list} lists no case; give the list that `sequestra sequester` wrote"
         )
+    return write_copies(cases, output, progress=progress)
+
+
+def write_copies(
+    cases: Sequence[Case],
+    output: Path,
+    *,
+    named: str = "open",
+    progress: Callable[[int, int], None] | None = None,
+) -> OpenPart:
+    """Copy open cases into the folder ``output``, which takes the place of one that is there.
+
+    Their ids begin with ``named``. The folder appears whole or not at all. Raises
+    DeidentificationError as :func:`copy_cases`.
+    """
     patients = {name: i for i, name in enumerate(dict.fromkeys(c.patient_id for c in cases), 1)}
     with replaced(output) as fresh:
         copied, (burned_in, commented) = copy_cases(cases, fresh / _IMAGES, progress=progress)
         renamed = [
             replace(
                 case,
-                case_id=f"open-{i:06d}",
-                patient_id=f"open-patient-{patients[case.patient_id]:06d}",
+                case_id=f"{named}-{i:06d}",
+                patient_id=f"{named}-patient-{patients[case.patient_id]:06d}",
             )
             for i, case in enumerate(copied, start=1)
         ]

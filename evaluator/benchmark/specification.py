@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cohort_selection.benchmark_keys.reading import no_such_key
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.age_bands import AGE_BANDS
 from cohort_selection.clinical.columns import read_columns
-from cohort_selection.eligibility.criteria import read_bands
 from cohort_selection.plan.cohort_plan import (
     YEARS,
     CohortPlan,
+    read_bands,
     read_cohort_plan,
     years_are_no_level,
 )
-from cohort_selection.toml_table import CohortTable
 from evaluator import shipped
-from evaluator.disclosure.control import Disclosure, read_disclosure
+from evaluator.benchmark.about import NAME, SpecificationError, read_about
+from evaluator.benchmark.file import TABLES
+from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
 from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from submissions.contract import Contract, read_contract
+from submissions.period import Period
+from submissions.practice import Practice, read_practice
 from submissions.quota import Quota, read_quota
-
-_TABLES = ("benchmark", "clinical", "cohort", "contract", "quota", "analysis", "disclosure")
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What a benchmark may be called: it names folders and addresses."""
-
-
-class SpecificationError(ValueError):
-    """The benchmark's file is not what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +40,11 @@ class Benchmark:
     name: str
     title: str
     description: str
+    period: Period
     cohort: CohortPlan
     contract: Contract
     quota: Quota
+    practice: Practice
     analysis: AnalysisPlan
     disclosure: Disclosure
     path: Path
@@ -63,18 +60,12 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     """
     path = shipped.resolved(path)
     raw, document = _document(path)
-    if unknown := sorted(set(document) - set(_TABLES)):
-        raise SpecificationError(
-            f"{path.name} has [{'], ['.join(unknown)}]; known tables are [{'], ['.join(_TABLES)}]"
-        )
-    tables = {name: _table(document, name, path) for name in _TABLES}
-    about = tables["benchmark"]
-    if unknown := sorted(set(about) - {"name", "title", "description"}):
-        raise SpecificationError(
-            f"{path.name}: [benchmark] has {', '.join(unknown)}; "
-            f"known keys are name, title, description"
-        )
-    name = str(about.get("name", path.stem))
+    for given in document:
+        if given not in TABLES:
+            raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
+    tables = {name: _table(document, name, path) for name in TABLES}
+    about = read_about(tables["benchmark"], path, installed=installed)
+    name = about.name or path.stem
     if not NAME.fullmatch(name):
         raise SpecificationError(
             f"{path.name}: the name {name!r} must be lower-case letters, digits and hyphens"
@@ -83,11 +74,13 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     found = Benchmark(
         name=name,
-        title=str(about.get("title", name)),
-        description=str(about.get("description", "")),
+        title=about.title or name,
+        description=about.description,
+        period=Period(about.opens, about.closes),
         cohort=cohort,
         contract=read_contract(tables["contract"], path),
         quota=read_quota(tables["quota"], path),
+        practice=read_practice(tables["practice"], path),
         analysis=_by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path),
         disclosure=read_disclosure(tables["disclosure"], path),
         path=path,
@@ -171,7 +164,7 @@ def read_age_bands(path: Path | None) -> tuple[int, ...]:
     if path is None:
         return AGE_BANDS
     path = shipped.resolved(path)
-    return read_bands(CohortTable(_table(_document(path)[1], "cohort", path), path))
+    return read_bands(_table(_document(path)[1], "cohort", path), path)
 
 
 def _digest(raw: bytes, files: Sequence[Path]) -> str:
@@ -209,7 +202,7 @@ def _agree(benchmark: Benchmark) -> None:
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
             )
-    label = benchmark.cohort.criteria.label
+    label = benchmark.cohort.label.column
     if label in benchmark.contract.visible:
         raise SpecificationError(
             f"{benchmark.path.name}: [contract] visible has {label}, the reference standard; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,6 +47,30 @@ def run(
     )
     follows = "" if wait or not worked else "; MLflow's runs follow (--wait waits for them)"
     console.print(f"{worked} submission{'s' * (worked != 1)} worked on{follows}")
+
+
+@app.command(rich_help_panel=OPERATOR)
+def practice(
+    benchmark: BenchmarkName,
+    open_list: Annotated[Path, typer.Option("--open", help="List of the open part.")],
+    home: Home = HOME,
+) -> None:
+    """Copy practice cases from the open part; `seal` did, unless the folder is lost."""
+    from cohort_selection.sequestration.open_list import read_open
+    from evaluator.commands import dry_run
+    from evaluator.stores.installation import Installation
+    from evaluator.stores.practice_cases import lay_out
+
+    installation = Installation.existing(home)
+    found = installation.benchmark(benchmark)
+    made = lay_out(
+        installation,
+        benchmark,
+        read_open(open_list),
+        found.practice.cases,
+        seed=found.cohort.seed,
+    )
+    console.print(dry_run.copied(made), soft_wrap=True)
 
 
 @app.command(rich_help_panel=OPERATOR)

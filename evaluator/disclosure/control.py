@@ -36,20 +36,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from cohort_selection.cases import LABEL
-from evaluator.disclosure.curves import ROC_STEPS
 from evaluator.disclosure.rounding import (
     INSUFFICIENT,
     nearest,
     without_counts,
 )
+from evaluator.disclosure.rule import Disclosure, DisclosureError
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
 from evaluator.disclosure.suppression import JOINT, Group, counted_groups, suppressed
 from evaluator.scoring.results import (
@@ -66,26 +65,10 @@ from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
 from submissions.submission import Submission
 
-FEEDBACK = ("open", "held")
 SCHEMA = 1
 
 WITHHELD = "withheld"
 """Neither figures nor counts are shown."""
-
-
-class DisclosureError(ValueError):
-    """A [disclosure] table or a stored release that cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disclosure:
-    """The disclosure rule of one benchmark; read from the [disclosure] table of its file."""
-
-    minimum_cell: int = 10
-    feedback: str = "open"
-    count_step: int = 5
-    maximum_digits: int = 4
-    roc_step: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,49 +138,6 @@ class Release:
     def digest(self) -> str:
         """SHA-256 over the canonical JSON."""
         return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
-
-
-def read_disclosure(table: Mapping[str, object], path: Path) -> Disclosure:
-    """Read the [disclosure] table of the benchmark at ``path``; raises DisclosureError."""
-    known = {field.name for field in fields(Disclosure)}
-    for key in table:
-        if key not in known:
-            raise DisclosureError(
-                f"{path.name} [disclosure]: unknown key {key!r}; known are "
-                f"{', '.join(sorted(known))}: remove it or mend its spelling"
-            )
-    default = Disclosure()
-    feedback = table.get("feedback", default.feedback)
-    if feedback not in FEEDBACK:
-        raise DisclosureError(
-            f"{path.name} [disclosure]: feedback is {feedback!r}; give one of {', '.join(FEEDBACK)}"
-        )
-    step = table.get("roc_step", default.roc_step)
-    if isinstance(step, bool) or not isinstance(step, int | float) or step not in ROC_STEPS:
-        raise DisclosureError(
-            f"{path.name} [disclosure]: roc_step is {step!r}; give one of "
-            f"{', '.join(map(str, ROC_STEPS))}"
-        )
-    return Disclosure(
-        # Five is the least that official statistics commonly accept; under it, this is no control.
-        minimum_cell=_whole(table, "minimum_cell", default.minimum_cell, 5, 1000, path),
-        feedback=str(feedback),
-        count_step=_whole(table, "count_step", default.count_step, 1, 100, path),
-        maximum_digits=_whole(table, "maximum_digits", default.maximum_digits, 1, 6, path),
-        roc_step=float(step),
-    )
-
-
-def _whole(
-    table: Mapping[str, object], key: str, default: int, least: int, most: int, path: Path
-) -> int:
-    found = table.get(key, default)
-    if isinstance(found, bool) or not isinstance(found, int) or not least <= found <= most:
-        raise DisclosureError(
-            f"{path.name} [disclosure]: {key} is {found!r}; give a whole number from {least} "
-            f"to {most}"
-        )
-    return found
 
 
 def release(

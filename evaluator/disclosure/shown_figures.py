@@ -28,7 +28,7 @@ from metrics.estimate import Estimate
 from metrics.figure_name import AT_SENSITIVITY, AT_SPECIFICITY, PARTIAL_AUROC, FigureName, Kind
 
 if TYPE_CHECKING:
-    from evaluator.disclosure.control import Disclosure
+    from evaluator.disclosure.rule import Disclosure
 
 _PARTS_OF_ROC = (AT_SPECIFICITY, AT_SENSITIVITY, PARTIAL_AUROC)
 

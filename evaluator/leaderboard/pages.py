@@ -20,6 +20,7 @@ from evaluator.leaderboard.drawing.plots import readable_level
 from evaluator.leaderboard.ranking import POLICY, Standing, primary_of, rank, worst_group
 from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
+from submissions.design.stylesheet import STYLESHEET
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -103,7 +104,7 @@ def in_script(json_text: str) -> Markup:
 @cache
 def static_version() -> str:
     """Changes when a static file does, so that a cached one is never shown with a new page."""
-    content = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))
+    content = b"".join(path.read_bytes() for path in [STYLESHEET, *sorted(STATIC.iterdir())])
     return hashlib.sha256(content).hexdigest()[:12]
 
 

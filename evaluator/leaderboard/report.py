@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
+from evaluator.leaderboard import fact_sheet_block
 from evaluator.leaderboard.drawing import numbers, plots
 from evaluator.leaderboard.gap_rows import gap_sentences
 from evaluator.leaderboard.group_tables import group_table
@@ -21,6 +23,8 @@ from evaluator.scoring.results import ALL_LEVELS, OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
 from metrics.group import SAMPLED
+from submissions.design.stylesheet import STYLESHEET
+from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
 """What heads a report where no benchmark says otherwise."""
@@ -59,6 +63,7 @@ def render_report(
     primary: str = PRIMARY,
     standalone: bool = True,
     drawn: Drawings | None = None,
+    fact_sheet: FactSheet | None = None,
 ) -> str:
     """Write the report as HTML.
 
@@ -92,7 +97,7 @@ def render_report(
             headline=release.find(primary),
             sentences=[*_sentences(release, primary), *gap_sentences(release)],
             population=about,
-            contents=_contents(sections, about, single, joint),
+            contents=_contents(sections, about, single, joint, fact_sheet),
             sections=sections,
             calibration=_calibration(release),
             bins=curves[0].points if curves else (),
@@ -102,6 +107,7 @@ def render_report(
             **drawn,
             drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
+            fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
             provenance=_provenance(release),
             **(_inlined(drawn) if standalone else {}),
         )
@@ -113,6 +119,7 @@ def _contents(
     about: Population | None,
     single: Sequence[str],
     joint: Sequence[str],
+    fact_sheet: FactSheet | None,
 ) -> list[tuple[str, str]]:
     """Anchor and heading of each part of the page that there is something for."""
     parts = [
@@ -124,6 +131,7 @@ def _contents(
         ("methods", "Methods", True),
         ("disclosure", "What is withheld", True),
         ("limits", "Limits", True),
+        fact_sheet_block.contents(fact_sheet),
         ("provenance", "Provenance", True),
     ]
     return [(anchor, heading) for anchor, heading, there in parts if there]
@@ -132,8 +140,8 @@ def _contents(
 def _inlined(drawn: Drawings) -> dict[str, object]:
     """Style and scripts of a page that asks for nothing else."""
     return {
-        "stylesheet": _own("style.css"),
-        "figures_script": _own("figures.js"),
+        "stylesheet": _own(STYLESHEET),
+        "figures_script": _own(STATIC / "figures.js"),
         "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
     }
 
@@ -151,8 +159,8 @@ def drawings(release: Release, primary: str = PRIMARY) -> Drawings:
     }
 
 
-def _own(name: str) -> Markup:
-    return Markup((STATIC / name).read_text(encoding="utf-8"))
+def _own(file: Path) -> Markup:
+    return Markup(file.read_text(encoding="utf-8"))
 
 
 def _attributes(release: Release) -> list[str]:

@@ -17,6 +17,8 @@ from evaluator.leaderboard import pages
 from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
+from submissions.design.stylesheet import STYLESHEET
+from submissions.fact_sheet import FactSheet
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
@@ -39,13 +41,18 @@ _DAY = "public, max-age=86400"
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
+FactSheets = Callable[[str], FactSheet | None]
+"""The fact sheet of a submission, or None where it came without."""
 
 
 class _Site:
     """What the pages are made of."""
 
-    def __init__(self, read_releases: Reader, benchmarks: Sequence[Listing]) -> None:
+    def __init__(
+        self, read_releases: Reader, benchmarks: Sequence[Listing], fact_sheets: FactSheets
+    ) -> None:
         self.read_releases = read_releases
+        self.fact_sheets = fact_sheets
         self.benchmarks = benchmarks
         self.listings = {listing.name: listing for listing in benchmarks}
 
@@ -66,18 +73,28 @@ class _Site:
         """The report of a submission, under the primary figure of its benchmark."""
         found = self.release(submission_id)
         of = self.listings[found.benchmark]
-        return render_report(found, title=of.title, primary=of.primary, standalone=standalone)
+        return render_report(
+            found,
+            title=of.title,
+            primary=of.primary,
+            standalone=standalone,
+            fact_sheet=self.fact_sheets(submission_id),
+        )
 
     def rows(self, name: str) -> list[dict[str, object]]:
         """The board of a benchmark as plain values."""
         return pages.board_rows(self.listing(name), self.read_releases(name))
 
 
-def create_app(read_releases: Reader, benchmarks: Sequence[Listing]) -> FastAPI:
+def create_app(
+    read_releases: Reader,
+    benchmarks: Sequence[Listing],
+    fact_sheets: FactSheets = lambda submission_id: None,
+) -> FastAPI:
     """Build the site; it sets no cookie, asks nobody else for anything and keeps no state."""
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    site = _Site(read_releases, benchmarks)
+    site = _Site(read_releases, benchmarks, fact_sheets)
     _harden(app)
     _tell_problems(app)
     _add_pages(app, site)
@@ -136,6 +153,13 @@ def _add_files(app: FastAPI, site: _Site) -> None:
     def document(submission_id: str) -> Response:
         return Response(site.release(submission_id).to_json(), media_type="application/json")
 
+    @app.api_route("/submissions/{submission_id}/fact-sheet.json", methods=_READ)
+    def fact_sheet(submission_id: str) -> Response:
+        given = site.fact_sheets(site.release(submission_id).submission_id)
+        if given is None:
+            raise HTTPException(404, "This submission came without a fact sheet.")
+        return Response(given.to_json(), media_type="application/json")
+
     @app.api_route("/api/benchmarks/{name}/leaderboard.json", methods=_READ)
     def board_json(name: str) -> JSONResponse:
         primary = site.listing(name).primary
@@ -150,6 +174,10 @@ def _add_files(app: FastAPI, site: _Site) -> None:
         return FileResponse(
             plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
         )
+
+    @app.api_route("/static/style.css", methods=_READ)
+    def stylesheet() -> FileResponse:
+        return FileResponse(STYLESHEET, media_type="text/css")
 
     @app.api_route("/healthz", methods=_READ)
     def healthz() -> JSONResponse:

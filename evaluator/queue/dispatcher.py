@@ -7,48 +7,45 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from cohort_selection.atomic_files import sweep
 from cohort_selection.cases import BlindedCase
 from evaluator.host.resources import WorkersError
-from evaluator.identity import run_key
-from evaluator.queue.determinism import compared, drawn_again
-from evaluator.queue.job import Job, shared, stage_times
+from evaluator.queue.admission_thread import Admissions
+from evaluator.queue.completion import Completion, prepare_scoring
+from evaluator.queue.determinism import drawn_again
+from evaluator.queue.dry_run import blinded_cases
+from evaluator.queue.image_supply import ImageSupply
+from evaluator.queue.job import Job, shared
+from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
-from evaluator.queue.scheduler_address import refuse_scheduler
-from evaluator.queue.shard import LAID_OUT, Ended, Shard, clean_host
-from evaluator.sandbox.engine import Engine, EngineUnavailable
-from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event, StageTime
+from evaluator.queue.record import Cancelled, Record
+from evaluator.sandbox.engine import EngineUnavailable
+from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
 from evaluator.stores.installation import Installation
+from evaluator.stores.practice_cases import PracticeError
 from evaluator.tracking.process import Tracker, refuse_or_tell
+from evaluator.workers.scheduler_address import refuse_scheduler
+from evaluator.workers.shard import Ended, Shard, clean_host
 from submissions.ledger.ledger import Ledger, LedgerError
-from submissions.predictions import Predictions
-from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
 
 if TYPE_CHECKING:
-    from evaluator.queue.workers import Finished, Workers
+    from evaluator.workers.workers import Finished, Workers
 
-_UNFINISHED = (State.RUNNING, State.SCORING, State.QUEUED)
+_DRY = (State.LINTED, State.DRY_RUN)
+_UNFINISHED = (State.RUNNING, State.SCORING, State.QUEUED, *_DRY)
 
 MOST_ENGINE_FAULTS = 3
 POLL_SECONDS = 1.0
 """How often a cancelled submission, a lost scheduler and, watching, a new entry are looked for."""
 
-LAID_OUT_SECONDS = 10.0
-"""How long the preparation of scoring lets a worker of this process go first."""
-
 _LOG = logging.getLogger(__name__)
-
-
-class _Cancelled(Exception):
-    """The submission was cancelled while it was worked on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +99,28 @@ class _Dispatcher:
         work: Work,
         report: Callable[[Submission], None],
     ) -> None:
-        self.worked = 0
+        self._worked: set[str] = set()
         self._installation = installation
         self._ledger = ledger
         self._enclave: Enclave = installation.enclave()
         self._tracker = tracker
         self._work = work
-        self._report = report
+        self._record = Record(ledger, self._enclave, report)
+        self._completion = Completion(ledger, self._enclave, self._record, tracker, work.shards)
+        self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None
         self._fitness = Fitness(installation)
+        self._images = ImageSupply(self._enclave, self._fitness)
+        self._admissions = Admissions(installation, ledger, self._fitness, self._record)
         self._waiting: deque[str] = deque()
         self._jobs: dict[str, Job] = {}
         self._looked = 0.0
         self._prepared = False
+
+    @property
+    def worked(self) -> int:
+        """How many submissions were admitted or run."""
+        return len(self._worked)
 
     def work_through(self, opened: ExitStack) -> None:
         """Take up, hand out, take back, until nothing is left; watching, until stopped."""
@@ -125,6 +131,7 @@ class _Dispatcher:
             while True:
                 if self._work.watch:
                     self._fitness.ask_again()
+                self._admit_more()
                 self._take_up_more(opened)
                 # A queue that ends has its releases tracked at its end.
                 self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
@@ -136,6 +143,8 @@ class _Dispatcher:
                         self._put_back_alone(self._workers)
                     self._drop_cancelled()
                     self._begin_what_is_at_hand(self._workers)
+                elif self._admissions.under_way:
+                    self._admit_more(POLL_SECONDS)
                 elif self._work.watch:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
@@ -147,6 +156,11 @@ class _Dispatcher:
 
     # Taking up
 
+    def _admit_more(self, seconds: float = 0.0) -> None:
+        admitted = self._admissions.go_on(seconds)
+        if admitted is not None:
+            self._worked.add(admitted)
+
     def _take_up_more(self, opened: ExitStack) -> None:
         while True:
             if not self._waiting:
@@ -156,7 +170,7 @@ class _Dispatcher:
             if self._workers is None:
                 staging = self._enclave.staging_folder()
                 self._tracker.get_ready()
-                from evaluator.queue.workers import open_workers  # slow: meanwhile the other starts
+                from evaluator.workers.workers import open_workers  # slow: the other starts
 
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))
             if not all(job.started for job in self._jobs.values()):
@@ -172,12 +186,28 @@ class _Dispatcher:
                 waits
                 and not self._fitness.waits(submission)
                 and self._enclave.is_sealed(submission.benchmark)
+                and self._has_place(submission)
             ):
                 yield name
 
+    def _has_place(self, submission: Submission) -> bool:
+        """Whether a submission may run beside the others of its team.
+
+        The log of a dry run goes to the team: it never runs beside a container of the same team
+        that reads sequestered cases, which could signal to it through the machine that they share.
+        """
+        team = submission.team.casefold()
+        beside = [job for job in self._jobs.values() if job.submission.team.casefold() == team]
+        if any((job.practice is None) == (submission.state in _DRY) for job in beside):
+            return False
+        benchmark = self._fitness.benchmark(submission.benchmark)
+        limit = None if benchmark is None else benchmark.quota.concurrent
+        same = sum(job.benchmark.name == submission.benchmark for job in beside)
+        return limit is None or same < limit
+
     def _take_up(self, workers: Workers, submission: Submission) -> None:
-        if submission.state not in _UNFINISHED:
-            return  # cancelled while it waited
+        if submission.state not in _UNFINISHED or not self._has_place(submission):
+            return  # cancelled while it waited, or listed again when another has ended
         sealed = self._fitness.sealed(workers, submission.benchmark)
         if sealed is None:
             return
@@ -185,42 +215,37 @@ class _Dispatcher:
         key = self._enclave.blinding_key(submission.submission_id)
         job = Job(submission, benchmark, cohort, key)
         with self._settled(job):
-            if self._goes_on(job) or self._start(workers, job):
-                self.worked += 1
+            if submission.state in _DRY:
+                taken = self._practise(workers, job)
+            else:
+                taken = self._completion.stands(job) or self._start(workers, job)
+            if taken:
+                self._worked.add(job.name)
 
-    def _goes_on(self, job: Job) -> bool:
-        """Whether an earlier run stands: this submission's own, or one of the same image."""
-        digest = job.cohort.digest
-        kept = self._enclave.predictions(job.name, digest)
-        if kept is None:
-            for attempt in self._enclave.attempts(job.name):
-                if attempt.failure is not None:
-                    self._move(job, State.FAILED, attempt.failure)
-                    return True
-            before = self._enclave.run_of(self._run_key(job))
-            kept = None if before is None else self._enclave.predictions(before, digest)
-            if kept is None:
-                return False
-            self._enclave.record_predictions(
-                job.name,
-                digest,
-                kept,
-                run_key=self._run_key(job),
-                event=Event.REUSED,
-                detail=f"the run of submission {before}: the same image on the same cases",
-            )
-        self._score(job, kept)
-        return True
+    def _practise(self, workers: Workers, job: Job) -> bool:
+        """Begin a dry run; False where there is nothing to run or to run on."""
+        if not job.benchmark.practice.cases:  # linted by a version that had no dry runs
+            self._record.move(job, State.QUEUED)
+            return False
+        try:
+            self._practice.prepare(job)
+        except PracticeError as error:
+            self._fitness.refuse(job.benchmark.name, error)
+            return False
+        return self._start(workers, job)
 
     def _start(self, workers: Workers, job: Job) -> bool:
         """Begin a job, or have it at hand; False where its image is nowhere."""
         contract = job.benchmark.contract
-        if not self._finds_image(workers, job):
+        if not self._images.finds(workers, job):
             self._lose_image(job)
             return False
-        blinded = job.cohort.blinded(job.key, contract.visible)
-        job.parts.extend(shared(blinded, self._work.shards))
-        job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
+        if job.practice is None:
+            blinded = job.cohort.blinded(job.key, contract.visible)
+            job.parts.extend(shared(blinded, self._work.shards))
+            job.again = drawn_again(blinded, contract, seed=int.from_bytes(job.key[:4], "big"))
+        else:
+            job.parts.append(blinded_cases(job.practice, contract))
         self._jobs[job.name] = job
         if not workers.remote and not contract.gpus:
             # Laid out here, it runs once it is admitted. More of them could keep all threads, and
@@ -229,7 +254,7 @@ class _Dispatcher:
         self._begin_if_it_fits(workers, job)
         if not self._prepared:
             self._prepared = True
-            Thread(target=_prepare, args=(workers.remote,), daemon=True).start()
+            Thread(target=prepare_scoring, args=(workers.remote,), daemon=True).start()
         return True
 
     def _begin_what_is_at_hand(self, workers: Workers) -> None:
@@ -251,8 +276,9 @@ class _Dispatcher:
     def _begin(self, workers: Workers, job: Job) -> None:
         """Say that a job is running, and let it run: in this order."""
         job.started = True
-        self._move(job, State.RUNNING)
-        self._record(job, Event.STARTED)
+        self._record.move(job, job.runs_as)
+        if job.practice is None:
+            self._record.event(job, Event.STARTED)
         job.queued = max(0.0, (datetime.now(UTC) - job.submission.received).total_seconds())
         workers.admit(job.attempt)
         while job.parts:
@@ -267,6 +293,7 @@ class _Dispatcher:
             self._enclave.staging_folder(),
             job.archive,
             job.attempt,
+            practice=job.practice is not None,
         )
         token = workers.start(shard)
         job.out[token] = shard
@@ -275,32 +302,8 @@ class _Dispatcher:
     def _lose_image(self, job: Job) -> None:
         """Put a submission back into the queue because no engine has its image."""
         self._fitness.lose_image(job.submission)
-        if job.name in self._jobs or job.submission.state is State.RUNNING:
+        if job.name in self._jobs or job.submission.state is job.runs_as:
             self._put_back([job])
-
-    def _run_key(self, job: Job) -> str:
-        return run_key(job.submission, job.benchmark, job.cohort, self._work.shards)
-
-    def _finds_image(self, workers: Workers, job: Job) -> bool:
-        """Whether a host has the image, or may have; for those that lack it there is an archive."""
-        answers = workers.have(job.submission.image_digest)
-        found = all(answers)
-        if not found:
-            job.archive = self._saved(job)
-            found = job.archive.exists() or any(answer is not False for answer in answers)
-        if found:
-            self._fitness.find_image(job.submission)
-        return found
-
-    def _saved(self, job: Job) -> Path:
-        """The archive of a submission's image, written where there is none yet."""
-        digest = job.submission.image_digest
-        path = self._enclave.image_archive(digest)
-        if not path.exists():
-            # A worker that lacks the image will say so.
-            with suppress(EngineUnavailable), closing(Engine.connect()) as engine:
-                engine.save(digest, path)
-        return path
 
     # Taking back
 
@@ -314,18 +317,22 @@ class _Dispatcher:
         with self._settled(job):
             ended = finished.ended
             if ended is not None and ended.failure is Failure.CANCELLED:
-                self._refuse_cancelled(job)
+                self._record.refuse_cancelled(job)
                 # Not by a person, as the ledger knows: by a dispatcher that took it for its own.
                 ended = replace(ended, failure=None, engine_fault=ended.detail)
             if ended is None:
                 self._worker_fault(job, finished.error)
             elif ended.harness_fault:
-                self._record(job, Event.HARNESS_FAULT, ended.harness_fault)
+                self._record.event(job, Event.HARNESS_FAULT, ended.harness_fault)
                 self._end(job, Failure.HARNESS_ERROR)
             elif ended.engine_fault:
                 self._engine_fault(job, shard, finished, ended)
+            elif job.practice is not None:
+                self._leave(job)
+                self._practice.finish(job, ended)
             elif ended.failure is not None:
-                self._team_fault(job, ended, ended.failure)
+                self._completion.fail(job, ended, ended.failure)
+                self._end(job, ended.failure)
             elif job.repeat == finished.token:
                 job.repeated = ended.predictions
             else:
@@ -336,12 +343,12 @@ class _Dispatcher:
                     cases = tuple(job.again.values())
                     job.repeat = self._hand_out(self._workers, job, cases)
                 else:
-                    self._complete(job)
+                    self._completion.complete(job, self._leave)
 
     def _worker_fault(self, job: Job, error: BaseException | None) -> None:
         if isinstance(error, OSError):
             raise error  # a full disk: the installation's, and the queue's to stop for
-        self._record(job, Event.WORKER_LOST, "".join(traceback.format_exception(error)))
+        self._record.event(job, Event.WORKER_LOST, "".join(traceback.format_exception(error)))
         self._end(job, Failure.HARNESS_ERROR)
 
     def _engine_fault(self, job: Job, shard: Shard, finished: Finished, ended: Ended) -> None:
@@ -352,19 +359,19 @@ class _Dispatcher:
         """
         assert self._workers is not None
         faults = job.faults.pop(finished.token, 0)
-        if ended.lacks_image and not self._finds_image(self._workers, job):
+        if ended.lacks_image and not self._images.finds(self._workers, job):
             self._lose_image(job)
             return
         if ended.lacks_image and shard.archive is None and job.archive is not None:
             # A worker that came later than the question who has the image.
             shard = replace(shard, archive=job.archive)
         elif ended.engine_gone:
-            self._record(job, Event.ENGINE_LOST, ended.engine_fault)
+            self._record.event(job, Event.ENGINE_LOST, ended.engine_fault)
             if not self._workers.remote:
                 raise EngineUnavailable(ended.engine_fault)
             self._workers.retire(finished.worker)
         else:
-            self._record(job, Event.ENGINE_FAULT, ended.engine_fault)
+            self._record.event(job, Event.ENGINE_FAULT, ended.engine_fault)
             faults += 1
             if faults >= MOST_ENGINE_FAULTS:
                 _LOG.warning("submission %s could not be run: %s", job.name, ended.engine_fault)
@@ -376,54 +383,6 @@ class _Dispatcher:
         if job.repeat == finished.token:
             job.repeat = token
 
-    def _team_fault(self, job: Job, ended: Ended, failure: Failure) -> None:
-        self._enclave.record_failure(
-            job.name, job.cohort.digest, failure, detail=ended.detail, log=ended.log
-        )
-        self._record_run(job, [ended])
-        self._end(job, failure)
-
-    def _complete(self, job: Job) -> None:
-        """All shards are back: keep what they predicted together, then score it."""
-        agrees = True
-        if job.repeated is not None:
-            found = compared(job.again, job.predicted(), job.repeated, job.benchmark.contract)
-            agrees = found.agrees
-            self._record(job, Event.REPEATED, found.sentence())
-        predictions = job.unblinded()
-        self._enclave.record_predictions(
-            job.name,
-            job.cohort.digest,
-            predictions,
-            # What comes out differently each time is nobody else's run.
-            run_key=self._run_key(job) if agrees else None,
-            log="\n".join(ended.log for ended in job.back if ended.log),
-        )
-        del self._jobs[job.name]
-        self._record_run(job, job.back)
-        self._score(job, predictions)
-
-    def _score(self, job: Job, predictions: Predictions) -> None:
-        from evaluator.evaluation import evaluate
-
-        self._move(job, State.SCORING)
-        began = time.monotonic()
-        evaluated = evaluate(job.submission, job.benchmark, job.cohort, predictions, self._enclave)
-        scored = time.monotonic()
-        if job.benchmark.disclosure.feedback == "held":
-            self._move(job, State.HELD)  # the evaluation is in the enclave; `release` scores again
-        else:
-            document = evaluated.release.to_json()
-            with self._unless_cancelled(job):
-                self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
-            self._tell(job, State.RELEASED)
-            self._tracker.owe()
-        published = time.monotonic()
-        self._record_times(
-            job,
-            [StageTime(Stage.SCORE, scored - began), StageTime(Stage.PUBLISH, published - scored)],
-        )
-
     # Ends
 
     @contextmanager
@@ -431,14 +390,14 @@ class _Dispatcher:
         """Let only what is the installation's stop the queue; the rest ends this one job."""
         try:
             yield
-        except _Cancelled:
-            self._record(job, Event.CANCELLED)
+        except Cancelled:
+            self._record.event(job, Event.CANCELLED)
             self._leave(job)
         except (OSError, LedgerError, WorkersError):
             raise
         except Exception as error:
             _LOG.exception("submission %s failed through a fault of the harness", job.name)
-            self._record(job, Event.HARNESS_FAULT, "".join(traceback.format_exception(error)))
+            self._record.event(job, Event.HARNESS_FAULT, "".join(traceback.format_exception(error)))
             self._end(job, Failure.HARNESS_ERROR)
 
     @contextmanager
@@ -453,14 +412,10 @@ class _Dispatcher:
         for job in left:
             self._leave(job)
         for job in left:
-            # A store that is gone or full: the submission is taken up as it stands. What was
-            # cancelled meanwhile stays so, and nobody may listen to the report any more.
-            with suppress(LedgerError, OSError):
-                self._ledger.move(job.name, State.QUEUED)
-                self._tell(job, State.QUEUED)
+            self._record.put_back(job)
             with suppress(EnclaveUnavailable):
                 if job.started:
-                    self._record(job, Event.CUT_OFF)
+                    self._record.event(job, Event.CUT_OFF)
 
     def _put_back_alone(self, workers: Workers) -> None:
         """Let those wait in the queue for which no worker is left, so that the others go on."""
@@ -476,14 +431,14 @@ class _Dispatcher:
         self._ledger.refuse_lost_lock()
         for name in self._ledger.among(self._jobs, State.FAILED):
             job = self._jobs[name]
-            self._record(job, Event.CANCELLED)
+            self._record.event(job, Event.CANCELLED)
             self._leave(job)
-            self._tell(job, State.FAILED, Failure.CANCELLED)
+            self._record.tell(job.submission, State.FAILED, Failure.CANCELLED)
 
     def _end(self, job: Job, failure: Failure) -> None:
         self._leave(job)
-        with suppress(_Cancelled):
-            self._move(job, State.FAILED, failure)
+        with suppress(Cancelled):
+            self._record.move(job, State.FAILED, failure)
 
     def _leave(self, job: Job) -> None:
         """Give up what is out for a job."""
@@ -493,53 +448,3 @@ class _Dispatcher:
                 self._workers.drop(token)
             self._workers.kill(job.name, job.attempt)
         job.out.clear()
-
-    def _move(self, job: Job, state: State, failure: Failure | None = None) -> None:
-        with self._unless_cancelled(job):
-            self._ledger.move(job.name, state, failure)
-        self._tell(job, state, failure)
-
-    @contextmanager
-    def _unless_cancelled(self, job: Job) -> Iterator[None]:
-        """Tell a change that the ledger refuses because the submission was cancelled."""
-        try:
-            yield
-        except LedgerError:
-            self._refuse_cancelled(job)
-            raise
-
-    def _refuse_cancelled(self, job: Job) -> None:
-        if self._ledger.submission(job.name).failure is Failure.CANCELLED:
-            raise _Cancelled
-
-    def _tell(self, job: Job, state: State, failure: Failure | None = None) -> None:
-        # A fault of the output ends no submission: a terminal may be gone, or lack a character.
-        with suppress(Exception):
-            self._report(replace(job.submission, state=state, failure=failure))
-
-    def _record(self, job: Job, event: Event, detail: str = "") -> None:
-        self._enclave.record(job.name, job.cohort.digest, event, detail)
-
-    def _record_run(self, job: Job, back: Sequence[Ended]) -> None:
-        """Keep how long a job waited, and what the stages of its shards took as far as it came."""
-        self._record_times(job, [StageTime(Stage.QUEUE, job.queued), *stage_times(back)])
-
-    def _record_times(self, job: Job, exact: Sequence[StageTime]) -> None:
-        """Keep what each stage took; a team is told of each the longest, coarsely."""
-        self._enclave.record_stages(job.name, exact)
-        longest: dict[Stage, float] = {}
-        for each in exact:
-            longest[each.stage] = max(each.seconds, longest.get(each.stage, 0.0))
-        self._ledger.record_times(job.name, longest)
-
-
-def _prepare(remote: bool) -> None:
-    """Import what scoring needs while there is nothing to do but wait for containers.
-
-    A worker of this process would share the interpreter with it while it lays out cases.
-    """
-    if not remote:
-        LAID_OUT.wait(LAID_OUT_SECONDS)
-    from evaluator.evaluation import prepare
-
-    prepare()

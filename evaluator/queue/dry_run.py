@@ -1,30 +1,31 @@
-"""A researcher's check: the sequestered run's runner, flags and limits on open cases."""
+"""Runs on public cases with the sequestered run's runner, flags and limits, and their figures.
+
+A researcher's check runs on open cases of their own copy; the queue's dry run on the benchmark's
+practice cases.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from cohort_selection.cases import BlindedCase, Case
 from cohort_selection.sequestration.open_list import read_open
 from cohort_selection.sequestration.open_part import copy_cases
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.staging import own_folder, remove_leftovers, stage
-from metrics.discrimination.curves import auroc
+from evaluator.stores.practice_cases import PracticeError
 from submissions.contract import Contract
 from submissions.host.base_image import cache
 from submissions.predictions import Predictions, read_predictions
 from submissions.submission import ContractBroken, Failure
 
 _CHANCE = 0.05  # how seldom chance may turn scores round that are called inverted
-
-
-class PracticeError(ValueError):
-    """There is nothing to practise on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,24 @@ class Practised:
     log: str
     scores: Scores | None = None
 
+    def to_json(self, expected_seconds: int | None = None) -> str:
+        """The document that a team reads: figures, and all that the container said.
+
+        ``expected_seconds`` is how long the sequestered run may take, coarsely.
+        """
+        document = {
+            "n_cases": self.n_cases,
+            "seconds": round(self.seconds, 2),
+            "expected_seconds": expected_seconds,
+            "failure": None if self.failure is None else self.failure.value,
+            "detail": self.detail,
+            "scores": None
+            if self.scores is None
+            else {**asdict(self.scores), "constant": self.scores.constant},
+            "log": self.log,
+        }
+        return json.dumps(document, sort_keys=True)
+
 
 def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> Practised:
     """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would.
@@ -70,7 +89,7 @@ def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> P
     cases = read_open(open_list)[:n_cases]
     if not cases:
         raise PracticeError(f"{open_list} lists no case; give the list `sequestra sequester` wrote")
-    blinded = {secrets.token_hex(8): case for case in cases}
+    blinded = renamed(cases)
     engine = Engine.connect()
     scratch = cache() / "check"
     engine.containers.remove_dead(scratch)
@@ -96,22 +115,36 @@ def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> P
     except ContractBroken as broken:
         return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail or log)
     seconds = sum(outcome.seconds.values())
-    return Practised(len(cases), seconds, None, "", log, _scores(blinded, predictions))
+    return Practised(len(cases), seconds, None, "", log, look_of(blinded, predictions))
+
+
+def renamed(cases: tuple[Case, ...]) -> dict[str, Case]:
+    """Cases by ids that are drawn for one run."""
+    return {secrets.token_hex(8): case for case in cases}
+
+
+def blinded_cases(by_id: Mapping[str, Case], contract: Contract) -> tuple[BlindedCase, ...]:
+    """Copied cases as a container may see them: under the ids of the run, without a label."""
+    return tuple(
+        BlindedCase(
+            case_id, case.files, {key: case.attributes.get(key, "") for key in contract.visible}
+        )
+        for case_id, case in by_id.items()
+    )
 
 
 def _copied(blinded: dict[str, Case], contract: Contract, folder: Path) -> tuple[BlindedCase, ...]:
     """The cases as a container may see them, their files copied below ``folder``."""
     copied, _ = copy_cases(tuple(blinded.values()), folder / "copies")
-    return tuple(
-        BlindedCase(
-            case_id, case.files, {key: case.attributes.get(key, "") for key in contract.visible}
-        )
-        for case_id, case in zip(blinded, copied, strict=True)
-    )
+    return blinded_cases(dict(zip(blinded, copied, strict=True)), contract)
 
 
-def _scores(blinded: dict[str, Case], predictions: Predictions) -> Scores:
-    """Labels and the contract's first output, case by case."""
+def look_of(blinded: Mapping[str, Case], predictions: Predictions) -> Scores:
+    """How the contract's first output looks, case by case, beside the labels."""
+    from scipy.stats import mannwhitneyu  # slow, and a queue without dry runs needs none of it
+
+    from metrics.discrimination.curves import auroc
+
     label = np.array([case.label for case in blinded.values()])
     score = np.array([predictions.values[case_id][0] for case_id in blinded])
     positive, negative = score[label == 1], score[label == 0]

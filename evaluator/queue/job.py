@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from cohort_selection.cases import BlindedCase
+from cohort_selection.cases import BlindedCase, Case
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
-from evaluator.queue.shard import Ended, Shard
 from evaluator.stores.enclave import StageTime
+from evaluator.workers.shard import Ended, Shard
 from submissions.predictions import Predictions
-from submissions.submission import Submission
+from submissions.submission import State, Submission
 
 
 @dataclass(slots=True)
@@ -26,6 +26,8 @@ class Job:
     token and ``repeated`` what it predicted. ``attempt`` names this try, ``queued`` is how many
     seconds it waited, ``archive`` where its image lies for hosts that lack it. ``faults`` counts
     how often an engine refused a shard. ``started``: the ledger says that it is running.
+    ``practice`` are the cases of a dry run by the ids that it gives them; None for the run on the
+    sequestered cases.
     """
 
     submission: Submission
@@ -43,11 +45,22 @@ class Job:
     archive: Path | None = None
     faults: dict[str, int] = field(default_factory=dict)
     started: bool = False
+    practice: Mapping[str, Case] | None = None
 
     @property
     def name(self) -> str:
         """The submission's id."""
         return self.submission.submission_id
+
+    @property
+    def runs_as(self) -> State:
+        """The state in which its containers run."""
+        return State.RUNNING if self.practice is None else State.DRY_RUN
+
+    @property
+    def waits_as(self) -> State:
+        """The state to which it goes back where it is cut off."""
+        return State.QUEUED if self.practice is None else State.LINTED
 
     def predicted(self) -> dict[str, tuple[float, ...]]:
         """What all shards predicted together, by the ids of this submission."""

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
+from evaluator.queue.admission import admit, discard_archive
 from evaluator.sandbox.engine import Engine
 from evaluator.stores.installation import Installation
 from submissions.quota import QuotaError
-from submissions.submission import ENDED, ContractBroken, Failure, State, Submission
-
-MOST_CHARACTERS = 100
-
-INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e0fff"
-    "\u2800]"
-)
-"""Characters by which two names differ and look the same: Default_Ignorable_Code_Point in Unicode's
-DerivedCoreProperties.txt, 4174 of them as of version 14, and the blank pattern of Braille."""
+from submissions.receiving import Entry, named, operating_point, receive
+from submissions.submission import ENDED, Failure, State, Submission
 
 
 class SubmissionError(ValueError):
-    """An entry, or a request about a submission, that cannot be accepted."""
+    """A request about a submission, or an entry for a benchmark, that cannot be accepted."""
 
 
 def submit(
@@ -40,11 +30,15 @@ def submit(
     model: str,
     threshold: float,
 ) -> Submission:
-    """Enter an image, by name, digest or archive; raise QuotaError or ContractBroken.
+    """Enter an image of this machine, by name, digest or archive, and admit it.
 
     The image is entered by the digest of its configuration. An image that breaks the contract is
     entered as rejected and costs no quota; if an archive brought it, the engine removes it again.
-    The threshold is the benchmark's where its [analysis] table declares one.
+    A dry run, where the benchmark has practice cases, is left to the queue. The threshold is the
+    benchmark's where its [analysis] table declares one.
+
+    Raises QuotaError, EntryError, PeriodError or ContractBroken. An archive that cannot be read is
+    not entered.
     """
     declared = benchmark.analysis.threshold
     ledger = installation.ledger()
@@ -53,32 +47,31 @@ def submit(
             f"benchmark {benchmark.name!r} has no sealed cohort yet; `sequestra seal "
             f"{benchmark.name}` makes one"
         )
-    team, model = named("team", team), named("model", model)
-    threshold = operating_point(threshold if declared is None else declared)
-    ledger.admit(team, benchmark.name, benchmark.quota)  # before an archive is loaded
+    benchmark.period.admit(benchmark.name, datetime.now(UTC).date())
+    entry = Entry(
+        team=named("team", team),
+        model=named("model", model),
+        benchmark=benchmark.name,
+        threshold=operating_point(threshold if declared is None else declared),
+    )
+    ledger.admit(entry.team, benchmark.name, benchmark.quota)  # before an archive is loaded
+    name = uuid4().hex[:12]
     with engine.receive(image, benchmark.contract) as configuration:
-        submission = Submission(
-            submission_id=uuid4().hex[:12],
-            team=team,
-            model=model,
-            benchmark=benchmark.name,
-            image_digest=configuration.digest,
-            threshold=threshold,
-            state=State.RECEIVED,
-            received=datetime.now(UTC),
-        )
+        if engine.brought(image):
+            # What was loaded goes as the block ends, also where this process is killed.
+            engine.keep(configuration.digest, name)
         try:
-            engine.let_in(configuration, benchmark.contract)
-        except ContractBroken as broken:
-            ledger.receive(submission, benchmark.quota, State.REJECTED, failure=broken.failure)
+            submission = receive(
+                ledger,
+                entry=replace(entry, image_digest=configuration.digest),
+                quota=benchmark.quota,
+                period=benchmark.period,
+                submission_id=name,
+            )
+        except QuotaError:  # used up by another entry of this very moment
+            engine.forget(name)
             raise
-        engine.keep(submission.image_digest, submission.submission_id)
-    try:
-        ledger.receive(submission, benchmark.quota, State.LINTED, State.QUEUED)
-    except QuotaError:  # used up by another entry of this very moment
-        engine.forget(submission.submission_id)
-        raise
-    return ledger.submission(submission.submission_id)
+        return admit(installation, ledger, engine, benchmark, submission)
 
 
 def cancel(installation: Installation, submission_id: str) -> Submission:
@@ -163,28 +156,9 @@ def prune(installation: Installation, engine: Engine, days: int) -> list[Submiss
         for submission in ended
         if submission.submission_id in kept and engine.forget(submission.submission_id)
     ]
+    for submission in ended:
+        discard_archive(installation, ledger, submission)
     for digest in {submission.image_digest for submission in ended} - needed:
-        enclave.image_archive(digest).unlink(missing_ok=True)
+        if digest.startswith("sha256:"):  # else it never was admitted
+            enclave.image_archive(digest).unlink(missing_ok=True)
     return freed
-
-
-def named(what: str, text: str) -> str:
-    """A team's or a model's name as it will be shown; raise SubmissionError for an unfit one."""
-    name = " ".join(unicodedata.normalize("NFKC", text).split())
-    if unseen := INVISIBLE.search(name):
-        raise SubmissionError(
-            f"the {what}'s name is {text!a} and has the invisible character "
-            f"U+{ord(unseen[0]):04X}; leave it out"
-        )
-    if not 1 <= len(name) <= MOST_CHARACTERS or not name.isprintable():
-        raise SubmissionError(
-            f"the {what}'s name is {text!r}; give 1 to {MOST_CHARACTERS} printable characters"
-        )
-    return name
-
-
-def operating_point(threshold: float) -> float:
-    """A threshold that can be declared; raise SubmissionError."""
-    if not 0.0 <= threshold <= 1.0:
-        raise SubmissionError(f"the threshold is {threshold}; declare a probability from 0 to 1")
-    return threshold

@@ -64,6 +64,7 @@ class Engine:
         submission_id: str,
         given_up: Callable[[], bool] = lambda: False,
         room: Callable[[], AbstractContextManager[None]] = nullcontext,
+        whole_log: bool = False,
     ) -> Outcome:
         """Run an image that was let in over the staged cases; see ``Run`` and ``Runs.run``."""
         asked = Run(
@@ -73,12 +74,17 @@ class Engine:
             submission_id=submission_id,
             given_up=given_up,
             room=room,
+            whole_log=whole_log,
         )
         return Runs(self.connection, self.images, self.containers).run(asked)
 
     def receive(self, image: str, contract: Contract) -> AbstractContextManager[ImageConfiguration]:
         """See ``Images.receive``."""
         return self.images.receive(image, contract)
+
+    def brought(self, image: str) -> bool:
+        """See ``Images.brought``."""
+        return self.images.brought(image)
 
     def has(self, image: str) -> bool:
         """See ``Images.has``."""

@@ -38,6 +38,8 @@ from submissions.submission import ContractBroken, Failure
 PROBE_SECONDS = 30
 LOG_LINES = 200
 LOG_CHARACTERS = 64_000
+MOST_LOG = 1_000_000
+"""Bytes of a whole log that are kept: its end, where a contract lets the engine keep more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Run:
 
     ``given_up`` is asked before each try, and before and as soon as its container has started, so
     that no cancelling is missed that came when there was nothing to kill. Only what runs is held in
-    ``room``: before, a container is laid out, and afterwards removed.
+    ``room``: before, a container is laid out, and afterwards removed. The log is its end, or with
+    ``whole_log`` all of it, as far as the contract lets the engine keep it.
     """
 
     image_digest: str
@@ -63,6 +66,7 @@ class Run:
     submission_id: str
     given_up: Callable[[], bool] = lambda: False
     room: Callable[[], AbstractContextManager[None]] = nullcontext
+    whole_log: bool = False
 
     def refuse_given_up(self) -> None:
         """Raise ContractBroken where the run was given up."""
@@ -132,7 +136,7 @@ class Runs:
                 run.refuse_given_up()
                 in_time = self._wait(container, running + limit - spent)
                 ended = time.monotonic()
-            log_tail = _log_tail(container)
+            log_tail = _log(container, whole=run.whole_log)
             state = _final_state(container)
             cause = broken(state, limit=limit, in_time=in_time)
             if cause is not None and in_time:
@@ -319,9 +323,10 @@ def _final_state(container: Container) -> Mapping[str, Any]:
     return state
 
 
-def _log_tail(container: Container) -> str:
-    """Read the end of the log, without what could steer a terminal."""
+def _log(container: Container, *, whole: bool) -> str:
+    """Read the end of the log, or all of it, without what could steer a terminal."""
     with suppress(DockerException, requests.RequestException):
-        said: bytes = container.logs(tail=LOG_LINES)
-        return printable(said[-LOG_CHARACTERS:].decode("utf-8", errors="replace"))
+        log: bytes = container.logs(tail="all" if whole else LOG_LINES)
+        kept = log[-MOST_LOG:] if whole else log[-LOG_CHARACTERS:]
+        return printable(kept.decode("utf-8", errors="replace"))
     return ""

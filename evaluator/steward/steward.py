@@ -45,6 +45,7 @@ from evaluator.steward.pool import (
     sides,
 )
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
+from evaluator.stores.practice_cases import lay_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,12 @@ def seal_cohort(
     )
     plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
+    if benchmark.practice.cases:
+        copying = act(progress, "copying practice cases")
+        lay_out(
+            installation, benchmark.name, cut.opened, benchmark.practice.cases,
+            seed=plan.seed, progress=copying,
+        )  # fmt: skip
     cohort = seal(
         cut.cohort,
         enclave.benchmark_folder(benchmark.name) / "cohort",

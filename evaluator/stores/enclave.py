@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from cohort_selection.sealing.cohort import Cohort, open_cohort
-from evaluator.benchmark.specification import NAME
+from evaluator.benchmark.about import NAME
 from evaluator.scoring.results import Evaluation, as_mapping
 from submissions.predictions import Predictions
 from submissions.stage_times import Stage

@@ -53,6 +53,18 @@ class Installation:
         return os.environ.get("SEQUESTRA_LEDGER", "").strip() or f"sqlite:///{here}"
 
     @property
+    def drop(self) -> Path:
+        """Where the service leaves the archives that teams sent."""
+        configured = os.environ.get("SEQUESTRA_DROP", "").strip()
+        return Path(configured) if configured else self.root.resolve() / "drop"
+
+    @property
+    def accounts_url(self) -> str:
+        """The database URL of the service's own store: people, teams, tokens, sessions."""
+        here = self.root.resolve() / "service" / "accounts.sqlite"
+        return os.environ.get("SEQUESTRA_ACCOUNTS", "").strip() or f"sqlite:///{here}"
+
+    @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps the runs."""
         here = self.root.resolve() / "mlflow" / "mlflow.db"

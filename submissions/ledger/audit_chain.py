@@ -1,79 +1,81 @@
-"""The audit chain: each entry names the digest of the one before, and the tables must agree."""
+"""The audit chain: each entry names the digest of the one before, and what it tells of."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger.tables import AUDIT, RELEASES, TRANSITIONS
+from submissions.ledger.tables import AUDIT
 
+STATE = "state:"
+"""What the event of a change of state begins with; the state follows."""
+
+ENTRY = "entry"
+FACT_SHEET = "fact-sheet"
+ADMISSION = "admission"
+FINDING = "finding"
+PRACTICE = "practice"
+STAGE_TIMES = "stage-times"
+TRACKED_RUN = "tracked"
 RELEASE = "release"
-"""The event of a release; that of a change of state is ``state:`` and the state."""
+"""Events that tell of a row of another table."""
 
-_GENESIS = "0" * 64
+MIGRATION = "migration"
+"""The event that tells of the rows of a former build which no entry of their own tells of."""
+
+GENESIS = "0" * 64
+"""What the first entry names as the digest before it."""
 
 
 def append(connection: Connection, event: str, subject: str, content: str) -> None:
     """Append an entry, in the transaction of what it tells of."""
-    previous = connection.execute(
-        select(AUDIT.c.digest).order_by(AUDIT.c.number.desc()).limit(1)
-    ).scalar_one_or_none()
+    _, previous = head(connection)
     at = hour()
-    chained = previous or _GENESIS
     connection.execute(
         insert(AUDIT).values(
             at=at,
             event=event,
             subject=subject,
             content=content,
-            previous=chained,
-            digest=_entry_digest(chained, at, event, subject, content),
+            previous=previous,
+            digest=_entry_digest(previous, at, event, subject, content),
         )
     )
 
 
-def append_release(connection: Connection, submission_id: str, document: str) -> None:
-    """Append that a document was released, by its digest."""
-    append(connection, RELEASE, submission_id, _digest(document))
+def head(connection: Connection) -> tuple[int, str]:
+    """The number and the digest of the last entry; 0 and GENESIS where no entry is there."""
+    query = select(AUDIT.c.number, AUDIT.c.digest).order_by(AUDIT.c.number.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return (0, GENESIS) if row is None else (row.number, row.digest)
 
 
-def problems(connection: Connection) -> list[str]:
-    """Walk the chain and hold the tables against it; one sentence for each problem."""
-    found: list[str] = []
-    previous = _GENESIS
-    chained: Counter[tuple[str, str, str]] = Counter()
-    for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
-        at = aware(row.at)
-        expected = _entry_digest(row.previous, at, row.event, row.subject, row.content)
+def broken_links(connection: Connection, after: int = 0, previous: str = GENESIS) -> Iterator[str]:
+    """Follow the chain; one sentence for each entry that does not follow from the one before.
+
+    ``after`` is the number of an entry that is known to be good, ``previous`` its digest.
+    """
+    query = select(AUDIT).where(AUDIT.c.number > after).order_by(AUDIT.c.number)
+    for row in connection.execute(query):
+        expected = _entry_digest(row.previous, aware(row.at), row.event, row.subject, row.content)
         if row.previous != previous or row.digest != expected:
-            found.append(f"audit entry {row.number} does not follow from the one before")
+            yield f"audit entry {row.number} does not follow from the one before"
         previous = row.digest
-        chained[row.event, row.subject, row.content] += 1
-    stored: Counter[tuple[str, str, str]] = Counter()
-    for row in connection.execute(select(TRANSITIONS)):
-        stored[f"state:{row.state}", row.submission_id, row.failure or ""] += 1
-    for row in connection.execute(select(RELEASES)):
-        stored[RELEASE, row.submission_id, _digest(row.document)] += 1
-    found += [
-        f"{event} of {subject} stands in the tables and not in the audit chain"
-        for event, subject, _ in stored - chained
-    ]
-    tabled = Counter(
-        {
-            entry: count
-            for entry, count in chained.items()
-            if entry[0] == RELEASE or entry[0].startswith("state:")
-        }
-    )
-    found += [
-        f"{event} of {subject} stands in the audit chain and not in the tables"
-        for event, subject, _ in tabled - stored
-    ]
-    return found
+
+
+def digest_of(document: str) -> str:
+    """The digest by which the chain knows a document: SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def digest_of_row(values: Iterable[object]) -> str:
+    """The digest by which the chain knows a row; times in UTC, whatever database kept them."""
+    plain = [aware(each).isoformat() if isinstance(each, datetime) else each for each in values]
+    return digest_of(json.dumps(plain))
 
 
 def hour() -> datetime:
@@ -84,10 +86,6 @@ def hour() -> datetime:
 def aware(value: datetime) -> datetime:
     """SQLite forgets the time zone; all times in the ledger are UTC."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _digest(document: str) -> str:
-    return hashlib.sha256(document.encode()).hexdigest()
 
 
 def _entry_digest(previous: str, at: datetime, event: str, subject: str, content: str) -> str:

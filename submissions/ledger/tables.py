@@ -17,6 +17,8 @@ from sqlalchemy import (
     event,
 )
 
+from submissions.ledger import append_only
+
 METADATA = MetaData()
 
 SUBMISSIONS = Table(
@@ -77,30 +79,65 @@ AUDIT = Table(
     Column("digest", String(64), nullable=False, unique=True),
 )
 
-event.listen(
+ENTRIES = Table(
+    "entries",
     METADATA,
-    "before_create",
-    DDL(
-        "CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$"
-    ).execute_if(dialect="postgresql"),
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("submitted_by", String(32)),
+    Column("archive_team", String(32)),
+    Column("archive_sha256", String(64)),
+    Column("reference", String(500)),
 )
-for _table in (SUBMISSIONS, TRANSITIONS, RELEASES, TRACKED, TIMES, AUDIT):
-    for _act in ("UPDATE", "DELETE"):
-        _name = f"append_only_{_table.name}_{_act.lower()}"
-        event.listen(
-            _table,
-            "after_create",
-            DDL(
-                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
-                f"BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
-            ).execute_if(dialect="sqlite"),
-        )
-        event.listen(
-            _table,
-            "after_create",
-            DDL(
-                f"CREATE TRIGGER {_name} BEFORE {_act} ON {_table.name} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
-            ).execute_if(dialect="postgresql"),
-        )
+ADMISSIONS = Table(
+    "admissions",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("image_digest", String(100), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+FACT_SHEETS = Table(
+    "fact_sheets",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+FINDINGS = Table(
+    "findings",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("sentence", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+PRACTICES = Table(
+    "practices",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    Column("image_digest", String(100), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+HEADS = Table(
+    "heads",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("audit_number", ForeignKey("audit.number"), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("signature", String(88), nullable=False),
+)
+RELEASE_SIGNATURES = Table(
+    "release_signatures",
+    METADATA,
+    Column("release_number", ForeignKey("releases.number"), primary_key=True),
+    Column("statement", Text, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("signature", String(88), nullable=False),
+)
+
+TABLES = tuple(METADATA.tables)
+"""Names of all tables, each of which only grows."""
+
+event.listen(METADATA, "before_create", DDL(append_only.FUNCTION).execute_if(dialect="postgresql"))
+for _table in METADATA.tables.values():
+    append_only.protect(_table)

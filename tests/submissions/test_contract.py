@@ -45,14 +45,15 @@ def test_a_table_is_read() -> None:
     [
         (
             {"memory": 1},
-            r"benchmarks/chest\.toml: \[contract\] has no key 'memory'; known keys: out",
+            r"^chest\.toml: \[contract\] has 'memory', which is no key \(did you mean "
+            r"'memory_mb'\?\); its keys are outputs, visible, start_seconds",
         ),
         ({"repeat_tolerance": 0.2}, r"repeat_tolerance is 0\.2; give a number from 0 to 0\.1"),
         ({"repeat_tolerance": -1e-9}, r"repeat_tolerance is -1e-09; give a number from 0 to 0\.1"),
         ({"memory_mb": "2 GB"}, r"\[contract\] memory_mb is '2 GB'; give a whole number"),
         ({"memory_mb": 2048.5}, r"give a whole number"),
         ({"memory_mb": True}, r"give a whole number"),
-        ({"memory_mb": 0}, r"memory_mb is 0; give a number from 16 to"),
+        ({"memory_mb": 0}, r"memory_mb is 0; give a whole number from 16 to 4,194,304"),
         ({"start_seconds": float("nan")}, r"give a number from"),
         ({"outputs": []}, r"outputs is \[\]; give a list .* \(at least one\)"),
         ({"outputs": "probability"}, r"give a list"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from evaluator.disclosure.control import Disclosure, Release, release
+from evaluator.disclosure.control import Release, release
+from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from metrics.estimate import Estimate
 from submissions.submission import State, Submission

@@ -13,7 +13,7 @@ LIFE = (
     ("docker.api:APIClient.create_container", "after", State.RUNNING),
     (START, "after", State.RUNNING),
     ("docker.models.containers:Container.wait", "after", State.RUNNING),
-    ("evaluator.queue.shard:read_predictions", "after", State.RUNNING),
+    ("evaluator.workers.shard:read_predictions", "after", State.RUNNING),
     ("evaluator.stores.enclave:Enclave.record_predictions", "before", State.RUNNING),
     ("evaluator.stores.enclave:Enclave.record_predictions", "after", State.RUNNING),
     ("evaluator.evaluation:evaluate", "before", State.SCORING),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -185,17 +185,19 @@ def postgresql_programs() -> Path | None:
 class PostgreSQL(Service):
     """A PostgreSQL cluster on a socket of its own, as the unprivileged user that it asks for."""
 
-    def __init__(self, programs: Path, *, as_root: bool) -> None:
+    def __init__(self, programs: Path, *, as_root: bool, settings: Sequence[str] = ()) -> None:
         self._programs = programs
         self._as = "postgres" if as_root else None
         self.folder = Path(mkdtemp(prefix="sequestra-pg-"))
         if self._as:
             shutil.chown(self.folder, self._as, self._as)
         self.url = f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
-        self._once("initdb", "-D", f"{self.folder}/data", "-U", "postgres", "-A", "trust")
+        made = ("-D", f"{self.folder}/data", "-U", "postgres", "-A", "trust", "--no-sync")
+        self._once("initdb", *made)
         super().__init__(
             *(str(programs / "postgres"), "-D", f"{self.folder}/data", "-k", str(self.folder)),
             *("-c", "listen_addresses="),
+            *(word for setting in settings for word in ("-c", setting)),
             user=self._as,
         )
 

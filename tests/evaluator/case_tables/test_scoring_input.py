@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from evaluator.benchmark.about import SpecificationError
+from evaluator.benchmark.specification import read_benchmark
 from evaluator.commands.main import app
 from evaluator.scoring.score import (
     AnalysisPlan,

@@ -10,14 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from evaluator.disclosure.control import (
-    WITHHELD,
-    Disclosure,
-    DisclosureError,
-    Release,
-    read_disclosure,
-)
+from evaluator.disclosure.control import WITHHELD, Release
 from evaluator.disclosure.rounding import INSUFFICIENT, decimals
+from evaluator.disclosure.rule import Disclosure, DisclosureError, read_disclosure
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from tests.support.hand_made import Counts, estimate, evaluation, released
 
@@ -543,12 +538,18 @@ def test_every_key_is_read() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"minimum_cell": 4}, r"opacity.toml \[disclosure\]: minimum_cell is 4; give a whole"),
+        (
+            {"minimum_cell": 4},
+            r"^opacity\.toml: \[disclosure\] minimum_cell is 4; give a whole number",
+        ),
         ({"minimum_cell": True}, "minimum_cell is True"),
         ({"minimum_cell": "10"}, "minimum_cell is '10'"),
-        ({"feedback": "all"}, "feedback is 'all'; give one of open, held"),
+        ({"feedback": "all"}, "feedback is 'all'; give one of 'open', 'held'"),
         ({"roc_step": 0.03}, "roc_step is 0.03; give one of 0.025"),
-        ({"minimum": 10}, "unknown key 'minimum'; known are count_step, feedback"),
+        (
+            {"minimum": 10},
+            r"'minimum', which is no key \(did you mean 'minimum_cell'\?\); its keys are min",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(table: dict[str, object], message: str) -> None:

@@ -18,7 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cohort_selection.cases import Case
-from evaluator.disclosure.control import Disclosure, Release
+from evaluator.disclosure.control import Release
+from evaluator.disclosure.rule import Disclosure
 from evaluator.leaderboard.report import render_report
 from evaluator.scoring.results import OVERALL, Evaluation
 from evaluator.scoring.score import AnalysisPlan, score

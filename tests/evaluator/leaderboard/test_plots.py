@@ -9,9 +9,9 @@ import pytest
 from evaluator.glossary import OTHER, figure
 from evaluator.leaderboard.drawing import bars, numbers, plots
 from evaluator.leaderboard.drawing.plots import DARK, Drawing
-from evaluator.leaderboard.pages import STATIC
 from metrics.all_figures import Choices, names
 from metrics.estimate import Estimate
+from submissions.design.stylesheet import STYLESHEET
 from tests.support.hand_made import estimate, evaluation, released
 
 
@@ -95,7 +95,7 @@ def test_text_and_marks_stand_out_on_both_pages(colour: str) -> None:
 
 
 def test_the_style_sheet_uses_the_colours_of_the_figures() -> None:
-    sheet = (STATIC / "style.css").read_text()
+    sheet = STYLESHEET.read_text()
     for colour in (plots.INK, plots.MUTED, plots.ACCENT, plots.WARM, plots.GRID):
         assert colour in sheet
         assert DARK[colour] in sheet

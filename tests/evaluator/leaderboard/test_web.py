@@ -2,22 +2,17 @@ from __future__ import annotations
 
 import csv
 import io
-import socket
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
 from tests.support.hand_made import TYPICAL, evaluation, released
+from tests.support.serving import serving
 
 EVIL = "<script>alert(1)</script>"
 LISTINGS = (
@@ -51,22 +46,6 @@ RELEASES = (
 
 def read(benchmark: str | None) -> Sequence[Release]:
     return [release for release in RELEASES if benchmark in (None, release.benchmark)]
-
-
-@contextmanager
-def serving(app: FastAPI, log_level: str = "warning") -> Iterator[str]:
-    """Serve on a free port of this machine; yields the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level=log_level, ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 from mlflow.utils.uri import is_databricks_uri
 
 from evaluator.host.resources import WorkersError
-from evaluator.queue.scheduler_address import refuse_scheduler
+from evaluator.workers.scheduler_address import refuse_scheduler
 from submissions.addresses.database import address_fault, connection_fault, without_password
 from submissions.addresses.engine import EngineUnavailable, engine_address
 from submissions.addresses.tracker import configured_tracker, tracker_fault

@@ -21,7 +21,13 @@ pytestmark = pytest.mark.engine
 
 def copy_of_code(folder: Path, module: str, old: str, new: str, *, first: bool = False) -> Path:
     """Copy the packages to ``folder`` with one change in a module, ``first`` of several places."""
-    for package in ("metrics", "cohort_selection", "submissions", "evaluator", "baselines"):
+    for package in (
+        "metrics",
+        "cohort_selection",
+        "submissions",
+        "evaluator",
+        "baselines",
+    ):
         kept = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / package, folder / package, ignore=kept)
     path = folder / module

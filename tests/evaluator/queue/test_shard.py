@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.queue.shard import Ended, Shard, run_shard
+from evaluator.workers.shard import Ended, Shard, run_shard
 from submissions.contract import Contract
 from submissions.submission import Failure
 from tests.attacks.arena import stage_cases

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.queue.shard import clean_host
 from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.sandbox.images import KEPT, LOADED
 from evaluator.sandbox.staging import stage
+from evaluator.workers.shard import clean_host
 from submissions.contract import Contract
 from submissions.host.base_image import docker
 from submissions.image.archive import lint_archive
@@ -248,7 +248,7 @@ def test_what_a_killed_worker_had_loaded_goes_as_its_host_is_cleaned(
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "import evaluator.sandbox.images\n"
-        "from evaluator.queue.shard import Shard, run_shard\n"
+        "from evaluator.workers.shard import Shard, run_shard\n"
         "from tests.attacks.catalogue import MILD\n"
         "evaluator.sandbox.images.lint = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "_, archive, digest, staging = sys.argv\n"

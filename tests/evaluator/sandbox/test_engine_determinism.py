@@ -8,8 +8,8 @@ import pytest
 
 from cohort_selection.cases import BlindedCase
 from evaluator.queue.determinism import Repetition, compared, drawn_again
-from evaluator.queue.shard import Shard, run_shard
 from evaluator.sandbox.engine import Engine
+from evaluator.workers.shard import Shard, run_shard
 from submissions.predictions import Predictions
 from tests.attacks.catalogue import MILD, PRELUDE
 from tests.support.engine import ImageBuilder

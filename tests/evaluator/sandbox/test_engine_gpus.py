@@ -16,12 +16,12 @@ import pytest
 
 from evaluator.host.gpus import taken_gpus
 from evaluator.host.resources import WorkersError
-from evaluator.queue.workers import open_workers
 from evaluator.sandbox import containers as containers_module
 from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import GPUS_LABEL, RUN_LABEL, Engine, EngineUnavailable
 from evaluator.sandbox.limits import flags, not_granted
 from evaluator.sandbox.staging import Staged, own_folder, stage
+from evaluator.workers.workers import open_workers
 from submissions.contract import Contract
 from tests.attacks.arena import stage_cases
 from tests.attacks.catalogue import MILD

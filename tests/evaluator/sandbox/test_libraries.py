@@ -119,6 +119,20 @@ answer()
         "HELP\nwith open('report.csv', 'w') as report: report.write('x')\nanswer()\n",
         trips=r"\[Errno 30\] Read-only file system: 'report.csv'",
     ),
+    "`pwd.getpwuid`, and programs that look up their user": Row(
+        'name = os.environ["USER"]',
+        "import pwd\nHELP\nprint('name', name, flush=True)\nanswer()\n",
+        trips=r"KeyError: 'getpwuid\(\)",
+        then="name submission\n",
+        without="name = pwd.getpwuid(os.getuid()).pw_name",
+    ),
+    "files that were copied from a private folder": Row(
+        "RUN chmod -R a+rX /app",
+        "print(open('/app/weights.txt').read(), flush=True)\nanswer()\n",
+        trips="Permission denied",
+        then="mine\n",
+        image="RUN echo mine > /app/weights.txt && chmod 600 /app/weights.txt\nHELP\n",
+    ),
     "onnxruntime before 1.29": Row(
         "options.intra_op_num_threads = len(os.sched_getaffinity(0))",
         THREADS

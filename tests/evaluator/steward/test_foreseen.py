@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cohort_selection.matching.feasibility import Subgroup
-from cohort_selection.toml_table import CohortPlanError
-from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from cohort_selection.plan.cohort_plan import CohortPlanError
+from evaluator.benchmark.about import SpecificationError
+from evaluator.benchmark.specification import read_benchmark
 from evaluator.steward.foreseen import held_back
 from evaluator.stores.installation import Installation
 from submissions.host.base_image import what_failed

@@ -90,9 +90,13 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 def published(number: int, levels: tuple[str, ...]) -> PublishedRelease:
     found = replace(released(f"s{number}", team="Team"), results=tuple(figures(levels)))
     return PublishedRelease(
-        number, found.submission_id, found.benchmark, f"key {number}", found.to_json(),
-        datetime(2026, 1, 3, 12, tzinfo=UTC),
-    )  # fmt: skip
+        number=number,
+        submission_id=found.submission_id,
+        benchmark=found.benchmark,
+        evaluation_key=f"key {number}",
+        document=found.to_json(),
+        published=datetime(2026, 1, 3, 12, tzinfo=UTC),
+    )
 
 
 def figures(levels: tuple[str, ...]) -> Iterator[Result]:

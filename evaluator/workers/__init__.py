@@ -1,0 +1,1 @@
+"""Workers of this process or of a Dask scheduler, and the shards that they run."""

@@ -1,0 +1,1 @@
+"""The look that boards, reports and the pages of a team share."""

@@ -1,0 +1,35 @@
+"""The rows of the ledger as its readers get them, and the one error that they meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class LedgerError(ValueError):
+    """The ledger cannot be opened, or was asked for something it must not do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """How an image reached the service: an archive of a team's own, or a reference with digest.
+
+    ``submitted_by`` is the opaque id of the person; names of people stay out of the ledger.
+    """
+
+    submitted_by: str | None = None
+    archive_team: str | None = None
+    archive_sha256: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedRelease:
+    """One released document as it stands in the ledger."""
+
+    number: int
+    submission_id: str
+    benchmark: str
+    evaluation_key: str
+    document: str
+    published: datetime

@@ -1,0 +1,1 @@
+"""The service: teams sign up, send images and follow their submissions over HTTP."""

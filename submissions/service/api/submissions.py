@@ -1,0 +1,212 @@
+"""Routes of submissions: enter, list, follow, withdraw, read the result."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import Field
+
+from submissions.service.api.benchmarks import offered
+from submissions.service.api.documents import Line, Strict, problems
+from submissions.service.entries import entering, own
+from submissions.service.entries.entering import Wanted
+from submissions.service.entries.looks import looks
+from submissions.service.principal import Principal, Scope, require
+from submissions.submission import Failure, State, Submission
+
+router = APIRouter(tags=["submissions"])
+
+Reader = Annotated[Principal, Depends(require(Scope.READ))]
+Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
+SubmissionId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{1,32}$", examples=["3f2a9c1b7d04"])]
+BenchmarkWanted = Annotated[str, Query(max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+TeamWanted = Annotated[str, Query(min_length=1, max_length=100, description="id or name")]
+
+
+class LooksShown(Strict):
+    """Looks of a team for a benchmark; see the members of the same names in the guide."""
+
+    benchmark: str
+    team: str
+    per_team: int
+    days: int
+    lifetime: int | None
+    concurrent: int | None
+    used: int
+    used_ever: int
+    held: int
+    remaining: int
+    renews: datetime | None
+    shared_with: list[str]
+
+
+class SubmissionAsked(Strict):
+    """What to enter: exactly one of upload_id, sha256 and reference."""
+
+    benchmark: str = Field(max_length=63, examples=["chest"])
+    team: str = Field(min_length=1, max_length=100, examples=["north"], description="id or name")
+    model: Line = Field(examples=["densenet 3"])
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    upload_id: str | None = Field(default=None, max_length=64, examples=["0c5e8a7f1b2d"])
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    reference: str | None = Field(default=None, max_length=500)
+    fact_sheet: dict[str, Any] | None = None
+
+
+class FailureShown(Strict):
+    """Why a submission ended without a result: code, meaning, advice."""
+
+    code: str
+    meaning: str
+    advice: str
+
+
+class Reached(Strict):
+    """A state and the hour in which it was reached."""
+
+    state: str
+    at: datetime
+
+
+class SubmissionShown(Strict):
+    """A submission in a list."""
+
+    submission_id: str
+    benchmark: str
+    team: str
+    model: str
+    threshold: float
+    state: str
+    received: datetime
+    failure: FailureShown | None
+
+
+class SubmissionDetail(SubmissionShown):
+    """A submission with the history of its states and the seconds of its stages."""
+
+    image_digest: str
+    stage_seconds_at_most: dict[str, int]
+    timeline: list[Reached]
+    practised: bool
+    fact_sheet: dict[str, Any] | None
+
+
+class Submissions(Strict):
+    """Submissions, the newest first."""
+
+    submissions: list[SubmissionShown]
+
+
+@router.get("/quota", responses=problems())
+def quota(
+    request: Request, benchmark: BenchmarkWanted, team: TeamWanted, principal: Reader
+) -> LooksShown:
+    """Show how many looks a team has left, and when the next one comes back."""
+    found = looks(request.app, principal.named_team(team), offered(request, benchmark))
+    members = {name: getattr(found, name) for name in found.__slots__}
+    return LooksShown(**{**members, "shared_with": list(found.shared_with)})
+
+
+@router.post("/submissions", status_code=201, responses=problems(409))
+def enter(
+    request: Request, response: Response, asked: SubmissionAsked, principal: Submitter
+) -> SubmissionDetail:
+    """Enter an image; the queue lints, tries and runs it.
+
+    A second request with the same upload answers with the same submission.
+    """
+    wanted = Wanted(**{name: getattr(asked, name) for name in type(asked).model_fields})
+    submission = entering.enter(request.app, principal, wanted)
+    response.headers["Location"] = f"/api/v1/submissions/{submission.submission_id}"
+    return _detail(request, submission)
+
+
+@router.get("/submissions", responses=problems())
+def listed(
+    request: Request,
+    principal: Reader,
+    benchmark: Annotated[str | None, Query(max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")] = None,
+    team: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+) -> Submissions:
+    """List the submissions of your teams; reviewers and stewards see all."""
+    found = own.visible(request.app, principal, team=team, benchmark=benchmark)
+    return Submissions(submissions=[SubmissionShown(**_members(each)) for each in found])
+
+
+@router.get("/submissions/{submission_id}", responses=problems())
+def detail(request: Request, submission_id: SubmissionId, principal: Reader) -> SubmissionDetail:
+    """Show one submission: state, failure with advice, timeline."""
+    return _detail(request, own.one(request.app, principal, submission_id))
+
+
+@router.post("/submissions/{submission_id}/withdraw", responses=problems(409))
+def withdraw(
+    request: Request, submission_id: SubmissionId, principal: Submitter
+) -> SubmissionDetail:
+    """Withdraw a submission that has no result; before its run it costs no look."""
+    return _detail(request, own.withdraw(request.app, principal, submission_id))
+
+
+@router.get("/submissions/{submission_id}/release", responses=problems(409))
+def release(request: Request, submission_id: SubmissionId, principal: Reader) -> Response:
+    """Give the released document, byte for byte as it is kept."""
+    document = own.release(request.app, principal, submission_id).document
+    return Response(document, media_type="application/json")
+
+
+@router.get(
+    "/submissions/{submission_id}/report",
+    response_class=HTMLResponse,
+    responses={**problems(409), 200: {"content": {"text/html": {}}}},
+)
+def report(request: Request, submission_id: SubmissionId, principal: Reader) -> HTMLResponse:
+    """Give the report: one HTML file that works offline."""
+    published = own.release(request.app, principal, submission_id)
+    page: str = request.app.state.report(published)
+    name = f'attachment; filename="report-{submission_id}.html"'
+    return HTMLResponse(page, headers={"Content-Disposition": name})
+
+
+@router.get("/submissions/{submission_id}/practice", responses=problems(409))
+def practice(request: Request, submission_id: SubmissionId, principal: Reader) -> Response:
+    """Give the dry run's figures and log; of your own team alone."""
+    document = own.practice(request.app, principal, submission_id)
+    return Response(document, media_type="application/json")
+
+
+def _members(submission: Submission) -> dict[str, Any]:
+    return {
+        "submission_id": submission.submission_id,
+        "benchmark": submission.benchmark,
+        "team": submission.team,
+        "model": submission.model,
+        "threshold": submission.threshold,
+        "state": submission.state.value,
+        "received": submission.received,
+        "failure": _failure(submission.failure),
+    }
+
+
+def _detail(request: Request, submission: Submission) -> SubmissionDetail:
+    ledger = request.app.state.ledger
+    sheet = ledger.fact_sheet(submission.submission_id)
+    history: list[tuple[State, datetime]] = ledger.history(submission.submission_id)
+    times = ledger.times(submission.submission_id)
+    return SubmissionDetail(
+        **_members(submission),
+        image_digest=submission.image_digest,
+        stage_seconds_at_most={stage.value: seconds for stage, seconds in times.items()},
+        timeline=[Reached(state=state.value, at=at) for state, at in history],
+        practised=ledger.practice(submission.submission_id) is not None,
+        fact_sheet=None if sheet is None else json.loads(sheet),
+    )
+
+
+def _failure(failure: Failure | None) -> FailureShown | None:
+    if failure is None:
+        return None
+    return FailureShown(code=failure.value, meaning=failure.meaning, advice=failure.advice)

@@ -1,0 +1,1 @@
+"""Secrets that people and programs sign in with: passwords, tokens, sessions."""

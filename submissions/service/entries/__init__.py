@@ -1,0 +1,1 @@
+"""Entering, showing and withdrawing submissions, for the JSON routes and the pages alike."""

@@ -1,0 +1,36 @@
+"""A benchmark as the web process knows it: what is public, and nothing of its cohort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from submissions.contract import Contract
+from submissions.quota import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One benchmark that teams may enter.
+
+    ``toml`` is the benchmark's file. ``threshold`` is the declared one, or None where each
+    submission brings its own. ``practice``: a practice draw exists.
+    """
+
+    name: str
+    title: str
+    description: str
+    primary: str
+    contract: Contract
+    quota: Quota
+    opens: date | None = None
+    closes: date | None = None
+    practice: bool = False
+    threshold: float | None = None
+    toml: bytes = b""
+
+    def is_open(self, today: date) -> bool:
+        """Whether submissions are taken on a day (UTC); both ends belong to the open time."""
+        return (self.opens is None or self.opens <= today) and (
+            self.closes is None or today <= self.closes
+        )

@@ -1,0 +1,112 @@
+"""Renders the pages of a team: templates, filters, headers, what every page is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from submissions.design.stylesheet import STYLESHEET
+from submissions.service.pages.forms import Form
+from submissions.service.principal import signed_in_or_none
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+HOME = "/team"
+SIGN_IN = f"{HOME}/sign-in"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+"""Pages of a person are kept by no cache; scripts and styles come from files of this server."""
+
+
+@cache
+def environment() -> Environment:
+    """Templates with escaping on and undefined names refused."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"day": day, "moment": moment, "seconds": seconds, "size": size}
+    made.globals |= {"version": static_version(), "home": HOME, "empty_form": Form()}
+    return made
+
+
+@cache
+def static_version() -> str:
+    """Changes when a static file does, so that a cached one is never shown with a new page."""
+    content = b"".join(path.read_bytes() for path in [STYLESHEET, *sorted(STATIC.iterdir())])
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> HTMLResponse:
+    """Render a template for the person who asks."""
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            request_path=request.url.path,
+            principal=signed_in_or_none(request),
+            service=request.app.state.settings.title,
+            **context,
+        )
+    )
+    return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+
+
+def go_to(path: str) -> RedirectResponse:
+    """Send a browser on, so that a reloaded page does not post its form a second time."""
+    return RedirectResponse(path, 303, HEADERS)
+
+
+def day(when: date | datetime) -> str:
+    """A date as 3 January 2026."""
+    return f"{when.day} {when:%B %Y}"
+
+
+def moment(when: datetime) -> str:
+    """A time to the minute, in UTC."""
+    there = when.astimezone(UTC)
+    return f"{day(there)}, {there:%H:%M} UTC"
+
+
+def seconds(number: float) -> str:
+    """A duration in the largest unit that says it in whole or half numbers well."""
+    for unit, long in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if number >= 2 * long:
+            return f"{number / long:.3g} {unit}s"
+    return f"{number:.3g} {'second' if number == 1 else 'seconds'}"
+
+
+def size(number_of_bytes: float) -> str:
+    """A size in decimal units."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number_of_bytes < 1000 or unit == "GB":
+            break
+        number_of_bytes /= 1000
+    return f"{number_of_bytes:.3g} {unit}"

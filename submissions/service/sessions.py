@@ -1,0 +1,31 @@
+"""The cookie of a browser session: given at sign-in, taken away and ended at sign-out."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from submissions.service.principal import COOKIE
+from submissions.service.settings import ServiceSettings
+from submissions.service.store import Store
+
+
+def give(response: Response, store: Store, person_id: str, settings: ServiceSettings) -> None:
+    """Open a session for a person and set its cookie."""
+    secret = store.sessions.open(person_id, settings.session_days)
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=settings.session_days * 86_400,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def take_away(request: Request, response: Response, store: Store) -> None:
+    """End the session of a request in the store and remove its cookie."""
+    if secret := request.cookies.get(COOKIE):
+        store.sessions.end(secret)
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")

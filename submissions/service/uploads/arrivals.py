@@ -1,0 +1,107 @@
+"""Which upload a request receives now: at most one each, and a later one ends the earlier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+HUSH = 2.0
+"""Seconds of silence after which a question for the offset ends a request that still receives."""
+
+_UNTIL_OVER = 20.0
+
+
+class Arrival:
+    """One request that receives bytes of an upload."""
+
+    def __init__(self) -> None:
+        """Begin; must be called in a running event loop."""
+        self.ended = False
+        self.over = asyncio.Event()
+        self._heard = _now()
+        self._settling = False
+        self._limit: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        """Raise TimeoutError ``seconds`` after the last piece, or once the arrival is ended."""
+        self.refuse_ended()
+        async with asyncio.timeout(seconds) as self._limit:
+            yield
+
+    def heard(self, seconds: float | None) -> None:
+        """A piece came: wait for the next one for ``seconds``; None: for the disk, unlimited."""
+        self.refuse_ended()
+        self._heard = _now()
+        assert self._limit is not None
+        self._limit.reschedule(None if seconds is None else self._heard + seconds)
+
+    def settle(self) -> None:
+        """From here on nothing ends the arrival: all its bytes are there."""
+        self._settling = True
+
+    def refuse_ended(self) -> None:
+        """Raise TimeoutError where another request ended this one."""
+        if self.ended:
+            raise TimeoutError
+
+    def is_silent(self) -> bool:
+        """Whether nothing came for a while, and more was to come."""
+        return not self._settling and _now() - self._heard > HUSH
+
+    async def end(self) -> bool:
+        """Let it save what it has, and wait; whether it is over."""
+        if not self._settling:
+            self.ended = True
+            if self._limit is not None:
+                with suppress(RuntimeError):  # it ends by itself now
+                    self._limit.reschedule(_now())
+        try:
+            async with asyncio.timeout(_UNTIL_OVER):
+                await self.over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Arrivals:
+    """The arrivals of one process, by upload."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._now: dict[str, Arrival] = {}
+
+    @asynccontextmanager
+    async def taking_over(self, upload_id: str) -> AsyncIterator[Arrival | None]:
+        """Be the one that receives, after the earlier one ended; None where it does not end."""
+        while earlier := self._now.get(upload_id):
+            if not await earlier.end():
+                yield None
+                return
+        arrival = self._now[upload_id] = Arrival()
+        try:
+            yield arrival
+        finally:
+            del self._now[upload_id]
+            arrival.over.set()
+
+    async def is_receiving(self, upload_id: str) -> bool:
+        """Whether a request receives now; one that fell silent is ended."""
+        arrival = self._now.get(upload_id)
+        if arrival is None:
+            return False
+        return not (arrival.is_silent() and await arrival.end())
+
+    async def end(self, upload_id: str) -> bool:
+        """End the request that receives, if any; whether none receives now."""
+        arrival = self._now.get(upload_id)
+        return arrival is None or await arrival.end()
+
+    def __contains__(self, upload_id: object) -> bool:
+        """Whether a request receives bytes of an upload, silent or not."""
+        return upload_id in self._now
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,1 @@
+"""The site in one piece: routers, guards of every request, how a problem is shown."""

@@ -1,0 +1,98 @@
+"""Builds the web application: collaborators, guards, routers, the site below all.
+
+Collaborators lie on ``app.state``: store, ledger, drop, offered (by name), settings, limits,
+report. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is left belongs to
+``site``, the boards and reports.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from submissions.drop import Drop
+from submissions.ledger.ledger import Ledger, PublishedRelease
+from submissions.service.api.documents import ProblemShown
+from submissions.service.offered import Offered
+from submissions.service.rates import RateLimits
+from submissions.service.settings import ServiceSettings
+from submissions.service.store import Store
+from submissions.service.web.guards import Guards
+from submissions.service.web.showing import show_problems
+
+Report = Callable[[PublishedRelease], str]
+"""Makes the report of a release, one HTML file; its room lies above this package."""
+
+ROUTERS = (
+    "submissions.service.api.api",
+    "submissions.service.uploads.routes",
+    "submissions.service.pages",
+)
+"""Modules with a ``router`` each, in this order. A module may have
+``render_problem(request, problem) -> Response`` too: it then shows problems of paths outside /api/.
+"""
+
+
+def create_service(
+    settings: ServiceSettings,
+    store: Store,
+    ledger: Ledger,
+    drop: Drop,
+    offered: Sequence[Offered],
+    *,
+    report: Report,
+    site: ASGIApp | None = None,
+) -> FastAPI:
+    """Build the service; ``site`` answers every path that no router has."""
+    app = FastAPI(
+        title=settings.title,
+        version="1",
+        description="Teams sign up, send images and follow their submissions.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.store = store
+    app.state.ledger = ledger
+    app.state.drop = drop
+    app.state.offered = {benchmark.name: benchmark for benchmark in offered}
+    app.state.report = report
+    app.state.limits = RateLimits(settings.rates)
+    app.add_middleware(Guards, settings=settings)
+    show_problems(app)
+    for name in ROUTERS:
+        if _exists(name):
+            module = importlib.import_module(name)
+            app.include_router(module.router)
+            if render := getattr(module, "render_problem", None):
+                app.state.render_problem = render
+    if site is not None:
+        app.router.default = site  # a mount at / would hide a 405 of the routers
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Name the schema of problems in OpenAPI once."""
+    plain = app.openapi
+
+    def described() -> dict[str, object]:
+        document = plain()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["ProblemShown"] = ProblemShown.model_json_schema()
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _exists(name: str) -> bool:
+    package, _, _ = name.rpartition(".")
+    return importlib.util.find_spec(package) is not None and (
+        importlib.util.find_spec(name) is not None
+    )
