@@ -125,11 +125,7 @@ def train(
     refuse_tracker(tracking_uri or _beside(output))
     cases = read_open(open_csv)
     examples = read_examples(cases, settings.size, progress)
-    held_out = split_patients(
-        examples.labels, examples.patients, settings.validation_share, settings.seed
-    )
-    training, validation = subset(examples, ~held_out), subset(examples, held_out)
-    _refuse_few(training, settings)
+    training, validation = _split(examples, settings)
     output.mkdir(parents=True, exist_ok=True)
     digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
     with (
@@ -169,12 +165,18 @@ def train(
     return card
 
 
-def _refuse_few(training: Examples, settings: Settings) -> None:
+def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples]:
+    """Training and validation part, by patient; raise TrainingDataError for less than a batch."""
+    held_out = split_patients(
+        examples.labels, examples.patients, settings.validation_share, settings.seed
+    )
+    training = subset(examples, ~held_out)
     if len(training.images) < settings.batch:
         raise TrainingDataError(
             f"the open part leaves {len(training.images)} images to train on, and a batch is "
             f"{settings.batch}; give more cases or a smaller batch"
         )
+    return training, subset(examples, held_out)
 
 
 def _fit(

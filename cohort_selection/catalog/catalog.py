@@ -93,9 +93,7 @@ def update(
     directory = directory.absolute()
     with _alone(directory), _a_full_disk_named(directory):
         settle(directory)
-        interrupted = sorted(directory.parent.glob(f".{directory.name}.interrupted-*"))
-        last = int(interrupted[-1].name[-3:]) if interrupted else -1
-        fresh = directory.with_name(f".{directory.name}.interrupted-{last + 1:03d}")
+        interrupted, fresh = _inventories(directory)
         brought = bring_up_to_date(
             root, fresh, [*interrupted, directory / INVENTORY], workers=workers, progress=progress
         )
@@ -129,6 +127,13 @@ def update(
         harmonised=harmonised,
         notes=(*doubted, *meeting.told(), *summary(harmonised, loinc_map)),
     )
+
+
+def _inventories(directory: Path) -> tuple[list[Path], Path]:
+    """What runs left that were killed, oldest first, and where this one writes."""
+    interrupted = sorted(directory.parent.glob(f".{directory.name}.interrupted-*"))
+    last = int(interrupted[-1].name[-3:]) if interrupted else -1
+    return interrupted, directory.with_name(f".{directory.name}.interrupted-{last + 1:03d}")
 
 
 def _link_or_copy(source: str, target: str) -> None:

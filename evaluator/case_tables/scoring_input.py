@@ -92,9 +92,7 @@ def read_tables(
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
-    bands = list(age_bands)
-    if not bands or bands != sorted(set(bands)):
-        raise ScoringInputError(f"age bands are {bands}; give rising lower ends such as 0, 40, 60")
+    bands = _rising(age_bands)
     how = how or Labels()
     given = CaseTable(predictions)
     known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
@@ -121,6 +119,13 @@ def read_tables(
             weights=None if weights is None else weights[kept],
         )
     return found
+
+
+def _rising(age_bands: Sequence[int]) -> list[int]:
+    bands = list(age_bands)
+    if not bands or bands != sorted(set(bands)):
+        raise ScoringInputError(f"age bands are {bands}; give rising lower ends such as 0, 40, 60")
+    return bands
 
 
 def _tell_left_out(

@@ -100,13 +100,7 @@ def score(
     """
     plan = plan or AnalysisPlan()
     given = _arranged(y, scores, patients, attributes or {}, plan)
-    if threshold is not None and not np.isfinite(threshold):
-        raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
-    choices = replace(
-        _choices(plan, plan.threshold if threshold is None else threshold),
-        cohort_prevalence=_prevalence(given.y),
-        no_calibration=_no_calibration(given.s),
-    )
+    choices = _choices_for(given, plan, threshold)
     whole = everyone(given.y, given.s, given.patient, given.n_patients, plan.sampling_design)
     parts = list(_parts(whole, given.coded, plan))
     results: list[Result] = []
@@ -114,19 +108,11 @@ def score(
     for part in parts:
         mine = replace(choices, smooth_calibration=_smooth(part, plan))
         results += _results(part, mine)
-        if part.lacking is None:
-            curves += curves_of(
-                part.group,
-                (part.attribute, part.level),
-                plan,
-                with_band=part.member is None,
-                calibrated=not choices.no_calibration,
-                threads=threads,
-            )
-    of_cases = target.weights if target is not None else weights
+        curves += _curves(part, plan, choices, threads)
+    of_cases = weights if target is None else target.weights
     if of_cases is not None:
-        w = _weights(of_cases, given.y.size)[given.order]
-        fitted = target.fitted if target else 0
+        w = _weights(of_cases, given)
+        fitted = 0 if target is None else target.fitted
         results += _standardized(parts[0], w, plan, choices, fitted)
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
@@ -179,13 +165,26 @@ def _arranged(
     )
 
 
-def _weights(given: ArrayLike, n: int) -> Floats:
-    w = np.asarray(given, dtype=np.float64)
+def _choices_for(given: _Arranged, plan: AnalysisPlan, threshold: float | None) -> Choices:
+    """The choices of a plan, with what the cases say of them; a threshold comes before its own."""
+    if threshold is not None and not np.isfinite(threshold):
+        raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
+    return replace(
+        _choices(plan, plan.threshold if threshold is None else threshold),
+        cohort_prevalence=_prevalence(given.y),
+        no_calibration=_no_calibration(given.s),
+    )
+
+
+def _weights(of_cases: ArrayLike, given: _Arranged) -> Floats:
+    """Weights of the cases, in the order in which they are scored."""
+    n = given.y.size
+    w = np.asarray(of_cases, dtype=np.float64)
     if w.shape != (n,) or not (np.isfinite(w).all() and w.min() >= 0.0 and w.max() > 0.0):
         raise ScoringInputError(
             f"weights must be {n} numbers that are not negative, and not all 0; got shape {w.shape}"
         )
-    return w
+    return w[given.order]
 
 
 def _standardized(
@@ -299,6 +298,21 @@ def _results(part: _Part, choices: Choices) -> Iterator[Result]:
         return
     for name, estimate in figures(part.group, choices):
         yield Result.named(name, part.attribute, part.level, estimate)
+
+
+def _curves(
+    part: _Part, plan: AnalysisPlan, choices: Choices, threads: int | None
+) -> Iterator[Curve]:
+    if part.lacking is not None:
+        return iter(())
+    return curves_of(
+        part.group,
+        (part.attribute, part.level),
+        plan,
+        with_band=part.member is None,
+        calibrated=not choices.no_calibration,
+        threads=threads,
+    )
 
 
 def _crossed(whole: Group, parts: Sequence[_Part], plan: AnalysisPlan) -> Iterator[Result]:

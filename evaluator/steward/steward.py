@@ -199,12 +199,8 @@ def seal_cohort(
     read, says that it was and not what. ``progress`` is called with an act, what is done and all.
     Raises ShortcutError or LeakError where a check finds what was not accepted.
     """
-    ledger, enclave = installation.ledger(), installation.enclave()
-    if enclave.is_sealed(benchmark.name) and not ledger.is_recorded("seal", benchmark.name):
-        # An earlier sealing was cut off between the folder and the ledger.
-        _, cohort = installation.sealed(benchmark.name)
-        report = cast("dict[str, Any]", cohort.report)
-        return _recorded(installation, _sealed(cohort), Accepted(**report["accepted"]))
+    if (cut_off := _cut_off(installation, benchmark)) is not None:
+        return cut_off
     _refuse_sealed(installation, benchmark)
     cut = cut_of(installation, benchmark, catalog_folder)
     shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
@@ -223,15 +219,10 @@ def seal_cohort(
     )
     plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
-    if benchmark.practice.cases:
-        copying = act(progress, "copying practice cases")
-        lay_out(
-            installation, benchmark.name, cut.opened, benchmark.practice.cases,
-            seed=plan.seed, progress=copying,
-        )  # fmt: skip
+    _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
     cohort = seal(
         cut.cohort,
-        enclave.benchmark_folder(benchmark.name) / "cohort",
+        installation.enclave().benchmark_folder(benchmark.name) / "cohort",
         name=benchmark.name,
         seed=plan.seed,
         criteria=plan.criteria,
@@ -246,6 +237,34 @@ def seal_cohort(
         progress=act(progress, "sealing cases"),
     )
     return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
+
+
+def _cut_off(installation: Installation, benchmark: Benchmark) -> Sealed | None:
+    """A sealed cohort whose sealing was cut off between the folder and the ledger; recorded now."""
+    sealed = installation.enclave().is_sealed(benchmark.name)
+    if not sealed or installation.ledger().is_recorded("seal", benchmark.name):
+        return None
+    _, cohort = installation.sealed(benchmark.name)
+    report = cast("dict[str, Any]", cohort.report)
+    return _recorded(installation, _sealed(cohort), Accepted(**report["accepted"]))
+
+
+def _lay_out_practice(
+    installation: Installation,
+    benchmark: Benchmark,
+    cut: Cut,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    n_cases = benchmark.practice.cases
+    if n_cases:
+        lay_out(
+            installation,
+            benchmark.name,
+            cut.opened,
+            n_cases,
+            seed=benchmark.cohort.seed,
+            progress=progress,
+        )
 
 
 def _of_checks(
