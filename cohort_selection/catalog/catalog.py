@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cohort_selection.atomic_files import replaced, settle
+from cohort_selection.atomic_files import locked, replaced, settle
 from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
 from cohort_selection.catalog.linkage import linked
@@ -150,9 +149,10 @@ def _alone(directory: Path) -> Iterator[None]:
     path = directory.with_name(f".{directory.name}.lock")
     with path.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
-        except (BlockingIOError, FileNotFoundError):
+            ours = locked(lock, wait=False) and os.path.samestat(
+                path.stat(), os.stat(lock.fileno())
+            )
+        except FileNotFoundError:
             ours = False
         if not ours:  # held by another run, or removed by one that ended this very moment
             raise CatalogError(
