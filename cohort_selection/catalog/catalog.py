@@ -149,9 +149,8 @@ def _alone(directory: Path) -> Iterator[None]:
     path = directory.with_name(f".{directory.name}.lock")
     with path.open("w") as lock:
         try:
-            ours = locked(lock, wait=False) and os.path.samestat(
-                path.stat(), os.stat(lock.fileno())
-            )
+            held = locked(lock, wait=False)
+            ours = held and os.path.samestat(os.fstat(lock.fileno()), path.stat())
         except FileNotFoundError:
             ours = False
         if not ours:  # held by another run, or removed by one that ended this very moment

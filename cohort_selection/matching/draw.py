@@ -50,7 +50,6 @@ class Margin:
     cohort: float
     pool: float
     n_cohort: int
-    n_pool: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +381,6 @@ def report_margins(
                     cohort=float(drawn[j] / size),
                     pool=float(pool[j] / cells.counts.sum()),
                     n_cohort=int(drawn[j]),
-                    n_pool=int(pool[j]),
                 )
             )
     return tuple(rows)

@@ -69,20 +69,6 @@ def representativeness(
     return tuple(found)
 
 
-def over_time(
-    batches: Sequence[tuple[str, Sequence[Case]]],
-    against: Target | Sequence[Case],
-    attributes: Sequence[str],
-) -> tuple[tuple[str, tuple[Deviation, ...]], ...]:
-    """Compare what has come so far after each batch; ``batches`` are (name, new cases) in order."""
-    so_far: list[Case] = []
-    rows = []
-    for name, new in batches:
-        so_far.extend(new)
-        rows.append((name, representativeness(so_far, against, attributes)))
-    return tuple(rows)
-
-
 def chance(
     wanted: Mapping[str, float], n: int, rng: np.random.Generator, draws: int = 400
 ) -> tuple[float, float]:

@@ -100,10 +100,6 @@ class Cohort:
         known = {case_id: design for case_id, design in found.items() if design is not None}
         return known if len(known) == len(found) else None
 
-    def attribute_names(self) -> tuple[str, ...]:
-        """Attributes that the cases carry."""
-        return tuple(self.cases()[0].attributes)
-
     def blinded(self, key: bytes, visible: Sequence[str] = ()) -> tuple[BlindedCase, ...]:
         """Give the cases as one submission may see them: ids, order and files drawn by ``key``.
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluator.sandbox.seccomp import profile_file, profile_text
 from evaluator.sandbox.staging import Staged
+from evaluator.system_calls import profile_file, profile_text
 from submissions.addresses.engine import EngineUnavailable
 from submissions.contract import Contract
 from submissions.host.base_image import cache

@@ -75,7 +75,6 @@ def margins() -> tuple[RenderableType, set[str]]:
         cohort=0.345,
         pool=0.456,
         n_cohort=1234,
-        n_pool=5678,
     )
     return printing._margins("A cohort", "one draw", [margin]), {
         *("12.3%", "23.4%", "34.5%", "45.6%", "1234"),
@@ -115,7 +114,6 @@ def plan() -> tuple[RenderableType, set[str]]:
                 cohort=0.345,
                 pool=0.456,
                 n_cohort=1234,
-                n_pool=5678,
             ),
         ),
         subgroups=(
