@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -87,95 +88,44 @@ class Site:
     scanner: Scanner
 
 
-SITES = (
-    Site(
-        site_id="101",
-        share=0.36,
-        mean_age=61.0,
-        female=0.48,
-        races=(0.70, 0.10, 0.07, 0.05, 0.01, 0.00, 0.07),
-        hispanic=0.08,
-        log_odds=-0.15,
-        supine=0.3,
-        scanner=Scanner(
-            manufacturer="Alderney Imaging",
-            model="DR 500",
-            modality="DX",
-            size=128,
-            bits_stored=12,
-            inverted=False,
-            gain=0.92,
-            offset=0.04,
-            noise=0.012,
-            blur=0.0,
-        ),
+_SCANNERS: Mapping[str, Sequence[Any]] = {
+    "manufacturer": ("Alderney Imaging", "Brightwell", "Corvane", "Alderney Imaging"),
+    "model": ("DR 500", "Mobile 2", "Radia X", "CR 90"),
+    "modality": ("DX", "CR", "DX", "CR"),
+    "size": (128, 128, 144, 128),
+    "bits_stored": (12, 15, 14, 12),
+    "inverted": (False, True, False, False),
+    "gain": (0.92, 0.8, 0.88, 0.7),
+    "offset": (0.04, 0.1, 0.06, 0.16),
+    "noise": (0.012, 0.022, 0.01, 0.034),
+    "blur": (0.0, 0.6, 0.0, 0.8),
+}
+"""Each field of the sites' scanners, in the order of the sites."""
+
+_SITES: Mapping[str, Sequence[Any]] = {
+    "site_id": ("101", "102", "103", "104"),
+    "share": (0.36, 0.28, 0.22, 0.14),
+    "mean_age": (61.0, 52.0, 55.0, 66.0),
+    "female": (0.48, 0.53, 0.52, 0.45),
+    "races": (
+        (0.7, 0.1, 0.07, 0.05, 0.01, 0.0, 0.07),
+        (0.28, 0.46, 0.06, 0.1, 0.01, 0.01, 0.08),
+        (0.42, 0.08, 0.3, 0.1, 0.02, 0.02, 0.06),
+        (0.8, 0.05, 0.03, 0.04, 0.04, 0.0, 0.04),
     ),
+    "hispanic": (0.08, 0.17, 0.34, 0.05),
+    "log_odds": (-0.15, 0.3, -0.3, 0.1),
+    "supine": (0.3, 0.6, 0.2, 0.5),
+}
+
+SITES = tuple(
     Site(
-        site_id="102",
-        share=0.28,
-        mean_age=52.0,
-        female=0.53,
-        races=(0.28, 0.46, 0.06, 0.10, 0.01, 0.01, 0.08),
-        hispanic=0.17,
-        log_odds=0.30,
-        supine=0.6,
-        scanner=Scanner(
-            manufacturer="Brightwell",
-            model="Mobile 2",
-            modality="CR",
-            size=128,
-            bits_stored=15,
-            inverted=True,
-            gain=0.80,
-            offset=0.10,
-            noise=0.022,
-            blur=0.6,
-        ),
-    ),
-    Site(
-        site_id="103",
-        share=0.22,
-        mean_age=55.0,
-        female=0.52,
-        races=(0.42, 0.08, 0.30, 0.10, 0.02, 0.02, 0.06),
-        hispanic=0.34,
-        log_odds=-0.30,
-        supine=0.2,
-        scanner=Scanner(
-            manufacturer="Corvane",
-            model="Radia X",
-            modality="DX",
-            size=144,
-            bits_stored=14,
-            inverted=False,
-            gain=0.88,
-            offset=0.06,
-            noise=0.010,
-            blur=0.0,
-        ),
-    ),
-    Site(
-        site_id="104",
-        share=0.14,
-        mean_age=66.0,
-        female=0.45,
-        races=(0.80, 0.05, 0.03, 0.04, 0.04, 0.00, 0.04),
-        hispanic=0.05,
-        log_odds=0.10,
-        supine=0.5,
-        scanner=Scanner(
-            manufacturer="Alderney Imaging",
-            model="CR 90",
-            modality="CR",
-            size=128,
-            bits_stored=12,
-            inverted=False,
-            gain=0.70,
-            offset=0.16,
-            noise=0.034,
-            blur=0.8,
-        ),
-    ),
+        **dict(zip(_SITES, of_site, strict=True)),
+        scanner=Scanner(**dict(zip(_SCANNERS, of_scanner, strict=True))),
+    )
+    for of_site, of_scanner in zip(
+        zip(*_SITES.values(), strict=True), zip(*_SCANNERS.values(), strict=True), strict=True
+    )
 )
 
 # log odds of the label: severity carries nearly all of it, age and sex a little.
