@@ -54,7 +54,7 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
-        "case_tables garbage_collection glossary host screen setup shipped",
+        "case_tables garbage_collection glossary host screen setup shipped system_calls",
         "sandbox scoring",
         "disclosure",
         "benchmark leaderboard.drawing",

@@ -192,7 +192,8 @@ def score(
     """Score predictions that you already have, from two tables."""
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.leaderboard import own_scores
-    from evaluator.scoring.score import Labels, score_tables
+    from evaluator.scoring.score import Labels
+    from evaluator.scoring.score_tables import score_tables
     from evaluator.terminal.score_screen import summary
 
     own_scores.refuse_places((output, table, report_file))

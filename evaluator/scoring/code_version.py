@@ -14,6 +14,8 @@ _SCORING = (
     "scoring/analysis_plan.py",
     "scoring/target_population.py",
     "scoring/score.py",
+    "scoring/curves.py",
+    "scoring/score_tables.py",
     "scoring/results.py",
     "disclosure/probing.py",
     "evaluation.py",
