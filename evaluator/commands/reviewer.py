@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import option_values
-from evaluator.commands.options import EVERYONE, HOME, REVIEWER, BenchmarkName, Home
+from evaluator.commands.options import EVERYONE, HOME, OPERATOR, REVIEWER, BenchmarkName, Home
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -41,23 +41,58 @@ def report(
     console.print(f"wrote {output}")
 
 
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
+PublicAddress = Annotated[
+    str,
+    typer.Option(
+        envvar="SEQUESTRA_ADDRESS",
+        help="Public address, as https://sequestra.example.org (default: where it listens).",
+    ),
+]
+Proxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--proxy", help="Address of a proxy whose X-Forwarded-For is believed; may be repeated."
+    ),
+]
+
+
 @app.command(rich_help_panel=REVIEWER)
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    address: PublicAddress = "",
+    proxy: Proxies = None,
     home: Home = HOME,
 ) -> None:
-    """Serve boards and reports as web pages."""
-    import uvicorn
-
-    from evaluator.commands.listening import listening
-    from evaluator.leaderboard import published
+    """Serve boards, reports, team pages and the API to submit through."""
+    from evaluator.serving import web_process
     from evaluator.stores.installation import Installation
 
-    pages = published.web(Installation.existing(home))
-    with listening(host, port) as (taken, address):
-        console.print(f"serving {address} (stop with Ctrl-C)")
-        uvicorn.Server(uvicorn.Config(pages, log_level="warning")).run(sockets=[taken])
+    installation = Installation.existing(home)
+    web_process.serve(installation, host=host, port=port, address=address, proxies=proxy or ())
+
+
+@app.command(rich_help_panel=OPERATOR)
+def up(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    address: PublicAddress = "",
+    proxy: Proxies = None,
+    home: Home = HOME,
+) -> None:
+    """Serve the web pages and work the queue, each in a process of its own."""
+    from evaluator.serving import web_process
+    from evaluator.stores.installation import Installation
+
+    Installation.existing(home)
+    where = web_process.home_option(home)
+    web = ["serve", "--host", host, "--port", str(port), *where]
+    web += ["--address", address] if address else []
+    for each in proxy or ():
+        web += ["--proxy", each]
+    raise typer.Exit(web_process.up([web, ["run", "--watch", *where]]))
 
 
 @app.command(rich_help_panel=EVERYONE)

@@ -59,6 +59,12 @@ class Installation:
         return Path(configured) if configured else self.root.resolve() / "drop"
 
     @property
+    def accounts_url(self) -> str:
+        """The database URL of the service's own store: people, teams, tokens, sessions."""
+        here = self.root.resolve() / "service" / "accounts.sqlite"
+        return os.environ.get("SEQUESTRA_ACCOUNTS", "").strip() or f"sqlite:///{here}"
+
+    @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps the runs."""
         here = self.root.resolve() / "mlflow" / "mlflow.db"

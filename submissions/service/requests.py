@@ -8,7 +8,10 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from submissions.receiving import EntryError, named
+from submissions.service import texts
 from submissions.service.credentials import passwords
+from submissions.service.credentials.passwords import LONGEST, SHORTEST
 from submissions.service.database import Database, StoreError, aware, new_id, now
 from submissions.service.people import (
     insert_membership,
@@ -31,13 +34,17 @@ class RequestState(StrEnum):
     REFUSED = "refused"
 
 
+class UnfitRequest(StoreError):
+    """A text of a request cannot be taken."""
+
+
 class TooManyRequests(StoreError):
     """So many requests wait for a steward that no other is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """What a person asks for. ``password`` is None where a provider identifies the person."""
+    """What a person asks for; without a ``password`` a token is the only way in."""
 
     name: str
     email: str
@@ -45,8 +52,33 @@ class SignUp:
     affiliation: str
     purpose: str
     password: str | None = None
-    issuer: str | None = None
-    subject: str | None = None
+
+
+def sign_up(
+    name: str, email: str, team: str, affiliation: str, purpose: str, password: str | None = None
+) -> SignUp:
+    """Check and normalise what a person asks for; raise UnfitRequest with one sentence."""
+    members = {
+        "name": (texts.line, name),
+        "email": (texts.email, email),
+        "affiliation": (texts.line, affiliation),
+        "purpose": (texts.paragraph, purpose),
+    }
+    checked = {}
+    for member, (check, text) in members.items():
+        try:
+            checked[member] = check(text)
+        except ValueError as error:
+            raise UnfitRequest(f"{member}: {text[:60]!r} {error}") from error
+    try:
+        team = named("team", team)
+    except EntryError as error:
+        raise UnfitRequest(f"team: {error}") from error
+    if password is not None and not SHORTEST <= len(password) <= LONGEST:
+        raise UnfitRequest(
+            f"password: it has {len(password)} characters; give {SHORTEST} to {LONGEST}"
+        )
+    return SignUp(**checked, team=team, password=password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +133,6 @@ class Requests:
                     name=sign_up.name,
                     email=sign_up.email.strip().lower(),
                     password=kept,
-                    issuer=sign_up.issuer,
-                    subject=sign_up.subject,
                     team=sign_up.team,
                     affiliation=sign_up.affiliation,
                     purpose=sign_up.purpose,
@@ -130,12 +160,7 @@ class Requests:
         with self._database.transaction() as connection:
             row = _open_row(connection, request_id)
             person_id = person_by_email(connection, row.email) or insert_person(
-                connection,
-                row.name,
-                row.email,
-                row.password,
-                issuer=row.issuer,
-                subject=row.subject,
+                connection, row.name, row.email, row.password
             )
             team_id = team_by_name(connection, row.team) or insert_team(
                 connection, row.team, row.affiliation
@@ -173,8 +198,6 @@ def _decide(connection: Connection, request_id: str, state: RequestState) -> Non
             name="",
             email="",
             password=None,
-            issuer=None,
-            subject=None,
         )
     )
 

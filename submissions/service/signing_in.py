@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 
 from submissions.service.problems import Problem, unauthorized
 from submissions.service.rates import RateLimits, peer_key
-from submissions.service.requests import SignUp, TooManyRequests
+from submissions.service.requests import TooManyRequests, UnfitRequest, sign_up
 from submissions.service.store import Store
 
 
-def ask(request: Request, sign_up: SignUp) -> None:
-    """Keep a request for an account; raise a 429 Problem where too many come."""
+def ask(request: Request, members: Mapping[str, str]) -> None:
+    """Keep a request for an account, with the members that ``sign_up`` names.
+
+    Raises a 422 Problem for an unfit text, 429 where too many come.
+    """
     limits: RateLimits = request.app.state.limits
     left = limits.hit((limits.rates.requests_peer, f"asks {_peer(request)}"))
     request.state.rate_headers = left.headers()
     store: Store = request.app.state.store
     try:
-        store.requests.ask(sign_up)
+        store.requests.ask(sign_up(**members))
+    except UnfitRequest as error:
+        raise Problem(422, "Not valid", f"{error}.", type="not-valid") from error
     except TooManyRequests as error:
         raise Problem(
             429,

@@ -113,7 +113,8 @@ def running(
     drop = Drop(folder / "drop")
     taken = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    chosen = replace(ServiceSettings(url), **settings)
+    provider = settings.pop("provider", None)
+    chosen = replace(ServiceSettings(url), **settings, provider=provider and provider(url))
     ada, ben = accounts(store, chosen.agreement.version)
     app = create_service(
         chosen, store, ledger, drop, offered, report=report or plain_report, site=site

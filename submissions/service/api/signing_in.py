@@ -11,7 +11,6 @@ from submissions.service import agreements, sessions
 from submissions.service.api.documents import Email, Line, LongLine, Paragraph, Strict, problems
 from submissions.service.credentials.passwords import LONGEST, SHORTEST
 from submissions.service.principal import Principal, Scope, require, signed_in
-from submissions.service.requests import SignUp
 from submissions.service.signing_in import ask, sign_in_with_password
 
 router = APIRouter(tags=["sign-in"])
@@ -63,17 +62,8 @@ def request_account(request: Request, sent: RequestSent) -> RequestTaken:
 
     The answer is the same whether or not the e-mail address is known.
     """
-    ask(
-        request,
-        SignUp(
-            name=sent.name,
-            email=sent.email,
-            team=sent.team,
-            affiliation=sent.affiliation,
-            purpose=sent.purpose,
-            password=sent.password,
-        ),
-    )
+    members = ("name", "email", "team", "affiliation", "purpose", "password")
+    ask(request, {name: getattr(sent, name) for name in members})
     return RequestTaken(
         detail="A steward reads the request and decides; sign in once it is approved."
     )

@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from submissions.drop import Drop
 from submissions.service.database import new_id
 from submissions.service.offered import Offered
-from submissions.service.principal import Membership, Principal
+from submissions.service.principal import Principal
 from submissions.service.problems import Problem, not_found
 from submissions.service.uploads.arrivals import Arrivals
 from submissions.service.uploads.headers import Announced

@@ -1,0 +1,1 @@
+"""The web process of an installation: its address, its application, its server."""

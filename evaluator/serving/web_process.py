@@ -1,0 +1,166 @@
+"""The web process: boards, team pages and the API over an installation's public side.
+
+It opens the ledger, the accounts, the drop folder and the benchmark files, nothing else: no
+enclave, no key, no container engine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.control import Release
+from evaluator.leaderboard import published
+from evaluator.leaderboard.report import render_report
+from evaluator.stores.installation import Installation
+from submissions.fact_sheet import FactSheet
+from submissions.ledger.ledger import Ledger, PublishedRelease
+from submissions.service.offered import Offered
+from submissions.service.settings import (
+    Provider,
+    ServiceSettings,
+    SettingsError,
+    read_agreement,
+)
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_GRACE_SECONDS = 5
+
+
+def settings_of(installation: Installation, address: str) -> ServiceSettings:
+    """Settings of the service under a public address; raise SettingsError.
+
+    ``agreement.md`` in the installation takes the place of the one that comes along. A provider
+    for sign-in is named by SEQUESTRA_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET.
+    """
+    names = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")
+    given = {name: os.environ.get(f"SEQUESTRA_OIDC_{name}", "").strip() for name in names}
+    if any(given.values()) and not all(given.values()):
+        missing = ", ".join(f"SEQUESTRA_OIDC_{name}" for name in names if not given[name])
+        raise SettingsError(f"sign-in by a provider lacks {missing}; set it, or none of the three")
+    provider = (
+        Provider(
+            given["ISSUER"],
+            given["CLIENT_ID"],
+            given["CLIENT_SECRET"],
+            os.environ.get("SEQUESTRA_OIDC_TITLE", "").strip() or "your institution",
+        )
+        if all(given.values())
+        else None
+    )
+    agreement = read_agreement(installation.root / "agreement.md")
+    return ServiceSettings(address, agreement=agreement, provider=provider)
+
+
+def offered(benchmark: Benchmark) -> Offered:
+    """What the web process knows of a benchmark."""
+    return Offered(
+        name=benchmark.name,
+        title=benchmark.title,
+        description=benchmark.description,
+        primary=benchmark.analysis.primary,
+        contract=benchmark.contract,
+        quota=benchmark.quota,
+        opens=benchmark.period.opens,
+        closes=benchmark.period.closes,
+        practice=benchmark.practice.cases > 0,
+        threshold=benchmark.analysis.threshold,
+        toml=benchmark.path.read_bytes(),
+    )
+
+
+def application(installation: Installation, settings: ServiceSettings) -> FastAPI:
+    """The web application of an installation; benchmarks that are sealed can be entered."""
+    from submissions.drop import Drop
+    from submissions.service.store import Store
+    from submissions.service.web.app import create_service
+
+    ledger = installation.ledger()
+    sealed = [
+        offered(benchmark)
+        for benchmark in installation.benchmarks()
+        if ledger.is_recorded("seal", benchmark.name)
+    ]
+    titles = {benchmark.name: benchmark.title for benchmark in sealed}
+    return create_service(
+        settings,
+        Store(installation.accounts_url),
+        ledger,
+        Drop(installation.drop),
+        sealed,
+        report=lambda release: _report(ledger, release, titles),
+        site=published.web(installation),
+    )
+
+
+def serve(
+    installation: Installation, *, host: str, port: int, address: str, proxies: Sequence[str]
+) -> None:
+    """Serve until the process is ended. ``address`` is the public one, or "" for the socket's."""
+    import uvicorn
+
+    from evaluator.screen import console
+    from evaluator.serving.listening import listening
+
+    with listening(host, port) as (taken, own):
+        app = application(installation, settings_of(installation, address or own))
+        console.print(f"serving {address or own} (stop with Ctrl-C)")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            server_header=False,
+        )
+        uvicorn.Server(config).run(sockets=[taken])
+
+
+def up(commands: Sequence[Sequence[str]]) -> int:
+    """Run commands of this program beside each other until one ends; return its exit status.
+
+    The others are asked to end, as all are when this process is.
+    """
+    program = [sys.executable, "-m", "evaluator.cli"]
+    running = [subprocess.Popen([*program, *each]) for each in commands]
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        while all(each.poll() is None for each in running):
+            time.sleep(0.2)
+        return next(each.returncode for each in running if each.poll() is not None)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, former)
+        for each in running:
+            if each.poll() is None:
+                each.send_signal(signal.SIGTERM)
+        for each in running:
+            each.wait()
+
+
+def _report(ledger: Ledger, release: PublishedRelease, titles: dict[str, str]) -> str:
+    sheet = ledger.fact_sheet(release.submission_id)
+    return render_report(
+        Release.from_json(release.document),
+        title=titles.get(release.benchmark, release.benchmark),
+        fact_sheet=None if sheet is None else FactSheet.from_json(sheet),
+    )
+
+
+def home_option(home: Path) -> list[str]:
+    """The option that names an installation to another command of this program."""
+    return ["--home", str(home)]
