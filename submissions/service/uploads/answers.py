@@ -19,6 +19,7 @@ from submissions.service.uploads.headers import TUS
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * 2**20
 
+_EVERYWHERE = (400, 401, 403, 404, 405, 412, 414, 422, 429, 431)
 _MEANINGS = {460: "The bytes are not those of the checksum"}
 
 
@@ -72,10 +73,13 @@ def all_read(request: Request) -> None:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of the refusals of a route, those of every route included."""
-    problem = {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
+    schema = {"schema": {"$ref": "#/components/schemas/ProblemShown"}}
     return {
-        status: {"description": _MEANINGS.get(status) or HTTPStatus(status).phrase, **problem}
-        for status in sorted({*statuses, 401, 403, 412, 429})
+        status: {
+            "description": _MEANINGS.get(status) or HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: schema},
+        }
+        for status in sorted({*_EVERYWHERE, *statuses})
     }
 
 

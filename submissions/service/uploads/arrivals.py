@@ -16,6 +16,7 @@ class Arrival:
     """One request that receives bytes of an upload."""
 
     def __init__(self) -> None:
+        """Begin; must be called in a running event loop."""
         self.ended = False
         self.over = asyncio.Event()
         self._heard = _now()
@@ -68,6 +69,7 @@ class Arrivals:
     """The arrivals of one process, by upload."""
 
     def __init__(self) -> None:
+        """Begin with none."""
         self._now: dict[str, Arrival] = {}
 
     @asynccontextmanager
@@ -97,6 +99,7 @@ class Arrivals:
         return arrival is None or await arrival.end()
 
     def __contains__(self, upload_id: object) -> bool:
+        """Whether a request receives bytes of an upload, silent or not."""
         return upload_id in self._now
 
 

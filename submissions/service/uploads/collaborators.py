@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from submissions.drop import Drop
+from submissions.ledger.ledger import Ledger
 from submissions.service.database import new_id
 from submissions.service.offered import Offered
 from submissions.service.principal import Principal
@@ -25,6 +26,7 @@ from submissions.service.uploads.store import (
     UploadStore,
     refuse_without_look,
 )
+from submissions.submission import State
 
 MIB = 2**20
 
@@ -43,8 +45,9 @@ class Uploads:
     """The collaborators of the routes; one for an application."""
 
     def __init__(self, app: FastAPI) -> None:
+        """Take them from ``app.state``."""
         self._accounts = app.state.store
-        self._ledger = app.state.ledger
+        self._ledger: Ledger = app.state.ledger
         self._offered: dict[str, Offered] = app.state.offered
         self.store = UploadStore(app.state.store)
         self.drop: Drop = app.state.drop
@@ -79,12 +82,9 @@ class Uploads:
 
         def judge(holding: list[Upload]) -> None:
             self._refuse_without_room(upload, holding)
-            charged = [
-                each for name in allowance for each in self._ledger.charged(name, benchmark.name)
-            ]
             refuse_without_look(
                 holding,
-                charged,
+                self._ledger.charged(team.team, benchmark.name, allowance=allowance),
                 benchmark.quota,
                 team=team.team,
                 allowance=allowance,
@@ -124,12 +124,13 @@ class Uploads:
     def remove(self, upload: Upload, state: UploadState) -> None:
         """End an upload, free its look and remove what came of it; nothing if it ended before.
 
-        A verified archive stays where another upload of the team brought the same.
+        A verified archive stays where another upload of the team brought the same, or a submission
+        of it waits for the queue.
         """
         with suppress(UploadStateError):
             self.store.end(upload.upload_id, state)
             self.drop.forget(upload.upload_id)
-            if upload.sha256 and not self.store.is_held(upload.team_id, upload.sha256):
+            if upload.sha256 and not self._is_needed(upload.team_id, upload.sha256):
                 self.drop.discard(upload.team_id, upload.sha256)
 
     def sweep(self) -> None:
@@ -149,6 +150,15 @@ class Uploads:
         for upload in self.store.holding():
             if self.expires(upload) <= now and upload.upload_id not in self.arrivals:
                 self.remove(upload, UploadState.EXPIRED)
+
+    def _is_needed(self, team_id: str, sha256: str) -> bool:
+        waiting = self._ledger.submissions(state=State.RECEIVED)
+        arrivals = [self._ledger.arrival(each.submission_id) for each in waiting]
+        return self.store.is_held(team_id, sha256) or any(
+            arrival is not None
+            and (arrival.archive_team, arrival.archive_sha256) == (team_id, sha256)
+            for arrival in arrivals
+        )
 
     def _benchmark(self, said: Announced) -> Offered:
         benchmark = self._offered.get(said.benchmark)

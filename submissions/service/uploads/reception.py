@@ -32,6 +32,7 @@ class Reception:
     def __init__(
         self, uploads: Uploads, upload: Upload, arrival: Arrival, growing: GrowingFile
     ) -> None:
+        """Begin at the offset of the growing file, which is let go of at the end."""
         self._uploads = uploads
         self._upload = upload
         self._arrival = arrival

@@ -95,7 +95,7 @@ def options(uploads: Collaborators) -> Response:
     )
 
 
-@_at("", "POST", status_code=201, responses=documented(400, 404, 409, 412, 413, 429, 507))
+@_at("", "POST", status_code=201, responses=documented(409, 413, 507))
 def create(request: Request, uploads: Collaborators, principal: Submitter) -> Response:
     """Create an upload, which holds a look of its team until it is entered, removed or expires.
 
@@ -112,7 +112,7 @@ def create(request: Request, uploads: Collaborators, principal: Submitter) -> Re
     return JSONResponse({"upload_id": upload.upload_id, "chunk_bytes": CHUNK}, 201, headers)
 
 
-@_at("/{upload_id}", "HEAD", status_code=200, responses=documented(404, 410, 423))
+@_at("/{upload_id}", "HEAD", status_code=200, responses=documented(410, 423))
 async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> Response:
     """Tell at which byte the next PATCH goes on; 423 while another one receives."""
     upload = await run_in_threadpool(uploads.living, principal, upload_id)
@@ -125,7 +125,7 @@ async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> R
     "/{upload_id}",
     "PATCH",
     status_code=204,
-    responses=documented(400, 404, 409, 410, 413, 415, 423, 460, 507),
+    responses=documented(409, 410, 413, 415, 423, 460, 507),
 )
 async def append(
     upload_id: str, request: Request, uploads: Collaborators, principal: Submitter
@@ -134,7 +134,6 @@ async def append(
     refuse_other_version(request.headers)
     start, expected = offset(request.headers), checksum(request.headers)
     upload = await run_in_threadpool(uploads.living, principal, upload_id)
-    _refuse_beyond(request, upload, start)
     async with uploads.arrivals.taking_over(upload_id) as arrival:
         if arrival is None:
             raise _busy(upload_id)
@@ -148,6 +147,9 @@ async def append(
         if growing.offset != start:
             await to_its_end(growing.close)
             raise _elsewhere(upload, growing.offset)
+        if start + _declared(request) > upload.length:
+            await to_its_end(growing.close)
+            raise beyond(upload)
         reception = Reception(uploads, upload, arrival, growing)
         try:
             await reception.take(request, expected)
@@ -164,7 +166,7 @@ async def append(
     return Response(status_code=204, headers=headers)
 
 
-@_at("/{upload_id}", "DELETE", status_code=204, responses=documented(404, 410, 423))
+@_at("/{upload_id}", "DELETE", status_code=204, responses=documented(410, 423))
 async def remove(
     upload_id: str, request: Request, uploads: Collaborators, principal: Submitter
 ) -> Response:
@@ -177,7 +179,25 @@ async def remove(
     return Response(status_code=204, headers=TUS)
 
 
-@_at("/by-digest/{sha256}", "GET", responses=documented(404))
+@_at("/{upload_id}", "POST", responses=documented(409, 410, 413, 415, 423, 460, 507))
+async def override(
+    upload_id: str, request: Request, uploads: Collaborators, principal: Submitter
+) -> Response:
+    """Do as PATCH or DELETE, where X-HTTP-Method-Override names one that a proxy lets not pass."""
+    method = request.headers.get("x-http-method-override", "")
+    if method == "PATCH":
+        return await append(upload_id, request, uploads, principal)
+    if method == "DELETE":
+        return await remove(upload_id, request, uploads, principal)
+    raise Problem(
+        405,
+        "Method not allowed",
+        f"X-HTTP-Method-Override is {method[:40]!r}; send PATCH or DELETE.",
+        headers={"Allow": "HEAD, PATCH, DELETE"},
+    )
+
+
+@_at("/by-digest/{sha256}", "GET", responses=documented())
 def by_digest(
     sha256: str, team: str, uploads: Collaborators, principal: Submitter
 ) -> dict[str, str | int]:
@@ -209,11 +229,9 @@ def _expiry(uploads: Uploads, upload: Upload) -> str:
     return format_datetime(uploads.expires(upload), usegmt=True)
 
 
-def _refuse_beyond(request: Request, upload: Upload, start: int) -> None:
-    """Refuse before a byte is taken what its own Content-Length says is too much."""
-    length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdecimal() and start + int(length) > upload.length:
-        raise beyond(upload)
+def _declared(request: Request) -> int:
+    """Bytes of the body as the request says, which the server holds it to; 0 where it does not."""
+    return int(request.headers.get("content-length", "0"))
 
 
 def _busy(upload_id: str) -> Problem:

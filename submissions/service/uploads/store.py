@@ -75,6 +75,7 @@ class UploadStore:
     """The table of uploads; each change is one transaction."""
 
     def __init__(self, database: Database) -> None:
+        """Read and write the table of an open store."""
         self._database = database
 
     def reserve(self, upload: Upload, judge: Callable[[list[Upload]], None]) -> None:
@@ -116,6 +117,13 @@ class UploadStore:
         )
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
+
+    def complete_of(self, team_id: str, benchmark: str, sha256: str) -> Upload | None:
+        """A complete upload of an archive for a benchmark, which holds a look; None without."""
+        for upload in self.holding():
+            if (upload.team_id, upload.benchmark, upload.sha256) == (team_id, benchmark, sha256):
+                return upload
+        return None
 
     def complete(self, upload_id: str, sha256: str) -> None:
         """Note that all bytes arrived and what their digest is; raises UploadStateError."""
