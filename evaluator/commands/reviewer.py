@@ -36,8 +36,10 @@ def report(
     from evaluator.leaderboard.report import render_report
     from evaluator.stores.installation import Installation
 
-    shown = published.released(Installation.existing(home).ledger(), submission_id)
-    write_bytes(output, render_report(shown).encode())
+    ledger = Installation.existing(home).ledger()
+    shown = published.released(ledger, submission_id)
+    sheet = published.fact_sheet(ledger, submission_id)
+    write_bytes(output, render_report(shown, fact_sheet=sheet).encode())
     console.print(f"wrote {output}")
 
 

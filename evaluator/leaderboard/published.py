@@ -11,6 +11,7 @@ from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
 from evaluator.stores.installation import Installation
+from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def released(ledger: Ledger, submission_id: str) -> Release:
     raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
 
 
+def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
+    """The fact sheet that came with a submission, or None."""
+    document = ledger.fact_sheet(submission_id)
+    return None if document is None else FactSheet.from_json(document)
+
+
 def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:
     """The board of a benchmark for a terminal."""
     found = releases(ledger, benchmark.name)
@@ -52,4 +59,8 @@ def web(installation: Installation) -> FastAPI:
         Listing(found.name, found.title, found.description, primary=found.analysis.primary)
         for found in installation.benchmarks()
     ]
-    return create_app(lambda benchmark: releases(ledger, benchmark), listings)
+    return create_app(
+        lambda benchmark: releases(ledger, benchmark),
+        listings,
+        lambda submission_id: fact_sheet(ledger, submission_id),
+    )

@@ -20,7 +20,6 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.report import render_report
 from evaluator.stores.installation import Installation
-from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.offered import Offered
 from submissions.service.settings import (
@@ -153,11 +152,10 @@ def up(commands: Sequence[Sequence[str]]) -> int:
 
 
 def _report(ledger: Ledger, release: PublishedRelease, titles: dict[str, str]) -> str:
-    sheet = ledger.fact_sheet(release.submission_id)
     return render_report(
         Release.from_json(release.document),
         title=titles.get(release.benchmark, release.benchmark),
-        fact_sheet=None if sheet is None else FactSheet.from_json(sheet),
+        fact_sheet=published.fact_sheet(ledger, release.submission_id),
     )
 
 

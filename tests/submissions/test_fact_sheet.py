@@ -19,7 +19,7 @@ from submissions.fact_sheet import (
     read_fact_sheet,
     template,
 )
-from tests.conftest import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 VALUES: dict[str, object] = {
     "version": "2.0",
