@@ -17,7 +17,7 @@ from submissions.addresses.tracker import tracker_fault
 from submissions.ledger.ledger import LedgerError
 
 PACKAGES = (
-    "benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+    "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
 )  # fmt: skip
 
 LEAST_FREE_BYTES = 2 * 10**9
@@ -64,7 +64,7 @@ def _names() -> Finding:
 def _engine() -> Finding:
     try:
         engine = Engine.connect()
-        seen = f"{engine.description()}, images in its {engine.store} store"
+        seen = f"{engine.connection.description()}, images in its {engine.connection.store} store"
         return Finding("container engine", True, seen)
     except EngineUnavailable as error:
         return Finding("container engine", False, str(error))

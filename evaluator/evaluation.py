@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cohort_selection.cases import Case
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release, release
-from evaluator.disclosure.probing import set_apart, without
+from evaluator.disclosure.probing import SetApart, set_apart, without
 from evaluator.identity import evaluation_key
 from evaluator.scoring.analysis_plan import AnalysisPlan
-from evaluator.scoring.code_version import former_version
-from evaluator.scoring.results import Evaluation
+from evaluator.scoring.code_version import code_version, former_version
+from evaluator.scoring.results import Evaluation, read_evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import against_target
 from evaluator.stores.enclave import Enclave
@@ -34,36 +37,65 @@ class Evaluated:
     former_key: str | None
 
 
-def judge(
-    submission: Submission, benchmark: Benchmark, cohort: Cohort, predictions: Predictions
-) -> tuple[Evaluation, Evaluation]:
-    """Score predictions against the reference standard: everything, and what may be released.
+@dataclass(frozen=True, slots=True)
+class ScoredCases:
+    """The cases of a cohort beside what was predicted of them, in the order of the cohort.
 
-    The second lacks the figures by which predictions that set a few cases apart would read their
-    labels; disclosure control proper comes after it.
+    ``labels`` (n,) bool, ``scores`` (n,), ``patients`` (n,) ids and ``attributes``, each (n,).
     """
+
+    cases: tuple[Case, ...]
+    labels: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+    patients: NDArray[np.str_]
+    attributes: Mapping[str, NDArray[np.str_]]
+
+
+def read_cases(cohort: Cohort, predictions: Predictions) -> ScoredCases:
+    """Open the labels of a cohort, and put the first output of the predictions beside them."""
     cases = cohort.cases()
-    labels = np.array([case.label == 1 for case in cases], dtype=np.bool_)
-    scores = np.array([predictions.values[case.case_id][0] for case in cases], dtype=np.float64)
-    patients = np.array([case.patient_id for case in cases])
-    attributes = {
-        name: np.array([case.attributes[name] for case in cases]) for name in cases[0].attributes
-    }
-    plan = benchmark.analysis
+    return ScoredCases(
+        cases=cases,
+        labels=np.array([case.label == 1 for case in cases], dtype=np.bool_),
+        scores=np.array([predictions.values[c.case_id][0] for c in cases], dtype=np.float64),
+        patients=np.array([case.patient_id for case in cases]),
+        attributes={
+            name: np.array([case.attributes[name] for case in cases])
+            for name in cases[0].attributes
+        },
+    )
+
+
+def judge(
+    submission: Submission, benchmark: Benchmark, cohort: Cohort, given: ScoredCases
+) -> Evaluation:
+    """Score predictions against the reference standard: everything, whatever may be released."""
     target = against_target(
-        cases,
+        given.cases,
         cohort.target,
         case_control=benchmark.cohort.estimand is Estimand.CASE_CONTROL,
     )
-    full = score(labels, scores, patients, attributes, plan, submission.threshold, target=target)
-    found = set_apart(
-        scores,
+    return score(
+        given.labels,
+        given.scores,
+        given.patients,
+        given.attributes,
+        benchmark.analysis,
         submission.threshold,
-        {name: attributes[name] for name in plan.subgroups},
+        target=target,
+    )
+
+
+def told_apart(submission: Submission, benchmark: Benchmark, given: ScoredCases) -> SetApart:
+    """Find where predictions set a few cases apart, so that figures would read their labels."""
+    plan = benchmark.analysis
+    return set_apart(
+        given.scores,
+        submission.threshold,
+        {name: given.attributes[name] for name in plan.subgroups},
         plan.intersections,
         benchmark.disclosure.minimum_cell,
     )
-    return full, without(full, found)
 
 
 def evaluate(
@@ -73,18 +105,30 @@ def evaluate(
     predictions: Predictions,
     enclave: Enclave,
 ) -> Evaluated:
-    """Score, keep the evaluation in the enclave, and pass it through disclosure control."""
-    full, harmless = judge(submission, benchmark, cohort, predictions)
-    key = evaluation_key(submission, cohort, full)
-    enclave.keep_evaluation(submission.submission_id, key, full)
+    """Score, keep the evaluation in the enclave, and pass it through disclosure control.
+
+    An evaluation that the enclave holds under the same key, of a run that was cut off or a result
+    that was held, is the one that is released: it is not scored again.
+    """
+    plan, code = benchmark.analysis, code_version()
+    key = evaluation_key(submission, cohort, plan.digest, code)
+    cases = read_cases(cohort, predictions)
+    kept = enclave.evaluation(submission.submission_id, key)
+    if kept is None:
+        full = judge(submission, benchmark, cohort, cases)
+        enclave.keep_evaluation(submission.submission_id, key, full)
+    else:
+        full = read_evaluation(kept)
     released = release(
-        harmless,
+        without(full, told_apart(submission, benchmark, cases)),
         submission=submission,
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,
     )
-    former = former_version(full.code_version)
-    former_key = None if former is None else evaluation_key(submission, cohort, full, former)
+    former = former_version(code)
+    former_key = None
+    if former is not None:
+        former_key = evaluation_key(submission, cohort, plan.digest, former)
     return Evaluated(key, released, former_key)
 
 

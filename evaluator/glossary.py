@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metrics.figure_name import FigureName, Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -343,33 +345,34 @@ FIGURES: dict[str, Figure] = {
 
 
 FAMILIES = {
-    "sensitivity_at_specificity_": ("Sensitivity at specificity", "Sens. at spec.", DISCRIMINATION),
-    "specificity_at_sensitivity_": ("Specificity at sensitivity", "Spec. at sens.", DISCRIMINATION),
-    "partial_auroc_": ("Partial area, false positive rates", "Partial AUROC", DISCRIMINATION),
-    "ppv_at_prevalence_": ("Positive predictive value at prevalence", "PPV at", OPERATING),
-    "npv_at_prevalence_": ("Negative predictive value at prevalence", "NPV at", OPERATING),
-    "brier_at_prevalence_": ("Brier score at prevalence", "Brier at", CALIBRATION),
-    "accuracy_at_prevalence_": ("Accuracy at prevalence", "Accuracy at", OPERATING),
-    "selection_rate_at_prevalence_": ("Selection rate at prevalence", "Selected at", OPERATING),
-    "f1_at_prevalence_": ("F1 score at prevalence", "F1 at", OPERATING),
-    "mcc_at_prevalence_": ("Matthews correlation at prevalence", "MCC at", OPERATING),
+    "sensitivity_at_specificity": ("Sensitivity at specificity", "Sens. at spec.", DISCRIMINATION),
+    "specificity_at_sensitivity": ("Specificity at sensitivity", "Spec. at sens.", DISCRIMINATION),
+    "partial_auroc": ("Partial area, false positive rates", "Partial AUROC", DISCRIMINATION),
+    "ppv_at_prevalence": ("Positive predictive value at prevalence", "PPV at", OPERATING),
+    "npv_at_prevalence": ("Negative predictive value at prevalence", "NPV at", OPERATING),
+    "brier_at_prevalence": ("Brier score at prevalence", "Brier at", CALIBRATION),
+    "accuracy_at_prevalence": ("Accuracy at prevalence", "Accuracy at", OPERATING),
+    "selection_rate_at_prevalence": ("Selection rate at prevalence", "Selected at", OPERATING),
+    "f1_at_prevalence": ("F1 score at prevalence", "F1 at", OPERATING),
+    "mcc_at_prevalence": ("Matthews correlation at prevalence", "MCC at", OPERATING),
 }
-"""Figures whose names end in the values that they are read at."""
+"""Figures that are read at values, which stand at the end of their written names."""
 
 
-_UNLIKE = {"selection_rate_at_prevalence_": "", "brier_at_prevalence_": "lower"}
+_UNLIKE = {"selection_rate_at_prevalence": "", "brier_at_prevalence": "lower"}
 """Which way is better for families where higher is not."""
 
 
 def figure(metric: str) -> Figure:
-    """Look up a figure; one that is not in the table is called by its own name."""
+    """Look up a figure by its written name; one that is not in the table is called by that."""
     if metric in FIGURES:
         return FIGURES[metric]
-    for start, (name, short, section) in FAMILIES.items():
-        if metric.startswith(start):
-            at = metric.removeprefix(start).replace("_", " to ")
-            better = _UNLIKE.get(start, "higher")
-            ideal = {"higher": "1", "lower": "0"}.get(better, "")
-            return Figure(f"{name} {at}", f"{short} {at}", section, better, "", ideal)
+    name = FigureName.read(metric)
+    if name.at and name.kind is Kind.PLAIN and name.base in FAMILIES:
+        long, short, section = FAMILIES[name.base]
+        at = " to ".join(name.at)
+        better = _UNLIKE.get(name.base, "higher")
+        ideal = {"higher": "1", "lower": "0"}.get(better, "")
+        return Figure(f"{long} {at}", f"{short} {at}", section, better, "", ideal)
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")

@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
 from submissions.contract import CONTRACT_VERSION
 from submissions.submission import Submission
-
-if TYPE_CHECKING:
-    from evaluator.scoring.results import Evaluation
 
 
 def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort, shards: int) -> str:
@@ -26,19 +22,17 @@ def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort, shards
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def evaluation_key(
-    submission: Submission, cohort: Cohort, evaluation: Evaluation, code: str | None = None
-) -> str:
+def evaluation_key(submission: Submission, cohort: Cohort, plan_digest: str, code: str) -> str:
     """Name an evaluation by everything it depends on: a change in any of them is a new one.
 
-    ``code`` in place of the version of the code that the evaluation names.
+    ``code`` is the version of the code that scores.
     """
     parts = (
         submission.image_digest,
         repr(submission.threshold),
         cohort.digest,
-        evaluation.plan_digest,
-        code or evaluation.code_version,
+        plan_digest,
+        code,
         str(CONTRACT_VERSION),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Give, Number, Text, Whole
-from benchmark_tables.reading import read_table
+from cohort_selection.benchmark_keys.keys import Absent, Give, Number, Text, Whole
+from cohort_selection.benchmark_keys.reading import read_table
 
 CONTRACT_VERSION = 1
 

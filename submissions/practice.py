@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from benchmark_tables.keys import Whole
-from benchmark_tables.reading import read_table
+from cohort_selection.benchmark_keys.keys import Whole
+from cohort_selection.benchmark_keys.reading import read_table
 
 
 class PracticeError(ValueError):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import Absent, Give, InFile, Text
+from cohort_selection.benchmark_keys.reading import no_such_key, read_table
 from cohort_selection.clinical import vocabulary as cells
 from cohort_selection.clinical.vocabulary import ClinicalError
 from cohort_selection.tables.column_names import NAMES, has_row_a_finding, key
@@ -60,36 +65,45 @@ class Place:
         return f"{self.table} line {self.line}"
 
 
+def _known_fields(columns: Mapping[str, str]) -> Mapping[str, str]:
+    for name in columns:
+        if name not in MAPPABLE:
+            raise ValueError(no_such_key(name, MAPPABLE, "field"))
+    return columns
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicalColumns:
+    """The [clinical] table of a benchmark's file: a map from field to column."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    columns: Annotated[
+        Mapping[str, str],
+        InFile(dict[str, Annotated[Text, Field(min_length=1)]], _known_fields),
+        Give('a table of columns in quotes, as [clinical.columns] with patient = "Patient ID"'),
+        Absent("none"),
+        Field(
+            description="`[clinical.columns]`: which column of a clinical table is which field, as "
+            '`patient = "Patient ID"`',
+            json_schema_extra={"propertyNames": {"enum": list(MAPPABLE)}},
+        ),
+    ] = field(default_factory=dict)
+
+
 def read_columns(table: Mapping[str, object], path: Path) -> dict[str, str]:
     """Read the [clinical] table of a benchmark's file: ``columns``, a map from field to column.
 
     Raises ``ClinicalError``, naming file and key.
     """
-    if unknown := sorted(set(table) - {"columns"}):
-        raise ClinicalError(
-            f"{path.name}: [clinical] has {', '.join(unknown)}; its one key is columns"
-        )
-    columns = table.get("columns", {})
-    if not isinstance(columns, Mapping):
-        raise ClinicalError(
-            f"{path.name}: [clinical] columns is {columns!r}; give a table of columns, as "
-            '[clinical.columns] with patient = "Patient ID"'
-        )
-    refuse_unknown_fields(columns, f"{path.name}: [clinical.columns]")
-    for field, column in columns.items():
-        if not isinstance(column, str) or not column:
-            raise ClinicalError(
-                f"{path.name}: [clinical.columns] {field} is {column!r}; give the column's name "
-                "in quotes"
-            )
-    return {str(field): str(column) for field, column in columns.items()}
+    return dict(read_table(ClinicalColumns, table, path, "clinical", ClinicalError).columns)
 
 
 def refuse_unknown_fields(columns: Iterable[str], where: str) -> None:
     """Raise ``ClinicalError`` for a field that cannot be mapped."""
     for name in columns:
         if name not in MAPPABLE:
-            raise ClinicalError(f"{where}: {name!r} is unknown; expected {', '.join(MAPPABLE)}")
+            raise ClinicalError(f"{where} {no_such_key(name, MAPPABLE, 'field')}")
 
 
 class Header:

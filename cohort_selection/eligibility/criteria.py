@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
-from cohort_selection.cases import LABEL, Case
+from pydantic import AfterValidator, ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import Absent, Give, InFile, Shorthand, Text, Truth, Whole
+from cohort_selection.cases import Case
 from cohort_selection.catalog.study_values import NAMES, Values, age, by_study, known_names, values
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.eligibility.flow_diagram import FlowStep
-from cohort_selection.eligibility.label_rule import LabelError, LabelRule, read_label
-from cohort_selection.eligibility.rules import Rule, numbers, read_rules
-from cohort_selection.toml_table import CohortPlanError, CohortTable
+from cohort_selection.eligibility.label_rule import COVID, LabelError, LabelRule
+from cohort_selection.eligibility.rules import Rule, numbers
 
 if TYPE_CHECKING:
     from cohort_selection.dicom.studies import Study
 
 __all__ = [
-    "KEYS",
     "NOT_REPORTED",
     "Criteria",
     "FlowStep",
     "Selected",
     "SelectionError",
     "age_group",
-    "read_criteria",
     "select",
 ]
 
-COVID = "covid19"
 _NO_RECORD = ClinicalRecord("", "", None, *4 * (NOT_REPORTED,), (), {})
 
 
@@ -41,29 +40,108 @@ class SelectionError(ValueError):
     """The commons does not hold what the criteria ask for."""
 
 
+def _capitals(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word.upper() for word in words)
+
+
+def _rising(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if list(numbers) != sorted(set(numbers)):
+        raise ValueError
+    return numbers
+
+
+def _first_to_last(days: tuple[int, int]) -> tuple[int, int]:
+    if days[0] > days[1]:
+        raise ValueError
+    return days
+
+
+def _excluding(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(replace(rule, excludes=True) for rule in rules)
+
+
+_Codes = Annotated[tuple[str, ...], InFile(list[Text], _capitals), Absent("all")]
+
+
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Inclusion rules and the reference standard of one benchmark.
+    """Inclusion rules and the reference standard of one benchmark: keys of the [cohort] table.
 
-    An empty collection allows everything. ``label`` is a column of the clinical table, read by
-    ``label_rule``, or "covid19". ``covid_window`` is days, test minus study (negative:
+    An empty collection allows everything. ``covid_window`` is days, test minus study (negative:
     the test came first), both ends included.
     """
 
-    label: str
-    modalities: tuple[str, ...] = ()
-    views: tuple[str, ...] = ()
-    body_parts: tuple[str, ...] = ()
-    loinc: tuple[str, ...] = ()
-    minimum_age: int = 0
-    maximum_age: int | None = None
-    covid_window: tuple[int, int] = (-14, 0)
-    invert_label: bool = False
-    age_bands: tuple[int, ...] = AGE_BANDS
-    attributes: tuple[str, ...] = ("sex", "age_group")
-    include: tuple[Rule, ...] = ()
-    exclude: tuple[Rule, ...] = ()
-    label_rule: LabelRule = field(default_factory=LabelRule)
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    label: Annotated[
+        LabelRule,
+        Shorthand("column"),
+        Give(
+            f'a column of the clinical table in quotes, "{COVID}", or a table as '
+            '{ column = "Finding Labels", contains = "Pneumonia" }'
+        ),
+        Field(
+            description="a column of the clinical table with 0 and 1 (or no and yes), a table that "
+            "says how to read a column (see below), or `covid19`"
+        ),
+    ]
+    modalities: Annotated[
+        _Codes, Field(description='DICOM modalities that count, as `["CR", "DX"]`')
+    ] = ()
+    views: Annotated[_Codes, Field(description='view positions that count, as `["PA", "AP"]`')] = ()
+    body_parts: Annotated[
+        _Codes, Field(description='DICOM body parts that count, as `["CHEST"]`')
+    ] = ()
+    loinc: Annotated[
+        tuple[Text, ...], Absent("all"), Field(description="LOINC codes that count")
+    ] = ()
+    minimum_age: Annotated[Whole, Field(ge=0, description="in whole years at imaging")] = 0
+    maximum_age: Annotated[Whole | None, Field(ge=0, description="in whole years at imaging")] = (
+        None
+    )
+    covid_window: Annotated[
+        tuple[Whole, Whole],
+        AfterValidator(_first_to_last),
+        Give("two whole numbers of days, test minus study, smaller first"),
+        Field(
+            description="for `covid19`: first and last day of the test, counted from the study "
+            "(negative: the test came first); the nearest test decides, a day with two results "
+            "excludes the case, and so does a day that no table counts from the study"
+        ),
+    ] = (-14, 0)
+    invert_label: Annotated[
+        Truth,
+        Field(
+            description="positive is where the column says 0; what `uncertain` and `blank` say of "
+            "a case stays"
+        ),
+    ] = False
+    age_bands: Annotated[
+        tuple[Annotated[Whole, Field(ge=0)], ...],
+        AfterValidator(_rising),
+        Give("ages in years, rising, such as [0, 40, 60, 80]"),
+        Field(min_length=1, description="lower bounds of the age groups"),
+    ] = AGE_BANDS
+    attributes: Annotated[
+        tuple[Text, ...],
+        Field(
+            description="kept with each case, for subgroups and matching; any field that a rule "
+            "may name"
+        ),
+    ] = ("sex", "age_group")
+    include: Annotated[
+        tuple[Rule, ...],
+        Give("rules as [[cohort.include]] tables, each with a field and a test"),
+        Field(
+            description="rules that a study must satisfy, as `[[cohort.include]]` tables: see below"
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[Rule, ...],
+        AfterValidator(_excluding),
+        Give("rules as [[cohort.exclude]] tables, each with a field and a test"),
+        Field(description="rules that put a study out, as `[[cohort.exclude]]` tables"),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,53 +150,6 @@ class Selected:
 
     cases: tuple[Case, ...]
     flow: tuple[FlowStep, ...]
-
-
-KEYS = (
-    "modalities", "views", "body_parts", "loinc", "minimum_age", "maximum_age", "label",
-    "covid_window", "invert_label", "age_bands", "attributes", "include", "exclude",
-)  # fmt: skip
-"""The keys of the [cohort] table that say which studies count."""
-
-
-def read_criteria(read: CohortTable) -> Criteria:
-    """Read the rules of the [cohort] table; raises CohortPlanError, naming file and key."""
-    if LABEL not in read.values:
-        raise CohortPlanError(
-            f"{read.path.name}: [cohort] has no label; name a 0/1 column of the clinical table, "
-            f'or "{COVID}"'
-        )
-    window = read.whole_numbers("covid_window", (-14, 0))
-    if len(window) != 2 or window[0] > window[1]:
-        read.refuse("covid_window", "two whole numbers of days, test minus study, smaller first")
-    bands = read_bands(read)
-    label, label_rule = read_label(read)
-    if label == COVID and label_rule != LabelRule():
-        read.refuse("label", f'"{COVID}" alone, whose days covid_window says, or another column')
-    return Criteria(
-        label=label,
-        label_rule=label_rule,
-        modalities=tuple(m.upper() for m in read.texts("modalities", ())),
-        views=tuple(v.upper() for v in read.texts("views", ())),
-        body_parts=tuple(b.upper() for b in read.texts("body_parts", ())),
-        loinc=read.texts("loinc", ()),
-        minimum_age=read.whole_number("minimum_age", 0),
-        maximum_age=read.whole_number("maximum_age", 0) if "maximum_age" in read.values else None,
-        covid_window=(window[0], window[1]),
-        invert_label=read.truth("invert_label"),
-        age_bands=bands,
-        attributes=read.texts("attributes", ("sex", "age_group")),
-        include=read_rules(read, "include"),
-        exclude=read_rules(read, "exclude"),
-    )
-
-
-def read_bands(read: CohortTable) -> tuple[int, ...]:
-    """Read the lower ends of the age groups; raises CohortPlanError, naming file and key."""
-    bands = read.whole_numbers("age_bands", AGE_BANDS)
-    if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
-        read.refuse("age_bands", "ages in years, rising, such as [0, 40, 60, 80]")
-    return bands
 
 
 def select(
@@ -169,7 +200,7 @@ def select(
         obey(Rule("age", at_most=criteria.maximum_age))
     for rule in (*criteria.include, *criteria.exclude):
         obey(rule)
-    if criteria.label == COVID:
+    if criteria.label.column == COVID:
         first, last = criteria.covid_window
         nearest = {
             s.study_uid: _nearest(record[s.study_uid].tests, criteria.covid_window) for s in left
@@ -187,11 +218,12 @@ def select(
             for s in left
         }
     else:
-        reading = replace(criteria.label_rule, inverted=criteria.invert_label)
-        text = {s.study_uid: record[s.study_uid].findings.get(criteria.label, "") for s in left}
-        keep(f"{criteria.label} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
+        reading = replace(criteria.label, inverted=criteria.invert_label)
+        column = reading.column
+        text = {s.study_uid: record[s.study_uid].findings.get(column, "") for s in left}
+        keep(f"{column} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
         try:
-            labels = reading.labels({s.study_uid: text[s.study_uid] for s in left}, criteria.label)
+            labels = reading.labels({s.study_uid: text[s.study_uid] for s in left})
         except LabelError as wrong:
             raise SelectionError(str(wrong)) from None
     if not left:
@@ -264,9 +296,10 @@ def _refuse_words(rule: Rule, said: Mapping[str, Values]) -> None:
 def _refuse_missing(criteria: Criteria, records: Sequence[ClinicalRecord]) -> None:
     columns = sorted({column for record in records for column in record.findings})
     listed = ", ".join(columns) if columns else "none"
-    if criteria.label != COVID and criteria.label not in columns:
+    label = criteria.label.column
+    if label not in (COVID, *columns):
         raise SelectionError(
-            f"the clinical table has no column {criteria.label!r} for the label; it has {listed}; "
+            f"the clinical table has no column {label!r} for the label; it has {listed}; "
             f"correct [cohort] label"
         )
     known = known_names(records)

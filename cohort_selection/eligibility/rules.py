@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import NoReturn
+from typing import Annotated
 
+from pydantic import AfterValidator, ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Number,
+    OneOf,
+    Text,
+    Truth,
+)
 from cohort_selection.catalog.study_values import Values
 from cohort_selection.tables.cell_words import is_unknown, number
-from cohort_selection.toml_table import CohortPlanError, CohortTable
 
-KEYS = ("field", "is", "at_least", "at_most", "matches", "known", "unknown")
-"""The keys of a rule."""
+
+def _words(said: str | float | list[str | float]) -> tuple[str | float, ...]:
+    allowed = said if isinstance(said, list) else [said]
+    if not allowed or any(isinstance(each, str) and not each.strip() for each in allowed):
+        raise ValueError
+    for each in allowed:
+        if isinstance(each, str) and is_unknown(each):
+            raise ValueError(
+                f"has {each!r}, which says that it is not known; give known = false, or "
+                'unknown = "keep" beside what else it may be'
+            )
+    return tuple(each if isinstance(each, str) else float(each) for each in allowed)
+
+
+def _expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is {pattern!r}, no regular expression ({error}); correct it") from error
+    return pattern
+
+
+def _keeps(word: str) -> bool:
+    return word == "keep"
+
+
+_Finite = Annotated[Number, Field(allow_inf_nan=False)]
+_Value = Text | _Finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +59,78 @@ class Rule:
     together. A study whose field is not known is left out, either way, unless ``keep_unknown``.
     """
 
-    field: str
-    values: tuple[str | float, ...] = ()
-    at_least: float | None = None
-    at_most: float | None = None
-    matches: str = ""
-    known: bool | None = None
-    keep_unknown: bool = False
-    excludes: bool = False
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    field: Annotated[
+        Text,
+        Give('one in quotes, such as field = "BitsStored"'),
+        Field(min_length=1, description="what is tested: see below"),
+    ]
+    values: Annotated[
+        tuple[str | float, ...],
+        InFile(_Value | list[_Value], _words),
+        Field(alias="is"),
+        Give("a text, a number, or a list of them"),
+        Field(
+            description="a text, a number, or a list of them: the field must be one of these; "
+            "capitals do not matter",
+        ),
+    ] = ()
+    at_least: Annotated[
+        _Finite | None,
+        Give("a number"),
+        Field(description="the smallest number that will do; may stand beside `at_most`"),
+    ] = None
+    at_most: Annotated[
+        _Finite | None,
+        Give("a number"),
+        Field(description="the largest number that will do"),
+    ] = None
+    matches: Annotated[
+        Text,
+        AfterValidator(_expression),
+        Give("a regular expression in quotes"),
+        Absent("none"),
+        Field(
+            min_length=1,
+            description="a regular expression that must be found in it; capitals do not matter",
+        ),
+    ] = ""
+    known: Annotated[
+        Truth | None, Field(description="`true`: something is known; `false`: nothing is")
+    ] = None
+    keep_unknown: Annotated[
+        bool,
+        InFile(Annotated[Text, OneOf(("exclude", "keep"))], _keeps),
+        Field(alias="unknown"),
+        Absent("`exclude`"),
+        Give('"exclude" or "keep"'),
+        Field(
+            description="`exclude` or `keep` a study whose field is not known; the flow counts "
+            "such studies apart",
+        ),
+    ] = False
+    excludes: Annotated[bool, Derived()] = False
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that does not have one test."""
+        tests = {"is": bool(self.values), "matches": bool(self.matches)}
+        tests["known"] = self.known is not None
+        limits = {"at_least": self.at_least, "at_most": self.at_most}
+        given = [name for name, there in tests.items() if there]
+        bounds = [name for name, limit in limits.items() if limit is not None]
+        if len(given) + bool(bounds) != 1:
+            raise ValueError(
+                f"the field {self.field} has {' and '.join([*given, *bounds]) or 'no test'}; give "
+                "one of is, matches, known, or at_least and at_most"
+            )
+        if self.keep_unknown and self.known is not None:
+            raise ValueError("unknown stands beside known; give one of them")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(
+                f"at_least {_shown(self.at_least)} is above at_most {_shown(self.at_most)}; "
+                "exchange them"
+            )
 
     def __str__(self) -> str:
         """The rule as a line of the flow says it."""
@@ -94,91 +193,6 @@ def numbers(text: str) -> tuple[float, ...]:
     """
     found = [number(part.strip()) for part in text.split("\\")]
     return () if None in found else tuple(each for each in found if each is not None)
-
-
-def read_rules(read: CohortTable, key: str) -> tuple[Rule, ...]:
-    """Read the array of tables [[cohort.include]] or [[cohort.exclude]], named by ``key``.
-
-    Raises CohortPlanError, naming file, array and number of the rule.
-    """
-    tables = read.values.get(key, ())
-    if not isinstance(tables, Sequence) or not all(isinstance(t, Mapping) for t in tables):
-        read.refuse(key, f"rules as [[cohort.{key}]] tables, each with a field and a test")
-    return tuple(
-        _rule(table, f"{read.path.name}: [[cohort.{key}]] rule {number}", excludes=key == "exclude")
-        for number, table in enumerate(tables if isinstance(tables, Sequence) else (), start=1)
-    )
-
-
-def _rule(table: Mapping[str, object], where: str, *, excludes: bool) -> Rule:
-    def refuse(what: str) -> NoReturn:
-        raise CohortPlanError(f"{where} {what}")
-
-    if unknown := sorted(set(table) - set(KEYS)):
-        refuse(f"has {', '.join(unknown)}; known keys are {', '.join(KEYS)}")
-    name = table.get("field")
-    if not isinstance(name, str) or not name:
-        refuse('has no field; give one, such as field = "BitsStored"')
-    tests = [test for test in ("is", "matches", "known") if test in table]
-    limits = [limit for limit in ("at_least", "at_most") if limit in table]
-    if len(tests) + bool(limits) != 1:
-        refuse(
-            f"on {name} has {' and '.join([*tests, *limits]) or 'no test'}; give one of is, "
-            "matches, known, or at_least and at_most"
-        )
-    for limit in limits:
-        if not _is_number(table[limit]):
-            refuse(f"on {name}: {limit} is {table[limit]!r}; give a number")
-    said = table.get("is", ())
-    allowed = [said] if isinstance(said, str) or _is_number(said) else said
-    if "is" in table and not (
-        isinstance(allowed, list)
-        and allowed
-        and all((isinstance(v, str) and v.strip()) or _is_number(v) for v in allowed)
-    ):
-        refuse(f"on {name}: is is {said!r}; give a text, a number, or a list of them")
-    for value in allowed if isinstance(allowed, list) else ():
-        if isinstance(value, str) and is_unknown(value):
-            refuse(
-                f"on {name}: is has {value!r}, which says that it is not known; give "
-                f'known = false, or unknown = "keep" beside what else it may be'
-            )
-    pattern = table.get("matches", "")
-    if "matches" in table and not (isinstance(pattern, str) and pattern):
-        refuse(f"on {name}: matches is {pattern!r}; give a regular expression in quotes")
-    try:
-        re.compile(str(pattern))
-    except re.error as error:
-        refuse(f"on {name}: matches is {pattern!r}, no regular expression ({error}); correct it")
-    known = table.get("known")
-    if "known" in table and not isinstance(known, bool):
-        refuse(f"on {name}: known is {known!r}; give true or false")
-    unknown_stays = table.get("unknown", "exclude")
-    if unknown_stays not in ("exclude", "keep") or ("unknown" in table and "known" in table):
-        refuse(f'on {name}: unknown is {unknown_stays!r}; give "exclude" or "keep", but not '
-               "beside known")  # fmt: skip
-    low, high = (float(str(table[k])) if k in table else None for k in ("at_least", "at_most"))
-    if low is not None and high is not None and low > high:
-        refuse(f"on {name}: at_least {_shown(low)} is above at_most {_shown(high)}; exchange them")
-    return Rule(
-        field=name,
-        values=tuple(v if isinstance(v, str) else float(str(v)) for v in allowed)
-        if isinstance(allowed, list)
-        else (),
-        at_least=low,
-        at_most=high,
-        matches=str(pattern),
-        known=known if isinstance(known, bool) else None,
-        keep_unknown=unknown_stays == "keep",
-        excludes=excludes,
-    )
-
-
-def _is_number(value: object) -> bool:
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return False
 
 
 def _equal(text: str, value: str | float) -> bool:

@@ -30,7 +30,18 @@ class Target:
 
 
 def read_target(table: Mapping[str, object], path: Path) -> Target:
-    """Check shares read from a TOML table ``attribute -> level -> share``.
+    """Check shares that the table at ``path`` has, ``attribute -> level -> share``.
+
+    Raises TargetError, which names the file; see :func:`target_of`.
+    """
+    try:
+        return target_of(table)
+    except TargetError as problem:
+        raise TargetError(f"{path.name}: {problem}") from None
+
+
+def target_of(table: Mapping[str, object]) -> Target:
+    """Check shares, ``attribute -> level -> share``.
 
     Levels are in the words of the pool (``M`` is Male). Shares that sum to 1 within 0.01 are
     normalised, with a note; beyond that they are refused.
@@ -40,7 +51,7 @@ def read_target(table: Mapping[str, object], path: Path) -> Target:
     for attribute, levels in table.items():
         if not isinstance(levels, Mapping) or not levels:
             raise TargetError(
-                f"{path.name}: the target of {attribute} is {levels!r}; give a table of levels and "
+                f"the target of {attribute} is {levels!r}; give a table of levels and "
                 "shares, such as { Female = 0.5, Male = 0.5 }"
             )
         shares: dict[str, float] = {}
@@ -48,19 +59,17 @@ def read_target(table: Mapping[str, object], path: Path) -> Target:
             level = level_of(str(attribute), str(said))
             if level in shares:
                 raise TargetError(
-                    f"{path.name}: the target of {attribute} names {level} twice, once as "
-                    f"{said!r}; keep one"
+                    f"the target of {attribute} names {level} twice, once as {said!r}; keep one"
                 )
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise TargetError(
-                    f"{path.name}: the target of {attribute} {level} is {share!r}; "
-                    "give a share between 0 and 1"
+                    f"the target of {attribute} {level} is {share!r}; give a share between 0 and 1"
                 )
             shares[level] = float(share)
         total = sum(shares.values())
         if abs(total - 1.0) > SUM_TOLERANCE:
             raise TargetError(
-                f"{path.name}: the shares of {attribute} sum to {total:.6g}; they must sum to 1 "
+                f"the shares of {attribute} sum to {total:.6g}; they must sum to 1 "
                 f"(a difference up to {SUM_TOLERANCE} is normalised); correct them"
             )
         if abs(total - 1.0) > 1e-9:
@@ -68,7 +77,7 @@ def read_target(table: Mapping[str, object], path: Path) -> Target:
         margins[attribute] = {level: share / total for level, share in shares.items()}
     if LABEL in margins and not set(margins[LABEL]) <= {"0", "1"}:
         raise TargetError(
-            f"{path.name}: the target of label has the levels {', '.join(margins[LABEL])}; "
+            f"the target of label has the levels {', '.join(margins[LABEL])}; "
             'they must be "0" and "1"'
         )
     return Target(margins, tuple(notes))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from pydantic import ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import Absent, Number, Text, Whole
 from cohort_selection.cases import LABEL
 from cohort_selection.matching.sample_size import needed_for_auroc
-from cohort_selection.toml_table import CohortPlanError, CohortTable
 
 DEFAULT_TOLERANCE = 0.05
 TIED = f"{LABEL} x "
@@ -39,12 +42,35 @@ class Minimum:
     ``half_width`` on each side. The levels in ``exempt`` need none.
     """
 
-    attributes: tuple[str, ...] = ()
-    cases: int = 0
-    per_class: int = 0
-    auroc: float = 0.0
-    half_width: float = 0.0
-    exempt: tuple[str, ...] = ()
+    __pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra={"required": ["attributes"]})
+
+    attributes: Annotated[
+        tuple[Text, ...],
+        Absent("required"),
+        Field(
+            description="the attributes each of whose levels has the minimum, joint ones as "
+            '`"race x sex"`'
+        ),
+    ] = ()
+    cases: Annotated[Whole, Field(ge=0, description="patients")] = 0
+    per_class: Annotated[
+        Whole, Field(ge=0, description="patients with a positive case, and with a negative one")
+    ] = 0
+    auroc: Annotated[
+        Number,
+        Absent("none"),
+        Field(
+            description="with `half_width`: as many positives and negatives as give such an AUROC "
+            "a 95 % interval of this half width (Hanley and McNeil 1982), in the proportion of "
+            "the target's label"
+        ),
+    ] = 0.0
+    half_width: Annotated[Number, Absent("none"), Field(description="see `auroc`; from 0.0001")] = (
+        0.0
+    )
+    exempt: Annotated[
+        tuple[Text, ...], Field(description='levels that need none, as `["Not Reported"]`')
+    ] = ()
 
     def needed(self, prevalence: float) -> tuple[int, int, int]:
         """Patients, positives and negatives of each level, where ``prevalence`` are positive."""
@@ -56,49 +82,27 @@ class Minimum:
         return self.cases, positives, negatives
 
 
-_MINIMUM = ("attributes", "cases", "per_class", "auroc", "half_width", "exempt")
-
-
-def read_tolerance(read: CohortTable) -> Tolerance:
-    """Read ``tolerance``: one number, or a table of margins with a ``default``."""
-    if not isinstance(read.values.get("tolerance"), Mapping):
-        return Tolerance(_deviation(read, "tolerance"))
-    table = read.table("tolerance")
-    of_margin = {name: _deviation(table, name) for name in table.values}
+def tolerance_of(said: float | Mapping[str, float]) -> Tolerance:
+    """The tolerance that a file has as one number, or as a table of margins with a default."""
+    if not isinstance(said, Mapping):
+        return Tolerance(said)
+    of_margin = dict(said)
     return Tolerance(of_margin.pop("default", DEFAULT_TOLERANCE), of_margin)
 
 
-def _deviation(read: CohortTable, key: str) -> float:
-    found = read.number(key, DEFAULT_TOLERANCE)
-    if not 0.0 <= found <= 1.0:
-        read.refuse(key, "the largest deviation of a margin to accept, between 0 and 1")
-    return found
-
-
-def read_minimum(read: CohortTable) -> Minimum:
-    """Read the table ``minimum``; an absent one asks for nothing."""
-    if "minimum" not in read.values:
-        return Minimum()
-    table = read.table("minimum", _MINIMUM)
-    found = Minimum(
-        attributes=table.texts("attributes", ()),
-        cases=table.whole_number("cases", 0),
-        per_class=table.whole_number("per_class", 0),
-        auroc=table.number("auroc", 0.0),
-        half_width=table.number("half_width", 0.0),
-        exempt=table.texts("exempt", ()),
-    )
-    if not found.attributes:
-        table.refuse("attributes", 'those whose levels have the minimum, as ["sex", "race"]')
-    if not (found.cases or found.per_class or found.auroc):
-        table.refuse("cases", "at least one of cases, per_class, or auroc with half_width")
-    if found.auroc or found.half_width:
-        _refuse_unplannable(found, table)
-    return found
-
-
-def _refuse_unplannable(found: Minimum, table: CohortTable) -> None:
-    try:
-        needed_for_auroc(found.auroc, found.half_width)
-    except ValueError as error:
-        raise CohortPlanError(f"{table.path.name}: [{table.name}]: {error}") from error
+def met(asked: Minimum) -> Minimum:
+    """The same minimum; raise ValueError where it asks for nothing, or for what has no meaning."""
+    if not asked.attributes:
+        raise ValueError(
+            'has no attributes; give those whose levels have the minimum, as ["sex", "race"]'
+        )
+    if not (asked.cases or asked.per_class or asked.auroc):
+        raise ValueError(
+            "asks for nobody; give at least one of cases, per_class, or auroc with half_width"
+        )
+    if asked.auroc or asked.half_width:
+        try:
+            needed_for_auroc(asked.auroc, asked.half_width)
+        except ValueError as error:
+            raise ValueError(f"cannot be met: {error}") from None
+    return asked

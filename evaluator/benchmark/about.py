@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from benchmark_tables.keys import Absent, Day, Give, Text
-from benchmark_tables.reading import read_table
+from cohort_selection.benchmark_keys.keys import Absent, Day, Give, Text
+from cohort_selection.benchmark_keys.reading import read_table
 from submissions.period import Period
 
 

@@ -8,20 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cohort_selection.benchmark_keys.reading import no_such_key
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.age_bands import AGE_BANDS
 from cohort_selection.clinical.columns import read_columns
-from cohort_selection.eligibility.criteria import read_bands
 from cohort_selection.plan.cohort_plan import (
     YEARS,
     CohortPlan,
+    read_bands,
     read_cohort_plan,
     years_are_no_level,
 )
-from cohort_selection.toml_table import CohortTable
 from evaluator import shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
-from evaluator.disclosure.control import Disclosure, read_disclosure
+from evaluator.benchmark.file import TABLES
+from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
 from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
@@ -30,10 +31,6 @@ from submissions.contract import Contract, read_contract
 from submissions.period import Period
 from submissions.practice import Practice, read_practice
 from submissions.quota import Quota, read_quota
-
-_TABLES = (
-    "benchmark", "clinical", "cohort", "contract", "quota", "practice", "analysis", "disclosure",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +60,10 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     """
     path = shipped.resolved(path)
     raw, document = _document(path)
-    if unknown := sorted(set(document) - set(_TABLES)):
-        raise SpecificationError(
-            f"{path.name} has [{'], ['.join(unknown)}]; known tables are [{'], ['.join(_TABLES)}]"
-        )
-    tables = {name: _table(document, name, path) for name in _TABLES}
+    for given in document:
+        if given not in TABLES:
+            raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
+    tables = {name: _table(document, name, path) for name in TABLES}
     about = read_about(tables["benchmark"], path, installed=installed)
     name = about.name or path.stem
     if not NAME.fullmatch(name):
@@ -168,7 +164,7 @@ def read_age_bands(path: Path | None) -> tuple[int, ...]:
     if path is None:
         return AGE_BANDS
     path = shipped.resolved(path)
-    return read_bands(CohortTable(_table(_document(path)[1], "cohort", path), path))
+    return read_bands(_table(_document(path)[1], "cohort", path), path)
 
 
 def _digest(raw: bytes, files: Sequence[Path]) -> str:
@@ -206,7 +202,7 @@ def _agree(benchmark: Benchmark) -> None:
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
             )
-    label = benchmark.cohort.criteria.label
+    label = benchmark.cohort.label.column
     if label in benchmark.contract.visible:
         raise SpecificationError(
             f"{benchmark.path.name}: [contract] visible has {label}, the reference standard; "

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 MOST_LOG_LINES = 20
 
 
-def practised(found: Practised) -> RenderableType:
-    """The result of a check on open cases, its scores, and the end of the container's log."""
+def practised(found: Practised, cases: str = "open") -> RenderableType:
+    """The result of a run on open or practice cases, its scores, the end of the log."""
     lines: list[RenderableType]
     if found.failure is None:
-        done = f"{found.n_cases} open cases in {found.seconds:.1f} s"
+        done = f"{found.n_cases} {cases} cases in {found.seconds:.1f} s"
         told = f": {done}, predictions as the contract asks"
         lines = [styled(("passed", "green"), told)]
     else:

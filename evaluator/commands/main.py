@@ -20,7 +20,6 @@ FRAMED = 80
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
@@ -29,7 +28,7 @@ for commands in (steward, researcher, queue, accounts, reviewer):
     app.add_typer(commands.app)
 
 _PACKAGES = (
-    "benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
+    "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
 )  # fmt: skip
 
 

@@ -17,15 +17,15 @@ class OptionError(ValueError):
     """An option's text cannot be read."""
 
 
-def pairs(texts: Sequence[str]) -> dict[str, str]:
+def pairs(
+    texts: Sequence[str], option: str = "--column", example: str = "patient='Patient ID'"
+) -> dict[str, str]:
     """Read NAME=VALUE options; raise OptionError."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise OptionError(
-                f"--column is {text!r}; give NAME=COLUMN, such as patient='Patient ID'"
-            )
+            raise OptionError(f"{option} is {text!r}; give NAME=COLUMN, such as {example}")
         found[name] = value
     return found
 

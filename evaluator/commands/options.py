@@ -28,3 +28,22 @@ BenchmarkOption = Annotated[
 CatalogFolder = Annotated[
     Path, typer.Option("--catalog", "-c", help="Folder that `sequestra index` wrote.")
 ]
+
+RULE = (
+    "The command works on the server of --server, else on the installation of --home; without "
+    "either, on the first of these that is set: SEQUESTRA_SERVER, SEQUESTRA_HOME, the server of "
+    f"your login, the folder {HOME}."
+)
+"""How a command that knows servers and installations chooses."""
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option("--server", help="Address of a server (default: SEQUESTRA_SERVER or your login)."),
+]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help=f"Folder of an installation on this machine (default: SEQUESTRA_HOME or {HOME}).",
+    ),
+]

@@ -8,68 +8,156 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import printing
-from evaluator.commands.options import HOME, RESEARCHER, BenchmarkOption, Home
+from evaluator.commands.options import HOME, RESEARCHER, RULE, Home, HomeOption, ServerOption
 from evaluator.screen import console
-from submissions.submission import UNDER_WAY
 
 app = typer.Typer()
+
+SubmissionId = Annotated[str, typer.Argument(help="Id of the submission.")]
+Image = Annotated[str, typer.Argument(help="Name, digest or archive of an image.")]
+BenchmarkFile = Annotated[
+    str, typer.Option("--benchmark", "-b", help="TOML file or name of a benchmark.")
+]
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def login(
+    address: Annotated[str, typer.Argument(help="Address of a server, as https://HOST.")],
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Accept http to another machine, unencrypted.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget the login for this address.")
+    ] = False,
+) -> None:
+    """Log in to a server with a token that its page made.
+
+    The token is asked for, or read from standard input. From then on `submit`, `status`, `report`
+    and `withdraw` go to this server.
+    """
+    from evaluator.commands import remote
+    from submissions.client import logins
+
+    if forget:
+        known = logins.forget(address)
+        console.print(f"{'forgot the login for' if known else 'there was no login for'} {address}")
+    else:
+        remote.log_in(address, insecure=insecure)
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def init(
+    directory: Annotated[Path, typer.Argument(help="Folder to write.")],
+    benchmark: BenchmarkFile,
+    flavour: Annotated[
+        str, typer.Option(help="What the program computes with: plain, onnx or torch.")
+    ] = "plain",
+    server: ServerOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write a starter kit for a benchmark: Dockerfile, program, test, README."""
+    from evaluator.commands import benchmark_file
+    from submissions.starter import kit
+
+    with benchmark_file.of(benchmark, server, home) as file:
+        for path in kit.write(directory, kit.read(file), flavour):
+            console.print(f"wrote {path}")
+
+
+@app.command(rich_help_panel=RESEARCHER)
+def adapt(
+    image: Annotated[str, typer.Argument(help="Image that was built for another platform.")],
+    platform: Annotated[str, typer.Option("--from", help="Platform: grand-challenge or midrc.")],
+    tag: Annotated[str, typer.Option(help="Name of the new image, as team/model:1.")],
+    socket: Annotated[
+        str, typer.Option(help="Folder of the input image below /input, as images/chest-xray.")
+    ] = "",
+    output: Annotated[
+        str, typer.Option(help="JSON file that the image writes below /output.")
+    ] = "",
+    key: Annotated[
+        str, typer.Option(help="Where the score stands in it, as 0.metrics.covid.")
+    ] = "",
+    json_input: Annotated[
+        list[str] | None,
+        typer.Option(help="FILE=COLUMN: a JSON input from cases.csv; may be repeated."),
+    ] = None,
+    redirect: Annotated[
+        list[Path] | None,
+        typer.Option(help="Further file or folder of the program; may be repeated."),
+    ] = None,
+    missing: Annotated[
+        float | None, typer.Option(help="Score of a case that the image skips (default: refuse).")
+    ] = None,
+    column: Annotated[str, typer.Option(help="The benchmark's output.")] = "probability",
+) -> None:
+    """Build an image for this contract from one of another platform."""
+    from evaluator.commands.option_values import pairs
+    from submissions.adapters import adapt as adapting
+
+    places = tuple(path.as_posix() for path in redirect or ())
+    inputs = pairs(json_input or (), "--json-input", "age.json=age")
+    wanted = adapting.Wanted(platform, output, key, socket, places, inputs, missing, column)
+    adapted = adapting.adapt(image, tag, wanted)
+    for line in adapted.changes:
+        console.print(f"redirected {line}")
+    console.print(f"{tag}\n{adapted.digest}")
 
 
 @app.command(rich_help_panel=RESEARCHER)
 def check(
-    image: Annotated[str, typer.Argument(help="Name, digest or archive of an image.")],
-    benchmark: Annotated[
-        str,
-        typer.Option("--benchmark", "-b", help="TOML file or name of a benchmark."),
-    ],
+    image: Image,
+    benchmark: BenchmarkFile,
     open_list: Annotated[Path, typer.Option("--open", help="List of the open part.")],
     cases: Annotated[int, typer.Option(min=1, help="Number of open cases.")] = 10,
-    home: Home = HOME,
+    server: ServerOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Try an image on open cases, under the limits of a real run."""
     from evaluator.benchmark.specification import read_contract_alone
-    from evaluator.commands import dry_run
+    from evaluator.commands import benchmark_file, dry_run
     from evaluator.queue.dry_run import practise
-    from evaluator.stores.installation import Installation
 
-    file = Path(benchmark)
-    if file.suffix == ".toml":
+    with benchmark_file.of(benchmark, server, home) as file:
         contract = read_contract_alone(file)
-    else:
-        contract = Installation.existing(home).benchmark(benchmark).contract
     found = practise(contract, image, open_list, cases)
     console.print(dry_run.practised(found), soft_wrap=True)
     raise typer.Exit(1 if found.failure else 0)
 
 
-@app.command(rich_help_panel=RESEARCHER)
+@app.command(rich_help_panel=RESEARCHER, help=f"Enter an image for a benchmark.\n\n{RULE}")
 def submit(
-    image: Annotated[str, typer.Argument(help="Name, digest or archive of an image.")],
-    benchmark: BenchmarkOption,
-    team: Annotated[str, typer.Option(help="Name of the team.")],
+    image: Image,
+    benchmark: Annotated[str, typer.Option("--benchmark", "-b", help="Name of a benchmark.")],
     model: Annotated[str, typer.Option(help="Name of the model on the board.")],
+    team: Annotated[
+        str | None, typer.Option(help="Name of the team (default: your only one on a server).")
+    ] = None,
     threshold: Annotated[
-        float, typer.Option(help="A case is called positive at or above this score.")
-    ] = 0.5,
-    home: Home = HOME,
+        float | None,
+        typer.Option(help="A case is called positive at or above this score (default: 0.5)."),
+    ] = None,
+    fact_sheet: Annotated[
+        Path | None, typer.Option(help="TOML or JSON file of the model's fact sheet, for a server.")
+    ] = None,
+    server: ServerOption = None,
+    home: HomeOption = None,
 ) -> None:
-    """Enter an image for a benchmark."""
-    from evaluator.queue import lifecycle
-    from evaluator.sandbox.engine import Engine
-    from evaluator.stores.installation import Installation
+    """Enter an image for a benchmark, on a server or on this machine."""
+    from evaluator.commands import local, remote_entry
+    from evaluator.commands.place import place
 
-    installation = Installation.existing(home)
-    found = installation.benchmark(benchmark)
-    entered = lifecycle.submit(
-        installation, Engine.connect(), found, image, team=team, model=model, threshold=threshold
-    )
-    console.print(printing.submission_line(entered))
+    entry = remote_entry.Entry(image, benchmark, model, team, threshold, fact_sheet)
+    where = place(server, home)
+    if isinstance(where, Path):
+        local.submit(where, entry)
+        return
+    with where:
+        remote_entry.submit(where, entry)
 
 
 @app.command(rich_help_panel=RESEARCHER)
-def cancel(
-    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
-) -> None:
+def cancel(submission_id: SubmissionId, home: Home = HOME) -> None:
     """Cancel a submission that has no result yet."""
     from evaluator.queue import lifecycle
     from evaluator.stores.installation import Installation
@@ -80,25 +168,37 @@ def cancel(
 
 
 @app.command(rich_help_panel=RESEARCHER)
+def withdraw(submission_id: SubmissionId, server: ServerOption = None) -> None:
+    """Withdraw a submission from a server, if it has no result yet."""
+    from evaluator.commands import remote
+    from evaluator.commands.place import client
+
+    with client(server) as there:
+        console.print(remote.line(there.withdraw(submission_id)))
+
+
+@app.command(rich_help_panel=RESEARCHER, help=f"Show the state of submissions.\n\n{RULE}")
 def status(
     submission_id: Annotated[
         str | None, typer.Argument(help="Id of a submission (default: all).")
     ] = None,
-    home: Home = HOME,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and print each change until the end.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 5.0,
+    server: ServerOption = None,
+    home: HomeOption = None,
 ) -> None:
-    """Show the state of submissions."""
-    from evaluator.stores.installation import Installation
+    """Show the state of submissions, on a server or on this machine."""
+    from evaluator.commands import local, remote_entry
+    from evaluator.commands.place import place
 
-    installation = Installation.existing(home)
-    ledger = installation.ledger()
-    found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
-    for submission in found:
-        console.print(printing.submission_line(submission))
-    if submission_id:
-        console.print(printing.stage_times(ledger.times(submission_id)))
-    if any(submission.state in UNDER_WAY for submission in found) and not (
-        installation.is_dispatching()
-    ):
-        console.print(
-            "no dispatcher is at work now; `sequestra run` takes up interrupted submissions"
-        )
+    if watch and submission_id is None:
+        raise typer.BadParameter("give the id of the submission to watch")
+    where = place(server, home)
+    if isinstance(where, Path):
+        ended = local.status(where, submission_id, every if watch else None)
+    else:
+        with where:
+            ended = remote_entry.status(where, submission_id, every if watch else None)
+    raise typer.Exit(1 if watch and not ended else 0)

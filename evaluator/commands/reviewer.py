@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import option_values
-from evaluator.commands.options import EVERYONE, HOME, OPERATOR, REVIEWER, BenchmarkName, Home
+from evaluator.commands.options import (
+    EVERYONE,
+    HOME,
+    OPERATOR,
+    REVIEWER,
+    RULE,
+    BenchmarkName,
+    Home,
+    HomeOption,
+    ServerOption,
+)
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -24,22 +34,35 @@ def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
     console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
 
 
-@app.command(rich_help_panel=REVIEWER)
+@app.command(
+    rich_help_panel=REVIEWER,
+    help=f"Write the report of a result, as one HTML file that works offline.\n\n{RULE}",
+)
 def report(
     submission_id: Annotated[str, typer.Argument(help="Id of the submission.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
-    home: Home = HOME,
+    server: ServerOption = None,
+    home: HomeOption = None,
 ) -> None:
-    """Write the report of a result, as one HTML file that works offline."""
+    """Write the report of a result, from a server or from this machine."""
     from cohort_selection.atomic_files import write_bytes
+    from evaluator.commands.place import place
     from evaluator.leaderboard import published
     from evaluator.leaderboard.report import render_report
     from evaluator.stores.installation import Installation
 
-    ledger = Installation.existing(home).ledger()
+    where = place(server, home)
+    if not isinstance(where, Path):
+        with where:
+            write_bytes(output, where.report(submission_id))
+        console.print(f"wrote {output}")
+        return
+    installation = Installation.existing(where)
+    ledger = installation.ledger()
     shown = published.released(ledger, submission_id)
+    primary = published.primary_figure(installation, shown.benchmark)
     sheet = published.fact_sheet(ledger, submission_id)
-    write_bytes(output, render_report(shown, fact_sheet=sheet).encode())
+    write_bytes(output, render_report(shown, primary=primary, fact_sheet=sheet).encode())
     console.print(f"wrote {output}")
 
 
@@ -207,7 +230,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file)
+        own_scores.write_reports(found, report_file, chosen.primary)
 
 
 @app.command(rich_help_panel=EVERYONE)

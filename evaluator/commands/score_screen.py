@@ -11,6 +11,7 @@ from evaluator.glossary import figure
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from evaluator.screen import Sheet
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName, Kind
 from metrics.gaps.differences import MAX_MIN
 
 HEADLINES = (
@@ -23,7 +24,6 @@ COMPARED = ("auroc", "sensitivity", "specificity", "ppv", "brier", "observed_min
 """Figures whose gaps the screen has, where an interval leaves out 0."""
 
 MOST_GROUPS, MOST_GAPS = 14, 6
-_GAP, _P, _ADJUSTED = "_gap", "_gap_p", "_gap_p_adjusted"
 
 
 def summary(found: Mapping[str, Evaluation], primary: str, notes: Sequence[str]) -> RenderableType:
@@ -68,7 +68,7 @@ def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
 
 
 def _is_overall(result: Result) -> bool:
-    return (result.attribute, result.level) == OVERALL
+    return result.group == OVERALL
 
 
 def _is_of_threshold_alone(estimate: Estimate) -> bool:
@@ -114,20 +114,20 @@ def _groups(scored: Evaluation, primary: str) -> list[RenderableType]:
 
 
 def _gaps(scored: Evaluation) -> list[RenderableType]:
-    gaps = [r for r in scored.results if r.metric.endswith(_GAP)]
+    gaps = [r for r in scored.results if r.figure.kind is Kind.GAP]
     if not gaps:
         return []
     tested = {(name, attribute) for name, attribute in scored.declared_gaps}
     p_of = {
-        (r.metric.removesuffix(_ADJUSTED), r.attribute): r.estimate.value
+        (str(r.figure.plain), r.attribute): r.estimate.value
         for r in scored.results
-        if r.metric.endswith(_ADJUSTED)
+        if r.figure.kind is Kind.GAP_P_ADJUSTED
     }
     table = _table(scored, "gaps that matter")
     if tested:
         table.add_column("p", justify="right", no_wrap=True)
     for result in gaps:
-        of = (result.metric.removesuffix(_GAP), result.attribute)
+        of = (str(result.figure.plain), result.attribute)
         if of in tested and result.level == MAX_MIN:
             p = p_of.get(of)
             table.add_row(_named(result), *_shown(result.estimate), "" if p is None else f"{p:.4f}")
@@ -149,7 +149,7 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
 
 def _is_pair(result: Result) -> bool:
     """Whether it is a level against the reference, of a figure that the screen compares."""
-    of_screen = result.metric.removesuffix(_GAP) in COMPARED
+    of_screen = str(result.figure.plain) in COMPARED
     return of_screen and not result.level.startswith(MAX_MIN)
 
 
@@ -167,7 +167,7 @@ def _apart(gaps: Iterable[Result]) -> list[Result]:
 
 
 def _named(result: Result) -> str:
-    short = figure(result.metric.removesuffix(_GAP)).short
+    short = figure(str(result.figure.plain)).short
     return f"{short} by {result.attribute}: {result.level}"
 
 
@@ -193,9 +193,10 @@ def _labels(found: Mapping[str, Evaluation], primary: str) -> Sheet:
 
 def _widest(scored: Evaluation, primary: str) -> str:
     """The widest gap of any attribute in the figure that groups are shown with."""
+    gap = FigureName.read(primary).of_kind(Kind.GAP)
     gaps = [
         r.estimate.value
         for r in scored.results
-        if r.metric == primary + _GAP and r.level == MAX_MIN and r.estimate.value is not None
+        if r.figure == gap and r.level == MAX_MIN and r.estimate.value is not None
     ]
     return f"{max(gaps):.4f}" if gaps else ""

@@ -36,72 +36,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from cohort_selection.cases import LABEL
-from evaluator.disclosure.curves import ROC_STEPS, large_bins, on_grid, rounded_point
 from evaluator.disclosure.rounding import (
     INSUFFICIENT,
-    decimals,
-    few_rounded,
     nearest,
-    outward,
-    plain,
     without_counts,
-    without_prevalence,
 )
-from evaluator.disclosure.suppression import (
-    JOINT,
-    Counts,
-    Group,
-    counted_groups,
-    group_metrics,
-    suppressed,
-)
+from evaluator.disclosure.rule import Disclosure, DisclosureError
+from evaluator.disclosure.shown_figures import shown_curves, shown_results
+from evaluator.disclosure.suppression import JOINT, Group, counted_groups, suppressed
 from evaluator.scoring.results import (
-    ALL_LEVELS,
     OVERALL,
-    STANDARDIZED,
     Curve,
-    CurvePoint,
     Evaluation,
     Result,
     TargetComparison,
     TargetLevel,
     as_mapping,
+    figures_of,
 )
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName, Kind
 from submissions.submission import Submission
 
-FEEDBACK = ("open", "held")
 SCHEMA = 1
-VERSUS = " - "
-EXTREMES = "max - min"
 
 WITHHELD = "withheld"
 """Neither figures nor counts are shown."""
-
-
-class DisclosureError(ValueError):
-    """A [disclosure] table or a stored release that cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disclosure:
-    """The disclosure rule of one benchmark; read from the [disclosure] table of its file."""
-
-    minimum_cell: int = 10
-    feedback: str = "open"
-    count_step: int = 5
-    maximum_digits: int = 4
-    roc_step: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +112,13 @@ class Release:
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
 
-    def find(self, metric: str, attribute: str = "overall", level: str = "all") -> Estimate | None:
-        """Look up one figure; None where the release does not hold it."""
+    def find(
+        self, figure: FigureName | str, attribute: str = OVERALL[0], level: str = OVERALL[1]
+    ) -> Estimate | None:
+        """Look up one figure, by itself or its written name; None where the release has none."""
+        wanted = FigureName.read(figure) if isinstance(figure, str) else figure
         for result in self.results:
-            if (result.metric, result.attribute, result.level) == (metric, attribute, level):
+            if result.figure == wanted and result.group == (attribute, level):
                 return result.estimate
         return None
 
@@ -170,49 +140,6 @@ class Release:
         return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
-def read_disclosure(table: Mapping[str, object], path: Path) -> Disclosure:
-    """Read the [disclosure] table of the benchmark at ``path``; raises DisclosureError."""
-    known = {field.name for field in fields(Disclosure)}
-    for key in table:
-        if key not in known:
-            raise DisclosureError(
-                f"{path.name} [disclosure]: unknown key {key!r}; known are "
-                f"{', '.join(sorted(known))}: remove it or mend its spelling"
-            )
-    default = Disclosure()
-    feedback = table.get("feedback", default.feedback)
-    if feedback not in FEEDBACK:
-        raise DisclosureError(
-            f"{path.name} [disclosure]: feedback is {feedback!r}; give one of {', '.join(FEEDBACK)}"
-        )
-    step = table.get("roc_step", default.roc_step)
-    if isinstance(step, bool) or not isinstance(step, int | float) or step not in ROC_STEPS:
-        raise DisclosureError(
-            f"{path.name} [disclosure]: roc_step is {step!r}; give one of "
-            f"{', '.join(map(str, ROC_STEPS))}"
-        )
-    return Disclosure(
-        # Five is the least that official statistics commonly accept; under it, this is no control.
-        minimum_cell=_whole(table, "minimum_cell", default.minimum_cell, 5, 1000, path),
-        feedback=str(feedback),
-        count_step=_whole(table, "count_step", default.count_step, 1, 100, path),
-        maximum_digits=_whole(table, "maximum_digits", default.maximum_digits, 1, 6, path),
-        roc_step=float(step),
-    )
-
-
-def _whole(
-    table: Mapping[str, object], key: str, default: int, least: int, most: int, path: Path
-) -> int:
-    found = table.get(key, default)
-    if isinstance(found, bool) or not isinstance(found, int) or not least <= found <= most:
-        raise DisclosureError(
-            f"{path.name} [disclosure]: {key} is {found!r}; give a whole number from {least} "
-            f"to {most}"
-        )
-    return found
-
-
 def release(
     evaluation: Evaluation, *, submission: Submission, cohort_digest: str, rule: Disclosure
 ) -> Release:
@@ -223,10 +150,10 @@ def release(
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
     target = _shown_target(evaluation, hidden, rule)
-    results = _shown_results(evaluation, groups, hidden, rule) if enough else ()
+    results = shown_results(evaluation, groups, hidden, rule) if enough else ()
     if target is not None and target.effective_patients is None:
-        results = (r for r in results if not r.metric.endswith(STANDARDIZED))
-    curves = _shown_curves(evaluation, groups, hidden, rule) if enough else ()
+        results = (r for r in results if r.figure.kind is not Kind.STANDARDIZED)
+    curves = shown_curves(evaluation, groups, hidden, rule) if enough else ()
     held_back = [
         Withheld(
             attribute,
@@ -321,147 +248,6 @@ def _shown_target(
     )
 
 
-# -- figures of what remains -----------------------------------------------------------------------
-
-
-def _shown_results(
-    evaluation: Evaluation,
-    groups: Mapping[Group, Counts],
-    hidden: Collection[Group],
-    rule: Disclosure,
-) -> Iterator[Result]:
-    """Yield the results of shown groups, rounded, and the comparisons that touch no hidden one."""
-    valued = {
-        (result.attribute, result.level)
-        for result in evaluation.results
-        if result.estimate.value is not None
-    }
-    # A comparison over all levels would show the value of a hidden one that took part in it.
-    tainted = {attribute for attribute, level in hidden if (attribute, level) in valued}
-    own = group_metrics(evaluation.results)
-    for result in evaluation.results:
-        group = (result.attribute, result.level)
-        if result.metric not in own:
-            named = [
-                level
-                for attribute, level in groups
-                if attribute == result.attribute and _names(result.level, level)
-            ]
-            if any((result.attribute, level) in hidden for level in named):
-                continue
-            if len(named) < 2 and result.attribute in tainted:
-                continue
-            shown = _rounded(result.estimate, rule, evaluation, whole=False)
-            if result.level == ALL_LEVELS:
-                shown = replace(shown, value=_p_rounded_up(result.estimate.value, rule))
-            yield replace(result, estimate=shown)
-        elif group not in hidden:
-            whole = group == OVERALL
-            kept = _without_few(result.metric, result.estimate, rule.minimum_cell)
-            shown = _rounded(kept, rule, evaluation, whole=whole)
-            if result.metric.endswith(STANDARDIZED) and rule.count_step > 1:
-                told = re.sub(r" \(\d+\)|, \d+ effective patients", "", shown.method)
-                shown = replace(shown, method=told, undefined=without_counts(shown.undefined))
-            yield replace(result, estimate=shown)
-
-
-def _p_rounded_up(p: float | None, rule: Disclosure) -> float | None:
-    """Round a p-value away from 0, so that rounding calls no gap that the test did not."""
-    return outward(p, max(rule.maximum_digits, 3), math.ceil)
-
-
-def _names(comparison: str, level: str) -> bool:
-    """Tell whether a comparison such as "A - B" names ``level``."""
-    return (
-        comparison == level
-        or comparison.startswith(level + VERSUS)
-        or comparison.endswith(VERSUS + level)
-    )
-
-
-_AT_SPECIFICITY = re.compile(r"sensitivity_at_specificity_(?P<low>.+)")
-_AT_SENSITIVITY = re.compile(r"specificity_at_sensitivity_(?P<low>.+)")
-_PARTIAL = re.compile(r"partial_auroc_(?P<low>.+)_(?P<high>.+)")
-
-
-def _without_few(metric: str, estimate: Estimate, minimum: int) -> Estimate:
-    """Treat a figure read off a part of the ROC curve by what the curve itself is held to."""
-    found = (
-        _AT_SPECIFICITY.fullmatch(metric)
-        or _AT_SENSITIVITY.fullmatch(metric)
-        or _PARTIAL.fullmatch(metric)
-    )
-    if found is None or estimate.value is None or minimum == 1:
-        return estimate
-    positive, negative = estimate.n_positive, estimate.n_cases - estimate.n_positive
-    swapped = found.re is _AT_SENSITIVITY
-    across, up = (positive, negative) if swapped else (negative, positive)
-    part = (
-        float(found["high"]) - float(found["low"])
-        if found.re is _PARTIAL
-        else min(float(found["low"]), 1.0 - float(found["low"]))
-    )
-    if part * across < minimum - 1e-9:
-        return replace(estimate, value=None, low=None, high=None, undefined=INSUFFICIENT)
-    if found.re is _PARTIAL:
-        return estimate
-    value, low, high = few_rounded((estimate.value, estimate.low, estimate.high), up, minimum)
-    return replace(estimate, value=value, low=low, high=high)
-
-
-def _rounded(
-    estimate: Estimate, rule: Disclosure, evaluation: Evaluation, *, whole: bool
-) -> Estimate:
-    step = 1 if whole else rule.count_step
-    if estimate.value is not None and not math.isfinite(estimate.value):
-        estimate = replace(estimate, value=None, low=None, high=None, undefined="not finite")
-    digits = decimals(
-        estimate.low,
-        estimate.high,
-        estimate.n_cases,
-        confidence=evaluation.confidence,
-        most=rule.maximum_digits,
-    )
-    return replace(
-        estimate,
-        value=None if estimate.value is None else plain(round(estimate.value, digits)),
-        low=outward(estimate.low, digits, math.floor),
-        high=outward(estimate.high, digits, math.ceil),
-        n_cases=nearest(estimate.n_cases, step),
-        n_patients=nearest(estimate.n_patients, step),
-        n_positive=nearest(estimate.n_positive, step),
-        method=estimate.method if whole else without_prevalence(estimate.method),
-        undefined=estimate.undefined if whole else without_counts(estimate.undefined),
-    )
-
-
-def _shown_curves(
-    evaluation: Evaluation,
-    groups: Mapping[Group, Counts],
-    hidden: Collection[Group],
-    rule: Disclosure,
-) -> Iterator[Curve]:
-    """Yield the curves of shown groups, coarsened; a curve with no point left is dropped."""
-    everyone = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
-    for curve in evaluation.curves:
-        group = (curve.attribute, curve.level)
-        if group in hidden or (group != OVERALL and group not in groups):
-            continue
-        counts = everyone if group == OVERALL else groups[group]
-        if curve.name == "roc":
-            points = on_grid(curve.points, counts, rule)
-        elif curve.name == "reliability":
-            points = large_bins(curve.points, rule)
-        else:
-            continue
-        if points:
-            shown = tuple(rounded_point(point, counts, rule, evaluation) for point in points)
-            yield replace(curve, points=shown)
-
-
-# -- reading a stored release ----------------------------------------------------------------------
-
-
 @lru_cache(maxsize=1024)  # pages read every release of a board, and none ever changes
 def _read(text: str) -> Release:
     try:
@@ -478,25 +264,9 @@ def _parse(document: dict[str, Any]) -> Release:
     found = document.pop("schema")
     if found != SCHEMA:
         raise ValueError(f"its schema is {found!r}")
-    results = tuple(
-        Result(**(entry | {"estimate": Estimate(**entry["estimate"])}))
-        for entry in document.pop("results")
-    )
-    curves = tuple(
-        Curve(**(entry | {"points": tuple(CurvePoint(**point) for point in entry["points"])}))
-        for entry in document.pop("curves")
-    )
-    target = document.pop("target", None)
-    if target is not None:
-        levels = tuple(TargetLevel(**row) for row in target.pop("levels"))
-        target = TargetComparison(levels=levels, **target)
-    declared = document.pop("declared_gaps", ())
     return Release(
-        target=target,
-        declared_gaps=tuple((figure, attribute) for figure, attribute in declared),
+        **figures_of(document),
         received=datetime.fromisoformat(document.pop("received")),
-        results=results,
-        curves=curves,
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
         rule=Disclosure(**document.pop("rule")),
         **document,

@@ -5,17 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from evaluator.disclosure.rounding import decimals, few_rounded, nearest, outward, plain
+from evaluator.disclosure.rule import ROC_STEPS, Disclosure
 from evaluator.disclosure.suppression import Counts
 from evaluator.scoring.results import CurvePoint, Evaluation
-
-if TYPE_CHECKING:
-    from evaluator.disclosure.control import Disclosure
-
-ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
-"""Steps of the grid of a ROC curve, in 1 - specificity."""
 
 
 def on_grid(points: Sequence[CurvePoint], counts: Counts, rule: Disclosure) -> list[CurvePoint]:

@@ -36,6 +36,7 @@ from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.results import OVERALL, Evaluation
 from metrics.arrays import logit
 from metrics.edges import called
+from metrics.figure_name import FigureName
 
 _AT_EVERY_THRESHOLD = (
     "auroc",
@@ -61,7 +62,7 @@ _AT_EVERY_THRESHOLD = (
     "corp_",
     "spiegelhalter_p",
 )
-"""How the names of figures begin that are not read at the declared threshold; others are."""
+"""How the bases of figures begin that are not read at the declared threshold; others are."""
 _WEIGHED_BY_PROBABILITY = (
     "brier",
     "scaled_brier",
@@ -88,12 +89,12 @@ class SetApart:
     by_probability: frozenset[str]
     by_log_odds: frozenset[str]
 
-    def forbids(self, metric: str, attribute: str) -> bool:
+    def forbids(self, figure: FigureName, attribute: str) -> bool:
         """Whether a figure of an attribute would read labels off those set apart."""
         kinds = (
-            (self.by_threshold, depends_on_threshold(metric)),
-            (self.by_probability, metric.startswith(_WEIGHED_BY_PROBABILITY)),
-            (self.by_log_odds, metric.startswith(_WEIGHED_BY_LOG_ODDS)),
+            (self.by_threshold, depends_on_threshold(figure)),
+            (self.by_probability, figure.base.startswith(_WEIGHED_BY_PROBABILITY)),
+            (self.by_log_odds, figure.base.startswith(_WEIGHED_BY_LOG_ODDS)),
         )
         return attribute in self.by_score or any(
             concerned and not found.isdisjoint((OVERALL_ATTRIBUTE, attribute))
@@ -167,9 +168,9 @@ def _parts(
         yield scores[small]
 
 
-def depends_on_threshold(metric: str) -> bool:
+def depends_on_threshold(figure: FigureName) -> bool:
     """Whether a figure, or the figure that a gap compares, is read at the declared threshold."""
-    return not metric.startswith(_AT_EVERY_THRESHOLD)
+    return not figure.base.startswith(_AT_EVERY_THRESHOLD)
 
 
 def without(evaluation: Evaluation, found: SetApart) -> Evaluation:
@@ -181,7 +182,7 @@ def without(evaluation: Evaluation, found: SetApart) -> Evaluation:
         results=tuple(
             result
             for result in evaluation.results
-            if not found.forbids(result.metric, result.attribute)
+            if not found.forbids(result.figure, result.attribute)
         ),
         curves=tuple(curve for curve in evaluation.curves if curve.attribute not in found.by_score),
     )

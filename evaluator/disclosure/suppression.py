@@ -12,6 +12,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from evaluator.scoring.results import OVERALL, Evaluation, Result
+from metrics.figure_name import FigureName
 
 JOINT = " x "
 """Between the attributes of an intersection, and between its levels."""
@@ -34,18 +35,18 @@ class Counts:
         return self.n_cases - self.n_positive
 
 
-def group_metrics(results: Sequence[Result]) -> frozenset[str]:
-    """List the metrics computed for everyone, and so for a group; all others compare groups."""
-    return frozenset(r.metric for r in results if (r.attribute, r.level) == OVERALL)
+def group_figures(results: Sequence[Result]) -> frozenset[FigureName]:
+    """The figures computed for everyone, and so for a group; all others compare groups."""
+    return frozenset(r.figure for r in results if r.group == OVERALL)
 
 
 def counted_groups(evaluation: Evaluation) -> dict[Group, Counts]:
     """Count each (attribute, level); where figures disagree, the largest counts are the group's."""
     found: dict[Group, Counts] = {}
-    own = group_metrics(evaluation.results)
+    own = group_figures(evaluation.results)
     for result in evaluation.results:
-        group = (result.attribute, result.level)
-        if group == OVERALL or result.metric not in own:
+        group = result.group
+        if group == OVERALL or result.figure not in own:
             continue
         new = result.estimate
         old = found.get(group, Counts(0, 0, 0))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluator.disclosure.control import EXTREMES, VERSUS, WITHHELD, Release
-from evaluator.disclosure.suppression import group_metrics
+from evaluator.disclosure.control import WITHHELD, Release
+from evaluator.disclosure.suppression import group_figures
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers, plots
-from evaluator.scoring.results import ALL_LEVELS
+from evaluator.scoring.results import ALL_LEVELS, VERSUS
 from metrics.estimate import Estimate
-from metrics.gaps.differences import MIXED, WITHOUT
+from metrics.figure_name import FigureName, Kind
+from metrics.gaps.differences import MAX_MIN, MIN_MAX, MIXED, WITHOUT
 
-GAP = "_gap"
-P = "_gap_p"
-ADJUSTED = "_gap_p_adjusted"
-COMPARISONS = {EXTREMES: "largest less smallest", "min / max": "smallest by largest"}
+COMPARISONS = {MAX_MIN: "largest less smallest", MIN_MAX: "smallest by largest"}
 PARITY = ("demographic_parity", "predictive_parity")
 """Named gaps that are those of the selection rate and of the PPV."""
 SHARES = ("auroc", "sensitivity", "specificity")
@@ -34,13 +32,13 @@ class GapRow:
 
 def gap_rows(release: Release, attribute: str) -> tuple[GapRow, ...]:
     """Comparisons of an attribute's levels, each with the p-values that belong to it."""
-    whole = group_metrics(release.results)
+    whole = group_figures(release.results)
     found = []
     for result in release.results:
-        if result.attribute != attribute or result.metric in whole or result.level == ALL_LEVELS:
+        if result.attribute != attribute or result.figure in whole or result.level == ALL_LEVELS:
             continue
-        base = result.metric.removesuffix(GAP)
-        notes = _tested(release, base, attribute) if result.level == EXTREMES else ()
+        base = str(result.figure.plain)
+        notes = _tested(release, base, attribute) if result.level == MAX_MIN else ()
         if base in MIXED or base.startswith(PARITY):
             notes = (*notes, "mixes in prevalence")
         found.append(
@@ -58,14 +56,15 @@ def gap_sentences(release: Release) -> list[str]:
     """What the first screen says of gaps: the primary one, and the largest that may be there."""
     declared = release.declared_gaps
     if not declared or release.n_positive is None:
-        groups = any(result.metric.endswith(GAP) for result in release.results)
+        groups = any(result.figure.kind is Kind.GAP for result in release.results)
         said = "No gap between groups was declared beforehand: gaps are described here, not tested."
         return [said, *_largest(release)] if groups else []
     metric, attribute = declared[0]
     name = f"{_named(metric)} by {plots.readable(attribute).lower()}"
-    gap = release.find(f"{metric}{GAP}", attribute, EXTREMES)
+    of = FigureName.read(metric)
+    gap = release.find(of.of_kind(Kind.GAP), attribute, MAX_MIN)
     if gap is None:
-        tested = release.find(f"{metric}{P}", attribute, ALL_LEVELS)
+        tested = release.find(of.of_kind(Kind.GAP_P), attribute, ALL_LEVELS)
         reason = WITHHELD if tested is None else tested.undefined or WITHHELD
         return [f"Primary gap, {name}: {reason}.", *_largest(release)]
     if gap.value is None:
@@ -73,7 +72,7 @@ def gap_sentences(release: Release) -> list[str]:
     said = f"Primary gap, {name}: largest less smallest {numbers.value(gap)}"
     if gap.high is not None:
         said += f" ({numbers.interval(gap)})"
-    p = release.find(f"{metric}{ADJUSTED}", attribute, ALL_LEVELS)
+    p = release.find(of.of_kind(Kind.GAP_P_ADJUSTED), attribute, ALL_LEVELS)
     if p is None or p.value is None:
         said += "; it was not tested."
     else:
@@ -85,22 +84,23 @@ def gap_sentences(release: Release) -> list[str]:
     return [said, *_largest(release)]
 
 
-def headline_gap(release: Release, attribute: str) -> str:
-    """The range of the AUROC over the levels, in one sentence."""
-    gap = release.find(f"auroc{GAP}", attribute, EXTREMES)
+def headline_gap(release: Release, attribute: str, metric: str) -> str:
+    """The range of a figure over the levels, in one sentence; empty where it has none."""
+    gap = release.find(FigureName.read(metric).of_kind(Kind.GAP), attribute, MAX_MIN)
     if gap is None or gap.value is None:
         return ""
     said = f"{numbers.value(gap)} ({numbers.interval(gap)})" if gap.low is not None else ""
-    tested = ", ".join(_tested(release, "auroc", attribute))
-    return f"Largest less smallest AUROC: {said or numbers.value(gap)}, {tested}."
+    tested = ", ".join(_tested(release, metric, attribute))
+    return f"Largest less smallest {figure(metric).short}: {said or numbers.value(gap)}, {tested}."
 
 
 def _tested(release: Release, metric: str, attribute: str) -> tuple[str, ...]:
     if (metric, attribute) not in release.declared_gaps:
         return ("described, not tested",)
     notes = []
-    for ending, before in ((P, ""), (ADJUSTED, "adjusted ")):
-        p = release.find(f"{metric}{ending}", attribute, ALL_LEVELS)
+    of = FigureName.read(metric)
+    for kind, before in ((Kind.GAP_P, ""), (Kind.GAP_P_ADJUSTED, "adjusted ")):
+        p = release.find(of.of_kind(kind), attribute, ALL_LEVELS)
         if p is not None and p.value is not None:
             notes.append(before + numbers.p_value(p))
     return tuple(notes) or ("declared, could not be tested",)
@@ -118,8 +118,8 @@ def _largest(release: Release) -> list[str]:
         (result.estimate.high, metric, result.attribute)
         for metric in SHARES
         for result in release.results
-        if result.metric == f"{metric}{GAP}"
-        and result.level == EXTREMES
+        if result.figure == FigureName(metric, kind=Kind.GAP)
+        and result.level == MAX_MIN
         and result.estimate.high is not None
     ]
     if not candidates:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import re
@@ -13,9 +12,10 @@ from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from evaluator.case_tables.scoring_input import ScoringInputError
-from evaluator.disclosure.control import Disclosure, release
-from evaluator.leaderboard.report import OWN_SCORES, render_report
-from evaluator.scoring.results import Evaluation
+from evaluator.disclosure.control import release
+from evaluator.disclosure.rule import Disclosure
+from evaluator.leaderboard.report import OWN_SCORES, PRIMARY, render_report
+from evaluator.scoring.results import Evaluation, as_mapping
 from submissions.submission import State, Submission
 
 NOTHING_WITHHELD = Disclosure(minimum_cell=1, count_step=1, maximum_digits=6, roc_step=0.025)
@@ -40,8 +40,7 @@ _COLUMNS = (
 
 def write_json(found: Mapping[str, Evaluation], path: Path) -> None:
     """Write every evaluation by its label, whole or not at all."""
-    document = {label: dataclasses.asdict(scored) for label, scored in found.items()}
-    write_bytes(path, json.dumps(document, indent=1).encode())
+    write_bytes(path, json.dumps(dict(found), indent=1, default=as_mapping).encode())
 
 
 def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
@@ -51,7 +50,7 @@ def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:
     rows.writerow(_COLUMNS)
     for label, scored in found.items():
         for result in scored.results:
-            estimate = dataclasses.asdict(result.estimate)
+            estimate = as_mapping(result.estimate)
             figures = ["" if estimate[name] is None else estimate[name] for name in _COLUMNS[4:]]
             rows.writerow([label, result.metric, result.attribute, result.level, *figures])
     write_bytes(path, text.getvalue().encode())
@@ -72,8 +71,13 @@ def _file_names(labels: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def write_reports(found: Mapping[str, Evaluation], path: Path) -> tuple[Path, ...]:
-    """Write one HTML report a label; with several, the label is put into the file's name."""
+def write_reports(
+    found: Mapping[str, Evaluation], path: Path, primary: str = PRIMARY
+) -> tuple[Path, ...]:
+    """Write one HTML report a label; with several, the label is put into the file's name.
+
+    ``primary`` is the plan's primary figure, which heads each of them.
+    """
     written = []
     names = _file_names(found)
     for label, scored in found.items():
@@ -91,6 +95,6 @@ def write_reports(found: Mapping[str, Evaluation], path: Path) -> tuple[Path, ..
             received=datetime.now(UTC),
         )
         shown = release(scored, submission=submission, cohort_digest="none", rule=NOTHING_WITHHELD)
-        write_bytes(place, render_report(shown, title=label).encode())
+        write_bytes(place, render_report(shown, title=label, primary=primary).encode())
         written.append(place)
     return tuple(written)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
 from evaluator.leaderboard.drawing import numbers, plots
-from evaluator.scoring.results import OVERALL, STANDARDIZED
+from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
+from metrics.figure_name import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ def population(release: Release) -> Population | None:
     target = release.target
     rows = tuple(
         StandardRow(
-            figure(result.metric.removesuffix(STANDARDIZED)),
-            release.find(result.metric.removesuffix(STANDARDIZED)),
+            figure(str(result.figure.plain)),
+            release.find(result.figure.plain),
             result.estimate,
         )
         for result in release.results
-        if (result.attribute, result.level) == OVERALL and result.metric.endswith(STANDARDIZED)
+        if result.group == OVERALL and result.figure.kind is Kind.STANDARDIZED
     )
     if target is None:
         weighted = (

@@ -8,6 +8,7 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.ranking import rank
+from evaluator.leaderboard.report import PRIMARY
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
 from evaluator.stores.installation import Installation
@@ -40,6 +41,13 @@ def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
     """The fact sheet that came with a submission, or None."""
     document = ledger.fact_sheet(submission_id)
     return None if document is None else FactSheet.from_json(document)
+
+
+def primary_figure(installation: Installation, benchmark: str) -> str:
+    """The figure that heads a benchmark's reports; AUROC's name where it is not installed here."""
+    if benchmark not in installation.names():
+        return PRIMARY
+    return installation.benchmark(benchmark).analysis.primary
 
 
 def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:

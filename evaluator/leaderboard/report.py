@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
-from evaluator.disclosure.suppression import group_metrics
+from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard import fact_sheet_block
 from evaluator.leaderboard.drawing import bars, numbers, plots
@@ -19,17 +19,20 @@ from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, head
 from evaluator.leaderboard.pages import STATIC, environment, named
 from evaluator.leaderboard.population import population
 from evaluator.leaderboard.ranking import BASELINE_TEAMS
-from evaluator.scoring.results import ALL_LEVELS, OVERALL, STANDARDIZED, Result
+from evaluator.scoring.results import ALL_LEVELS, OVERALL, Result
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName, Kind
 from metrics.group import SAMPLED
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
+"""What heads a report where no benchmark says otherwise."""
 OWN_SCORES = "own scores"
 """In place of team and benchmark, where readers score predictions of their own."""
 PERCENT = "\N{NO-BREAK SPACE}%"
-BY_GROUP = ("sensitivity", "specificity", "brier", "ece", "calibration_slope")
+_SPOKEN_OF = ("sensitivity", "specificity")
+BY_GROUP = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
 
 
@@ -84,6 +87,7 @@ def render_report(
     release: Release,
     *,
     title: str = "",
+    primary: str = PRIMARY,
     standalone: bool = True,
     drawn: Drawings | None = None,
     fact_sheet: FactSheet | None = None,
@@ -91,16 +95,17 @@ def render_report(
     """Write the report as HTML.
 
     A standalone report holds its style, its scripts and plotly.js, asks for nothing else and
-    forbids itself to; otherwise they come from /static. ``title`` is the benchmark's;
-    ``drawn`` is what :func:`drawings` gave, where somebody has it already.
+    forbids itself to; otherwise they come from /static. ``title`` and ``primary``, the figure that
+    heads the report and its tables of groups, are the benchmark's; ``drawn`` is what
+    :func:`drawings` gave, where somebody has it already.
     """
     attributes = _attributes(release)
-    single = [name for name in attributes if " x " not in name]
-    joint = [name for name in attributes if " x " in name]
+    single = [name for name in attributes if JOINT not in name]
+    joint = [name for name in attributes if JOINT in name]
     valued = {r.metric for r in release.results if r.estimate.value is not None}
-    columns = [metric for metric in BY_GROUP if metric in valued]
+    columns = [metric for metric in BY_GROUP if metric in valued and metric != primary]
     sections = _sections(release)
-    drawn = drawings(release) if drawn is None else drawn
+    drawn = drawings(release, primary) if drawn is None else drawn
     about = population(release)
     contents = [
         ("figures", "All figures", bool(sections)),
@@ -134,17 +139,17 @@ def render_report(
             own=release.benchmark == OWN_SCORES,
             baseline=release.team.strip().lower() in BASELINE_TEAMS,
             confidence=numbers.percent(release.confidence),
-            primary=figure(PRIMARY),
-            headline=release.find(PRIMARY),
-            sentences=[*_sentences(release), *gap_sentences(release)],
+            primary=figure(primary),
+            headline=release.find(primary),
+            sentences=[*_sentences(release, primary), *gap_sentences(release)],
             population=about,
             contents=[(anchor, heading) for anchor, heading, there in contents if there],
             sections=sections,
             calibration=_calibration(release),
             bins=curves[0].points if curves else (),
             columns=named(columns),
-            tables=[_table(release, name, columns) for name in single],
-            intersections=[_table(release, name, columns) for name in joint],
+            tables=[_table(release, name, primary, columns) for name in single],
+            intersections=[_table(release, name, primary, columns) for name in joint],
             **drawn,
             drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
@@ -155,16 +160,16 @@ def render_report(
     )
 
 
-def drawings(release: Release) -> Drawings:
+def drawings(release: Release, primary: str = PRIMARY) -> Drawings:
     """The report's figures by name; None where nothing released supports one."""
     attributes = _attributes(release)
-    single = [name for name in attributes if " x " not in name]
-    joint = [name for name in attributes if " x " in name]
+    single = [name for name in attributes if JOINT not in name]
+    joint = [name for name in attributes if JOINT in name]
     return {
         "roc": plots.roc(release),
         "reliability": plots.reliability(release),
-        "forest": plots.forest(release, single, "forest", PRIMARY),
-        "joint_forest": plots.forest(release, joint, "joint-forest", PRIMARY),
+        "forest": plots.forest(release, single, "forest", primary),
+        "joint_forest": plots.forest(release, joint, "joint-forest", primary),
     }
 
 
@@ -182,9 +187,7 @@ def _attributes(release: Release) -> list[str]:
 def _sections(release: Release) -> list[Section]:
     order = {metric: place for place, metric in enumerate(FIGURES)}
     overall = [
-        r
-        for r in release.results
-        if (r.attribute, r.level) == OVERALL and not r.metric.endswith(STANDARDIZED)
+        r for r in release.results if r.group == OVERALL and r.figure.kind is not Kind.STANDARDIZED
     ]
     overall.sort(key=lambda result: order.get(result.metric, len(order)))
     found = []
@@ -199,7 +202,7 @@ def _sections(release: Release) -> list[Section]:
     return found
 
 
-def _sentences(release: Release) -> list[str]:
+def _sentences(release: Release, primary: str) -> list[str]:
     """The headline in words, for a reader who does not think in areas under curves."""
     cases = f"{release.n_cases} cases of {release.n_patients} patients"
     if release.n_positive is None:
@@ -215,7 +218,8 @@ def _sentences(release: Release) -> list[str]:
         f"Evaluated on {cases}{unseen}, {release.n_positive} of the cases positive by the "
         f"reference standard."
     ]
-    auroc = release.find(PRIMARY)
+    found += _headline(release, primary)
+    auroc = release.find("auroc")
     if auroc is not None and auroc.value is not None:
         found.append(
             f"Given one positive and one negative case at random, the model scores the positive "
@@ -229,6 +233,18 @@ def _sentences(release: Release) -> list[str]:
             f"the negative cases negative."
         )
     return found
+
+
+def _headline(release: Release, primary: str) -> list[str]:
+    """The primary figure in words, where no sentence below speaks of it."""
+    estimate, about = release.find(primary), figure(primary)
+    if estimate is None or estimate.value is None or primary in ("auroc", *_SPOKEN_OF):
+        return []
+    said = f"The primary figure, {about.name[:1].lower()}{about.name[1:]}, is "
+    said += numbers.value(estimate)
+    if estimate.low is not None:
+        said += f" ({numbers.interval(estimate)})"
+    return [f"{said}. {about.meaning}".rstrip()]
 
 
 def _share(estimate: Estimate) -> str:
@@ -276,13 +292,13 @@ def _prevalence(release: Release) -> str:
     return "which this cohort sets by design" if by_design else "which chance set in this cohort"
 
 
-def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTable:
-    whole = group_metrics(release.results)
-    own = [r for r in release.results if r.attribute == attribute and r.metric in whole]
+def _table(release: Release, attribute: str, metric: str, columns: Sequence[str]) -> GroupTable:
+    whole = group_figures(release.results)
+    own = [r for r in release.results if r.attribute == attribute and r.figure in whole]
     found = {(result.metric, result.level): result.estimate for result in own}
     levels = list(dict.fromkeys(result.level for result in own))
-    overall = release.find(PRIMARY)
-    primaries = [found[PRIMARY, level] for level in levels if (PRIMARY, level) in found]
+    overall = release.find(metric)
+    primaries = [found[metric, level] for level in levels if (metric, level) in found]
     shared = bars.axis([*primaries, *([overall] if overall else [])])
     line = overall.value if overall else None
     rows = []
@@ -297,11 +313,11 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
                 n_positive=release.n_positive,
                 primary=overall,
                 bar=bars.bar(overall, shared, line),
-                estimates=tuple(release.find(metric) for metric in columns),
+                estimates=tuple(release.find(column) for column in columns),
             )
         )
     for level in levels:
-        primary = found.get((PRIMARY, level))
+        primary = found.get((metric, level))
         counts = primary or next(r.estimate for r in own if r.level == level)
         rows.append(
             GroupRow(
@@ -313,22 +329,29 @@ def _table(release: Release, attribute: str, columns: Sequence[str]) -> GroupTab
                 n_positive=counts.n_positive,
                 primary=primary,
                 bar=bars.bar(primary, shared, line) if primary else Markup(""),
-                estimates=tuple(found.get((metric, level)) for metric in columns),
+                estimates=tuple(found.get((column, level)) for column in columns),
             )
         )
     for held in release.withheld:
         if held.attribute == attribute:
             level = plots.readable_level(held.level)
-            nothing = (None,) * len(columns)
             rows.append(
                 GroupRow(
-                    level, False, held.reason, held.n_cases, None, None, None, Markup(""), nothing
+                    label=level,
+                    overall=False,
+                    reason=held.reason,
+                    n_cases=held.n_cases,
+                    n_patients=None,
+                    n_positive=None,
+                    primary=None,
+                    bar=Markup(""),
+                    estimates=(None,) * len(columns),
                 )
             )
     key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
     heading = plots.readable(attribute)
     gaps = gap_rows(release, attribute)
-    words = headline_gap(release, attribute)
+    words = headline_gap(release, attribute, metric)
     return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps, words)
 
 
@@ -343,22 +366,22 @@ def _reason(own: Sequence[Result], level: str) -> str:
 def _methods(release: Release) -> list[tuple[str, str]]:
     """Interval methods by name, each with the figures that it serves."""
     by_method: dict[str, dict[str, None]] = {}
-    whole = group_metrics(release.results)
+    whole = group_figures(release.results)
     for result in release.results:
         estimate = result.estimate
         if estimate.value is None or estimate.method in ("", "none"):
             continue
-        if (result.attribute, result.level) == OVERALL:
-            by_method.setdefault(estimate.method, {})[_short(result.metric)] = None
-        elif result.metric not in whole:
+        if result.group == OVERALL:
+            by_method.setdefault(estimate.method, {})[_short(result.figure)] = None
+        elif result.figure not in whole:
             kind = "Tests of gaps" if result.level == ALL_LEVELS else "Comparisons of levels"
             by_method.setdefault(_without_counts(estimate.method), {})[kind] = None
     return [(", ".join(names), method) for method, names in by_method.items()]
 
 
-def _short(metric: str) -> str:
-    plain = metric.removesuffix(STANDARDIZED)
-    return figure(plain).short + (" (weighted)" if plain != metric else "")
+def _short(name: FigureName) -> str:
+    weighted = " (weighted)" if name.kind is Kind.STANDARDIZED else ""
+    return figure(str(name.plain)).short + weighted
 
 
 def _without_counts(method: str) -> str:

@@ -98,16 +98,17 @@ def create_app(
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(submission_id: str) -> HTMLResponse:
         found = submission(submission_id)
-        title = listings[found.benchmark].title
-        sheet = fact_sheets(submission_id)
-        page = render_report(found, title=title, standalone=False, fact_sheet=sheet)
+        of, sheet = listings[found.benchmark], fact_sheets(submission_id)
+        page = render_report(
+            found, title=of.title, primary=of.primary, standalone=False, fact_sheet=sheet
+        )
         return HTMLResponse(page, headers=_WITH_FIGURES)
 
     @app.api_route("/submissions/{submission_id}/report.html", methods=_READ)
     def download(submission_id: str) -> Response:
         found = submission(submission_id)
-        title, sheet = listings[found.benchmark].title, fact_sheets(submission_id)
-        page = render_report(found, title=title, fact_sheet=sheet)
+        of, sheet = listings[found.benchmark], fact_sheets(submission_id)
+        page = render_report(found, title=of.title, primary=of.primary, fact_sheet=sheet)
         return _attachment(page, "text/html", "report.html")
 
     @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)

@@ -92,7 +92,7 @@ def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> P
     blinded = renamed(cases)
     engine = Engine.connect()
     scratch = cache() / "check"
-    engine.remove_dead(scratch)
+    engine.containers.remove_dead(scratch)
     remove_leftovers(scratch)
     log = ""
     try:

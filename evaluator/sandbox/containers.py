@@ -15,7 +15,7 @@ from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from evaluator.sandbox.images import Images, our_fault
+from evaluator.sandbox.connection import our_fault
 from evaluator.sandbox.staging import is_alive
 from submissions.addresses.engine import EngineSick, EngineUnavailable
 from submissions.image.lint import OUR_LABELS
@@ -35,23 +35,11 @@ VACATE_SECONDS = 10
 """How long a container may have a GPU whose lock is free."""
 
 
-def has_cpusets(client: DockerClient, info: Mapping[str, Any], podman: bool) -> bool:
-    """Whether an engine can hold containers to processors, as it tells of itself.
-
-    A rootless one has what the system hands down to its user, usually time but no processors. Of
-    that Podman tells nothing in Docker's words, and nothing starts in which it is asked for more.
-    """
-    if podman:
-        with suppress(requests.RequestException, ValueError, TypeError, KeyError):
-            answer = client.api.get(f"{client.api.base_url}/v4.0.0/libpod/info")
-            return "cpuset" in answer.json()["host"]["cgroupControllers"]
-        return False
-    return info.get("CPUSet") is not False
-
-
 @dataclass(frozen=True, slots=True)
-class Containers(Images):
+class Containers:
     """The containers of submissions, whichever process of this host runs them."""
+
+    client: DockerClient
 
     def kill(self, submission_id: str) -> int:
         """Kill the containers of a submission, whichever process runs them; their number.

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import docker
-import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from cohort_selection.atomic_files import written
+from evaluator.sandbox.connection import our_fault
 from evaluator.sandbox.exit_cause import printable
 from evaluator.sandbox.image_ids import CONTAINERD, Manifest, read_manifest
 from evaluator.sandbox.probe_image import known_good
@@ -342,12 +342,3 @@ def _configuration(attributes: Mapping[str, Any]) -> ImageConfiguration:
         size_bytes=int(attributes.get("Size") or 0),
         layers=len((attributes.get("RootFS") or {}).get("Layers") or ()),
     )
-
-
-@contextmanager
-def our_fault(doing: str) -> Iterator[None]:
-    """Turn what the engine's client raises into one sentence for the steward."""
-    try:
-        yield
-    except (DockerException, requests.RequestException) as error:
-        raise EngineUnavailable(f"the container engine failed while {doing}: {error}") from error

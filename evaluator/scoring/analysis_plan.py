@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import AfterValidator, ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Number,
+    OneOf,
+    Text,
+    Whole,
+)
+from cohort_selection.benchmark_keys.reading import read_table, refuse_wrong_values
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.tests import refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED
@@ -19,9 +32,56 @@ NOT_REPORTED = "Not Reported"
 ASSUMED = (("auroc", 0.85), ("sensitivity", 0.8), ("specificity", 0.8))
 """What planning takes the figures to be where the benchmark does not say."""
 
+Gap = tuple[str, str]
+"""A figure and the attribute between whose levels it is compared."""
+
 
 class PlanError(ValueError):
     """The [analysis] table cannot be followed; the message names the file and the key."""
+
+
+def _gap(text: str) -> Gap:
+    figure, by, attribute = text.partition(" by ")
+    if not by or not figure.strip() or not attribute.strip():
+        raise ValueError(f"is {text!r}; give a figure by an attribute, as 'auroc by sex'")
+    return figure.strip(), attribute.strip()
+
+
+def _gaps(texts: Sequence[str]) -> tuple[Gap, ...]:
+    return tuple(_gap(text) for text in texts)
+
+
+def _crossed(named: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(part.strip() for part in names.split(" x "))
+        if isinstance(names, str)
+        else tuple(names)
+        for names in named
+    )
+
+
+def _assumed(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted({**dict(ASSUMED), **given}.items()))
+
+
+def _sorted(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(given.items()))
+
+
+def _none_or_enough(replicates: int) -> int:
+    if 0 < replicates < 100:
+        raise ValueError
+    return replicates
+
+
+def _rising(limits: tuple[float, ...]) -> tuple[float, ...]:
+    if limits and (len(limits) != 2 or limits[0] >= limits[1]):
+        raise ValueError
+    return limits
+
+
+_Name = Annotated[Text, Field(min_length=1)]
+_Share = Annotated[Number, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +89,160 @@ class AnalysisPlan:
     """Figures, groups and intervals of an evaluation; its digest goes with every result.
 
     A group with fewer than ``minimum_cases`` patients, or fewer than ``minimum_per_class``
-    patients with a positive or with a negative case, gets no figure. ``sampling_design`` is
-    "fixed-prevalence" where the number of positives was set by design and "sampled" where it was
-    left to chance; every figure, interval and gap follows it. ``fixed_attributes`` are those within
-    whose levels it was set too. ``primary_gap`` and ``gaps`` are the differences between groups, as
-    (figure, attribute), that are tested; all others are described. ``assumed`` holds what planning
-    takes figures to be. ``interval`` is "score", "logit" or "symmetric" (as pROC) for the AUROC.
-    ``specificities``, ``sensitivities`` and ``prevalences`` name further operating points,
-    ``partial_auroc`` a range of false positive rates, ``smooth_calibration`` where curves are
-    fitted ("overall", "all" groups or "none"), and ``references`` the level of an attribute that
-    its others are compared with.
+    patients with a positive or with a negative case, gets no figure. Every figure, interval and gap
+    follows ``sampling_design``. ``primary_gap`` and ``gaps`` are tested; all other gaps are
+    described.
     """
 
-    primary: str = "auroc"
-    subgroups: tuple[str, ...] = ()
-    intersections: tuple[tuple[str, ...], ...] = ()
-    minimum_cases: int = 20
-    minimum_per_class: int = 10
-    confidence: float = 0.95
-    replicates: int = 2000
-    seed: int = 0
-    sampling_design: str = SAMPLED
-    fixed_attributes: tuple[str, ...] = ()
-    primary_gap: tuple[str, str] | None = None
-    gaps: tuple[tuple[str, str], ...] = ()
-    assumed: tuple[tuple[str, float], ...] = ASSUMED
-    threshold: float | None = None
-    interval: str = "score"
-    ece_bins: int = 10
-    specificities: tuple[float, ...] = ()
-    sensitivities: tuple[float, ...] = ()
-    prevalences: tuple[float, ...] = ()
-    partial_auroc: tuple[float, ...] = ()
-    smooth_calibration: str = "overall"
-    references: tuple[tuple[str, str], ...] = ()
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    primary: Annotated[_Name, Field(description="what the board is ordered by")] = "auroc"
+    subgroups: Annotated[
+        tuple[_Name, ...], Field(description="attributes whose levels are scored apart")
+    ] = ()
+    intersections: Annotated[
+        tuple[tuple[str, ...], ...],
+        InFile(list[_Name | list[_Name]], _crossed),
+        Give('a list of lists of attributes, as [["race", "sex"]]'),
+        Field(description='lists of attributes, as `[["race", "sex"]]`'),
+    ] = ()
+    minimum_cases: Annotated[
+        Whole, Field(ge=2, description="patients a group must have for any figure")
+    ] = 20
+    minimum_per_class: Annotated[
+        Whole,
+        Field(
+            ge=1,
+            description="patients with a positive, and with a negative, case that it must have",
+        ),
+    ] = 10
+    confidence: Annotated[Number, Field(ge=0.5, lt=1, description="of the intervals")] = 0.95
+    replicates: Annotated[
+        Whole,
+        AfterValidator(_none_or_enough),
+        Give("100 to 1,000,000, or 0 for no ROC band"),
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="bootstrap replicates of the ROC curve's band, at most 512 of them are "
+            "used; 0 for no band",
+        ),
+    ] = 2000
+    seed: Annotated[
+        Whole,
+        Field(
+            ge=0,
+            lt=2**63,
+            description="of the replicates, and of the permutations of declared gaps",
+        ),
+        Give("a whole number from 0"),
+    ] = 0
+    sampling_design: Annotated[
+        Text,
+        OneOf(DESIGNS),
+        Absent("from the target"),
+        Field(
+            description="how the number of positives came about: `fixed-prevalence`, set by "
+            "design, or `sampled`, left to chance. A target that names the label's share sets it; "
+            "a file that says otherwise is refused"
+        ),
+    ] = SAMPLED
+    fixed_attributes: Annotated[tuple[str, ...], Derived()] = ()
+    """Attributes within whose levels the number of positives was set by design too."""
+    primary_gap: Annotated[
+        Gap | None,
+        InFile(Text, _gap),
+        Give("a figure by an attribute, as 'auroc by sex'"),
+        Field(
+            description="the one difference between groups that is tested first, as "
+            '`"sensitivity by sex"`'
+        ),
+    ] = None
+    gaps: Annotated[
+        tuple[Gap, ...],
+        InFile(list[Text], _gaps),
+        Field(
+            description='further differences that are tested, as `["auroc by race", '
+            '"calibration_slope by site"]`; see [gaps](gaps.md)'
+        ),
+    ] = ()
+    assumed: Annotated[
+        tuple[tuple[str, float], ...],
+        InFile(dict[Annotated[Text, OneOf(tuple(dict(ASSUMED)))], _Share], _assumed),
+        Give(f"a table that holds {', '.join(dict(ASSUMED))}, each between 0 and 1"),
+        Absent("0.85, 0.8, 0.8"),
+        Field(
+            description="`{ auroc = 0.85, sensitivity = 0.8, specificity = 0.8 }`: what "
+            "`sequestra match --plan` takes the figures to be when it says which gaps can be found"
+        ),
+    ] = ASSUMED
+    threshold: Annotated[
+        Number | None,
+        Absent("the submission's"),
+        Give("a number on the scale of the scores"),
+        Field(
+            allow_inf_nan=False,
+            description="the operating point of every submission, whatever it declares; in "
+            "`score` on the scale of the scores",
+        ),
+    ] = None
+    interval: Annotated[
+        Text,
+        OneOf(("score", "logit", "symmetric")),
+        Field(
+            description="of the AUROC: `score`, which holds near 1 too, `logit`, or `symmetric` "
+            "as in pROC"
+        ),
+    ] = "score"
+    ece_bins: Annotated[
+        Whole, Field(ge=2, le=100, description="bins of the expected calibration error")
+    ] = 10
+    specificities: Annotated[
+        tuple[_Share, ...], Field(description="sensitivity is given at each of these")
+    ] = ()
+    sensitivities: Annotated[
+        tuple[_Share, ...], Field(description="specificity is given at each of these")
+    ] = ()
+    prevalences: Annotated[
+        tuple[_Share, ...],
+        Field(
+            description="predictive values, accuracy, selection rate, F1, Matthews correlation and "
+            "Brier score are given at each of these"
+        ),
+    ] = ()
+    partial_auroc: Annotated[
+        tuple[Annotated[Number, Field(ge=0, le=1)], ...],
+        AfterValidator(_rising),
+        Give("[low, high] false positive rates, from 0 to 1"),
+        Field(description="a range of false positive rates, as `[0.0, 0.1]`", max_length=2),
+    ] = ()
+    smooth_calibration: Annotated[
+        Text,
+        OneOf(("overall", "all", "none")),
+        Field(
+            description="where figures of smooth calibration curves are given: `overall`, `all` "
+            "or `none`"
+        ),
+    ] = "overall"
+    references: Annotated[
+        tuple[tuple[str, str], ...],
+        InFile(dict[str, _Name], _sorted),
+        Give('a table of attributes and levels in quotes, as { sex = "Male" }'),
+        Absent("the largest level"),
+        Field(
+            description='`{ sex = "Male" }`: the level that others are compared with; never '
+            "`Not Reported`"
+        ),
+    ] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a plan that cannot be followed."""
-        for problem in _problems(self):
-            raise PlanError(problem)
+        """Raise PlanError for a plan that cannot be followed."""
+        try:
+            refuse_wrong_values(self)
+        except ValueError as problem:
+            raise PlanError(str(problem)) from None
+        if problems := _problems(self):
+            raise PlanError(problems[0])
 
     @property
     def declared_gaps(self) -> tuple[tuple[str, str], ...]:
@@ -99,71 +274,17 @@ class AnalysisPlan:
 
 
 def read_plan(table: Mapping[str, object], path: Path) -> AnalysisPlan:
-    """Read the [analysis] table of a benchmark file.
-
-    ``intersections`` holds lists of attributes, or strings such as "race x sex";
-    ``references`` maps an attribute to the level that others are compared with. Raises PlanError.
-    """
-    known = set(_READERS)
-    for key in table:
-        if key == "stratified":
-            raise PlanError(
-                f"{path.name} [analysis]: 'stratified' is no key any more; give sampling_design = "
-                f'"fixed-prevalence" where it was true, or "sampled" where it was false'
-            )
-        if key not in known:
-            raise PlanError(
-                f"{path.name} [analysis]: {key!r} is not a key; the keys are "
-                f"{', '.join(sorted(known))}"
-            )
-    values: dict[str, object] = {}
-    for key, value in table.items():
-        values[key] = _READERS[key](value, f"{path.name} [analysis] {key}")
-    try:
-        return AnalysisPlan(**values)  # type: ignore[arg-type]
-    except PlanError as problem:
-        raise PlanError(f"{path.name} [analysis]: {problem}") from None
+    """Read the [analysis] table of a benchmark file; raise PlanError."""
+    if "stratified" in table:
+        raise PlanError(
+            f"{path.name}: [analysis] 'stratified' is no key any more; give sampling_design = "
+            f'"fixed-prevalence" where it was true, or "sampled" where it was false'
+        )
+    return read_table(AnalysisPlan, table, path, "analysis", PlanError)
 
 
 def _problems(plan: AnalysisPlan) -> list[str]:
-    shares = (*plan.specificities, *plan.sensitivities, *plan.prevalences)
     rules = (
-        (plan.minimum_cases >= 2, f"minimum_cases is {plan.minimum_cases}; give 2 or more"),
-        (
-            plan.minimum_per_class >= 1,
-            f"minimum_per_class is {plan.minimum_per_class}; give 1 or more",
-        ),
-        (0.5 <= plan.confidence < 1, f"confidence is {plan.confidence}; give 0.5 to 0.999"),
-        (
-            plan.replicates == 0 or 100 <= plan.replicates <= 1_000_000,
-            f"replicates is {plan.replicates}; give 100 to 1,000,000, or 0 for no ROC band",
-        ),
-        (0 <= plan.seed < 2**63, f"seed is {plan.seed}; give a whole number from 0"),
-        (
-            plan.threshold is None or math.isfinite(plan.threshold),
-            f"threshold is {plan.threshold}; give a number on the scale of the scores",
-        ),
-        (
-            plan.interval in ("score", "logit", "symmetric"),
-            f"interval is {plan.interval!r}; give 'score', 'logit' or 'symmetric'",
-        ),
-        (
-            plan.partial_auroc == ()
-            or (
-                len(plan.partial_auroc) == 2
-                and 0 <= plan.partial_auroc[0] < plan.partial_auroc[1] <= 1
-            ),
-            f"partial_auroc is {list(plan.partial_auroc)}; give [low, high] false positive rates",
-        ),
-        (
-            plan.smooth_calibration in ("overall", "all", "none"),
-            f"smooth_calibration is {plan.smooth_calibration!r}; give 'overall', 'all' or 'none'",
-        ),
-        (2 <= plan.ece_bins <= 100, f"ece_bins is {plan.ece_bins}; give 2 to 100"),
-        (
-            all(0 < share < 1 for share in shares),
-            "specificities, sensitivities and prevalences lie between 0 and 1",
-        ),
         (
             all(len(set(names)) == len(names) >= 2 for names in plan.intersections),
             "an intersection names two or more different attributes",
@@ -172,10 +293,6 @@ def _problems(plan: AnalysisPlan) -> list[str]:
             len(set(plan.subgroups)) == len(plan.subgroups)
             and len(set(plan.intersections)) == len(plan.intersections),
             "a subgroup or an intersection is named twice",
-        ),
-        (
-            plan.sampling_design in DESIGNS,
-            f"sampling_design is {plan.sampling_design!r}; give {' or '.join(map(repr, DESIGNS))}",
         ),
         *_gap_rules(plan),
         (
@@ -221,94 +338,3 @@ def _untested(figure: str) -> str:
     except UndefinedMetric as reason:
         return str(reason)
     return ""
-
-
-def _gap(value: object, where: str) -> tuple[str, str]:
-    text = _text(value, where)
-    figure, by, attribute = text.partition(" by ")
-    if not by or not figure.strip() or not attribute.strip():
-        raise PlanError(f"{where} is {text!r}; give a figure by an attribute, as 'auroc by sex'")
-    return figure.strip(), attribute.strip()
-
-
-def _gaps(value: object, where: str) -> tuple[tuple[str, str], ...]:
-    return tuple(_gap(item, where) for item in _items(value, where))
-
-
-def _assumed(value: object, where: str) -> tuple[tuple[str, float], ...]:
-    if not isinstance(value, Mapping):
-        raise PlanError(f"{where} is {value!r}; give a table: figure = value")
-    given = {str(key): _number(number, where) for key, number in value.items()}
-    return tuple(sorted({**dict(ASSUMED), **given}.items()))
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise PlanError(f"{where} is {value!r}; give a text")
-    return value
-
-
-def _whole(value: object, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise PlanError(f"{where} is {value!r}; give a whole number")
-    return value
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PlanError(f"{where} is {value!r}; give a number")
-    return float(value)
-
-
-def _items(value: object, where: str) -> Sequence[object]:
-    if not isinstance(value, list | tuple):
-        raise PlanError(f"{where} is {value!r}; give a list")
-    return value
-
-
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    return tuple(_text(item, where) for item in _items(value, where))
-
-
-def _numbers(value: object, where: str) -> tuple[float, ...]:
-    return tuple(_number(item, where) for item in _items(value, where))
-
-
-def _intersections(value: object, where: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        tuple(part.strip() for part in item.split(" x "))
-        if isinstance(item, str)
-        else _texts(item, where)
-        for item in _items(value, where)
-    )
-
-
-def _references(value: object, where: str) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, Mapping):
-        raise PlanError(f"{where} is {value!r}; give a table: attribute = level")
-    return tuple(sorted((str(key), _text(level, where)) for key, level in value.items()))
-
-
-_READERS = {
-    "primary": _text,
-    "subgroups": _texts,
-    "intersections": _intersections,
-    "minimum_cases": _whole,
-    "minimum_per_class": _whole,
-    "confidence": _number,
-    "replicates": _whole,
-    "seed": _whole,
-    "sampling_design": _text,
-    "primary_gap": _gap,
-    "gaps": _gaps,
-    "assumed": _assumed,
-    "threshold": _number,
-    "interval": _text,
-    "ece_bins": _whole,
-    "specificities": _numbers,
-    "sensitivities": _numbers,
-    "prevalences": _numbers,
-    "partial_auroc": _numbers,
-    "smooth_calibration": _text,
-    "references": _references,
-}

@@ -20,6 +20,8 @@ _SCORING = (
     "disclosure/suppression.py",
     "disclosure/rounding.py",
     "disclosure/curves.py",
+    "disclosure/rule.py",
+    "disclosure/shown_figures.py",
     "disclosure/control.py",
 )
 _PAGE = "figures_page.py"

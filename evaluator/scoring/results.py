@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from typing import Any
 
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName
 from metrics.group import SAMPLED
 
 OVERALL = ("overall", "all")
@@ -21,10 +23,25 @@ class Result:
     "max - min" or "<level> - <reference level>".
     """
 
-    metric: str
+    figure: FigureName
     attribute: str
     level: str
     estimate: Estimate
+
+    @classmethod
+    def named(cls, metric: str, attribute: str, level: str, estimate: Estimate) -> Result:
+        """The result of a figure by its written name."""
+        return cls(FigureName.read(metric), attribute, level, estimate)
+
+    @property
+    def metric(self) -> str:
+        """The written name of the figure."""
+        return str(self.figure)
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Attribute and level."""
+        return self.attribute, self.level
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,17 @@ class Curve:
 ALL_LEVELS = "all levels"
 """What the test of a declared gap compares."""
 
-STANDARDIZED = "_standardized"
-"""Ending of a figure that is weighted to stand for the target population."""
+VERSUS = " - "
+"""Between the two levels of a difference."""
+
+
+def concerns(comparison: str, level: str) -> bool:
+    """Whether a comparison such as "A - B" names ``level``; either may have " - " in its name."""
+    return (
+        comparison == level
+        or comparison.startswith(level + VERSUS)
+        or comparison.endswith(VERSUS + level)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +137,39 @@ class Evaluation:
 
 
 def as_mapping(record: Any) -> dict[str, object]:
-    """A record's fields, as json.dumps asks for them; ``asdict`` would first copy each value."""
+    """A record's fields, as json.dumps asks for them; ``asdict`` would first copy each value.
+
+    A result's figure is stored by its written name, under "metric".
+    """
+    if isinstance(record, Result):
+        name = {"metric": str(record.figure)}
+        return name | {field.name: getattr(record, field.name) for field in fields(record)[1:]}
     return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def figures_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Take from a stored document what an evaluation and a release have alike, as records."""
+    target = document.pop("target", None)
+    if target is not None:
+        levels = tuple(TargetLevel(**row) for row in target.pop("levels"))
+        target = TargetComparison(levels=levels, **target)
+    return {
+        "results": tuple(
+            Result.named(**(entry | {"estimate": Estimate(**entry["estimate"])}))
+            for entry in document.pop("results")
+        ),
+        "curves": tuple(
+            Curve(**(entry | {"points": tuple(CurvePoint(**point) for point in entry["points"])}))
+            for entry in document.pop("curves")
+        ),
+        "declared_gaps": tuple(
+            (figure, attribute) for figure, attribute in document.pop("declared_gaps", ())
+        ),
+        "target": target,
+    }
+
+
+def read_evaluation(text: str) -> Evaluation:
+    """Read a stored evaluation; ValueError, TypeError or KeyError where it is none."""
+    document = json.loads(text)
+    return Evaluation(**figures_of(document), **document)

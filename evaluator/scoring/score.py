@@ -19,7 +19,6 @@ from evaluator.scoring.code_version import code_version
 from evaluator.scoring.results import (
     ALL_LEVELS,
     OVERALL,
-    STANDARDIZED,
     Curve,
     CurvePoint,
     Evaluation,
@@ -32,6 +31,7 @@ from metrics.arrays import Bools, Floats, Ints
 from metrics.calibration import errors
 from metrics.discrimination import curves as discrimination
 from metrics.estimate import Estimate, UndefinedMetric
+from metrics.figure_name import FigureName, Kind
 from metrics.gaps import fairness, multiplicity
 from metrics.gaps.differences import MAX_MIN, Gap, Level, gaps
 from metrics.gaps.tests import gap_test
@@ -181,7 +181,7 @@ def _standardized(
     for name, estimate in found.items():
         lacking = everybody.lacking
         shown = estimate if lacking is None else whole.undefined(lacking)
-        yield Result(f"{name}{STANDARDIZED}", *OVERALL, shown)
+        yield Result(FigureName.read(name).of_kind(Kind.STANDARDIZED), *OVERALL, shown)
 
 
 def score_tables(
@@ -369,10 +369,10 @@ def _results(part: _Part, choices: Choices) -> Iterator[Result]:
     if part.lacking is not None:
         for name in names(choices):
             estimate = part.group.undefined(part.lacking)
-            yield Result(name, part.attribute, part.level, estimate)
+            yield Result.named(name, part.attribute, part.level, estimate)
         return
     for name, estimate in figures(part.group, choices):
-        yield Result(name, part.attribute, part.level, estimate)
+        yield Result.named(name, part.attribute, part.level, estimate)
 
 
 def _crossed(whole: Group, parts: Sequence[_Part], plan: AnalysisPlan) -> Iterator[Result]:
@@ -396,7 +396,7 @@ def _crossed(whole: Group, parts: Sequence[_Part], plan: AnalysisPlan) -> Iterat
                 )
             except UndefinedMetric as reason:
                 estimate = part.group.undefined(str(reason))
-            yield Result(name, part.attribute, part.level, estimate)
+            yield Result.named(name, part.attribute, part.level, estimate)
 
 
 def _gaps(
@@ -414,9 +414,10 @@ def _gaps(
         made = gaps(levels, len(mine), references.get(attribute), choices)
         if len(mine) >= 2 > len(levels):
             reason = f"insufficient data: {len(levels)} of {len(mine)} levels have enough"
-            made = [Gap(f"{plan.primary}_gap", MAX_MIN, whole.undefined(reason))]
+            name = FigureName.read(plan.primary).of_kind(Kind.GAP)
+            made = [Gap(str(name), MAX_MIN, whole.undefined(reason))]
         for gap in made:
-            yield Result(gap.metric, attribute, gap.level, gap.estimate)
+            yield Result.named(gap.metric, attribute, gap.level, gap.estimate)
 
 
 def _is_reported(level: str) -> bool:
@@ -463,11 +464,12 @@ def _declared_gaps(
     shares = multiplicity.gap_weights(len(found), primary=True)
     adjusted = multiplicity.fallback([estimate.value for estimate in found], shares)
     for (figure, attribute), plain, p in zip(plan.declared_gaps, found, adjusted, strict=True):
-        yield Result(f"{figure}_gap_p", attribute, ALL_LEVELS, plain)
+        name = FigureName.read(figure)
+        yield Result(name.of_kind(Kind.GAP_P), attribute, ALL_LEVELS, plain)
         if p is not None:
             method = f"fallback procedure over {len(found)} declared gaps"
             estimate = replace(plain, value=p, method=method)
-            yield Result(f"{figure}_gap_p_adjusted", attribute, ALL_LEVELS, estimate)
+            yield Result(name.of_kind(Kind.GAP_P_ADJUSTED), attribute, ALL_LEVELS, estimate)
 
 
 def _curves(

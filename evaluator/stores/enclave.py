@@ -368,6 +368,15 @@ class Enclave:
                     )
                 )
 
+    def evaluation(self, submission_id: str, key: str) -> str | None:
+        """The document of the evaluation with this key, or None where it is not kept."""
+        query = select(_EVALUATIONS.c.document).where(
+            _EVALUATIONS.c.submission_id == submission_id, _EVALUATIONS.c.evaluation_key == key
+        )
+        with self._transaction() as connection:
+            document = connection.execute(query).scalar_one_or_none()
+        return None if document is None else str(document)
+
     def count_evaluations(self, submission_id: str) -> int:
         """How many evaluations a submission has."""
         query = select(_EVALUATIONS.c.number).where(_EVALUATIONS.c.submission_id == submission_id)

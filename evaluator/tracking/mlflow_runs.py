@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.pages import environment
-from evaluator.leaderboard.published import fact_sheet
+from evaluator.leaderboard.published import fact_sheet, primary_figure
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.stores.installation import Installation
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
@@ -146,9 +146,10 @@ def track(
         client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        drawn = drawings(released)
-        report = render_report(released, drawn=drawn, fact_sheet=sheet)
-        (folder / "report.html").write_text(report, encoding="utf-8")
+        primary = primary_figure(installation, released.benchmark)
+        drawn = drawings(released, primary)
+        page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
+        (folder / "report.html").write_text(page, encoding="utf-8")
         (folder / "figures").mkdir()
         for name, drawing in drawn.items():
             if drawing is not None:

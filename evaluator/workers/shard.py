@@ -156,8 +156,8 @@ def clean_host(staging: Path) -> None:
     """Remove the containers, half-entered images and folders of runs that were killed here."""
     _CLEANED[staging] = time.monotonic()
     with suppress(EngineUnavailable):
-        _engine().remove_dead(staging)
-        _engine().forget_dead(staging)
+        _engine().containers.remove_dead(staging)
+        _engine().images.forget_dead(staging)
     remove_leftovers(staging)
 
 
@@ -174,7 +174,7 @@ def kill_left(staging: Path) -> int:
     """Kill the containers that this host runs for a dispatcher that is gone, and start no more."""
     _GIVEN_UP.update(attempt for folder, attempt in tuple(_UNDER_WAY) if folder == staging)
     try:
-        return _engine().kill_over(staging)
+        return _engine().containers.kill_over(staging)
     except EngineUnavailable:
         return 0
 

@@ -275,8 +275,8 @@ def _client(scheduler: str) -> Iterator[tuple[Client, Room | None]]:
     engine = Engine.connect()
     room = Room(
         {
-            SLOT: float(engine.cpus),
-            MEMORY: float(engine.memory_bytes >> 20),
+            SLOT: float(engine.connection.cpus),
+            MEMORY: float(engine.connection.memory_bytes >> 20),
             GPU: float(len(visible_gpus())),
         }
     )
@@ -286,7 +286,7 @@ def _client(scheduler: str) -> Iterator[tuple[Client, Room | None]]:
         LocalCluster(
             n_workers=1,
             # One more lays out the next container, or removes the last.
-            threads_per_worker=engine.cpus + 1,
+            threads_per_worker=engine.connection.cpus + 1,
             processes=False,
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.service import upload_tables as _  # its table is made with the others
 from submissions.service.database import Database, StoreError, now
 from submissions.service.people import People
 from submissions.service.requests import Requests

@@ -7,12 +7,13 @@ from pathlib import Path
 
 INPUT = Path("/input")
 OUTPUT = Path("/output/predictions.csv")
+OUTPUTS = ("probability",)
 
 
-def score(files: list[Path]) -> float:
-    """Put your model here: the DICOM files of one case in, a probability out."""
+def score(files: list[Path]) -> list[float]:
+    """Put your model here: the DICOM files of one case in, a probability for each output out."""
     size = sum(file.stat().st_size for file in files)
-    return (size % 1000) / 1000
+    return [(size % 1000) / 1000] * len(OUTPUTS)
 
 
 def main() -> None:
@@ -21,10 +22,10 @@ def main() -> None:
         case_ids = [row["case_id"] for row in csv.DictReader(file)]
     with OUTPUT.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["case_id", "probability"])
+        rows.writerow(["case_id", *OUTPUTS])
         for case_id in case_ids:
             files = sorted((INPUT / "images" / case_id).glob("*.dcm"))
-            rows.writerow([case_id, f"{score(files):.6f}"])
+            rows.writerow([case_id, *(f"{value:.6f}" for value in score(files))])
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main() -> int:
     say(ensure_engine(say))
     engine = Engine.connect()
     base = ensure_base_image(say)
-    say(f"{engine.description()}; base image {base}\n")
+    say(f"{engine.connection.description()}; base image {base}\n")
     say(f"{'attack':<62} {'expected':<25} {'seen':<25} {'seconds':>7}")
     failed = 0
     for attack in ATTACKS:

@@ -262,4 +262,4 @@ def _processes(staging: Path) -> list[str]:
 
 def expected(attack: Attack, engine: Engine) -> Failure | None:
     """How the attack must end on this engine."""
-    return attack.on_podman if engine.podman and attack.on_podman else attack.expected
+    return attack.on_podman if engine.connection.podman and attack.on_podman else attack.expected

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from evaluator.sandbox import engine as engine_module
 from evaluator.sandbox import images as images_module
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.limits import flags
 from evaluator.sandbox.staging import Staged
@@ -62,8 +62,8 @@ def test_without_a_flag_its_attack_gets_through(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "flags", lambda *given: {**flags(*given), **weaker})
-    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    monkeypatch.setattr(runs_module, "flags", lambda *given: {**flags(*given), **weaker})
+    monkeypatch.setattr(runs_module, "not_granted", lambda *_: [])
     seen = run_attack(BY_NAME[name], engine, base_image, tmp_path)
     assert breaches(BY_NAME[name], seen)
 
@@ -84,7 +84,7 @@ def test_without_what_overrides_the_image_its_attack_gets_through(
         }[gone]
     ]
     creating({gone: None})
-    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    monkeypatch.setattr(runs_module, "not_granted", lambda *_: [])
     seen = run_attack(attack, engine, base_image, tmp_path)
     assert breaches(attack, seen)
 
@@ -93,8 +93,8 @@ def test_a_query_that_leaves_is_noticed_where_nobody_answers_it(
     engine: Engine, base_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = {"network_mode": "bridge"}
-    monkeypatch.setattr(engine_module, "flags", lambda *given: {**flags(*given), **changed})
-    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    monkeypatch.setattr(runs_module, "flags", lambda *given: {**flags(*given), **changed})
+    monkeypatch.setattr(runs_module, "not_granted", lambda *_: [])
     attack = BY_NAME["network: resolve a name"]
     found = breaches(attack, run_attack(attack, engine, base_image, tmp_path))
     noticed = {line.split()[2] for line in found if line.startswith("BREACH dns")}
@@ -126,7 +126,7 @@ def test_what_lies_where_the_input_should_is_noticed(
     def weaker(staged: Staged, contract: Contract) -> dict[str, Any]:
         return flags(replace(staged, input=source(staged)), contract)
 
-    monkeypatch.setattr(engine_module, "flags", weaker)
+    monkeypatch.setattr(runs_module, "flags", weaker)
     attack = BY_NAME["files: look for labels and for other runs everywhere"]
     seen = run_attack(attack, engine, base_image, tmp_path)
     assert any(said in line for line in breaches(attack, seen)), seen.log
@@ -149,7 +149,7 @@ def test_a_volume_that_stays_is_noticed_and_with_the_container_it_goes(
             lambda container, **asked: remove(container, **{**asked, "v": False}),
         )
     monkeypatch.setattr(images_module, "lint", lambda *_: None)
-    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    monkeypatch.setattr(runs_module, "not_granted", lambda *_: [])
     before = volumes_of(engine)
     try:
         seen = run_attack(attack, engine, base_image, tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import LABEL, Engine
 from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
@@ -93,7 +93,7 @@ def test_under_one_user_the_neighbour_would_go_short(
         return create(api, image, *given, **{**asked, "user": "60606:60606"})
 
     monkeypatch.setattr(client, "create_container", of_one_user)
-    monkeypatch.setattr(engine_module, "not_granted", lambda *_: [])
+    monkeypatch.setattr(runs_module, "not_granted", lambda *_: [])
     with pytest.raises(ContractBroken) as broken:
         said_by_the_victim(engine, image_of, tmp_path)
     assert "BREACH" in broken.value.log_tail

@@ -5,41 +5,22 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
-from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 import typer
 
+from cohort_selection.benchmark_keys.reading import keys_of
 from cohort_selection.catalog.study_values import NAMES
 from cohort_selection.dicom.keywords import HEADER_FIELDS
-from cohort_selection.eligibility import label_rule, rules
-from cohort_selection.matching.tolerance import Minimum
-from cohort_selection.plan.cohort_plan import KEYS
+from evaluator.benchmark import keys_page
+from evaluator.benchmark.file import TABLES, tables
 from evaluator.benchmark.specification import read_benchmark
 from evaluator.commands import main
-from evaluator.disclosure.control import Disclosure
-from evaluator.scoring.analysis_plan import AnalysisPlan
 from perf.coverage import study, table
-from submissions.contract import Contract
-from submissions.quota import Quota
 from tests.attacks.catalogue import ATTACKS
 from tests.support.repository import REPOSITORY
-
-TABLES: dict[str, set[str]] = {
-    "benchmark": {"name", "title", "description"},
-    "clinical": {"columns"},
-    "cohort": set(KEYS),
-    "cohort.minimum": {field.name for field in fields(Minimum)},
-    "cohort.label": set(label_rule.KEYS),
-    "[cohort.include]": set(rules.KEYS),
-    "contract": {field.name for field in fields(Contract)},
-    "quota": {field.name for field in fields(Quota)},
-    "analysis": {field.name for field in fields(AnalysisPlan)}
-    - {"fixed_attributes"},  # derived from the target, never written
-    "disclosure": {field.name for field in fields(Disclosure)},
-}
 
 
 def section(name: str) -> str:
@@ -48,10 +29,13 @@ def section(name: str) -> str:
     return found.split("\n## [", 1)[0]
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_key_of_a_benchmark_file_has_its_line(table: str) -> None:
-    listed = set(re.findall(r"^\| `(\w+)` \|", section(table), flags=re.MULTILINE))
-    assert listed == TABLES[table]
+def test_the_lists_of_keys_are_those_that_the_tables_declare() -> None:
+    assert keys_page.page() == keys_page.PAGE.read_text()
+
+
+def test_every_key_says_what_it_means() -> None:
+    for kind in tables().values():
+        assert [name for name, key in keys_of(kind).items() if len(key.description) < 7] == []
 
 
 def test_every_field_that_a_rule_may_name_is_listed() -> None:
@@ -126,9 +110,7 @@ def test_the_benchmark_of_the_readme_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "airspace-opacity.toml"
     file.write_text(shown)
     assert read_benchmark(file).name == "airspace-opacity"
-    assert set(tomllib.loads(shown)) == {
-        table for table in TABLES if "." not in table and table != "clinical"
-    }
+    assert set(tomllib.loads(shown)) == set(TABLES) - {"clinical", "practice"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CHANGELOG.md"])
@@ -194,7 +176,7 @@ def test_make_lists_every_target_and_does_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["benchmark_tables", "metrics", "cohort_selection", "submissions", "baselines", "evaluator"],
+    ["metrics", "cohort_selection", "submissions", "baselines", "evaluator"],
 )
 def test_the_architecture_names_every_room_and_no_other(package: str) -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()

@@ -90,7 +90,7 @@ def assert_accepted(archive: Path, engines: list[Engine]) -> None:
         with engine.receive(str(archive), CONTRACT) as found:
             assert found.digest == linted.digest
             engine.let_in(found, CONTRACT)
-        assert not engine.has(linted.digest) or engine.store != "containerd"
+        assert not engine.has(linted.digest) or engine.connection.store != "containerd"
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.builder == "containerify"], ids=str)

@@ -65,7 +65,7 @@ def test_an_archive_is_entered_by_the_digest_of_its_configuration(
     kind: str, connect: Connect, small: tuple[Path, str]
 ) -> None:
     engine, (archive, told) = connect("trixie", kind), small
-    assert engine.store == STORES[kind]
+    assert engine.connection.store == STORES[kind]
     before = names(engine)
     with engine.receive(str(archive), MILD) as found:
         engine.let_in(found, MILD)
@@ -76,7 +76,7 @@ def test_an_archive_is_entered_by_the_digest_of_its_configuration(
     assert f"{KEPT}:test-stores." in kept
     assert engine.kept() == {"test-stores"}
     images._MANIFESTS.clear()  # as in another process
-    assert engine.inspect(told).digest == told
+    assert engine.images.inspect(told).digest == told
     assert engine.forget("test-stores")
     assert not engine.has(told)
     assert names(engine) == before
@@ -158,7 +158,7 @@ def test_what_one_host_saves_another_loads(
     before = names(two)
     assert two.load(saved, Contract()) == found.digest
     assert two.has(found.digest)
-    assert two.inspect(found.digest).entrypoint == found.entrypoint
+    assert two.images.inspect(found.digest).entrypoint == found.entrypoint
     for each in names(two) - before:
         two.client.api.remove_image(each)
 
@@ -172,7 +172,7 @@ def test_a_name_of_ours_on_another_image_deceives_nobody(
         engine.client.api.tag(name, KEPT, f"forged.{told[7:]}")
         assert not engine.has(told)
         with engine.receive(str(archive), MILD) as found:
-            assert engine.id_of(told) != engine.client.api.inspect_image(name)["Id"]
+            assert engine.images.id_of(told) != engine.client.api.inspect_image(name)["Id"]
             assert found.entrypoint == ("python3",)
     finally:
         engine.forget("forged")

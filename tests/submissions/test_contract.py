@@ -45,8 +45,8 @@ def test_a_table_is_read() -> None:
     [
         (
             {"memory": 1},
-            r"^chest\.toml: \[contract\] has no key 'memory' \(did you mean 'memory_mb'\?\); "
-            r"its keys are outputs, visible, start_seconds",
+            r"^chest\.toml: \[contract\] has 'memory', which is no key \(did you mean "
+            r"'memory_mb'\?\); its keys are outputs, visible, start_seconds",
         ),
         ({"repeat_tolerance": 0.2}, r"repeat_tolerance is 0\.2; give a number from 0 to 0\.1"),
         ({"repeat_tolerance": -1e-9}, r"repeat_tolerance is -1e-09; give a number from 0 to 0\.1"),

@@ -29,7 +29,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         if name == "SEQUESTRA_DATA"
         or not (name.startswith("SEQUESTRA_") or name == "MLFLOW_TRACKING_URI")
     }
-    return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **(extra or {})}
+    nowhere = {"XDG_CONFIG_HOME": "/nonexistent"}  # the logins of this user are not the tests'
+    return {**kept, **nowhere, "COLUMNS": "200", "NO_COLOR": "1", **(extra or {})}
 
 
 def sequestra(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from evaluator.disclosure.control import Disclosure, Release, release
+from evaluator.disclosure.control import Release, release
+from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from metrics.estimate import Estimate
 from submissions.submission import State, Submission
@@ -96,7 +97,7 @@ def evaluation(
     """Score every group alike but for a small shift; groups under ``least`` cases are undefined."""
     n, positive = overall
     results = [
-        Result(
+        Result.named(
             m,
             *OVERALL,
             estimate(
@@ -117,9 +118,9 @@ def evaluation(
                     spread=SPREAD[m],
                     method=METHOD.get(m, "bootstrap, 2000 replicates"),
                 )
-                results.append(Result(m, attribute, level, made))
+                results.append(Result.named(m, attribute, level, made))
         gap = estimate(0.026, n, positive, spread=0.4, method="bootstrap, bias-corrected")
-        results.append(Result("auroc_gap", attribute, "max - min", gap))
+        results.append(Result.named("auroc_gap", attribute, "max - min", gap))
     return Evaluation(
         plan_digest="sha256:" + "ab" * 32,
         code_version="0.1.0",

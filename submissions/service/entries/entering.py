@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -199,7 +200,7 @@ def _incomplete(upload: Upload) -> Problem:
     )
 
 
-def _unfit(detail: str, **more: object) -> Problem:
+def _unfit(detail: str, **more: Any) -> Problem:
     return Problem(422, "Not valid", detail, type="not-valid", **more)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ from cohort_selection.eligibility.criteria import (
     age_group,
     select,
 )
+from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.matching.target import TargetError, read_target
-from cohort_selection.plan.cohort_plan import read_cohort_plan
-from cohort_selection.toml_table import CohortPlanError
+from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
 
 
 def study(uid: str, patient: str = "", modality: str = "DX", view: str = "PA") -> Study:
@@ -40,6 +41,10 @@ def record(
     )
 
 
+def of(column: str, **rules: Any) -> Criteria:
+    return Criteria(LabelRule(column), **rules)
+
+
 def test_a_target_can_name_each_level_as_the_catalog_has_it() -> None:
     """A target's "70.0" is 70; so is a site, a column or a header field that says 70.0."""
     levels = {"site": "70.0", "KVP": "70.0", "batch": "70.0", "manufacturer": "GE  Medical"}
@@ -47,7 +52,7 @@ def test_a_target_can_name_each_level_as_the_catalog_has_it() -> None:
         study("1"), manufacturer=levels["manufacturer"], fields={"KVP": (levels["KVP"],)}
     )
     of_table = replace(record("1", {"opacity": "1", "batch": "70.0"}), site="70.0")
-    criteria = Criteria("opacity", attributes=tuple(levels))
+    criteria = of("opacity", attributes=tuple(levels))
     (case,) = select([said], [of_table], criteria).cases
     target = {name: {text: 1.0} for name, text in levels.items()}
     read = read_target(target, Path("b.toml"))
@@ -76,7 +81,7 @@ def test_every_rule_is_counted_and_the_flow_adds_up() -> None:
         record("4", {"opacity": ""}),
         record("5", {"opacity": "0"}, age=None),
     ]
-    selected = select(studies, records, Criteria("opacity", modalities=("DX",), minimum_age=18))
+    selected = select(studies, records, of("opacity", modalities=("DX",), minimum_age=18))
     assert [case.case_id for case in selected.cases] == ["1", "5"]
     assert [case.label for case in selected.cases] == [1, 0]
     assert selected.flow == (
@@ -93,14 +98,14 @@ def test_age_falls_back_on_the_header_and_bands_are_named() -> None:
     assert [age_group(a, (18, 40, 60)) for a in (17, 18, 39, 40, 60, 99, None)] == [
         "under 18", "18-39", "18-39", "40-59", "60+", "60+", "Not Reported",
     ]  # fmt: skip
-    criteria = Criteria("o", attributes=("sex", "age", "age_group"))
+    criteria = of("o", attributes=("sex", "age", "age_group"))
     selected = select([study("1")], [record("1", {"o": "1"}, age=None)], criteria)
     assert selected.cases[0].attributes == {"sex": "Female", "age": "50", "age_group": "50-64"}
 
 
 def test_a_record_of_the_study_goes_before_one_of_the_patient() -> None:
     records = [record("p", {"o": "0"}), record("p", {"o": "1"}, study_uid="s1")]
-    selected = select([study("s1", "p"), study("s2", "p")], records, Criteria("o"))
+    selected = select([study("s1", "p"), study("s2", "p")], records, of("o"))
     assert {case.case_id: case.label for case in selected.cases} == {"s1": 1, "s2": 0}
 
 
@@ -108,7 +113,7 @@ def test_an_inverted_label_swaps_the_classes() -> None:
     selected = select(
         [study("1"), study("2")],
         [record("1", {"No_Finding": "1"}), record("2", {"No_Finding": "0"})],
-        Criteria("No_Finding", invert_label=True),
+        of("No_Finding", invert_label=True),
     )
     assert [case.label for case in selected.cases] == [0, 1]
 
@@ -135,7 +140,7 @@ def test_the_covid_label_is_the_nearest_test_in_the_window(
         record("1", tests=tuple(CovidTest(result, day) for result, day in tests)),
         record("always", tests=(CovidTest("Negative", 0),)),
     ]
-    selected = select(studies, records, Criteria("covid19", covid_window=(-14, 0)))
+    selected = select(studies, records, of("covid19", covid_window=(-14, 0)))
     found = {case.case_id: case.label for case in selected.cases}
     assert found.get("1") == label
 
@@ -145,7 +150,7 @@ def test_a_same_day_conflict_is_counted_as_such() -> None:
         record("1", tests=(CovidTest("Positive", -2), CovidTest("Negative", -2))),
         record("2", tests=(CovidTest("Positive", -2),)),
     ]
-    selected = select([study("1"), study("2")], records, Criteria("covid19"))
+    selected = select([study("1"), study("2")], records, of("covid19"))
     assert selected.flow[-1] == FlowStep("nearest COVID-19 tests agree", 1, 1, 1)
     assert selected.flow[-2] == FlowStep("COVID-19 test -14 to 0 days from the study", 0, 2, 2)
 
@@ -153,7 +158,7 @@ def test_a_same_day_conflict_is_counted_as_such() -> None:
 def test_a_study_in_two_modalities_needs_both_allowed() -> None:
     studies = [study("1", modality="CR,DX"), study("2", modality="CT,DX")]
     records = [record("1", {"o": "1"}), record("2", {"o": "1"})]
-    selected = select(studies, records, Criteria("o", modalities=("CR", "DX")))
+    selected = select(studies, records, of("o", modalities=("CR", "DX")))
     assert [case.case_id for case in selected.cases] == ["1"]
 
 
@@ -161,7 +166,11 @@ def test_a_missing_label_column_is_named_with_those_that_exist() -> None:
     with pytest.raises(
         SelectionError, match="no column 'opacity' for the label; it has mass, nodule"
     ):
-        select([study("1")], [record("1", {"nodule": "1", "mass": "0"})], Criteria("opacity"))
+        select(
+            [study("1")],
+            [record("1", {"nodule": "1", "mass": "0"})],
+            of("opacity"),
+        )
 
 
 def test_a_label_that_is_neither_0_nor_1_is_told_with_its_count() -> None:
@@ -169,16 +178,20 @@ def test_a_label_that_is_neither_0_nor_1_is_told_with_its_count() -> None:
     with pytest.raises(
         SelectionError, match="label o is 'maybe' in 2 of 3 records; it must be 0 or 1"
     ):
-        select([study("1"), study("2"), study("3")], records, Criteria("o"))
+        select([study("1"), study("2"), study("3")], records, of("o"))
 
 
 def test_an_unknown_attribute_and_an_empty_selection_are_refused() -> None:
     with pytest.raises(
         SelectionError, match="attribute 'income' is neither one of sex, age, age_group"
     ):
-        select([study("1")], [record("1", {"o": "1"})], Criteria("o", attributes=("income",)))
+        select(
+            [study("1")],
+            [record("1", {"o": "1"})],
+            of("o", attributes=("income",)),
+        )
     with pytest.raises(SelectionError, match="the rule 'modality is CT' alone excludes 1"):
-        select([study("1")], [record("1", {"o": "1"})], Criteria("o", modalities=("CT",)))
+        select([study("1")], [record("1", {"o": "1"})], of("o", modalities=("CT",)))
 
 
 def test_a_plan_is_read_whole() -> None:
@@ -205,10 +218,13 @@ def test_a_plan_is_read_whole() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"modalitys": []}, r"b\.toml: \[cohort\] has modalitys; known keys are modalities"),
+        (
+            {"modalitys": []},
+            r"b\.toml: \[cohort\] has 'modalitys', which is no key \(did you mean 'modalities'",
+        ),
         ({"covid_window": [0, -14]}, r"covid_window is \[0, -14\]; give two whole numbers"),
         ({"sequestered_share": 1.2}, r"sequestered_share is 1\.2; give a share between 0 and 1"),
-        ({"sequestered_share": 10**400}, "give a number of fewer digits"),
+        ({"sequestered_share": 10**400}, "give a share between 0 and 1"),
         ({"size": 0}, "size is 0; give a number of patients from 1"),
         ({"seed": "x"}, "seed is 'x'; give a whole number"),
         (
@@ -226,7 +242,7 @@ def test_a_wrong_key_is_told_in_one_sentence(changes: dict[str, object], message
 
 
 def test_a_plan_without_label_or_with_an_odd_target_is_refused() -> None:
-    with pytest.raises(CohortPlanError, match="has no label; name a 0/1 column"):
+    with pytest.raises(CohortPlanError, match="has no label; give a column of the clinical table"):
         read_cohort_plan({}, Path("b.toml"))
     with pytest.raises(TargetError, match="the target of label has the levels yes"):
         plan_of(target={"label": {"yes": 1.0}})

@@ -9,8 +9,7 @@ import pytest
 from cohort_selection.clinical.records import read
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import Criteria, FlowStep, SelectionError, select
-from cohort_selection.plan.cohort_plan import read_cohort_plan
-from cohort_selection.toml_table import CohortPlanError
+from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
 
 
 def criteria(label: object, *, inverted: bool = False) -> Criteria:
@@ -159,16 +158,25 @@ def test_the_flow_names_what_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("label", "said"),
     [
-        ({"contains": "x"}, "give a column of the clinical table"),
-        ({"column": "x", "contain": "y"}, "contain is none of them"),
-        ({"column": "x", "contains": []}, "contains with at least one text"),
-        ({"column": "x", "contains": 3}, "contains as a text, or a list of texts"),
-        ({"column": "x", "uncertain": "maybe"}, "uncertain as one of refuse, positive"),
-        ({"column": "x", "blank": "positive"}, "blank as one of exclude, negative"),
-        ({"column": "x", "contains": "y", "uncertain": "positive"}, "contains or uncertain"),
+        ({"contains": "x"}, "has no column; give the name of a column"),
+        ({"column": "x", "contain": "y"}, "'contain', which is no key .did you mean 'contains'"),
+        ({"column": "x", "contains": []}, r"contains is \[\]; give a text in quotes, or a list"),
+        ({"column": "x", "contains": 3}, "contains is 3; give a text in quotes, or a list"),
+        (
+            {"column": "x", "uncertain": "maybe"},
+            "uncertain is 'maybe'; give one of 'refuse', 'positive'",
+        ),
+        (
+            {"column": "x", "blank": "positive"},
+            "blank is 'positive'; give one of 'exclude', 'negative'",
+        ),
+        (
+            {"column": "x", "contains": "y", "uncertain": "positive"},
+            "contains and uncertain are both given; give one",
+        ),
         ({"column": "covid19", "blank": "negative"}, "whose days covid_window says"),
     ],
 )
 def test_a_label_that_cannot_be_followed_names_file_and_key(label: object, said: str) -> None:
-    with pytest.raises(CohortPlanError, match=r"b\.toml: \[cohort\] label is .*" + said):
+    with pytest.raises(CohortPlanError, match=r"b\.toml: \[cohort\.label\].*" + said):
         criteria(label)

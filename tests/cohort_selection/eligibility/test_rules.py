@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,9 +16,9 @@ from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study, index
 from cohort_selection.eligibility.criteria import Criteria, Selected, SelectionError, select
 from cohort_selection.eligibility.flow_diagram import FlowStep, flow_svg
-from cohort_selection.eligibility.rules import Rule, read_rules
-from cohort_selection.plan.cohort_plan import read_cohort_plan
-from cohort_selection.toml_table import CohortPlanError, CohortTable
+from cohort_selection.eligibility.label_rule import LabelRule
+from cohort_selection.eligibility.rules import Rule
+from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
 
 NOTHING: Mapping[str, str] = {}
 
@@ -37,6 +38,10 @@ def record(
     return ClinicalRecord(
         uid, "", age, "Female", "White", "Not Reported", "A", tests, {"o": "1", **findings}
     )
+
+
+def of(column: str, **rules: Any) -> Criteria:
+    return Criteria(LabelRule(column), **rules)
 
 
 def criteria(**rules: list[dict[str, object]]) -> Criteria:
@@ -147,7 +152,9 @@ def test_rules_stand_in_the_flow_in_their_order_with_patients_beside_studies() -
 
 
 def test_an_attribute_may_be_a_header_field_or_part_of_the_loinc_code() -> None:
-    made = Criteria("o", attributes=("BitsStored", "loinc_method", "loinc_contrast", "images"))
+    made = Criteria(
+        LabelRule("o"), attributes=("BitsStored", "loinc_method", "loinc_contrast", "images")
+    )
     (case,) = select([study("1", "12", "14")], [record("1")], made).cases
     assert case.attributes == {
         "BitsStored": "12,14",
@@ -191,9 +198,12 @@ def test_rules_sort_the_real_files(shared_data: Path) -> None:
     [
         ("BitsStored", "include is 'BitsStored'; give rules as [[cohort.include]] tables"),
         ([{}], "rule 1 has no field"),
-        ([{"field": "age"}], "rule 1 on age has no test; give one of is, matches, known"),
-        ([{"field": "age", "is": [1], "at_most": 2}], "on age has is and at_most; give one of"),
-        ([{"field": "age", "over": 2}], "rule 1 has over; known keys are field, is, at_least"),
+        ([{"field": "age"}], "rule 1: the field age has no test; give one of is, matches, known"),
+        ([{"field": "age", "is": [1], "at_most": 2}], "age has is and at_most; give one of"),
+        (
+            [{"field": "age", "over": 2}],
+            "rule 1 has 'over', which is no key; its keys are field, is, at",
+        ),
         ([{"field": "age", "at_least": "x"}], "at_least is 'x'; give a number"),
         ([{"field": "age", "at_most": float("inf")}], "at_most is inf; give a number"),
         ([{"field": "age", "at_least": True}], "at_least is True; give a number"),
@@ -236,7 +246,7 @@ def test_a_test_whose_day_is_not_known_from_the_study_gives_no_label() -> None:
         record("2", {}, CovidTest("Positive", -1, from_study=False)),
         record("3", {}, CovidTest("Positive", -30)),
     ]
-    selected = select(studies, records, Criteria("covid19"))
+    selected = select(studies, records, of("covid19"))
     assert ids(selected) == ["1"]
     step = FlowStep("COVID-19 test -14 to 0 days from the study", 2, 1, 1, unknown=1)
     assert selected.flow[-2] == step
@@ -282,13 +292,13 @@ def test_of_several_values_in_one_element_each_counts(rule: Rule, value: str, st
 def test_a_rule_on_what_is_not_known_says_how_to_ask_for_it(said: str) -> None:
     table = tomllib.loads(f'[[include]]\nfield = "race"\nis = {said}\n')
     with pytest.raises(CohortPlanError, match="give known = false, or unknown"):
-        read_rules(CohortTable(table, Path("b.toml")), "include")
+        criteria(**table)
 
 
 def test_a_number_of_hundreds_of_digits_is_refused() -> None:
     table = tomllib.loads(f'[[include]]\nfield = "Rows"\nat_least = 1{"0" * 400}\n')
     with pytest.raises(CohortPlanError, match="give a number"):
-        read_rules(CohortTable(table, Path("b.toml")), "include")
+        criteria(**table)
 
 
 def test_an_image_that_does_not_say_leaves_its_study_unknown() -> None:

@@ -219,16 +219,16 @@ def test_the_plan_says_which_population_its_figures_are_of(tmp_path: Path) -> No
             r"the target has sex; give \[cohort\.target\.label\]",
         ),
         ({"tolerance": {"race": 0.1}}, r"\[cohort\.tolerance\] has 'race', which has no shares"),
-        ({"tolerance": {"sex": 3}}, r"\[cohort\.tolerance\] sex is 3; give the largest deviation"),
-        ({"minimum": {"cases": 5}}, r"\[cohort\.minimum\] attributes is None; give those whose"),
+        ({"tolerance": {"sex": 3}}, r"\[cohort\] tolerance is \{'sex': 3\}; give the largest dev"),
+        ({"minimum": {"cases": 5}}, r"\[cohort\] minimum has no attributes; give those whose"),
         ({"minimum": {"attributes": ["sex"]}}, r"at least one of cases, per_class, or auroc"),
         (
             {"minimum": {"attributes": ["sex"], "size": 1}},
-            r"\[cohort\.minimum\] has size; known keys are attributes",
+            r"\[cohort\.minimum\] has 'size', which is no key; its keys are att",
         ),
         (
             {"minimum": {"attributes": ["sex"], "auroc": 0.8}},
-            r"\[cohort\.minimum\]: an AUROC of 0\.8 \+- 0\.0.*cannot be planned for",
+            r"\[cohort\] minimum cannot be met: an AUROC of 0\.8 \+- 0\.0.*give",
         ),
         (
             {"minimum": {"attributes": ["race"], "cases": 5}},

@@ -10,14 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from evaluator.disclosure.control import (
-    WITHHELD,
-    Disclosure,
-    DisclosureError,
-    Release,
-    read_disclosure,
-)
+from evaluator.disclosure.control import WITHHELD, Release
 from evaluator.disclosure.rounding import INSUFFICIENT, decimals
+from evaluator.disclosure.rule import Disclosure, DisclosureError, read_disclosure
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Evaluation, Result
 from tests.support.hand_made import Counts, estimate, evaluation, released
 
@@ -273,7 +268,8 @@ def compared(levels: dict[str, Counts], least: int) -> Release:
     total = (sum(n for n, _ in levels.values()), sum(p for _, p in levels.values()))
     made = evaluation({"site": levels}, overall=total, values={"auroc": 0.8}, least=least)
     pairs = tuple(
-        Result("auroc_gap", "site", f"{level} - A", estimate(0.02, *total)) for level in levels
+        Result.named("auroc_gap", "site", f"{level} - A", estimate(0.02, *total))
+        for level in levels
     )
     return released(scored=replace(made, results=made.results + pairs), rule=EXACT)
 
@@ -303,7 +299,7 @@ def test_any_figure_that_everyone_has_not_is_a_comparison() -> None:
         ("bnsp_auroc", "D"),
         ("auroc_gap_p_holm", "max - min"),
     )
-    added = tuple(Result(m, "site", level, estimate(0.1, 208, 104)) for m, level in figures)
+    added = tuple(Result.named(m, "site", level, estimate(0.1, 208, 104)) for m, level in figures)
     found = released(scored=replace(made, results=made.results + added), rule=EXACT)
     # None of these levels is taken for a group, so that the counts of A to D still add up.
     assert set(hidden(found, "site")) == {"C", "D"}
@@ -333,7 +329,7 @@ def test_bounds_are_rounded_outward_and_values_to_nearest() -> None:
     made = estimate(0.85139, 300, 150)
     made = replace(made, low=0.80219, high=0.89911)
     scored = evaluation({}, values={"auroc": 0.8})
-    scored = replace(scored, results=(Result("auroc", *OVERALL, made),))
+    scored = replace(scored, results=(Result.named("auroc", *OVERALL, made),))
     shown = released(scored=scored).find("auroc")
     assert shown is not None
     assert (shown.value, shown.low, shown.high) == (0.851, 0.802, 0.900)
@@ -358,7 +354,10 @@ def test_the_reason_of_an_undefined_figure_keeps_no_count() -> None:
 def test_an_infinite_figure_is_undefined_and_an_infinite_bound_is_none() -> None:
     ratio = replace(estimate(9.0, 300, 150), high=float("inf"))
     boundless = replace(ratio, value=float("inf"))
-    results = (Result("lr_positive", *OVERALL, ratio), Result("lr_negative", *OVERALL, boundless))
+    results = (
+        Result.named("lr_positive", *OVERALL, ratio),
+        Result.named("lr_negative", *OVERALL, boundless),
+    )
     found = released(scored=replace(evaluation(), results=results))
     shown, undefined = found.find("lr_positive"), found.find("lr_negative")
     assert shown is not None
@@ -434,7 +433,7 @@ def test_figures_off_the_roc_curve_rest_on_the_minimum_too() -> None:
         "partial_auroc_0_0.1": 0.8,
         "partial_auroc_0_0.05": 0.8,
     }
-    results = tuple(Result(m, *OVERALL, estimate(v, 300, 150)) for m, v in values.items())
+    results = tuple(Result.named(m, *OVERALL, estimate(v, 300, 150)) for m, v in values.items())
     found = released(scored=replace(evaluation(), results=results))
     shown = {r.metric: r.estimate.value for r in found.results}
     assert shown == {
@@ -539,12 +538,18 @@ def test_every_key_is_read() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"minimum_cell": 4}, r"opacity.toml \[disclosure\]: minimum_cell is 4; give a whole"),
+        (
+            {"minimum_cell": 4},
+            r"^opacity\.toml: \[disclosure\] minimum_cell is 4; give a whole number",
+        ),
         ({"minimum_cell": True}, "minimum_cell is True"),
         ({"minimum_cell": "10"}, "minimum_cell is '10'"),
-        ({"feedback": "all"}, "feedback is 'all'; give one of open, held"),
+        ({"feedback": "all"}, "feedback is 'all'; give one of 'open', 'held'"),
         ({"roc_step": 0.03}, "roc_step is 0.03; give one of 0.025"),
-        ({"minimum": 10}, "unknown key 'minimum'; known are count_step, feedback"),
+        (
+            {"minimum": 10},
+            r"'minimum', which is no key \(did you mean 'minimum_cell'\?\); its keys are min",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(table: dict[str, object], message: str) -> None:

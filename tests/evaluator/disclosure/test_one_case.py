@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluator.disclosure.control import Disclosure, Release
+from evaluator.disclosure.control import Release
 from evaluator.disclosure.probing import set_apart, without
+from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.score import score
 from tests.support.hand_made import released

@@ -86,9 +86,9 @@ def test_every_figure_of_a_report_without_a_threshold_is_known_not_to_need_one()
     plan = replace(PLAN, specificities=(0.9,), sensitivities=(0.9,), partial_auroc=(0.0, 0.1))
     without_threshold = score(LABELS, scores, None, {"sex": SEX}, plan, None)
     with_threshold = score(LABELS, scores, None, {"sex": SEX}, plan, 0.5)
-    free = {result.metric for result in without_threshold.results}
+    free = {result.figure for result in without_threshold.results}
     assert {name for name in free if depends_on_threshold(name)} == set()
-    read_there = {result.metric for result in with_threshold.results} - free
+    read_there = {result.figure for result in with_threshold.results} - free
     assert read_there
     assert {name for name in read_there if not depends_on_threshold(name)} == set()
 

@@ -18,9 +18,10 @@ import pytest
 from numpy.typing import NDArray
 
 from cohort_selection.cases import Case
-from evaluator.disclosure.control import Disclosure, Release
+from evaluator.disclosure.control import Release
+from evaluator.disclosure.rule import Disclosure
 from evaluator.leaderboard.report import render_report
-from evaluator.scoring.results import OVERALL, STANDARDIZED, Evaluation
+from evaluator.scoring.results import OVERALL, Evaluation
 from evaluator.scoring.score import AnalysisPlan, score
 from evaluator.scoring.target_population import TargetWeights, against_target
 from metrics.group import FIXED_PREVALENCE
@@ -105,7 +106,7 @@ class Reader:
             if result.estimate.value is None or not result.metric.startswith("brier"):
                 continue
             group = (result.attribute, result.level)
-            if result.metric == f"brier{STANDARDIZED}":
+            if result.metric == "brier_standardized":
                 yield self.mean(lambda _: True, weighted=True)
             elif group == OVERALL:
                 yield self.mean(lambda _: True)
@@ -200,7 +201,7 @@ def test_a_small_cell_that_nobody_declared_does_not_follow_either() -> None:
     assert shown.withheld == ()
     assert shown.target is not None
     assert shown.target.note == "withheld"
-    assert not any(r.metric.endswith(STANDARDIZED) for r in shown.results)
+    assert not any(r.metric.endswith("_standardized") for r in shown.results)
 
 
 def test_standardised_figures_are_released_where_every_level_is_shown() -> None:
@@ -208,7 +209,7 @@ def test_standardised_figures_are_released_where_every_level_is_shown() -> None:
     found, _, _ = evaluated(large)
     shown = released(scored=found, rule=RULE)
     assert shown.withheld == ()
-    plain, standardized = shown.find("auroc"), shown.find(f"auroc{STANDARDIZED}")
+    plain, standardized = shown.find("auroc"), shown.find("auroc_standardized")
     assert plain is not None
     assert standardized is not None
     assert plain.value != standardized.value
@@ -229,7 +230,7 @@ def test_an_attribute_that_nobody_declared_is_protected_as_well() -> None:
     )
     shown = released(scored=undeclared, rule=RULE)
     assert shown.withheld == ()
-    assert not any(r.metric.endswith(STANDARDIZED) for r in shown.results)
+    assert not any(r.metric.endswith("_standardized") for r in shown.results)
     assert shown.target is not None
     assert all(row.achieved is None for row in shown.target.levels)
     assert shown.target.note == "withheld"
@@ -269,14 +270,14 @@ def test_two_margins_and_a_standardised_figure_do_not_give_four_cells_back() -> 
     # race, sex and everybody give three sums of four cells, a standardised figure the fourth
     hidden = released(scored=crossed(7), rule=RULE)
     assert {held.attribute for held in hidden.withheld} == {"race x sex"}
-    assert not any(r.metric.endswith(STANDARDIZED) for r in hidden.results)
+    assert not any(r.metric.endswith("_standardized") for r in hidden.results)
     shown = released(scored=crossed(60), rule=RULE)
     assert shown.withheld == ()
-    assert any(r.metric.endswith(STANDARDIZED) for r in shown.results)
+    assert any(r.metric.endswith("_standardized") for r in shown.results)
     assert shown.target is not None
     assert shown.target.effective_patients is not None
     assert shown.target.effective_patients % RULE.count_step == 0
-    weighted = [r.estimate.method for r in shown.results if r.metric.endswith(STANDARDIZED)]
+    weighted = [r.estimate.method for r in shown.results if r.metric.endswith("_standardized")]
     assert not any(letter.isdigit() for method in weighted for letter in method)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -7,10 +8,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.web import create_app
 from evaluator.scoring.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel
 from metrics.estimate import Estimate
 from tests.support.hand_made import TABLES, estimate, evaluation, released
@@ -107,8 +111,8 @@ def words_of(scored: Evaluation, *added: Result) -> str:
 def test_a_declared_gap_stands_first_with_its_interval_and_p_value() -> None:
     words = words_of(
         replace(evaluation(), declared_gaps=(("auroc", "sex"), ("auroc", "race"))),
-        Result("auroc_gap_p", "sex", "all levels", plain(0.016)),
-        Result("auroc_gap_p_adjusted", "sex", "all levels", plain(0.031)),
+        Result.named("auroc_gap_p", "sex", "all levels", plain(0.016)),
+        Result.named("auroc_gap_p_adjusted", "sex", "all levels", plain(0.031)),
     )
     assert (
         "Primary gap, AUROC by sex: largest less smallest 0.026 (0.000 to 0.072). p = 0.031, "
@@ -121,15 +125,15 @@ def test_a_declared_gap_stands_first_with_its_interval_and_p_value() -> None:
 def test_a_gap_that_was_not_shown_is_never_called_fair() -> None:
     words = words_of(
         replace(evaluation(), declared_gaps=(("auroc", "sex"),)),
-        Result("auroc_gap_p", "sex", "all levels", plain(0.4)),
-        Result("auroc_gap_p_adjusted", "sex", "all levels", plain(0.4)),
+        Result.named("auroc_gap_p", "sex", "all levels", plain(0.4)),
+        Result.named("auroc_gap_p_adjusted", "sex", "all levels", plain(0.4)),
     )
     assert "adjusted for the one declared gap: no gap was shown; there may still be one." in words
     assert " fair " not in words.lower()
 
 
 def test_what_was_not_declared_is_described_without_a_p_value() -> None:
-    words = words_of(evaluation(), Result("auroc_gap", "sex", "Female - Male", plain(0.013)))
+    words = words_of(evaluation(), Result.named("auroc_gap", "sex", "Female - Male", plain(0.013)))
     assert "No gap between groups was declared beforehand" in words
     assert "Largest less smallest AUROC: 0.026 (0.000 to 0.072), described, not tested." in words
     assert "AUROC Female less Male 0.013" in words
@@ -139,8 +143,8 @@ def test_what_was_not_declared_is_described_without_a_p_value() -> None:
 def test_a_gap_that_mixes_in_prevalence_says_so() -> None:
     words = words_of(
         evaluation(),
-        Result("ppv_gap", "sex", "Female - Male", plain(0.2)),
-        Result("ppv_at_cohort_prevalence_gap", "sex", "Female - Male", plain(0.01)),
+        Result.named("ppv_gap", "sex", "Female - Male", plain(0.2)),
+        Result.named("ppv_at_cohort_prevalence_gap", "sex", "Female - Male", plain(0.01)),
     )
     assert "PPV Female less Male 0.200 mixes in prevalence" in words
     assert "PPV, one prevalence Female less Male 0.010" in words
@@ -157,7 +161,7 @@ def target(**changes: object) -> TargetComparison:
 def test_the_target_population_stands_beside_what_was_achieved() -> None:
     words = words_of(
         replace(evaluation(), target=target(effective_patients=288.4, unrepresented=0.02)),
-        Result("auroc_standardized", *OVERALL, estimate(0.8437, 300, 150, spread=0.3)),
+        Result.named("auroc_standardized", *OVERALL, estimate(0.8437, 300, 150, spread=0.3)),
     )
     assert "The cohort is off its target by more than one point" in words
     assert "rest on 290 effective patients of 300" in words
@@ -242,7 +246,7 @@ def test_an_undefined_primary_says_why() -> None:
 def test_the_slope_is_read_off_its_interval_only() -> None:
     def said(value: float, low: float, high: float) -> str:
         made = replace(estimate(value, 300, 150), low=low, high=high)
-        results = (Result("calibration_slope", *OVERALL, made),)
+        results = (Result.named("calibration_slope", *OVERALL, made),)
         return Page(render_report(released(scored=replace(evaluation(), results=results)))).words
 
     assert "predictions are too extreme" in said(0.7, 0.5, 0.9)
@@ -285,3 +289,33 @@ def test_the_file_opens_without_a_network_and_draws_itself(chromium: str, tmp_pa
         browser.close()
     assert said == []
     assert [url for url in asked if not re.match(r"file:|data:", url)] == []
+
+
+def test_the_primary_figure_of_the_benchmark_heads_the_report() -> None:
+    words = Page(render_report(released(), primary="brier")).words
+    head = words[: words.index("cases of 300 patients")]
+    assert "Brier score (Brier)" in head
+    assert "Area under the ROC curve" not in head
+    brier = released().find("brier")
+    assert brier is not None
+    assert brier.low is not None
+    assert f"Brier score (Brier) {brier.value:.3f} 95 % interval" in head
+    assert "The primary figure, brier score, is" in words
+    groups = words[words.index("Subgroups") :]
+    assert "Brier by subgroup" in groups
+    assert "AUROC by subgroup" not in groups
+
+
+def test_the_site_heads_each_report_with_the_primary_figure_of_its_benchmark() -> None:
+    found = released()
+    listing = Listing(found.benchmark, "Airspace opacity", "", primary="brier")
+    app = create_app(lambda _: [found], [listing])
+
+    async def pages() -> list[str]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as site:
+            addresses = (f"/submissions/{found.submission_id}{end}" for end in ("", "/report.html"))
+            return [(await site.get(address)).text for address in addresses]
+
+    for page in asyncio.run(pages()):
+        assert Page(page).words.count("Brier score (Brier)") == 1

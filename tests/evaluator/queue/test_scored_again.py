@@ -22,7 +22,6 @@ pytestmark = pytest.mark.engine
 def copy_of_code(folder: Path, module: str, old: str, new: str, *, first: bool = False) -> Path:
     """Copy the packages to ``folder`` with one change in a module, ``first`` of several places."""
     for package in (
-        "benchmark_tables",
         "metrics",
         "cohort_selection",
         "submissions",

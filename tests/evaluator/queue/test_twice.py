@@ -28,9 +28,9 @@ def slots() -> int:
     """How many containers of the tests' contract run here at once."""
     engine = Engine.connect()
     engine.close()
-    if engine.cpus > 8:
-        pytest.skip(f"{engine.cpus} processors: too many containers to fill them")
-    return engine.cpus
+    if engine.connection.cpus > 8:
+        pytest.skip(f"{engine.connection.cpus} processors: too many containers to fill them")
+    return engine.connection.cpus
 
 
 def test_a_second_dispatcher_is_refused_in_the_same_home_and_on_the_same_ledger(

@@ -64,7 +64,7 @@ def test_a_failure_brings_the_log_to_the_steward_alone(
 @pytest.mark.engine
 def test_an_image_that_is_not_there_is_invalid(engine: Engine) -> None:
     with pytest.raises(ContractBroken, match="no image sequestra/never") as broken:
-        engine.resolve("sequestra/never:built")
+        engine.images.resolve("sequestra/never:built")
     assert broken.value.failure is Failure.IMAGE_INVALID
 
 
@@ -72,9 +72,9 @@ def test_an_image_that_is_not_there_is_invalid(engine: Engine) -> None:
 def test_an_image_is_known_by_its_digest(engine: Engine, image_of: ImageBuilder) -> None:
     digest = image_of(ANSWER)
     assert digest.startswith("sha256:")
-    assert engine.resolve(digest) == digest
+    assert engine.images.resolve(digest) == digest
     with pytest.raises(ContractBroken) as broken:
-        engine.resolve(digest, replace(MILD, image_mb=1))
+        engine.images.resolve(digest, replace(MILD, image_mb=1))
     assert broken.value.failure is Failure.IMAGE_TOO_LARGE
 
 
@@ -163,7 +163,10 @@ def test_an_engine_that_cannot_enforce_a_limit_is_named(
 
 @pytest.mark.engine
 def test_setting_up_what_is_up_changes_nothing(engine: Engine) -> None:
-    assert ensure_engine(lambda _: None) == f"Using the container engine at {engine.address}."
+    assert (
+        ensure_engine(lambda _: None)
+        == f"Using the container engine at {engine.connection.address}."
+    )
 
 
 @pytest.mark.engine

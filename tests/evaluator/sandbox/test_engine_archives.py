@@ -58,7 +58,7 @@ def test_an_image_keeps_its_digest_on_the_way_to_another_engine(
         with other.receive(str(archive), MILD) as found:
             assert other.has(digest)
             assert set(names(other)) == {LOADED}
-        assert found == replace(engine.inspect(digest), size_bytes=found.size_bytes)
+        assert found == replace(engine.images.inspect(digest), size_bytes=found.size_bytes)
         assert found.digest == digest
         assert not other.has(digest)
         assert docker("image", "ls", "--quiet", "--all").stdout == ""
@@ -83,7 +83,7 @@ def test_a_name_and_a_digest_are_taken_as_they_are(engine: Engine, image_of: Ima
     digest = image_of(SCRIPT)
     tag = engine.client.images.get(digest).tags[0]
     with engine.receive(tag, MILD) as by_name, engine.receive(digest, MILD) as by_digest:
-        assert by_name == by_digest == engine.inspect(digest)
+        assert by_name == by_digest == engine.images.inspect(digest)
 
 
 @pytest.mark.parametrize(
@@ -311,10 +311,10 @@ def test_the_sentence_about_a_folder_of_libraries_can_be_followed(
     """What the sentence says to write, the builder turns into what the lint takes."""
     broken = image_of(extra="ENV LD_LIBRARY_PATH=/x:$LD_LIBRARY_PATH\n")
     with pytest.raises(ContractBroken, match="whose last colon makes an empty folder"):
-        engine.resolve(broken)
+        engine.images.resolve(broken)
     line = "ENV LD_LIBRARY_PATH=/x${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\n"
-    engine.resolve(image_of(extra=line))
-    engine.resolve(image_of(extra=f"ENV LD_LIBRARY_PATH=/y\n{line}"))
+    engine.images.resolve(image_of(extra=line))
+    engine.images.resolve(image_of(extra=f"ENV LD_LIBRARY_PATH=/y\n{line}"))
 
 
 def test_the_sentence_about_an_inherited_volume_can_be_followed(
@@ -323,14 +323,14 @@ def test_the_sentence_about_an_inherited_volume_can_be_followed(
     script = "print(1)\n"
     inherited = image_of(script, extra="VOLUME /data\n")
     with pytest.raises(ContractBroken, match="`FROM scratch`, `COPY --from=IMAGE / /`"):
-        engine.resolve(inherited)
+        engine.images.resolve(inherited)
     tag = engine.client.images.get(inherited).tags[0]
     again = image_of(
         script,
         dockerfile=f"FROM scratch\nCOPY --from={tag} / /\n"
         'ENTRYPOINT ["python3", "/app/predict.py"]\n',
     )
-    engine.resolve(again)
+    engine.images.resolve(again)
 
 
 def test_doctor_names_the_store_of_the_engine(engine: Engine, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from docker import DockerClient
 
 from evaluator.host.cores import taken_cores
-from evaluator.sandbox.containers import has_cpusets
+from evaluator.sandbox.connection import has_cpusets
 from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
@@ -32,7 +32,7 @@ N_CORES = len(os.sched_getaffinity(0))
 
 @pytest.fixture(autouse=True)
 def _cpusets(engine: Engine) -> None:
-    if not engine.has_cpusets:
+    if not engine.connection.has_cpusets:
         pytest.skip("this engine has no CPU sets, as a rootless one without the controller")
 
 
@@ -50,8 +50,8 @@ def seen(
 def test_a_program_sees_as_many_processors_as_are_granted(
     cpus: float, cores: int, engine: Engine, image_of: ImageBuilder, tmp_path: Path
 ) -> None:
-    if cores > engine.cpus:
-        pytest.skip(f"this machine has {engine.cpus} processors")
+    if cores > engine.connection.cpus:
+        pytest.skip(f"this machine has {engine.connection.cpus} processors")
     found = seen(engine, image_of(SEEN), replace(MILD, cpus=cpus), tmp_path)
     assert len(found) == cores
 
@@ -78,22 +78,22 @@ def test_an_engine_held_to_other_processors_runs_it_on_those(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    if engine.podman:
+    if engine.connection.podman:
         pytest.skip("Podman does not say beforehand what it may use")
     monkeypatch.setattr("evaluator.host.cores.usable_cores", lambda count: ("4095",))
     found = seen(engine, image_of(SEEN), MILD, tmp_path)
-    assert len(found) == engine.cpus
+    assert len(found) == engine.connection.cpus
     assert any("containers see all CPUs" in said for said in caplog.messages)
 
 
 def test_an_engine_without_cpu_sets_says_so_and_runs_it(
     engine: Engine, image_of: ImageBuilder, tmp_path: Path
 ) -> None:
-    without = replace(engine, has_cpusets=False)
-    assert without.description().endswith("no CPU sets: programs see all CPUs")
-    assert "CPU sets" not in engine.description()
+    without = replace(engine, connection=replace(engine.connection, has_cpusets=False))
+    assert without.connection.description().endswith("no CPU sets: programs see all CPUs")
+    assert "CPU sets" not in engine.connection.description()
     found = seen(without, image_of(SEEN), MILD, tmp_path)
-    assert len(found) == engine.cpus
+    assert len(found) == engine.connection.cpus
 
 
 def test_a_program_cannot_take_other_processors(
@@ -152,7 +152,7 @@ def test_docker_tells_whether_it_may(said: bool, has: bool, engine: Engine) -> N
 def test_processors_that_the_engine_did_not_give_stop_the_run(
     engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if engine.podman:
+    if engine.connection.podman:
         pytest.skip("Podman is told as the container is made: test_engine_granted.py")
     monkeypatch.setattr(engine.client.api, "update_container", lambda *given, **asked: {})
     with pytest.raises(EngineUnavailable, match=r"does not grant .*: its own processors"):
@@ -166,6 +166,6 @@ def test_an_engine_of_another_machine_gets_no_numbers_of_ours(
     told = {**engine.client.info(), "NCPU": 4096}
     monkeypatch.setattr("docker.DockerClient.info", lambda _: told)
     elsewhere = Engine.connect()
-    assert not elsewhere.has_cpusets
-    assert "no CPU sets" in elsewhere.description()
+    assert not elsewhere.connection.has_cpusets
+    assert "no CPU sets" in elsewhere.connection.description()
     elsewhere.close()

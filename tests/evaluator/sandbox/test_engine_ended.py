@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
-from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import LABEL, Engine, EngineUnavailable
 from evaluator.sandbox.staging import remove_leftovers, stage
 from submissions.host.base_image import docker
@@ -81,19 +81,19 @@ def test_of_two_workers_on_an_engine_only_the_dead_ones_container_is_removed(
     ):
         names = ("test-dead", "test-alive", "test-elsewhere")
         running = {name: until_it_runs(engine, name) for name in names}
-        assert engine.remove_dead(ours) == 0
+        assert engine.containers.remove_dead(ours) == 0
         for process in (dead, elsewhere):
             process.kill()
             process.wait()
-        assert engine.remove_dead(ours) == 1
+        assert engine.containers.remove_dead(ours) == 1
         assert containers(engine, "test-dead") == []
         assert containers(engine, "test-alive") == [running["test-alive"]]
         assert containers(engine, "test-elsewhere") == [running["test-elsewhere"]]
         assert remove_leftovers(ours) == 1
         assert remove_leftovers(theirs) == 1
-        assert engine.remove_dead(theirs) == 1  # its folder is gone already
-        assert engine.remove_dead(ours) == 0
-    assert engine.remove_dead(ours) == 1
+        assert engine.containers.remove_dead(theirs) == 1  # its folder is gone already
+        assert engine.containers.remove_dead(ours) == 0
+    assert engine.containers.remove_dead(ours) == 1
 
 
 def ended_by(
@@ -148,14 +148,14 @@ def test_a_cancelled_run_ends_at_once_and_is_not_told_as_out_of_memory(
 def test_a_run_that_is_cancelled_just_before_it_starts_does_not_go_on(
     engine: Engine, image_of: ImageBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = engine_module._start
+    start = runs_module._start
     killed: list[int] = []
 
     def late(container: Container) -> None:
         killed.append(engine.kill("test-early"))
         start(container)
 
-    monkeypatch.setattr(engine_module, "_start", late)
+    monkeypatch.setattr(runs_module, "_start", late)
     cases, root = stage_cases(tmp_path, MILD)
     with stage(cases, MILD, root) as staged, pytest.raises(ContractBroken) as broken:
         engine.run(image_of(SLEEP), staged, MILD, submission_id="test-early")

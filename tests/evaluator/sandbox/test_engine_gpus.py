@@ -17,7 +17,7 @@ import pytest
 from evaluator.host.gpus import taken_gpus
 from evaluator.host.resources import WorkersError
 from evaluator.sandbox import containers as containers_module
-from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import GPUS_LABEL, RUN_LABEL, Engine, EngineUnavailable
 from evaluator.sandbox.limits import flags, not_granted
 from evaluator.sandbox.staging import Staged, own_folder, stage
@@ -38,7 +38,7 @@ def host(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """A folder of two pretended device files, from which runs take their GPUs."""
     if Path("/proc/driver/nvidia").exists():
         pytest.skip("this machine has a GPU to grant")
-    if engine.podman:
+    if engine.connection.podman:
         pytest.skip("Podman takes no device request")
     folder = tmp_path / "dev"
     folder.mkdir()
@@ -46,7 +46,7 @@ def host(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         (folder / f"nvidia{number}").touch()
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(
-        engine_module, "taken_gpus", partial(taken_gpus, devices=folder, locks=folder)
+        runs_module, "taken_gpus", partial(taken_gpus, devices=folder, locks=folder)
     )
     return folder
 
@@ -72,7 +72,7 @@ def test_the_engine_keeps_the_gpu_that_nobody_else_holds(
         told.append(attributes)
         return not_granted(attributes, staged, contract, podman)
 
-    monkeypatch.setattr(engine_module, "not_granted", looked_at)
+    monkeypatch.setattr(runs_module, "not_granted", looked_at)
     with (
         taken_gpus(1, devices=host, locks=host) as others,
         pytest.raises(EngineUnavailable, match=r"could not select device driver"),
@@ -111,7 +111,7 @@ def test_another_gpu_than_the_one_held_stops_the_run(
     def otherwise(staged: Staged, contract: Contract) -> dict[str, Any]:
         return {**flags(staged, contract), "device_requests": [kept]}
 
-    monkeypatch.setattr(engine_module, "flags", otherwise)
+    monkeypatch.setattr(runs_module, "flags", otherwise)
     with pytest.raises(EngineUnavailable, match="asks: no device but its GPUs"):
         run(engine, image_of(), tmp_path)
     assert count_containers(engine, "test-gpus") == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.sandbox import engine as engine_module
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.sandbox.limits import environment, flags, not_granted
 from evaluator.sandbox.staging import Staged, stage
@@ -108,14 +108,14 @@ def test_a_flag_that_the_engine_kept_otherwise_is_named(
     refused: Refused,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if engine.podman:
+    if engine.connection.podman:
         pytest.skip("Podman's words are tried below")
 
     def otherwise(staged: Staged, contract: Contract) -> dict[str, Any]:
         given = {"mounts": mounts(staged, **kept["mounts"])} if "mounts" in kept else kept
         return {**flags(staged, contract), **given}
 
-    monkeypatch.setattr(engine_module, "flags", otherwise)
+    monkeypatch.setattr(runs_module, "flags", otherwise)
     refused(f"does not grant what the contract asks: {named}")
 
 

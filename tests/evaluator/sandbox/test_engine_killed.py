@@ -61,7 +61,7 @@ def test_an_engine_killed_in_a_run_is_our_fault_and_leaves_nothing(
         assert list((tmp_path / "staging").glob("run-*")) == []
         own.start()
         again = Engine.connect()
-        assert again.remove_dead(tmp_path / "staging") == 1
+        assert again.containers.remove_dead(tmp_path / "staging") == 1
         assert again.client.containers.list(all=True) == []
         again.client.close()
     finally:

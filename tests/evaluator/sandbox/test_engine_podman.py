@@ -71,12 +71,12 @@ def engine(podman: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def test_it_is_known_for_what_it_is(engine: Engine) -> None:
-    assert engine.podman
-    assert engine.description().startswith("Podman ")
+    assert engine.connection.podman
+    assert engine.connection.description().startswith("Podman ")
 
 
 def test_a_run_is_held_to_its_own_processors(engine: Engine, tmp_path: Path) -> None:
-    assert engine.has_cpusets
+    assert engine.connection.has_cpusets
     cases, root = stage_cases(tmp_path, MILD)
     image = build_image(ensure_base_image(), f"{PRELUDE}print(len(os.sched_getaffinity(0)))\n")
     with stage(cases, MILD, root) as staged:

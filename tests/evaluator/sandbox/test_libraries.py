@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluator.sandbox import engine as engine_module
 from evaluator.sandbox import limits
+from evaluator.sandbox import runs as runs_module
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.staging import stage
 from submissions.contract import Contract
@@ -118,6 +118,20 @@ answer()
         'os.chdir("/tmp")',
         "HELP\nwith open('report.csv', 'w') as report: report.write('x')\nanswer()\n",
         trips=r"\[Errno 30\] Read-only file system: 'report.csv'",
+    ),
+    "`pwd.getpwuid`, and programs that look up their user": Row(
+        'name = os.environ["USER"]',
+        "import pwd\nHELP\nprint('name', name, flush=True)\nanswer()\n",
+        trips=r"KeyError: 'getpwuid\(\)",
+        then="name submission\n",
+        without="name = pwd.getpwuid(os.getuid()).pw_name",
+    ),
+    "files that were copied from a private folder": Row(
+        "RUN chmod -R a+rX /app",
+        "print(open('/app/weights.txt').read(), flush=True)\nanswer()\n",
+        trips="Permission denied",
+        then="mine\n",
+        image="RUN echo mine > /app/weights.txt && chmod 600 /app/weights.txt\nHELP\n",
     ),
     "onnxruntime before 1.29": Row(
         "options.intra_op_num_threads = len(os.sched_getaffinity(0))",
@@ -231,7 +245,7 @@ def mounted(
             return {**asked, "mounts": [*asked["mounts"], *more]}
 
         monkeypatch.setattr(limits, "flags", flags)
-        monkeypatch.setattr(engine_module, "flags", flags)
+        monkeypatch.setattr(runs_module, "flags", flags)
 
     return mount
 
@@ -311,7 +325,7 @@ def test_a_library_trips_and_the_line_helps(
     library: str, engine: Engine, base_image: str, runs: Runs, libraries: Callable[[str], None]
 ) -> None:
     row = ROWS[library]
-    if "sched_getaffinity" in row.helps and not engine.has_cpusets:
+    if "sched_getaffinity" in row.helps and not engine.connection.has_cpusets:
         pytest.skip("this engine has no CPU sets, as a rootless one without the controller")
     filled = {}
     if "@CPUS@" in row.trips:

@@ -34,7 +34,7 @@ def test_declared_gaps_are_a_figure_by_an_attribute() -> None:
     ("table", "said"),
     [
         ({"stratified": True}, "'stratified' is no key any more; give sampling_design"),
-        ({"sampling_design": "random"}, "give 'fixed-prevalence' or 'sampled'"),
+        ({"sampling_design": "random"}, "give one of 'fixed-prevalence', 'sampled'"),
         ({"primary_gap": "sensitivity"}, "give a figure by an attribute, as 'auroc by sex'"),
         ({"primary_gap": "auroc by sex"}, "names no subgroup or intersection of the plan"),
         (
@@ -52,7 +52,10 @@ def test_declared_gaps_are_a_figure_by_an_attribute() -> None:
         ),
         ({"references": {"race": "Not Reported"}}, "compare with a level that is known"),
         ({"assumed": {"auroc": 1.5}}, "each between 0 and 1"),
-        ({"assumed": {"brier": 0.5}}, "assumed holds auroc, sensitivity, specificity"),
+        (
+            {"assumed": {"brier": 0.5}},
+            "holds auroc, sensitivity, specificity, each between",
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_followed_is_one_sentence(

@@ -229,14 +229,14 @@ def test_a_plan_is_read_and_its_digest_moves_with_every_choice() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"subgroup": ["sex"]}, "'subgroup' is not a key"),
+        ({"subgroup": ["sex"]}, r"has 'subgroup', which is no key \(did you mean 'subgroups'\?\)"),
         ({"minimum_cases": "20"}, "minimum_cases is '20'; give a whole number"),
         ({"confidence": 95}, "confidence is 95"),
         ({"intersections": ["sex"]}, "two or more"),
-        ({"interval": "wald"}, "'logit' or 'symmetric'"),
+        ({"interval": "wald"}, "interval is 'wald'; give one of 'score', 'logit', 'symmetric'"),
     ],
 )
 def test_a_plan_that_cannot_be_followed_says_why(table: dict[str, object], message: str) -> None:
     with pytest.raises(PlanError, match=message) as caught:
         read_plan(table, Path("b.toml"))
-    assert "b.toml [analysis]" in str(caught.value)
+    assert "b.toml: [analysis] " in str(caught.value)

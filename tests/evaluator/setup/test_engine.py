@@ -77,7 +77,7 @@ def test_two_at_once_find_the_same_engine(engine: Engine) -> None:
         for _ in range(2)
     ]
     said = [process.communicate(timeout=120)[1] for process in started]
-    assert said == [f"Using the container engine at {engine.address}.\n"] * 2
+    assert said == [f"Using the container engine at {engine.connection.address}.\n"] * 2
     assert [process.returncode for process in started] == [0, 0]
 
 
@@ -95,7 +95,7 @@ def test_the_base_image_is_made_once(
     monkeypatch.setattr(base_image_module, "_bootstrap", never)
     assert ensure_base_image() == base_image
     assert image_id(base_image) == before
-    assert 50 * 2**20 < engine.inspect(base_image).size_bytes < 250 * 2**20
+    assert 50 * 2**20 < engine.images.inspect(base_image).size_bytes < 250 * 2**20
 
 
 @pytest.mark.engine

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cohort_selection.matching.feasibility import Subgroup
-from cohort_selection.toml_table import CohortPlanError
+from cohort_selection.plan.cohort_plan import CohortPlanError
 from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.specification import read_benchmark
 from evaluator.steward.foreseen import held_back

@@ -106,7 +106,7 @@ def figures(levels: tuple[str, ...]) -> Iterator[Result]:
     for number, level in enumerate(levels):
         value = 0.5 + number / 1000
         found = Estimate(value, value - 0.0001, value + 0.0001, 300, 300, 150, "DeLong")
-        yield Result("auroc", "site", level, found)
+        yield Result.named("auroc", "site", level, found)
 
 
 def test_the_ugliest_levels_each_have_their_figures_in_mlflow(

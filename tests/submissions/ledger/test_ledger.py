@@ -75,7 +75,11 @@ def test_a_held_release_is_not_shown(ledger: Ledger) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_no_row_can_be_changed_or_removed(ledger: Ledger, database: str, table: str) -> None:
     ledger.receive(submission(), QUOTA, arrival=Arrival(), fact_sheet="{}")
-    ledger.admitted("s1", IMAGE, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
+    ledger.admitted("s1", IMAGE, State.LINTED, State.DRY_RUN)
+    ledger.practised("s1", "{}", state=State.QUEUED)
+    walk(ledger, State.RUNNING, State.SCORING)
+    ledger.receive(submission("s2"), QUOTA)
+    ledger.reject("s2", Failure.IMAGE_INVALID, "the image declares a VOLUME")
     ledger.record_times("s1", {Stage.QUEUE: 1.0})
     ledger.publish("s1", "k", "{}", state=State.RELEASED)
     ledger.tracked(1, "run")

@@ -9,18 +9,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from benchmark_tables.keys import Absent, Derived, Give, InFile, Shorthand
+from cohort_selection.benchmark_keys.keys import Absent, Derived, Give, InFile, Shorthand
 
 T = TypeVar("T")
 _LONGEST = 120
 """Letters of a value that a message shows."""
+_KEYS: dict[type[Any], dict[str, Key]] = {}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,11 @@ class Key:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """Checks a value."""
-        return TypeAdapter(self.annotation)
+        kind, marks = self.annotation, self.marks
+        if marks:  # an alias belongs to the field of a table, not to a value
+            kept = [each for each in marks if not (isinstance(each, FieldInfo) and each.alias)]
+            kind = Annotated[(get_args(self.annotation)[0], *kept)]
+        return TypeAdapter(kind)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -102,12 +107,13 @@ def is_table(kind: type[Any]) -> bool:
     return is_dataclass(kind) and hasattr(kind, "__pydantic_config__")
 
 
-@cache
-def keys_of(kind: Any) -> dict[str, Key]:
+def keys_of(kind: type[Any]) -> dict[str, Key]:
     """The keys that a file may give to the table of the class ``kind``, in their order."""
-    hints = get_type_hints(kind, include_extras=True)
-    every = (Key(field, hints[field.name]) for field in fields(kind))
-    return {key.name: key for key in every if not key.derived}
+    if kind not in _KEYS:
+        hints = get_type_hints(kind, include_extras=True)
+        every = (Key(field, hints[field.name]) for field in fields(kind))
+        _KEYS[kind] = {key.name: key for key in every if not key.derived}
+    return _KEYS[kind]
 
 
 def read_table(kind: type[T], table: object, path: Path, name: str, error: type[ValueError]) -> T:
@@ -117,6 +123,21 @@ def read_table(kind: type[T], table: object, path: Path, name: str, error: type[
     table and key.
     """
     return _Reader(path.name, error).table(kind, table, f"[{name}]", name)
+
+
+def read_key(
+    kind: type[Any],
+    table: Mapping[str, object],
+    key: str,
+    path: Path,
+    name: str,
+    error: type[ValueError],
+) -> object:
+    """Read one key of a table, whatever else stands in it; its default where it is left out."""
+    declared = keys_of(kind)[key]
+    if key not in table:
+        return declared.field.default
+    return _Reader(path.name, error).value(declared, table[key], f"{path.name}: [{name}]", name)
 
 
 def refuse_wrong_values(table: object) -> None:
@@ -148,7 +169,7 @@ class _Reader:
             if key.required and key.name not in table:
                 raise self.error(f"{place} has no {key.name}; give {key.expected}")
         values = {
-            keys[given].field.name: self._value(keys[given], value, place, name)
+            keys[given].field.name: self.value(keys[given], value, place, name)
             for given, value in table.items()
         }
         try:
@@ -156,7 +177,7 @@ class _Reader:
         except ValueError as problem:
             raise self.error(f"{place}: {problem}") from None
 
-    def _value(self, key: Key, value: object, place: str, table: str) -> object:
+    def value(self, key: Key, value: object, place: str, table: str) -> object:
         name = f"{table}.{key.name}"
         if key.table is not None and key.many:
             if not isinstance(value, list | tuple):
@@ -184,7 +205,7 @@ def no_such_key(given: object, known: Iterable[str], kind: str = "key") -> str:
     """What to say of a key, or another kind of name, that is none of those known."""
     known = list(known)
     return (
-        f"has no {kind} {given!r}{did_you_mean(given, known)}; its {kind}s are "
+        f"has {given!r}, which is no {kind}{did_you_mean(given, known)}; its {kind}s are "
         f"{', '.join(known)}: use one of these, or leave it out"
     )
 

@@ -1,0 +1,61 @@
+"""What the researcher's commands do on an installation of this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from evaluator.commands import printing
+from evaluator.commands.remote_entry import Entry
+from evaluator.queue import lifecycle
+from evaluator.sandbox.engine import Engine
+from evaluator.screen import console
+from evaluator.stores.installation import Installation
+from submissions.client.problems import ClientError
+from submissions.submission import ENDED, UNDER_WAY, State
+
+DEFAULT_THRESHOLD = 0.5
+
+
+def submit(home: Path, entry: Entry) -> None:
+    """Enter an image; raises ClientError for what a server alone can take."""
+    if entry.team is None:
+        raise ClientError("no team is named; give its name with --team")
+    if entry.fact_sheet is not None:
+        raise ClientError("a fact sheet goes to a server; give its address with --server")
+    installation = Installation.existing(home)
+    found = installation.benchmark(entry.benchmark)
+    entered = lifecycle.submit(
+        installation,
+        Engine.connect(),
+        found,
+        entry.image,
+        team=entry.team,
+        model=entry.model,
+        threshold=DEFAULT_THRESHOLD if entry.threshold is None else entry.threshold,
+    )
+    console.print(printing.submission_line(entered))
+
+
+def status(home: Path, submission_id: str | None, every: float | None) -> bool:
+    """Print submissions; with ``every`` (seconds), one until its end. False if it failed."""
+    installation = Installation.existing(home)
+    ledger = installation.ledger()
+    found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
+    for submission in found:
+        console.print(printing.submission_line(submission))
+    while submission_id and every is not None and found[0].state not in ENDED | {State.HELD}:
+        time.sleep(every)
+        now = ledger.submission(submission_id)
+        if now.state is not found[0].state:
+            console.print(printing.submission_line(now))
+        found = [now]
+    if submission_id:
+        console.print(printing.stage_times(ledger.times(submission_id)))
+    if any(submission.state in UNDER_WAY for submission in found) and not (
+        installation.is_dispatching()
+    ):
+        console.print(
+            "no dispatcher is at work now; `sequestra run` takes up interrupted submissions"
+        )
+    return all(submission.failure is None for submission in found)

@@ -1,0 +1,49 @@
+"""Decides where a command works: on a server, or on an installation of this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from evaluator.commands.options import HOME
+from submissions.client import logins
+from submissions.client.client import Client
+from submissions.client.connection import server_address
+from submissions.client.problems import ClientError
+
+
+def place(server: str | None, home: Path | None, *, anonymous: bool = False) -> Client | Path:
+    """A client of a server, or the folder of an installation, by RULE; raises ClientError.
+
+    ``anonymous``: a server is spoken to without a login too.
+    """
+    if server is not None and home is not None:
+        raise ClientError("both --server and --home are given; give one of them")
+    if server is not None:
+        return client(server, anonymous=anonymous)
+    if home is not None:
+        return home
+    if named := os.environ.get("SEQUESTRA_SERVER"):
+        return client(named, anonymous=anonymous)
+    if folder := os.environ.get("SEQUESTRA_HOME"):
+        return Path(folder)
+    return HOME if logins.current() is None else client(None)
+
+
+def client(server: str | None, *, anonymous: bool = False) -> Client:
+    """A client of a server, or of that of the login, with the token kept for it.
+
+    SEQUESTRA_TOKEN stands in for a login. Raises ClientError where no token is known, unless the
+    client may be ``anonymous``.
+    """
+    server = server or os.environ.get("SEQUESTRA_SERVER")
+    token = os.environ.get("SEQUESTRA_TOKEN")
+    if server is not None and token:
+        return Client(server, token)
+    login = logins.current() if server is None else logins.of(server)
+    if login is None and server is not None and anonymous:
+        return Client(server)
+    if login is None:
+        where = "ADDRESS" if server is None else server_address(server)
+        raise ClientError(f"you are not logged in; run `sequestra login {where}` first")
+    return Client(login.address, token or login.token)

@@ -1,0 +1,173 @@
+"""What the researcher's commands do on a server, and how they print it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from evaluator.screen import console
+from submissions.client import logins
+from submissions.client.client import Client, Looks
+from submissions.client.connection import is_private, server_address
+from submissions.client.logins import Login
+from submissions.client.problems import ClientError
+from submissions.contract import Contract
+from submissions.image.archive import lint_archive
+from submissions.submission import Failure
+
+
+def log_in(address: str, *, insecure: bool) -> None:
+    """Ask for a token, try it, and keep it for this user."""
+    address = server_address(address)
+    if not insecure and not is_private(address):
+        raise ClientError(
+            f"{address} would send your token unencrypted; give an https address, or --insecure "
+            "within a network that you trust"
+        )
+    login = Login(address, _pasted(address))
+    with Client(login.address, login.token) as client:
+        me = client.me()
+        if not me.get("agreed", True):
+            _agree(client)
+    path = logins.keep(login)
+    teams = ", ".join(_name(team) for team in me.get("teams") or ()) or "no team yet"
+    console.print(f"logged in to {address} as {me.get('name', 'a user without a name')} ({teams})")
+    console.print(f"the token is kept in {path}, which you alone can read")
+
+
+def _pasted(address: str) -> str:
+    """The token from a prompt, unseen; from standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        console.print(f"make a token on {address}/tokens, then paste it here (it stays unseen)")
+        return str(typer.prompt("token", hide_input=True))
+    return sys.stdin.readline()
+
+
+def _agree(client: Client) -> None:
+    """Show the participation agreement, and ask for its acceptance."""
+    told = client.agreement()
+    console.print(str(told.get("text", "")))
+    if not sys.stdin.isatty():
+        console.print("this agreement is not accepted yet: log in from a terminal, or see the page")
+    elif typer.confirm("Do you accept this agreement?"):
+        client.accept_agreement(str(told["version"]))
+
+
+def team_of(client: Client, named: str | None) -> str:
+    """The team to enter for: the one that is named, or the only one; raises ClientError."""
+    if named is not None:
+        return named
+    teams = [_name(team) for team in client.me().get("teams") or ()]
+    if len(teams) == 1:
+        return teams[0]
+    if not teams:
+        raise ClientError("you belong to no team yet; the steward approves teams and people")
+    raise ClientError(f"you belong to {', '.join(teams)}; say which with --team")
+
+
+def _name(team: object) -> str:
+    """A team's name, where the server gives a document or the name alone."""
+    return str(team.get("name") or team.get("team")) if isinstance(team, Mapping) else str(team)
+
+
+def looks(found: Looks) -> str:
+    """One line: what is left, of how much, and when the next one comes back."""
+    line = (
+        f"{found.remaining} of {found.per_team} submissions of {found.days} days are left"
+        if found.remaining
+        else f"no submission is left of {found.per_team} in {found.days} days"
+    )
+    if found.held:
+        line += f"; uploads that are not entered yet hold {found.held}"
+    if found.lifetime is not None:
+        line += f"; {found.used_ever} of {found.lifetime} in all were used"
+    if found.renews:
+        line += f"; the next one comes back on {_moment(found.renews)}"
+    return line
+
+
+def _moment(text: str) -> str:
+    """An ISO time to the minute, as UTC."""
+    return f"{text[:16].replace('T', ' ')} UTC"
+
+
+def lint(archive: Path, contract: Contract) -> None:
+    """Check an archive here, before a byte is sent; raises ContractBroken."""
+    with bar("checking") as moved:
+        moved(0, 1)
+        lint_archive(archive, contract)
+        moved(1, 1)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Any]:
+    """A bar of bytes; yields the function that moves it to (done, total)."""
+    columns = (
+        TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def line(found: Mapping[str, Any]) -> str:
+    """One line a submission: its id, who, and its state or failure."""
+    told = str(found.get("state"))
+    if failure := found.get("failure"):
+        told += f": {failure['code']}. {failure['meaning']}"
+    who = f"{found.get('team')} / {found.get('model')}"
+    return f"{found.get('submission_id')}  {who}  {found.get('benchmark')}  {told}"
+
+
+def details(found: Mapping[str, Any]) -> RenderableType:
+    """What to do, the times of the stages, and when each state was reached."""
+    lines = []
+    if failure := found.get("failure"):
+        lines.append(f"what to do: {failure['advice']}")
+    if times := found.get("stage_seconds_at_most"):
+        lines.append("  ".join(f"{stage} under {told} s" for stage, told in times.items()))
+    for step in found.get("timeline") or ():
+        lines.append(f"  {_moment(step['at'])}  {step['state']}")
+    return Group(*lines)
+
+
+def practised(found: Mapping[str, Any]) -> RenderableType:
+    """Figures of the dry run on practice cases, the end of its log, the time of the real run."""
+    from evaluator.commands import dry_run
+    from evaluator.queue.dry_run import Practised, Scores
+
+    scores, failure = found["scores"], found["failure"]
+    seen = None
+    if scores is not None:
+        seen = Scores(**{name: each for name, each in scores.items() if name != "constant"})
+    lines = [
+        dry_run.practised(
+            Practised(
+                n_cases=found["n_cases"],
+                seconds=found["seconds"],
+                failure=None if failure is None else Failure(failure),
+                detail=found["detail"],
+                log=found["log"],
+                scores=seen,
+            ),
+            "practice",
+        )
+    ]
+    if found.get("expected_seconds") is not None:
+        lines.append(f"the sequestered run may take up to {found['expected_seconds']} s")
+    return Group(*lines)

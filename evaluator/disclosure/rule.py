@@ -1,0 +1,58 @@
+"""The [disclosure] table: how small a group may be shown, and how exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from cohort_selection.benchmark_keys.keys import Number, OneOf, Text, Whole
+from cohort_selection.benchmark_keys.reading import read_table
+
+ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
+"""Steps of the grid of a ROC curve, in 1 - specificity."""
+
+
+class DisclosureError(ValueError):
+    """A [disclosure] table or a stored release that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """The disclosure rule of one benchmark; read from the [disclosure] table of its file."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    # Five is the least that official statistics commonly accept; under it, this is no control.
+    minimum_cell: Annotated[
+        Whole,
+        Field(
+            ge=5,
+            le=1000,
+            description="the smallest group that is shown, or can be worked out from those that "
+            "are; and the fewest cases that predictions may set apart from all others",
+        ),
+    ] = 10
+    feedback: Annotated[
+        Text,
+        OneOf(("open", "held")),
+        Field(description="`open`, or `held` until a steward releases each result"),
+    ] = "open"
+    count_step: Annotated[
+        Whole, Field(ge=1, le=100, description="counts are rounded to a multiple of this")
+    ] = 5
+    maximum_digits: Annotated[
+        Whole,
+        Field(ge=1, le=6, description="decimals, where the standard error supports so many"),
+    ] = 4
+    roc_step: Annotated[
+        Number, OneOf(ROC_STEPS), Field(description="grid of the ROC curve, in 1 - specificity")
+    ] = 0.05
+
+
+def read_disclosure(table: Mapping[str, object], path: Path) -> Disclosure:
+    """Read the [disclosure] table of the benchmark at ``path``; raise DisclosureError."""
+    return read_table(Disclosure, table, path, "disclosure", DisclosureError)

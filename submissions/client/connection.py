@@ -1,0 +1,172 @@
+"""One server: its address, its answers as JSON, its refusals as errors."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from submissions.client.problems import ClientError, Refused, Unreachable
+
+PREFIX = "/api/v1"
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 120.0
+"""How long a server may be silent. It hashes a whole archive before it answers the last chunk."""
+
+TOKEN_PREFIX = "sqst_"
+LONGEST_PAGE = 64 * 2**20
+"""Bytes of an answer that the client keeps in memory."""
+
+
+class Connection:
+    """Requests to one server, with one token."""
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Open a connection to ``address``; nothing is sent yet. Raises ClientError."""
+        self.address = server_address(address)
+        headers = {"User-Agent": f"sequestra/{version('sequestra')}", "Accept": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {readable_token(token)}"
+        self._http = httpx.Client(
+            base_url=self.address,
+            headers=headers,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._http.close()
+
+    def send(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """Send one request; give the answer whatever its status.
+
+        ``path`` is below the API, or absolute where it begins with the API's own prefix. Raises
+        Unreachable.
+        """
+        place = path if path.startswith(f"{PREFIX}/") else f"{PREFIX}{path}"
+        try:
+            return self._http.request(method, place, **how)
+        except httpx.TimeoutException as error:
+            raise Unreachable(
+                f"{self.address} did not answer in time; check the network, then run the command "
+                "again"
+            ) from error
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"{self.address} cannot be reached ({_reason(error)}); check the address and the "
+                "network, then run the command again"
+            ) from error
+
+    def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """Send one request; raise Refused unless the answer is a success."""
+        answer = self.send(method, path, **how)
+        if not answer.is_success:
+            raise refusal(answer, self.address)
+        if len(answer.content) > LONGEST_PAGE:
+            raise ClientError(
+                f"{self.address} answered with {len(answer.content)} bytes, where at most "
+                f"{LONGEST_PAGE} were expected; tell the steward"
+            )
+        return answer
+
+    def document(self, method: str, path: str, **how: Any) -> Any:
+        """Send one request and read the answer as JSON."""
+        answer = self.ask(method, path, **how)
+        try:
+            return answer.json()
+        except json.JSONDecodeError as error:
+            raise _no_server(self.address) from error
+
+
+def refusal(answer: httpx.Response, address: str) -> Refused:
+    """The error for an answer that is no success: the server's own sentence, if it gave one."""
+    problem: Mapping[str, Any] = {}
+    try:
+        document = answer.json()
+    except (json.JSONDecodeError, UnicodeDecodeError, httpx.ResponseNotRead):
+        document = None
+    if isinstance(document, dict):
+        problem = document
+    kind = str(problem.get("type", "about:blank")).rstrip("/").rpartition("/")[2]
+    sentence = str(problem.get("detail") or problem.get("title") or "").strip()
+    status = answer.status_code
+    if answer.is_redirect:
+        sentence = (
+            f"{address} sends elsewhere ({answer.headers.get('location', 'no address')}); log in "
+            "with that address"
+        )
+    elif status == 429 and (after := answer.headers.get("retry-after")):
+        sentence = f"{sentence or f'{address} has had too many requests'} (in {after} s)"
+    elif not sentence:
+        sentence = (
+            f"{address} answered {status} {answer.reason_phrase} without a reason; check that the "
+            "address is that of a Sequestra service"
+        )
+    return Refused(sentence, status, kind, problem)
+
+
+def server_address(text: str) -> str:
+    """The address without the API's path and without a slash at its end; raises ClientError."""
+    parts = urlsplit(text.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    plain = parts.scheme in ("http", "https") and parts.hostname and port != -1
+    if not plain or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ClientError(
+            f"{text!r} is not the address of a server; give one such as https://sequestra.example"
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix(PREFIX)}"
+
+
+def is_private(address: str) -> bool:
+    """Whether nobody on the way can read what is sent: by TLS, or within this machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme == "https" or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def readable_token(text: str) -> str:
+    """A token as it was pasted, without what surrounds it; raises ClientError."""
+    token = text.strip()
+    if not token.startswith(TOKEN_PREFIX) or not token.isascii() or not token.isprintable():
+        raise ClientError(
+            f"the token does not begin with {TOKEN_PREFIX!r}; copy the whole token from the page "
+            "that showed it, or make a new one there"
+        )
+    if " " in token:
+        raise ClientError("the token has a space in it; copy it again, without anything else")
+    return token
+
+
+def part(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
+def _no_server(address: str) -> ClientError:
+    return ClientError(f"{address} did not answer as a Sequestra service does; check the address")
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    said = str(error).strip() or type(error).__name__
+    return said[0].lower() + said[1:]

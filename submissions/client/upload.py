@@ -1,0 +1,251 @@
+"""Sends one file by the tus protocol, in chunks, and goes on after each break.
+
+The server's offset is the truth: after a break, the client asks for it and sends what is missing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from submissions.client import kept_uploads
+from submissions.client.connection import PREFIX, Connection, refusal
+from submissions.client.kept_uploads import Wanted
+from submissions.client.problems import ClientError, Refused, Unreachable
+
+CHUNK = 32 * 2**20
+"""Bytes of one request: below the 100 MB that common proxies take."""
+
+SMALLEST_CHUNK = 2**20
+"""The server keeps all of a chunk or nothing, so a line that breaks often gets smaller ones."""
+
+PIECE = 256_000
+"""Bytes after which the progress bar moves."""
+
+RETRIES = 10
+"""Tries without a byte of progress before the client gives up."""
+
+LONGEST_WAIT = 30.0
+TUS = {"Tus-Resumable": "1.0.0"}
+
+GONE = (404, 410)
+OVER = (404, 410, 413, 460)
+"""Refusals after which the upload itself has ended; after others the same command goes on."""
+AGAIN = (408, 409, 423, 425, 429, 460, 500, 502, 503, 504)
+"""Answers after which the same chunk is tried again from the server's offset. 460: its checksum
+did not fit, so it was changed on the way."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A file's SHA-256, as 64 digits, and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Bytes of a chunk, and how to wait after a break."""
+
+    chunk: int = CHUNK
+    retries: int = RETRIES
+    sleep: Callable[[float], None] = time.sleep
+
+
+def digest(path: Path, progress: Progress = lambda done, total: None) -> Hashed:
+    """Read a file and compute its SHA-256; raises OSError."""
+    total = path.stat().st_size
+    found, done = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            found.update(piece)
+            done += len(piece)
+            progress(done, total)
+    return Hashed(found.hexdigest(), done)
+
+
+def send(
+    connection: Connection,
+    path: Path,
+    wanted: Wanted,
+    size: int,
+    *,
+    progress: Progress = lambda done, total: None,
+    pace: Pace | None = None,
+) -> str:
+    """Send a file, or what is missing of it; the id of the finished upload.
+
+    An upload that an earlier command began goes on; it stays remembered until it is entered, since
+    it holds a look. Raises Refused where the server takes none
+    (rights and quota are decided before the first byte), Unreachable after ``pace.retries`` tries
+    without a byte of progress, ClientError where the file changed meanwhile.
+    """
+    pace = pace or Pace()
+    place = kept_uploads.place_of(wanted)
+    offset = None if place is None else _offset(connection, place, pace)
+    if place is None or offset is None:
+        place = _create(connection, path.name, wanted, size)
+        kept_uploads.keep(wanted, place)
+        offset = 0
+    sending = _Sending(connection, place, size, progress, pace)
+    try:
+        with path.open("rb") as file:
+            sending.through(file, offset)
+    except Refused as refused:
+        if refused.status in OVER:
+            kept_uploads.forget(wanted)
+        raise
+    return place.rstrip("/").rpartition("/")[2]
+
+
+def is_under_way(connection: Connection, wanted: Wanted, pace: Pace | None = None) -> bool:
+    """Whether an earlier command began this upload and the server still has it."""
+    place = kept_uploads.place_of(wanted)
+    return place is not None and _offset(connection, place, pace or Pace()) is not None
+
+
+def _create(connection: Connection, filename: str, wanted: Wanted, size: int) -> str:
+    metadata = {
+        "benchmark": wanted.benchmark,
+        "team": wanted.team,
+        "filename": filename,
+        "sha256": wanted.sha256,
+    }
+    told = ",".join(
+        f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in metadata.items()
+    )
+    headers = {**TUS, "Upload-Length": str(size), "Upload-Metadata": told}
+    answer = connection.ask("POST", "/uploads", headers=headers)
+    place = httpx.URL(answer.headers.get("location", "")).path
+    if not place.startswith(f"{PREFIX}/"):
+        raise ClientError(
+            f"{connection.address} took the upload but did not say where it lies; check that the "
+            "address is that of a Sequestra service"
+        )
+    return place
+
+
+def _offset(connection: Connection, place: str, pace: Pace) -> int | None:
+    """How many bytes the server has safely; None where it has no such upload."""
+    for again in _tries(pace):
+        try:
+            answer = connection.send("HEAD", place, headers=TUS)
+        except Unreachable:
+            if again is None:
+                raise
+            again()
+            continue
+        told = answer.headers.get("upload-offset", "")
+        if answer.is_success and told.isdecimal():
+            return int(told)
+        if answer.status_code in GONE:
+            return None
+        if answer.status_code not in AGAIN or again is None:
+            raise refusal(answer, connection.address)
+        again()
+    raise AssertionError("the last try ends the loop")
+
+
+def _tries(pace: Pace) -> Iterator[Callable[[], None] | None]:
+    """For each try how to wait for the next one; None for the last."""
+    for number in range(pace.retries):
+        wait = min(LONGEST_WAIT, 0.5 * 2**number)
+        yield lambda wait=wait: pace.sleep(wait)  # type: ignore[misc]
+    yield None
+
+
+@dataclass(slots=True)
+class _Sending:
+    """The chunks of one upload, from an offset to its end."""
+
+    connection: Connection
+    place: str
+    size: int
+    progress: Progress
+    pace: Pace
+    refused: Refused | None = None
+
+    def through(self, file: IO[bytes], offset: int) -> None:
+        """Send all that is missing from ``offset`` on."""
+        failed, chunk = 0, self.pace.chunk
+        self.progress(offset, self.size)
+        while offset < self.size:
+            content = self._read(file, offset, chunk)
+            reached = self._send(content, offset, last=failed >= self.pace.retries)
+            if reached is None:
+                self.pace.sleep(min(LONGEST_WAIT, 0.5 * 2**failed))
+                reached = self._found()
+                failed = 0 if reached > offset else failed + 1
+                chunk = max(chunk // 2, min(SMALLEST_CHUNK, chunk))
+            else:
+                failed, chunk = 0, min(2 * chunk, self.pace.chunk)
+            offset = reached
+            self.progress(offset, self.size)
+
+    def _found(self) -> int:
+        """The server's offset; raises the refusal that ended the upload, where it is over."""
+        found = _offset(self.connection, self.place, self.pace)
+        if found is None:
+            raise self.refused or Refused(
+                "the server no longer has this upload, which may have expired; run the command "
+                "again to begin a new one",
+                410,
+                "upload-ended",
+                {},
+            )
+        return found
+
+    def _read(self, file: IO[bytes], offset: int, chunk: int) -> bytes:
+        file.seek(offset)
+        wanted = min(chunk, self.size - offset)
+        content = file.read(wanted)
+        if len(content) < wanted:
+            raise ClientError(
+                f"{file.name} became shorter while it was sent; leave the file alone until the "
+                "command has ended, and run it again"
+            )
+        return content
+
+    def _send(self, content: bytes, offset: int, *, last: bool) -> int | None:
+        """Send one chunk; the new offset, or None where it is to be tried again."""
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        headers = {
+            **TUS,
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(len(content)),
+            "Upload-Offset": str(offset),
+            "Upload-Checksum": f"sha256 {digest}",
+        }
+        self.refused = None
+        try:
+            answer = self.connection.send(
+                "PATCH", self.place, headers=headers, content=self._pieces(content, offset)
+            )
+        except Unreachable:
+            if last:
+                raise
+            return None
+        told = answer.headers.get("upload-offset", "")
+        if answer.is_success and told.isdecimal():
+            return int(told)
+        self.refused = refusal(answer, self.connection.address)
+        if answer.status_code in AGAIN and not last:
+            return None
+        raise self.refused
+
+    def _pieces(self, content: bytes, offset: int) -> Iterator[bytes]:
+        view = memoryview(content)
+        for at in range(0, len(content), PIECE):
+            piece = bytes(view[at : at + PIECE])
+            yield piece
+            self.progress(offset + at + len(piece), self.size)
