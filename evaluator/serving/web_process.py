@@ -89,14 +89,13 @@ def application(installation: Installation, settings: ServiceSettings) -> FastAP
         for benchmark in installation.benchmarks()
         if ledger.is_recorded("seal", benchmark.name)
     ]
-    titles = {benchmark.name: benchmark.title for benchmark in sealed}
     return create_service(
         settings,
         Store(installation.accounts_url),
         ledger,
         Drop(installation.drop),
         sealed,
-        report=lambda release: _report(ledger, release, titles),
+        report=lambda release: _report(installation, ledger, release),
         site=published.web(installation),
     )
 
@@ -151,10 +150,13 @@ def up(commands: Sequence[Sequence[str]]) -> int:
             each.wait()
 
 
-def _report(ledger: Ledger, release: PublishedRelease, titles: dict[str, str]) -> str:
+def _report(installation: Installation, ledger: Ledger, release: PublishedRelease) -> str:
+    name = release.benchmark
+    known = name in installation.names()
     return render_report(
         Release.from_json(release.document),
-        title=titles.get(release.benchmark, release.benchmark),
+        title=installation.benchmark(name).title if known else name,
+        primary=published.primary_figure(installation, name),
         fact_sheet=published.fact_sheet(ledger, release.submission_id),
     )
 
