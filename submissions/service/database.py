@@ -66,6 +66,14 @@ class Database:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITING)))
             yield connection
 
+    def settle(self) -> None:
+        """Write SQLite's log into its file and empty it: old rows do not linger there."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.exec_driver_sql("BEGIN")
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that only reads."""
@@ -96,7 +104,13 @@ def _connect(url: str) -> Engine:
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _: object) -> None:
             cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            # secure_delete: what a deleted person's row held is overwritten in the file.
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "secure_delete=ON",
+            ):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.execute("PRAGMA busy_timeout=30000")
             cursor.close()
