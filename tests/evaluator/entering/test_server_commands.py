@@ -312,6 +312,8 @@ def test_the_place_of_a_command_follows_one_rule(
     assert where(SEQUESTRA_HOME="/srv/other", SEQUESTRA_SERVER=one) == one
     assert where(home=steward, SEQUESTRA_SERVER=one) == str(steward)
     assert where("https://three.example", SEQUESTRA_TOKEN="sqst_x") == "https://three.example"
+    with pytest.raises(ClientError, match=r"would go to http://three\.example unencrypted"):
+        where("http://three.example", SEQUESTRA_TOKEN="sqst_x")
     with pytest.raises(ClientError, match="both --server and --home are given"):
         where(one, steward)
 
