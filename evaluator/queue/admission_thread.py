@@ -52,18 +52,18 @@ class Admissions:
         self._enclave = installation.enclave()
         self.under_way = False
 
-    def go_on(self, seconds: float = 0.0) -> str | None:
+    def go_on(self, seconds: float = 0.0) -> list[str]:
         """Settle what was looked at, waiting so many seconds for it, and begin the next.
 
-        Gives the id of a submission that was admitted or refused. Raises OSError where the disk
+        Gives the ids of submissions that were admitted or refused. Raises OSError where the disk
         fails, LedgerError where the ledger does.
         """
-        settled = None
+        settled: list[str] = []
         if self.under_way:
             try:
                 looked = self._done.get(timeout=seconds) if seconds else self._done.get_nowait()
             except Empty:
-                return None
+                return settled
             self.under_way = False
             settled = self._settle(looked)
         self._begin_next()
@@ -94,7 +94,7 @@ class Admissions:
             error = raised
         self._done.put(_Looked(submission, error))
 
-    def _settle(self, looked: _Looked) -> str | None:
+    def _settle(self, looked: _Looked) -> list[str]:
         submission, error = looked.submission, looked.error
         name = submission.submission_id
         match error:
@@ -104,13 +104,13 @@ class Admissions:
                 self._record.tell(submission, State.REJECTED, error.failure)
             case RegistryUnavailable():
                 self._fitness.hold(submission, error)
-                return None
+                return []
             case EngineUnavailable() if not _answers():
                 self._fitness.lose_engine(error)
-                return None
+                return []
             case EngineUnavailable() if self._faults.get(name, 0) + 1 < MOST_FAULTS:
                 self._faults[name] = self._faults.get(name, 0) + 1
-                return None
+                return []
             case LedgerError():
                 if self._ledger.submission(name).state is not State.FAILED:
                     raise error
@@ -118,7 +118,7 @@ class Admissions:
                 raise error
             case _:
                 self._give_up(submission, error)
-        return name
+        return [name]
 
     def _give_up(self, submission: Submission, error: Exception) -> None:
         """End a submission that could not be looked at through no fault of its own."""

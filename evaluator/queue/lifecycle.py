@@ -10,6 +10,7 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
 from evaluator.queue.admission import admit, discard_archive
 from evaluator.sandbox.engine import Engine
+from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
 from submissions.quota import QuotaError
 from submissions.receiving import Entry, named, operating_point, receive
@@ -102,6 +103,7 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
         raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
     evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
     ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
+    sign(installation, ledger)
     return ledger.submission(submission_id)
 
 
@@ -138,6 +140,8 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
     for submission, evaluated in again:
         document = evaluated.release.to_json()
         ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
+    if again:
+        sign(installation, ledger)
     return [submission for submission, _ in again]
 
 

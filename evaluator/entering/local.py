@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from evaluator.commands import printing
-from evaluator.commands.remote_entry import Entry
+from evaluator.entering.place import Entry
 from evaluator.queue import lifecycle
 from evaluator.sandbox.engine import Engine
 from evaluator.screen import console
 from evaluator.stores.installation import Installation
+from evaluator.terminal import printing
 from submissions.client.problems import ClientError
 from submissions.submission import ENDED, UNDER_WAY, State
 
