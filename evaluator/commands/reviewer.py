@@ -58,9 +58,11 @@ def report(
         console.print(f"wrote {output}")
         return
     installation = Installation.existing(where)
-    shown = published.released(installation.ledger(), submission_id)
+    ledger = installation.ledger()
+    shown = published.released(ledger, submission_id)
     primary = published.primary_figure(installation, shown.benchmark)
-    write_bytes(output, render_report(shown, primary=primary).encode())
+    sheet = published.fact_sheet(ledger, submission_id)
+    write_bytes(output, render_report(shown, primary=primary, fact_sheet=sheet).encode())
     console.print(f"wrote {output}")
 
 

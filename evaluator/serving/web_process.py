@@ -20,7 +20,6 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.report import render_report
 from evaluator.stores.installation import Installation
-from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.offered import Offered
 from submissions.service.settings import (
@@ -90,14 +89,13 @@ def application(installation: Installation, settings: ServiceSettings) -> FastAP
         for benchmark in installation.benchmarks()
         if ledger.is_recorded("seal", benchmark.name)
     ]
-    titles = {benchmark.name: benchmark.title for benchmark in sealed}
     return create_service(
         settings,
         Store(installation.accounts_url),
         ledger,
         Drop(installation.drop),
         sealed,
-        report=lambda release: _report(ledger, release, titles),
+        report=lambda release: _report(installation, ledger, release),
         site=published.web(installation),
     )
 
@@ -157,12 +155,14 @@ def up(commands: Sequence[Sequence[str]]) -> int:
             each.wait()
 
 
-def _report(ledger: Ledger, release: PublishedRelease, titles: dict[str, str]) -> str:
-    sheet = ledger.fact_sheet(release.submission_id)
+def _report(installation: Installation, ledger: Ledger, release: PublishedRelease) -> str:
+    name = release.benchmark
+    known = name in installation.names()
     return render_report(
         Release.from_json(release.document),
-        title=titles.get(release.benchmark, release.benchmark),
-        fact_sheet=None if sheet is None else FactSheet.from_json(sheet),
+        title=installation.benchmark(name).title if known else name,
+        primary=published.primary_figure(installation, name),
+        fact_sheet=published.fact_sheet(ledger, release.submission_id),
     )
 
 
