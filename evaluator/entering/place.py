@@ -8,7 +8,7 @@ from pathlib import Path
 
 from submissions.client import logins
 from submissions.client.client import Client
-from submissions.client.connection import server_address
+from submissions.client.connection import is_private, server_address
 from submissions.client.problems import ClientError
 
 
@@ -54,6 +54,10 @@ def client(server: str | None, *, anonymous: bool = False) -> Client:
     server = server or os.environ.get("SEQUESTRA_SERVER")
     token = os.environ.get("SEQUESTRA_TOKEN")
     if server is not None and token:
+        if not is_private(server):
+            raise ClientError(
+                f"SEQUESTRA_TOKEN would go to {server} unencrypted; give an https address"
+            )
         return Client(server, token)
     login = logins.current() if server is None else logins.of(server)
     if login is None and server is not None and anonymous:

@@ -147,6 +147,8 @@ def line(found: Mapping[str, Any]) -> str:
 def details(found: Mapping[str, Any]) -> RenderableType:
     """What to do, the times of the stages, and when each state was reached."""
     lines = []
+    if finding := found.get("finding"):
+        lines.append(f"what was met: {finding}")
     if failure := found.get("failure"):
         lines.append(f"what to do: {failure['advice']}")
     if times := found.get("stage_seconds_at_most"):

@@ -180,8 +180,8 @@ class _Sending:
         failed, chunk = 0, self.pace.chunk
         self.progress(offset, self.size)
         while offset < self.size:
-            content = self._read(file, offset, chunk)
-            reached = self._send(content, offset, last=failed >= self.pace.retries)
+            length = min(chunk, self.size - offset)
+            reached = self._send(file, offset, length, last=failed >= self.pace.retries)
             if reached is None:
                 self.pace.sleep(min(LONGEST_WAIT, 0.5 * 2**failed))
                 reached = self._found()
@@ -205,31 +205,22 @@ class _Sending:
             )
         return found
 
-    def _read(self, file: IO[bytes], offset: int, chunk: int) -> bytes:
-        file.seek(offset)
-        wanted = min(chunk, self.size - offset)
-        content = file.read(wanted)
-        if len(content) < wanted:
-            raise ClientError(
-                f"{file.name} became shorter while it was sent; leave the file alone until the "
-                "command has ended, and run it again"
-            )
-        return content
-
-    def _send(self, content: bytes, offset: int, *, last: bool) -> int | None:
+    def _send(self, file: IO[bytes], offset: int, length: int, *, last: bool) -> int | None:
         """Send one chunk; the new offset, or None where it is to be tried again."""
-        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        found = hashlib.sha256()
+        for piece in self._read(file, offset, length):
+            found.update(piece)
         headers = {
             **TUS,
             "Content-Type": "application/offset+octet-stream",
-            "Content-Length": str(len(content)),
+            "Content-Length": str(length),
             "Upload-Offset": str(offset),
-            "Upload-Checksum": f"sha256 {digest}",
+            "Upload-Checksum": f"sha256 {base64.b64encode(found.digest()).decode()}",
         }
         self.refused = None
         try:
             answer = self.connection.send(
-                "PATCH", self.place, headers=headers, content=self._pieces(content, offset)
+                "PATCH", self.place, headers=headers, content=self._told(file, offset, length)
             )
         except Unreachable:
             if last:
@@ -243,9 +234,23 @@ class _Sending:
             return None
         raise self.refused
 
-    def _pieces(self, content: bytes, offset: int) -> Iterator[bytes]:
-        view = memoryview(content)
-        for at in range(0, len(content), PIECE):
-            piece = bytes(view[at : at + PIECE])
+    def _told(self, file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
+        """The pieces of a chunk, each told to the progress bar once it is taken."""
+        done = offset
+        for piece in self._read(file, offset, length):
             yield piece
-            self.progress(offset + at + len(piece), self.size)
+            done += len(piece)
+            self.progress(done, self.size)
+
+    def _read(self, file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
+        """A chunk of the file in pieces: it is never in memory as a whole."""
+        file.seek(offset)
+        while length:
+            piece = file.read(min(PIECE, length))
+            if not piece:
+                raise ClientError(
+                    f"{file.name} became shorter while it was sent; leave the file alone until "
+                    "the command has ended, and run it again"
+                )
+            length -= len(piece)
+            yield piece

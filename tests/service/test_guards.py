@@ -7,6 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from submissions.service.principal import COOKIE
 from submissions.service.rates import Rates, peer_key
@@ -77,6 +80,15 @@ def test_nothing_is_taken_from_the_host_header(unchanged: Running) -> None:
             answer = client.get(path, headers={"Host": "evil.example"})
             assert "evil.example" not in answer.text
             assert "evil.example" not in str(answer.headers)
+
+
+def test_what_lies_behind_the_guards_sees_the_public_address(tmp_path: Path) -> None:
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(str(Request(scope).url))(scope, receive, send)
+
+    with running(tmp_path / "home", site=echo) as service, service.client() as client:
+        for name, text in (("Host", "evil.example"), ("Host", ""), ("X-Forwarded-Host", "e.org")):
+            assert client.get("/echo", headers={name: text}).text == f"{service.url}/echo"
 
 
 def test_a_large_body_is_refused_by_its_length_and_by_what_comes(unchanged: Running) -> None:

@@ -100,7 +100,7 @@ LINKED = {
 def test_requests_that_follow_each_other_are_answered_as_documented(
     document: Any, api: Running
 ) -> None:
-    machine = document.as_state_machine()
+    machine: Any = document.as_state_machine()
     assert document.operations_with_incoming_links() == LINKED
     seen: Counter[tuple[str, int]] = Counter()
 

@@ -63,6 +63,11 @@ def case_by_case(cases: List[Row], settings: Settings) -> Dict[str, float]:
         write_mha(INPUT / "images" / row["case_id"], folder / f"{row['case_id']}.mha")
         sockets = [socket_of(settings["socket"], "Image", f"{row['case_id']}.mha")]
         for path, column in settings["json"].items():
+            if column not in row:
+                raise CannotRun(
+                    "cases.csv has no column %r for --json-input; the benchmark shows: %s"
+                    % (column, ", ".join(sorted(set(row) - {"case_id", "n_files"})) or "none")
+                )
             (given / path).parent.mkdir(parents=True, exist_ok=True)
             (given / path).write_text(json.dumps(plain(row[column])), encoding="utf-8")
             sockets.append(socket_of(path, "Value", plain(row[column])))

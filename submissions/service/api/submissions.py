@@ -86,12 +86,16 @@ class SubmissionShown(Strict):
 
 
 class SubmissionDetail(SubmissionShown):
-    """A submission with the history of its states and the seconds of its stages."""
+    """A submission with the history of its states and the seconds of its stages.
+
+    ``finding`` says what is wrong with the image and how to mend it, to its own team.
+    """
 
     image_digest: str
     stage_seconds_at_most: dict[str, int]
     timeline: list[Reached]
     practised: bool
+    finding: str | None
     fact_sheet: dict[str, Any] | None
 
 
@@ -122,7 +126,7 @@ def enter(
     wanted = Wanted(**{name: getattr(asked, name) for name in type(asked).model_fields})
     submission = entering.enter(request.app, principal, wanted)
     response.headers["Location"] = f"/api/v1/submissions/{submission.submission_id}"
-    return _detail(request, submission)
+    return _detail(request, submission, principal)
 
 
 @router.get("/submissions", responses=problems())
@@ -140,7 +144,8 @@ def listed(
 @router.get("/submissions/{submission_id}", responses=problems())
 def detail(request: Request, submission_id: SubmissionId, principal: Reader) -> SubmissionDetail:
     """Show one submission: state, failure with advice, timeline."""
-    return _detail(request, own.one(request.app, principal, submission_id))
+    found = own.one(request.app, principal, submission_id)
+    return _detail(request, found, principal)
 
 
 @router.post("/submissions/{submission_id}/withdraw", responses=problems(409))
@@ -148,7 +153,8 @@ def withdraw(
     request: Request, submission_id: SubmissionId, principal: Submitter
 ) -> SubmissionDetail:
     """Withdraw a submission that has no result; before its run it costs no look."""
-    return _detail(request, own.withdraw(request.app, principal, submission_id))
+    withdrawn = own.withdraw(request.app, principal, submission_id)
+    return _detail(request, withdrawn, principal)
 
 
 @router.get("/submissions/{submission_id}/release", responses=problems(409))
@@ -191,17 +197,19 @@ def _members(submission: Submission) -> dict[str, Any]:
     }
 
 
-def _detail(request: Request, submission: Submission) -> SubmissionDetail:
+def _detail(request: Request, submission: Submission, principal: Principal) -> SubmissionDetail:
     ledger = request.app.state.ledger
     sheet = ledger.fact_sheet(submission.submission_id)
     history: list[tuple[State, datetime]] = ledger.history(submission.submission_id)
     times = ledger.times(submission.submission_id)
+    mine = any(submission.team.casefold() == team.team.casefold() for team in principal.teams)
     return SubmissionDetail(
         **_members(submission),
         image_digest=submission.image_digest,
         stage_seconds_at_most={stage.value: seconds for stage, seconds in times.items()},
         timeline=[Reached(state=state.value, at=at) for state, at in history],
         practised=ledger.practice(submission.submission_id) is not None,
+        finding=ledger.finding(submission.submission_id) if mine else None,
         fact_sheet=None if sheet is None else json.loads(sheet),
     )
 

@@ -21,6 +21,7 @@ from evaluator.entering.place import place
 from submissions.client import logins
 from submissions.client.logins import Login
 from submissions.client.problems import ClientError
+from submissions.service.principal import Role
 from submissions.submission import Failure, State
 from tests.support.commands import PROGRAM, Ended, environment, succeed
 from tests.support.image_layouts import Image, own_layout, tar_of
@@ -267,6 +268,25 @@ def test_an_image_that_breaks_the_contract_is_refused_before_a_byte_is_sent(
     assert "the fact sheet is no JSON" in logged_in.is_refused("submit", good, *entry, *sheet)
 
 
+def test_a_finding_of_the_server_is_shown_to_the_team_alone(
+    logged_in: Researcher, service: Service, tmp_path: Path
+) -> None:
+    submission_id = submit(logged_in, archive(tmp_path))
+    sentence = "declares VOLUME '/data'; remove the VOLUME line"
+    service.ledger.reject(submission_id, Failure.IMAGE_INVALID, sentence)
+    shown = logged_in.succeeds("status", submission_id)
+    assert "rejected: image-invalid" in shown
+    assert f"what was met: {sentence}" in shown
+    reviewer = Researcher(tmp_path / "rosa", service.person("Rosa"))
+    service.store.people.grant(
+        service.store.people.named("rosa@example.org").person_id, Role.REVIEWER, granted=True
+    )
+    token = {"SEQUESTRA_TOKEN": reviewer.token}
+    shown = reviewer.succeeds("status", submission_id, "--server", service.address, **token)
+    assert "rejected: image-invalid" in shown
+    assert "VOLUME" not in shown
+
+
 def test_without_a_look_nothing_is_sent_and_the_renewal_is_told(
     logged_in: Researcher, service: Service, tmp_path: Path
 ) -> None:
@@ -312,6 +332,8 @@ def test_the_place_of_a_command_follows_one_rule(
     assert where(SEQUESTRA_HOME="/srv/other", SEQUESTRA_SERVER=one) == one
     assert where(home=steward, SEQUESTRA_SERVER=one) == str(steward)
     assert where("https://three.example", SEQUESTRA_TOKEN="sqst_x") == "https://three.example"
+    with pytest.raises(ClientError, match=r"would go to http://three\.example unencrypted"):
+        where("http://three.example", SEQUESTRA_TOKEN="sqst_x")
     with pytest.raises(ClientError, match="both --server and --home are given"):
         where(one, steward)
 

@@ -208,6 +208,20 @@ def test_an_answer_that_is_not_as_declared_ends_in_one_sentence(
     assert not (tmp_path / "predictions.csv").exists()
 
 
+def test_a_json_input_needs_a_column_that_the_benchmark_shows(tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "cases.csv").write_text("case_id,n_files,view\none,1,PA\n")
+    settings = {
+        "platform": "grand-challenge", "command": ["true"], "socket": "images/a", "key": "",
+        "output": "a.json", "json": {"age.json": "age"}, "missing": None, "column": "probability",
+    }  # fmt: skip
+    (tmp_path / "adapter.json").write_text(json.dumps(settings))
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        in_image(WRAPPED.replace("sys.exit(", "run.write_mha = print\nsys.exit("), tmp_path)
+    told = "cases.csv has no column 'age' for --json-input; the benchmark shows: view\n"
+    assert ended.value.stderr == told
+
+
 @pytest.mark.engine
 def test_what_cannot_be_adapted_is_refused_in_one_sentence(base_image: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
