@@ -81,10 +81,12 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
             *("representativeness", "verify", "open-part", "benchmark"),
         },
         "Steward: run the installation": {
-            *("run", "rescore", "prune", "release", "audit", "doctor"),
+            *("run", "practice", "rescore", "prune", "release", "audit", "doctor"),
+            *("user", "team", "token", "up"),
         },
         "Researcher: train, check, submit": {
-            *("train", "export", "package", "check", "submit", "cancel", "status"),
+            *("login", "init", "adapt", "check", "submit", "cancel", "withdraw", "status"),
+            *("train", "export", "package"),
         },
         "Reviewer: read the results": {"leaderboard", "report", "serve"},
         "Everyone: without an installation": {"score", "demo"},
