@@ -279,7 +279,7 @@ def test_a_line_that_names_neither_patient_nor_study_is_named(tmp_path: Path) ->
 
 
 def test_a_field_that_cannot_be_mapped_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ClinicalError, match="column map: 'label' is unknown; expected patient, st"):
+    with pytest.raises(ClinicalError, match="column map has 'label', which is no field; its fi"):
         read(table(tmp_path, "patient_id\nA\n"), columns={"label": "x"})
 
 

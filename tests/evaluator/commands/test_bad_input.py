@@ -273,7 +273,7 @@ def test_every_command_has_help() -> None:
     [
         ("size = 200", 'balance = "even"', "balance is 'even'; give \"case-control\""),
         ("size = 200", "tolerance = { race = 0.1 }", "has 'race', which has no shares"),
-        ("size = 200", "minimum = { cases = 5 }", "[cohort.minimum] attributes is None"),
+        ("size = 200", "minimum = { cases = 5 }", "[cohort] minimum has no attributes"),
         ("size = 200", 'target_file = "census.csv"', "no target table"),
     ],
 )

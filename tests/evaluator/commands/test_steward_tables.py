@@ -91,7 +91,7 @@ def test_a_foreign_table_is_read_by_the_map_of_the_benchmark_or_of_the_command(
     [
         (["--column", "patient"], "NAME=COLUMN"),
         (["--column", "patient=PatNr", "--column", "age=Nobody"], "'Nobody', which no table has"),
-        (["--column", "label=PatNr"], "'label' is unknown; expected patient"),
+        (["--column", "label=PatNr"], "has 'label', which is no field; its fields are patient"),
         (["--benchmark", "nowhere.toml"], "nowhere.toml"),
         (["--loinc-map", "nowhere.csv"], "nowhere.csv"),
     ],
@@ -194,8 +194,8 @@ def test_codes_rules_and_the_flow_agree_with_a_count_by_hand(commons: Path, tmp_
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ('field = "BitsStored"', "[[cohort.include]] rule 1 on BitsStored has no test"),
-        ('field = "BitsStored"\nat_last = 12', "rule 1 has at_last; known keys are field"),
+        ('field = "BitsStored"', "[[cohort.include]] rule 1: the field BitsStored has"),
+        ('field = "BitsStored"\nat_last = 12', "rule 1 has 'at_last', which is no key (did you"),
         ('field = "Bits"\nat_least = 12', "the field 'Bits' is neither one of sex, age"),
         ('field = "site"\nat_least = 1e9', "no study of"),
         ('field = "view"\nat_least = 1', "view holds none"),

@@ -239,4 +239,4 @@ def test_a_plan_is_read_and_its_digest_moves_with_every_choice() -> None:
 def test_a_plan_that_cannot_be_followed_says_why(table: dict[str, object], message: str) -> None:
     with pytest.raises(PlanError, match=message) as caught:
         read_plan(table, Path("b.toml"))
-    assert "b.toml: [analysis] " in str(caught.value)
+    assert "b.toml: [analysis]" in str(caught.value)
