@@ -363,6 +363,12 @@ CONTRAST = """() => {
 """Texts with less contrast than WCAG 2.2 asks of small text (1.4.3, level AA)."""
 
 
+CUT = """() => [...document.querySelectorAll(".rows th, .rows td")]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth + 1)
+  .map((cell) => cell.textContent.trim())"""
+"""Cells whose text runs out of them, over the next one."""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_a_phone_and_can_be_read_in_both_schemes(
     browser: Browser, roomy: Running, scheme: str
@@ -378,6 +384,7 @@ def test_pages_fit_a_phone_and_can_be_read_in_both_schemes(
         page.goto(roomy.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, path
         assert page.evaluate(CONTRAST) == [], path
+        assert page.evaluate(CUT) == [], path
     page.goto(f"{roomy.url}/team/benchmarks/chest/enter")
     page.get_by_role("button", name="Go on to the image").click()
     page.locator(".mistakes").wait_for()
