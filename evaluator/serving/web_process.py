@@ -108,9 +108,13 @@ def serve(
 
     from evaluator.screen import console
     from evaluator.serving.listening import listening
+    from submissions.notices.channels import read_channels
+    from submissions.notices.notices import telling
 
+    channels = read_channels(os.environ)
     with listening(host, port) as (taken, own):
-        app = application(installation, settings_of(installation, address or own))
+        settings = settings_of(installation, address or own)
+        app = application(installation, settings)
         console.print(f"serving {address or own} (stop with Ctrl-C)")
         config = uvicorn.Config(
             app,
@@ -120,7 +124,8 @@ def serve(
             forwarded_allow_ips=list(proxies),
             server_header=False,
         )
-        uvicorn.Server(config).run(sockets=[taken])
+        with telling(channels, app.state.ledger, app.state.store, settings.base_url):
+            uvicorn.Server(config).run(sockets=[taken])
 
 
 def up(commands: Sequence[Sequence[str]]) -> int:

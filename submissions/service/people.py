@@ -186,6 +186,7 @@ class People:
                     steward=False,
                 )
             )
+        self._database.settle()
 
     def allowance(self, team_id: str) -> list[str]:
         """Names of all teams that share one allowance with a team, its own included, sorted.

@@ -75,10 +75,10 @@ def create_service(
                 app.state.render_problem = render
     if settings.provider is not None:
         need("oidc", "sign-in by a provider")
-        from submissions.service import oidc
+        from submissions.service.oidc import provider
 
-        app.state.sign_ins = oidc.SignIns(settings.provider)
-        app.include_router(oidc.router)
+        app.state.sign_ins = provider.SignIns(settings.provider)
+        app.include_router(provider.router)
     if site is not None:
         app.router.default = site  # a mount at / would hide a 405 of the routers
     _describe(app)

@@ -105,7 +105,15 @@ def figures(levels: tuple[str, ...]) -> Iterator[Result]:
     yield from (each for each in evaluation({}).results if (each.attribute, each.level) == OVERALL)
     for number, level in enumerate(levels):
         value = 0.5 + number / 1000
-        found = Estimate(value, value - 0.0001, value + 0.0001, 300, 300, 150, "DeLong")
+        found = Estimate(
+            value=value,
+            low=value - 0.0001,
+            high=value + 0.0001,
+            n_cases=300,
+            n_patients=300,
+            n_positive=150,
+            method="DeLong",
+        )
         yield Result.named("auroc", "site", level, found)
 
 

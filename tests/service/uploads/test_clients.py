@@ -22,9 +22,9 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 from tusclient.storage.filestorage import FileStorage
 
-from tests.conftest import REPOSITORY
 from tests.service.uploads.cutting import Way, cutting
 from tests.service.uploads.serving import UPLOADS, Served, served
+from tests.support.repository import REPOSITORY
 
 MIB = 2**20
 JS_CLIENT = "tus-js-client@4.3.1"
