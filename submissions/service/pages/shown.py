@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from submissions.design.stylesheet import STYLESHEET
 from submissions.service.pages.forms import Form
@@ -45,7 +47,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"day": day, "moment": moment, "seconds": seconds, "size": size}
+    made.filters |= {"day": day, "moment": moment, "size": size, "with_code": with_code}
     made.globals |= {"version": static_version(), "home": HOME, "empty_form": Form()}
     return made
 
@@ -82,6 +84,11 @@ def page(
 def go_to(path: str) -> RedirectResponse:
     """Send a browser on, so that a reloaded page does not post its form a second time."""
     return RedirectResponse(path, 303, HEADERS)
+
+
+def with_code(text: str) -> Markup:
+    """A sentence in which text between backticks is a command or a name."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def day(when: date | datetime) -> str:

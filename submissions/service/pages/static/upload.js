@@ -14,7 +14,7 @@
   const text = document.getElementById("progress-text");
   const spoken = document.getElementById("progress-spoken");
   const VERSION = { "Tus-Resumable": "1.0.0" };
-  const LARGEST_PIECE = 16 * 2 ** 20;
+  const LARGEST_PIECE = 8 * 2 ** 20; // what a broken connection costs at most
   const TRIES = 10;
   let current = null; // the request that sends now
   let paused = false;
