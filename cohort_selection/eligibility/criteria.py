@@ -111,13 +111,13 @@ class Criteria:
     )
     covid_window: Annotated[
         tuple[Whole, Whole],
-        AfterValidator(_first_to_last),
         Give("two whole numbers of days, test minus study, smaller first"),
         Field(
             description="for `covid19`: first and last day of the test, counted from the study "
             "(negative: the test came first); the nearest test decides, a day with two results "
             "excludes the case, and so does a day that no table counts from the study"
         ),
+        AfterValidator(_first_to_last),
     ] = (-14, 0)
     invert_label: Annotated[
         Truth,
@@ -128,9 +128,9 @@ class Criteria:
     ] = False
     age_bands: Annotated[
         tuple[Annotated[Whole, Field(ge=0)], ...],
-        AfterValidator(_rising),
         Give("ages in years, rising, such as [0, 40, 60, 80]"),
         Field(min_length=1, description="lower bounds of the age groups"),
+        AfterValidator(_rising),
     ] = AGE_BANDS
     attributes: Annotated[
         tuple[Text, ...],

@@ -10,7 +10,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from evaluator.commands import accounts, printing, queue, researcher, reviewer, steward
+from evaluator.commands import (
+    accounts,
+    benchmark,
+    printing,
+    queue,
+    researcher,
+    reviewer,
+    steward,
+)
 from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
 from submissions.submission import ContractBroken
@@ -24,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward, researcher, queue, accounts, reviewer):
+for commands in (steward, benchmark, researcher, queue, accounts, reviewer):
     app.add_typer(commands.app)
 
 _PACKAGES = (

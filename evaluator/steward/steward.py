@@ -20,7 +20,7 @@ from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut, audit, refuse_alarms
 from cohort_selection.matching import draw
 from cohort_selection.matching.draw import Matched
-from cohort_selection.matching.feasibility import Prospect, prospect
+from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.matching.target import Target
 from cohort_selection.representativeness.distance import Deviation, representativeness
 from cohort_selection.sealing.cohort import CaseDesign, Cohort, seal
@@ -31,8 +31,9 @@ from cohort_selection.sequestration.assignment import (
     read_assignment,
 )
 from cohort_selection.sequestration.open_list import write_open
+from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
-from evaluator.steward.foreseen import held_back, planned_gaps
+from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import (
     Cut,
     StewardError,
@@ -144,20 +145,13 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
 def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Prospect:
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
     hidden = hidden_cases(installation, benchmark, catalog_folder)
-    plan = benchmark.cohort
-    found = prospect(
-        hidden,
-        plan.drawn_target,
-        plan.size,
-        installation.enclave().seed(plan.seed, "matching"),
-        subgroups=benchmark.analysis.subgroups,
-        cases_per_patient=plan.cases_per_patient,
-        tolerance=plan.tolerance,
-        minimum=plan.minimum,
-        gaps=planned_gaps(benchmark.analysis),
-        least=(benchmark.analysis.minimum_cases, benchmark.analysis.minimum_per_class),
-    )
-    return replace(found, subgroups=held_back(found.subgroups, benchmark))
+    seed = installation.enclave().seed(benchmark.cohort.seed, "matching")
+    return foreseen(benchmark, hidden, seed)
+
+
+def assigned(installation: Installation) -> dict[str, Part]:
+    """Who is in the open and who in the sequestered part."""
+    return read_assignment(assignment_list(installation))
 
 
 @dataclass(frozen=True, slots=True)
