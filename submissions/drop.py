@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -22,8 +22,14 @@ from threading import Lock
 STEP = 8 * 2**20
 """Bytes after which a growing file is flushed to disk and its offset saved."""
 
-PATIENCE = 5.0
-"""Seconds after which the offset of a file that grows slowly is saved."""
+BATCH = 2**19
+"""Bytes that are gathered in memory before they are written."""
+
+PATIENCE = 0.5
+"""Seconds after which a file that grows slowly is written, and its offset saved, all the same.
+
+Shorter than any service lives that is killed again and again: each life gets all uploads further.
+"""
 
 _PIECE = 2**20
 _CATCH_UP = 4
@@ -97,11 +103,12 @@ class Drop:
         A second call changes nothing; nor does a second upload of the same content.
         """
         path, target = self._incoming_of(upload_id), self._place_of(team_id, sha256)
-        target.parent.mkdir(mode=0o770, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(mode=0o770, exist_ok=True)
+            _flush_folder(self._archives)
         with suppress(FileNotFoundError):  # placed already
             path.rename(target)
         _flush_folder(target.parent)
-        _flush_folder(self._archives)
         self.forget(upload_id)
         return target
 
@@ -133,9 +140,10 @@ class Drop:
 class GrowingFile:
     """One upload's file, open to append to; its methods may be called from any thread.
 
-    ``offset`` is what is safely on disk, and where the next request goes on. The last byte counts
-    only once the archive stands in its place: a server that is killed while it verifies is sent
-    that byte again, and verifies again.
+    ``added`` bytes came, ``written`` ones are in the file, and ``offset`` is what is safely on
+    disk, where the next request goes on. The last byte counts only once the archive stands in its
+    place: a server that is killed while it verifies is sent that byte again, and verifies again.
+    While ``check`` is set it digests what is written, and nothing counts.
     """
 
     def __init__(self, path: Path, length: int, digest: _RunningDigest) -> None:
@@ -143,10 +151,14 @@ class GrowingFile:
         self._length = length
         self._digest = digest
         self._lock = Lock()
+        self._flushing = Lock()  # taken before the other
+        self._waiting: deque[bytes] = deque()
+        self.check: hashlib._Hash | None = None
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._offset_file = -1
         self._open = True
         self._whole = False
+        self._failed = False  # what came after a piece that failed must not take its place
         try:
             flock(self._file, LOCK_EX | LOCK_NB)
             self._offset_file = os.open(
@@ -159,46 +171,61 @@ class GrowingFile:
             if isinstance(error, BlockingIOError):
                 raise BeingWritten("another request appends to this upload") from error
             raise
-        self.written = self.offset
-        self._began = self.offset
-        self._saved_at = time.monotonic()
+        self.added = self.written = self._began = self.offset
+        self._wrote_at = self._saved_at = time.monotonic()
 
-    def append(self, pieces: Sequence[bytes], *, checked: bool = True) -> None:
-        """Write pieces behind what is there; now and then save the offset.
+    def is_write_due(self) -> bool:
+        """Whether enough was added, or waits for long enough, to be written."""
+        waiting = self.added - self.written
+        return waiting >= BATCH or (waiting > 0 and time.monotonic() - self._wrote_at > PATIENCE)
 
-        Pieces that are not ``checked`` yet count nothing before ``close``. After ``close`` nothing
-        happens. Raises OSError; what was counted stays.
-        """
+    def is_save_due(self) -> bool:
+        """Whether enough was written, or long enough ago, to save the offset."""
+        if self.check is not None:
+            return False
+        new = self.written - self.offset
+        return new >= STEP or (new > 0 and time.monotonic() - self._saved_at > PATIENCE)
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece into memory, to be written behind what is there; of one thread alone."""
+        self._waiting.append(piece)
+        self.added += len(piece)
+
+    def write(self) -> None:
+        """Write what was added, in order. Raises OSError; what was counted stays."""
         with self._lock:
-            if not self._open:
-                return
-            self._write(pieces)
-            if checked:
-                self._follow(_CATCH_UP * sum(map(len, pieces)))
-                late = time.monotonic() - self._saved_at > PATIENCE
-                if self.written - self.offset >= STEP or late:
-                    self._save()
+            if self._open:
+                self._write()
+
+    def save(self) -> None:
+        """Flush what was written to disk, then the offset; nothing is counted while unchecked.
+
+        Others may add and write meanwhile. Raises OSError.
+        """
+        with self._flushing:
+            if self._open and self.check is None:
+                self._save()
 
     def sha256(self) -> str:
         """Digest of the whole file, which is on disk when this returns; raises OSError."""
-        with self._lock:
+        with self._flushing, self._lock:
             self._save()
             digest = self._digest.of_all(self._file, self.written)
             self._whole = True
             return digest
 
-    def close(self, pieces: Sequence[bytes] = (), *, keep: bool = True) -> int:
-        """Write the last pieces, save the offset and let go; give the offset.
+    def close(self, *, keep: bool = True) -> int:
+        """Write what was added, save the offset and let go; give the offset.
 
         Where ``keep`` is off, or the disk is full, what was not counted is cut off.
         """
-        with self._lock:
+        with self._flushing, self._lock:
             if not self._open:
                 return self.offset
             try:
                 if keep and not self._whole:
                     with suppress(OSError):
-                        self._write(pieces)
+                        self._write()
                     self._save()
                     self._follow(_CATCH_UP * (self.written - self._began))
             except OSError:
@@ -210,13 +237,22 @@ class GrowingFile:
                 self._let_go()
             return self.offset
 
-    def _write(self, pieces: Sequence[bytes]) -> None:
-        for piece in pieces:
+    def _write(self) -> None:
+        before = self.written
+        while self._waiting and not self._failed:
+            piece = self._waiting.popleft()
             rest = memoryview(piece)
+            self._failed = True
             while rest:
                 done = os.pwrite(self._file, rest, self.written)
                 self.written += done
                 rest = rest[done:]
+            self._failed = False
+            if self.check is not None:
+                self.check.update(piece)
+        if self.check is None:
+            self._follow(_CATCH_UP * (self.written - before))
+        self._wrote_at = time.monotonic()
 
     def _follow(self, most: int) -> None:
         self._digest.follow(self._file, min(self.written, self._length - 1), most)

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import option_values, printing
+from evaluator.commands import option_values
 from evaluator.commands.options import STEWARD
 from evaluator.screen import console, styled
+from evaluator.terminal import printing
 
 group = typer.Typer(no_args_is_help=True, help="Check a benchmark's file, or print its schema.")
 app = typer.Typer()

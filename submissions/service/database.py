@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 from weakref import finalize
@@ -41,6 +42,8 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.engine = _connect(url)
         finalize(self, self.engine.dispose)
+        # Threads wait for SQLite by sleeping, and the unlucky for longer than its timeout.
+        self._turn = Lock()
         self._writer = self.engine.execution_options(writes=True)
         try:
             with self._writer.begin() as connection:
@@ -61,10 +64,18 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that holds the store's one write lock from its begin."""
-        with self._writer.begin() as connection:
+        with self._turn, self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITING)))
             yield connection
+
+    def settle(self) -> None:
+        """Write SQLite's log into its file and empty it: old rows do not linger there."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.exec_driver_sql("BEGIN")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -96,7 +107,13 @@ def _connect(url: str) -> Engine:
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _: object) -> None:
             cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            # secure_delete: what a deleted person's row held is overwritten in the file.
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "secure_delete=ON",
+            ):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.execute("PRAGMA busy_timeout=30000")
             cursor.close()

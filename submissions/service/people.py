@@ -186,6 +186,7 @@ class People:
                     steward=False,
                 )
             )
+        self._database.settle()
 
     def allowance(self, team_id: str) -> list[str]:
         """Names of all teams that share one allowance with a team, its own included, sorted.
@@ -209,6 +210,31 @@ class People:
                 reached |= further
                 waiting.extend(further)
         return sorted(names[team] for team in reached)
+
+    def with_identity(self, issuer: str, subject: str) -> str | None:
+        """The id of the approved person who is connected to an identity of a provider."""
+        query = select(PEOPLE.c.person_id).where(
+            PEOPLE.c.issuer == issuer,
+            PEOPLE.c.subject == subject,
+            PEOPLE.c.state == PersonState.APPROVED.value,
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def connect(self, person_id: str, issuer: str, subject: str) -> None:
+        """Connect a person to an identity of a provider; raise StoreError where it is taken."""
+        taken = select(PEOPLE.c.person_id).where(
+            PEOPLE.c.issuer == issuer, PEOPLE.c.subject == subject
+        )
+        with self._database.transaction() as connection:
+            _living(connection, person_id)
+            if connection.execute(taken).first() is not None:
+                raise StoreError("this identity is connected to another person")
+            connection.execute(
+                update(PEOPLE)
+                .where(PEOPLE.c.person_id == person_id)
+                .values(issuer=issuer, subject=subject)
+            )
 
     def with_password(self, email: str, password: str) -> str | None:
         """The id of the approved person with this e-mail address and password, else None.
@@ -234,8 +260,6 @@ def insert_person(
     password_hash: str | None,
     *,
     roles: frozenset[Role] = frozenset(),
-    issuer: str | None = None,
-    subject: str | None = None,
 ) -> str:
     """Add an approved person in a transaction; return the id; raise StoreError."""
     if person_by_email(connection, email) is not None:
@@ -248,8 +272,6 @@ def insert_person(
             name=name,
             email=email.strip().lower(),
             password=password_hash,
-            issuer=issuer,
-            subject=subject,
             reviewer=Role.REVIEWER in roles,
             steward=Role.STEWARD in roles,
             created=now(),

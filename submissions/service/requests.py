@@ -44,7 +44,7 @@ class TooManyRequests(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """What a person asks for. ``password`` is None where a provider identifies the person."""
+    """What a person asks for; without a ``password`` a token is the only way in."""
 
     name: str
     email: str
@@ -52,8 +52,6 @@ class SignUp:
     affiliation: str
     purpose: str
     password: str | None = None
-    issuer: str | None = None
-    subject: str | None = None
 
 
 def sign_up(
@@ -135,8 +133,6 @@ class Requests:
                     name=sign_up.name,
                     email=sign_up.email.strip().lower(),
                     password=kept,
-                    issuer=sign_up.issuer,
-                    subject=sign_up.subject,
                     team=sign_up.team,
                     affiliation=sign_up.affiliation,
                     purpose=sign_up.purpose,
@@ -164,12 +160,7 @@ class Requests:
         with self._database.transaction() as connection:
             row = _open_row(connection, request_id)
             person_id = person_by_email(connection, row.email) or insert_person(
-                connection,
-                row.name,
-                row.email,
-                row.password,
-                issuer=row.issuer,
-                subject=row.subject,
+                connection, row.name, row.email, row.password
             )
             team_id = team_by_name(connection, row.team) or insert_team(
                 connection, row.team, row.affiliation
@@ -207,8 +198,6 @@ def _decide(connection: Connection, request_id: str, state: RequestState) -> Non
             name="",
             email="",
             password=None,
-            issuer=None,
-            subject=None,
         )
     )
 

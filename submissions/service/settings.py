@@ -44,6 +44,10 @@ class Provider:
     client_secret: str
     title: str = "your institution"
 
+    def __post_init__(self) -> None:
+        """Raise SettingsError where the provider cannot be reached safely."""
+        _refuse_unencrypted("the provider's issuer", self.issuer)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
@@ -60,6 +64,7 @@ class ServiceSettings:
     most_token_days: int = 366
     most_body_bytes: int = 64 * 1024
     most_header_bytes: int = 16 * 1024
+    patience_seconds: float = 30.0
     provider: Provider | None = None
     title: str = "Sequestra"
     rates: Rates = field(default_factory=Rates)
@@ -72,14 +77,19 @@ class ServiceSettings:
                 f"the public address is {self.base_url!r}; give scheme and host, such as "
                 f"https://sequestra.example.org"
             )
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise SettingsError(
-                f"the public address {self.base_url} is not encrypted; give an https address "
-                f"(http is for this machine's own 127.0.0.1 and localhost alone)"
-            )
+        _refuse_unencrypted("the public address", self.base_url)
         object.__setattr__(self, "base_url", f"{parts.scheme}://{parts.netloc}".lower())
 
     @property
     def origin(self) -> str:
         """The origin that browsers name for pages of this service."""
         return self.base_url
+
+
+def _refuse_unencrypted(what: str, address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise SettingsError(
+            f"{what} is {address}, which is not encrypted; give an https address (http is for "
+            f"this machine's own 127.0.0.1 and localhost alone)"
+        )

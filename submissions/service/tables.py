@@ -49,8 +49,6 @@ REQUESTS = Table(
     Column("name", String(200), nullable=False),
     Column("email", String(254), nullable=False, index=True),
     Column("password", String(200)),
-    Column("issuer", String(200)),
-    Column("subject", String(255)),
     Column("team", String(200), nullable=False),
     Column("affiliation", String(200), nullable=False),
     Column("purpose", Text, nullable=False),

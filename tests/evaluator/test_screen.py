@@ -31,12 +31,12 @@ from cohort_selection.matching.feasibility import (
     Subgroup,
 )
 from cohort_selection.representativeness.distance import Deviation
-from evaluator.commands import printing, score_screen
 from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.scoring.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
 from evaluator.steward.steward import Sequestered
+from evaluator.terminal import printing, score_screen
 from tests.support.commands import PROGRAM, environment
 from tests.support.hand_made import TABLES, evaluation, released
 

@@ -15,3 +15,10 @@ def service(tmp_path: Path) -> Iterator[Running]:
     """A service of its own for each test, on a free loopback port."""
     with running(tmp_path / "home") as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One service for the tests of a module that leave it as it was."""
+    with running(tmp_path_factory.mktemp("unchanged") / "home") as started:
+        yield started

@@ -19,13 +19,17 @@ from submissions.contract import Contract
 from submissions.drop import Drop
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.quota import Quota
+from submissions.service.credentials import passwords
 from submissions.service.offered import Offered
+from submissions.service.people import insert_person
 from submissions.service.principal import COOKIE, Scope
 from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
 from submissions.service.web.app import Report, create_service
 
 PASSWORD = "a long pass phrase 1"
+
+_HASH = passwords.hashed(PASSWORD, n=16, r=1, p=1)  # weak and quick: tests sign in often
 
 CHEST = Offered(
     name="chest",
@@ -89,7 +93,8 @@ def accounts(store: Store, agreement: str) -> tuple[Account, Account]:
     made = []
     for person, team in (("ada", "north"), ("ben", "south")):
         email = f"{person}@example.org"
-        person_id = store.people.add_person(person.title(), email, PASSWORD)
+        with store.transaction() as connection:
+            person_id = insert_person(connection, person.title(), email, _HASH)
         team_id = store.people.add_team(team, f"Hospital {team}")
         store.people.join(person_id, team_id)
         store.accept(person_id, agreement)
@@ -113,7 +118,8 @@ def running(
     drop = Drop(folder / "drop")
     taken = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    chosen = replace(ServiceSettings(url), **settings)
+    provider = settings.pop("provider", None)
+    chosen = replace(ServiceSettings(url), **settings, provider=provider and provider(url))
     ada, ben = accounts(store, chosen.agreement.version)
     app = create_service(
         chosen, store, ledger, drop, offered, report=report or plain_report, site=site

@@ -8,21 +8,21 @@ from submissions.service.principal import COOKIE
 from tests.service.running import PASSWORD, Running
 
 
-def test_a_token_says_who_its_person_is(service: Running) -> None:
-    answer = httpx.get(f"{service.url}/api/v1/me", headers=service.ada.headers)
+def test_a_token_says_who_its_person_is(unchanged: Running) -> None:
+    answer = httpx.get(f"{unchanged.url}/api/v1/me", headers=unchanged.ada.headers)
     assert answer.status_code == 200
     assert answer.json() == {
-        "person_id": service.ada.person_id,
+        "person_id": unchanged.ada.person_id,
         "name": "Ada",
         "roles": ["submitter"],
-        "teams": [{"team_id": service.ada.team_id, "team": "north"}],
+        "teams": [{"team_id": unchanged.ada.team_id, "team": "north"}],
         "scopes": ["read", "submit", "tokens"],
         "agreed": True,
     }
 
 
-def test_nobody_without_a_token_is_somebody(service: Running) -> None:
-    answer = httpx.get(f"{service.url}/api/v1/me")
+def test_nobody_without_a_token_is_somebody(unchanged: Running) -> None:
+    answer = httpx.get(f"{unchanged.url}/api/v1/me")
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["title"] == "Not signed in"

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -19,8 +20,11 @@ from submissions.service.uploads.collaborators import Uploads, no_room
 from submissions.service.uploads.headers import Checksum
 from submissions.service.uploads.store import Upload, UploadState, UploadStateError
 
-BATCH = 2**20
-"""Bytes that are gathered in memory before they are written."""
+MOST_UNSAVED = 64 * 2**20
+"""Bytes that may be ahead of the saved offset before reception waits for the disk."""
+
+_DISK = ThreadPoolExecutor(32, thread_name_prefix="uploads")
+"""Most of these threads wait for a disk: a pool of as many as cores would stand still."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _T = TypeVar("_T")
@@ -37,8 +41,7 @@ class Reception:
         self._upload = upload
         self._arrival = arrival
         self._growing = growing
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._work: dict[Callable[[], None], asyncio.Future[None]] = {}
 
     async def take(self, request: Request, expected: Checksum | None) -> None:
         """Write the body behind what is there; let go of the file, unless it is whole.
@@ -48,14 +51,16 @@ class Reception:
         that do not have the ``expected`` checksum, 507 on a full disk. What came before counts; of
         bytes with a checksum, all or none.
         """
-        found = None if expected is None else hashlib.new(expected.algorithm)
+        growing = self._growing
         counts, whole = expected is None, False
+        if expected is not None:
+            growing.check = hashlib.new(expected.algorithm)
         try:
-            await self._receive(request, found)
-            if found is not None and expected is not None:
-                if found.digest() != expected.digest:
+            await self._receive(request)
+            if expected is not None and growing.check is not None:
+                if growing.check.digest() != expected.digest:
                     raise _other_bytes(expected)
-                counts = True
+                growing.check, counts = None, True
             whole = self._is_whole()
         except OSError as error:
             if isinstance(error, TimeoutError) or error.errno not in _FULL:
@@ -63,7 +68,7 @@ class Reception:
             raise no_room() from error
         finally:
             if not whole:
-                await to_its_end(lambda: self._growing.close(self._pieces, keep=counts))
+                await to_its_end(lambda: growing.close(keep=counts))
 
     async def verify(self) -> bool:
         """Put a whole archive in its place; False where bytes are still missing.
@@ -84,33 +89,38 @@ class Reception:
     def _is_whole(self) -> bool:
         return self._growing.written == self._upload.length
 
-    async def _receive(self, request: Request, found: hashlib._Hash | None) -> None:
+    async def _receive(self, request: Request) -> None:
+        growing, arrival = self._growing, self._arrival
         wait = self._uploads.settings.patience_seconds
-        async with self._arrival.patience(wait), aclosing(request.stream()) as stream:
+        async with arrival.patience(wait), aclosing(request.stream()) as stream:
             async for piece in stream:
-                self._arrival.heard(wait)
-                if self._growing.written + self._size + len(piece) > self._upload.length:
+                arrival.heard(wait)
+                if growing.added + len(piece) > self._upload.length:
                     raise beyond(self._upload)
-                self._pieces.append(piece)
-                self._size += len(piece)
-                if self._size >= BATCH:
-                    self._arrival.heard(None)
-                    await self._write(found)
-                    self._arrival.heard(wait)
+                growing.add(piece)
+                if growing.is_write_due():
+                    await self._begin(growing.write)
+                if growing.is_save_due():
+                    far = growing.written - growing.offset > MOST_UNSAVED
+                    await self._begin(growing.save, wait=far)
+                arrival.heard(wait)
             all_read(request)
+            arrival.heard(None)
+            await self._begin(growing.write)
+            for work in self._work.values():
+                await work
+
+    async def _begin(self, work: Callable[[], None], *, wait: bool = True) -> None:
+        """Let a thread do it while bytes come, after the time before; not where that still runs."""
+        before = self._work.get(work)
+        if before is not None:
+            if not (wait or before.done()):
+                return
             self._arrival.heard(None)
-            await self._write(found)
-
-    async def _write(self, found: hashlib._Hash | None) -> None:
-        pieces, self._pieces, self._size = self._pieces, [], 0
-
-        def write() -> None:
-            if found is not None:
-                for piece in pieces:
-                    found.update(piece)
-            self._growing.append(pieces, checked=found is None)
-
-        await asyncio.to_thread(write)
+            await asyncio.shield(before)
+        begun = asyncio.get_running_loop().run_in_executor(_DISK, work)
+        begun.add_done_callback(_see)
+        self._work[work] = begun
 
     def _verify(self) -> None:
         upload, uploads = self._upload, self._uploads
@@ -142,12 +152,18 @@ class Reception:
 
 async def to_its_end(work: Callable[[], _T]) -> _T:
     """Run ``work`` in a thread, and wait for its end even where the request is cancelled."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    done = asyncio.get_running_loop().run_in_executor(_DISK, work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(done)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        await asyncio.wait([done])
         raise
+
+
+def _see(done: asyncio.Future[None]) -> None:
+    """Look at an error that nobody may wait for any more."""
+    if not done.cancelled():
+        done.exception()
 
 
 def beyond(upload: Upload) -> Problem:

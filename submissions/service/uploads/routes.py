@@ -112,7 +112,13 @@ def create(request: Request, uploads: Collaborators, principal: Submitter) -> Re
     return JSONResponse({"upload_id": upload.upload_id, "chunk_bytes": CHUNK}, 201, headers)
 
 
-@_at("/{upload_id}", "HEAD", status_code=200, responses=documented(410, 423))
+@_at(
+    "/{upload_id}",
+    "HEAD",
+    status_code=200,
+    response_class=Response,
+    responses=documented(410, 423),
+)
 async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> Response:
     """Tell at which byte the next PATCH goes on; 423 while another one receives."""
     upload = await run_in_threadpool(uploads.living, principal, upload_id)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from submissions.drop import Drop
+from submissions.host.extras import need
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.api.documents import ProblemShown
 from submissions.service.offered import Offered
@@ -72,6 +73,12 @@ def create_service(
             app.include_router(module.router)
             if render := getattr(module, "render_problem", None):
                 app.state.render_problem = render
+    if settings.provider is not None:
+        need("oidc", "sign-in by a provider")
+        from submissions.service.oidc import provider
+
+        app.state.sign_ins = provider.SignIns(settings.provider)
+        app.include_router(provider.router)
     if site is not None:
         app.router.default = site  # a mount at / would hide a 405 of the routers
     _describe(app)

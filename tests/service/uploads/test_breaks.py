@@ -67,9 +67,11 @@ def test_an_upload_cut_at_random_bytes_goes_on_where_it_was(service: Served, way
         place = create(client, len(content), sha256=sha256).headers["location"]
         offsets = [0]
         while offsets[-1] < len(content):
-            with suppress(httpx.TransportError):
-                with httpx.Client(base_url=proxy.url, headers=client.headers) as through:
-                    append(through, place, offsets[-1], content[offsets[-1] :])
+            with (
+                suppress(httpx.TransportError),
+                httpx.Client(base_url=proxy.url, headers=client.headers) as through,
+            ):
+                append(through, place, offsets[-1], content[offsets[-1] :])
             offsets.append(settled(client, place))
         assert proxy.n_cut >= 1
     assert offsets == sorted(offsets)
@@ -155,9 +157,12 @@ def test_broken_bytes_with_a_checksum_do_not_count(service: Served) -> None:
         place = create(client, 2 * MIB).headers["location"]
         line = {"Upload-Checksum": "sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk="}
         append(client, place, 0, bytes(MIB))
-        with suppress(httpx.TransportError), cutting(service.port, [300_000]) as proxy:
-            with httpx.Client(base_url=proxy.url, headers=client.headers) as through:
-                append(through, place, MIB, bytes(MIB), **line)
+        with (
+            suppress(httpx.TransportError),
+            cutting(service.port, [300_000]) as proxy,
+            httpx.Client(base_url=proxy.url, headers=client.headers) as through,
+        ):
+            append(through, place, MIB, bytes(MIB), **line)
         assert settled(client, place) == MIB
 
 
