@@ -30,7 +30,7 @@ _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
 _FORMERLY: dict[str, str] = {
-    "0.1.0+1544807a1c87": "0.1.0+28035a7426bc",
+    "0.1.0+21211108d2ed": "0.1.0+28035a7426bc",
 }
 """The present version, and a former one whose code gives the same figures."""
 

@@ -147,18 +147,8 @@ def track(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         primary = primary_figure(installation, released.benchmark)
-        drawn = drawings(released, primary)
-        page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
-        (folder / "report.html").write_text(page, encoding="utf-8")
-        (folder / "figures").mkdir()
-        for name, drawing in drawn.items():
-            if drawing is not None:
-                (folder / "figures" / f"{name}.json").write_text(
-                    drawing.specification, encoding="utf-8"
-                )
+        _write_report(folder, released, primary, sheet)
         (folder / "release.json").write_text(published.document, encoding="utf-8")
-        if sheet is not None:
-            (folder / "fact-sheet.json").write_text(sheet.to_json(), encoding="utf-8")
         (folder / KEYS_FILE).write_text(document(found), encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED", end_time=hour)
@@ -168,6 +158,20 @@ def track(
             if run.info.run_id != run_id:
                 client.delete_run(run.info.run_id)
     return run_id
+
+
+def _write_report(folder: Path, released: Release, primary: str, sheet: FactSheet | None) -> None:
+    """The report, each of its figures, and the fact sheet if there is one."""
+    drawn = drawings(released, primary)
+    page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    (folder / "figures").mkdir()
+    for name, drawing in drawn.items():
+        if drawing is not None:
+            path = folder / "figures" / f"{name}.json"
+            path.write_text(drawing.specification, encoding="utf-8")
+    if sheet is not None:
+        (folder / "fact-sheet.json").write_text(sheet.to_json(), encoding="utf-8")
 
 
 def _prepared(installation: Installation) -> str:
