@@ -81,6 +81,8 @@ def environment() -> Environment:
         "value": numbers.value,
         "interval": numbers.interval,
         "compact": numbers.compact,
+        "board_value": numbers.board_value,
+        "board_interval": numbers.board_interval,
         "level": readable_level,
         "day": lambda moment: f"{moment.day} {moment:%B %Y}",
         "short_day": lambda moment: f"{moment.day} {moment:%b %Y}",

@@ -52,13 +52,17 @@ def render_terminal(
     for standing in standings:
         release = by_id[standing.submission_id]
         team = "(baseline)" if standing.baseline else standing.team
-        value, interval = numbers.value(standing.primary), numbers.compact(standing.primary)
+        value = numbers.board_value(standing.primary)
+        interval = numbers.board_interval(standing.primary)
         below = interval or standing.primary.undefined or ""
         table.add_row(
             numbers.DASH if standing.rank is None else str(standing.rank),
             _two(standing.model, team, "bold"),
             _two(value, below, "bold"),
-            *("\n".join(numbers.value(release.find(metric)) for metric in pair) for pair in PAIRS),
+            *(
+                "\n".join(numbers.board_value(release.find(metric)) for metric in pair)
+                for pair in PAIRS
+            ),
             _worst(release, primary),
             _two(f"{standing.received:%Y-%m-%d}", str(release.n_cases)),
         )
@@ -70,8 +74,12 @@ def _two(above: str, below: str, style: str = "") -> Text:
     return styled((above, style), "\n", (below, "dim"))
 
 
+def _pair(release: Release, pair: tuple[str, str]) -> str:
+    return "\n".join(numbers.board_value(release.find(metric)) for metric in pair)
+
+
 def _worst(release: Release, primary: str) -> Text | str:
     worst = worst_group(release, primary)
     if worst is None:
         return numbers.DASH
-    return _two(numbers.value(worst.estimate), readable_level(worst.level))
+    return _two(numbers.board_value(worst.estimate), readable_level(worst.level))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
-from evaluator.disclosure.rounding import decimals
+from evaluator.disclosure.rounding import decimals, outward
 from metrics.estimate import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+MOST = 6
+"""Decimals that a release has at the most."""
+ON_BOARD = 3
 
 
 def digits(estimate: Estimate) -> int:
@@ -34,29 +38,40 @@ def number(value: float, places: int) -> str:
     return text.replace("-", MINUS)
 
 
-def value(estimate: Estimate | None) -> str:
-    """The value alone, or an en dash."""
+def value(estimate: Estimate | None, most: int = MOST) -> str:
+    """The value alone, with ``most`` decimals at the most, or an en dash."""
     if estimate is None or estimate.value is None:
         return DASH
-    return number(estimate.value, digits(estimate))
+    return number(estimate.value, min(digits(estimate), most))
 
 
-def interval(estimate: Estimate | None) -> str:
-    """The interval as "low to high"; empty where there is none."""
+def interval(estimate: Estimate | None, most: int = MOST) -> str:
+    """The interval as "low to high", where decimals are cut rounded outward; empty without one."""
     if estimate is None or estimate.value is None:
         return ""
     if estimate.low is None and estimate.high is None:
         return ""
-    places = digits(estimate)
-    low = "?" if estimate.low is None else number(estimate.low, places)
-    high = "unbounded" if estimate.high is None else number(estimate.high, places)
-    return f"{low} to {high}"
+    places = min(digits(estimate), most)
+    low, high = outward(estimate.low, places, math.floor), outward(estimate.high, places, math.ceil)
+    below = "?" if low is None else number(low, places)
+    above = "unbounded" if high is None else number(high, places)
+    return f"{below} to {above}"
 
 
-def compact(estimate: Estimate | None) -> str:
+def compact(estimate: Estimate | None, most: int = MOST) -> str:
     """The interval for a narrow column: joined by a dash unless a bound is negative."""
-    text = interval(estimate)
+    text = interval(estimate, most)
     return text if MINUS in text else text.replace(" to ", DASH)
+
+
+def board_value(estimate: Estimate | None) -> str:
+    """The value on a board, where the figures of all models stand under each other."""
+    return value(estimate, ON_BOARD)
+
+
+def board_interval(estimate: Estimate | None) -> str:
+    """The interval on a board."""
+    return compact(estimate, ON_BOARD)
 
 
 def p_value(estimate: Estimate) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -286,3 +287,18 @@ def test_a_figure_read_at_a_value_carries_it_in_its_name() -> None:
     assert figure("sensitivity_at_specificity_0.95").name == "Sensitivity at specificity 0.95"
     assert figure("partial_auroc_0_0.2").short == "Partial AUROC 0 to 0.2"
     assert figure("something_new").name == "Something new"
+
+
+def test_a_board_has_three_decimals_at_most_and_its_intervals_are_not_narrower() -> None:
+    fine = replace(estimate(0.24944, 300, 150), low=0.21046, high=0.28831)
+    assert numbers.value(fine) == "0.24944"
+    assert (numbers.board_value(fine), numbers.board_interval(fine)) == (
+        "0.249",
+        "0.210\N{EN DASH}0.289",
+    )
+    certain = replace(fine, value=1.0, low=0.9876, high=1.0)
+    assert numbers.board_value(certain) == "1.000"
+    assert numbers.board_interval(certain) == "0.987\N{EN DASH}1.000"
+    coarse = replace(fine, value=0.75, low=0.6, high=0.9)
+    assert numbers.board_value(coarse) == "0.75"
+    assert numbers.board_value(None) == numbers.DASH
