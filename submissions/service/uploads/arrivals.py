@@ -98,6 +98,10 @@ class Arrivals:
         arrival = self._now.get(upload_id)
         return arrival is None or await arrival.end()
 
+    async def end_all(self) -> None:
+        """End all that receive, each after it saved what it has."""
+        await asyncio.gather(*(arrival.end() for arrival in list(self._now.values())))
+
     def __contains__(self, upload_id: object) -> bool:
         """Whether a request receives bytes of an upload, silent or not."""
         return upload_id in self._now

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.service.uploads.serving import Served, served
+from tests.support.postgresql import cluster, database
+
+__all__ = ["cluster", "database"]
 
 
 @pytest.fixture(scope="module")
