@@ -7,6 +7,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+HOME_FOLDER ?= demo/home
 JOBS ?= 2
 KILLS ?= 200
 SEED ?= 1
@@ -25,13 +26,16 @@ QUICK := -m 'not engine and not realdata and not browser and not faults and not 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: help demo test check docs engine attacks engines faults libraries soak perf coverage platforms bounds findings clean
+.PHONY: help demo serve test check docs engine attacks hostile api engines faults libraries soak perf coverage platforms bounds findings clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: engine  ## the whole path on simulated images, then a page (not: DEMO_SERVE=0)
 	$(BIN)/sequestra demo
+
+serve: $(READY)  ## pages and queue of the demonstration (HOME_FOLDER=demo/home)
+	$(BIN)/sequestra up --home $(HOME_FOLDER)
 
 test: engine  ## the tests, with real containers, JOBS=2 files at a time
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -52,6 +56,12 @@ engine: $(READY)  ## a container engine that answers, and the Python base image
 
 attacks: engine  ## a table of attacks: attack, expected, seen
 	$(BIN)/python -m tests.attacks
+
+hostile: $(READY)  ## a table of requests of a hostile client: expected, seen
+	$(BIN)/python -m tests.service.hostile
+
+api: $(READY)  ## many requests made from the service's own OpenAPI
+	API_EXAMPLES=600 $(BIN)/python -m pytest tests/service/test_openapi.py
 
 engines: engine  ## archives of every builder, and both image stores of Docker, as root
 	$(BIN)/python -m pytest -m engines tests/engines

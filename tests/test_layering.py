@@ -44,6 +44,7 @@ FLOORS: dict[str, list[str]] = {
         "service.entries",
         "service.api",
         "service.pages",
+        "service.oidc",
         "service.web",
     ],
     "baselines": [
@@ -77,7 +78,7 @@ HOMES = {
     "monai": {"baselines/"},
     "onnx": {"baselines/", "submissions/starter/with_onnx/"},
     "onnxruntime": {"baselines/", "submissions/starter/with_onnx/"},
-    "httpx": {"submissions/client/"},
+    "httpx": {"submissions/client/", "submissions/service/oidc/"},
     "SimpleITK": {"submissions/adapters/"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
@@ -91,8 +92,8 @@ HOMES = {
     "fastapi": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/leaderboard/web.py", "submissions/service/"},
     "limits": {"submissions/service/rates.py"},
-    "authlib": {"submissions/service/oidc.py"},
-    "joserfc": {"submissions/service/oidc.py"},
+    "authlib": {"submissions/service/oidc/"},
+    "joserfc": {"submissions/service/oidc/"},
     "uvicorn": {"evaluator/serving/web_process.py"},
     "dask": {"evaluator/workers/workers.py"},
     "distributed": {"evaluator/workers/workers.py"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, true, update
 
 from submissions.service.credentials import passwords
 from submissions.service.database import Database, StoreError, aware, new_id, now
@@ -57,16 +57,15 @@ class People:
 
     def person(self, person_id: str) -> Person:
         """Read one person by id; raise StoreError where there is none."""
-        for person in self.people():
-            if person.person_id == person_id:
-                return person
+        for person in self._people(PEOPLE.c.person_id == person_id):
+            return person
         raise StoreError(f"no person {person_id!r}; `sequestra user list` shows all")
 
     def named(self, person: str) -> Person:
         """Read one person by id or e-mail address; raise StoreError where there is none."""
-        for found in self.people():
-            if person == found.person_id or person.strip().lower() == found.email:
-                return found
+        mine = (PEOPLE.c.person_id == person) | (PEOPLE.c.email == person.strip().lower())
+        for found in self._people(mine):
+            return found
         raise StoreError(f"no person {person!r}; `sequestra user list` shows all")
 
     def grant(self, person_id: str, role: Role, *, granted: bool) -> None:
@@ -81,9 +80,15 @@ class People:
 
     def people(self) -> list[Person]:
         """All people, the earliest first."""
+        return self._people(true())
+
+    def _people(self, condition: ColumnElement[bool]) -> list[Person]:
+        """People in two statements, however many: rows, then all their teams."""
+        query = select(PEOPLE).where(condition).order_by(PEOPLE.c.created)
         with self._database.reading() as connection:
-            rows = connection.execute(select(PEOPLE).order_by(PEOPLE.c.created)).all()
-            return [_person(connection, row) for row in rows]
+            rows = connection.execute(query).all()
+            teams = _teams_of(connection, condition)
+        return [_person(row, tuple(teams.get(row.person_id, ()))) for row in rows]
 
     def team(self, team_id: str) -> Team:
         """Read one team by id or name; raise StoreError where there is none."""
@@ -94,9 +99,17 @@ class People:
 
     def teams(self) -> list[Team]:
         """All teams, the earliest first."""
+        members = (
+            select(MEMBERSHIPS.c.team_id, MEMBERSHIPS.c.person_id)
+            .where(MEMBERSHIPS.c.ended.is_(None))
+            .order_by(MEMBERSHIPS.c.since)
+        )
+        people: dict[str, list[str]] = {}
         with self._database.reading() as connection:
             rows = connection.execute(select(TEAMS).order_by(TEAMS.c.created)).all()
-            return [_team(connection, row) for row in rows]
+            for member in connection.execute(members).all():
+                people.setdefault(member.team_id, []).append(member.person_id)
+        return [_team(row, tuple(people.get(row.team_id, ()))) for row in rows]
 
     def add_person(
         self,
@@ -321,19 +334,21 @@ def insert_membership(connection: Connection, person_id: str, team_id: str) -> N
     )
 
 
-def memberships(connection: Connection, person_id: str) -> tuple[Membership, ...]:
-    """The present teams of a person that may submit, by name."""
+def _teams_of(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[str, list[Membership]]:
+    """The present teams of people that may submit, by person's id, each by name."""
     rows = connection.execute(
-        select(TEAMS.c.team_id, TEAMS.c.name)
-        .join(MEMBERSHIPS, MEMBERSHIPS.c.team_id == TEAMS.c.team_id)
-        .where(
-            MEMBERSHIPS.c.person_id == person_id,
-            MEMBERSHIPS.c.ended.is_(None),
-            TEAMS.c.enabled,
-        )
+        select(PEOPLE.c.person_id, TEAMS.c.team_id, TEAMS.c.name)
+        .join(MEMBERSHIPS, MEMBERSHIPS.c.person_id == PEOPLE.c.person_id)
+        .join(TEAMS, TEAMS.c.team_id == MEMBERSHIPS.c.team_id)
+        .where(condition, MEMBERSHIPS.c.ended.is_(None), TEAMS.c.enabled)
         .order_by(TEAMS.c.folded)
     ).all()
-    return tuple(Membership(row.team_id, row.name) for row in rows)
+    teams: dict[str, list[Membership]] = {}
+    for row in rows:
+        teams.setdefault(row.person_id, []).append(Membership(row.team_id, row.name))
+    return teams
 
 
 def roles_of(row: Row[tuple[object, ...]], teams: tuple[Membership, ...]) -> frozenset[Role]:
@@ -342,8 +357,7 @@ def roles_of(row: Row[tuple[object, ...]], teams: tuple[Membership, ...]) -> fro
     return frozenset(role for role, has in flags.items() if has)
 
 
-def _person(connection: Connection, row: Row[tuple[object, ...]]) -> Person:
-    teams = memberships(connection, row.person_id)
+def _person(row: Row[tuple[object, ...]], teams: tuple[Membership, ...]) -> Person:
     return Person(
         person_id=row.person_id,
         state=PersonState(row.state),
@@ -355,18 +369,13 @@ def _person(connection: Connection, row: Row[tuple[object, ...]]) -> Person:
     )
 
 
-def _team(connection: Connection, row: Row[tuple[object, ...]]) -> Team:
-    people = connection.execute(
-        select(MEMBERSHIPS.c.person_id)
-        .where(MEMBERSHIPS.c.team_id == row.team_id, MEMBERSHIPS.c.ended.is_(None))
-        .order_by(MEMBERSHIPS.c.since)
-    ).scalars()
+def _team(row: Row[tuple[object, ...]], people: tuple[str, ...]) -> Team:
     return Team(
         team_id=row.team_id,
         name=row.name,
         affiliation=row.affiliation,
         enabled=row.enabled,
-        people=tuple(people),
+        people=people,
         created=aware(row.created),
     )
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from submissions.service.problems import Problem, forbidden, not_found, unauthorized
 from submissions.service.rates import RateLimits, keys_of_token, peer_key
@@ -80,7 +81,16 @@ class Principal:
         return any(team.casefold() == mine.team.casefold() for mine in self.teams)
 
 
-def signed_in(request: Request) -> Principal:
+_BEARER = HTTPBearer(
+    scheme_name="token",
+    bearerFormat="sqst_...",
+    description="An API token; the cookie of a browser session does as well.",
+    auto_error=False,
+)
+"""For OpenAPI alone: what the header says is looked at in ``_identified``."""
+
+
+def signed_in(request: Request, _shown: Annotated[object, Security(_BEARER)] = None) -> Principal:
     """FastAPI dependency: who makes the request; raise a 401 Problem where nobody is signed in.
 
     An Authorization header decides alone: beside one the cookie is not looked at. The request

@@ -64,6 +64,7 @@ class ServiceSettings:
     most_token_days: int = 366
     most_body_bytes: int = 64 * 1024
     most_header_bytes: int = 16 * 1024
+    patience_seconds: float = 30.0
     provider: Provider | None = None
     title: str = "Sequestra"
     rates: Rates = field(default_factory=Rates)

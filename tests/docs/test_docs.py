@@ -66,7 +66,8 @@ def commands() -> dict[str, set[str]]:
         group = typer.main.get_command(app)
         assert isinstance(group, typer.core.TyperGroup)
         for name, command in group.commands.items():
-            options = (each for each in command.params if each.param_type_name == "option")
+            below = getattr(command, "commands", {"": command}).values()
+            options = [e for one in below for e in one.params if e.param_type_name == "option"]
             found[name] = {word for each in options for word in (*each.opts, *each.secondary_opts)}
     return found
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.service.running import Running, running
+from tests.support.postgresql import cluster, database
+
+__all__ = ["cluster", "database"]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluator.commands import main
+from submissions.service.principal import Scope
 from submissions.service.requests import MOST_OPEN, TooManyRequests, sign_up
 from submissions.service.store import Store, StoreError
 from tests.service.running import PASSWORD, Running
@@ -25,8 +27,11 @@ ASKED = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(f"sqlite:///{tmp_path}/accounts.sqlite")
+def store(database: str) -> Iterator[Store]:
+    """An empty store on SQLite and on PostgreSQL."""
+    made = Store(database)
+    yield made
+    made.close()
 
 
 def sign_in(service: Running, email: str) -> int:
@@ -81,6 +86,19 @@ def test_a_request_is_decided_once(store: Store) -> None:
     for decide in (store.requests.approve, store.requests.refuse):
         with pytest.raises(StoreError, match="no open request"):
             decide(request_id)
+
+
+def test_tokens_and_sessions_end(store: Store) -> None:
+    person = store.people.add_person("Ada", "ada@x.org", None)
+    token, secret = store.tokens.new(person, "t", [Scope.READ], 1)
+    session = store.sessions.open(person, 1)
+    for found in (store.tokens.principal(secret, ""), store.sessions.principal(session, "")):
+        assert found is not None
+        assert found.person_id == person
+    store.tokens.revoke(token.token_id)
+    store.sessions.end(session)
+    assert store.tokens.principal(secret, "") is None
+    assert store.sessions.principal(session, "") is None
 
 
 def test_open_requests_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +184,7 @@ def test_a_deleted_person_leaves_an_opaque_id_alone(service: Running) -> None:
 def test_the_agreement_must_be_accepted_and_is_recorded_by_opaque_id(service: Running) -> None:
     person = service.store.people.add_person("Cleo", "cleo@example.org", None)
     service.store.people.join(person, service.ada.team_id)
-    _, secret = service.store.tokens.new(person, "t", ["read", "submit"], 1)  # type: ignore[list-item]
+    _, secret = service.store.tokens.new(person, "t", Scope, 1)
     entry = {"benchmark": "chest", "team": "north", "model": "m", "sha256": "0" * 64}
     with service.client() as client:
         client.headers["Authorization"] = f"Bearer {secret}"

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from submissions.service.oidc import BACK, PLACE, SignIns, _narrow
+from submissions.service.oidc.provider import BACK, PLACE, SignIns, _narrow
 from submissions.service.settings import Provider, SettingsError
 from tests.service.running import Running, running
 

@@ -44,6 +44,7 @@ _DETAILS = {
     403: "This token may read; the request needs the scope 'submit': make a token that has it.",
     404: "No submission of this name or id is visible to you; check it in the list.",
     405: "PUT is not possible here; use GET.",
+    408: "Nothing came for 30 seconds, and the body is not whole; send the request again.",
     409: "Submission 3f2a has a result already; only one without a result can be withdrawn.",
     413: "The body has more than the 65536 bytes that are taken here; an image goes to "
     "/api/v1/uploads.",
@@ -53,7 +54,7 @@ _DETAILS = {
     431: "The headers have 20000 bytes, and 16384 are taken; send fewer cookies or shorter "
     "headers.",
 }
-_EVERYWHERE = (400, 401, 403, 404, 405, 413, 414, 422, 429, 431)
+_EVERYWHERE = (400, 401, 403, 404, 405, 408, 413, 414, 422, 429, 431)
 
 
 def problems(*more: int) -> dict[int | str, dict[str, Any]]:

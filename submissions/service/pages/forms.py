@@ -47,6 +47,8 @@ async def posted(request: Request) -> Form:
     try:
         sent = await request.form(max_files=0, max_fields=MOST_FIELDS)
     except HTTPException as error:
+        if error.status_code == 413:
+            raise
         raise Problem(
             400,
             "Not a form",

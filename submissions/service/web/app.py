@@ -7,8 +7,6 @@ report. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is lef
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
@@ -17,25 +15,19 @@ from starlette.types import ASGIApp
 from submissions.drop import Drop
 from submissions.host.extras import need
 from submissions.ledger.ledger import Ledger, PublishedRelease
+from submissions.service import pages
+from submissions.service.api import api
 from submissions.service.api.documents import ProblemShown
 from submissions.service.offered import Offered
 from submissions.service.rates import RateLimits
 from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
+from submissions.service.uploads import routes
 from submissions.service.web.guards import Guards
 from submissions.service.web.showing import show_problems
 
 Report = Callable[[PublishedRelease], str]
 """Makes the report of a release, one HTML file; its room lies above this package."""
-
-ROUTERS = (
-    "submissions.service.api.api",
-    "submissions.service.uploads.routes",
-    "submissions.service.pages",
-)
-"""Modules with a ``router`` each, in this order. A module may have
-``render_problem(request, problem) -> Response`` too: it then shows problems of paths outside /api/.
-"""
 
 
 def create_service(
@@ -67,18 +59,15 @@ def create_service(
     app.state.limits = RateLimits(settings.rates)
     app.add_middleware(Guards, settings=settings)
     show_problems(app)
-    for name in ROUTERS:
-        if _exists(name):
-            module = importlib.import_module(name)
-            app.include_router(module.router)
-            if render := getattr(module, "render_problem", None):
-                app.state.render_problem = render
+    for router in (api.router, routes.router, pages.router):
+        app.include_router(router)
+    app.state.render_problem = pages.render_problem
     if settings.provider is not None:
         need("oidc", "sign-in by a provider")
-        from submissions.service import oidc
+        from submissions.service.oidc import provider
 
-        app.state.sign_ins = oidc.SignIns(settings.provider)
-        app.include_router(oidc.router)
+        app.state.sign_ins = provider.SignIns(settings.provider)
+        app.include_router(provider.router)
     if site is not None:
         app.router.default = site  # a mount at / would hide a 405 of the routers
     _describe(app)
@@ -96,10 +85,3 @@ def _describe(app: FastAPI) -> None:
         return document
 
     app.openapi = described  # type: ignore[method-assign]
-
-
-def _exists(name: str) -> bool:
-    package, _, _ = name.rpartition(".")
-    return importlib.util.find_spec(package) is not None and (
-        importlib.util.find_spec(name) is not None
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import urlsplit
 
@@ -32,6 +33,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
+
+
+_SILENT = "Nothing came for {:g} seconds, and the body is not whole; send the request again."
 
 
 class Guards:
@@ -112,15 +116,22 @@ class Guards:
         return [*others, (b"host", self._host)]
 
     def _limited(self, receive: Receive) -> Receive:
-        seen = 0
+        """Bound the bytes of a body, and the wait for each piece of it."""
+        most, patience = self._settings.most_body_bytes, self._settings.patience_seconds
+        seen, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            if whole:  # what follows is that the client goes
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), patience)
+            except TimeoutError as error:
+                raise HTTPException(408, _SILENT.format(patience)) from error
+            whole = not message.get("more_body", False)
             seen += len(message.get("body", b""))
-            if seen > self._settings.most_body_bytes:
-                problem = _too_large(self._settings.most_body_bytes)
-                raise HTTPException(problem.status, problem.detail)
+            if seen > most:
+                raise HTTPException(413, _too_large(most).detail)
             return message
 
         return counted

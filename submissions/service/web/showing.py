@@ -98,6 +98,9 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
         return Problem(
             413, "Body too large", str(error.detail), type="body-too-large", headers=headers
         )
+    if error.status_code == 408:
+        more = {**headers, "Connection": "close"}
+        return Problem(408, "Too slow", str(error.detail), type="too-slow", headers=more)
     if error.status_code == 400:
         sentence = "The body cannot be read; send a JSON document in UTF-8."
         return Problem(400, "Not readable", sentence, type="not-readable", headers=headers)

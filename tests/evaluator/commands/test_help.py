@@ -77,6 +77,7 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
         },
         "Steward: run the installation": {
             *("run", "rescore", "prune", "release", "audit", "doctor"),
+            *("user", "team", "token", "up"),
         },
         "Researcher: train, check, submit": {
             *("train", "export", "package", "check", "submit", "cancel", "status"),
