@@ -128,7 +128,7 @@ def create(request: Request, uploads: Collaborators, principal: Submitter) -> Re
 async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> Response:
     """Tell at which byte the next PATCH goes on; 423 while another one receives."""
     upload = await run_in_threadpool(uploads.living, principal, upload_id)
-    if await uploads.arrivals.is_receiving(upload_id):
+    if await uploads.arrivals.is_receiving(upload_id, uploads.settings.hush_seconds):
         raise _busy(upload_id)
     return await run_in_threadpool(_offered_again, uploads, upload)
 
