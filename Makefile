@@ -38,6 +38,7 @@ serve: $(READY)  ## pages and queue of the demonstration (HOME_FOLDER=demo/home)
 	$(BIN)/sequestra up --home $(HOME_FOLDER)
 
 test: engine  ## the tests, with real containers, JOBS=2 files at a time
+	$(BIN)/python -m tests.support.postgresql
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## what must hold before a commit: style, types, layers

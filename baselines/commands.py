@@ -57,7 +57,15 @@ def train(
         from baselines.training import train as training
 
         settings = training.Settings(
-            network, epochs, size, batch, learning_rate, seed, validation_share, patience, threads
+            network=network,
+            epochs=epochs,
+            size=size,
+            batch=batch,
+            learning_rate=learning_rate,
+            seed=seed,
+            validation_share=validation_share,
+            patience=patience,
+            threads=threads,
         )
         card = training.train(
             open_csv, output, settings, tracking_uri=tracking_uri, progress=progress

@@ -1,4 +1,4 @@
-"""A folder or a file appears whole or not at all, even where the machine stops half-way."""
+"""A folder or a file appears whole or not at all, even where the machine stops half-way; locks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
 from glob import escape
 from pathlib import Path
 from threading import get_ident
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 
 @contextmanager
@@ -59,6 +60,18 @@ def written(path: Path) -> Iterator[BinaryIO]:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def locked(file: IO[Any] | int, *, wait: bool = True) -> bool:
+    """Lock an open file until it is closed, or its process ends in whatever way.
+
+    Without ``wait``, False where another holds it. Raises OSError where it cannot be locked.
+    """
+    try:
+        flock(file, LOCK_EX if wait else LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def settle(directory: Path) -> None:

@@ -37,8 +37,9 @@ def source_digest(
 ) -> str:
     """Digest of the definitions in ``sources``, as 64 hexadecimal digits.
 
-    Comments, docstrings, the sentences of raised errors, the order of definitions and the modules
-    that they stand in do not count. A name that another source defines counts as that definition,
+    Comments, docstrings, the sentences of raised errors, the words that explain a key of a
+    benchmark's file, the order of definitions and the modules that they stand in do not count. A
+    name that another source defines counts as that definition,
     a name from a library as its full dotted name. ``root`` is the folder of the top packages.
 
     ``reached_from`` (module and name) leaves only what these definitions name, and what that names
@@ -193,6 +194,11 @@ _SILENT = frozenset({"ctx", "kind", "type_comment", "type_params"})
 """Fields of the syntax tree that say nothing, or that only some versions of Python have."""
 
 
+_WORDS_OF_A_KEY = frozenset(
+    ("cohort_selection.benchmark_keys.keys", mark) for mark in ("Absent", "Give")
+)
+
+
 class _Writer:
     """Writes a syntax tree as text that no version of Python writes otherwise.
 
@@ -215,7 +221,7 @@ class _Writer:
         if isinstance(node, list):
             self.parts.append("[")
             for item in node:
-                if not _is_silent(item):
+                if not (_is_silent(item) or self._is_words_of_a_key(item)):
                     self._write(item)
                     self.parts.append(",")
             self.parts.append("]")
@@ -230,7 +236,17 @@ class _Writer:
         else:
             self._write_fields(node)
 
+    def _is_words_of_a_key(self, node: object) -> bool:
+        """Whether a node is only for people: a mark of a key of a benchmark's file."""
+        return isinstance(node, ast.Call) and self._called(node) in _WORDS_OF_A_KEY
+
+    def _called(self, node: ast.Call) -> _Part:
+        return self._meaning(node.func.id) if isinstance(node.func, ast.Name) else ""
+
     def _write_fields(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Call) and self._called(node) == "pydantic.Field":
+            kept = [each for each in node.keywords if each.arg != "description"]
+            node = ast.Call(node.func, node.args, kept)
         bound = _bound(node)
         before, self.in_error = self.in_error, self.in_error or isinstance(node, ast.Raise)
         if bound is not None:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from cohort_selection.sealing.key import KEY_VARIABLE, SealingKeyError, enclave_key
 from evaluator.sandbox.engine import Engine, EngineUnavailable
+from evaluator.signing.key import SigningError
+from evaluator.signing.verification import own_keys, remembered_head, verify_ledger
 from evaluator.stores.installation import Installation
 from evaluator.tracking.process import untracked
 from submissions.addresses.database import without_password
 from submissions.addresses.tracker import tracker_fault
 from submissions.ledger.ledger import LedgerError
+from submissions.signatures import SignatureError
 
 PACKAGES = (
     "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
@@ -34,7 +37,7 @@ class Finding:
 
 
 def examine(installation: Installation) -> list[Finding]:
-    """Look at the machine, and at ledger, tracker and sealed cohorts where they are.
+    """Look at the machine, and at ledger, keys, tracker and sealed cohorts where they are.
 
     The machine: package names, engine, disk, the key's place. Nothing is made that is not there.
     """
@@ -43,7 +46,8 @@ def examine(installation: Installation) -> list[Finding]:
     if not root.is_dir():
         seen = f"none in {root} yet; `sequestra sequester FILE.toml` makes one"
         return [*machine, Finding("installation", True, seen)]
-    return [*machine, _ledger(installation), _tracker(installation), *_cohorts(installation)]
+    stores = [_ledger(installation), _signing_key(installation), _tracker(installation)]
+    return [*machine, *stores, *_cohorts(installation)]
 
 
 def foreign_owners() -> dict[str, list[str]]:
@@ -104,17 +108,29 @@ def _key(root: Path) -> Finding:
 
 
 def _ledger(installation: Installation) -> Finding:
+    """Whether triggers guard the ledger, and chain, tables and signatures agree."""
     try:
-        ledger = installation.ledger()
-    except LedgerError as error:
+        ledger = installation.ledger(examine=True)
+        keys = own_keys(installation)
+        problems = verify_ledger(ledger, keys, remembered_head(installation, keys)).problems
+    except (LedgerError, SignatureError, SigningError) as error:
         return Finding("ledger", False, str(error))
-    problems = ledger.audit_problems()
     waiting = len(untracked(installation, ledger))
     tracked = f"{waiting} wait for `sequestra run --wait`" if waiting else "all in MLflow"
     seen = "; ".join(problems) or (
         f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"
     )
     return Finding("ledger", not problems, seen)
+
+
+def _signing_key(installation: Installation) -> Finding:
+    """Whether the key that signs results is fit; none is made."""
+    try:
+        keys = own_keys(installation)
+    except SigningError as error:
+        return Finding("signing key", False, str(error))
+    seen = f"key {keys[0].key_id:.16}" if keys else "the first `sequestra run` makes it"
+    return Finding("signing key", True, seen)
 
 
 def _tracker(installation: Installation) -> Finding:

@@ -125,6 +125,7 @@ def evaluate(
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,
     )
+    enclave.keep_release(submission.submission_id, key, released.to_json())
     former = former_version(code)
     former_key = None
     if former is not None:

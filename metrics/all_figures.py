@@ -23,7 +23,7 @@ from metrics.group import Group
 from metrics.operating_points import intervals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """What the figures of a report are computed with; ``threshold`` None leaves some out.
 

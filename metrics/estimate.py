@@ -18,7 +18,7 @@ class Interval(NamedTuple):
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """A figure with its interval, its counts and the method that made the interval.
 

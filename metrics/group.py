@@ -50,11 +50,11 @@ class Group:
         self, value: float, bounds: tuple[float | None, float | None], method: str
     ) -> Estimate:
         """Put the group's counts to a figure."""
-        return Estimate(value, *bounds, *self._counts(), method)
+        return self._of(value, bounds, method, None)
 
     def undefined(self, reason: str) -> Estimate:
         """Say why the group has no such figure."""
-        return Estimate(None, None, None, *self._counts(), "none", reason)
+        return self._of(None, (None, None), "none", reason)
 
     def without_point(self, estimate: Estimate) -> Estimate:
         """Take an interval of width 0 away where scores differ: other cases would move it."""
@@ -63,8 +63,23 @@ class Group:
         method = "no interval: the cases show no variance"
         return replace(estimate, low=None, high=None, method=method)
 
-    def _counts(self) -> tuple[int, int, int]:
-        return int(self.y.size), self.n_patients, int(np.count_nonzero(self.y))
+    def _of(
+        self,
+        value: float | None,
+        bounds: tuple[float | None, float | None],
+        method: str,
+        undefined: str | None,
+    ) -> Estimate:
+        return Estimate(
+            value=value,
+            low=bounds[0],
+            high=bounds[1],
+            n_cases=int(self.y.size),
+            n_patients=self.n_patients,
+            n_positive=int(np.count_nonzero(self.y)),
+            method=method,
+            undefined=undefined,
+        )
 
 
 def strata_of(y: Bools, patient: Ints, n_patients: int, design: str) -> Ints:

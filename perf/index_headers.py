@@ -166,7 +166,15 @@ def generate(folder: Path, count: int) -> None:
     study, instance = uid("study"), uid("instance")
     pixels = np.zeros((8, 8), dtype=np.uint16)
     write_radiograph(
-        template, Radiograph(pixels, study, uid("series"), instance, "000000000"), "DX"
+        template,
+        Radiograph(
+            pixels=pixels,
+            study_uid=study,
+            series_uid=uid("series"),
+            instance_uid=instance,
+            patient_id="000000000",
+        ),
+        "DX",
     )
     content = template.read_bytes()
     template.unlink()

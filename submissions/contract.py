@@ -27,11 +27,7 @@ def _different(names: tuple[str, ...]) -> tuple[str, ...]:
 
 _NAMES = "different names of small letters, digits and _, without case_id and n_files"
 _Name = Annotated[Text, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-_Names = Annotated[
-    tuple[_Name, ...],
-    AfterValidator(_different),
-    Field(json_schema_extra={"uniqueItems": True}),
-]
+_Names = Annotated[tuple[_Name, ...], Field(json_schema_extra={"uniqueItems": True})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +40,13 @@ class Contract:
         _Names,
         Give(f"a list of {_NAMES} (at least one)"),
         Field(min_length=1, description="columns of predictions.csv after `case_id`"),
+        AfterValidator(_different),
     ] = ("probability",)
     visible: Annotated[
         _Names,
         Give(f"a list of {_NAMES}"),
         Field(description="attributes that the container is told in cases.csv"),
+        AfterValidator(_different),
     ] = ()
     start_seconds: Annotated[Number, Field(ge=1, le=86_400, description="time to start up")] = 60.0
     case_seconds: Annotated[

@@ -30,7 +30,7 @@ class Quota:
     per_team: Annotated[
         Whole, Field(ge=1, description="submissions of a team that read sequestered cases")
     ] = 10
-    days: Annotated[Whole, Field(ge=1, le=36_500, description="in so many days")] = 7
+    days: Annotated[Whole, Field(ge=1, le=700_000, description="in so many days")] = 7
     lifetime: Annotated[
         Whole | None,
         Absent("no limit"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,8 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -173,7 +171,7 @@ def libraries(python: str) -> Path:
     wanted = _requirements()
     key = hashlib.sha256("\n".join([python, machine, *wanted, *TRIMMED]).encode()).hexdigest()
     kept = base_image.cache() / f"site-{key[:16]}"
-    with _lock():
+    with base_image.alone("libraries"):
         if kept.is_dir():
             return kept
         with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
@@ -267,10 +265,3 @@ def _build(context: Path, tag: str, base: str) -> str:
     for path in context.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return base_image.build(context, tag, base)
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    with (base_image.cache() / "libraries.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

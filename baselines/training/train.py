@@ -55,7 +55,7 @@ class SettingsError(ValueError):
     """A training setting is out of its range."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What training is asked to do; all of it is logged. ``size`` in pixels a side.
 
@@ -125,15 +125,7 @@ def train(
     refuse_tracker(tracking_uri or _beside(output))
     cases = read_open(open_csv)
     examples = read_examples(cases, settings.size, progress)
-    held_out = split_patients(
-        examples.labels, examples.patients, settings.validation_share, settings.seed
-    )
-    training, validation = subset(examples, ~held_out), subset(examples, held_out)
-    if len(training.images) < settings.batch:
-        raise TrainingDataError(
-            f"the open part leaves {len(training.images)} images to train on, and a batch is "
-            f"{settings.batch}; give more cases or a smaller batch"
-        )
+    training, validation = _split(examples, settings)
     output.mkdir(parents=True, exist_ok=True)
     digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
     with (
@@ -171,6 +163,20 @@ def train(
         write_card(card, output)
         run.finish(card, output)
     return card
+
+
+def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples]:
+    """Training and validation part, by patient; raise TrainingDataError for less than a batch."""
+    held_out = split_patients(
+        examples.labels, examples.patients, settings.validation_share, settings.seed
+    )
+    training = subset(examples, ~held_out)
+    if len(training.images) < settings.batch:
+        raise TrainingDataError(
+            f"the open part leaves {len(training.images)} images to train on, and a batch is "
+            f"{settings.batch}; give more cases or a smaller batch"
+        )
+    return training, subset(examples, held_out)
 
 
 def _fit(

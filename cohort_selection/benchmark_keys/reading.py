@@ -86,7 +86,10 @@ class Key:
         """Checks a value."""
         kind, marks = self.annotation, self.marks
         if marks:  # an alias belongs to the field of a table, not to a value
-            kept = [each for each in marks if not (isinstance(each, FieldInfo) and each.alias)]
+            kept: list[Any] = []
+            for each in marks:
+                aliased = isinstance(each, FieldInfo) and each.alias
+                kept += each.metadata if aliased else [each]
             kind = Annotated[(get_args(self.annotation)[0], *kept)]
         return TypeAdapter(kind)
 
@@ -210,9 +213,9 @@ def no_such_key(given: object, known: Iterable[str], kind: str = "key") -> str:
     )
 
 
-def did_you_mean(given: object, known: Iterable[str]) -> str:
+def did_you_mean(given: object, known: Iterable[object]) -> str:
     """The known name that is most like the one given, in parentheses; empty where none is."""
-    by_small = {name.lower(): name for name in known}
+    by_small = {name.lower(): name for name in known if isinstance(name, str)}
     near = get_close_matches(str(given).lower(), by_small, n=1)
     return f" (did you mean {by_small[near[0]]!r}?)" if near else ""
 

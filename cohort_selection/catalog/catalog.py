@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import csv
 import errno
-import fcntl
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cohort_selection.atomic_files import replaced, settle
+from cohort_selection.atomic_files import locked, replaced, settle
 from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
-from cohort_selection.catalog.linkage import (
-    one_id_a_patient,
-    records_under_new_ids,
-    without_contradictions,
-)
+from cohort_selection.catalog.linkage import linked
+from cohort_selection.catalog.linking import link, write_doubts
 from cohort_selection.catalog.loinc import LoincMap
+from cohort_selection.catalog.parquet import (
+    is_linked,
+    is_ours,
+    read_records,
+    read_studies,
+    write_records,
+    write_studies,
+)
 from cohort_selection.catalog.unlinked import Meeting
-from cohort_selection.clinical.records import ClinicalRecord, CovidTest
-from cohort_selection.dicom.doubts import MEANING, Doubt, PatientDoubts, lines
+from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Quarantined, Study, no_image, refuse_no_folder
 
 STUDIES = "studies.parquet"
@@ -37,54 +37,6 @@ QUARANTINE = "quarantine.csv"
 INVENTORY = "inventory"
 HARMONISATION = "harmonisation.md"
 DOUBTS = "doubts.csv"
-
-_STUDY_SCHEMA = pa.schema(
-    [
-        ("study_uid", pa.string()),
-        ("patient_id", pa.string()),
-        ("modality", pa.string()),
-        ("body_part", pa.string()),
-        ("description", pa.string()),
-        ("loinc", pa.string()),
-        ("manufacturer", pa.string()),
-        ("view", pa.string()),
-        ("acquired", pa.string()),
-        ("sex", pa.string()),
-        ("age", pa.int16()),
-        ("files", pa.list_(pa.string())),
-        ("fields", pa.map_(pa.string(), pa.list_(pa.string()))),
-        ("loinc_name", pa.string()),
-        ("loinc_method", pa.string()),
-        ("loinc_system", pa.string()),
-        ("loinc_contrast", pa.string()),
-        ("born", pa.string()),
-        ("doubts", pa.list_(pa.string())),
-    ]
-)
-_RECORD_SCHEMA = pa.schema(
-    [
-        ("patient_id", pa.string()),
-        ("study_uid", pa.string()),
-        ("age", pa.int16()),
-        ("sex", pa.string()),
-        ("race", pa.string()),
-        ("ethnicity", pa.string()),
-        ("site", pa.string()),
-        (
-            "tests",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("result", pa.string()),
-                        ("days_from_index", pa.int32()),
-                        ("from_study", pa.bool_()),
-                    ]
-                )
-            ),
-        ),
-        ("findings", pa.map_(pa.string(), pa.string())),
-    ]
-)
 
 
 class CatalogError(ValueError):
@@ -100,7 +52,7 @@ class Catalog:
     quarantined: tuple[Quarantined, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
     """What an update of a catalog found and did."""
 
@@ -125,8 +77,8 @@ def update(
 ) -> Indexed:
     """Write the catalog of the DICOM files below ``root``, reading only new and changed files.
 
-    What ``dicom.index`` and ``write`` would write, each study harmonised, with an inventory of the
-    files beside it, by which the next update knows what it need not read.  With a ``loinc_map``
+    Each study is harmonised and each patient under one id, with an inventory of the files beside
+    it, by which the next update knows what it need not read.  With a ``loinc_map``
     the report of the harmonisation stands there too.  A run that was killed goes on where it
     stopped.  Memory does not grow with the number of files.  ``workers`` are processes; None for
     one a processor.
@@ -140,9 +92,7 @@ def update(
     directory = directory.absolute()
     with _alone(directory), _a_full_disk_named(directory):
         settle(directory)
-        interrupted = sorted(directory.parent.glob(f".{directory.name}.interrupted-*"))
-        last = int(interrupted[-1].name[-3:]) if interrupted else -1
-        fresh = directory.with_name(f".{directory.name}.interrupted-{last + 1:03d}")
+        interrupted, fresh = _inventories(directory)
         brought = bring_up_to_date(
             root, fresh, [*interrupted, directory / INVENTORY], workers=workers, progress=progress
         )
@@ -151,14 +101,15 @@ def update(
             harmoniser = Harmoniser(records, loinc_map)
             meeting = Meeting(records)
             met = map(meeting.study, studies)
-            n_studies = _write_studies(folder / STUDIES, map(harmoniser.study, met))
-            doubted = _write_doubts(folder / DOUBTS, folder / STUDIES)
+            n_studies = write_studies(folder / STUDIES, map(harmoniser.study, met))
+            kept = link(folder / STUDIES, records)
+            doubted = write_doubts(folder / DOUBTS, folder / STUDIES)
             n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
             if not n_studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
-            pq.write_table(_records(records), folder / RECORDS)
+            write_records(folder / RECORDS, kept)
             harmonised = harmoniser.found()
             if loinc_map is not None:
                 (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
@@ -177,6 +128,13 @@ def update(
     )
 
 
+def _inventories(directory: Path) -> tuple[list[Path], Path]:
+    """What runs left that were killed, oldest first, and where this one writes."""
+    interrupted = sorted(directory.parent.glob(f".{directory.name}.interrupted-*"))
+    last = int(interrupted[-1].name[-3:]) if interrupted else -1
+    return interrupted, directory.with_name(f".{directory.name}.interrupted-{last + 1:03d}")
+
+
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
@@ -191,9 +149,9 @@ def _alone(directory: Path) -> Iterator[None]:
     path = directory.with_name(f".{directory.name}.lock")
     with path.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
-        except (BlockingIOError, FileNotFoundError):
+            held = locked(lock, wait=False)
+            ours = held and os.path.samestat(os.fstat(lock.fileno()), path.stat())
+        except FileNotFoundError:
             ours = False
         if not ours:  # held by another run, or removed by one that ended this very moment
             raise CatalogError(
@@ -226,14 +184,16 @@ def write(catalog: Catalog, directory: Path) -> None:
     """
     _refuse_other_folder(directory)
     with replaced(directory) as folder:
-        _write_studies(folder / STUDIES, catalog.studies)
-        pq.write_table(_records(catalog.records), folder / RECORDS)
+        write_studies(folder / STUDIES, catalog.studies)
+        write_records(folder / RECORDS, catalog.records)
         _write_quarantine(folder / QUARANTINE, catalog.quarantined)
 
 
 def read(directory: Path) -> Catalog:
-    """Read back what ``write`` wrote, each patient under one id and of one sex (see ``linkage``).
+    """Read a catalog, each patient under one id and of one sex (see ``linkage``).
 
+    ``update`` has brought patients under one id; those of a catalog that ``write`` or an earlier
+    version wrote are brought there now.
     Raises ``CatalogError`` where the folder is no catalog or a file of it cannot be read.
     """
     settle(directory)
@@ -243,43 +203,22 @@ def read(directory: Path) -> Catalog:
             f"{directory} is not a catalog: {', '.join(missing)} not there; run sequestra index"
         )
     try:
-        if pq.read_schema(directory / STUDIES).names != _STUDY_SCHEMA.names:
+        if not is_ours(directory / STUDIES):
             raise CatalogError(
                 f"{directory}: an earlier version of Sequestra wrote this catalog; "
                 "run sequestra index again"
             )
-        studies = pq.read_table(directory / STUDIES, schema=_STUDY_SCHEMA)
-        records = pq.read_table(directory / RECORDS, schema=_RECORD_SCHEMA)
+        studies = tuple(read_studies(directory / STUDIES))
+        records = read_records(directory / RECORDS)
         quarantined = tuple(_read_quarantine(directory / QUARANTINE))
     except (pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise CatalogError(
             f"{directory}: its tables cannot be read ({type(error).__name__}); "
             "run sequestra index again"
         ) from error
-    of_tables = tuple(
-        ClinicalRecord(
-            **{
-                **row,
-                "tests": tuple(CovidTest(**test) for test in row["tests"]),
-                "findings": dict(row["findings"]),
-            }
-        )
-        for row in records.to_pylist()
-    )
-    of_headers = tuple(
-        Study(
-            **{
-                **row,
-                "files": tuple(Path(name) for name in row["files"]),
-                "fields": {name: tuple(values) for name, values in row["fields"]},
-                "doubts": tuple(row["doubts"]),
-            }
-        )
-        for row in studies.to_pylist()
-    )
-    linked = one_id_a_patient(of_headers, of_tables)
-    moved = records_under_new_ids(of_headers, linked, of_tables)
-    return Catalog(without_contradictions(linked), moved, quarantined)
+    if not is_linked(directory / STUDIES):
+        studies, records = linked(studies, records)
+    return Catalog(studies, records, quarantined)
 
 
 def _refuse_other_folder(directory: Path) -> None:
@@ -287,43 +226,6 @@ def _refuse_other_folder(directory: Path) -> None:
         raise CatalogError(
             f"{directory} is not empty and holds no catalog; give a new folder to write to"
         )
-
-
-def _write_studies(path: Path, studies: Iterable[Study]) -> int:
-    """Write studies part by part; give their number."""
-    count = 0
-    remaining = iter(studies)
-    with pq.ParquetWriter(path, _STUDY_SCHEMA) as writer:
-        while part := list(islice(remaining, 4096)):
-            writer.write_table(_studies(part))
-            count += len(part)
-    return count
-
-
-def _write_doubts(path: Path, studies: Path) -> tuple[str, ...]:
-    """List what headers contradict, a line a study and doubt; give the summary of it."""
-    table = pq.ParquetFile(studies)
-    said = ["patient_id", "sex", "born", "acquired", "age"]
-    of_patients = PatientDoubts()
-    for batch in table.iter_batches(columns=said):
-        columns = [batch.column(name).to_pylist() for name in said]
-        of_patients.add(zip(*columns, strict=True))
-    doubts_of = of_patients.found()
-    counts: Counter[Doubt] = Counter()
-    n_studies = 0
-    with table, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["patient_id", "study_uid", "doubt", "found", "done"])
-        for batch in table.iter_batches(columns=["patient_id", "study_uid", "doubts"]):
-            columns = [
-                batch.column(name).to_pylist() for name in ("patient_id", "study_uid", "doubts")
-            ]
-            for patient, study, own in zip(*columns, strict=True):
-                found = [*map(Doubt, own), *doubts_of(patient)]
-                counts.update(found)
-                n_studies += bool(found)
-                writer.writerows([patient, study, doubt, *MEANING[doubt]] for doubt in found)
-    return lines(counts, n_studies, path.name)
 
 
 def _write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> int:
@@ -347,17 +249,3 @@ def _read_quarantine(path: Path) -> Iterator[Quarantined]:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         for row in csv.DictReader(file):
             yield Quarantined(Path(row["path"]), row["reason"])
-
-
-def _studies(studies: Sequence[Study]) -> pa.Table:
-    columns = {name: [getattr(study, name) for study in studies] for name in _STUDY_SCHEMA.names}
-    columns["files"] = [[str(path) for path in study.files] for study in studies]
-    columns["fields"] = [list(study.fields.items()) for study in studies]
-    return pa.table(columns, schema=_STUDY_SCHEMA)
-
-
-def _records(records: Sequence[ClinicalRecord]) -> pa.Table:
-    columns = {name: [getattr(record, name) for record in records] for name in _RECORD_SCHEMA.names}
-    columns["tests"] = [[asdict(test) for test in record.tests] for record in records]
-    columns["findings"] = [list(record.findings.items()) for record in records]
-    return pa.table(columns, schema=_RECORD_SCHEMA)

@@ -53,7 +53,7 @@ class Conflict:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Harmonised:
     """What was compared and joined, in studies.
 

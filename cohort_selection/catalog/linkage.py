@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from cohort_selection.catalog.study_values import by_study
@@ -12,10 +12,8 @@ from cohort_selection.dicom.doubts import Doubt, PatientDoubts
 from cohort_selection.dicom.studies import Study
 
 
-def one_id_a_patient(
-    studies: Sequence[Study], records: Iterable[ClinicalRecord]
-) -> tuple[Study, ...]:
-    """The studies, each under the id of its patient, whichever names header and table gave.
+class Linkage:
+    """Finds the patients of studies, whichever names header and table gave.
 
     A table that names the patient of a study joins that name to the header's: header ids that
     share a patient of the table, or names in the table that share a header id, are one patient.
@@ -23,65 +21,87 @@ def one_id_a_patient(
     table's names in alphabetical order; all others keep the header's. If the table names no study
     of a header id, that id is the patient of the same name in the table, if there is one.
     """
-    of_study = {each.study_uid: each.patient_id for each in records if each.study_uid}
-    if all(of_study.get(study.study_uid) in (None, "", study.patient_id) for study in studies):
-        return tuple(studies)
-    group = _Groups()
-    for study in studies:
-        named = of_study.get(study.study_uid)
+
+    def __init__(self, records: Iterable[ClinicalRecord]) -> None:
+        """Begin with what the table says of studies."""
+        self._named = {each.study_uid: each.patient_id for each in records if each.study_uid}
+        self._group = _Groups()
+        self._differ = False
+
+    def meet(self, study_uid: str, patient_id: str) -> None:
+        """Take a study with the id that its header gives its patient."""
+        named = self._named.get(study_uid)
         if named:
-            group.join(f"header {study.patient_id}", f"table {named}")
-    first: dict[str, str] = {}
-    for name in sorted({named for named in of_study.values() if named}):
-        first.setdefault(group.of(f"table {name}"), name)
+            self._differ = self._differ or named != patient_id
+            self._group.join(f"header {patient_id}", f"table {named}")
 
-    def named_now(header: str) -> str:
-        of_header, of_namesake = group.of(f"header {header}"), group.of(f"table {header}")
-        return first.get(of_header, first.get(of_namesake, header))
+    def patients(self) -> Callable[[str], str]:
+        """A function from a header's id to the patient's, once all studies have been met."""
+        if not self._differ:
+            return lambda header: header
+        group, first = self._group, dict[str, str]()
+        for name in sorted({named for named in self._named.values() if named}):
+            first.setdefault(group.of(f"table {name}"), name)
 
-    return tuple(replace(study, patient_id=named_now(study.patient_id)) for study in studies)
+        def patient_of(header: str) -> str:
+            of_header, of_namesake = group.of(f"header {header}"), group.of(f"table {header}")
+            return first.get(of_header, first.get(of_namesake, header))
+
+        return patient_of
 
 
-def records_under_new_ids(
-    before: Sequence[Study], after: Sequence[Study], records: Sequence[ClinicalRecord]
-) -> tuple[ClinicalRecord, ...]:
-    """The records, those that a study found by the id it had ``before`` now by its study."""
-    renamed = [
-        (old, new)
-        for old, new in zip(before, after, strict=True)
-        if old.patient_id != new.patient_id
-    ]
-    if not renamed:
-        return tuple(records)
-    find = by_study(records)
-    moved: dict[str, ClinicalRecord] = {}
-    for old, new in renamed:
-        found = find(old)
-        if found is not None and found.patient_id == old.patient_id:
-            moved[new.study_uid] = replace(
-                found, patient_id=new.patient_id, study_uid=new.study_uid
+class Moved:
+    """Keeps the records that a study found by its header's id, now by the study itself."""
+
+    def __init__(self, records: Sequence[ClinicalRecord]) -> None:
+        """Begin with the records as the tables have them."""
+        self._records = records
+        self._find: Callable[[Study], ClinicalRecord | None] | None = None
+        self._moved: dict[str, ClinicalRecord] = {}
+
+    def study(self, before: Study, after: Study) -> None:
+        """Take a study with its former patient and with its present one."""
+        if before.patient_id == after.patient_id:
+            return
+        self._find = self._find or by_study(self._records)
+        found = self._find(before)
+        if found is not None and found.patient_id == before.patient_id:
+            self._moved[after.study_uid] = replace(
+                found, patient_id=after.patient_id, study_uid=after.study_uid
             )
-    return (*(each for each in records if each.study_uid not in moved), *moved.values())
+
+    def records(self) -> tuple[ClinicalRecord, ...]:
+        """All records, those of studies with another patient under that one."""
+        kept = (each for each in self._records if each.study_uid not in self._moved)
+        return (*kept, *self._moved.values())
 
 
-def without_contradictions(studies: Sequence[Study]) -> tuple[Study, ...]:
-    """The studies, with the doubts of their patients; of a patient of two sexes none is reported.
+def judged(study: Study, doubts: Sequence[Doubt]) -> Study:
+    """A study with the doubts of its patient; of a patient of two sexes none is reported.
 
     Such a patient may be two people under one id. They stay one: who is on both sides of the wall
     under one id is worse than who is joined to another.
     """
-    of_patients = PatientDoubts()
-    of_patients.add((s.patient_id, s.sex, s.born, s.acquired, s.age) for s in studies)
-    doubts_of = of_patients.found()
+    if not doubts:
+        return study
+    sex = NOT_REPORTED if Doubt.SEXES_OF_PATIENT in doubts else study.sex
+    return replace(study, sex=sex, doubts=(*study.doubts, *map(str, doubts)))
 
-    def judged(study: Study) -> Study:
-        doubts = doubts_of(study.patient_id)
-        if not doubts:
-            return study
-        sex = NOT_REPORTED if Doubt.SEXES_OF_PATIENT in doubts else study.sex
-        return replace(study, sex=sex, doubts=(*study.doubts, *map(str, doubts)))
 
-    return tuple(map(judged, studies))
+def linked(
+    studies: Sequence[Study], records: Sequence[ClinicalRecord]
+) -> tuple[tuple[Study, ...], tuple[ClinicalRecord, ...]]:
+    """Bring each patient under one id and one sex, in studies and records."""
+    linkage, moved, contradictions = Linkage(records), Moved(records), PatientDoubts()
+    for study in studies:
+        linkage.meet(study.study_uid, study.patient_id)
+    patient_of = linkage.patients()
+    after = [replace(study, patient_id=patient_of(study.patient_id)) for study in studies]
+    for old, new in zip(studies, after, strict=True):
+        moved.study(old, new)
+    contradictions.add((s.patient_id, s.sex, s.born, s.acquired, s.age) for s in after)
+    doubts_of = contradictions.found()
+    return tuple(judged(s, doubts_of(s.patient_id)) for s in after), moved.records()
 
 
 class _Groups:

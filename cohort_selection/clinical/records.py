@@ -31,7 +31,7 @@ class CovidTest:
     from_study: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicalRecord:
     """What the tables say of one study, or of all studies of a patient (``study_uid`` empty)."""
 
@@ -68,7 +68,7 @@ _BOOKKEEPING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     """One line of a table in our words; "Not Reported" or None where it does not say."""
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,53 +94,72 @@ def import_images(
             f"{metadata.name}: none of its {len(pictures)} images can be used; {notes[0]}"
         )
     if len(pictures) < len(rows):
-        notes.append(
-            f"{len(rows)} rows name {len(pictures)} pictures; the findings of a picture's rows "
-            "were joined"
-        )
-    quarantined: list[Quarantined] = []
-    lines: list[dict[str, str]] = []
-    n_images = done = n_aged = 0
+        notes.append(_joined(len(rows), len(pictures)))
+    written = _Written()
     with replaced(output) as folder:
         for members in _studies(pictures):
             kept: list[tuple[PictureRow, _Picture]] = []
             for row in members:
                 found = _picture(directory, row, paths[row.line])
                 if isinstance(found, Quarantined):
-                    quarantined.append(found)
+                    written.quarantined.append(found)
                 else:
                     kept.append((row, found))
-                done += 1
+                written.done += 1
                 if progress is not None:
-                    progress(done, len(pictures))
+                    progress(written.done, len(pictures))
             if kept:
                 study = _study(metadata.name, [row for row, _ in kept])
-                n_aged += len({row.age for row, _ in kept if row.age is not None}) > 1
-                lines.append(_write_study(folder / "dicom", study, kept, modality))
-                n_images += len(kept)
-        if not lines:
+                written.n_aged += len({row.age for row, _ in kept if row.age is not None}) > 1
+                written.lines.append(_write_study(folder / "dicom", study, kept, modality))
+                written.n_images += len(kept)
+        if not written.lines:
             raise ConversionError(
                 f"{metadata.name}: none of its {len(pictures)} images can be used; the first: "
-                f"{quarantined[0].reason}"
+                f"{written.quarantined[0].reason}"
             )
-        _write_table(folder / "clinical.csv", lines)
-        _write_table(
-            folder / "quarantine.csv",
-            [{"path": str(item.path), "reason": item.reason} for item in quarantined],
-            header=("path", "reason"),
+        _write_tables(folder, written.lines, written.quarantined)
+    return written.told(output, notes)
+
+
+def _joined(n_rows: int, n_pictures: int) -> str:
+    return f"{n_rows} rows name {n_pictures} pictures; the findings of a picture's rows were joined"
+
+
+@dataclass(slots=True)
+class _Written:
+    """What has been written so far; ``done`` pictures were looked at."""
+
+    done: int = 0
+    n_images: int = 0
+    n_aged: int = 0
+    lines: list[dict[str, str]] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+    def told(self, output: Path, notes: Sequence[str]) -> Imported:
+        """The result of the import."""
+        aged = (
+            f"in {self.n_aged} studies the ages of the images are a year apart; the lower was taken"
         )
-    if n_aged:
-        notes.append(
-            f"in {n_aged} studies the ages of the images are a year apart; the lower was taken"
+        return Imported(
+            n_images=self.n_images,
+            n_studies=len(self.lines),
+            n_patients=len({line["case_ids"] for line in self.lines}),
+            dicom=output / "dicom",
+            clinical=output / "clinical.csv",
+            quarantined=tuple(self.quarantined),
+            notes=(*notes, aged) if self.n_aged else tuple(notes),
         )
-    return Imported(
-        n_images=n_images,
-        n_studies=len(lines),
-        n_patients=len({line["case_ids"] for line in lines}),
-        dicom=output / "dicom",
-        clinical=output / "clinical.csv",
-        quarantined=tuple(quarantined),
-        notes=tuple(notes),
+
+
+def _write_tables(
+    folder: Path, lines: Sequence[dict[str, str]], quarantined: Sequence[Quarantined]
+) -> None:
+    _write_table(folder / "clinical.csv", lines)
+    _write_table(
+        folder / "quarantine.csv",
+        [{"path": str(item.path), "reason": item.reason} for item in quarantined],
+        header=("path", "reason"),
     )
 
 

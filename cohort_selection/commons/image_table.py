@@ -19,7 +19,7 @@ class ConversionError(ValueError):
     """A table or folder from which no commons can be made."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Which column of the table says what; empty where none does."""
 
@@ -38,7 +38,7 @@ class Columns:
     original_height: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRow:
     """What the table says of one picture; spacing in mm and shape are those of the original."""
 

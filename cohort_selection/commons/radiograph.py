@@ -40,7 +40,7 @@ _VIEW_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Radiograph:
     """Pixels (rows, columns) of one image, unsigned 8 or 16 bit, and what is known of it.
 

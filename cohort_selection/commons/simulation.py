@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -56,7 +57,7 @@ class SimulationError(ValueError):
     """A commons that cannot be simulated as asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scanner:
     """How one site's machine turns a chest into pixels.  Nothing here depends on the label."""
 
@@ -72,7 +73,7 @@ class Scanner:
     blur: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Who comes to a site, how ill they are there, and what they are imaged with."""
 
@@ -87,58 +88,51 @@ class Site:
     scanner: Scanner
 
 
-SITES = (
-    Site(
-        "101",
-        0.36,
-        61.0,
-        0.48,
-        (0.70, 0.10, 0.07, 0.05, 0.01, 0.00, 0.07),
-        0.08,
-        -0.15,
-        0.3,
-        Scanner("Alderney Imaging", "DR 500", "DX", 128, 12, False, 0.92, 0.04, 0.012, 0.0),
+_SCANNERS: Mapping[str, Sequence[Any]] = {
+    "manufacturer": ("Alderney Imaging", "Brightwell", "Corvane", "Alderney Imaging"),
+    "model": ("DR 500", "Mobile 2", "Radia X", "CR 90"),
+    "modality": ("DX", "CR", "DX", "CR"),
+    "size": (128, 128, 144, 128),
+    "bits_stored": (12, 15, 14, 12),
+    "inverted": (False, True, False, False),
+    "gain": (0.92, 0.8, 0.88, 0.7),
+    "offset": (0.04, 0.1, 0.06, 0.16),
+    "noise": (0.012, 0.022, 0.01, 0.034),
+    "blur": (0.0, 0.6, 0.0, 0.8),
+}
+"""Each field of the sites' scanners, in the order of the sites."""
+
+_SITES: Mapping[str, Sequence[Any]] = {
+    "site_id": ("101", "102", "103", "104"),
+    "share": (0.36, 0.28, 0.22, 0.14),
+    "mean_age": (61.0, 52.0, 55.0, 66.0),
+    "female": (0.48, 0.53, 0.52, 0.45),
+    "races": (
+        (0.7, 0.1, 0.07, 0.05, 0.01, 0.0, 0.07),
+        (0.28, 0.46, 0.06, 0.1, 0.01, 0.01, 0.08),
+        (0.42, 0.08, 0.3, 0.1, 0.02, 0.02, 0.06),
+        (0.8, 0.05, 0.03, 0.04, 0.04, 0.0, 0.04),
     ),
+    "hispanic": (0.08, 0.17, 0.34, 0.05),
+    "log_odds": (-0.15, 0.3, -0.3, 0.1),
+    "supine": (0.3, 0.6, 0.2, 0.5),
+}
+
+SITES = tuple(
     Site(
-        "102",
-        0.28,
-        52.0,
-        0.53,
-        (0.28, 0.46, 0.06, 0.10, 0.01, 0.01, 0.08),
-        0.17,
-        0.30,
-        0.6,
-        Scanner("Brightwell", "Mobile 2", "CR", 128, 15, True, 0.80, 0.10, 0.022, 0.6),
-    ),
-    Site(
-        "103",
-        0.22,
-        55.0,
-        0.52,
-        (0.42, 0.08, 0.30, 0.10, 0.02, 0.02, 0.06),
-        0.34,
-        -0.30,
-        0.2,
-        Scanner("Corvane", "Radia X", "DX", 144, 14, False, 0.88, 0.06, 0.010, 0.0),
-    ),
-    Site(
-        "104",
-        0.14,
-        66.0,
-        0.45,
-        (0.80, 0.05, 0.03, 0.04, 0.04, 0.00, 0.04),
-        0.05,
-        0.10,
-        0.5,
-        Scanner("Alderney Imaging", "CR 90", "CR", 128, 12, False, 0.70, 0.16, 0.034, 0.8),
-    ),
+        **dict(zip(_SITES, of_site, strict=True)),
+        scanner=Scanner(**dict(zip(_SCANNERS, of_scanner, strict=True))),
+    )
+    for of_site, of_scanner in zip(
+        zip(*_SITES.values(), strict=True), zip(*_SCANNERS.values(), strict=True), strict=True
+    )
 )
 
 # log odds of the label: severity carries nearly all of it, age and sex a little.
 _INTERCEPT, _PER_SEVERITY, _PER_DECADE, _MALE = -3.4, 8.0, 0.10, 0.20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
     """What was written, and how well the label can be told at best."""
 
@@ -152,7 +146,7 @@ class Simulated:
     truth: Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
     patient_id: str
     site: Site

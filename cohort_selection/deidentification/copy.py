@@ -26,7 +26,7 @@ from pydicom.uid import UID
 
 from cohort_selection.deidentification.elements import Copier, ValueLost
 from cohort_selection.deidentification.encoder_stamps import has_words
-from cohort_selection.deidentification.kinds import WHERE_SAID, kind_of
+from cohort_selection.deidentification.kinds import WHERE_SAID, Kind, kind_of
 from cohort_selection.deidentification.rules import RULES
 from cohort_selection.pixels.intensities import syntax_of
 from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
@@ -157,23 +157,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         kept.file_meta.TransferSyntaxUID = syntax
         _clear_unused_bits(kept)
         kept.SOPClassUID = UID(sop_class)
-        for name in _RENAMED:
-            uid = str(original.get(name) or "")
-            if uid:
-                setattr(kept, name, new_uid(key, uid))
-        if "FrameOfReferenceUID" in kept:
-            kept.PositionReferenceIndicator = ""
-        for name, text in kind.filled.items():
-            if not kept.get(name):
-                setattr(kept, name, list(text) if isinstance(text, tuple) else text)
-        if kind.dated:
-            for name, text in WHERE_SAID.items():
-                if name in original:
-                    setattr(kept, name, text)
-        kept.PatientIdentityRemoved = "YES"
-        kept.DeidentificationMethod = METHOD
-        kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
-        kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
+        _write_anew(kept, original, kind, key)
         # Through memory: where the disk fails, pydicom would say so as an error of the element.
         copy = io.BytesIO()
         kept.save_as(copy, enforce_file_format=True)
@@ -184,6 +168,27 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         says_burned_in,
         syntax.is_compressed and has_words(pixels),
     )
+
+
+def _write_anew(kept: Dataset, original: Dataset, kind: Kind, key: bytes) -> None:
+    """Write what a copy says in other words than its original: UIDs, the kind's elements, marks."""
+    for name in _RENAMED:
+        uid = str(original.get(name) or "")
+        if uid:
+            setattr(kept, name, new_uid(key, uid))
+    if "FrameOfReferenceUID" in kept:
+        kept.PositionReferenceIndicator = ""
+    for name, text in kind.filled.items():
+        if not kept.get(name):
+            setattr(kept, name, list(text) if isinstance(text, tuple) else text)
+    if kind.dated:
+        for name, text in WHERE_SAID.items():
+            if name in original:
+                setattr(kept, name, text)
+    kept.PatientIdentityRemoved = "YES"
+    kept.DeidentificationMethod = METHOD
+    kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
+    kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
 
 
 def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:

@@ -33,7 +33,17 @@ __all__ = [
     "select",
 ]
 
-_NO_RECORD = ClinicalRecord("", "", None, *4 * (NOT_REPORTED,), (), {})
+_NO_RECORD = ClinicalRecord(
+    patient_id="",
+    study_uid="",
+    age=None,
+    sex=NOT_REPORTED,
+    race=NOT_REPORTED,
+    ethnicity=NOT_REPORTED,
+    site=NOT_REPORTED,
+    tests=(),
+    findings={},
+)
 
 
 class SelectionError(ValueError):
@@ -101,13 +111,13 @@ class Criteria:
     )
     covid_window: Annotated[
         tuple[Whole, Whole],
-        AfterValidator(_first_to_last),
         Give("two whole numbers of days, test minus study, smaller first"),
         Field(
             description="for `covid19`: first and last day of the test, counted from the study "
             "(negative: the test came first); the nearest test decides, a day with two results "
             "excludes the case, and so does a day that no table counts from the study"
         ),
+        AfterValidator(_first_to_last),
     ] = (-14, 0)
     invert_label: Annotated[
         Truth,
@@ -118,9 +128,9 @@ class Criteria:
     ] = False
     age_bands: Annotated[
         tuple[Annotated[Whole, Field(ge=0)], ...],
-        AfterValidator(_rising),
         Give("ages in years, rising, such as [0, 40, 60, 80]"),
         Field(min_length=1, description="lower bounds of the age groups"),
+        AfterValidator(_rising),
     ] = AGE_BANDS
     attributes: Annotated[
         tuple[Text, ...],
@@ -161,27 +171,7 @@ def select(
     or an attribute does not exist, a label is neither 0 nor 1, or nobody is left.
     """
     _refuse_missing(criteria, records)
-    record_of = by_study(records)
-    found = {study.study_uid: record_of(study) for study in studies}
-    record = {uid: entry or _NO_RECORD for uid, entry in found.items()}
-    left = sorted(studies, key=lambda study: study.study_uid)
-    flow = [FlowStep("studies in the catalog", 0, len(left), _patients(left))]
-
-    def keep(rule: str, holds: Callable[[Study], bool | None]) -> None:
-        nonlocal left
-        judged = [(study, holds(study)) for study in left]
-        kept = [study for study, verdict in judged if verdict]
-        unknown = sum(verdict is None for _, verdict in judged)
-        flow.append(FlowStep(rule, len(left) - len(kept), len(kept), _patients(kept), unknown))
-        left = kept
-
-    def obey(rule: Rule) -> None:
-        said = {
-            study.study_uid: values(rule.field, study, record[study.study_uid]) for study in left
-        }
-        _refuse_words(rule, said)
-        keep(str(rule), lambda study: rule.keeps(said[study.study_uid]))
-
+    sieve = _Sieve(studies, by_study(records))
     for name, allowed in (
         ("modality", criteria.modalities),
         ("view", criteria.views),
@@ -189,65 +179,100 @@ def select(
         ("loinc", criteria.loinc),
     ):
         if allowed:
-            obey(Rule(name, allowed))
-    keep("has a clinical record", lambda study: found[study.study_uid] is not None)
-    years = {s.study_uid: age(s, record[s.study_uid]) for s in left}
+            sieve.obey(Rule(name, allowed))
+    sieve.keep("has a clinical record", lambda study: study.study_uid in sieve.recorded)
     if criteria.minimum_age > 0 or criteria.maximum_age is not None:
-        keep("age is known", lambda study: years[study.study_uid] is not None or None)
+        years = {s.study_uid: age(s, sieve.record(s)) for s in sieve.left}
+        sieve.keep("age is known", lambda study: years[study.study_uid] is not None or None)
     if criteria.minimum_age > 0:
-        obey(Rule("age", at_least=criteria.minimum_age))
+        sieve.obey(Rule("age", at_least=criteria.minimum_age))
     if criteria.maximum_age is not None:
-        obey(Rule("age", at_most=criteria.maximum_age))
+        sieve.obey(Rule("age", at_most=criteria.maximum_age))
     for rule in (*criteria.include, *criteria.exclude):
-        obey(rule)
-    if criteria.label.column == COVID:
-        first, last = criteria.covid_window
-        nearest = {
-            s.study_uid: _nearest(record[s.study_uid].tests, criteria.covid_window) for s in left
-        }
-        keep(
-            f"COVID-19 test {first} to {last} days from the study",
-            lambda study: bool(nearest[study.study_uid]) or _dated(record[study.study_uid].tests),
-        )
-        keep(
-            "nearest COVID-19 tests agree",
-            lambda study: len(nearest[study.study_uid]) == 1,
-        )
-        labels = {
-            s.study_uid: int(nearest[s.study_uid] == {"Positive"}) ^ criteria.invert_label
-            for s in left
-        }
-    else:
-        reading = replace(criteria.label, inverted=criteria.invert_label)
-        column = reading.column
-        text = {s.study_uid: record[s.study_uid].findings.get(column, "") for s in left}
-        keep(f"{column} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
-        try:
-            labels = reading.labels({s.study_uid: text[s.study_uid] for s in left})
-        except LabelError as wrong:
-            raise SelectionError(str(wrong)) from None
-    if not left:
-        worst = max(flow, key=lambda step: step.excluded)
+        sieve.obey(rule)
+    by_tests = criteria.label.column == COVID
+    labels = _by_tests(sieve, criteria) if by_tests else _by_column(sieve, criteria)
+    if not sieve.left:
+        worst = max(sieve.flow, key=lambda step: step.excluded)
         raise SelectionError(
             f"no study of {len(studies)} satisfies the criteria; the rule {worst.rule!r} alone "
             f"excludes {worst.excluded}: loosen it, or check the catalog"
         )
-    return Selected(
-        tuple(
-            Case(
-                study.study_uid,
-                study.patient_id,
-                study.files,
-                labels[study.study_uid],
-                {
-                    name: str(values(name, study, record[study.study_uid], criteria.age_bands))
-                    for name in criteria.attributes
-                },
-            )
-            for study in left
-        ),
-        tuple(flow),
+    cases = tuple(
+        Case(
+            study.study_uid,
+            study.patient_id,
+            study.files,
+            labels[study.study_uid],
+            {
+                name: str(values(name, study, sieve.record(study), criteria.age_bands))
+                for name in criteria.attributes
+            },
+        )
+        for study in sieve.left
     )
+    return Selected(cases, tuple(sieve.flow))
+
+
+class _Sieve:
+    """The studies that the rules have left so far, and the flow of those that they have not."""
+
+    def __init__(
+        self, studies: Sequence[Study], record_of: Callable[[Study], ClinicalRecord | None]
+    ) -> None:
+        found = ((study.study_uid, record_of(study)) for study in studies)
+        self.recorded = {uid: record for uid, record in found if record is not None}
+        self.left = sorted(studies, key=lambda study: study.study_uid)
+        n = len(self.left)
+        self.flow = [FlowStep("studies in the catalog", 0, n, _patients(self.left))]
+
+    def record(self, study: Study) -> ClinicalRecord:
+        """What the tables say of a study, or nothing."""
+        return self.recorded.get(study.study_uid, _NO_RECORD)
+
+    def keep(self, rule: str, holds: Callable[[Study], bool | None]) -> None:
+        """Keep the studies for which a rule holds; None where that is unknown."""
+        judged = [(study, holds(study)) for study in self.left]
+        kept = [study for study, verdict in judged if verdict]
+        unknown = sum(verdict is None for _, verdict in judged)
+        excluded = len(self.left) - len(kept)
+        self.flow.append(FlowStep(rule, excluded, len(kept), _patients(kept), unknown))
+        self.left = kept
+
+    def obey(self, rule: Rule) -> None:
+        """Keep the studies that a rule of the benchmark keeps."""
+        said = {s.study_uid: values(rule.field, s, self.record(s)) for s in self.left}
+        _refuse_words(rule, said)
+        self.keep(str(rule), lambda study: rule.keeps(said[study.study_uid]))
+
+
+def _by_tests(sieve: _Sieve, criteria: Criteria) -> dict[str, int]:
+    """Labels by the nearest COVID-19 tests; keeps the studies that have such tests, and agree."""
+    first, last = criteria.covid_window
+    nearest = {
+        s.study_uid: _nearest(sieve.record(s).tests, criteria.covid_window) for s in sieve.left
+    }
+    sieve.keep(
+        f"COVID-19 test {first} to {last} days from the study",
+        lambda study: bool(nearest[study.study_uid]) or _dated(sieve.record(study).tests),
+    )
+    sieve.keep("nearest COVID-19 tests agree", lambda study: len(nearest[study.study_uid]) == 1)
+    return {
+        s.study_uid: int(nearest[s.study_uid] == {"Positive"}) ^ criteria.invert_label
+        for s in sieve.left
+    }
+
+
+def _by_column(sieve: _Sieve, criteria: Criteria) -> dict[str, int]:
+    """Labels by a column of the clinical table; keeps the studies that have one."""
+    reading = replace(criteria.label, inverted=criteria.invert_label)
+    column = reading.column
+    text = {s.study_uid: sieve.record(s).findings.get(column, "") for s in sieve.left}
+    sieve.keep(f"{column} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
+    try:
+        return reading.labels({s.study_uid: text[s.study_uid] for s in sieve.left})
+    except LabelError as wrong:
+        raise SelectionError(str(wrong)) from None
 
 
 def _patients(studies: Sequence[Study]) -> int:

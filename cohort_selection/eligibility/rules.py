@@ -88,13 +88,13 @@ class Rule:
     ] = None
     matches: Annotated[
         Text,
-        AfterValidator(_expression),
         Give("a regular expression in quotes"),
         Absent("none"),
         Field(
             min_length=1,
             description="a regular expression that must be found in it; capitals do not matter",
         ),
+        AfterValidator(_expression),
     ] = ""
     known: Annotated[
         Truth | None, Field(description="`true`: something is known; `false`: nothing is")

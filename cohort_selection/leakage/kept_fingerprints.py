@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
 from io import BytesIO
@@ -36,6 +37,44 @@ def _mark() -> bytes:
     modules = (perceptual_hash, picture, intensities, pixel_description)
     sources = [Path(str(module.__file__)) for module in modules]
     return reader_mark(sources, Path(__file__).parents[2], decodable_syntaxes())
+
+
+class _Shards:
+    """Writes fingerprints as they are made, many at a time; ``names`` are of all to be made."""
+
+    def __init__(
+        self, folder: Path, mark: bytes, names: Sequence[tuple[bytes, _State]], look: bool
+    ) -> None:
+        self._folder, self._mark, self._names, self._look = folder, mark, names, look
+        self._made: list[Found] = []
+        self._n_kept = 0
+
+    def keep(self, part: Sequence[Found]) -> None:
+        """Take what was made, in the order of the names."""
+        self._made.extend(part)
+        if len(self._made) >= _AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        """Write what has not been written yet; a picture that cannot be read is left out."""
+        some = self._names[self._n_kept : self._n_kept + len(self._made)]
+        readable = [
+            (name, each)
+            for name, each in zip(some, self._made, strict=True)
+            if not isinstance(each, PictureError)
+        ]
+        if readable:
+            _write(self._folder, self._mark, readable, look=self._look)
+        self._n_kept += len(self._made)
+        self._made.clear()
+
+
+@contextmanager
+def _kept_at_the_end(shards: _Shards) -> Iterator[_Shards]:
+    try:
+        yield shards
+    finally:
+        shards.write()
 
 
 def kept_fingerprints(
@@ -72,38 +111,15 @@ def kept_fingerprints(
     done = len(files) - len(missing)
     if progress is not None and done:
         progress(done)
-    made: list[Found] = []
-    n_kept = 0
-
-    def write() -> None:
-        nonlocal n_kept
-        some = missing[n_kept : n_kept + len(made)]
-        readable = [
-            ((os.fsencode(files[i]), states[i]), each)
-            for i, each in zip(some, made, strict=True)
-            if not isinstance(each, PictureError)
-        ]
-        if readable:
-            _write(folder, mark, readable, look=look)
-        n_kept += len(made)
-        made.clear()
-
-    def keep(part: Sequence[Found]) -> None:
-        made.extend(part)
-        if len(made) >= _AT_ONCE:
-            write()
-
-    try:
+    names = [(os.fsencode(files[i]), states[i]) for i in missing]
+    with _kept_at_the_end(_Shards(folder, mark, names, look)) as shards:
         fresh = fingerprints(
             [files[i] for i in missing],
             look=look,
             workers=workers,
             progress=None if progress is None else lambda n: progress(done + n),
-            keep=keep,
+            keep=shards.keep,
         )
-    finally:
-        if made:
-            write()
     for k, i in enumerate(missing):
         digests[i] = fresh.digests[k]
         if look:

@@ -39,7 +39,7 @@ NO_MINIMUM = Minimum()
 ASSOCIATION = Association()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
     """One level: the share asked for, the share that is achievable, and what was drawn."""
 
@@ -50,7 +50,6 @@ class Margin:
     cohort: float
     pool: float
     n_cohort: int
-    n_pool: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,14 +374,13 @@ def report_margins(
         for j, level in enumerate(levels):
             rows.append(
                 Margin(
-                    attribute,
-                    level,
-                    target.margins[attribute].get(level, 0.0),
-                    float(allocation.achievable[k][j] / size),
-                    float(drawn[j] / size),
-                    float(pool[j] / cells.counts.sum()),
-                    int(drawn[j]),
-                    int(pool[j]),
+                    attribute=attribute,
+                    level=level,
+                    target=target.margins[attribute].get(level, 0.0),
+                    achievable=float(allocation.achievable[k][j] / size),
+                    cohort=float(drawn[j] / size),
+                    pool=float(pool[j] / cells.counts.sum()),
+                    n_cohort=int(drawn[j]),
                 )
             )
     return tuple(rows)

@@ -29,6 +29,7 @@ from cohort_selection.sampling.joint_table import Cells
 from cohort_selection.sampling.randomness import generator
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.power import Detectable, detectable_gaps
+from metrics.intervals.proportions import normal_quantile
 
 JOINED = " x "
 
@@ -88,7 +89,7 @@ class GapProspect:
     levels: tuple[LevelGap, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """What a draw would reach, without one: sizes, margins, subgroups, and what stands in the way.
 
@@ -137,33 +138,37 @@ def prospect(
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
     drawable = drawable_size(asked, bound.bound)
-    size = size or drawable
-    margins: tuple[Margin, ...] = ()
-    groups: tuple[Subgroup, ...] = ()
-    findable: tuple[GapProspect, ...] = ()
-    helped: tuple[str, ...] = ()
-    refusal, binding = "", bound.binding
-    notes = (*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum))
-    if not size:
-        refusal = none_of_any_size(asked)
-        return Prospect(len(pool.patients), 0, bound, 0, (), (), binding, (), refusal, notes)
+    nobody = Prospect(
+        n_patients=len(pool.patients),
+        size=size or drawable,
+        largest=bound,
+        drawable=drawable,
+        margins=(),
+        subgroups=(),
+        binding=bound.binding,
+        helped=(),
+        refusal="",
+        notes=(*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum)),
+    )
+    if not nobody.size:
+        return replace(nobody, drawable=0, refusal=none_of_any_size(asked))
     try:
-        allocation = allocate(asked, size, generator(seed, "matching", "round"))
+        allocation = allocate(asked, nobody.size, generator(seed, "matching", "round"))
     except MatchingError as error:
-        refusal = str(error)
+        found = replace(nobody, refusal=str(error))
     else:
-        margins = report_margins(pool.cells, target, allocation, size)
-        binding = (*binding, *shortfalls(asked, allocation, size))
-        notes = (*notes, *allocation.notes)
         expected = pool.cells.counts * allocation.probability
-        groups = _subgroups(pool.cells, expected, shown, minimum.auroc or auroc)
-        findable = tuple(_findable(pool.cells, expected, gap, least) for gap in gaps)
-    if asked.shares and (refusal or binding):
-        helped = would_help(asked, size)
-    return Prospect(
-        len(pool.patients), size, bound, drawable, margins, groups, binding, helped, refusal,
-        notes, findable,
-    )  # fmt: skip
+        found = replace(
+            nobody,
+            margins=report_margins(pool.cells, target, allocation, nobody.size),
+            subgroups=_subgroups(pool.cells, expected, shown, minimum.auroc or auroc),
+            binding=(*nobody.binding, *shortfalls(asked, allocation, nobody.size)),
+            notes=(*nobody.notes, *allocation.notes),
+            gaps=tuple(_findable(pool.cells, expected, gap, least) for gap in gaps),
+        )
+    if asked.shares and (found.refusal or found.binding):
+        return replace(found, helped=would_help(asked, found.size))
+    return found
 
 
 def _subgroups(
@@ -177,7 +182,7 @@ def _subgroups(
             width = None
             if positives >= 1.0 and negatives >= 1.0:
                 error = auroc_standard_error(auroc, round(positives), round(negatives))
-                width = 1.959964 * error
+                width = normal_quantile(0.95) * error
             found.append(Subgroup(name, level, positives, negatives, width))
     return tuple(found)
 

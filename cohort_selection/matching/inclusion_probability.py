@@ -85,23 +85,14 @@ def chances(
                 pulls[pair] = _Pull(
                     *independent_cells(asked.cells, pair, inside, counts * probability[inside])
                 )
-        aims = [pull.aim for pull in pulls.values()]
-        raked = _rake(
-            asked,
-            inside,
-            np.hstack([system[0], *(pull.columns for pull in pulls.values())]),
-            np.concatenate([system[1], *aims]),
-            softness=np.concatenate(
-                [np.zeros(len(system[1])), *(pulls[pair].aim / strength[pair] for pair in pulls)]
-            ),
-            start=np.append(start, np.zeros(len(system[1]) + sum(map(len, aims)) - len(start))),
-        )
+        columns, totals, softness, start = _pulled(system, pulls, strength, start)
+        raked = _rake(asked, inside, columns, totals, softness=softness, start=start)
         if (
             _miss(asked, inside, raked.probability, margins) > MET
             or float(raked.probability.min()) < least
         ):
             break
-        start = raked.multiplier[: len(system[1]) + sum(map(len, aims))]
+        start = raked.multiplier[: len(totals)]
         expected: NDArray[np.float64] = np.zeros(len(asked.counts))
         expected[inside] = counts * raked.probability
         reached.append(associated(expected))
@@ -110,6 +101,24 @@ def chances(
             probability[inside] = raked.probability
     miss = _miss(asked, inside, probability[inside], margins)
     return Chances(probability, miss, _told(asked, limits, reached[0], best, association))
+
+
+def _pulled(
+    system: tuple[NDArray[np.float64], NDArray[np.float64]],
+    pulls: Mapping[Pair, _Pull],
+    strength: Mapping[Pair, float],
+    start: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], ...]:
+    """The columns and aims of the system with its pulls, their softness, and where to start."""
+    columns, aims = system
+    softness = [pulls[pair].aim / strength[pair] for pair in pulls]
+    every = np.concatenate([aims, *(pull.aim for pull in pulls.values())])
+    return (
+        np.hstack([columns, *(pull.columns for pull in pulls.values())]),
+        every,
+        np.concatenate([np.zeros(len(aims)), *softness]),
+        np.append(start, np.zeros(len(every) - len(start))),
+    )
 
 
 def _too_many(cells: Cells, strength: Mapping[Pair, float]) -> list[Pair]:

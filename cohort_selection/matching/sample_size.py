@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import sqrt
 from statistics import NormalDist
-
-from cohort_selection.cases import Case, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +53,6 @@ def needed_for_auroc(
         else:
             high = middle
     return split(high)
-
-
-def too_small(
-    cases: Sequence[Case], attributes: Sequence[str], minimum_cases: int, minimum_per_class: int
-) -> tuple[str, ...]:
-    """One sentence for each subgroup of a cohort that is under a minimum."""
-    sentences = []
-    for attribute in attributes:
-        counts = Counter((value(case, attribute), case.label) for case in cases)
-        for level in sorted({level for level, _ in counts}):
-            negatives, positives = counts[level, 0], counts[level, 1]
-            short = max(
-                minimum_cases - negatives - positives,
-                minimum_per_class - positives,
-                minimum_per_class - negatives,
-            )
-            if short > 0:
-                enough = len(cases) * _growth(
-                    positives, negatives, minimum_cases, minimum_per_class
-                )
-                sentences.append(
-                    f"{attribute} {level}: {positives} positive and {negatives} negative cases; "
-                    f"at least {minimum_cases} cases and {minimum_per_class} of each class are "
-                    f"needed: enlarge the cohort to about {ceil(enough)}"
-                )
-    return tuple(sentences)
 
 
 def _growth(positives: int, negatives: int, minimum_cases: int, minimum_per_class: int) -> float:

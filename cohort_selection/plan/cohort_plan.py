@@ -47,6 +47,7 @@ def _by_attribute(named: str | Mapping[str, str]) -> Mapping[str, str]:
     return {"": named} if isinstance(named, str) else named
 
 
+_NO_RULES = (("include", ""), ("exclude", ""))
 _Share = Annotated[Number, Field(ge=0, le=1)]
 _FileName = Annotated[Text, Field(min_length=1)]
 
@@ -107,7 +108,7 @@ class CohortPlan(Criteria):
     ] = field(default_factory=Minimum)
     balance: Annotated[
         Text,
-        OneOf((CASE_CONTROL,)),
+        OneOf((CASE_CONTROL, "")),
         Absent("none"),
         Give(f'"{CASE_CONTROL}", or leave it out'),
         Field(
@@ -185,6 +186,8 @@ def read_cohort_plan(
     given, by the last part of their name in that folder. ``installed``: what an earlier version
     took is not refused, since the file cannot change any more.
     """
+    if installed:  # an earlier version took an empty text for no rules
+        table = {key: value for key, value in table.items() if (key, value) not in _NO_RULES}
     plan = read_table(CohortPlan, table, path, "cohort", CohortPlanError)
     if not installed:
         _refuse_unknown_levels(plan, path)

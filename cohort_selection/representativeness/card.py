@@ -102,7 +102,7 @@ class TextCheck:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """Everything a card shows; aggregates only, and for the steward alone: levels may be small.
 

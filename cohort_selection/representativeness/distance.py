@@ -15,7 +15,7 @@ from cohort_selection.sampling.randomness import generator
 from metrics.target_population.divergence import jensen_shannon
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
     """Distance of one attribute's shares in a cohort from those it is compared with.
 
@@ -69,20 +69,6 @@ def representativeness(
     return tuple(found)
 
 
-def over_time(
-    batches: Sequence[tuple[str, Sequence[Case]]],
-    against: Target | Sequence[Case],
-    attributes: Sequence[str],
-) -> tuple[tuple[str, tuple[Deviation, ...]], ...]:
-    """Compare what has come so far after each batch; ``batches`` are (name, new cases) in order."""
-    so_far: list[Case] = []
-    rows = []
-    for name, new in batches:
-        so_far.extend(new)
-        rows.append((name, representativeness(so_far, against, attributes)))
-    return tuple(rows)
-
-
 def chance(
     wanted: Mapping[str, float], n: int, rng: np.random.Generator, draws: int = 400
 ) -> tuple[float, float]:
@@ -114,14 +100,14 @@ def deviation(attribute: str, found: Mapping[str, float], wanted: Mapping[str, f
     if reported and all(sum(side.get(k, 0.0) for k in reported) > 0 for side in (found, wanted)):
         without = jensen_shannon(_normalised(found, reported), _normalised(wanted, reported))
     return Deviation(
-        attribute,
-        jensen_shannon(p, q),
-        without,
-        float(difference.max()),
-        float(difference.mean()),
-        levels[int(difference.argmax())],
-        _standardised(p, q),
-        float(p[levels.index(NOT_REPORTED)]) if NOT_REPORTED in levels else 0.0,
+        attribute=attribute,
+        jsd=jensen_shannon(p, q),
+        jsd_without_not_reported=without,
+        maximum=float(difference.max()),
+        mean=float(difference.mean()),
+        worst_level=levels[int(difference.argmax())],
+        standardised=_standardised(p, q),
+        not_reported=float(p[levels.index(NOT_REPORTED)]) if NOT_REPORTED in levels else 0.0,
     )
 
 

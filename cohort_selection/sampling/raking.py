@@ -55,6 +55,7 @@ def rake(
         multiplier[0] = np.log(max(totals[0], 1e-12) / size.sum())
     else:
         multiplier = start
+    dual = _Dual(size, columns, totals, give)
     score = columns @ multiplier
     miss = np.inf
     iterations = 0
@@ -71,7 +72,7 @@ def rake(
             hessian = columns.T @ (columns * curvature[:, None])
             hessian[np.diag_indices_from(hessian)] += give + 1e-12 * (1.0 + np.trace(hessian))
             direction = -np.linalg.solve(hessian, gradient).astype(np.float64)
-            step = _descend(score, size, multiplier, totals, give, columns, direction, gradient)
+            step = dual.descend(score, multiplier, direction, gradient)
             if step > 0.0:
                 break
         else:
@@ -83,37 +84,37 @@ def rake(
     return Raked(np.exp(np.minimum(score, 0.0)), multiplier, miss, iterations)
 
 
-def _descend(
-    score: NDArray[np.float64],
-    size: NDArray[np.float64],
-    multiplier: NDArray[np.float64],
-    totals: NDArray[np.float64],
-    give: NDArray[np.float64],
-    columns: NDArray[np.float64],
-    direction: NDArray[np.float64],
-    gradient: NDArray[np.float64],
-) -> float:
-    """Length of a step along ``direction`` that lowers the dual enough; 0 where none was found."""
-    change = columns @ direction
-    slope = float(gradient @ direction)
-    here = _dual(score, size, multiplier, totals, give)
-    step = min(1.0, 8.0 / max(float(np.abs(change).max()), 1e-300))
-    for _ in range(12):
-        moved = multiplier + step * direction
-        there = _dual(score + step * change, size, moved, totals, give)
-        # The last digits of the dual are noise; near the solution the full step is the right one.
-        if there <= here + 1e-4 * step * slope + 1e-13 * abs(here):
-            return step
-        step /= 2.0
-    return 0.0
+@dataclass(frozen=True, slots=True)
+class _Dual:
+    """The dual of a pool of ``size`` (cells,) with its columns, totals and their softness."""
 
+    size: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    totals: NDArray[np.float64]
+    give: NDArray[np.float64]
 
-def _dual(
-    score: NDArray[np.float64],
-    size: NDArray[np.float64],
-    multiplier: NDArray[np.float64],
-    totals: NDArray[np.float64],
-    give: NDArray[np.float64],
-) -> float:
-    capped = np.where(score < 0.0, np.exp(np.minimum(score, 0.0)), 1.0 + score)
-    return float(size @ capped - multiplier @ totals + give @ multiplier**2 / 2.0)
+    def at(self, score: NDArray[np.float64], multiplier: NDArray[np.float64]) -> float:
+        """Its value; ``score`` (cells,) is that of the multiplier."""
+        capped = np.where(score < 0.0, np.exp(np.minimum(score, 0.0)), 1.0 + score)
+        soft = self.give @ multiplier**2 / 2.0
+        return float(self.size @ capped - multiplier @ self.totals + soft)
+
+    def descend(
+        self,
+        score: NDArray[np.float64],
+        multiplier: NDArray[np.float64],
+        direction: NDArray[np.float64],
+        gradient: NDArray[np.float64],
+    ) -> float:
+        """Length of a step along ``direction`` that lowers it enough; 0 where none was found."""
+        change = self.columns @ direction
+        slope = float(gradient @ direction)
+        here = self.at(score, multiplier)
+        step = min(1.0, 8.0 / max(float(np.abs(change).max()), 1e-300))
+        for _ in range(12):
+            there = self.at(score + step * change, multiplier + step * direction)
+            # The last digits are noise; near the solution the full step is the right one.
+            if there <= here + 1e-4 * step * slope + 1e-13 * abs(here):
+                return step
+            step /= 2.0
+        return 0.0

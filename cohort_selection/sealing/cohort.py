@@ -29,6 +29,7 @@ from cohort_selection.sealing.key import (
 )
 
 if TYPE_CHECKING:
+    from cohort_selection.deidentification.copy import Copies
     from cohort_selection.matching.target import Target
 
 FORMAT = 1
@@ -66,7 +67,7 @@ class _Row:
     design: CaseDesign | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
     """A sealed test set on disk; its labels stay encrypted until :meth:`cases` is asked.
 
@@ -98,10 +99,6 @@ class Cohort:
         found = {row.case.case_id: row.design for row in self._reference()}
         known = {case_id: design for case_id, design in found.items() if design is not None}
         return known if len(known) == len(found) else None
-
-    def attribute_names(self) -> tuple[str, ...]:
-        """Attributes that the cases carry."""
-        return tuple(self.cases()[0].attributes)
 
     def blinded(self, key: bytes, visible: Sequence[str] = ()) -> tuple[BlindedCase, ...]:
         """Give the cases as one submission may see them: ids, order and files drawn by ``key``.
@@ -161,40 +158,18 @@ def seal(
     enclave = enclave_key(directory, create=True)
     key = derive(enclave, "cohort", name, str(seed))
     ordered = sorted(cases, key=lambda case: opaque(key, "order", case.case_id))
-    patients = sorted(
-        {case.patient_id for case in cases}, key=lambda patient: opaque(key, "patient", patient)
-    )
-    pseudonym = {patient: f"patient-{i:06d}" for i, patient in enumerate(patients, start=1)}
+    pseudonyms = _pseudonyms(cases, key)
     with replaced(directory) as fresh:
-        fresh.chmod(0o700)
-        (fresh / _IMAGES).mkdir()
-        (fresh / _REFERENCE).mkdir(mode=0o700)
+        _lay_out(fresh)
         entries: list[dict[str, object]] = []
         digests: dict[str, str] = {}
         copies = Copies(key)
         for i, case in enumerate(ordered, start=1):
             sealed_id = f"case-{i:06d}"
-            folder = fresh / _IMAGES / sealed_id
-            folder.mkdir()
-            sources = sorted(case.files, key=lambda file: opaque(key, "file", str(file)))
-            for j, source in enumerate(sources, start=1):
-                image = folder / f"{j:04d}.dcm"
-                if digest := copies.add(source, image):
-                    digests[image.relative_to(fresh).as_posix()] = digest
-                    image.chmod(0o444)
-                    os.utime(image, (_MOMENT, _MOMENT))
-            os.utime(folder, (_MOMENT, _MOMENT))
+            digests |= _copy_images(case, fresh / _IMAGES / sealed_id, key, copies)
             entries.append(
-                {
-                    "case_id": sealed_id,
-                    "patient_id": pseudonym[case.patient_id],
-                    "label": case.label,
-                    "attributes": [[name, text] for name, text in case.attributes.items()],
-                    "files": len(sources),
-                    "source_case_id": case.case_id,
-                    "source_patient_id": case.patient_id,
-                    **({} if design is None else asdict(design[case.case_id])),
-                }
+                _entry(sealed_id, pseudonyms[case.patient_id], case)
+                | ({} if design is None else asdict(design[case.case_id]))
             )
             if progress is not None:
                 progress(i, len(ordered))
@@ -205,34 +180,83 @@ def seal(
             "name": name,
             "seed": seed,
             "n_cases": len(ordered),
-            "n_patients": len(patients),
+            "n_patients": len(pseudonyms),
             "criteria": _plain(criteria),
             "target": {} if target is None else _plain(dict(target.margins)),
-            "report": _plain(
-                {
-                    **(report or {}),
-                    "burned_in_annotation_files": copies.burned_in,
-                    "compressed_files_with_a_comment": copies.commented,
-                }
-            ),
+            "report": _plain({**(report or {}), **_of_copies(copies)}),
             "images": digests,
             "labels": mac(key, "labels", reference),
         }
-        digest = "sha256:" + sha256(_canonical(content)).hexdigest()
-        sealed = {
-            **content,
-            "digest": digest,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        sealed["seal"] = mac(enclave, "manifest", _canonical(sealed))
-        labels = fresh / _REFERENCE / _LABELS
-        nonce = secrets.token_bytes(12)
-        write_private(
-            labels,
-            nonce + AESGCM(derive(key, "encrypt")).encrypt(nonce, reference, digest.encode()),
-        )
-        write_private(fresh / _MANIFEST, _canonical(sealed))
+        _write_sealed(fresh, content, reference, enclave, key)
     return open_cohort(directory)
+
+
+def _lay_out(fresh: Path) -> None:
+    fresh.chmod(0o700)
+    (fresh / _IMAGES).mkdir()
+    (fresh / _REFERENCE).mkdir(mode=0o700)
+
+
+def _of_copies(copies: Copies) -> dict[str, object]:
+    return {
+        "burned_in_annotation_files": copies.burned_in,
+        "compressed_files_with_a_comment": copies.commented,
+    }
+
+
+def _pseudonyms(cases: Sequence[Case], key: bytes) -> dict[str, str]:
+    """A name for each patient, in an order that the key draws."""
+    patients = sorted(
+        {case.patient_id for case in cases}, key=lambda patient: opaque(key, "patient", patient)
+    )
+    return {patient: f"patient-{i:06d}" for i, patient in enumerate(patients, start=1)}
+
+
+def _copy_images(case: Case, folder: Path, key: bytes, copies: Copies) -> dict[str, str]:
+    """Copy a case's images into a new folder; the digest of each by its path in the cohort."""
+    folder.mkdir()
+    digests: dict[str, str] = {}
+    sources = sorted(case.files, key=lambda file: opaque(key, "file", str(file)))
+    for j, source in enumerate(sources, start=1):
+        image = folder / f"{j:04d}.dcm"
+        if digest := copies.add(source, image):
+            digests[f"{_IMAGES}/{folder.name}/{image.name}"] = digest
+            image.chmod(0o444)
+            os.utime(image, (_MOMENT, _MOMENT))
+    os.utime(folder, (_MOMENT, _MOMENT))
+    return digests
+
+
+def _entry(sealed_id: str, pseudonym: str, case: Case) -> dict[str, object]:
+    """A line of the reference table."""
+    return {
+        "case_id": sealed_id,
+        "patient_id": pseudonym,
+        "label": case.label,
+        "attributes": [[name, text] for name, text in case.attributes.items()],
+        "files": len(case.files),
+        "source_case_id": case.case_id,
+        "source_patient_id": case.patient_id,
+    }
+
+
+def _write_sealed(
+    fresh: Path, content: Mapping[str, object], reference: bytes, enclave: bytes, key: bytes
+) -> None:
+    """Write the manifest with its digest and seal, and the reference table encrypted under both."""
+    digest = "sha256:" + sha256(_canonical(content)).hexdigest()
+    sealed = {
+        **content,
+        "digest": digest,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    sealed["seal"] = mac(enclave, "manifest", _canonical(sealed))
+    nonce = secrets.token_bytes(12)
+    write_private(
+        fresh / _REFERENCE / _LABELS,
+        nonce + AESGCM(derive(key, "encrypt")).encrypt(nonce, reference, digest.encode()),
+    )
+    write_private(fresh / _MANIFEST, _canonical(sealed))
 
 
 def open_cohort(directory: Path) -> Cohort:

@@ -8,6 +8,7 @@ import secrets
 import stat
 from hashlib import sha256
 from pathlib import Path
+from threading import get_ident
 
 KEY_VARIABLE = "SEQUESTRA_ENCLAVE_KEY"
 
@@ -30,15 +31,7 @@ def enclave_key(directory: Path, *, create: bool) -> bytes:
     path = key_path(directory)
     if create and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Linked into place: of two that create it at once, one wins and the other reads it.
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        write_private(draft, secrets.token_hex(32).encode() + b"\n")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        made_once(path, secrets.token_hex(32).encode() + b"\n")
     try:
         text = path.read_text("ascii").strip()
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -80,3 +73,19 @@ def write_private(path: Path, content: bytes) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def made_once(path: Path, content: bytes) -> None:
+    """Make a private file where none is; of two that make it at once, one wins.
+
+    It is linked into place, so that nobody reads half of it.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
+    draft.unlink(missing_ok=True)  # of a process that had this number and was killed
+    write_private(draft, content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -8,7 +8,6 @@ chain value, written down elsewhere (an audit log, a digest), pins the whole lis
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import os
 import unicodedata
@@ -16,6 +15,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from cohort_selection.atomic_files import locked
 from cohort_selection.sequestration.split import Part
 
 _HEADER = "chain,batch,patient_id,part"
@@ -53,7 +53,7 @@ def append_assignment(path: Path, parts: Mapping[str, Part], batch: str) -> int:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        locked(stream)
         known, _, chain, whole = _read(path)
         moved = sum(patient in known and known[patient] != part for patient, part in parts.items())
         if moved:

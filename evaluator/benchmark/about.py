@@ -25,7 +25,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The [benchmark] table of a benchmark's file; ``name`` and ``title`` may be empty."""
+    """The [benchmark] table of a benchmark's file; the name may be empty."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -39,7 +39,9 @@ class About:
             "the address of its page",
         ),
     ] = ""
-    title: Annotated[Text, Absent("the name"), Field(description="the heading of the board")] = ""
+    title: Annotated[
+        Text | None, Absent("the name"), Field(description="the heading of the board")
+    ] = None
     description: Annotated[Text, Absent("empty"), Field(description="shown above the board")] = ""
     opens: Annotated[
         Day | None,

@@ -74,7 +74,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     found = Benchmark(
         name=name,
-        title=about.title or name,
+        title=name if about.title is None else about.title,
         description=about.description,
         period=Period(about.opens, about.closes),
         cohort=cohort,

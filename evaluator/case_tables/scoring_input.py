@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,13 @@ from cohort_selection.tables.column_names import (
 from evaluator.case_tables.case_table import CaseTable, ScoringInputError
 from evaluator.case_tables.labels import Labels, read_labels
 
-__all__ = ["NOT_REPORTED", "ScoringInput", "ScoringInputError", "read_tables"]
+__all__ = ["NOT_REPORTED", "Reading", "ScoringInput", "ScoringInputError", "read_tables"]
 
 _SCORE_PREFIX = "prob_"
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringInput:
     """One label's cases, scores and attributes, row by row; attributes are texts.
 
@@ -43,6 +44,20 @@ class ScoringInput:
     attributes: Mapping[str, NDArray[np.str_]]
     n_missing: int = 0
     weights: NDArray[np.float64] | None = None
+
+
+class Reading(TypedDict, total=False):
+    """Further keywords of :func:`read_tables`, for a function that hands them on."""
+
+    case_column: str | None
+    patient_column: str | None
+    labels: Sequence[str]
+    score_column: str | None
+    age_bands: Sequence[int]
+    missing: str
+    weight_column: str | None
+    how: Labels | None
+    tell: Callable[[str], None]
 
 
 def read_tables(
@@ -77,9 +92,7 @@ def read_tables(
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
-    bands = list(age_bands)
-    if not bands or bands != sorted(set(bands)):
-        raise ScoringInputError(f"age bands are {bands}; give rising lower ends such as 0, 40, 60")
+    bands = _rising(age_bands)
     how = how or Labels()
     given = CaseTable(predictions)
     known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
@@ -93,13 +106,7 @@ def read_tables(
     found = {}
     for label, scored in pairs.items():
         y, kept = read_labels(known, label, how)
-        if not kept.all():
-            tell(
-                f"{label}: {int((~kept).sum())} of {kept.size} cases are left out because their "
-                "label is uncertain or blank"
-            )
-        if not kept.any():
-            raise ScoringInputError(f"{known.name}: no case has a label {label}; check its column")
+        _tell_left_out(known, label, kept, tell)
         scores = _scores(given, scored, order, y)
         found[label] = ScoringInput(
             label=label,
@@ -112,6 +119,25 @@ def read_tables(
             weights=None if weights is None else weights[kept],
         )
     return found
+
+
+def _rising(age_bands: Sequence[int]) -> list[int]:
+    bands = list(age_bands)
+    if not bands or bands != sorted(set(bands)):
+        raise ScoringInputError(f"age bands are {bands}; give rising lower ends such as 0, 40, 60")
+    return bands
+
+
+def _tell_left_out(
+    known: CaseTable, label: str, kept: NDArray[np.bool_], tell: Callable[[str], None]
+) -> None:
+    if not kept.all():
+        tell(
+            f"{label}: {int((~kept).sum())} of {kept.size} cases are left out because their label "
+            "is uncertain or blank"
+        )
+    if not kept.any():
+        raise ScoringInputError(f"{known.name}: no case has a label {label}; check its column")
 
 
 def _gather(

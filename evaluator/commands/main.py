@@ -10,9 +10,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from evaluator.commands import accounts, printing, queue, researcher, reviewer, steward
+from evaluator.commands import (
+    accounts,
+    audit,
+    benchmark,
+    queue,
+    researcher,
+    reviewer,
+    steward,
+)
 from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
+from evaluator.terminal import printing
 from submissions.submission import ContractBroken
 
 FRAMED = 80
@@ -24,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward, researcher, queue, accounts, reviewer):
+for commands in (steward, benchmark, researcher, queue, accounts, reviewer, audit):
     app.add_typer(commands.app)
 
 _PACKAGES = (

@@ -34,23 +34,25 @@ def page() -> str:
     for app in (main.app, *(plugin.load() for plugin in plugins)):
         group = typer.main.get_command(app)
         assert isinstance(group, TyperGroup)
-        for name, command in _commands(group, "sequestra"):
-            section = "\n".join(_section(name, command))
-            panels.setdefault(str(command.rich_help_panel), []).append(section)
+        for name, command, panel in _commands(group, "sequestra"):
+            panels.setdefault(panel, []).append("\n".join(_section(name, command)))
     parts = [_HEAD]
     for panel, sections in panels.items():
         parts += [f"## {panel}\n", *sections]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _commands(group: TyperGroup, path: str) -> Iterator[tuple[str, TyperCommand]]:
-    """Each command below a group with its full name, those of groups within it too."""
+def _commands(
+    group: TyperGroup, path: str, above: str = ""
+) -> Iterator[tuple[str, TyperCommand, str]]:
+    """Each command below a group with its full name and panel, those of groups within it too."""
     for name, command in group.commands.items():
+        assert isinstance(command, TyperCommand | TyperGroup)
+        panel = command.rich_help_panel if isinstance(command.rich_help_panel, str) else above
         if isinstance(command, TyperGroup):
-            yield from _commands(command, f"{path} {name}")
+            yield from _commands(command, f"{path} {name}", panel)
         else:
-            assert isinstance(command, TyperCommand)
-            yield f"{path} {name}", command
+            yield f"{path} {name}", command, panel
 
 
 def _section(name: str, command: TyperCommand) -> Iterator[str]:

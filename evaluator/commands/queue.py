@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import printing
 from evaluator.commands.options import HOME, OPERATOR, BenchmarkName, Home
 from evaluator.screen import console
+from evaluator.terminal import printing
 
 app = typer.Typer()
 
@@ -57,9 +57,9 @@ def practice(
 ) -> None:
     """Copy practice cases from the open part; `seal` did, unless the folder is lost."""
     from cohort_selection.sequestration.open_list import read_open
-    from evaluator.commands import dry_run
     from evaluator.stores.installation import Installation
     from evaluator.stores.practice_cases import lay_out
+    from evaluator.terminal import dry_run
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
@@ -114,21 +114,6 @@ def release(
     console.print(
         printing.submission_line(lifecycle.release_held(Installation.existing(home), submission_id))
     )
-
-
-@app.command(rich_help_panel=OPERATOR)
-def audit(
-    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
-) -> None:
-    """Show each run of a submission's container, with its log."""
-    from evaluator.stores.installation import Installation
-
-    installation = Installation.existing(home)
-    console.print(printing.submission_line(installation.ledger().submission(submission_id)))
-    enclave = installation.enclave()
-    for attempt in enclave.attempts(submission_id):
-        console.print(printing.attempt(attempt))
-    console.print(printing.exact_stage_times(enclave.stages(submission_id)))
 
 
 @app.command(rich_help_panel=OPERATOR)

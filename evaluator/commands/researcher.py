@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import printing
 from evaluator.commands.options import HOME, RESEARCHER, RULE, Home, HomeOption, ServerOption
 from evaluator.screen import console
+from evaluator.terminal import printing
 
 app = typer.Typer()
 
@@ -26,6 +26,10 @@ def login(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Accept http to another machine, unencrypted.")
     ] = False,
+    agree: Annotated[
+        str | None,
+        typer.Option(help="Version of the participation agreement that you read and accept."),
+    ] = None,
     forget: Annotated[
         bool, typer.Option("--forget", help="Forget the login for this address.")
     ] = False,
@@ -35,14 +39,14 @@ def login(
     The token is asked for, or read from standard input. From then on `submit`, `status`, `report`
     and `withdraw` go to this server.
     """
-    from evaluator.commands import remote
+    from evaluator.entering import remote
     from submissions.client import logins
 
     if forget:
         known = logins.forget(address)
         console.print(f"{'forgot the login for' if known else 'there was no login for'} {address}")
     else:
-        remote.log_in(address, insecure=insecure)
+        remote.log_in(address, insecure=insecure, agree=agree)
 
 
 @app.command(rich_help_panel=RESEARCHER)
@@ -56,10 +60,10 @@ def init(
     home: HomeOption = None,
 ) -> None:
     """Write a starter kit for a benchmark: Dockerfile, program, test, README."""
-    from evaluator.commands import benchmark_file
+    from evaluator.entering import benchmark_file
     from submissions.starter import kit
 
-    with benchmark_file.of(benchmark, server, home) as file:
+    with benchmark_file.of(benchmark, server, home, HOME) as file:
         for path in kit.write(directory, kit.read(file), flavour):
             console.print(f"wrote {path}")
 
@@ -115,10 +119,11 @@ def check(
 ) -> None:
     """Try an image on open cases, under the limits of a real run."""
     from evaluator.benchmark.specification import read_contract_alone
-    from evaluator.commands import benchmark_file, dry_run
+    from evaluator.entering import benchmark_file
     from evaluator.queue.dry_run import practise
+    from evaluator.terminal import dry_run
 
-    with benchmark_file.of(benchmark, server, home) as file:
+    with benchmark_file.of(benchmark, server, home, HOME) as file:
         contract = read_contract_alone(file)
     found = practise(contract, image, open_list, cases)
     console.print(dry_run.practised(found), soft_wrap=True)
@@ -144,14 +149,17 @@ def submit(
     home: HomeOption = None,
 ) -> None:
     """Enter an image for a benchmark, on a server or on this machine."""
-    from evaluator.commands import local, remote_entry
-    from evaluator.commands.place import place
+    from evaluator.entering.place import Entry, place
 
-    entry = remote_entry.Entry(image, benchmark, model, team, threshold, fact_sheet)
-    where = place(server, home)
+    entry = Entry(image, benchmark, model, team, threshold, fact_sheet)
+    where = place(server, home, HOME)
     if isinstance(where, Path):
+        from evaluator.entering import local
+
         local.submit(where, entry)
         return
+    from evaluator.entering import remote_entry
+
     with where:
         remote_entry.submit(where, entry)
 
@@ -170,8 +178,8 @@ def cancel(submission_id: SubmissionId, home: Home = HOME) -> None:
 @app.command(rich_help_panel=RESEARCHER)
 def withdraw(submission_id: SubmissionId, server: ServerOption = None) -> None:
     """Withdraw a submission from a server, if it has no result yet."""
-    from evaluator.commands import remote
-    from evaluator.commands.place import client
+    from evaluator.entering import remote
+    from evaluator.entering.place import client
 
     with client(server) as there:
         console.print(remote.line(there.withdraw(submission_id)))
@@ -190,15 +198,18 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Show the state of submissions, on a server or on this machine."""
-    from evaluator.commands import local, remote_entry
-    from evaluator.commands.place import place
+    from evaluator.entering.place import place
 
     if watch and submission_id is None:
         raise typer.BadParameter("give the id of the submission to watch")
-    where = place(server, home)
+    where = place(server, home, HOME)
     if isinstance(where, Path):
+        from evaluator.entering import local
+
         ended = local.status(where, submission_id, every if watch else None)
     else:
+        from evaluator.entering import remote_entry
+
         with where:
             ended = remote_entry.status(where, submission_id, every if watch else None)
     raise typer.Exit(1 if watch and not ended else 0)

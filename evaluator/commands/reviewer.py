@@ -46,21 +46,23 @@ def report(
 ) -> None:
     """Write the report of a result, from a server or from this machine."""
     from cohort_selection.atomic_files import write_bytes
-    from evaluator.commands.place import place
+    from evaluator.entering.place import place
     from evaluator.leaderboard import published
     from evaluator.leaderboard.report import render_report
     from evaluator.stores.installation import Installation
 
-    where = place(server, home)
+    where = place(server, home, HOME)
     if not isinstance(where, Path):
         with where:
             write_bytes(output, where.report(submission_id))
         console.print(f"wrote {output}")
         return
     installation = Installation.existing(where)
-    shown = published.released(installation.ledger(), submission_id)
+    ledger = installation.ledger()
+    shown = published.released(ledger, submission_id)
     primary = published.primary_figure(installation, shown.benchmark)
-    write_bytes(output, render_report(shown, primary=primary).encode())
+    sheet = published.fact_sheet(ledger, submission_id)
+    write_bytes(output, render_report(shown, primary=primary, fact_sheet=sheet).encode())
     console.print(f"wrote {output}")
 
 
@@ -191,9 +193,10 @@ def score(
 ) -> None:
     """Score predictions that you already have, from two tables."""
     from evaluator.benchmark.specification import read_age_bands, read_analysis
-    from evaluator.commands.score_screen import summary
     from evaluator.leaderboard import own_scores
-    from evaluator.scoring.score import Labels, score_tables
+    from evaluator.scoring.score import Labels
+    from evaluator.scoring.score_tables import score_tables
+    from evaluator.terminal.score_screen import summary
 
     own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(

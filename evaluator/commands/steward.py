@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import option_values, printing
+from evaluator.commands import option_values
 from evaluator.commands.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
 from evaluator.screen import console, styled
+from evaluator.terminal import printing
 
 app = typer.Typer()
 
@@ -273,7 +274,7 @@ def open_part(
 ) -> None:
     """Copy the open part for researchers, without names of patients."""
     from cohort_selection.sequestration.open_part import copy_open_part
-    from evaluator.commands import dry_run
+    from evaluator.terminal import dry_run
 
     with printing.progress("copying cases") as tick:
         found = copy_open_part(open_list, output, progress=tick)

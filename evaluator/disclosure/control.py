@@ -85,7 +85,7 @@ class Withheld:
     n_cases: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """What a reader may see of one evaluation; the only thing that boards and reports are given."""
 

@@ -9,8 +9,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+
+from cohort_selection.atomic_files import locked
 
 PAUSE_SECONDS = 0.2
 """How often a waiting run tries again."""
@@ -84,8 +85,8 @@ def _locked(path: Path) -> int | None:
     try:
         found = os.fstat(lock)
         if stat.S_ISREG(found.st_mode):
-            flock(lock, LOCK_EX | LOCK_NB)
-            if os.path.samestat(found, path.lstat()):  # not removed meanwhile
+            ours = locked(lock, wait=False)
+            if ours and os.path.samestat(found, path.lstat()):  # not removed meanwhile
                 return lock
     except OSError:
         pass

@@ -12,6 +12,7 @@ from evaluator.leaderboard.report import PRIMARY
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
 from evaluator.stores.installation import Installation
+from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def released(ledger: Ledger, submission_id: str) -> Release:
         if found.submission_id == submission_id:
             return found
     raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+
+
+def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
+    """The fact sheet that came with a submission, or None."""
+    document = ledger.fact_sheet(submission_id)
+    return None if document is None else FactSheet.from_json(document)
 
 
 def primary_figure(installation: Installation, benchmark: str) -> str:
@@ -60,4 +67,8 @@ def web(installation: Installation) -> FastAPI:
         Listing(found.name, found.title, found.description, primary=found.analysis.primary)
         for found in installation.benchmarks()
     ]
-    return create_app(lambda benchmark: releases(ledger, benchmark), listings)
+    return create_app(
+        lambda benchmark: releases(ledger, benchmark),
+        listings,
+        lambda submission_id: fact_sheet(ledger, submission_id),
+    )

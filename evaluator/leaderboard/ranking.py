@@ -21,7 +21,7 @@ POLICY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One row of a board; ``rank`` is None where the primary figure is undefined.
 
@@ -90,7 +90,16 @@ def primary_of(release: Release, primary: str) -> Estimate:
     found = release.find(primary)
     if found is not None:
         return found
-    return Estimate(None, None, None, release.n_cases, release.n_patients, 0, "", "not released")
+    return Estimate(
+        value=None,
+        low=None,
+        high=None,
+        n_cases=release.n_cases,
+        n_patients=release.n_patients,
+        n_positive=0,
+        method="",
+        undefined="not released",
+    )
 
 
 def worst_group(release: Release, metric: str = "auroc") -> Result | None:

@@ -10,16 +10,16 @@ from pathlib import Path
 from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard import fact_sheet_block
-from evaluator.leaderboard.drawing import bars, numbers, plots
-from evaluator.leaderboard.gap_rows import GapRow, gap_rows, gap_sentences, headline_gap
+from evaluator.leaderboard.drawing import numbers, plots
+from evaluator.leaderboard.gap_rows import gap_sentences
+from evaluator.leaderboard.group_tables import group_table
 from evaluator.leaderboard.pages import STATIC, environment, named
-from evaluator.leaderboard.population import population
+from evaluator.leaderboard.population import Population, population
 from evaluator.leaderboard.ranking import BASELINE_TEAMS
-from evaluator.scoring.results import ALL_LEVELS, OVERALL, Result
+from evaluator.scoring.results import ALL_LEVELS, OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
 from metrics.group import SAMPLED
@@ -56,33 +56,6 @@ class Section:
     threshold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRow:
-    """One level; ``reason`` stands in place of the figures where they are not shown."""
-
-    label: str
-    overall: bool
-    reason: str
-    n_cases: int | None
-    n_patients: int | None
-    n_positive: int | None
-    primary: Estimate | None
-    bar: Markup
-    estimates: tuple[Estimate | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupTable:
-    """The levels of one attribute or intersection under the row of all cases."""
-
-    key: str
-    heading: str
-    axis: Markup
-    rows: tuple[GroupRow, ...]
-    gaps: tuple[GapRow, ...]
-    gap_in_words: str
-
-
 def render_report(
     release: Release,
     *,
@@ -107,28 +80,9 @@ def render_report(
     sections = _sections(release)
     drawn = drawings(release, primary) if drawn is None else drawn
     about = population(release)
-    contents = [
-        ("figures", "All figures", bool(sections)),
-        ("population", about.heading if about else "", about is not None),
-        ("calibration", "Calibration", bool(sections)),
-        ("subgroups", "Subgroups", bool(single)),
-        ("intersections", "Intersections", bool(joint)),
-        ("methods", "Methods", True),
-        ("disclosure", "What is withheld", True),
-        ("limits", "Limits", True),
-        fact_sheet_block.contents(fact_sheet),
-        ("provenance", "Provenance", True),
-    ]
     curves = [
         c for c in release.curves if (c.name, c.attribute, c.level) == ("reliability", *OVERALL)
     ]
-    inlined: dict[str, object] = {}
-    if standalone:
-        inlined = {
-            "stylesheet": _own(STYLESHEET),
-            "figures_script": _own(STATIC / "figures.js"),
-            "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
-        }
     return (
         environment()
         .get_template("report.html")
@@ -143,21 +97,53 @@ def render_report(
             headline=release.find(primary),
             sentences=[*_sentences(release, primary), *gap_sentences(release)],
             population=about,
-            contents=[(anchor, heading) for anchor, heading, there in contents if there],
+            contents=_contents(sections, about, single, joint, fact_sheet),
             sections=sections,
             calibration=_calibration(release),
             bins=curves[0].points if curves else (),
             columns=named(columns),
-            tables=[_table(release, name, primary, columns) for name in single],
-            intersections=[_table(release, name, primary, columns) for name in joint],
+            tables=[group_table(release, name, primary, columns) for name in single],
+            intersections=[group_table(release, name, primary, columns) for name in joint],
             **drawn,
             drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
             provenance=_provenance(release),
-            **inlined,
+            **(_inlined(drawn) if standalone else {}),
         )
     )
+
+
+def _contents(
+    sections: Sequence[Section],
+    about: Population | None,
+    single: Sequence[str],
+    joint: Sequence[str],
+    fact_sheet: FactSheet | None,
+) -> list[tuple[str, str]]:
+    """Anchor and heading of each part of the page that there is something for."""
+    parts = [
+        ("figures", "All figures", bool(sections)),
+        ("population", about.heading if about else "", about is not None),
+        ("calibration", "Calibration", bool(sections)),
+        ("subgroups", "Subgroups", bool(single)),
+        ("intersections", "Intersections", bool(joint)),
+        ("methods", "Methods", True),
+        ("disclosure", "What is withheld", True),
+        ("limits", "Limits", True),
+        fact_sheet_block.contents(fact_sheet),
+        ("provenance", "Provenance", True),
+    ]
+    return [(anchor, heading) for anchor, heading, there in parts if there]
+
+
+def _inlined(drawn: Drawings) -> dict[str, object]:
+    """Style and scripts of a page that asks for nothing else."""
+    return {
+        "stylesheet": _own(STYLESHEET),
+        "figures_script": _own(STATIC / "figures.js"),
+        "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
+    }
 
 
 def drawings(release: Release, primary: str = PRIMARY) -> Drawings:
@@ -290,77 +276,6 @@ def _prevalence(release: Release) -> str:
     if release.benchmark == OWN_SCORES:
         return f"taken as set by {'design' if by_design else 'chance'}"
     return "which this cohort sets by design" if by_design else "which chance set in this cohort"
-
-
-def _table(release: Release, attribute: str, metric: str, columns: Sequence[str]) -> GroupTable:
-    whole = group_figures(release.results)
-    own = [r for r in release.results if r.attribute == attribute and r.figure in whole]
-    found = {(result.metric, result.level): result.estimate for result in own}
-    levels = list(dict.fromkeys(result.level for result in own))
-    overall = release.find(metric)
-    primaries = [found[metric, level] for level in levels if (metric, level) in found]
-    shared = bars.axis([*primaries, *([overall] if overall else [])])
-    line = overall.value if overall else None
-    rows = []
-    if overall is not None:
-        rows.append(
-            GroupRow(
-                label="All cases",
-                overall=True,
-                reason="",
-                n_cases=release.n_cases,
-                n_patients=release.n_patients,
-                n_positive=release.n_positive,
-                primary=overall,
-                bar=bars.bar(overall, shared, line),
-                estimates=tuple(release.find(column) for column in columns),
-            )
-        )
-    for level in levels:
-        primary = found.get((metric, level))
-        counts = primary or next(r.estimate for r in own if r.level == level)
-        rows.append(
-            GroupRow(
-                label=plots.readable_level(level),
-                overall=False,
-                reason=_reason(own, level),
-                n_cases=counts.n_cases,
-                n_patients=counts.n_patients,
-                n_positive=counts.n_positive,
-                primary=primary,
-                bar=bars.bar(primary, shared, line) if primary else Markup(""),
-                estimates=tuple(found.get((column, level)) for column in columns),
-            )
-        )
-    for held in release.withheld:
-        if held.attribute == attribute:
-            level = plots.readable_level(held.level)
-            rows.append(
-                GroupRow(
-                    label=level,
-                    overall=False,
-                    reason=held.reason,
-                    n_cases=held.n_cases,
-                    n_patients=None,
-                    n_positive=None,
-                    primary=None,
-                    bar=Markup(""),
-                    estimates=(None,) * len(columns),
-                )
-            )
-    key = "group-" + "".join(c if c.isalnum() else "-" for c in attribute)
-    heading = plots.readable(attribute)
-    gaps = gap_rows(release, attribute)
-    words = headline_gap(release, attribute, metric)
-    return GroupTable(key, heading, bars.scale(shared), tuple(rows), gaps, words)
-
-
-def _reason(own: Sequence[Result], level: str) -> str:
-    """The one reason why a level has no figure at all; empty where it has some."""
-    estimates = [result.estimate for result in own if result.level == level]
-    if any(estimate.value is not None for estimate in estimates):
-        return ""
-    return estimates[0].undefined or INSUFFICIENT
 
 
 def _methods(release: Release) -> list[tuple[str, str]]:

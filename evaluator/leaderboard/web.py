@@ -45,6 +45,47 @@ FactSheets = Callable[[str], FactSheet | None]
 """The fact sheet of a submission, or None where it came without."""
 
 
+class _Site:
+    """What the pages are made of."""
+
+    def __init__(
+        self, read_releases: Reader, benchmarks: Sequence[Listing], fact_sheets: FactSheets
+    ) -> None:
+        self.read_releases = read_releases
+        self.fact_sheets = fact_sheets
+        self.benchmarks = benchmarks
+        self.listings = {listing.name: listing for listing in benchmarks}
+
+    def listing(self, name: str) -> Listing:
+        """A benchmark by name; 404 where there is none."""
+        if name not in self.listings:
+            raise HTTPException(404, "There is no benchmark of this name here.")
+        return self.listings[name]
+
+    def release(self, submission_id: str) -> Release:
+        """The newest release of a submission; 404 where there is none."""
+        for release in reversed(self.read_releases(None)):
+            if release.submission_id == submission_id and release.benchmark in self.listings:
+                return release
+        raise HTTPException(404, "There is no released submission with this id.")
+
+    def report(self, submission_id: str, *, standalone: bool) -> str:
+        """The report of a submission, under the primary figure of its benchmark."""
+        found = self.release(submission_id)
+        of = self.listings[found.benchmark]
+        return render_report(
+            found,
+            title=of.title,
+            primary=of.primary,
+            standalone=standalone,
+            fact_sheet=self.fact_sheets(submission_id),
+        )
+
+    def rows(self, name: str) -> list[dict[str, object]]:
+        """The board of a benchmark as plain values."""
+        return pages.board_rows(self.listing(name), self.read_releases(name))
+
+
 def create_app(
     read_releases: Reader,
     benchmarks: Sequence[Listing],
@@ -53,8 +94,16 @@ def create_app(
     """Build the site; it sets no cookie, asks nobody else for anything and keeps no state."""
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    listings = {listing.name: listing for listing in benchmarks}
+    site = _Site(read_releases, benchmarks, fact_sheets)
+    _harden(app)
+    _tell_problems(app)
+    _add_pages(app, site)
+    _add_files(app, site)
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    return app
 
+
+def _harden(app: FastAPI) -> None:
     @app.middleware("http")
     async def harden(request: Request, call_next: Callable[[Request], object]) -> Response:
         response: Response = await call_next(request)  # type: ignore[misc]
@@ -63,6 +112,8 @@ def create_app(
         response.headers.setdefault("Cache-Control", "no-cache")
         return response
 
+
+def _tell_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def missing(request: Request, problem: HTTPException) -> Response:
         if request.url.path.startswith("/api/"):
@@ -76,62 +127,47 @@ def create_app(
         sentence = "The site could not read what it shows; its steward will find why in the log."
         return HTMLResponse(pages.render_missing("That did not work", sentence), 500, HEADERS)
 
-    def listing(name: str) -> Listing:
-        if name not in listings:
-            raise HTTPException(404, "There is no benchmark of this name here.")
-        return listings[name]
 
-    def submission(submission_id: str) -> Release:
-        for release in reversed(read_releases(None)):
-            if release.submission_id == submission_id and release.benchmark in listings:
-                return release
-        raise HTTPException(404, "There is no released submission with this id.")
-
+def _add_pages(app: FastAPI, site: _Site) -> None:
     @app.api_route("/", methods=_READ)
     def home() -> HTMLResponse:
-        return HTMLResponse(pages.render_home(benchmarks, read_releases(None)))
+        return HTMLResponse(pages.render_home(site.benchmarks, site.read_releases(None)))
 
     @app.api_route("/benchmarks/{name}", methods=_READ)
     def board(name: str) -> HTMLResponse:
-        return HTMLResponse(pages.render_board(listing(name), read_releases(name)))
+        return HTMLResponse(pages.render_board(site.listing(name), site.read_releases(name)))
 
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(submission_id: str) -> HTMLResponse:
-        found = submission(submission_id)
-        of, sheet = listings[found.benchmark], fact_sheets(submission_id)
-        page = render_report(
-            found, title=of.title, primary=of.primary, standalone=False, fact_sheet=sheet
-        )
+        page = site.report(submission_id, standalone=False)
         return HTMLResponse(page, headers=_WITH_FIGURES)
 
+
+def _add_files(app: FastAPI, site: _Site) -> None:
     @app.api_route("/submissions/{submission_id}/report.html", methods=_READ)
     def download(submission_id: str) -> Response:
-        found = submission(submission_id)
-        of, sheet = listings[found.benchmark], fact_sheets(submission_id)
-        page = render_report(found, title=of.title, primary=of.primary, fact_sheet=sheet)
+        page = site.report(submission_id, standalone=True)
         return _attachment(page, "text/html", "report.html")
 
     @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)
     def document(submission_id: str) -> Response:
-        return Response(submission(submission_id).to_json(), media_type="application/json")
+        return Response(site.release(submission_id).to_json(), media_type="application/json")
 
     @app.api_route("/submissions/{submission_id}/fact-sheet.json", methods=_READ)
     def fact_sheet(submission_id: str) -> Response:
-        given = fact_sheets(submission(submission_id).submission_id)
+        given = site.fact_sheets(site.release(submission_id).submission_id)
         if given is None:
             raise HTTPException(404, "This submission came without a fact sheet.")
         return Response(given.to_json(), media_type="application/json")
 
     @app.api_route("/api/benchmarks/{name}/leaderboard.json", methods=_READ)
     def board_json(name: str) -> JSONResponse:
-        found = listing(name)
-        rows = pages.board_rows(found, read_releases(name))
-        return JSONResponse({"benchmark": name, "primary": found.primary, "rows": rows})
+        primary = site.listing(name).primary
+        return JSONResponse({"benchmark": name, "primary": primary, "rows": site.rows(name)})
 
     @app.api_route("/api/benchmarks/{name}/leaderboard.csv", methods=_READ)
     def board_csv(name: str) -> Response:
-        rows = pages.board_rows(listing(name), read_releases(name))
-        return _attachment(_csv(rows), "text/csv", "leaderboard.csv")
+        return _attachment(_csv(site.rows(name)), "text/csv", "leaderboard.csv")
 
     @app.api_route("/static/plotly.min.js", methods=_READ)
     def plotly() -> FileResponse:
@@ -146,9 +182,6 @@ def create_app(
     @app.api_route("/healthz", methods=_READ)
     def healthz() -> JSONResponse:
         return JSONResponse({"status": "ok"})
-
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    return app
 
 
 def _attachment(text: str, media_type: str, filename: str) -> Response:

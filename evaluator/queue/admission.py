@@ -54,8 +54,8 @@ def admit(
             engine.let_in(found, benchmark.contract)
             engine.keep(found.digest, name)
     except ContractBroken as broken:
-        leave_nothing(installation, ledger, engine, submission)
         ledger.reject(name, broken.failure, broken.detail)
+        leave_nothing(installation, ledger, engine, submission)
         raise
     then = [State.LINTED] if benchmark.practice.cases else [State.LINTED, State.QUEUED]
     try:
@@ -101,7 +101,10 @@ def _archive(installation: Installation, team_id: str, sha256: str) -> Path:
 def leave_nothing(
     installation: Installation, ledger: Ledger, engine: Engine, submission: Submission
 ) -> None:
-    """Remove what the engine, the enclave and the drop folder have of a rejected submission."""
+    """Remove what the engine, the enclave and the drop folder have of a rejected submission.
+
+    What a process that is killed here has not removed, `sequestra prune` does.
+    """
     engine.forget(submission.submission_id)
     discard_archive(installation, ledger, submission)
     digest = submission.image_digest

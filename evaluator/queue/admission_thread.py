@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -20,6 +21,9 @@ from submissions.submission import ContractBroken, Failure, State, Submission
 
 MOST_FAULTS = 3
 """How often an engine that answers may fail on one image before the submission fails."""
+
+LOOK_SECONDS = 1.0
+"""How often, at most, an idle admission looks into the ledger for a new entry."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,27 +54,30 @@ class Admissions:
         self._done: SimpleQueue[_Looked] = SimpleQueue()
         self._faults: dict[str, int] = {}
         self._enclave = installation.enclave()
+        self._found_none = -LOOK_SECONDS
         self.under_way = False
 
-    def go_on(self, seconds: float = 0.0) -> str | None:
+    def go_on(self, seconds: float = 0.0) -> list[str]:
         """Settle what was looked at, waiting so many seconds for it, and begin the next.
 
-        Gives the id of a submission that was admitted or refused. Raises OSError where the disk
+        Gives the ids of submissions that were admitted or refused. Raises OSError where the disk
         fails, LedgerError where the ledger does.
         """
-        settled = None
+        settled: list[str] = []
         if self.under_way:
             try:
                 looked = self._done.get(timeout=seconds) if seconds else self._done.get_nowait()
             except Empty:
-                return None
+                return settled
             self.under_way = False
+            self._found_none = -LOOK_SECONDS
             settled = self._settle(looked)
         self._begin_next()
         return settled
 
     def _begin_next(self) -> None:
-        if not self._fitness.can_admit:
+        now = time.monotonic()
+        if not self._fitness.can_admit or now - self._found_none < LOOK_SECONDS:
             return
         for submission in self._ledger.submissions(state=State.RECEIVED):
             if self._fitness.waits(submission) or not self._enclave.is_sealed(submission.benchmark):
@@ -83,6 +90,7 @@ class Admissions:
             # A daemon: a queue that is stopped does not wait for an archive to be read to its end.
             Thread(target=self._look, args=(benchmark, submission), daemon=True).start()
             return
+        self._found_none = now
 
     def _look(self, benchmark: Benchmark, submission: Submission) -> None:
         """Run in the thread: admit, and give whatever came of it to the queue."""
@@ -94,7 +102,7 @@ class Admissions:
             error = raised
         self._done.put(_Looked(submission, error))
 
-    def _settle(self, looked: _Looked) -> str | None:
+    def _settle(self, looked: _Looked) -> list[str]:
         submission, error = looked.submission, looked.error
         name = submission.submission_id
         match error:
@@ -104,13 +112,13 @@ class Admissions:
                 self._record.tell(submission, State.REJECTED, error.failure)
             case RegistryUnavailable():
                 self._fitness.hold(submission, error)
-                return None
+                return []
             case EngineUnavailable() if not _answers():
                 self._fitness.lose_engine(error)
-                return None
+                return []
             case EngineUnavailable() if self._faults.get(name, 0) + 1 < MOST_FAULTS:
                 self._faults[name] = self._faults.get(name, 0) + 1
-                return None
+                return []
             case LedgerError():
                 if self._ledger.submission(name).state is not State.FAILED:
                     raise error
@@ -118,7 +126,7 @@ class Admissions:
                 raise error
             case _:
                 self._give_up(submission, error)
-        return name
+        return [name]
 
     def _give_up(self, submission: Submission, error: Exception) -> None:
         """End a submission that could not be looked at through no fault of its own."""

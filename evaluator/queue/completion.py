@@ -9,6 +9,7 @@ from evaluator.identity import run_key
 from evaluator.queue.determinism import compared
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
+from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, Event, StageTime
 from evaluator.tracking.process import Tracker
 from evaluator.workers.shard import LAID_OUT, Ended
@@ -25,13 +26,20 @@ class Completion:
     """Keeps what runs on the sequestered cases bring, scores it and publishes it, once each."""
 
     def __init__(
-        self, ledger: Ledger, enclave: Enclave, record: Record, tracker: Tracker, shards: int
+        self,
+        ledger: Ledger,
+        enclave: Enclave,
+        record: Record,
+        tracker: Tracker,
+        signer: Signer,
+        shards: int,
     ) -> None:
         """Complete runs whose cases were shared among so many ``shards``."""
         self._ledger = ledger
         self._enclave = enclave
         self._record = record
         self._tracker = tracker
+        self._signer = signer
         self._shards = shards
 
     def stands(self, job: Job) -> bool:
@@ -100,6 +108,7 @@ class Completion:
             with self._record.unless_cancelled(job):
                 self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
             self._record.tell(job.submission, State.RELEASED)
+            self._signer.sign()
             self._tracker.owe()
         published = time.monotonic()
         self._record.times(

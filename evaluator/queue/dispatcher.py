@@ -26,6 +26,8 @@ from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
 from evaluator.queue.record import Cancelled, Record
 from evaluator.sandbox.engine import EngineUnavailable
+from evaluator.signing.key import SigningError
+from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import PracticeError
@@ -87,7 +89,7 @@ def run_queue(
         with ExitStack() as opened:
             dispatcher.work_through(opened)
     dispatcher.refuse_unfit()
-    return dispatcher.worked
+    return len(dispatcher.worked)
 
 
 class _Dispatcher:
@@ -99,14 +101,17 @@ class _Dispatcher:
         work: Work,
         report: Callable[[Submission], None],
     ) -> None:
-        self._worked: set[str] = set()
+        self.worked: set[str] = set()
         self._installation = installation
         self._ledger = ledger
         self._enclave: Enclave = installation.enclave()
         self._tracker = tracker
         self._work = work
         self._record = Record(ledger, self._enclave, report)
-        self._completion = Completion(ledger, self._enclave, self._record, tracker, work.shards)
+        self._signer = Signer(installation, ledger)
+        self._completion = Completion(
+            ledger, self._enclave, self._record, tracker, self._signer, work.shards
+        )
         self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None
         self._fitness = Fitness(installation)
@@ -117,11 +122,6 @@ class _Dispatcher:
         self._looked = 0.0
         self._prepared = False
 
-    @property
-    def worked(self) -> int:
-        """How many submissions were admitted or run."""
-        return len(self._worked)
-
     def work_through(self, opened: ExitStack) -> None:
         """Take up, hand out, take back, until nothing is left; watching, until stopped."""
         sweep(self._enclave.images_folder())
@@ -131,8 +131,9 @@ class _Dispatcher:
             while True:
                 if self._work.watch:
                     self._fitness.ask_again()
-                self._admit_more()
+                self.worked.update(self._admissions.go_on())
                 self._take_up_more(opened)
+                self._signer.keep_up()
                 # A queue that ends has its releases tracked at its end.
                 self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
                 if self._jobs and self._workers is not None:
@@ -144,22 +145,18 @@ class _Dispatcher:
                     self._drop_cancelled()
                     self._begin_what_is_at_hand(self._workers)
                 elif self._admissions.under_way:
-                    self._admit_more(POLL_SECONDS)
+                    self.worked.update(self._admissions.go_on(POLL_SECONDS))
                 elif self._work.watch:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
                     break
+        self._signer.sign()
 
     def refuse_unfit(self) -> None:
         """Raise what kept a submission waiting, if anything did."""
         self._fitness.refuse_unfit()
 
     # Taking up
-
-    def _admit_more(self, seconds: float = 0.0) -> None:
-        admitted = self._admissions.go_on(seconds)
-        if admitted is not None:
-            self._worked.add(admitted)
 
     def _take_up_more(self, opened: ExitStack) -> None:
         while True:
@@ -220,7 +217,7 @@ class _Dispatcher:
             else:
                 taken = self._completion.stands(job) or self._start(workers, job)
             if taken:
-                self._worked.add(job.name)
+                self.worked.add(job.name)
 
     def _practise(self, workers: Workers, job: Job) -> bool:
         """Begin a dry run; False where there is nothing to run or to run on."""
@@ -230,7 +227,7 @@ class _Dispatcher:
         try:
             self._practice.prepare(job)
         except PracticeError as error:
-            self._fitness.refuse(job.benchmark.name, error)
+            self._fitness.hold(job.submission, error)
             return False
         return self._start(workers, job)
 
@@ -393,7 +390,7 @@ class _Dispatcher:
         except Cancelled:
             self._record.event(job, Event.CANCELLED)
             self._leave(job)
-        except (OSError, LedgerError, WorkersError):
+        except (OSError, LedgerError, SigningError, WorkersError):
             raise
         except Exception as error:
             _LOG.exception("submission %s failed through a fault of the harness", job.name)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
 from evaluator.queue.admission import admit, discard_archive
 from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.image_ids import CONTAINERD
+from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
 from submissions.quota import QuotaError
 from submissions.receiving import Entry, named, operating_point, receive
@@ -57,8 +60,8 @@ def submit(
     ledger.admit(entry.team, benchmark.name, benchmark.quota)  # before an archive is loaded
     name = uuid4().hex[:12]
     with engine.receive(image, benchmark.contract) as configuration:
-        if engine.brought(image):
-            # What was loaded goes as the block ends, also where this process is killed.
+        if Path(image).is_file() or engine.connection.store == CONTAINERD:
+            # It was loaded, and goes as the block ends, also where this process is killed.
             engine.keep(configuration.digest, name)
         try:
             submission = receive(
@@ -102,6 +105,7 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
         raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
     evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
     ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
+    sign(installation, ledger)
     return ledger.submission(submission_id)
 
 
@@ -138,6 +142,8 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
     for submission, evaluated in again:
         document = evaluated.release.to_json()
         ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
+    if again:
+        sign(installation, ledger)
     return [submission for submission, _ in again]
 
 

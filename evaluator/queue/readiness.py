@@ -56,8 +56,8 @@ class Fitness:
         if name not in self._benchmarks and name not in self._unfit:
             try:
                 self._benchmarks[name] = self._installation.benchmark(name)
-            except (InstallationError, SpecificationError) as error:
-                self.refuse(name, error)
+            except ValueError as error:  # of whichever table
+                self._refuse(name, error)
         return self._benchmarks.get(name)
 
     @property
@@ -84,7 +84,7 @@ class Fitness:
     def lose(self, name: str, error: WorkersError) -> None:
         """The workers that could run a benchmark are gone."""
         self._fit.discard(name)
-        self.refuse(name, error)
+        self._refuse(name, error)
 
     def lose_engine(self, error: Exception) -> None:
         """This machine's engine is gone: nothing can be admitted."""
@@ -125,16 +125,15 @@ class Fitness:
                 self._sealed[name] = self._installation.sealed(name)
             workers.refuse_unfit(self._sealed[name][0].contract)
         except (CohortError, EnclaveError, InstallationError, SpecificationError) as error:
-            self.refuse(name, error)
+            self._refuse(name, error)
         except WorkersError as error:
             workers.refuse_lost()
-            self.refuse(name, error)
+            self._refuse(name, error)
         else:
             self._fit.add(name)
             self._told.discard(name)
 
-    def refuse(self, name: str, error: ValueError) -> None:
-        """Let the submissions for a benchmark wait for what is wrong with it."""
+    def _refuse(self, name: str, error: ValueError) -> None:
         self._unfit[name] = error
         self._tell(name, f"the submissions for {name} wait: {error}")
 

@@ -5,7 +5,7 @@ The ledger holds the states, the enclave what the steward alone may read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -80,7 +80,4 @@ class Record:
         longest: dict[Stage, float] = {}
         for each in exact:
             longest[each.stage] = max(each.seconds, longest.get(each.stage, 0.0))
-        self._tell_times(submission_id, longest)
-
-    def _tell_times(self, submission_id: str, longest: Mapping[Stage, float]) -> None:
         self._ledger.record_times(submission_id, longest)

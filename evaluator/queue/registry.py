@@ -27,6 +27,11 @@ REGISTRIES_VARIABLE = "SEQUESTRA_REGISTRIES"
 A team names the host, and this machine would connect to it, inside its network too."""
 
 PULL_SECONDS = 3600.0
+ROOM = 64 * 2**20
+"""Bytes of an archive beside its layers: names, manifests and what fills its blocks."""
+
+_OF_THE_IMAGE = ("manifest unknown", "name unknown", "unauthorized", "denied", "not found")
+"""What skopeo says where the registry answers and has no such image for everybody."""
 
 
 class RegistryUnavailable(ValueError):
@@ -70,20 +75,14 @@ def _pull(reference: str, archive: Path, contract: Contract) -> None:
             "an image in a registry is to be pulled and this machine has no skopeo; install the "
             "package skopeo, or have the team send an archive"
         )
-    most = contract.image_mb * 2**20 + 64 * 2**20
-    try:
-        ended = subprocess.run(
-            ["prlimit", f"--fsize={most}", program, "--tmpdir", str(archive.parent),
-             "--override-os", "linux", "--override-arch", "amd64",
-             "copy", "--quiet", f"docker://{reference}", f"oci-archive:{archive}"],
-            check=False, capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=PULL_SECONDS,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise ContractBroken(
-            Failure.IMAGE_INVALID,
-            f"the image {reference} was not pulled in {PULL_SECONDS:.0f} s; send an archive",
-        ) from error
+    source = f"docker://{reference}"
+    told = _skopeo(program, archive.parent, contract, "inspect", "--raw", source)
+    # Written in the other layout, an image would have another digest.
+    layout = "oci-archive" if '"application/vnd.oci.' in told.stdout else "docker-archive"
+    ended = told
+    if told.returncode == 0:
+        target = f"{layout}:{archive}"
+        ended = _skopeo(program, archive.parent, contract, "copy", "--quiet", source, target)
     if ended.returncode == 0:
         return
     if "file too large" in ended.stderr or ended.returncode == -signal.SIGXFSZ:
@@ -92,11 +91,34 @@ def _pull(reference: str, archive: Path, contract: Contract) -> None:
             f"the packed image {reference} is over the limit of {contract.image_mb} MB; make it "
             f"smaller",
         )
-    if shutil.disk_usage(archive.parent).free < 2**20:
-        raise RegistryUnavailable("the disk is full while an image is pulled; free some space")
     said = printable(" ".join(ended.stderr.split())[-500:])
-    raise ContractBroken(
-        Failure.IMAGE_INVALID,
-        f"the image {reference} cannot be pulled ({said or 'it is over the size limit'}); see "
-        f"that it is public and has this digest, or send an archive",
+    if any(words in said for words in _OF_THE_IMAGE):
+        raise ContractBroken(
+            Failure.IMAGE_INVALID,
+            f"the image {reference} cannot be pulled ({said}); see that it is public and has this "
+            f"digest, or send an archive",
+        )
+    raise RegistryUnavailable(
+        f"the registry does not give the image {reference} ({said}); see that this machine "
+        f"reaches it, and that `skopeo inspect docker://{reference}` works here"
     )
+
+
+def _skopeo(
+    program: str, scratch: Path, contract: Contract, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run skopeo, each of whose files the kernel keeps within the contract's size."""
+    most = contract.image_mb * 2**20 + ROOM
+    command = ("prlimit", f"--fsize={most}", program, "--tmpdir", str(scratch))
+    platform = ("--override-os", "linux", "--override-arch", "amd64")
+    try:
+        return subprocess.run(
+            (*command, *platform, *arguments),
+            check=False, capture_output=True, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, timeout=PULL_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ContractBroken(
+            Failure.IMAGE_INVALID,
+            f"the image was not pulled in {PULL_SECONDS:.0f} s; send an archive",
+        ) from error

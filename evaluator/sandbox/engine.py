@@ -82,10 +82,6 @@ class Engine:
         """See ``Images.receive``."""
         return self.images.receive(image, contract)
 
-    def brought(self, image: str) -> bool:
-        """See ``Images.brought``."""
-        return self.images.brought(image)
-
     def has(self, image: str) -> bool:
         """See ``Images.has``."""
         return self.images.has(image)

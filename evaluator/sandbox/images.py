@@ -82,10 +82,6 @@ class Images:
                 (folder / "saved.tar").unlink(missing_ok=True)
                 yield found
 
-    def brought(self, image: str) -> bool:
-        """Whether ``receive`` loads this image, so that it goes again as the block ends."""
-        return os.path.isfile(image) or self.store == CONTAINERD  # noqa: PTH113 - as in receive
-
     def _found(self, image: str) -> ImageConfiguration:
         try:
             return self.inspect(image)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluator.sandbox.seccomp import profile_file, profile_text
 from evaluator.sandbox.staging import Staged
+from evaluator.system_calls import profile_file, profile_text
 from submissions.addresses.engine import EngineUnavailable
 from submissions.contract import Contract
 from submissions.host.base_image import cache
@@ -190,6 +190,17 @@ def not_granted(
 
     Podman words some of them otherwise, and of some it tells nothing.
     """
+    host = attributes["HostConfig"]
+    kept = _kept_by_both(attributes, staged, contract, podman)
+    if not podman:
+        kept |= _kept_by_docker(host, staged, contract, kept)
+    return [words for words, is_kept in kept.items() if not is_kept]
+
+
+def _kept_by_both(
+    attributes: Mapping[str, Any], staged: Staged, contract: Contract, podman: bool
+) -> dict[str, bool]:
+    """What Docker and Podman tell of a container alike, each with whether it is as asked."""
     asked = flags(staged, contract)
     host, config = attributes["HostConfig"], attributes["Config"]
     memory = asked["mem_limit"]
@@ -199,7 +210,7 @@ def not_granted(
     options = host.get("SecurityOpt") or ()
     shown = [str(word).partition("=") for word in config.get("Env") or ()]
     granted = {mount["Destination"]: mount["RW"] for mount in attributes.get("Mounts") or ()}
-    kept = {
+    return {
         "no network": host.get("NetworkMode") == asked["network_mode"],
         "a read-only root": host.get("ReadonlyRootfs") is True,
         "no privileges": host.get("Privileged") is False,
@@ -230,22 +241,28 @@ def not_granted(
         "no second start": (host.get("RestartPolicy") or {}).get("Name", "") in ("no", ""),
         "no health check": _checks_nothing((config.get("Healthcheck") or {}).get("Test"), podman),
     }
-    if not podman:
-        tmpfs = asked["tmpfs"]["/tmp"].split(",")
-        requests = host.get("DeviceRequests") or ()
-        kept |= {
-            "no capability at all": host.get("CapDrop") == asked["cap_drop"],
-            "a /tmp without devices and setuid": set(tmpfs) == _scratch(host),
-            "its seccomp profile": kept["its seccomp profile"]
-            and f"seccomp={profile_text()}" in options,
-            "memory of its own": host.get("IpcMode") == asked["ipc_mode"],
-            "a bounded log": host.get("LogConfig") == asked["log_config"],
-            "no device but its GPUs": kept["no device but its GPUs"]
-            and [(each.get("Count") or 0, each.get("DeviceIDs")) for each in requests]
-            == [(0, each["DeviceIDs"]) for each in asked["device_requests"]],
-            "no name server": host.get("Dns") == asked["dns"],
-        }
-    return [words for words, is_kept in kept.items() if not is_kept]
+
+
+def _kept_by_docker(
+    host: Mapping[str, Any], staged: Staged, contract: Contract, kept: Mapping[str, bool]
+) -> dict[str, bool]:
+    """What Docker alone tells, or tells to the letter; ``kept`` is what both tell."""
+    asked = flags(staged, contract)
+    options = host.get("SecurityOpt") or ()
+    tmpfs = asked["tmpfs"]["/tmp"].split(",")
+    requests = host.get("DeviceRequests") or ()
+    return {
+        "no capability at all": host.get("CapDrop") == asked["cap_drop"],
+        "a /tmp without devices and setuid": set(tmpfs) == _scratch(host),
+        "its seccomp profile": kept["its seccomp profile"]
+        and f"seccomp={profile_text()}" in options,
+        "memory of its own": host.get("IpcMode") == asked["ipc_mode"],
+        "a bounded log": host.get("LogConfig") == asked["log_config"],
+        "no device but its GPUs": kept["no device but its GPUs"]
+        and [(each.get("Count") or 0, each.get("DeviceIDs")) for each in requests]
+        == [(0, each["DeviceIDs"]) for each in asked["device_requests"]],
+        "no name server": host.get("Dns") == asked["dns"],
+    }
 
 
 def _ulimits(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from cohort_selection.atomic_files import locked
 from cohort_selection.cases import BlindedCase
 from submissions.contract import Contract
 
@@ -87,7 +88,7 @@ def own_folder(root: Path, *, awaiting: bool = True) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))  # mode 0700
         try:
             lock = held.enter_context((folder / "lock").open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            locked(lock)
         except OSError:
             _remove(folder, held)
             raise
@@ -122,7 +123,7 @@ def is_alive(folder: Path) -> bool:
 def _creating(root: Path) -> Iterator[None]:
     """Keep others from taking a folder that is not locked yet for one that was left."""
     with (root / "staging.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locked(lock)
         yield
 
 
@@ -131,13 +132,15 @@ def _claim(folder: Path) -> ExitStack | None:
     held = ExitStack()
     try:
         lock = held.enter_context((folder / "lock").open("r+"))
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = locked(lock, wait=False)
     except (FileNotFoundError, NotADirectoryError):
-        pass  # killed before it had a lock, or removed in part
-    except OSError:  # locked, or another user's
-        held.close()
-        return None
-    return held
+        is_ours = True  # killed before it had a lock, or removed in part
+    except OSError:  # another user's
+        is_ours = False
+    if is_ours:
+        return held
+    held.close()
+    return None
 
 
 def _remove(folder: Path, held: ExitStack, *, awaiting: bool = True) -> None:

@@ -119,7 +119,6 @@ class AnalysisPlan:
     confidence: Annotated[Number, Field(ge=0.5, lt=1, description="of the intervals")] = 0.95
     replicates: Annotated[
         Whole,
-        AfterValidator(_none_or_enough),
         Give("100 to 1,000,000, or 0 for no ROC band"),
         Field(
             ge=0,
@@ -127,6 +126,7 @@ class AnalysisPlan:
             description="bootstrap replicates of the ROC curve's band, at most 512 of them are "
             "used; 0 for no band",
         ),
+        AfterValidator(_none_or_enough),
     ] = 2000
     seed: Annotated[
         Whole,
@@ -212,9 +212,9 @@ class AnalysisPlan:
     ] = ()
     partial_auroc: Annotated[
         tuple[Annotated[Number, Field(ge=0, le=1)], ...],
-        AfterValidator(_rising),
         Give("[low, high] false positive rates, from 0 to 1"),
         Field(description="a range of false positive rates, as `[0.0, 0.1]`", max_length=2),
+        AfterValidator(_rising),
     ] = ()
     smooth_calibration: Annotated[
         Text,

@@ -14,6 +14,8 @@ _SCORING = (
     "scoring/analysis_plan.py",
     "scoring/target_population.py",
     "scoring/score.py",
+    "scoring/curves.py",
+    "scoring/score_tables.py",
     "scoring/results.py",
     "disclosure/probing.py",
     "evaluation.py",
@@ -27,7 +29,9 @@ _SCORING = (
 _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
-_FORMERLY: dict[str, str] = {}
+_FORMERLY: dict[str, str] = {
+    "0.1.0+17bf114fe56e": "0.1.0+28035a7426bc",
+}
 """The present version, and a former one whose code gives the same figures."""
 
 

@@ -113,7 +113,7 @@ class TargetComparison:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Everything scored for one submission; only disclosure.release may read it for show.
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cohort_selection.clinical.age_bands import AGE_BANDS
-from cohort_selection.clinical.vocabulary import level as level_of
-from cohort_selection.tables.column_names import field_of
 from evaluator.case_tables.labels import Labels
 from evaluator.case_tables.scoring_input import ScoringInput, ScoringInputError, read_tables
 from evaluator.scoring.analysis_plan import NOT_REPORTED, AnalysisPlan, PlanError, read_plan
 from evaluator.scoring.code_version import code_version
+from evaluator.scoring.curves import curves_of
 from evaluator.scoring.results import (
     ALL_LEVELS,
     OVERALL,
     Curve,
-    CurvePoint,
     Evaluation,
     Result,
 )
@@ -28,8 +24,6 @@ from evaluator.scoring.target_population import TargetWeights
 from metrics import arrays
 from metrics.all_figures import Choices, figures, names
 from metrics.arrays import Bools, Floats, Ints
-from metrics.calibration import errors
-from metrics.discrimination import curves as discrimination
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps import fairness, multiplicity
@@ -37,8 +31,6 @@ from metrics.gaps.differences import MAX_MIN, Gap, Level, gaps
 from metrics.gaps.tests import gap_test
 from metrics.group import Group, everyone, part_of
 from metrics.intervals.linearised import effective_patients
-from metrics.operating_points import intervals
-from metrics.resampling import replicates
 from metrics.target_population import weighted
 
 __all__ = [
@@ -50,19 +42,7 @@ __all__ = [
     "read_plan",
     "read_tables",
     "score",
-    "score_tables",
 ]
-
-ROC_GRID = np.linspace(0.0, 1.0, 41)
-"""False positive rates at which ROC curves are given; never one step a case."""
-
-ROC_BAND_REPLICATES = 512
-"""The most replicates that the pointwise band of the overall ROC curve uses."""
-
-ROC_BAND_CASES = 50_000_000
-"""Cases times replicates of the band; a large cohort has a narrow one and needs fewer."""
-
-RELIABILITY_BINS = 10
 
 PERMUTATIONS = 2_000
 """Of each declared gap."""
@@ -81,6 +61,18 @@ class _Part:
 
 _Coded = tuple[NDArray[np.str_], Ints]
 """The levels of an attribute, sorted, and the level number of each case."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arranged:
+    """The cases in the order in which they are scored; ``order`` leads there from the given one."""
+
+    y: Bools
+    s: Floats
+    patient: Ints
+    n_patients: int
+    coded: Mapping[str, _Coded]
+    order: Ints
 
 
 def score(
@@ -107,6 +99,50 @@ def score(
     ScoringInputError for arrays that cannot be scored.
     """
     plan = plan or AnalysisPlan()
+    given = _arranged(y, scores, patients, attributes or {}, plan)
+    choices = _choices_for(given, plan, threshold)
+    whole = everyone(given.y, given.s, given.patient, given.n_patients, plan.sampling_design)
+    parts = list(_parts(whole, given.coded, plan))
+    results: list[Result] = []
+    curves: list[Curve] = []
+    for part in parts:
+        mine = replace(choices, smooth_calibration=_smooth(part, plan))
+        results += _results(part, mine)
+        curves += _curves(part, plan, choices, threads)
+    of_cases = weights if target is None else target.weights
+    if of_cases is not None:
+        w = _weights(of_cases, given)
+        fitted = 0 if target is None else target.fitted
+        results += _standardized(parts[0], w, plan, choices, fitted)
+    results += _crossed(whole, parts, plan)
+    results += _gaps(parts, whole, plan, choices)
+    results += _declared_gaps(parts, whole, plan, choices, threads)
+    effective = effective_patients(given.patient, given.n_patients) if whole.clustered else None
+    return Evaluation(
+        plan_digest=plan.digest,
+        code_version=code_version(),
+        n_cases=int(given.y.size),
+        n_patients=given.n_patients,
+        n_positive=int(given.y.sum()),
+        results=tuple(results),
+        curves=tuple(curves),
+        confidence=plan.confidence,
+        threshold=choices.threshold,
+        sampling_design=plan.sampling_design,
+        effective_patients=effective,
+        declared_gaps=plan.declared_gaps,
+        target=None if target is None else target.comparison,
+    )
+
+
+def _arranged(
+    y: ArrayLike,
+    scores: ArrayLike,
+    patients: ArrayLike | None,
+    attributes: Mapping[str, NDArray[np.str_]],
+    plan: AnalysisPlan,
+) -> _Arranged:
+    """Check the arrays, and bring the cases into an order that theirs does not change."""
     try:
         y_ = arrays.labels(y)
         s_ = arrays.scores(scores, y_.size)
@@ -115,61 +151,40 @@ def score(
         raise ScoringInputError(f"cannot be scored: {problem}") from None
     if not y_.size:
         raise ScoringInputError("there is no case to score")
-    if threshold is not None and not np.isfinite(threshold):
-        raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
-    choices = replace(
-        _choices(plan, plan.threshold if threshold is None else threshold),
-        cohort_prevalence=_prevalence(y_),
-        no_calibration=_no_calibration(s_),
-    )
-    coded = {name: _coded(name, attributes or {}, y_.size) for name in _named(plan)}
+    coded = {name: _coded(name, attributes, y_.size) for name in _named(plan)}
     # once: sorting what is sorted costs next to nothing
     ids = [] if patients is None else [patient]
     order = arrays.canonical_order(s_, y_, [*ids, *(code for _, code in coded.values())])
-    y_, s_ = y_[order], s_[order]
-    patient = patient if patients is None else patient[order]
-    coded = {name: (values, code[order]) for name, (values, code) in coded.items()}
-    whole = everyone(y_, s_, patient, n_patients, plan.sampling_design)
-    parts = list(_parts(whole, coded, plan))
-    results: list[Result] = []
-    curves: list[Curve] = []
-    for part in parts:
-        mine = replace(choices, smooth_calibration=_smooth(part, plan))
-        results += _results(part, mine)
-        if part.lacking is None:
-            curves += _curves(part, plan, choices, threads)
-    given = target.weights if target is not None else weights
-    if given is not None:
-        w = _weights(given, y_.size)[order]
-        fitted = target.fitted if target else 0
-        results += _standardized(parts[0], w, plan, choices, fitted)
-    results += _crossed(whole, parts, plan)
-    results += _gaps(parts, whole, plan, choices)
-    results += _declared_gaps(parts, whole, plan, choices, threads)
-    return Evaluation(
-        plan_digest=plan.digest,
-        code_version=code_version(),
-        n_cases=int(y_.size),
+    return _Arranged(
+        y=y_[order],
+        s=s_[order],
+        patient=patient if patients is None else patient[order],
         n_patients=n_patients,
-        n_positive=int(y_.sum()),
-        results=tuple(results),
-        curves=tuple(curves),
-        confidence=plan.confidence,
-        threshold=choices.threshold,
-        sampling_design=plan.sampling_design,
-        effective_patients=effective_patients(patient, n_patients) if whole.clustered else None,
-        declared_gaps=plan.declared_gaps,
-        target=None if target is None else target.comparison,
+        coded={name: (values, code[order]) for name, (values, code) in coded.items()},
+        order=order,
     )
 
 
-def _weights(given: ArrayLike, n: int) -> Floats:
-    w = np.asarray(given, dtype=np.float64)
+def _choices_for(given: _Arranged, plan: AnalysisPlan, threshold: float | None) -> Choices:
+    """The choices of a plan, with what the cases say of them; a threshold comes before its own."""
+    if threshold is not None and not np.isfinite(threshold):
+        raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
+    return replace(
+        _choices(plan, plan.threshold if threshold is None else threshold),
+        cohort_prevalence=_prevalence(given.y),
+        no_calibration=_no_calibration(given.s),
+    )
+
+
+def _weights(of_cases: ArrayLike, given: _Arranged) -> Floats:
+    """Weights of the cases, in the order in which they are scored."""
+    n = given.y.size
+    w = np.asarray(of_cases, dtype=np.float64)
     if w.shape != (n,) or not (np.isfinite(w).all() and w.min() >= 0.0 and w.max() > 0.0):
         raise ScoringInputError(
             f"weights must be {n} numbers that are not negative, and not all 0; got shape {w.shape}"
         )
-    return w
+    return w[given.order]
 
 
 def _standardized(
@@ -182,96 +197,6 @@ def _standardized(
         lacking = everybody.lacking
         shown = estimate if lacking is None else whole.undefined(lacking)
         yield Result(FigureName.read(name).of_kind(Kind.STANDARDIZED), *OVERALL, shown)
-
-
-def score_tables(
-    predictions: Path,
-    truth: Path,
-    plan: AnalysisPlan | None = None,
-    *,
-    threshold: float | None = None,
-    case_column: str | None = None,
-    patient_column: str | None = None,
-    labels: Sequence[str] = (),
-    score_column: str | None = None,
-    subgroups: Sequence[str] = (),
-    age_bands: Sequence[int] = AGE_BANDS,
-    missing: str = "refuse",
-    weight_column: str | None = None,
-    how: Labels | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-) -> dict[str, Evaluation]:
-    """Score two tables label by label; the keywords are those of ``read_tables``.
-
-    ``subgroups`` are scored beside those of the plan. Raises ScoringInputError.
-    """
-    plan = plan or AnalysisPlan()
-    wanted = (*plan.subgroups, *(name for names in plan.intersections for name in names))
-    inputs = read_tables(
-        predictions,
-        truth,
-        case_column=case_column,
-        patient_column=patient_column,
-        labels=labels,
-        score_column=score_column,
-        subgroups=tuple(dict.fromkeys((*wanted, *subgroups))),
-        age_bands=age_bands,
-        missing=missing,
-        weight_column=weight_column,
-        how=how,
-        tell=tell,
-    )
-    found = {}
-    for label, given in inputs.items():
-        every = tuple(dict.fromkeys((*plan.subgroups, *subgroups)))
-        known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
-        here = replace(_in_bands(plan, given.attributes), subgroups=known)
-        here.refuse_single_levels(given.attributes)
-        _refuse_off_scale(plan.threshold if threshold is None else threshold, given.scores)
-        found[label] = score(
-            given.y,
-            given.scores,
-            given.patient_id,
-            given.attributes,
-            here,
-            threshold,
-            weights=given.weights,
-        )
-    return found
-
-
-def _refuse_off_scale(threshold: float | None, scores: Floats) -> None:
-    """A threshold that calls every case or none by mistake; 0 and 1 do so by choice."""
-    low, high = float(scores.min()), float(scores.max())
-    if low >= 0.0 and high <= 1.0:
-        low, high = 0.0, 1.0
-    if threshold is not None and not low <= threshold <= high:
-        raise ScoringInputError(
-            f"the threshold is {threshold:g} and the scores lie from {low:g} to {high:g}; give one "
-            "on their scale"
-        )
-
-
-def _in_bands(plan: AnalysisPlan, attributes: Mapping[str, NDArray[np.str_]]) -> AnalysisPlan:
-    """The plan with the bands of age where it says age."""
-
-    def banded(attribute: str) -> str:
-        return " x ".join(_banded(part, attributes) for part in attribute.split(" x "))
-
-    gaps_ = tuple((figure, banded(attribute)) for figure, attribute in plan.declared_gaps)
-    crossed = tuple(tuple(map(banded, names_)) for names_ in plan.intersections)
-    return replace(
-        plan,
-        subgroups=tuple(dict.fromkeys(map(banded, plan.subgroups))),
-        intersections=crossed,
-        primary_gap=gaps_[0] if gaps_ else None,
-        gaps=gaps_[1:],
-        references=tuple((banded(name), level_of(name, text)) for name, text in plan.references),
-    )
-
-
-def _banded(name: str, attributes: Mapping[str, NDArray[np.str_]]) -> str:
-    return "age_group" if field_of(name) == "age" and name not in attributes else name
 
 
 def _named(plan: AnalysisPlan) -> tuple[str, ...]:
@@ -375,6 +300,21 @@ def _results(part: _Part, choices: Choices) -> Iterator[Result]:
         yield Result.named(name, part.attribute, part.level, estimate)
 
 
+def _curves(
+    part: _Part, plan: AnalysisPlan, choices: Choices, threads: int | None
+) -> Iterator[Curve]:
+    if part.lacking is not None:
+        return iter(())
+    return curves_of(
+        part.group,
+        (part.attribute, part.level),
+        plan,
+        with_band=part.member is None,
+        calibrated=not choices.no_calibration,
+        threads=threads,
+    )
+
+
 def _crossed(whole: Group, parts: Sequence[_Part], plan: AnalysisPlan) -> Iterator[Result]:
     """AUROCs across the border of each group: its positives or negatives against the others'."""
     patients = whole.patient if whole.clustered else None
@@ -470,52 +410,3 @@ def _declared_gaps(
             method = f"fallback procedure over {len(found)} declared gaps"
             estimate = replace(plain, value=p, method=method)
             yield Result(name.of_kind(Kind.GAP_P_ADJUSTED), attribute, ALL_LEVELS, estimate)
-
-
-def _curves(
-    part: _Part, plan: AnalysisPlan, choices: Choices, threads: int | None
-) -> Iterator[Curve]:
-    group = part.group
-    heights = discrimination.roc_sensitivities(group.y, group.s, ROC_GRID)
-    low: Sequence[float | None] = [None] * ROC_GRID.size
-    high = low
-    if plan.replicates and part.member is None:
-        low, high = _band(group, plan, threads)
-    points = zip(ROC_GRID.tolist(), heights.tolist(), low, high, strict=True)
-    n = group.y.size
-    roc = tuple(CurvePoint(x, height, below, above, n) for x, height, below, above in points)
-    yield Curve("roc", part.attribute, part.level, roc)
-    if not choices.no_calibration:
-        yield Curve("reliability", part.attribute, part.level, tuple(_reliability(group, plan)))
-
-
-def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[float], list[float]]:
-    """Pointwise ends of the overall ROC curve, from replicates of the cohort."""
-    cases = replicates.ranked(group.y, group.s, 2)
-    drawn = replicates.units(group.y, group.patient, group.n_patients, stratified=group.fixed)
-    heights = replicates.replicate_roc(
-        cases,
-        drawn,
-        replicates.walk(cases, None, None),
-        ROC_GRID,
-        replicates=min(
-            plan.replicates, ROC_BAND_REPLICATES, max(128, ROC_BAND_CASES // group.y.size)
-        ),
-        seed=plan.seed,
-        threads=threads,
-    ).heights
-    tail = (1.0 - plan.confidence) / 2.0
-    low, high = np.nanquantile(heights, [tail, 1.0 - tail], axis=1)
-    return low.tolist(), high.tolist()
-
-
-def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
-    n_bins = max(2, min(RELIABILITY_BINS, group.y.size // plan.minimum_cases))
-    member = errors.mass_bin_of(group.s, np.ones(group.s.size), n_bins)
-    for number in range(n_bins):
-        inside = member == number
-        if not inside.any():
-            continue
-        share = intervals.rate(group, inside, group.y, plan.confidence)
-        predicted = float(group.s[inside].mean())
-        yield CurvePoint(predicted, share.value, *share.bounds, int(inside.sum()))

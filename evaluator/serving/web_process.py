@@ -20,7 +20,6 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.report import render_report
 from evaluator.stores.installation import Installation
-from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.offered import Offered
 from submissions.service.settings import (
@@ -90,14 +89,13 @@ def application(installation: Installation, settings: ServiceSettings) -> FastAP
         for benchmark in installation.benchmarks()
         if ledger.is_recorded("seal", benchmark.name)
     ]
-    titles = {benchmark.name: benchmark.title for benchmark in sealed}
     return create_service(
         settings,
         Store(installation.accounts_url),
         ledger,
         Drop(installation.drop),
         sealed,
-        report=lambda release: _report(ledger, release, titles),
+        report=lambda release: _report(installation, ledger, release),
         site=published.web(installation),
     )
 
@@ -110,9 +108,13 @@ def serve(
 
     from evaluator.screen import console
     from evaluator.serving.listening import listening
+    from submissions.notices.channels import read_channels
+    from submissions.notices.notices import telling
 
+    channels = read_channels(os.environ)
     with listening(host, port) as (taken, own):
-        app = application(installation, settings_of(installation, address or own))
+        settings = settings_of(installation, address or own)
+        app = application(installation, settings)
         console.print(f"serving {address or own} (stop with Ctrl-C)")
         config = uvicorn.Config(
             app,
@@ -122,7 +124,8 @@ def serve(
             forwarded_allow_ips=list(proxies),
             server_header=False,
         )
-        uvicorn.Server(config).run(sockets=[taken])
+        with telling(channels, app.state.ledger, app.state.store, settings.base_url):
+            uvicorn.Server(config).run(sockets=[taken])
 
 
 def up(commands: Sequence[Sequence[str]]) -> int:
@@ -152,12 +155,14 @@ def up(commands: Sequence[Sequence[str]]) -> int:
             each.wait()
 
 
-def _report(ledger: Ledger, release: PublishedRelease, titles: dict[str, str]) -> str:
-    sheet = ledger.fact_sheet(release.submission_id)
+def _report(installation: Installation, ledger: Ledger, release: PublishedRelease) -> str:
+    name = release.benchmark
+    known = name in installation.names()
     return render_report(
         Release.from_json(release.document),
-        title=titles.get(release.benchmark, release.benchmark),
-        fact_sheet=None if sheet is None else FactSheet.from_json(sheet),
+        title=installation.benchmark(name).title if known else name,
+        primary=published.primary_figure(installation, name),
+        fact_sheet=published.fact_sheet(ledger, release.submission_id),
     )
 
 

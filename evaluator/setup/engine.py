@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from submissions.addresses.engine import EngineUnavailable, engine_address, no_engine
 from submissions.host import linux_packages
-from submissions.host.base_image import cache
+from submissions.host.base_image import alone, cache
 
 START_SECONDS = 60.0
 PID_FILE = Path("/var/run/docker.pid")
@@ -30,7 +29,7 @@ def ensure_engine(progress: Callable[[str], None]) -> str:
 
     Raises EngineUnavailable, with what to install, where that is not possible.
     """
-    with _lock():
+    with alone("engine"):
         address = engine_address()
         if address is not None:
             _add_command(progress)
@@ -46,13 +45,6 @@ def ensure_engine(progress: Callable[[str], None]) -> str:
         address = _start(daemon)
         verb = "Installed docker.io and started" if installed else "Started"
         return f"{verb} the container engine at {address}."
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    with (cache() / "engine.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _dockerd() -> str | None:

@@ -26,7 +26,8 @@ from cohort_selection.representativeness.card import (
 )
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
-from evaluator.steward.steward import act, cut_of, header_audit
+from evaluator.steward.pool import cut_of
+from evaluator.steward.steward import act, header_audit
 from evaluator.stores.installation import Installation
 
 

@@ -6,10 +6,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from cohort_selection.matching.feasibility import PlannedGap, Subgroup
+from cohort_selection.cases import Case
+from cohort_selection.matching.feasibility import PlannedGap, Prospect, Subgroup, prospect
 from evaluator.benchmark.specification import Benchmark
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from metrics.gaps.multiplicity import gap_weights
+
+
+def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
+    """What a draw from ``pool``, the sequestered cases, would reach; nobody is drawn."""
+    plan, analysis = benchmark.cohort, benchmark.analysis
+    found = prospect(
+        pool,
+        plan.drawn_target,
+        plan.size,
+        seed,
+        subgroups=analysis.subgroups,
+        cases_per_patient=plan.cases_per_patient,
+        tolerance=plan.tolerance,
+        minimum=plan.minimum,
+        gaps=planned_gaps(analysis),
+        least=(analysis.minimum_cases, analysis.minimum_per_class),
+    )
+    return replace(found, subgroups=held_back(found.subgroups, benchmark))
 
 
 def held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgroup, ...]:

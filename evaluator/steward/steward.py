@@ -13,15 +13,14 @@ from typing import Any, cast
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case, value
 from cohort_selection.catalog import catalog
-from cohort_selection.dicom.studies import Study
-from cohort_selection.eligibility.criteria import FlowStep, Selected, select
+from cohort_selection.eligibility.criteria import FlowStep
 from cohort_selection.leakage import duplicates, repeated_pictures
 from cohort_selection.leakage.duplicates import WallCheck
 from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut, audit, refuse_alarms
 from cohort_selection.matching import draw
 from cohort_selection.matching.draw import Matched
-from cohort_selection.matching.feasibility import Prospect, prospect
+from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.matching.target import Target
 from cohort_selection.representativeness.distance import Deviation, representativeness
 from cohort_selection.sealing.cohort import CaseDesign, Cohort, seal
@@ -30,18 +29,24 @@ from cohort_selection.sequestration.assignment import (
     append_assignment,
     head,
     read_assignment,
-    read_batches,
 )
 from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
-from evaluator.steward.foreseen import held_back, planned_gaps
+from evaluator.steward.foreseen import foreseen
+from evaluator.steward.pool import (
+    Cut,
+    StewardError,
+    assignment_list,
+    cut_of,
+    digest_of,
+    hidden_cases,
+    matched_list,
+    select_cases,
+    sides,
+)
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from evaluator.stores.practice_cases import lay_out
-
-
-class StewardError(ValueError):
-    """An act was asked for before the one it builds on, or twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,8 @@ def sequester(
     empty, they are named after the benchmark.
     """
     installation.install(benchmark)
-    selected = _select(benchmark, catalog.read(catalog_folder))
-    path = _assignment_list(installation)
+    selected = select_cases(benchmark, catalog.read(catalog_folder))
+    path = assignment_list(installation)
     before = read_assignment(path)
     plan = benchmark.cohort
     parts = split.split(
@@ -89,7 +94,7 @@ def sequester(
     installation.ledger().record(
         "sequester", benchmark.name, f"{new} new patients; list {head(path)}"
     )
-    opened, hidden = _parts(selected.cases, parts)
+    opened, hidden = sides(selected.cases, parts)
     write_open(open_list, opened, plan.criteria.attributes)
     return Sequestered(
         flow=selected.flow,
@@ -108,7 +113,7 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     The draw takes the installation's secret: the benchmark's file alone does not repeat it.
     """
     _refuse_sealed(installation, benchmark)
-    hidden = _hidden(installation, benchmark, catalog_folder)
+    hidden = hidden_cases(installation, benchmark, catalog_folder)
     plan = benchmark.cohort
     matched = draw.match(
         hidden,
@@ -125,35 +130,28 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     )
     document = {
         BENCHMARK_DIGEST: benchmark.digest,
-        "pool": _digest(hidden),
+        "pool": digest_of(hidden),
         "drawn": sorted(case.case_id for case in matched.cases),
         "inclusion": dict(sorted(matched.inclusion.items())),
         "certain_share": matched.certain_share,
         "excluded_share": matched.excluded_share,
         "binding": matched.binding,
     }
-    digest = _write(_matched_list(installation, benchmark), document)
+    digest = _write(matched_list(installation, benchmark), document)
     installation.ledger().record("match", benchmark.name, digest)
     return matched
 
 
 def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Prospect:
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
-    hidden = _hidden(installation, benchmark, catalog_folder)
-    plan = benchmark.cohort
-    found = prospect(
-        hidden,
-        plan.drawn_target,
-        plan.size,
-        installation.enclave().seed(plan.seed, "matching"),
-        subgroups=benchmark.analysis.subgroups,
-        cases_per_patient=plan.cases_per_patient,
-        tolerance=plan.tolerance,
-        minimum=plan.minimum,
-        gaps=planned_gaps(benchmark.analysis),
-        least=(benchmark.analysis.minimum_cases, benchmark.analysis.minimum_per_class),
-    )
-    return replace(found, subgroups=held_back(found.subgroups, benchmark))
+    hidden = hidden_cases(installation, benchmark, catalog_folder)
+    seed = installation.enclave().seed(benchmark.cohort.seed, "matching")
+    return foreseen(benchmark, hidden, seed)
+
+
+def assigned(installation: Installation) -> dict[str, Part]:
+    """Who is in the open and who in the sequestered part."""
+    return read_assignment(assignment_list(installation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +193,8 @@ def seal_cohort(
     read, says that it was and not what. ``progress`` is called with an act, what is done and all.
     Raises ShortcutError or LeakError where a check finds what was not accepted.
     """
-    ledger, enclave = installation.ledger(), installation.enclave()
-    if enclave.is_sealed(benchmark.name) and not ledger.is_recorded("seal", benchmark.name):
-        # An earlier sealing was cut off between the folder and the ledger.
-        _, cohort = installation.sealed(benchmark.name)
-        return _recorded(installation, _sealed(cohort))
+    if (cut_off := _cut_off(installation, benchmark)) is not None:
+        return cut_off
     _refuse_sealed(installation, benchmark)
     cut = cut_of(installation, benchmark, catalog_folder)
     shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
@@ -217,99 +212,69 @@ def seal_cohort(
         installation, benchmark, cut, look, accepted, act(progress, "pictures of the pool")
     )
     plan = benchmark.cohort
-    if benchmark.practice.cases:
-        copying = act(progress, "copying practice cases")
-        lay_out(
-            installation, benchmark.name, cut.opened, benchmark.practice.cases,
-            seed=plan.seed, progress=copying,
-        )  # fmt: skip
+    deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
+    _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
     cohort = seal(
         cut.cohort,
-        enclave.benchmark_folder(benchmark.name) / "cohort",
+        installation.enclave().benchmark_folder(benchmark.name) / "cohort",
         name=benchmark.name,
         seed=plan.seed,
         criteria=plan.criteria,
         target=plan.target,
         report={
             BENCHMARK_DIGEST: benchmark.digest,
-            "deviations": [
-                asdict(row)
-                for row in representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
-            ],
-            # Without the most telling value: it may name a hospital.
-            "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
-            "wall": asdict(replace(wall, listed=())),
-            "repeats": asdict(repeats),
+            **_of_checks(deviations, shortcuts, wall, repeats),
             "accepted": asdict(accepted),
             "estimand": plan.estimand.value,
         },
         design=_design(cut, plan.target),
         progress=act(progress, "sealing cases"),
     )
-    return _recorded(installation, replace(_sealed(cohort), shortcuts=shortcuts, wall=wall))
+    return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A commons as a benchmark cuts it: the flow, the open part, the pool and the drawn cohort.
-
-    ``pool`` are the cases that could be drawn: with one case a patient, the one that was chosen
-    first. ``inclusion`` is the probability that a case of the pool was drawn, ``chance`` that its
-    patient was; the shares of the pool's patients who were sure to be drawn and could not be, and
-    what was ``binding``, are as matching found them.
-    ``outside`` are all studies whose patients are not sequestered, cases of the benchmark or not.
-    ``batches`` are (name, open cases, sequestered cases) in the order of assignment, ``doubts``
-    those of headers, by study.
-    """
-
-    flow: tuple[FlowStep, ...]
-    opened: tuple[Case, ...]
-    outside: tuple[Study, ...]
-    pool: tuple[Case, ...]
-    cohort: tuple[Case, ...]
-    inclusion: Mapping[str, float]
-    chance: Mapping[str, float]
-    certain_share: float
-    excluded_share: float
-    binding: tuple[str, ...]
-    batches: tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]
-    doubts: Mapping[str, tuple[str, ...]]
+def _cut_off(installation: Installation, benchmark: Benchmark) -> Sealed | None:
+    """A sealed cohort whose sealing was cut off between the folder and the ledger; recorded now."""
+    sealed = installation.enclave().is_sealed(benchmark.name)
+    if not sealed or installation.ledger().is_recorded("seal", benchmark.name):
+        return None
+    _, cohort = installation.sealed(benchmark.name)
+    report = cast("dict[str, Any]", cohort.report)
+    return _recorded(installation, _sealed(cohort), Accepted(**report["accepted"]))
 
 
-def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
-    """Read the catalog again, cut as it was for the match; refuse where it no longer fits."""
-    commons = catalog.read(catalog_folder)
-    selected = _select(benchmark, commons)
-    parts = read_assignment(_assignment_list(installation))
-    opened, hidden = _split_cases(parts, selected)
-    found = _read_matched(installation, benchmark)
-    drawn = frozenset(found["drawn"])
-    cases = tuple(case for case in hidden if case.case_id in drawn)
-    if len(cases) != len(drawn):
-        raise StewardError(
-            f"{len(drawn) - len(cases)} of the {len(drawn)} matched cases are not in the "
-            f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
+def _lay_out_practice(
+    installation: Installation,
+    benchmark: Benchmark,
+    cut: Cut,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    n_cases = benchmark.practice.cases
+    if n_cases:
+        lay_out(
+            installation,
+            benchmark.name,
+            cut.opened,
+            n_cases,
+            seed=benchmark.cohort.seed,
+            progress=progress,
         )
-    if found.get("pool") != _digest(hidden):
-        raise StewardError(
-            "a patient, a label or an attribute of the sequestered part has changed since the "
-            "match, so the cohort's target and minimum may no longer hold; give the catalog of "
-            f"the match, or run `sequestra match {benchmark.name}` again"
-        )
-    return Cut(
-        selected.flow,
-        tuple(opened),
-        tuple(s for s in commons.studies if parts.get(s.patient_id) is not Part.SEQUESTERED),
-        tuple(case for case in hidden if case.case_id in found["inclusion"]),
-        cases,
-        found["inclusion"],
-        draw.of_patients(hidden, found["inclusion"], benchmark.cohort.cases_per_patient),
-        found["certain_share"],
-        found["excluded_share"],
-        tuple(found["binding"]),
-        _by_batch(installation, opened, hidden),
-        {study.study_uid: study.doubts for study in commons.studies if study.doubts},
-    )
+
+
+def _of_checks(
+    deviations: Sequence[Deviation],
+    shortcuts: Sequence[Shortcut],
+    wall: WallCheck,
+    repeats: RepeatCounts,
+) -> dict[str, object]:
+    """What is sealed of the checks, which ``_sealed`` reads."""
+    return {
+        "deviations": [asdict(row) for row in deviations],
+        # Without the most telling value: it may name a hospital.
+        "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
+        "wall": asdict(replace(wall, listed=())),
+        "repeats": asdict(repeats),
+    }
 
 
 def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
@@ -323,19 +288,6 @@ def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
         )
         for case in cut.cohort
     }
-
-
-def _by_batch(
-    installation: Installation, opened: Sequence[Case], hidden: Sequence[Case]
-) -> tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]:
-    batch_of = read_batches(_assignment_list(installation))
-    sides: dict[str, tuple[list[Case], list[Case]]] = {
-        name: ([], []) for name in dict.fromkeys(batch_of.values())
-    }
-    for side, cases in enumerate((opened, hidden)):
-        for case in cases:
-            sides[batch_of[case.patient_id]][side].append(case)
-    return tuple((name, tuple(a), tuple(b)) for name, (a, b) in sides.items() if a or b)
 
 
 def header_audit(
@@ -383,7 +335,7 @@ def act(
 
 
 def _sealed(cohort: Cohort) -> Sealed:
-    """What a cohort's own report says of the checks before it was sealed."""
+    """What a cohort's own report says of the checks before it was sealed, by an earlier process."""
     report = cast("dict[str, Any]", cohort.report)
     return Sealed(
         cohort,
@@ -394,12 +346,9 @@ def _sealed(cohort: Cohort) -> Sealed:
     )
 
 
-def _recorded(installation: Installation, sealed: Sealed) -> Sealed:
-    report = cast("dict[str, Any]", sealed.cohort.report)
+def _recorded(installation: Installation, sealed: Sealed, accepted: Accepted) -> Sealed:
     said = [sealed.cohort.digest, f"pictures {'' if sealed.wall.looked else 'not '}compared"]
-    said += [
-        f"{what.replace('_', ' ')} accepted" for what, why in report["accepted"].items() if why
-    ]
+    said += [f"{what.replace('_', ' ')} accepted" for what, why in asdict(accepted).items() if why]
     installation.ledger().record("seal", sealed.cohort.name, "; ".join(said))
     return sealed
 
@@ -410,42 +359,6 @@ def _refuse_sealed(installation: Installation, benchmark: Benchmark) -> None:
             f"benchmark {benchmark.name!r} is sealed already; a sealed cohort never changes: "
             f"give a new draw a new benchmark name"
         )
-
-
-def _select(benchmark: Benchmark, commons: catalog.Catalog) -> Selected:
-    return select(commons.studies, commons.records, benchmark.cohort.criteria)
-
-
-def _hidden(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> list[Case]:
-    """The pool: the cases of a benchmark whose patients are sequestered."""
-    parts = read_assignment(_assignment_list(installation))
-    _, hidden = _split_cases(parts, _select(benchmark, catalog.read(catalog_folder)))
-    return hidden
-
-
-def _split_cases(parts: Mapping[str, Part], selected: Selected) -> tuple[list[Case], list[Case]]:
-    cases = selected.cases
-    if not all(case.patient_id in parts for case in cases):
-        raise StewardError(
-            "the catalog has patients who are not assigned to the open or the sequestered part; "
-            "run `sequestra sequester` on it first"
-        )
-    return _parts(cases, parts)
-
-
-def _parts(cases: Sequence[Case], parts: Mapping[str, Part]) -> tuple[list[Case], list[Case]]:
-    opened = [case for case in cases if parts[case.patient_id] is Part.OPEN]
-    hidden = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
-    return opened, hidden
-
-
-def _digest(cases: Sequence[Case]) -> str:
-    """SHA-256 of all that a draw depends on; where a file lies is no part of it."""
-    rows = sorted(
-        (case.case_id, case.patient_id, case.label, sorted(case.attributes.items()))
-        for case in cases
-    )
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _patients(cases: Iterable[Case]) -> int:
@@ -460,28 +373,6 @@ def repeats_list(installation: Installation, benchmark: Benchmark) -> Path:
 def _pictures(installation: Installation) -> Path:
     """What was read of pictures, kept for the next seal."""
     return installation.enclave().folder / "pictures"
-
-
-def _assignment_list(installation: Installation) -> Path:
-    return installation.enclave().folder / "assignment.csv"
-
-
-def _matched_list(installation: Installation, benchmark: Benchmark) -> Path:
-    return installation.enclave().benchmark_folder(benchmark.name) / "matched.json"
-
-
-def _read_matched(installation: Installation, benchmark: Benchmark) -> dict[str, Any]:
-    path = _matched_list(installation, benchmark)
-    again = f"run `sequestra match {benchmark.name}`"
-    if not path.exists():
-        raise StewardError(f"no matched cohort for {benchmark.name!r}; {again} first")
-    document: dict[str, Any] = json.loads(path.read_text())
-    if document[BENCHMARK_DIGEST] != benchmark.digest:
-        raise StewardError(
-            f"the cohort of {benchmark.name!r} was matched under another version of its file; "
-            f"{again} again"
-        )
-    return document
 
 
 def _write(path: Path, document: Mapping[str, object]) -> str:

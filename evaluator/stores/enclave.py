@@ -9,96 +9,35 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from weakref import finalize
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    DateTime,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    create_engine,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Select, create_engine, insert, select
 from sqlalchemy.exc import OperationalError
 
 from cohort_selection.sealing.cohort import Cohort, open_cohort
+from cohort_selection.sealing.key import made_once
 from evaluator.benchmark.about import NAME
 from evaluator.scoring.results import Evaluation, as_mapping
+from evaluator.stores.enclave_tables import (
+    ATTEMPTS,
+    EVALUATIONS,
+    KEYS,
+    METADATA,
+    PREDICTIONS,
+    RELEASED,
+    RUNS,
+    STAGES,
+)
 from submissions.predictions import Predictions
 from submissions.stage_times import Stage
 from submissions.submission import Failure
-
-_METADATA = MetaData()
-_KEYS = Table(
-    "blinding_keys",
-    _METADATA,
-    Column("submission_id", String(32), primary_key=True),
-    Column("key", LargeBinary, nullable=False),
-)
-_ATTEMPTS = Table(
-    "attempts",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False, index=True),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("cohort_digest", String(80), nullable=False),
-    Column("event", String(20), nullable=False),
-    Column("failure", String(40)),
-    Column("detail", Text, nullable=False),
-    Column("log", Text, nullable=False),
-)
-_PREDICTIONS = Table(
-    "predictions",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
-    Column("cohort_digest", String(80), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("document", Text, nullable=False),
-    UniqueConstraint("submission_id", "cohort_digest", name="predicted_once"),
-)
-_RUNS = Table(
-    "runs",
-    _METADATA,
-    Column("run_key", String(64), primary_key=True),
-    Column("submission_id", String(32), nullable=False),
-)
-_STAGES = Table(
-    "stages",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False, index=True),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("stage", String(20), nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("host", String(200), nullable=False),
-)
-_EVALUATIONS = Table(
-    "evaluations",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
-    Column("evaluation_key", String(64), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("document", Text, nullable=False),
-    UniqueConstraint("submission_id", "evaluation_key", name="evaluated_once"),
-)
 
 
 class Event(StrEnum):
@@ -117,7 +56,7 @@ class Event(StrEnum):
     HARNESS_FAULT = "harness-fault"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One line of a submission's story in the enclave."""
 
@@ -157,7 +96,7 @@ class Enclave:
         # Nobody has to close an enclave: its connections go with it, and at the latest at the end.
         finalize(self, self._engine.dispose)
         with self._transaction() as connection:
-            _METADATA.create_all(connection)
+            METADATA.create_all(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -174,14 +113,7 @@ class Enclave:
         """The installation's secret, made once; draws that nobody outside can repeat use it."""
         path = self.folder / "secret"
         if not path.exists():
-            draft = self.folder / f".secret.{os.getpid()}"
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(secrets.token_bytes(32))
-                os.fsync(stream.fileno())
-            with suppress(FileExistsError):
-                os.link(draft, path)  # of two that make it at once, one wins
-            draft.unlink()
+            made_once(path, secrets.token_bytes(32))
         return path.read_bytes()
 
     def seed(self, declared: int, purpose: str) -> int:
@@ -230,11 +162,11 @@ class Enclave:
         """The secret that draws a submission's case ids and order; made once, then kept."""
         with self._transaction() as connection:
             key = connection.execute(
-                select(_KEYS.c.key).where(_KEYS.c.submission_id == submission_id)
+                select(KEYS.c.key).where(KEYS.c.submission_id == submission_id)
             ).scalar_one_or_none()
             if key is None:
                 key = secrets.token_bytes(32)
-                connection.execute(insert(_KEYS).values(submission_id=submission_id, key=key))
+                connection.execute(insert(KEYS).values(submission_id=submission_id, key=key))
         return bytes(key)
 
     def record(
@@ -279,22 +211,22 @@ class Enclave:
         with self._transaction() as connection:
             _append(connection, submission_id, cohort_digest, event, detail=detail, log=log)
             connection.execute(
-                insert(_PREDICTIONS).values(
+                insert(PREDICTIONS).values(
                     submission_id=submission_id,
                     cohort_digest=cohort_digest,
                     at=datetime.now(UTC),
                     document=document,
                 )
             )
-            known = select(_RUNS.c.run_key).where(_RUNS.c.run_key == run_key)
+            known = select(RUNS.c.run_key).where(RUNS.c.run_key == run_key)
             if run_key is not None and connection.execute(known).first() is None:
                 connection.execute(
-                    insert(_RUNS).values(run_key=run_key, submission_id=submission_id)
+                    insert(RUNS).values(run_key=run_key, submission_id=submission_id)
                 )
 
     def run_of(self, run_key: str) -> str | None:
         """The submission whose stored run has this key, or None."""
-        query = select(_RUNS.c.submission_id).where(_RUNS.c.run_key == run_key)
+        query = select(RUNS.c.submission_id).where(RUNS.c.run_key == run_key)
         with self._transaction() as connection:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else str(found)
@@ -313,20 +245,20 @@ class Enclave:
         ]
         if rows:
             with self._transaction() as connection:
-                connection.execute(insert(_STAGES), rows)
+                connection.execute(insert(STAGES), rows)
 
     def stages(self, submission_id: str) -> list[StageTime]:
         """What the stages of a submission's runs took, oldest first."""
-        query = select(_STAGES).where(_STAGES.c.submission_id == submission_id)
+        query = select(STAGES).where(STAGES.c.submission_id == submission_id)
         with self._transaction() as connection:
-            rows = connection.execute(query.order_by(_STAGES.c.number)).all()
+            rows = connection.execute(query.order_by(STAGES.c.number)).all()
         return [StageTime(Stage(row.stage), row.seconds, row.host) for row in rows]
 
     def attempts(self, submission_id: str) -> list[Attempt]:
         """Everything that happened to a submission's runs, oldest first."""
-        query = select(_ATTEMPTS).where(_ATTEMPTS.c.submission_id == submission_id)
+        query = select(ATTEMPTS).where(ATTEMPTS.c.submission_id == submission_id)
         with self._transaction() as connection:
-            rows = connection.execute(query.order_by(_ATTEMPTS.c.number)).all()
+            rows = connection.execute(query.order_by(ATTEMPTS.c.number)).all()
         return [
             Attempt(
                 at=row.at,
@@ -340,9 +272,9 @@ class Enclave:
 
     def predictions(self, submission_id: str, cohort_digest: str) -> Predictions | None:
         """Read the predictions of an earlier run, or None where it has not finished yet."""
-        query = select(_PREDICTIONS.c.document).where(
-            _PREDICTIONS.c.submission_id == submission_id,
-            _PREDICTIONS.c.cohort_digest == cohort_digest,
+        query = select(PREDICTIONS.c.document).where(
+            PREDICTIONS.c.submission_id == submission_id,
+            PREDICTIONS.c.cohort_digest == cohort_digest,
         )
         with self._transaction() as connection:
             document = connection.execute(query).scalar_one_or_none()
@@ -354,13 +286,13 @@ class Enclave:
     def keep_evaluation(self, submission_id: str, key: str, evaluation: Evaluation) -> None:
         """Store an evaluation; the same one again (after a cut-off run) changes nothing."""
         document = json.dumps(evaluation, default=as_mapping, sort_keys=True)
-        mine = (_EVALUATIONS.c.submission_id == submission_id) & (
-            _EVALUATIONS.c.evaluation_key == key
+        mine = (EVALUATIONS.c.submission_id == submission_id) & (
+            EVALUATIONS.c.evaluation_key == key
         )
         with self._transaction() as connection:
-            if connection.execute(select(_EVALUATIONS.c.number).where(mine)).first() is None:
+            if connection.execute(select(EVALUATIONS.c.number).where(mine)).first() is None:
                 connection.execute(
-                    insert(_EVALUATIONS).values(
+                    insert(EVALUATIONS).values(
                         submission_id=submission_id,
                         evaluation_key=key,
                         at=datetime.now(UTC),
@@ -368,10 +300,27 @@ class Enclave:
                     )
                 )
 
+    def keep_release(self, submission_id: str, key: str, document: str) -> None:
+        """Remember, before it is published, which document comes of an evaluation.
+
+        The public store is written to by processes that have no part in scoring: only a document
+        that is remembered here is signed.
+        """
+        row = {"submission_id": submission_id, "evaluation_key": key, "digest": _digest(document)}
+        with self._transaction() as connection:
+            if connection.execute(_remembered(row)).first() is None:
+                connection.execute(insert(RELEASED).values(**row, at=datetime.now(UTC)))
+
+    def vouches(self, submission_id: str, key: str, document: str) -> bool:
+        """Whether this enclave scored what a document releases."""
+        row = {"submission_id": submission_id, "evaluation_key": key, "digest": _digest(document)}
+        with self._transaction() as connection:
+            return connection.execute(_remembered(row)).first() is not None
+
     def evaluation(self, submission_id: str, key: str) -> str | None:
         """The document of the evaluation with this key, or None where it is not kept."""
-        query = select(_EVALUATIONS.c.document).where(
-            _EVALUATIONS.c.submission_id == submission_id, _EVALUATIONS.c.evaluation_key == key
+        query = select(EVALUATIONS.c.document).where(
+            EVALUATIONS.c.submission_id == submission_id, EVALUATIONS.c.evaluation_key == key
         )
         with self._transaction() as connection:
             document = connection.execute(query).scalar_one_or_none()
@@ -379,7 +328,7 @@ class Enclave:
 
     def count_evaluations(self, submission_id: str) -> int:
         """How many evaluations a submission has."""
-        query = select(_EVALUATIONS.c.number).where(_EVALUATIONS.c.submission_id == submission_id)
+        query = select(EVALUATIONS.c.number).where(EVALUATIONS.c.submission_id == submission_id)
         with self._transaction() as connection:
             return len(connection.execute(query).all())
 
@@ -395,7 +344,7 @@ def _append(
     log: str = "",
 ) -> None:
     connection.execute(
-        insert(_ATTEMPTS).values(
+        insert(ATTEMPTS).values(
             submission_id=submission_id,
             at=datetime.now(UTC),
             cohort_digest=cohort_digest,
@@ -405,3 +354,12 @@ def _append(
             log=log,
         )
     )
+
+
+def _digest(document: str) -> str:
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def _remembered(row: Mapping[str, str]) -> Select[tuple[int]]:
+    same = [RELEASED.c[name] == value for name, value in row.items()]
+    return select(RELEASED.c.number).where(*same)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +15,7 @@ from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.stores.enclave import Enclave
 from submissions.addresses.tracker import configured_tracker
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.locks import Taken, file_lock, is_held
 
 BENCHMARK_DIGEST = "benchmark_digest"
 """Where a cohort's seal names the file it was made for."""
@@ -75,9 +74,9 @@ class Installation:
         """Where MLflow keeps reports when no tracking server is named."""
         return self.root.resolve() / "mlflow" / "artifacts"
 
-    def ledger(self) -> Ledger:
-        """Open the public store."""
-        return Ledger(self.ledger_url)
+    def ledger(self, *, examine: bool = False) -> Ledger:
+        """Open the public store; to ``examine`` it, also where its rows are not guarded."""
+        return Ledger(self.ledger_url, examine=examine)
 
     def enclave(self) -> Enclave:
         """Open the hidden store."""
@@ -142,30 +141,19 @@ class Installation:
     def dispatching(self) -> Iterator[None]:
         """Hold the one dispatcher's lock; the kernel frees it however the process ends."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "dispatcher.lock").open("w") as lock:
-            for attempt in range(20):  # one that only looks holds it for a moment
-                try:
-                    flock(lock, LOCK_EX | LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if attempt == 19:
-                        raise InstallationError(
-                            f"another `sequestra run` works in {self.root}; wait for it or stop it"
-                        ) from error
-                    time.sleep(0.05)
+        with ExitStack() as held:
+            try:
+                # A process that only looks holds it for a moment.
+                held.enter_context(file_lock(self.root / "dispatcher.lock", attempts=20))
+            except Taken as error:
+                raise InstallationError(
+                    f"another `sequestra run` works in {self.root}; wait for it or stop it"
+                ) from error
             yield
 
     def is_dispatching(self) -> bool:
         """Whether a dispatcher of this machine works in the installation now."""
-        path = self.root / "dispatcher.lock"
-        if not path.exists():
-            return False
-        with path.open("r") as lock:
-            try:
-                flock(lock, LOCK_SH | LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return is_held(self.root / "dispatcher.lock")
 
     def _tables(self, name: str) -> Path:
         return self._benchmarks / name

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.pages import environment
-from evaluator.leaderboard.published import primary_figure
+from evaluator.leaderboard.published import fact_sheet, primary_figure
 from evaluator.leaderboard.report import drawings, render_report
 from evaluator.stores.installation import Installation
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
 from evaluator.tracking.process import REFUSED, TrackingError, untracked
 from submissions.addresses.tracker import configured_tracker, tracker_fault
+from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, LedgerError, PublishedRelease
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
         raise _waits(waiting[0], said, len(waiting))
     for number, published in enumerate(waiting):
         try:
-            run_id = track(published, installation)
+            sheet = fact_sheet(ledger, published.submission_id)
+            run_id = track(published, installation, sheet)
         except Exception as error:  # whatever it is, the others are not to wait for it
             refused.append((published, " ".join(str(error).split())[:300]))
             if not _answers(installation):
@@ -101,8 +103,13 @@ def _answers(installation: Installation) -> bool:
     return True
 
 
-def track(published: PublishedRelease, installation: Installation) -> str:
-    """Write the release to MLflow and return the run's id; a run cut off half-way is replaced."""
+def track(
+    published: PublishedRelease, installation: Installation, sheet: FactSheet | None = None
+) -> str:
+    """Write the release to MLflow, its fact sheet beside it, and return the run's id.
+
+    A run that was cut off half-way is replaced.
+    """
     from mlflow import MlflowClient
 
     uri = _prepared(installation)
@@ -141,7 +148,7 @@ def track(published: PublishedRelease, installation: Installation) -> str:
         folder = Path(scratch)
         primary = primary_figure(installation, released.benchmark)
         drawn = drawings(released, primary)
-        page = render_report(released, primary=primary, drawn=drawn)
+        page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
         (folder / "report.html").write_text(page, encoding="utf-8")
         (folder / "figures").mkdir()
         for name, drawing in drawn.items():
@@ -150,6 +157,8 @@ def track(published: PublishedRelease, installation: Installation) -> str:
                     drawing.specification, encoding="utf-8"
                 )
         (folder / "release.json").write_text(published.document, encoding="utf-8")
+        if sheet is not None:
+            (folder / "fact-sheet.json").write_text(sheet.to_json(), encoding="utf-8")
         (folder / KEYS_FILE).write_text(document(found), encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED", end_time=hour)

@@ -20,7 +20,7 @@ from metrics.intervals import linearised
 from metrics.intervals.proportions import normal_quantile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Residuals:
     """Residuals of a group's cases in cells; all arrays (cells,), ``covariance`` (cells, cells).
 
@@ -66,14 +66,14 @@ def residuals(group: Group, member: Ints, n_cells: int) -> Residuals:
         effect = _design_effect(group, member, residual, n_cells)
         freedom = linearised.effective_patients(group.patient, group.n_patients) - 1.0
     return Residuals(
-        count,
-        np.bincount(member, p, n_cells) / np.maximum(count, 1),
-        gap,
-        covariance,
-        np.bincount(member, p * (1.0 - p), n_cells) / n,
-        group.prevalence * (1.0 - group.prevalence) if group.fixed else 0.0,
-        effect,
-        freedom,
+        count=count,
+        predicted=np.bincount(member, p, n_cells) / np.maximum(count, 1),
+        gap=gap,
+        covariance=covariance,
+        null_variance=np.bincount(member, p * (1.0 - p), n_cells) / n,
+        odds=group.prevalence * (1.0 - group.prevalence) if group.fixed else 0.0,
+        effect=effect,
+        freedom=freedom,
     )
 
 

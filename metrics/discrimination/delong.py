@@ -110,7 +110,15 @@ def auroc_estimate(
     except UndefinedMetric as reason:
         value, low, high = placements(y_, s_).auroc, None, None
         method = f"no interval: {reason}"
-    return Estimate(value, low, high, int(y_.size), n_patients, int(y_.sum()), method)
+    return Estimate(
+        value=value,
+        low=low,
+        high=high,
+        n_cases=int(y_.size),
+        n_patients=n_patients,
+        n_positive=int(y_.sum()),
+        method=method,
+    )
 
 
 def auroc_and_variance(y: Bools, s: Floats) -> tuple[float, float]:

@@ -12,6 +12,9 @@ from metrics.arrays import Floats, Ints
 from metrics.estimate import UndefinedMetric
 from metrics.intervals.proportions import normal_p_value
 
+REACH = 1.959963984540054
+"""Standard deviations from the mean to a Bland-Altman limit: 95 % of normal differences."""
+
 
 def quadratic_weighted_kappa(
     reference: ArrayLike, grade: ArrayLike, lowest: int, highest: int, w: ArrayLike | None = None
@@ -168,7 +171,7 @@ def bland_altman(reference: ArrayLike, grade: ArrayLike) -> BlandAltman:
     if a.size < 2:
         raise UndefinedMetric(f"limits of agreement need two cases; got {a.size}")
     difference = b - a
-    bias, reach = float(difference.mean()), 1.959963984540054 * float(difference.std(ddof=1))
+    bias, reach = float(difference.mean()), REACH * float(difference.std(ddof=1))
     return BlandAltman(bias, bias - reach, bias + reach)
 
 

@@ -21,9 +21,6 @@ from metrics.intervals import linearised
 from metrics.intervals.mover import Part, combine, difference
 from metrics.intervals.near_limits import equal_patients, logit_share
 
-_REACH = 1.959963984540054
-"""Standard deviations from the mean to a Bland-Altman limit, as ``agreement.bland_altman``."""
-
 _ROUNDING = 1e-12
 _LARGEST = 1e100
 """Squares of larger grades overflow."""
@@ -136,7 +133,7 @@ def bland_altman_intervals(
     found = agreement.bland_altman(reference, grade)
     a, b = _grades(reference, grade)
     from_mean = (b - a) - found.bias
-    spread = (found.high - found.bias) / _REACH
+    spread = (found.high - found.bias) / agreement.REACH
     reach = linearised.error(group, from_mean / a.size).reach(confidence)
     if not min(spread, reach) > _ROUNDING * float(np.abs(b - a).max()):
         raise UndefinedMetric("insufficient data: all differences are equal")
@@ -146,7 +143,7 @@ def bland_altman_intervals(
     patients = max(equal_patients(group.patient), 2.0)
     error = max(known.standard_error, spread / math.sqrt(2.0 * (patients - 1.0)))
     factor = math.exp(linearised.Error(error, known.freedom).reach(confidence) / spread)
-    deviation = Part(spread, spread / factor, spread * factor).scaled(_REACH)
+    deviation = Part(spread, spread / factor, spread * factor).scaled(agreement.REACH)
     total = combine(lambda m, s: m + s, (bias, deviation))
     return BlandAltmanIntervals(
         Interval(*bias.bounds, "mean over patients, t"),

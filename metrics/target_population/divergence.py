@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,17 +23,6 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike, base: float = 2.0) -> float:
     middle = (p_ + q_) / 2.0
     total = _relative_entropy(p_, middle) + _relative_entropy(q_, middle)
     return math.sqrt(min(max(0.0, total / 2.0), math.log(2.0)) / math.log(base))
-
-
-def jensen_shannon_of(p: Mapping[str, float], q: Mapping[str, float], base: float = 2.0) -> float:
-    """Jensen-Shannon distance of two tables level -> count; a level absent from one counts 0.
-
-    Undefined as ``jensen_shannon``.
-    """
-    levels = sorted({*p, *q})
-    return jensen_shannon(
-        [p.get(level, 0.0) for level in levels], [q.get(level, 0.0) for level in levels], base
-    )
 
 
 def standardized_difference(p: float, q: float) -> float:

@@ -61,7 +61,7 @@ class Raked:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Problem:
     """Patients in cells of equal levels and base weight, and the shares asked for.
 

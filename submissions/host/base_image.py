@@ -48,7 +48,7 @@ def ensure_base_image(progress: Callable[[str], None] = lambda _: None) -> str:
 
     Raises EngineUnavailable without an engine, BaseImageUnavailable with what to do.
     """
-    with _lock():
+    with alone("base-image"):
         codename = linux_packages.codename() or "unnamed"
         built = f"{BUILT}:{codename}"
         for tag in (PULLED, built):
@@ -148,8 +148,9 @@ def cache() -> Path:
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
-    with (cache() / "base-image.lock").open("w") as lock:
+def alone(name: str) -> Iterator[None]:
+    """Keep this user's other processes from what is named; the kernel frees it with the process."""
+    with (cache() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -104,18 +105,19 @@ def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
     for broken, remedy in (
         (
             image.platform != PLATFORM and f"is for {_shown(image.platform)[1:-1]}",
-            f"build it with --platform {PLATFORM}",
+            f"build it with --platform {PLATFORM}, {_build(image)}; `skopeo copy --override-arch "
+            f"amd64 docker://IMAGE docker-archive:image.tar` takes it from a registry that has it",
         ),
         (
             image.volumes and f"declares VOLUME {_shown(image.volumes[0])}",
             "remove the VOLUME line; if it comes from the base image, no line can undo it, but "
-            f"{NEW_LAYER}",
+            f"{NEW_LAYER}{_in_place(image, *(f'--volume {each}-' for each in image.volumes))}",
         ),
         (image.on_build and "has ONBUILD triggers", "remove the ONBUILD lines"),
         _command(image),
         _working_directory(image.working_directory),
-        _environment(image.environment),
-        _labels(image.labels),
+        _environment(image),
+        _labels(image),
         (image.layers > MAX_LAYERS and f"has {image.layers} layers", f"use at most {MAX_LAYERS}"),
     ):
         if broken:
@@ -123,11 +125,43 @@ def lint(image: ImageConfiguration, contract: Contract | None = None) -> None:
     if contract is not None and image.size_bytes > contract.image_mb * 2**20:
         raise ContractBroken(
             Failure.IMAGE_TOO_LARGE,
-            f"the image has {image.size_bytes / 2**20:.0f} MB; at most {contract.image_mb} MB",
+            f"the image has {image.size_bytes / 2**20:.0f} MB; at most {contract.image_mb} MB are "
+            f"taken: leave build tools and caches in an earlier stage of the Dockerfile "
+            f"(`{_history(image)}` shows the size of each layer)",
         )
 
 
 _FINE = ("", "")
+_BUILT_BY_BUILDAH = "io.buildah.version="
+"""Podman and buildah leave their mark in an image's labels; other builders do not."""
+
+
+def _is_buildahs(image: ImageConfiguration) -> bool:
+    return any(label.startswith(_BUILT_BY_BUILDAH) for label in image.labels)
+
+
+def _build(image: ImageConfiguration) -> str:
+    """The command that builds for a platform, with the tool that built the image."""
+    if _is_buildahs(image):
+        return (
+            f"as `podman build --platform {PLATFORM} .` or `buildah build --platform {PLATFORM} .`"
+        )
+    return f"as `docker build --platform {PLATFORM} .`"
+
+
+def _history(image: ImageConfiguration) -> str:
+    return "podman history IMAGE" if _is_buildahs(image) else "docker history IMAGE"
+
+
+def _in_place(image: ImageConfiguration, *options: str) -> str:
+    """How buildah takes a line out of an image that it built; Docker has no such command."""
+    plain = all(re.fullmatch(r"[\w./=-]+ [\w./=-]+", each, re.ASCII) for each in options)
+    if not _is_buildahs(image) or not plain:
+        return ""
+    return (
+        f"; without a new build: `c=$(buildah from IMAGE)`, `buildah config {' '.join(options)} "
+        f"$c`, `buildah commit $c IMAGE`"
+    )
 
 
 def _command(image: ImageConfiguration) -> tuple[str, str]:
@@ -173,7 +207,8 @@ def _is_plain(folder: str) -> bool:
     )
 
 
-def _environment(words: tuple[str, ...]) -> tuple[str, str]:
+def _environment(image: ImageConfiguration) -> tuple[str, str]:
+    words = image.environment
     for word in words:
         name, is_set, value = word.partition("=")
         if not name or not is_set or "\0" in word:
@@ -181,7 +216,8 @@ def _environment(words: tuple[str, ...]) -> tuple[str, str]:
         if name in PRELOADING:
             return (
                 f"has the ENV {name}, which loads a library into programs of the host too",
-                "let the program that ENTRYPOINT names set it",
+                "let the program that ENTRYPOINT names set it and remove the ENV line"
+                f"{_in_place(image, f'--env {name}-')}",
             )
         if name == "LD_LIBRARY_PATH" and (broken := _library_path(value)):
             return f"has the ENV {_shown(word)}, {broken[0]}", broken[1]
@@ -213,10 +249,16 @@ def _library_path(value: str) -> tuple[str, str] | None:
     return None
 
 
-def _labels(labels: tuple[str, ...]) -> tuple[str, str]:
+def _labels(image: ImageConfiguration) -> tuple[str, str]:
+    labels = image.labels
     for label in labels:
         if label.startswith(OUR_LABELS):
-            return f"has the LABEL {_shown(label)}", f"leave names in {OUR_LABELS} to the harness"
+            name = label.partition("=")[0]
+            return (
+                f"has the LABEL {_shown(label)}",
+                f"leave names in {OUR_LABELS} to the harness: remove the LABEL line"
+                f"{_in_place(image, f'--label {name}-')}",
+            )
     if sum(len(label.encode(errors="replace")) for label in labels) > LABEL_BYTES:
         return f"has over {LABEL_BYTES} bytes of LABEL", "put what is longer into a file"
     return _FINE

@@ -24,6 +24,15 @@ TRACKED_RUN = "tracked"
 RELEASE = "release"
 """Events that tell of a row of another table."""
 
+WITHDRAWN = "withdrawn"
+"""The event of a person who cancelled a submission; the content is the person's opaque id."""
+
+SIGNING_KEY = "signing-key"
+"""The event of a key that signs from then on: its id, and its 32 bytes in base64."""
+
+PROTECTED = "protected"
+"""The event of triggers that were made again."""
+
 MIGRATION = "migration"
 """The event that tells of the rows of a former build which no entry of their own tells of."""
 
@@ -52,6 +61,12 @@ def head(connection: Connection) -> tuple[int, str]:
     query = select(AUDIT.c.number, AUDIT.c.digest).order_by(AUDIT.c.number.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return (0, GENESIS) if row is None else (row.number, row.digest)
+
+
+def digest_at(connection: Connection, number: int) -> str | None:
+    """The digest of an entry, or None where it is not there."""
+    query = select(AUDIT.c.digest).where(AUDIT.c.number == number)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def broken_links(connection: Connection, after: int = 0, previous: str = GENESIS) -> Iterator[str]:

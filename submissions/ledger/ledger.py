@@ -16,32 +16,51 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from submissions.ledger import (
+    append_only,
     audit_chain,
     before_the_run,
     opening,
     reading,
     schema,
+    signed,
     verification,
     writing,
 )
 from submissions.ledger.locks import Locks
-from submissions.ledger.records import Arrival, LedgerError, PublishedRelease
-from submissions.ledger.tables import AUDIT
+from submissions.ledger.records import (
+    Arrival,
+    AuditEntry,
+    LedgerError,
+    PublishedRelease,
+    SignedHead,
+    SignedRelease,
+)
+from submissions.ledger.tables import AUDIT, TABLES
 from submissions.quota import Quota
+from submissions.signatures import Signed
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
 
-__all__ = ["Arrival", "Ledger", "LedgerError", "PublishedRelease"]
+__all__ = [
+    "Arrival",
+    "AuditEntry",
+    "Ledger",
+    "LedgerError",
+    "PublishedRelease",
+    "SignedHead",
+    "SignedRelease",
+]
 
 
 class Ledger:
     """The public store at a database URL (SQLite or PostgreSQL)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, examine: bool = False) -> None:
         """Open the store; make its tables, or bring those of a former build up to date.
 
-        Raises LedgerError where the address leads nowhere, a newer build made the ledger, or its
-        rows are not guarded against change.
+        ``examine`` opens a ledger too whose rows are not guarded against change. Raises
+        LedgerError where the address leads nowhere, a newer build made the ledger, or its rows are
+        not guarded.
         """
         self._engine = opening.open_database(url)
         # Nobody has to close a ledger: its connections go with it, and at the latest at the end.
@@ -50,7 +69,7 @@ class Ledger:
         self._turn = Lock()
         self._writer = self._engine.execution_options(writes=True)
         self._locks = Locks(self._engine)
-        schema.bring_up_to_date(self._engine)
+        schema.bring_up_to_date(self._engine, examine=examine)
 
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
@@ -153,6 +172,17 @@ class Ledger:
         """Remember which MLflow run shows a release."""
         with self._transaction() as connection:
             writing.tracked(connection, release_number, run_id)
+
+    def sign(self, heads: Sequence[SignedHead], releases: Sequence[SignedRelease]) -> None:
+        """Append signatures; a release that another process signed meanwhile keeps its own."""
+        with self._transaction() as connection:
+            signed.append(connection, heads, releases)
+
+    def withdraw(self, submission_id: str, by: str) -> None:
+        """Cancel a submission for a person, by opaque id; raise LedgerError where it has ended."""
+        with self._transaction() as connection:
+            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED)
+            audit_chain.append(connection, audit_chain.WITHDRAWN, submission_id, by)
 
     # Locks
 
@@ -277,14 +307,103 @@ class Ledger:
         with self._reading() as connection:
             return connection.execute(query).first() is not None
 
+    # The audit chain and its signatures
+
     def audit_problems(self) -> list[str]:
         """Walk the audit chain and hold the tables against it; one sentence for each problem.
 
-        The chain has no key: it shows accidents, and changes by a person who did not compute it
-        again.
+        The chain alone has no key: it shows accidents, and changes by a person who did not compute
+        it again. Signed heads show the rest.
         """
         with self._reading() as connection:
             return verification.problems(connection)
+
+    def guard_faults(self) -> list[str]:
+        """How the triggers differ from the exact list that guards the rows; sentences."""
+        with self._reading() as connection:
+            return append_only.faults(connection, TABLES)
+
+    def protect(self) -> list[str]:
+        """Make the triggers again that are missing or differ; return what was wrong.
+
+        The audit chain tells of it. A trigger that is not Sequestra's stays: drop it by hand.
+        """
+        with self._transaction() as connection:
+            faults = append_only.faults(connection, TABLES)
+            if faults:
+                append_only.mend(connection, TABLES)
+                audit_chain.append(connection, audit_chain.PROTECTED, "triggers", "; ".join(faults))
+        return faults
+
+    def broken_links(self, after: int, digest: str) -> list[str]:
+        """Entries later than a known one that do not follow from the one before; sentences."""
+        with self._reading() as connection:
+            return list(audit_chain.broken_links(connection, after, digest))
+
+    def head(self) -> tuple[int, str]:
+        """The number and the digest of the last audit entry."""
+        with self._reading() as connection:
+            return audit_chain.head(connection)
+
+    def digest_at(self, number: int) -> str | None:
+        """The digest of an audit entry, or None where it is not there."""
+        with self._reading() as connection:
+            return audit_chain.digest_at(connection, number)
+
+    def audit_entries(
+        self, *, subjects: Sequence[str] | None = None, event: str | None = None
+    ) -> list[AuditEntry]:
+        """Entries of the audit chain in order; of some subjects or of one event where given.
+
+        An ``event`` that ends with a colon stands for all that begin with it, as "state:".
+        """
+        with self._reading() as connection:
+            return reading.entries(connection, subjects, event)
+
+    def arrivals(self) -> dict[str, Arrival]:
+        """How each submission came that came through the service, by its id."""
+        with self._reading() as connection:
+            return reading.arrivals(connection)
+
+    def every_release(self) -> list[PublishedRelease]:
+        """Read every release that was ever made, oldest first."""
+        with self._reading() as connection:
+            return reading.every_release(connection)
+
+    def unsigned(self) -> list[PublishedRelease]:
+        """Releases that have no signature yet, oldest first."""
+        with self._reading() as connection:
+            return reading.unsigned(connection)
+
+    def signed_releases(self) -> list[SignedRelease]:
+        """All signed releases, by number."""
+        with self._reading() as connection:
+            return signed.releases(connection)
+
+    def signed_release(self, submission_id: str) -> Signed | None:
+        """The signed statement of a submission's newest release; None where it has none yet.
+
+        Raises LedgerError where the submission has no release that is shown.
+        """
+        released = self.submission(submission_id).state is State.RELEASED
+        with self._reading() as connection:
+            number = reading.newest_release(connection, submission_id)
+            if number is None or not released:
+                raise LedgerError(
+                    f"submission {submission_id} has no released result; `sequestra status "
+                    f"{submission_id}` tells its state"
+                )
+            return signed.release(connection, number)
+
+    def signed_heads(self) -> list[SignedHead]:
+        """All signed heads of the audit chain, oldest first."""
+        with self._reading() as connection:
+            return signed.heads(connection)
+
+    def last_signed_head(self, key_id: str) -> SignedHead | None:
+        """The newest head that a key signed."""
+        with self._reading() as connection:
+            return signed.last_head(connection, key_id)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

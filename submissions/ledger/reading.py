@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from submissions.ledger.audit_chain import aware
-from submissions.ledger.records import Arrival, PublishedRelease
+from submissions.ledger.records import Arrival, AuditEntry, PublishedRelease
 from submissions.ledger.tables import (
     ADMISSIONS,
+    AUDIT,
     ENTRIES,
     FACT_SHEETS,
+    RELEASE_SIGNATURES,
     RELEASES,
     SUBMISSIONS,
     TIMES,
@@ -122,14 +124,7 @@ def arrival(connection: Connection, submission_id: str) -> Arrival | None:
     """How a submission came, or None where the steward entered it."""
     query = select(ENTRIES).where(ENTRIES.c.submission_id == submission_id)
     row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    return Arrival(
-        submitted_by=row.submitted_by,
-        archive_team=row.archive_team,
-        archive_sha256=row.archive_sha256,
-        reference=row.reference,
-    )
+    return None if row is None else _arrival(row)
 
 
 def fact_sheet(connection: Connection, submission_id: str) -> str | None:
@@ -170,6 +165,57 @@ def untracked(connection: Connection) -> list[PublishedRelease]:
     return [_published(row) for row in rows if row.submission_id in visible]
 
 
+def unsigned(connection: Connection) -> list[PublishedRelease]:
+    """Releases that have no signature, oldest first; of each submission the older ones too."""
+    new = RELEASES.c.number.not_in(select(RELEASE_SIGNATURES.c.release_number))
+    rows = connection.execute(select(RELEASES).where(new).order_by(RELEASES.c.number)).all()
+    return [_published(row) for row in rows]
+
+
+def newest_release(connection: Connection, submission_id: str) -> int | None:
+    """The number of a submission's newest release."""
+    query = select(func.max(RELEASES.c.number)).where(RELEASES.c.submission_id == submission_id)
+    return connection.execute(query).scalar_one()
+
+
+def every_release(connection: Connection) -> list[PublishedRelease]:
+    """Every release that was ever made, oldest first."""
+    return [
+        _published(row) for row in connection.execute(select(RELEASES).order_by(RELEASES.c.number))
+    ]
+
+
+def entries(
+    connection: Connection, subjects: Sequence[str] | None, event: str | None
+) -> list[AuditEntry]:
+    """Entries of the audit chain in order; of some subjects or of one event where given.
+
+    An ``event`` that ends with a colon stands for all that begin with it.
+    """
+    query = select(AUDIT).order_by(AUDIT.c.number)
+    if subjects is not None:
+        query = query.where(AUDIT.c.subject.in_(subjects))
+    if event is not None:
+        begins = AUDIT.c.event.startswith(event, autoescape=True)
+        query = query.where(begins if event.endswith(":") else AUDIT.c.event == event)
+    return [
+        AuditEntry(
+            number=row.number,
+            at=aware(row.at),
+            event=row.event,
+            subject=row.subject,
+            content=row.content,
+            digest=row.digest,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def arrivals(connection: Connection) -> dict[str, Arrival]:
+    """How each submission came that came through the service, by its id."""
+    return {row.submission_id: _arrival(row) for row in connection.execute(select(ENTRIES))}
+
+
 def evaluation_keys(connection: Connection, submission_id: str) -> set[str]:
     """Keys of all evaluations that were ever released for a submission."""
     mine = RELEASES.c.submission_id == submission_id
@@ -181,6 +227,15 @@ def times(connection: Connection, submission_id: str) -> dict[Stage, int]:
     query = select(TIMES).where(TIMES.c.submission_id == submission_id)
     rows = connection.execute(query.order_by(TIMES.c.number)).all()
     return {Stage(row.stage): row.at_most_seconds for row in rows}
+
+
+def _arrival(row: Row[Any]) -> Arrival:
+    return Arrival(
+        submitted_by=row.submitted_by,
+        archive_team=row.archive_team,
+        archive_sha256=row.archive_sha256,
+        reference=row.reference,
+    )
 
 
 def _published(row: Row[Any]) -> PublishedRelease:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from submissions.signatures import Signed
+
 
 class LedgerError(ValueError):
     """The ledger cannot be opened, or was asked for something it must not do."""
@@ -33,3 +35,31 @@ class PublishedRelease:
     evaluation_key: str
     document: str
     published: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One entry of the audit chain."""
+
+    number: int
+    at: datetime
+    event: str
+    subject: str
+    content: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHead:
+    """A signed head of the audit chain: the number of the entry that was the last one then."""
+
+    audit_number: int
+    signed: Signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRelease:
+    """A signed release, by its number in the ledger."""
+
+    release_number: int
+    signed: Signed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
@@ -22,11 +23,16 @@ _OPENING = 0x5E9_0E58
 """PostgreSQL's advisory lock of the one process that makes or changes the tables."""
 
 
-def bring_up_to_date(engine: Engine) -> None:
+_ALEMBIC = Lock()
+"""Alembic keeps what it works on in its module: one thread at a time."""
+
+
+def bring_up_to_date(engine: Engine, *, examine: bool) -> None:
     """Make or migrate the tables, and refuse a ledger whose rows could be changed.
 
     Of several processes that open a ledger at once, one migrates it and the others wait. An
-    interrupted migration leaves the ledger as it was. Raises LedgerError.
+    interrupted migration leaves the ledger as it was. ``examine`` opens an unguarded ledger too.
+    Raises LedgerError.
     """
     name = engine.url.render_as_string()
     try:
@@ -47,17 +53,11 @@ def bring_up_to_date(engine: Engine) -> None:
             f"the ledger at {name} does not open ({said}); "
             f"give a writable SQLite file or a running PostgreSQL"
         ) from error
-    if faults:
+    if faults and not examine:
         raise LedgerError(
             f"rows of the ledger at {name} could be changed: {faults[0]}; `sequestra audit verify` "
             f"tells whether a row was, and `sequestra audit protect` makes the triggers again"
         )
-
-
-def guard_faults(engine: Engine) -> list[str]:
-    """How the triggers differ from the exact list; one sentence for each."""
-    with engine.connect() as connection:
-        return append_only.faults(connection, TABLES)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -86,6 +86,7 @@ def _migrate(connection: Connection, name: str) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-    command.upgrade(config, REVISIONS[-1])
+    with _ALEMBIC:
+        command.upgrade(config, REVISIONS[-1])
     if before is None and connection.execute(select(SUBMISSIONS).limit(1)).first() is not None:
         verification.append_migration(connection, REVISIONS[-1])

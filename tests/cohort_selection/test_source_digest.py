@@ -84,6 +84,43 @@ def test_words_and_the_form_of_imports_do_not_count(
     assert digest(tmp_path, rates=changed, ground=GROUND) == before
 
 
+KEY = """from typing import Annotated
+from pydantic import Field
+from cohort_selection.benchmark_keys.keys import Absent, Give
+
+
+class Table:
+    limit: Annotated[int, Give("a number"), Absent("none"), Field(ge=1, description="most")] = 5
+
+
+def told(text):
+    return dict(description=text or "none")
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ('"a number"', '"a whole number"', False),
+        ('"most"', '"the most that is allowed"', False),
+        (', description="most"', "", False),
+        ('Give("a number"), ', "", False),
+        ("ge=1", "ge=2", True),
+        ("= 5", "= 6", True),
+        ("Annotated[int", "Annotated[float", True),
+        ('text or "none"', 'text or "nothing"', True),
+        ("from cohort_selection.benchmark_keys.keys", "from other", True),
+    ],
+)
+def test_the_words_of_a_key_do_not_count_and_its_bounds_do(
+    old: str, new: str, counts: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "cohort_selection").mkdir()
+    assert old in KEY
+    changed = digest(tmp_path, table=KEY.replace(old, new)) != digest(tmp_path, table=KEY)
+    assert changed is counts
+
+
 def test_the_module_of_a_definition_does_not_count(before: str, tmp_path: Path) -> None:
     limit, rest = GROUND.split("\n\n\n", 1)
     share, whole = rest.split("\n\n\n")

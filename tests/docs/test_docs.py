@@ -66,8 +66,9 @@ def commands() -> dict[str, set[str]]:
         group = typer.main.get_command(app)
         assert isinstance(group, typer.core.TyperGroup)
         for name, command in group.commands.items():
-            below = getattr(command, "commands", {"": command}).values()
-            options = [e for one in below for e in one.params if e.param_type_name == "option"]
+            inner = getattr(command, "commands", {})  # of a group: what follows its name
+            every = [each for one in (command, *inner.values()) for each in one.params]
+            options = (each for each in every if each.param_type_name == "option")
             found[name] = {word for each in options for word in (*each.opts, *each.secondary_opts)}
     return found
 

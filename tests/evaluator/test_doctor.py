@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from cohort_selection.sealing.key import KEY_VARIABLE
 from evaluator import doctor
 from evaluator.doctor import Finding, examine
+from evaluator.signing.key import SigningKey
+from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
+from tests.support.postgresql import raw
+from tests.support.signed_home import opened, publish
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +71,49 @@ def test_a_key_of_its_own_place_is_looked_at(
     assert not found(home, "enclave key").well
     monkeypatch.setenv(KEY_VARIABLE, str(tmp_path / "nowhere" / "enclave.key"))
     assert "no file can be made there" in found(home, "enclave key").seen
+
+
+def test_a_ledger_that_nothing_guards_is_found(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "home")
+    publish(installation, "s1")
+    assert found(installation.root, "ledger").well
+    with raw(installation.ledger_url, unguarded=True):
+        pass
+    ledger = found(installation.root, "ledger")
+    assert not ledger.well
+    for name in append_only_triggers():
+        assert f"trigger {name} is missing" in ledger.seen
+
+
+def append_only_triggers() -> list[str]:
+    """Two for each of the tables, as they are called."""
+    tables = (
+        *("submissions", "transitions", "releases", "tracked", "stage_times", "audit"),
+        *("entries", "admissions", "fact_sheets", "findings", "practices", "heads"),
+        "release_signatures",
+    )
+    return [f"append_only_{table}_{act}" for table in tables for act in ("update", "delete")]
+
+
+def test_a_changed_release_is_found_by_its_signature(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "home")
+    publish(installation, "s1")
+    with opened(installation) as ledger:
+        sign(installation, ledger)
+    assert found(installation.root, "ledger").well
+    key = found(installation.root, "signing key")
+    assert key.well
+    assert key.seen.startswith("key ")
+    with raw(installation.ledger_url, unguarded=True) as connection:
+        connection.execute(text("UPDATE releases SET document = '{}'"))
+    assert "release 1 is not the one that was signed" in found(installation.root, "ledger").seen
+
+
+def test_a_signing_key_that_others_can_read_is_found(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "home")
+    installation.ledger().close()
+    assert found(installation.root, "signing key").seen == "the first `sequestra run` makes it"
+    SigningKey.of(installation.enclave().folder)
+    (installation.root / "enclave" / "signing_key.pem").chmod(0o640)
+    assert not found(installation.root, "signing key").well
+    assert not found(installation.root, "ledger").well

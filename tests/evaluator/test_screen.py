@@ -31,12 +31,12 @@ from cohort_selection.matching.feasibility import (
     Subgroup,
 )
 from cohort_selection.representativeness.distance import Deviation
-from evaluator.commands import printing, score_screen
 from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.scoring.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
 from evaluator.steward.steward import Sequestered
+from evaluator.terminal import printing, score_screen
 from tests.support.commands import PROGRAM, environment
 from tests.support.hand_made import TABLES, evaluation, released
 
@@ -67,7 +67,15 @@ def deviations() -> tuple[RenderableType, set[str]]:
 
 
 def margins() -> tuple[RenderableType, set[str]]:
-    margin = Margin("race x sex", LEVEL, 0.123, 0.234, 0.345, 0.456, 1234, 5678)
+    margin = Margin(
+        attribute="race x sex",
+        level=LEVEL,
+        target=0.123,
+        achievable=0.234,
+        cohort=0.345,
+        pool=0.456,
+        n_cohort=1234,
+    )
     return printing._margins("A cohort", "one draw", [margin]), {
         *("12.3%", "23.4%", "34.5%", "45.6%", "1234"),
     }
@@ -97,7 +105,17 @@ def plan() -> tuple[RenderableType, set[str]]:
         size=1234,
         largest=Largest(5432, ()),
         drawable=4321,
-        margins=(Margin("race x sex", LEVEL, 0.123, 0.234, 0.345, 0.456, 1234, 5678),),
+        margins=(
+            Margin(
+                attribute="race x sex",
+                level=LEVEL,
+                target=0.123,
+                achievable=0.234,
+                cohort=0.345,
+                pool=0.456,
+                n_cohort=1234,
+            ),
+        ),
         subgroups=(
             Subgroup("race", LEVEL, 55.5, 66.5, 0.077),
             Subgroup("race", "Asian", 7.5, 8.5, 0.3, "withheld: fewer than 10 positives"),

@@ -160,7 +160,20 @@ def test_groups_of_unequal_prevalence_cannot_be_drawn_to_one_number_of_positives
 
 
 def row(metric: str, level: str, value: float, low: float | None, high: float | None) -> Result:
-    return Result.named(metric, "group", level, Estimate(value, low, high, 10, 10, 5, "by hand"))
+    return Result.named(
+        metric,
+        "group",
+        level,
+        Estimate(
+            value=value,
+            low=low,
+            high=high,
+            n_cases=10,
+            n_patients=10,
+            n_positive=5,
+            method="by hand",
+        ),
+    )
 
 
 def test_differences_count_once_and_max_min_is_over_the_levels_shown() -> None:

@@ -79,7 +79,7 @@ def test_a_table_is_read_and_limits_are_optional() -> None:
     ("table", "said"),
     [
         ({"perteam": 1}, r"has 'perteam', which is no key \(did you mean 'per_team'\?\)"),
-        ({"days": 0}, "days is 0; give a whole number from 1 to 36,500"),
+        ({"days": 0}, "days is 0; give a whole number from 1 to 700,000"),
         ({"lifetime": 0}, "lifetime is 0; give a whole number from 1"),
         ({"concurrent": 2.0}, r"concurrent is 2\.0; give a whole number from 1"),
         ({"per_team": True}, "per_team is True; give a whole number from 1"),

@@ -105,9 +105,7 @@ def test_a_benchmark_takes_entries_from_its_first_day_to_the_end_of_its_last(
         Period(closes=today - day),
         Period(date(1999, 1, 1), date(1999, 12, 31)),
     ):
-        with pytest.raises(
-            EntryError, match=r"the benchmark chest (opens on|closed at the end of)"
-        ):
+        with pytest.raises(EntryError, match=r"the benchmark chest (opens on|closed at the end)"):
             receive(ledger, entry=ARCHIVE, quota=QUOTA, period=period)
     assert receive(ledger, entry=ARCHIVE, quota=QUOTA, period=Period(today, today))
 

@@ -78,12 +78,23 @@ def estimate(
     """An estimate whose standard error is ``spread`` over the root of ``n``."""
     if value is None:
         reason = f"insufficient data: {n} cases, {positive} positive"
-        return Estimate(None, None, None, n, n, positive, method, reason)
+        return Estimate(
+            value=None,
+            low=None,
+            high=None,
+            n_cases=n,
+            n_patients=n,
+            n_positive=positive,
+            method=method,
+            undefined=reason,
+        )
     half = 1.96 * spread / n**0.5
     low, high = value - half, value + half
     if spread <= 0.5:  # a share of something
         low, high = max(low, 0.0), min(high, 1.0)
-    return Estimate(value, low, high, n, n, positive, method)
+    return Estimate(
+        value=value, low=low, high=high, n_cases=n, n_patients=n, n_positive=positive, method=method
+    )
 
 
 def evaluation(

@@ -19,12 +19,23 @@ FOR_ALL = "cohort_selection.benchmark_keys"
 """The one room that every package may import: how keys of a benchmark's file are declared."""
 
 
+IN_IMAGES = (
+    "submissions/adapters/examples/",
+    "submissions/adapters/in_image/",
+    "submissions/starter/kit_files/",
+    "submissions/starter/with_",
+)
+"""Programs that run in images of submissions, with the libraries of these."""
+
+
 def modules() -> list[Path]:
-    return [
+    """Modules of the packages; programs of images are none."""
+    found = (
         path.relative_to(REPOSITORY)
         for package in MAY_IMPORT
         for path in sorted((REPOSITORY / package).rglob("*.py"))
-    ]
+    )
+    return [path for path in found if not path.as_posix().startswith(IN_IMAGES)]
 
 
 def imported(path: Path, *, for_types: bool = True) -> Iterator[str]:

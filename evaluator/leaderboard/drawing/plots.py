@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -178,63 +178,26 @@ def reliability(release: Release) -> Drawing | None:
     )
 
 
+_ForestRow = tuple[str, tuple[float, float, float] | None, str]
+"""Label, value with both ends, and why there is none."""
+
+
 def forest(release: Release, attributes: Sequence[str], key: str, metric: str) -> Drawing | None:
     """One row a level with its interval, the overall value as a line, and why a row is empty."""
-    overall = release.find(metric)
-    rows: list[tuple[str, tuple[float, float, float] | None, str]] = []
-    if overall is not None and overall.value is not None:
-        rows.append(("<b>All cases</b>", _triple(overall.value, overall.low, overall.high), ""))
-    n_drawn = 0
-    for attribute in attributes:
-        rows.append((f"<b>{_wrapped(readable(attribute))}</b>", None, ""))
-        for result in release.results:
-            if (result.attribute, result.metric) != (attribute, metric):
-                continue
-            found = result.estimate
-            label = f"{_wrapped(readable_level(result.level))}"
-            if found.value is None:
-                rows.append((label, None, "insufficient data"))
-            else:
-                rows.append((label, _triple(found.value, found.low, found.high), ""))
-                n_drawn += 1
-        for held in release.withheld:
-            if held.attribute == attribute:
-                rows.append((_wrapped(readable_level(held.level)), None, held.reason))
+    rows = list(_forest_rows(release, attributes, metric))
+    n_drawn = sum(row is not None for label, row, _ in rows if label != _ALL_CASES)
     if not n_drawn:
         return None
     drawn = _figure(height=96 + sum(25 + 13 * label.count("<br>") for label, _, _ in rows))
     place = [-float(i) for i in range(len(rows))]
     shown = [(y, label, row) for y, (label, row, _) in zip(place, rows, strict=True) if row]
-    drawn.add_scatter(
-        x=[row[0] for _, _, row in shown],
-        y=[y for y, _, _ in shown],
-        mode="markers",
-        marker={
-            "size": [14 if y == 0 else 11 for y, _, _ in shown],
-            "symbol": ["diamond" if y == 0 else "square" for y, _, _ in shown],
-            "color": ACCENT,
-            "line": {"color": PAPER, "width": 1},
-            "opacity": 1,
-        },
-        error_x=_bars([row for _, _, row in shown]),
-        customdata=[[label.replace("<br>", " "), row[1], row[2]] for _, label, row in shown],
-        hovertemplate="%{customdata[0]}<br>%{x} (%{customdata[1]} to %{customdata[2]})"
-        "<extra></extra>",
-        showlegend=False,
-    )
+    _draw_squares(drawn, shown)
     bounds = [bound for _, _, row in shown for bound in row]
     margin = 0.04 * (max(bounds) - min(bounds) or 1.0)
     left, right = min(bounds) - margin, max(bounds) + margin
-    if overall is not None and overall.value is not None:
-        drawn.add_shape(
-            type="line",
-            x0=overall.value,
-            x1=overall.value,
-            y0=0.5,
-            y1=place[-1] - 0.5,
-            line={"color": WARM, "width": 1.5, "dash": "dash"},
-            layer="below",
-        )
+    overall = next((row for label, row, _ in rows if label == _ALL_CASES), None)
+    if overall is not None:
+        _draw_overall(drawn, overall[0], place[-1])
     for y, (_, _, why) in zip(place, rows, strict=True):
         if why:
             drawn.add_annotation(
@@ -264,19 +227,78 @@ def forest(release: Release, attributes: Sequence[str], key: str, metric: str) -
         },
         margin={"l": 8, "r": 12, "t": 8, "b": 48},
     )
-    empty = sum(1 for _, _, why in rows if why)
     return Drawing(
         key,
         f"{name} by subgroup" if key == "forest" else f"{name} by intersection",
-        f"Squares are subgroups, the diamond and the dashed line all cases. {empty} of "
-        f"{empty + n_drawn} groups have no figure. Intervals are one a group and not adjusted for "
-        f"their number."
-        if empty
-        else "Squares are subgroups, the diamond and the dashed line all cases. Intervals are one "
-        "a group and not adjusted for their number.",
+        _forest_caption(sum(1 for _, _, why in rows if why), n_drawn),
         f"Forest plot of {name} for {n_drawn} groups; the table below holds the same figures.",
         _json(drawn),
     )
+
+
+_ALL_CASES = "<b>All cases</b>"
+
+
+def _forest_rows(release: Release, attributes: Sequence[str], metric: str) -> Iterator[_ForestRow]:
+    overall = release.find(metric)
+    if overall is not None and overall.value is not None:
+        yield _ALL_CASES, _triple(overall.value, overall.low, overall.high), ""
+    for attribute in attributes:
+        yield f"<b>{_wrapped(readable(attribute))}</b>", None, ""
+        for result in release.results:
+            if (result.attribute, result.metric) != (attribute, metric):
+                continue
+            found = result.estimate
+            label = f"{_wrapped(readable_level(result.level))}"
+            if found.value is None:
+                yield label, None, "insufficient data"
+            else:
+                yield label, _triple(found.value, found.low, found.high), ""
+        for held in release.withheld:
+            if held.attribute == attribute:
+                yield _wrapped(readable_level(held.level)), None, held.reason
+
+
+def _draw_squares(
+    drawn: go.Figure, shown: Sequence[tuple[float, str, tuple[float, float, float]]]
+) -> None:
+    """A mark a row with its interval; the row at 0 is that of all cases."""
+    drawn.add_scatter(
+        x=[row[0] for _, _, row in shown],
+        y=[y for y, _, _ in shown],
+        mode="markers",
+        marker={
+            "size": [14 if y == 0 else 11 for y, _, _ in shown],
+            "symbol": ["diamond" if y == 0 else "square" for y, _, _ in shown],
+            "color": ACCENT,
+            "line": {"color": PAPER, "width": 1},
+            "opacity": 1,
+        },
+        error_x=_bars([row for _, _, row in shown]),
+        customdata=[[label.replace("<br>", " "), row[1], row[2]] for _, label, row in shown],
+        hovertemplate="%{customdata[0]}<br>%{x} (%{customdata[1]} to %{customdata[2]})"
+        "<extra></extra>",
+        showlegend=False,
+    )
+
+
+def _draw_overall(drawn: go.Figure, value: float, lowest: float) -> None:
+    drawn.add_shape(
+        type="line",
+        x0=value,
+        x1=value,
+        y0=0.5,
+        y1=lowest - 0.5,
+        line={"color": WARM, "width": 1.5, "dash": "dash"},
+        layer="below",
+    )
+
+
+def _forest_caption(n_empty: int, n_drawn: int) -> str:
+    said = "Squares are subgroups, the diamond and the dashed line all cases. "
+    if n_empty:
+        said += f"{n_empty} of {n_empty + n_drawn} groups have no figure. "
+    return f"{said}Intervals are one a group and not adjusted for their number."
 
 
 def readable(attribute: str) -> str:

@@ -170,9 +170,7 @@ async def back(request: Request) -> Response:
     return answer
 
 
-def _person(
-    request: Request, attempt: _Attempt, principal: Principal | None, subject: str
-) -> str:
+def _person(request: Request, attempt: _Attempt, principal: Principal | None, subject: str) -> str:
     """The person of an identity; the one who is signed in is connected to it."""
     people = request.app.state.store.people
     issuer = request.app.state.sign_ins.issuer

@@ -57,7 +57,7 @@ class FormWithFile:
         """The text fields before the file; raise a Problem where no file follows."""
         async for chunk in self._chunks:
             self._parse(chunk)
-            if self._file_starts is not None or self._after_file:
+            if self._file_starts is not None:
                 break
             if self._seen > MOST_FIELD_BYTES:
                 raise _not_a_form("its text is too long")
@@ -80,11 +80,20 @@ class FormWithFile:
                 yield piece
 
     def _parse(self, chunk: bytes) -> None:
-        try:
-            self._parser.write(chunk)
-        except FormParserError as error:
-            raise _not_a_form(str(error)) from None
-        self._seen += len(chunk)
+        """Feed the parser; line by line before the file, to know at which byte it starts."""
+        start = 0
+        while start < len(chunk):
+            end = len(chunk)
+            if self._file_starts is None:
+                end = chunk.find(b"\n", start) + 1 or end
+            try:
+                self._parser.write(chunk[start:end])
+            except FormParserError as error:
+                raise _not_a_form(str(error)) from None
+            self._seen += end - start
+            start = end
+            if self._in_file and self._file_starts is None:
+                self._file_starts = self._seen
 
     def _taken(self) -> list[bytes]:
         pieces, self._pieces = self._pieces, []
@@ -121,8 +130,6 @@ class FormWithFile:
             if len(self._value) > MOST_FIELD_BYTES:
                 raise _not_a_form("its text is too long")
             return
-        if self._file_starts is None:
-            self._file_starts = self._seen + start
         self._pieces.append(data[start:end])
 
     def _end(self) -> None:

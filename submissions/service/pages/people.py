@@ -41,4 +41,5 @@ def people(
                 sharing=tuple(name for name in store.allowance(team.team_id) if name != team.name),
             )
         )
-    return page(request, "people.html", teams=shown)
+    provider = request.app.state.settings.provider
+    return page(request, "people.html", teams=shown, provider=provider.title if provider else "")

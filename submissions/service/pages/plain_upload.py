@@ -40,8 +40,9 @@ async def send(
     """Take the archive that a form brings, and submit it."""
     benchmark = offered(request, name)
     body = FormWithFile(request, "archive")
-    form = Form(await body.fields())
+    form = Form()
     try:
+        form = Form(await body.fields())
         upload = await run_in_threadpool(_reserved, uploads, principal, benchmark, form, body)
         await _received(uploads, upload, body)
         complete = Form({**form.typed, "upload_id": upload.upload_id})
@@ -49,6 +50,8 @@ async def send(
     except ClientDisconnect:
         return Closing(status_code=400)  # nobody reads it
     except Problem as problem:
+        if not form.value("team"):
+            raise
         told = form.with_mistakes({"archive": sentence_of(problem.detail)})
         shown = await run_in_threadpool(second, request, principal, benchmark, told, problem.status)
         # The browser may still send: it is listened to for a moment, so that it reads the answer.

@@ -48,11 +48,11 @@ def static(name: str) -> FileResponse:
 
 
 def render_problem(request: Request, problem: Problem) -> Response:
-    """A problem as a page; whoever is not signed in is asked to sign in first."""
-    inside = request.url.path.startswith(f"{HOME}/")
-    if problem.status == 401 and inside and request.method == "GET":
+    """A problem as a page; before a page of a team come the sign-in and the agreement."""
+    before = {"not-signed-in": SIGN_IN, "agreement-missing": f"{HOME}/agreement"}.get(problem.type)
+    if before and request.method == "GET" and request.url.path.startswith(f"{HOME}/"):
         query = f"?{request.url.query}" if request.url.query else ""
-        return go_to(f"{SIGN_IN}?next={quote(request.url.path + query, safe='')}")
+        return go_to(f"{before}?next={quote(request.url.path + query, safe='')}")
     return page(
         request,
         "problem.html",

@@ -37,14 +37,35 @@ def tables(folder: Path, mapping: str = MAPPING, attributes: str = ATTRIBUTES) -
 
 def study(uid: str, modality: str, description: str, loinc: str = "", age: int = 50) -> Study:
     return Study(
-        uid, uid, modality, "CHEST", description, loinc, "GE", "", "", "Female", age, (Path(uid),)
+        study_uid=uid,
+        patient_id=uid,
+        modality=modality,
+        body_part="CHEST",
+        description=description,
+        loinc=loinc,
+        manufacturer="GE",
+        view="",
+        acquired="",
+        sex="Female",
+        age=age,
+        files=(Path(uid),),
     )
 
 
 def record(
     uid: str, findings: Mapping[str, str], sex: str = "Female", age: int = 50
 ) -> ClinicalRecord:
-    return ClinicalRecord(uid, "", age, sex, "White", "Not Reported", "A", (), findings)
+    return ClinicalRecord(
+        patient_id=uid,
+        study_uid="",
+        age=age,
+        sex=sex,
+        race="White",
+        ethnicity="Not Reported",
+        site="A",
+        tests=(),
+        findings=findings,
+    )
 
 
 @pytest.fixture(scope="module")

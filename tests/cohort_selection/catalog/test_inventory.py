@@ -27,7 +27,15 @@ from tests.support.commands import environment, succeed
 from tests.support.dicom_files import write
 
 RECORD = ClinicalRecord(
-    "P1", "", 61, "Female", "Asian", "Not Reported", "101", (), {"opacity": "1"}
+    patient_id="P1",
+    study_uid="",
+    age=61,
+    sex="Female",
+    race="Asian",
+    ethnicity="Not Reported",
+    site="101",
+    tests=(),
+    findings={"opacity": "1"},
 )
 
 

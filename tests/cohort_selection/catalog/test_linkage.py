@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cohort_selection.catalog import catalog
 from cohort_selection.catalog.catalog import Catalog
-from cohort_selection.catalog.linkage import one_id_a_patient
+from cohort_selection.catalog.linkage import linked
+from cohort_selection.catalog.linking import link
+from cohort_selection.catalog.parquet import PART, is_linked, read_studies, write_studies
 from cohort_selection.catalog.study_values import by_study
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
 
 
 def study(uid: str, patient: str) -> Study:
-    return Study(uid, patient, "DX", "CHEST", "", "", "GE", "PA", "", "Female", 50, (Path(uid),))
+    return Study(
+        study_uid=uid,
+        patient_id=patient,
+        modality="DX",
+        body_part="CHEST",
+        description="",
+        loinc="",
+        manufacturer="GE",
+        view="PA",
+        acquired="",
+        sex="Female",
+        age=50,
+        files=(Path(uid),),
+    )
 
 
 def record(uid: str, patient: str) -> ClinicalRecord:
-    return ClinicalRecord(patient, uid, 50, "Female", "White", "Not Reported", "A", (), {})
+    return ClinicalRecord(
+        patient_id=patient,
+        study_uid=uid,
+        age=50,
+        sex="Female",
+        race="White",
+        ethnicity="Not Reported",
+        site="A",
+        tests=(),
+        findings={},
+    )
 
 
 def ids(studies: list[Study], records: list[ClinicalRecord]) -> dict[str, str]:
-    return {each.study_uid: each.patient_id for each in one_id_a_patient(studies, records)}
+    return {each.study_uid: each.patient_id for each in linked(studies, records)[0]}
 
 
 def test_two_header_ids_of_one_patient_of_the_table_are_one() -> None:
@@ -58,10 +84,59 @@ def test_a_study_under_a_new_id_keeps_what_the_tables_say_of_its_patient(tmp_pat
     studies = (study("1", "A"), study("2", "A"), study("3", "A"))
     alone = replace(record("3", ""), sex="Not Reported")
     of_a = replace(record("", "A"), site="of A")
-    catalog.write(Catalog(studies, (record("1", "X"), of_a, alone), ()), tmp_path / "catalog")
+    records = (record("1", "X"), of_a, alone)
+    catalog.write(Catalog(studies, records, ()), tmp_path / "catalog")
     back = catalog.read(tmp_path / "catalog")
+    assert (back.studies, back.records) == linked_on_disk(studies, records, tmp_path)
     find = by_study(back.records)
     assert [each.patient_id for each in back.studies] == ["X", "X", "X"]
     found = [find(each) for each in back.studies]
     assert [each and each.site for each in found] == ["A", "of A", "A"]
     assert [each and each.sex for each in found] == ["Female"] * 3
+
+
+def linked_on_disk(
+    studies: Sequence[Study], records: Sequence[ClinicalRecord], folder: Path
+) -> tuple[tuple[Study, ...], tuple[ClinicalRecord, ...]]:
+    """What indexing writes: each patient under one id already."""
+    path = folder / "studies.parquet"
+    write_studies(path, studies)
+    assert not is_linked(path)
+    kept = link(path, records)
+    assert is_linked(path)
+    return tuple(read_studies(path)), kept
+
+
+def test_indexing_links_as_reading_a_catalog_of_before_does(tmp_path: Path) -> None:
+    """Headers of few patients and tables with few names meet in every way."""
+    drawn = random.Random(5)
+    for _ in range(60):
+        studies = [
+            replace(
+                study(str(i), drawn.choice("ABCDE")),
+                sex=drawn.choice(("Female", "Male")),
+                born=drawn.choice(("", "19500101", "19710203")),
+            )
+            for i in range(drawn.randrange(1, 9))
+        ]
+        records = [
+            record(drawn.choice(("", str(i))), drawn.choice(("A", "B", "X", "Y", "")))
+            for i in range(drawn.randrange(9))
+        ]
+        before = [each.patient_id for each in studies]
+        found = linked(studies, records)
+        assert linked_on_disk(studies, records, tmp_path) == found
+        assert [each.patient_id for each in studies] == before
+        # Who is one patient in the end has one id and one sex.
+        sexes: dict[str, set[str]] = {}
+        for each in found[0]:
+            sexes.setdefault(each.patient_id, set()).add(each.sex)
+        assert all(len(said) == 1 for said in sexes.values())
+
+
+def test_more_studies_than_are_written_at_once_are_linked(tmp_path: Path) -> None:
+    n = 2 * PART + 3
+    studies = [study(str(i), f"header {i % 7}") for i in range(n)]
+    records = [record(str(i), f"P{i % 7}") for i in range(7)]
+    written, _ = linked_on_disk(studies, records, tmp_path)
+    assert [each.patient_id for each in written] == [f"P{i % 7}" for i in range(n)]

@@ -250,7 +250,20 @@ def test_a_record_that_knows_its_study_alone_is_filled_up_by_its_patients(tmp_pa
     labels = table(tmp_path, "study_uid,opacity\n1.2,1\n", "labels.csv")
     cases = table(tmp_path, "case_ids,sex,race,opacity\nA,F,White,0\n", "cases.csv")
     find = by_study(read(labels, cases))
-    study = Study("1.2", "A", "DX", "", "", "", "", "", "", "Not Reported", None, ())
+    study = Study(
+        study_uid="1.2",
+        patient_id="A",
+        modality="DX",
+        body_part="",
+        description="",
+        loinc="",
+        manufacturer="",
+        view="",
+        acquired="",
+        sex="Not Reported",
+        age=None,
+        files=(),
+    )
     found = find(study)
     assert found is not None
     assert (found.patient_id, found.sex, found.race) == ("A", "Female", "White")

@@ -219,11 +219,22 @@ def test_two_ids_that_the_table_joins_are_judged_as_one_patient(tmp_path: Path) 
     image(tmp_path / "dicom", "a", "A", "A", PatientSex="F")
     image(tmp_path / "dicom", "b", "B", "B", PatientSex="M")
     records = [
-        ClinicalRecord("P", uid(study), None, "Not Reported", "", "", "", (), {})
+        ClinicalRecord(
+            patient_id="P",
+            study_uid=uid(study),
+            age=None,
+            sex="Not Reported",
+            race="",
+            ethnicity="",
+            site="",
+            tests=(),
+            findings={},
+        )
         for study in ("A", "B")
     ]
     found = catalog.update(tmp_path / "dicom", records, tmp_path / "catalog")
-    assert not [line for line in found.notes if "contradict" in line]
+    (told,) = [line for line in found.notes if "contradict" in line]
+    assert "2 studies, listed in doubts.csv" in told
     studies = catalog.read(tmp_path / "catalog").studies
     assert [(s.patient_id, s.sex, s.doubts) for s in studies] == [
         ("P", "Not Reported", ("sexes-of-patient",))
@@ -232,7 +243,17 @@ def test_two_ids_that_the_table_joins_are_judged_as_one_patient(tmp_path: Path) 
 
 def test_a_commons_in_order_says_nothing(tmp_path: Path) -> None:
     image(tmp_path / "dicom", "a", "A", "A")
-    record = ClinicalRecord("A", "", 60, "Female", "", "", "", (), {})
+    record = ClinicalRecord(
+        patient_id="A",
+        study_uid="",
+        age=60,
+        sex="Female",
+        race="",
+        ethnicity="",
+        site="",
+        tests=(),
+        findings={},
+    )
     found = catalog.update(tmp_path / "dicom", [record], tmp_path / "catalog")
     assert found.notes == (
         "header against clinical table, 1 studies: another patient in 0, another sex in 0, "

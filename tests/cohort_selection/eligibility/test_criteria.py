@@ -25,7 +25,18 @@ from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
 
 def study(uid: str, patient: str = "", modality: str = "DX", view: str = "PA") -> Study:
     return Study(
-        uid, patient or uid, modality, "CHEST", "", "", "GE", view, "", "Female", 50, (Path(uid),)
+        study_uid=uid,
+        patient_id=patient or uid,
+        modality=modality,
+        body_part="CHEST",
+        description="",
+        loinc="",
+        manufacturer="GE",
+        view=view,
+        acquired="",
+        sex="Female",
+        age=50,
+        files=(Path(uid),),
     )
 
 
@@ -37,7 +48,15 @@ def record(
     study_uid: str = "",
 ) -> ClinicalRecord:
     return ClinicalRecord(
-        patient, study_uid, age, "Female", "White", "Not Reported", "A", tests, findings or {}
+        patient_id=patient,
+        study_uid=study_uid,
+        age=age,
+        sex="Female",
+        race="White",
+        ethnicity="Not Reported",
+        site="A",
+        tests=tests,
+        findings=findings or {},
     )
 
 

@@ -30,7 +30,20 @@ def labels(
     rows = "".join(f"p{i}\t{cell}\n" for i, cell in enumerate(cells))
     path.write_text(f"patient_id\t{name}\n{rows}")
     studies = [
-        Study(f"s{i}", f"p{i}", "DX", "CHEST", "", "", "GE", "PA", "", "Female", 50, (Path("x"),))
+        Study(
+            study_uid=f"s{i}",
+            patient_id=f"p{i}",
+            modality="DX",
+            body_part="CHEST",
+            description="",
+            loinc="",
+            manufacturer="GE",
+            view="PA",
+            acquired="",
+            sex="Female",
+            age=50,
+            files=(Path("x"),),
+        )
         for i in range(len(cells))
     ]
     asked = criteria(label, inverted=inverted)
@@ -148,7 +161,20 @@ def test_the_flow_names_what_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "clinical.csv"
     path.write_text("patient_id,Edema\na,-1\nb,1\n")
     studies = [
-        Study(f"s{p}", p, "DX", "CHEST", "", "", "GE", "PA", "", "Female", 50, (Path("x"),))
+        Study(
+            study_uid=f"s{p}",
+            patient_id=p,
+            modality="DX",
+            body_part="CHEST",
+            description="",
+            loinc="",
+            manufacturer="GE",
+            view="PA",
+            acquired="",
+            sex="Female",
+            age=50,
+            files=(Path("x"),),
+        )
         for p in "ab"
     ]
     found = select(studies, read(path), criteria({"column": "Edema", "uncertain": "exclude"}))

@@ -36,7 +36,15 @@ def record(
     uid: str, findings: Mapping[str, str] = NOTHING, *tests: CovidTest, age: int = 50
 ) -> ClinicalRecord:
     return ClinicalRecord(
-        uid, "", age, "Female", "White", "Not Reported", "A", tests, {"o": "1", **findings}
+        patient_id=uid,
+        study_uid="",
+        age=age,
+        sex="Female",
+        race="White",
+        ethnicity="Not Reported",
+        site="A",
+        tests=tests,
+        findings={"o": "1", **findings},
     )
 
 
@@ -132,7 +140,20 @@ def test_a_rule_may_name_any_field(field: str, rule: dict[str, object], stay: st
 
 def test_rules_stand_in_the_flow_in_their_order_with_patients_beside_studies() -> None:
     studies = [
-        Study(uid, patient, "DX", "CHEST", "", "", "GE", view, "", "Female", 50, (Path(uid),))
+        Study(
+            study_uid=uid,
+            patient_id=patient,
+            modality="DX",
+            body_part="CHEST",
+            description="",
+            loinc="",
+            manufacturer="GE",
+            view=view,
+            acquired="",
+            sex="Female",
+            age=50,
+            files=(Path(uid),),
+        )
         for uid, patient, view in zip("1234", "AABC", ("PA", "LL", "", "AP"), strict=True)
     ]
     flow = chosen(

@@ -105,7 +105,17 @@ def test_suspects_are_listed_and_what_cannot_be_decoded_is_not_looked_at(tmp_pat
     files = []
     for k, picture in enumerate((cloudy(), with_text(cloudy(), NAMES[0], 20, 255, (9, 9)))):
         path = tmp_path / f"{k}.dcm"
-        write_radiograph(path, Radiograph(picture, uid("S"), uid("s"), uid(str(k)), "P"), "CR")
+        write_radiograph(
+            path,
+            Radiograph(
+                pixels=picture,
+                study_uid=uid("S"),
+                series_uid=uid("s"),
+                instance_uid=uid(str(k)),
+                patient_id="P",
+            ),
+            "CR",
+        )
         files.append(path)
     cut = tmp_path / "cut.dcm"
     cut.write_bytes(files[0].read_bytes()[:-1000])

@@ -53,7 +53,15 @@ def case(folder: Path, name: str, patient: str, label: int, *pictures: Pixels) -
         path = folder / f"{name}{k or ''}.dcm"
         instance = uid(name, str(k))
         write_radiograph(
-            path, Radiograph(pixels, uid(name), uid(name, "s"), instance, patient), "CR"
+            path,
+            Radiograph(
+                pixels=pixels,
+                study_uid=uid(name),
+                series_uid=uid(name, "s"),
+                instance_uid=instance,
+                patient_id=patient,
+            ),
+            "CR",
         )
         files.append(path)
     return Case(name, patient, tuple(files), label, {})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cohort_selection.matching.sample_size import auroc_standard_error, needed_for_auroc, too_small
-from tests.support.pools import HALF, pool
+from cohort_selection.matching.sample_size import auroc_standard_error, needed_for_auroc
 
 
 def test_the_standard_error_is_that_of_exponential_scores() -> None:
@@ -29,16 +28,6 @@ def test_the_fewest_cases_reach_the_width_and_one_less_does_not() -> None:
     assert rare.positives + rare.negatives > needed.positives + needed.negatives
     with pytest.raises(ValueError, match="cannot be planned for"):
         needed_for_auroc(1.0, 0.05)
-
-
-def test_subgroups_under_a_minimum_are_named_with_the_size_that_would_do() -> None:
-    from cohort_selection.matching.draw import match
-
-    cohort = match(pool(), HALF, 60, seed=0).cases
-    assert too_small(cohort, ["sex"], 20, 10) == ()
-    told = too_small(cohort, ["sex"], 60, 10)
-    assert len(told) == 2
-    assert told[0].endswith("are needed: enlarge the cohort to about 120")
 
 
 @pytest.mark.parametrize("half_width", [0.0, 1e-300, 1e-12, 0.5])

@@ -19,7 +19,6 @@ from cohort_selection.matching.target import Target
 from cohort_selection.representativeness.distance import (
     chance,
     deviation,
-    over_time,
     representativeness,
     shares,
 )
@@ -98,12 +97,6 @@ def test_chance_gives_a_random_cohort_its_place() -> None:
     )
     assert rows[0].chance_high is not None
     assert rows[0].chance_high > rows[0].jsd == 0.0
-
-
-def test_batches_add_up() -> None:
-    target = Target({"sex": {"Female": 0.5, "Male": 0.5}})
-    rows = over_time([("one", cases("Female")), ("two", cases("Male"))], target, ["sex"])
-    assert [(name, row[0].maximum) for name, row in rows] == [("one", 0.5), ("two", 0.0)]
 
 
 @pytest.mark.realdata

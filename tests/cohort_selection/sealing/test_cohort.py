@@ -46,7 +46,7 @@ def test_cases_come_back_with_labels_attributes_and_their_own_pixels(tmp_path: P
     assert (cohort.n_cases, cohort.n_patients) == (8, 4)
     assert cohort.target == {"sex": {"Female": 0.5, "Male": 0.5}}
     assert cohort.criteria == {"label": "opacity"}
-    assert cohort.attribute_names() == ("sex", "view", "age_group")
+    assert tuple(cohort.cases()[0].attributes) == ("sex", "view", "age_group")
     source_of = {case.case_id: case for case in cases}
     sources = cohort.sources()
     patients = {}

@@ -20,8 +20,8 @@ from evaluator.scoring.score import (
     Labels,
     ScoringInputError,
     read_tables,
-    score_tables,
 )
+from evaluator.scoring.score_tables import score_tables
 from tests.support.commands import refused, succeed
 
 TRUTH = "case_id,patient_id,label\na,p1,1\nb,p2,0\nc,p3,1\n"

@@ -21,8 +21,8 @@ from evaluator.scoring.score import (
     read_plan,
     read_tables,
     score,
-    score_tables,
 )
+from evaluator.scoring.score_tables import score_tables
 from tests.support.repository import REPOSITORY
 
 TRUTH = "case_id,patient_id,label,sex,age\na,p1,1,F,39\nb,p2,0,,40\nc,p2,0,M,\n"

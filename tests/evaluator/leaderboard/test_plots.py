@@ -112,7 +112,14 @@ def test_without_curves_and_groups_nothing_is_drawn() -> None:
 
 
 def test_the_axis_of_the_bars_spans_every_bound_with_round_ticks() -> None:
-    shared = bars.axis([Estimate(0.8, 0.71, 0.86, 9, 9, 4, ""), estimate(None, 9, 4)])
+    shared = bars.axis(
+        [
+            Estimate(
+                value=0.8, low=0.71, high=0.86, n_cases=9, n_patients=9, n_positive=4, method=""
+            ),
+            estimate(None, 9, 4),
+        ]
+    )
     assert shared is not None
     assert shared.low == pytest.approx(0.7)
     assert shared.high == pytest.approx(0.9)
@@ -123,7 +130,13 @@ def test_the_axis_of_the_bars_spans_every_bound_with_round_ticks() -> None:
     ("low", "value", "high"), [(0.5, 0.5, 0.5), (-3.0, 0.0, 9.0), (0.0, 0.001, 0.002), (1, 2, 99)]
 )
 def test_any_range_has_an_axis_of_at_most_five_ticks(low: float, value: float, high: float) -> None:
-    shared = bars.axis([Estimate(value, low, high, 9, 9, 4, "")])
+    shared = bars.axis(
+        [
+            Estimate(
+                value=value, low=low, high=high, n_cases=9, n_patients=9, n_positive=4, method=""
+            )
+        ]
+    )
     assert shared is not None
     assert 2 <= len(shared.ticks) <= 5
     assert shared.low <= low <= high <= shared.high + 1e-9
@@ -137,12 +150,79 @@ def test_an_undefined_estimate_has_no_bar() -> None:
 @pytest.mark.parametrize(
     ("made", "value", "interval"),
     [
-        (Estimate(0.851, 0.802, 0.9, 300, 300, 150, ""), "0.851", "0.802 to 0.900"),
-        (Estimate(-0.12, -0.3, 0.06, 300, 300, 150, ""), "−0.12", "−0.30 to 0.06"),
-        (Estimate(0.5, 0.5, 0.5, 300, 300, 150, ""), "0.500", "0.500 to 0.500"),
-        (Estimate(3.2, 2.1, None, 300, 300, 150, ""), "3.20", "2.10 to unbounded"),
-        (Estimate(0.4, None, None, 300, 300, 150, ""), "0.400", ""),
-        (Estimate(None, None, None, 3, 3, 1, "", "few"), "–", ""),
+        (
+            Estimate(
+                value=0.851,
+                low=0.802,
+                high=0.9,
+                n_cases=300,
+                n_patients=300,
+                n_positive=150,
+                method="",
+            ),
+            "0.851",
+            "0.802 to 0.900",
+        ),
+        (
+            Estimate(
+                value=-0.12,
+                low=-0.3,
+                high=0.06,
+                n_cases=300,
+                n_patients=300,
+                n_positive=150,
+                method="",
+            ),
+            "−0.12",
+            "−0.30 to 0.06",
+        ),
+        (
+            Estimate(
+                value=0.5, low=0.5, high=0.5, n_cases=300, n_patients=300, n_positive=150, method=""
+            ),
+            "0.500",
+            "0.500 to 0.500",
+        ),
+        (
+            Estimate(
+                value=3.2,
+                low=2.1,
+                high=None,
+                n_cases=300,
+                n_patients=300,
+                n_positive=150,
+                method="",
+            ),
+            "3.20",
+            "2.10 to unbounded",
+        ),
+        (
+            Estimate(
+                value=0.4,
+                low=None,
+                high=None,
+                n_cases=300,
+                n_patients=300,
+                n_positive=150,
+                method="",
+            ),
+            "0.400",
+            "",
+        ),
+        (
+            Estimate(
+                value=None,
+                low=None,
+                high=None,
+                n_cases=3,
+                n_patients=3,
+                n_positive=1,
+                method="",
+                undefined="few",
+            ),
+            "–",
+            "",
+        ),
     ],
 )
 def test_numbers_carry_the_digits_of_the_release(made: Estimate, value: str, interval: str) -> None:
@@ -151,13 +231,47 @@ def test_numbers_carry_the_digits_of_the_release(made: Estimate, value: str, int
 
 
 def test_an_interval_with_a_negative_bound_is_never_joined_by_a_dash() -> None:
-    assert numbers.compact(Estimate(0.85, 0.8, 0.9, 9, 9, 4, "")) == "0.80–0.90"
-    assert numbers.compact(Estimate(0.1, -0.1, 0.3, 9, 9, 4, "")) == "−0.10 to 0.30"
+    assert (
+        numbers.compact(
+            Estimate(
+                value=0.85, low=0.8, high=0.9, n_cases=9, n_patients=9, n_positive=4, method=""
+            )
+        )
+        == "0.80–0.90"
+    )
+    assert (
+        numbers.compact(
+            Estimate(
+                value=0.1, low=-0.1, high=0.3, n_cases=9, n_patients=9, n_positive=4, method=""
+            )
+        )
+        == "−0.10 to 0.30"
+    )
 
 
 def test_a_p_value_that_rounding_left_nothing_of_is_under_a_thousandth() -> None:
-    assert numbers.p_value(Estimate(0.0, None, None, 900, 900, 4, "")) == "p < 0.001"
-    assert numbers.p_value(Estimate(0.031, None, None, 900, 900, 4, "")) == "p = 0.031"
+    assert (
+        numbers.p_value(
+            Estimate(
+                value=0.0, low=None, high=None, n_cases=900, n_patients=900, n_positive=4, method=""
+            )
+        )
+        == "p < 0.001"
+    )
+    assert (
+        numbers.p_value(
+            Estimate(
+                value=0.031,
+                low=None,
+                high=None,
+                n_cases=900,
+                n_patients=900,
+                n_positive=4,
+                method="",
+            )
+        )
+        == "p = 0.031"
+    )
 
 
 def test_every_figure_that_is_scored_has_a_name_of_its_own() -> None:

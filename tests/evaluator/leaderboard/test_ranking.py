@@ -24,7 +24,16 @@ def scored(name: str, auroc: float | None, *, team: str | None = None, day: int 
     )
     if auroc is not None:
         return found
-    missing = Estimate(None, None, None, 300, 300, 150, "", "needs both classes")
+    missing = Estimate(
+        value=None,
+        low=None,
+        high=None,
+        n_cases=300,
+        n_patients=300,
+        n_positive=150,
+        method="",
+        undefined="needs both classes",
+    )
     return replace(
         found,
         results=tuple(

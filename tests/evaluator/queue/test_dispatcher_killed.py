@@ -74,7 +74,7 @@ def test_an_entry_that_is_cut_off_stands_whole_or_not_at_all(
     entry = ("submit", images["honest"], "--benchmark", BENCHMARK, "--team", "A", "--model", "M")
     installed.dies(where, when, *entry)
     entered = installed.ledger.submissions()
-    assert [each.state for each in entered] == [State.QUEUED] * (when == "after")
+    assert [each.state for each in entered] == [State.RECEIVED] * (when == "after")
     if not entered:
         installed.submit(images["honest"], "M", team="A")
     installed.run()

@@ -17,8 +17,8 @@ from evaluator.benchmark.specification import (
     read_clinical_columns,
     read_contract_alone,
 )
-from evaluator.commands.dry_run import practised
 from evaluator.queue.dry_run import Practised, Scores
+from evaluator.terminal.dry_run import practised
 from submissions.submission import Failure
 from tests.support.commands import Ended, sequestra
 from tests.support.engine import ImageBuilder

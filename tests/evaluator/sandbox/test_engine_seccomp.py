@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from evaluator.sandbox.engine import Engine
-from evaluator.sandbox.seccomp import NAMESPACE_FLAGS, profile, profile_file, profile_text
 from evaluator.sandbox.staging import stage
+from evaluator.system_calls import NAMESPACE_FLAGS, profile, profile_file, profile_text
 from submissions.contract import Contract
 from submissions.predictions import read_predictions
 from tests.attacks.arena import CASE_IDS, stage_cases

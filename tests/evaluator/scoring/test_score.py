@@ -15,8 +15,8 @@ from evaluator.scoring.score import (
     ScoringInputError,
     read_plan,
     score,
-    score_tables,
 )
+from evaluator.scoring.score_tables import score_tables
 from metrics.estimate import Estimate
 
 

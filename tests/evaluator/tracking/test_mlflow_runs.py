@@ -16,6 +16,7 @@ from evaluator.tracking.keys import KEYS_FILE, keys, named
 from evaluator.tracking.mlflow_runs import prepare, track, track_releases
 from evaluator.tracking.process import TrackingError
 from metrics.estimate import Estimate
+from submissions.fact_sheet import FactSheet, template
 from submissions.ledger.ledger import PublishedRelease
 from tests.support.hand_made import evaluation, released
 
@@ -104,7 +105,15 @@ def figures(levels: tuple[str, ...]) -> Iterator[Result]:
     yield from (each for each in evaluation({}).results if (each.attribute, each.level) == OVERALL)
     for number, level in enumerate(levels):
         value = 0.5 + number / 1000
-        found = Estimate(value, value - 0.0001, value + 0.0001, 300, 300, 150, "DeLong")
+        found = Estimate(
+            value=value,
+            low=value - 0.0001,
+            high=value + 0.0001,
+            n_cases=300,
+            n_patients=300,
+            n_positive=150,
+            method="DeLong",
+        )
         yield Result.named("auroc", "site", level, found)
 
 
@@ -113,7 +122,8 @@ def test_the_ugliest_levels_each_have_their_figures_in_mlflow(
 ) -> None:
     from mlflow import MlflowClient
 
-    run_id = track(published(1, UGLY), installation)
+    sheet = FactSheet.from_toml(template())
+    run_id = track(published(1, UGLY), installation, sheet)
     client = MlflowClient(tracking_uri=installation.tracking_uri)
     metrics = client.get_run(run_id).data.metrics
     told = json.loads(Path(client.download_artifacts(run_id, KEYS_FILE, str(tmp_path))).read_text())
@@ -126,6 +136,8 @@ def test_the_ugliest_levels_each_have_their_figures_in_mlflow(
         assert metrics[f"{key}.high"] == pytest.approx(value + 0.0001)
     assert set(told) == {key for key in metrics if not key.endswith((".low", ".high"))}
     assert named(next(figures(()))) in by_name
+    kept = Path(client.download_artifacts(run_id, "fact-sheet.json", str(tmp_path))).read_text()
+    assert FactSheet.from_json(kept) == sheet
 
 
 class _Waiting:
@@ -134,6 +146,9 @@ class _Waiting:
     def __init__(self, *waiting: PublishedRelease) -> None:
         self._waiting = waiting
         self.runs: dict[int, str] = {}
+
+    def fact_sheet(self, submission_id: str) -> None:
+        """These came without one."""
 
     def untracked(self) -> list[PublishedRelease]:
         return [each for each in self._waiting if each.number not in self.runs]

@@ -17,7 +17,7 @@ from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused, Unreachable
 from submissions.client.upload import Hashed, Pace, digest
 from submissions.submission import Failure, State
-from tests.submissions.client.conftest import Service, Wire, stopped
+from tests.support.running_service import Service, Wire, stopped
 
 CHUNK = 2**20
 QUICK = Pace(chunk=CHUNK, sleep=lambda seconds: None)

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -127,7 +133,7 @@ def test_an_image_that_breaks_the_contract_is_refused_with_the_remedy(
 
 
 def test_an_image_over_the_limit_is_too_large() -> None:
-    with pytest.raises(ContractBroken, match="has 150 MB; at most 149 MB") as broken:
+    with pytest.raises(ContractBroken, match="has 150 MB; at most 149 MB are taken") as broken:
         lint(GOOD, Contract(image_mb=149))
     assert broken.value.failure is Failure.IMAGE_TOO_LARGE
     lint(GOOD, Contract(image_mb=150))
@@ -155,3 +161,80 @@ def test_a_configuration_that_no_builder_writes_is_refused(config: dict[str, obj
             layers=1,
         )
     assert broken.value.failure is Failure.IMAGE_INVALID
+
+
+BUILDAHS = replace(GOOD, labels=("io.buildah.version=1.28.2",))
+
+
+@pytest.mark.parametrize(
+    ("image", "command"),
+    [
+        (replace(GOOD, architecture="arm64"), "`docker build --platform linux/amd64 .`"),
+        (
+            replace(BUILDAHS, architecture="arm64"),
+            "`podman build --platform linux/amd64 .` or `buildah build --platform linux/amd64 .`",
+        ),
+        (
+            replace(GOOD, architecture="arm64"),
+            "`skopeo copy --override-arch amd64 docker://IMAGE docker-archive:image.tar`",
+        ),
+        (replace(BUILDAHS, volumes=("/data", "/x")), "--volume /data- --volume /x- $c`"),
+        (replace(BUILDAHS, environment=("LD_AUDIT=/x",)), "`buildah config --env LD_AUDIT- $c`"),
+        (
+            replace(BUILDAHS, labels=(*BUILDAHS.labels, "sequestra.run=1")),
+            "`buildah config --label sequestra.run- $c`, `buildah commit $c IMAGE`",
+        ),
+    ],
+)
+def test_a_finding_names_the_command_of_the_tool_that_built_the_image(
+    image: ImageConfiguration, command: str
+) -> None:
+    with pytest.raises(ContractBroken) as broken:
+        lint(image)
+    assert command in broken.value.detail
+
+
+def test_a_name_that_a_shell_would_read_otherwise_is_put_into_no_command() -> None:
+    with pytest.raises(ContractBroken) as broken:
+        lint(replace(BUILDAHS, volumes=("/data$(x)",)))
+    assert "buildah config" not in broken.value.detail
+
+
+@pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not on this machine")
+def test_buildah_mends_an_image_by_the_command_of_the_finding(tmp_path: Path) -> None:
+    """The finding's own words, run as they stand, for a volume, a variable and a label."""
+    lines = "FROM scratch\nCOPY Dockerfile /x\nVOLUME /data\nENV LD_PRELOAD=/x\n"
+    lines += 'LABEL sequestra.run=1\nENTRYPOINT ["/x"]\n'
+    (tmp_path / "Dockerfile").write_text(lines)
+    store = f"--root {tmp_path}/root --runroot {tmp_path}/run"
+    env = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+
+    def shell(script: str) -> str:
+        script = script.replace("buildah ", f"buildah {store} ").replace("IMAGE", "t:one")
+        ended = subprocess.run(
+            ["sh", "-ec", script],
+            env=env, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        return ended.stdout
+
+    shell("buildah bud -q --format docker -t IMAGE .")
+    for _ in range(3):
+        found = json.loads(shell("buildah inspect --type image IMAGE"))["Docker"]
+        image = ImageConfiguration.read(
+            found["config"],
+            digest="sha256:00",
+            system=found["os"],
+            architecture=found["architecture"],
+            variant="",
+            size_bytes=0,
+            layers=1,
+        )
+        with pytest.raises(ContractBroken) as broken:
+            lint(image)
+        commands = re.findall("`([^`]*)`", broken.value.detail.partition("without a new build")[2])
+        assert len(commands) == 3
+        shell("\n".join(commands))
+    found = json.loads(shell("buildah inspect --type image IMAGE"))["Docker"]["config"]
+    assert not found.get("Volumes")
+    assert not any(word.startswith("LD_PRELOAD") for word in found["Env"])
+    assert "sequestra.run" not in found["Labels"]

@@ -166,6 +166,7 @@
       try {
         upload.digests[number] = await digest(whole);
         keep(file, upload);
+        if (paused) throw new Paused();
         const checksum = whole.size === blob.size ? upload.digests[number] : await digest(blob);
         const answer = await patch(upload, sent, blob, checksum, (bytes) => show(sent + bytes));
         if (answer.status === 204) {
@@ -224,8 +225,8 @@
       input.before(place);
     }
     place.textContent = sentence;
-    input.toggleAttribute("aria-invalid", Boolean(sentence));
     if (sentence) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
   };
 
   const leaving = (event) => event.preventDefault();

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator.benchmark.specification import read_contract_alone
-from evaluator.commands import benchmark_file, remote
+from evaluator.entering import benchmark_file, remote
+from evaluator.entering.place import Entry
 from evaluator.screen import console
 from submissions.client import saved_image, upload
 from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused
-from submissions.fact_sheet import read_fact_sheet
 from submissions.submission import State
 
 FAILED = (State.FAILED.value, State.REJECTED.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What `sequestra submit` was asked to enter."""
-
-    image: str
-    benchmark: str
-    model: str
-    team: str | None
-    threshold: float | None
-    fact_sheet: Path | None
 
 
 def submit(client: Client, entry: Entry) -> None:
@@ -36,6 +22,9 @@ def submit(client: Client, entry: Entry) -> None:
 
     Raises ClientError, ContractBroken, EngineUnavailable.
     """
+    from evaluator.benchmark.specification import read_contract_alone
+    from submissions.fact_sheet import read_fact_sheet
+
     team = remote.team_of(client, entry.team)
     sheet = None
     if entry.fact_sheet is not None:

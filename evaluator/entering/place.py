@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.commands.options import HOME
 from submissions.client import logins
 from submissions.client.client import Client
 from submissions.client.connection import server_address
 from submissions.client.problems import ClientError
 
 
-def place(server: str | None, home: Path | None, *, anonymous: bool = False) -> Client | Path:
-    """A client of a server, or the folder of an installation, by RULE; raises ClientError.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What `sequestra submit` was asked to enter."""
 
-    ``anonymous``: a server is spoken to without a login too.
+    image: str
+    benchmark: str
+    model: str
+    team: str | None
+    threshold: float | None
+    fact_sheet: Path | None
+
+
+def place(
+    server: str | None, home: Path | None, default: Path, *, anonymous: bool = False
+) -> Client | Path:
+    """A client of a server, or the folder of an installation, by the RULE of the options.
+
+    ``default`` is the folder where nothing is said. ``anonymous``: a server is spoken to without a
+    login too. Raises ClientError.
     """
     if server is not None and home is not None:
         raise ClientError("both --server and --home are given; give one of them")
@@ -27,7 +42,7 @@ def place(server: str | None, home: Path | None, *, anonymous: bool = False) -> 
         return client(named, anonymous=anonymous)
     if folder := os.environ.get("SEQUESTRA_HOME"):
         return Path(folder)
-    return HOME if logins.current() is None else client(None)
+    return default if logins.current() is None else client(None)
 
 
 def client(server: str | None, *, anonymous: bool = False) -> Client:

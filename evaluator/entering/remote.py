@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Group, RenderableType
 from rich.progress import (
     BarColumn,
@@ -18,33 +17,33 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.prompt import Confirm, Prompt
 
 from evaluator.screen import console
 from submissions.client import logins
 from submissions.client.client import Client, Looks
-from submissions.client.connection import is_private, server_address
+from submissions.client.connection import is_private, readable_token, server_address
 from submissions.client.logins import Login
 from submissions.client.problems import ClientError
 from submissions.contract import Contract
-from submissions.image.archive import lint_archive
 from submissions.submission import Failure
 
 
-def log_in(address: str, *, insecure: bool) -> None:
-    """Ask for a token, try it, and keep it for this user."""
+def log_in(address: str, *, insecure: bool, agree: str | None) -> None:
+    """Ask for a token, try it, keep it for this user; ``agree`` is an agreement's version."""
     address = server_address(address)
     if not insecure and not is_private(address):
         raise ClientError(
             f"{address} would send your token unencrypted; give an https address, or --insecure "
             "within a network that you trust"
         )
-    login = Login(address, _pasted(address))
+    login = Login(address, readable_token(_pasted(address)))
     with Client(login.address, login.token) as client:
         me = client.me()
         if not me.get("agreed", True):
-            _agree(client)
+            _agree(client, agree)
     path = logins.keep(login)
-    teams = ", ".join(_name(team) for team in me.get("teams") or ()) or "no team yet"
+    teams = ", ".join(_teams(me)) or "no team yet"
     console.print(f"logged in to {address} as {me.get('name', 'a user without a name')} ({teams})")
     console.print(f"the token is kept in {path}, which you alone can read")
 
@@ -53,25 +52,37 @@ def _pasted(address: str) -> str:
     """The token from a prompt, unseen; from standard input where that is no terminal."""
     if sys.stdin.isatty():
         console.print(f"make a token on {address}/tokens, then paste it here (it stays unseen)")
-        return str(typer.prompt("token", hide_input=True))
+        return Prompt.ask("token", password=True, console=console)
     return sys.stdin.readline()
 
 
-def _agree(client: Client) -> None:
-    """Show the participation agreement, and ask for its acceptance."""
+def _agree(client: Client, version: str | None) -> None:
+    """Show the participation agreement, and ask for its acceptance unless it is given."""
     told = client.agreement()
     console.print(str(told.get("text", "")))
-    if not sys.stdin.isatty():
-        console.print("this agreement is not accepted yet: log in from a terminal, or see the page")
-    elif typer.confirm("Do you accept this agreement?"):
-        client.accept_agreement(str(told["version"]))
+    asked = version is None and sys.stdin.isatty()
+    if asked and Confirm.ask("Do you accept this agreement?", console=console):
+        version = str(told["version"])
+    if version is not None:
+        client.accept_agreement(version)
+        return
+    console.print(
+        "you can submit once this agreement is accepted: log in again with "
+        f"--agree {told.get('version')}, or accept it on the page"
+    )
 
 
 def team_of(client: Client, named: str | None) -> str:
     """The team to enter for: the one that is named, or the only one; raises ClientError."""
+    me = client.me()
+    if not me.get("agreed", True):
+        raise ClientError(
+            "the participation agreement is not accepted yet; read and accept it with "
+            f"`sequestra login {client.connection.address}`"
+        )
     if named is not None:
         return named
-    teams = [_name(team) for team in client.me().get("teams") or ()]
+    teams = _teams(me)
     if len(teams) == 1:
         return teams[0]
     if not teams:
@@ -79,9 +90,8 @@ def team_of(client: Client, named: str | None) -> str:
     raise ClientError(f"you belong to {', '.join(teams)}; say which with --team")
 
 
-def _name(team: object) -> str:
-    """A team's name, where the server gives a document or the name alone."""
-    return str(team.get("name") or team.get("team")) if isinstance(team, Mapping) else str(team)
+def _teams(me: Mapping[str, Any]) -> list[str]:
+    return [str(team["team"]) for team in me.get("teams") or ()]
 
 
 def looks(found: Looks) -> str:
@@ -107,10 +117,10 @@ def _moment(text: str) -> str:
 
 def lint(archive: Path, contract: Contract) -> None:
     """Check an archive here, before a byte is sent; raises ContractBroken."""
-    with bar("checking") as moved:
-        moved(0, 1)
+    from submissions.image.archive import lint_archive
+
+    with console.status("checking the archive"):
         lint_archive(archive, contract)
-        moved(1, 1)
 
 
 @contextmanager
@@ -148,8 +158,8 @@ def details(found: Mapping[str, Any]) -> RenderableType:
 
 def practised(found: Mapping[str, Any]) -> RenderableType:
     """Figures of the dry run on practice cases, the end of its log, the time of the real run."""
-    from evaluator.commands import dry_run
     from evaluator.queue.dry_run import Practised, Scores
+    from evaluator.terminal import dry_run
 
     scores, failure = found["scores"], found["failure"]
     seen = None

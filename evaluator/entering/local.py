@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from evaluator.commands import printing
-from evaluator.commands.remote_entry import Entry
+from evaluator.entering.place import Entry
 from evaluator.queue import lifecycle
 from evaluator.sandbox.engine import Engine
 from evaluator.screen import console
 from evaluator.stores.installation import Installation
+from evaluator.terminal import printing
 from submissions.client.problems import ClientError
 from submissions.submission import ENDED, UNDER_WAY, State
 
@@ -51,6 +51,8 @@ def status(home: Path, submission_id: str | None, every: float | None) -> bool:
             console.print(printing.submission_line(now))
         found = [now]
     if submission_id:
+        if finding := ledger.finding(submission_id):
+            console.print(finding, soft_wrap=True)
         console.print(printing.stage_times(ledger.times(submission_id)))
     if any(submission.state in UNDER_WAY for submission in found) and not (
         installation.is_dispatching()

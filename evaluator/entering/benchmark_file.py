@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evaluator import shipped
-from evaluator.commands.place import place
-from evaluator.stores.installation import Installation
+from evaluator.entering.place import place
 from submissions.client.client import Client
 
 
 @contextmanager
-def of(benchmark: str, server: str | None, home: Path | None) -> Iterator[Path]:
+def of(benchmark: str, server: str | None, home: Path | None, default: Path) -> Iterator[Path]:
     """Give the file of a benchmark by path or name; one from a server is gone afterwards.
 
     Raises ClientError, or the installation's error for a name that it does not know.
@@ -22,8 +21,10 @@ def of(benchmark: str, server: str | None, home: Path | None) -> Iterator[Path]:
     if benchmark.endswith(".toml"):
         yield shipped.resolved(Path(benchmark))
         return
-    where = place(server, home, anonymous=True)
+    where = place(server, home, default, anonymous=True)
     if isinstance(where, Path):
+        from evaluator.stores.installation import Installation
+
         yield Installation.existing(where).benchmark(benchmark).path
         return
     with where, tempfile.TemporaryDirectory() as folder:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cohort_selection.representativeness.distance import Deviation
     from cohort_selection.sealing.cohort import Cohort
     from evaluator.doctor import Finding
+    from evaluator.steward.file_check import Tried
     from evaluator.steward.steward import Sealed, Sequestered
     from evaluator.stores.enclave import Attempt, StageTime
     from submissions.stage_times import Stage
@@ -180,6 +181,20 @@ def prospect(found: Prospect) -> RenderableType:
             table.add_row(group.name, *counts, width)
         shown.insert(1, table)
     shown += [_findable(gap) for gap in found.gaps]
+    return Group(*shown)
+
+
+def tried(found: Tried) -> RenderableType:
+    """What a catalog says to a benchmark's file: problems, groups not shown, what can be drawn."""
+    lines = [f"{found.n_cases} cases of the catalog meet the criteria"]
+    lines += [f"problem: {sentence}" for sentence in found.problems]
+    lines += [f"not shown: {sentence}" for sentence in found.hidden]
+    if not (found.problems or found.hidden):
+        lines.append("every level occurs, and every group is large enough to be shown")
+    shown: list[RenderableType] = [*map(styled, lines)]
+    if found.prospect is not None:
+        shown.append("one split by chance; `sequestra match --plan` has that of the installation:")
+        shown.append(prospect(found.prospect))
     return Group(*shown)
 
 

@@ -1,0 +1,111 @@
+"""Tells audit entries as sentences (number, hour, who, what), and what a verification found."""
+
+from __future__ import annotations
+
+from evaluator.signing.verification import Verified
+from submissions.ledger import audit_chain
+from submissions.ledger.audit_chain import STATE
+from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
+from submissions.submission import Failure, State, Submission
+
+STEWARD, QUEUE, TRACKER, PROGRAM = "steward", "queue", "tracker", "Sequestra"
+
+_WHO = {
+    "sequester": STEWARD,
+    "match": STEWARD,
+    "seal": STEWARD,
+    audit_chain.ADMISSION: QUEUE,
+    audit_chain.RELEASE: QUEUE,
+    audit_chain.STAGE_TIMES: QUEUE,
+    audit_chain.SIGNING_KEY: QUEUE,
+    audit_chain.TRACKED_RUN: TRACKER,
+    audit_chain.MIGRATION: PROGRAM,
+    audit_chain.PROTECTED: STEWARD,
+}
+_OF_SENDER = {audit_chain.ENTRY, audit_chain.FACT_SHEET, f"{STATE}{State.RECEIVED.value}"}
+
+
+def lines(ledger: Ledger, *, submission: str, team: str, event: str) -> list[str]:
+    """The entries, one line each; of one submission, team or kind of event where named.
+
+    Raises LedgerError where there is no such submission.
+    """
+    subjects: list[str] | None = None
+    if submission:
+        subjects = [ledger.submission(submission).submission_id]
+    if team:
+        of_team = [each.submission_id for each in ledger.submissions_of([team])]
+        subjects = of_team if subjects is None else [each for each in subjects if each in of_team]
+    known = {each.submission_id: each for each in ledger.submissions()}
+    arrivals = ledger.arrivals()
+    return [
+        f"{each.number:>6}  {each.at:%Y-%m-%d %H:00}  {_who(each, arrivals, known)}: "
+        f"{_what(each, known)}"
+        for each in ledger.audit_entries(subjects=subjects, event=event or None)
+    ]
+
+
+def verified(found: Verified, *, trusted: bool) -> list[str]:
+    """What was verified, and what was not; problems are not among it.
+
+    ``trusted`` is off where the only keys at hand were those that the ledger itself names.
+    """
+    told = []
+    if not found.problems:
+        told.append(
+            f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
+            f"signed releases: nothing was changed"
+        )
+    if found.unsigned:
+        told.append(
+            f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
+            f"installation scored since it has a key"
+        )
+    if found.foreign:
+        told.append(
+            f"signatures of other keys, which were not verified: {found.foreign}. Name their "
+            f"public keys with --key"
+        )
+    if not trusted and found.heads:
+        told.append(
+            "the signatures were verified by the keys that the ledger itself names: name a public "
+            "key that you had from the steward with --key"
+        )
+    return told
+
+
+def _who(entry: AuditEntry, arrivals: dict[str, Arrival], known: dict[str, Submission]) -> str:
+    if entry.event == audit_chain.WITHDRAWN:
+        return f"person {entry.content}"
+    if entry.event in _OF_SENDER:
+        arrival = arrivals.get(entry.subject)
+        person = None if arrival is None else arrival.submitted_by
+        team = known[entry.subject].team if entry.subject in known else "unknown team"
+        return f"{team}, entered by {f'person {person}' if person else 'the steward'}"
+    if entry.event.startswith(STATE):
+        return "team or steward" if entry.content == Failure.CANCELLED.value else QUEUE
+    return _WHO.get(entry.event, "service")
+
+
+def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
+    event, subject, content = entry.event, entry.subject, entry.content
+    if event == audit_chain.ENTRY and subject in known:
+        of = known[subject]
+        return f"submission {subject}, {of.model} for {of.benchmark}"
+    sentences = {
+        audit_chain.FACT_SHEET: f"fact sheet of {subject}",
+        audit_chain.ADMISSION: f"image of {subject} is {content}",
+        audit_chain.RELEASE: f"release of {subject}, document {content.partition(' ')[0]}",
+        audit_chain.STAGE_TIMES: f"stage times of {subject}",
+        audit_chain.TRACKED_RUN: f"MLflow run {content} shows release {subject}",
+        audit_chain.SIGNING_KEY: f"key {subject:.16} signs from now on",
+        audit_chain.WITHDRAWN: f"withdrew {subject}",
+        audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
+        f"were there",
+        audit_chain.PROTECTED: f"triggers made again: {content}",
+    }
+    if event in sentences:
+        return sentences[event]
+    if event.startswith(STATE):
+        return f"{subject} is {event.removeprefix(STATE)}" + (f": {content}" if content else "")
+    return f"{event} {subject}" + (f" ({content})" if content else "")

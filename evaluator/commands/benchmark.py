@@ -1,0 +1,62 @@
+"""The commands on a benchmark's file: a check, and the schema for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator.commands import option_values
+from evaluator.commands.options import STEWARD
+from evaluator.screen import console, styled
+from evaluator.terminal import printing
+
+group = typer.Typer(no_args_is_help=True, help="Check a benchmark's file, or print its schema.")
+app = typer.Typer()
+app.add_typer(group, name="benchmark", rich_help_panel=STEWARD)
+
+
+@group.command(rich_help_panel=STEWARD)
+def check(
+    file: Annotated[Path, typer.Argument(help="TOML file of the benchmark.")],
+    catalog: Annotated[
+        Path | None,
+        typer.Option("--catalog", "-c", help="Folder that `sequestra index` wrote."),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Folder of an installation, whose patients stay where they are."),
+    ] = None,
+) -> None:
+    """Read a benchmark's file, and try it against a catalog if one is given.
+
+    Nothing is written. The exit code is 1 where the file does not fit the catalog.
+    """
+    from evaluator.benchmark.specification import read_benchmark
+
+    benchmark = read_benchmark(file)
+    console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
+    if catalog is None:
+        if home is not None:
+            raise option_values.OptionError(
+                "--home is given without --catalog; give both, or neither"
+            )
+        return
+    from evaluator.steward import steward
+    from evaluator.steward.file_check import try_file
+    from evaluator.stores.installation import Installation
+
+    assigned = steward.assigned(Installation.existing(home)) if home is not None else {}
+    tried = try_file(benchmark, catalog, assigned)
+    console.print(printing.tried(tried))
+    raise typer.Exit(1 if tried.problems else 0)
+
+
+@group.command(rich_help_panel=STEWARD)
+def schema() -> None:
+    """Print the JSON Schema of a benchmark's file, for an editor."""
+    from evaluator.benchmark.file import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,121 @@
+"""Tries a benchmark's file against a catalog before anything is split or drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.cases import Case, value
+from cohort_selection.catalog import catalog
+from cohort_selection.eligibility.criteria import SelectionError, select
+from cohort_selection.matching.achievable import MatchingError
+from cohort_selection.matching.feasibility import Prospect
+from cohort_selection.sequestration.split import Part, split
+from evaluator.benchmark.specification import Benchmark
+from evaluator.scoring.analysis_plan import PlanError
+from evaluator.steward.foreseen import foreseen
+
+MOST_LEVELS = 12
+"""Levels of an attribute that a sentence lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a catalog says to a benchmark's file.
+
+    ``problems`` must be corrected before a cohort can be drawn and scored as the file says.
+    ``hidden`` are groups whose figures the disclosure rule would not show. ``prospect`` is what a
+    draw would reach; None where no split or draw is possible.
+    """
+
+    n_cases: int
+    problems: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
+    prospect: Prospect | None = None
+
+
+def try_file(
+    benchmark: Benchmark,
+    catalog_folder: Path,
+    assigned: Mapping[str, Part] = MappingProxyType({}),
+) -> Tried:
+    """Select, split and plan as the steward's commands would; nothing is written.
+
+    ``assigned`` are the patients that an installation has assigned already. The split of the others
+    is one by chance, without an installation's secret.
+    """
+    plan = benchmark.cohort
+    commons = catalog.read(catalog_folder)
+    try:
+        cases = select(commons.studies, commons.records, plan.criteria).cases
+    except SelectionError as refusal:
+        return Tried(0, (str(refusal),))
+    problems = [*_unknown_levels(benchmark, cases)]
+    try:
+        names = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(" x ")}
+        benchmark.analysis.refuse_single_levels(
+            {name: [value(case, name) for case in cases] for name in names}
+        )
+    except PlanError as refusal:
+        problems.append(f"[analysis]: {refusal}")
+    parts = split(
+        cases,
+        variables=plan.stratify,
+        sequestered_share=plan.sequestered_share,
+        seed=plan.seed,
+        assigned=assigned,
+        within=plan.within,
+    )
+    pool = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
+    if not pool:
+        problems.append(
+            "no patient is sequestered, so no cohort can be drawn; raise sequestered_share, or "
+            "give a larger catalog"
+        )
+        return Tried(len(cases), tuple(problems))
+    try:
+        found = foreseen(benchmark, pool, plan.seed)
+    except MatchingError as refusal:
+        return Tried(len(cases), (*problems, str(refusal)))
+    if found.refusal and not problems:
+        problems.append(found.refusal)
+    hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]
+    return Tried(len(cases), tuple(problems), tuple(hidden), found)
+
+
+def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str]:
+    """Levels that the file names and that no case has."""
+    target = benchmark.cohort.target.margins
+    named = [
+        ("[cohort.target]", attribute, level)
+        for attribute, shares in target.items()
+        for level, share in shares.items()
+        if share
+    ]
+    named += [("[analysis] references", *each) for each in benchmark.analysis.references]
+    occurring: dict[str, dict[str, set[str]]] = {}
+    told: set[tuple[str, str, str]] = set()
+    for where, attribute, level in named:
+        for name, part in zip(attribute.split(" x "), level.split(" x "), strict=False):
+            if name not in occurring:
+                occurring[name] = {}
+                for case in cases:
+                    occurring[name].setdefault(value(case, name), set()).add(case.patient_id)
+            there = occurring[name]
+            if part not in there and (where, name, part) not in told:
+                told.add((where, name, part))
+                yield (
+                    f"{where} names {name} {part!r}, which no case has"
+                    f"{did_you_mean(part, there)}; the levels that occur, with their patients, are "
+                    f"{_listed(there)}: give one of these"
+                )
+
+
+def _listed(levels: Mapping[str, Collection[str]]) -> str:
+    """The levels with the most patients, each with their number."""
+    ordered = sorted(levels, key=lambda level: (-len(levels[level]), level))
+    more = f" and {len(ordered) - MOST_LEVELS} more" if len(ordered) > MOST_LEVELS else ""
+    return ", ".join(f"{each} ({len(levels[each])})" for each in ordered[:MOST_LEVELS]) + more

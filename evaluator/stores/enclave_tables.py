@@ -1,0 +1,82 @@
+"""The tables of the hidden store."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+KEYS = Table(
+    "blinding_keys",
+    METADATA,
+    Column("submission_id", String(32), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False, index=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("cohort_digest", String(80), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("failure", String(40)),
+    Column("detail", Text, nullable=False),
+    Column("log", Text, nullable=False),
+)
+PREDICTIONS = Table(
+    "predictions",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False),
+    Column("cohort_digest", String(80), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("submission_id", "cohort_digest", name="predicted_once"),
+)
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("run_key", String(64), primary_key=True),
+    Column("submission_id", String(32), nullable=False),
+)
+STAGES = Table(
+    "stages",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False, index=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("host", String(200), nullable=False),
+)
+EVALUATIONS = Table(
+    "evaluations",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("submission_id", "evaluation_key", name="evaluated_once"),
+)
+RELEASED = Table(
+    "released",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", "evaluation_key", "digest", name="released_once"),
+)
