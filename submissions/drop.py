@@ -158,6 +158,8 @@ class GrowingFile:
         self._offset_file = -1
         self._open = True
         self._whole = False
+        self._folder = path.parent
+        self._named = False
         self._failed = False  # what came after a piece that failed must not take its place
         try:
             flock(self._file, LOCK_EX | LOCK_NB)
@@ -166,6 +168,7 @@ class GrowingFile:
             )
             self.offset = min(_saved(_offset_path(path)), os.fstat(self._file).st_size)
             os.ftruncate(self._file, self.offset)
+            self._digest.cut(self.offset)
         except BaseException as error:
             self._let_go()
             if isinstance(error, BlockingIOError):
@@ -227,6 +230,7 @@ class GrowingFile:
                     with suppress(OSError):
                         self._write()
                     self._save()
+                    os.fsync(self._offset_file)
                     self._follow(_CATCH_UP * (self.written - self._began))
             except OSError:
                 pass  # the offset is the one before
@@ -261,6 +265,10 @@ class GrowingFile:
         counted = min(self.written, self._length - 1)
         os.fsync(self._file)
         os.pwrite(self._offset_file, f"{counted:{_OFFSET_DIGITS}d}".encode(), 0)
+        if not self._named:  # from now on an older number is the worst after a loss of power
+            os.fsync(self._offset_file)
+            _flush_folder(self._folder)
+            self._named = True
         self.offset = counted
         self._saved_at = time.monotonic()
 
@@ -282,6 +290,11 @@ class _RunningDigest:
         self._sha = hashlib.sha256()
         self._seen = 0
 
+    def cut(self, end: int) -> None:
+        """Begin again where more was seen than stays of the file."""
+        if self._seen > end:
+            self._sha, self._seen = hashlib.sha256(), 0
+
     def follow(self, file: int, end: int, most: int) -> None:
         """Read on towards byte ``end``, at most so many bytes."""
         self._read(file, min(end, self._seen + most))
@@ -292,8 +305,6 @@ class _RunningDigest:
         return self._sha.hexdigest()
 
     def _read(self, file: int, end: int) -> None:
-        if self._seen > end:  # the file was cut
-            self._sha, self._seen = hashlib.sha256(), 0
         while self._seen < end:
             piece = os.pread(file, min(_PIECE, end - self._seen), self._seen)
             if not piece:

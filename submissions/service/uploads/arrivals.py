@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-HUSH = 2.0
-"""Seconds of silence after which a question for the offset ends a request that still receives."""
-
 _UNTIL_OVER = 20.0
 
 
@@ -46,9 +43,9 @@ class Arrival:
         if self.ended:
             raise TimeoutError
 
-    def is_silent(self) -> bool:
-        """Whether nothing came for a while, and more was to come."""
-        return not self._settling and _now() - self._heard > HUSH
+    def is_silent(self, seconds: float) -> bool:
+        """Whether nothing came for so long, and more was to come."""
+        return not self._settling and _now() - self._heard > seconds
 
     async def end(self) -> bool:
         """Let it save what it has, and wait; whether it is over."""
@@ -86,17 +83,21 @@ class Arrivals:
             del self._now[upload_id]
             arrival.over.set()
 
-    async def is_receiving(self, upload_id: str) -> bool:
-        """Whether a request receives now; one that fell silent is ended."""
+    async def is_receiving(self, upload_id: str, hush: float) -> bool:
+        """Whether a request receives now; one that is silent for ``hush`` seconds is ended."""
         arrival = self._now.get(upload_id)
         if arrival is None:
             return False
-        return not (arrival.is_silent() and await arrival.end())
+        return not (arrival.is_silent(hush) and await arrival.end())
 
     async def end(self, upload_id: str) -> bool:
         """End the request that receives, if any; whether none receives now."""
         arrival = self._now.get(upload_id)
         return arrival is None or await arrival.end()
+
+    async def end_all(self) -> None:
+        """End all that receive, each after it saved what it has."""
+        await asyncio.gather(*(arrival.end() for arrival in list(self._now.values())))
 
     def __contains__(self, upload_id: object) -> bool:
         """Whether a request receives bytes of an upload, silent or not."""

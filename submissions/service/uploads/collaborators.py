@@ -33,9 +33,14 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class UploadSettings:
-    """How long to wait for a piece, how long to keep an unfinished upload, what to leave free."""
+    """How long to wait for a piece, how long to keep an unfinished upload, what to leave free.
+
+    A question for the offset ends a request that is silent for ``hush_seconds``: its client lost
+    the connection, and official ones ask for nine seconds at most.
+    """
 
     patience_seconds: float = 30.0
+    hush_seconds: float = 2.0
     life: timedelta = timedelta(hours=24)
     sweep_seconds: float = 600.0
     spare_bytes: int = 2**30

@@ -20,6 +20,9 @@ from submissions.service.uploads.collaborators import Uploads, no_room
 from submissions.service.uploads.headers import Checksum
 from submissions.service.uploads.store import Upload, UploadState, UploadStateError
 
+MOST_IN_MEMORY = 2**20
+"""Bytes of one upload that may wait in memory before reception waits for the disk."""
+
 MOST_UNSAVED = 64 * 2**20
 """Bytes that may be ahead of the saved offset before reception waits for the disk."""
 
@@ -99,7 +102,8 @@ class Reception:
                     raise beyond(self._upload)
                 growing.add(piece)
                 if growing.is_write_due():
-                    await self._begin(growing.write)
+                    far = growing.added - growing.written > MOST_IN_MEMORY
+                    await self._begin(growing.write, wait=far)
                 if growing.is_save_due():
                     far = growing.written - growing.offset > MOST_UNSAVED
                     await self._begin(growing.save, wait=far)

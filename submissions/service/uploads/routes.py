@@ -8,6 +8,7 @@ request brought is kept. A new PATCH ends the one before. HEAD of a living uploa
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from email.utils import format_datetime
@@ -40,6 +41,7 @@ PREFIX = "/api/v1/uploads"
 CHUNK = 32 * 2**20
 """Bytes of one PATCH that the service proposes: common proxies let at most 90 MB pass."""
 
+_LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
@@ -47,20 +49,24 @@ Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
 
 @asynccontextmanager
 async def _sweeping(app: FastAPI) -> AsyncIterator[None]:
-    """Sweep at the start, and now and then while the service runs."""
+    """Sweep at the start, and now and then while the service runs; at its end let all save."""
     uploads = of_app(app)
     await run_in_threadpool(uploads.sweep)
 
     async def again() -> None:
         while True:
             await asyncio.sleep(uploads.settings.sweep_seconds)
-            with suppress(Exception):  # the next round tries again
+            try:
                 await run_in_threadpool(uploads.sweep)
+            except Exception:  # the next round tries again
+                _LOG.exception("unfinished uploads are not swept up")
 
     sweeper = asyncio.create_task(again())
     try:
         yield
     finally:
+        # The server ends the process right after this, and no thread with it is waited for.
+        await uploads.arrivals.end_all()
         sweeper.cancel()
         with suppress(asyncio.CancelledError):
             await sweeper
@@ -122,7 +128,7 @@ def create(request: Request, uploads: Collaborators, principal: Submitter) -> Re
 async def ask(upload_id: str, uploads: Collaborators, principal: Submitter) -> Response:
     """Tell at which byte the next PATCH goes on; 423 while another one receives."""
     upload = await run_in_threadpool(uploads.living, principal, upload_id)
-    if await uploads.arrivals.is_receiving(upload_id):
+    if await uploads.arrivals.is_receiving(upload_id, uploads.settings.hush_seconds):
         raise _busy(upload_id)
     return await run_in_threadpool(_offered_again, uploads, upload)
 

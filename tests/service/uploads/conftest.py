@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.service.uploads.serving import Served, served
+from tests.support.postgresql import cluster, database
+
+__all__ = ["cluster", "database"]
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service for the tests of one module, with looks for all of them."""
-    with served(tmp_path_factory.mktemp("service"), per_team=10_000, patience=3) as started:
+    with served(tmp_path_factory.mktemp("service"), per_team=10_000) as started:
         yield started

@@ -44,6 +44,7 @@ class Told:
 
     per_team: int = 100
     patience: float = 30
+    hush: float = 2
     life: float = 3600
     sweep: float = 600
     spare: int = 0
@@ -176,6 +177,7 @@ def _application(folder: Path, url: str, told: Told) -> Iterator[FastAPI]:
     )
     app.state.uploading = UploadSettings(
         patience_seconds=told.patience,
+        hush_seconds=told.hush,
         life=timedelta(seconds=told.life),
         sweep_seconds=told.sweep,
         spare_bytes=told.spare,

@@ -94,8 +94,8 @@ def test_a_silent_request_is_ended_by_a_question_for_the_offset(service: Served)
     assert service.archive(hashlib.sha256(content).hexdigest()) == content
 
 
-def test_a_request_that_fell_silent_ends_by_itself(service: Served) -> None:
-    with service.client() as client:
+def test_a_request_that_fell_silent_ends_by_itself(tmp_path: Path) -> None:
+    with served(tmp_path, patience=1) as service, service.client() as client:
         place = create(client, MIB).headers["location"]
         with sending(service, place, 0, MIB) as silent:
             silent.sendall(bytes(300_000))
@@ -103,13 +103,13 @@ def test_a_request_that_fell_silent_ends_by_itself(service: Served) -> None:
             while piece := silent.recv(65_536):  # to its end: the server closes
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 409")
-        assert b"Nothing came for 3 seconds" in answer
-        assert asked(client, place) == 300_000
+        assert b"Nothing came for 1 seconds" in answer
+        assert 0 < settled(client, place) <= 300_000
 
 
-def test_a_question_while_bytes_come_is_told_to_wait_and_harms_nothing(service: Served) -> None:
+def test_a_question_while_bytes_come_is_told_to_wait_and_harms_nothing(tmp_path: Path) -> None:
     content = os.urandom(2 * MIB)
-    with service.client() as client:
+    with served(tmp_path, hush=60) as service, service.client() as client:
         place = create(client, len(content)).headers["location"]
         said = set()
         with sending(service, place, 0, len(content)) as busy:
@@ -118,7 +118,7 @@ def test_a_question_while_bytes_come_is_told_to_wait_and_harms_nothing(service: 
                 said.add(asked(client, place))
             assert busy.recv(65_536).startswith(b"HTTP/1.1 204")
         assert None in said
-    assert service.archive(hashlib.sha256(content).hexdigest()) == content
+        assert service.archive(hashlib.sha256(content).hexdigest()) == content
 
 
 def test_a_new_request_ends_the_one_before(service: Served) -> None:

@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from submissions.service.principal import Scope
+from submissions.service.upload_tables import UPLOADS as TABLE
 from tests.service.uploads.serving import TUS, UPLOADS, Served, append, create, metadata, served
 
 
@@ -124,15 +127,20 @@ def test_an_archive_for_which_the_disk_has_no_room_is_refused(tmp_path: Path) ->
 
 
 def test_what_is_not_finished_is_removed_after_a_while_and_frees_its_look(tmp_path: Path) -> None:
-    with served(tmp_path, per_team=1, life=1, sweep=0.2) as service, service.client() as client:
+    with served(tmp_path, per_team=1, sweep=0.2) as service, service.client() as client:
         place = create(client, 1_000).headers["location"]
         append(client, place, 0, b"x" * 100)
         upload_id = place.rpartition("/")[2]
         assert upload_id in service.drop.arriving()
-        for _ in range(600):
-            if client.head(place).status_code == 410:
-                break
-            time.sleep(0.1)
+        # It is two hours later; the service keeps what is unfinished for one.
+        then = datetime.now(UTC) - timedelta(hours=2)
+        with service.store.transaction() as connection:
+            connection.execute(update(TABLE).values(created=then))
+        assert client.head(place).status_code == 200  # its last byte is young
+        saved = tmp_path / "drop" / "incoming" / f"{upload_id}.offset"
+        os.utime(saved, (then.timestamp(), then.timestamp()))
+        while client.head(place).status_code != 410:
+            time.sleep(0.05)
         assert append(client, place, 100, b"x" * 900).status_code == 410
         assert upload_id not in service.drop.arriving()
         assert create(client, 1_000).status_code == 201

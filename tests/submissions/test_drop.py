@@ -1,0 +1,131 @@
+"""The drop folder: what counts of a file that grows, and whose an archive is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from submissions.drop import STEP, BeingWritten, Drop, DropError
+
+TEAM, OTHER = "0123456789ab", "ba9876543210"
+CONTENT = os.urandom(3_000_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Drop:
+    return Drop(tmp_path / "drop")
+
+
+def test_bytes_count_once_they_are_saved_and_the_last_once_the_archive_is_verified(
+    drop: Drop,
+) -> None:
+    growing = drop.grow("u", len(CONTENT))
+    growing.add(CONTENT[:1_000_000])
+    assert drop.offset("u") == 0
+    assert growing.close() == 1_000_000
+    growing = drop.grow("u", len(CONTENT))
+    assert growing.offset == drop.offset("u") == 1_000_000
+    growing.add(CONTENT[1_000_000:])
+    assert growing.close() == len(CONTENT) - 1
+    growing = drop.grow("u", len(CONTENT))
+    growing.add(CONTENT[-1:])
+    growing.write()
+    assert growing.sha256() == SHA256
+    growing.close()
+    assert drop.place("u", TEAM, SHA256).read_bytes() == CONTENT
+    assert drop.arriving() == []
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_digest_is_that_of_the_file_after_a_cut_and_after_a_restart(
+    drop: Drop, tmp_path: Path, restart: bool
+) -> None:
+    growing = drop.grow("u", len(CONTENT))
+    growing.add(CONTENT[:1_000_000])
+    growing.write()
+    growing.save()
+    growing.add(b"other bytes, which a full disk cuts off")
+    growing.write()
+    assert growing.close(keep=False) == 1_000_000
+    later = Drop(tmp_path / "drop") if restart else drop
+    growing = later.grow("u", len(CONTENT))
+    growing.add(CONTENT[1_000_000:])
+    growing.write()
+    assert growing.sha256() == SHA256
+    growing.close()
+
+
+def test_bytes_that_are_not_checked_yet_do_not_count(drop: Drop) -> None:
+    growing = drop.grow("u", 3 * STEP)
+    growing.check = hashlib.sha1()
+    growing.add(bytes(2 * STEP))
+    growing.write()
+    assert not growing.is_save_due()
+    growing.save()
+    assert drop.offset("u") == 0
+    assert growing.check.digest() == hashlib.sha1(bytes(2 * STEP)).digest()
+    growing.check = None
+    assert growing.close() == drop.offset("u") == 2 * STEP
+
+
+def test_what_was_written_but_not_saved_is_cut_off_after_a_loss_of_power(
+    drop: Drop, tmp_path: Path
+) -> None:
+    growing = drop.grow("u", 100)
+    growing.add(b"saved")
+    growing.close()
+    with (tmp_path / "drop" / "incoming" / "u").open("ab") as file:
+        file.write(b"on disk, and of which nothing is known")
+    growing = drop.grow("u", 100)
+    assert growing.offset == 5
+    growing.add(b" and more")
+    growing.close()
+    assert (tmp_path / "drop" / "incoming" / "u").read_bytes() == b"saved and more"
+
+
+def test_one_at_a_time_appends(drop: Drop, tmp_path: Path) -> None:
+    growing = drop.grow("u", 100)
+    with pytest.raises(BeingWritten):
+        Drop(tmp_path / "drop").grow("u", 100)
+    growing.close()
+    growing.add(b"late")
+    growing.write()
+    growing.save()
+    assert drop.offset("u") == 0
+    drop.grow("u", 100).close()
+
+
+def test_an_archive_belongs_to_the_team_that_sent_it(drop: Drop) -> None:
+    for upload_id in ("first", "second"):  # the same content, twice
+        growing = drop.grow(upload_id, 5)
+        growing.add(b"image")
+        growing.write()
+        sha256 = growing.sha256()
+        growing.close()
+        drop.place(upload_id, TEAM, sha256)
+        drop.place(upload_id, TEAM, sha256)
+    assert drop.archive(TEAM, sha256).read_bytes() == b"image"
+    assert drop.size(TEAM, sha256) == 5
+    assert drop.size(OTHER, sha256) is None
+    with pytest.raises(DropError, match="send it again"):
+        drop.archive(OTHER, sha256)
+    drop.discard(OTHER, sha256)
+    assert drop.size(TEAM, sha256) == 5
+    drop.discard(TEAM, sha256)
+    assert drop.size(TEAM, sha256) is None
+    drop.discard(TEAM, sha256)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "a\0", "a.offset", "x" * 65, "ä"])
+def test_no_name_leads_out_of_the_folder(drop: Drop, name: str) -> None:
+    for act in (drop.offset, drop.forget, drop.changed, lambda each: drop.grow(each, 5)):
+        with pytest.raises(DropError, match="no name of a file"):
+            act(name)
+    with pytest.raises(DropError, match="no name of a file"):
+        drop.archive(name, SHA256)
+    with pytest.raises(DropError, match="is no SHA-256"):
+        drop.archive(TEAM, name)
