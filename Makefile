@@ -59,10 +59,10 @@ attacks: engine  ## a table of attacks: attack, expected, seen
 	$(BIN)/python -m tests.attacks
 
 hostile: $(READY)  ## a table of requests of a hostile client: expected, seen
-	$(BIN)/python -m tests.service.hostile
+	$(BIN)/python -m tests.submissions.service.hostile
 
 api: $(READY)  ## many requests made from the service's own OpenAPI
-	API_EXAMPLES=600 $(BIN)/python -m pytest tests/service/test_openapi.py
+	API_EXAMPLES=600 $(BIN)/python -m pytest tests/submissions/service/test_openapi.py
 
 engines: engine  ## archives of every builder, and both image stores of Docker, as root
 	$(BIN)/python -m pytest -m engines tests/engines

@@ -12,9 +12,16 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, s
 
 from submissions.service.uploads import routes
 from submissions.service.uploads.store import UploadState, UploadStore
-from tests.service.pages.seeded import ENTERED, EVIL, ROOMY, entered, practised, rejected
-from tests.service.running import PASSWORD, Running, running
+from tests.submissions.service.pages.seeded import (
+    ENTERED,
+    EVIL,
+    ROOMY,
+    entered,
+    practised,
+    rejected,
+)
 from tests.support.commands import sequestra
+from tests.support.service_running import PASSWORD, Running, running
 
 pytestmark = pytest.mark.browser
 

@@ -29,8 +29,8 @@ from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
 from submissions.service.uploads.collaborators import UploadSettings
 from submissions.service.web.app import create_service
-from tests.service.running import CHEST, Account, accounts, plain_report
 from tests.support.repository import REPOSITORY
+from tests.support.service_running import CHEST, Account, accounts, plain_report
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}

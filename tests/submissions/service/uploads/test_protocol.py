@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from tests.service.uploads.serving import BYTES, TUS, UPLOADS, Served, append, create, metadata
+from tests.support.upload_server import BYTES, TUS, UPLOADS, Served, append, create, metadata
 
 CONTENT = os.urandom(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -1,4 +1,4 @@
-"""Each row of the hostile pass; `python -m tests.service.hostile` prints them as a table."""
+"""Each row of the hostile pass; `python -m tests.submissions.service.hostile` prints them as a table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.hostile import ROWS, Row, attacked
-from tests.service.running import Running
+from tests.submissions.service.hostile import ROWS, Row, attacked
+from tests.support.service_running import Running
 
 
 @pytest.fixture(scope="module")

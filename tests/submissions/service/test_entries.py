@@ -11,8 +11,8 @@ import pytest
 
 from submissions.quota import Quota
 from submissions.submission import Failure, State
-from tests.service.entries import created, entered, released, sent, submission_of
-from tests.service.running import CHEST, Account, Running, running
+from tests.support.service_entries import created, entered, released, sent, submission_of
+from tests.support.service_running import CHEST, Account, Running, running
 
 
 def quota(service: Running, account: Account) -> dict[str, object]:

@@ -18,7 +18,7 @@ import pytest
 
 from submissions.drop import BATCH, STEP
 from submissions.service.uploads.store import UploadStore
-from tests.service.uploads.serving import Served, append, create, served
+from tests.support.upload_server import Served, append, create, served
 
 MIB = 2**20
 

@@ -16,8 +16,8 @@ from submissions.service.pages.multipart import FormWithFile
 from submissions.service.principal import COOKIE
 from submissions.service.problems import Problem
 from submissions.service.uploads.store import UploadStore
-from tests.service.pages.seeded import SHEET
-from tests.service.running import Running
+from tests.submissions.service.pages.seeded import SHEET
+from tests.support.service_running import Running
 
 FIELDS = {"team": "abc", "model": "N\u00e9t \u201cx\u201d", "fact_sheet": '{"a": "1\\r\\n"}'}
 

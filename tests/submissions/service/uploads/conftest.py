@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.uploads.serving import Served, served
 from tests.support.postgresql import cluster, database
+from tests.support.upload_server import Served, served
 
 __all__ = ["cluster", "database"]
 

@@ -15,7 +15,7 @@ from submissions.service.credentials.secrets_sent import is_token, new_token
 from submissions.service.database import now
 from submissions.service.principal import Scope
 from submissions.service.tables import TOKENS
-from tests.service.running import Running
+from tests.support.service_running import Running
 
 
 def test_a_token_s_secret_is_shown_once_and_kept_as_its_sha_256(service: Running) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from submissions.service.oidc.provider import BACK, PLACE, SignIns, _narrow
 from submissions.service.settings import Provider, SettingsError
-from tests.service.running import Running, running
+from tests.support.service_running import Running, running
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from submissions.service.principal import COOKIE
-from tests.service.running import PASSWORD, Running
+from tests.support.service_running import PASSWORD, Running
 
 
 def test_a_token_says_who_its_person_is(unchanged: Running) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 from submissions.service.principal import Scope
 from submissions.service.upload_tables import UPLOADS as TABLE
-from tests.service.uploads.serving import TUS, UPLOADS, Served, append, create, metadata, served
+from tests.support.upload_server import TUS, UPLOADS, Served, append, create, metadata, served
 
 
 def test_of_fifty_requests_for_one_look_one_gets_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from submissions.submission import State
-from tests.service.running import Account, Running
+from tests.support.service_running import Account, Running
 
 TUS = {"Tus-Resumable": "1.0.0"}
 

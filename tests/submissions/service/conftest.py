@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.running import Running, running
 from tests.support.postgresql import cluster, database
+from tests.support.service_running import Running, running
 
 __all__ = ["cluster", "database"]
 

@@ -144,3 +144,14 @@ def running(
 def plain_report(published: PublishedRelease) -> str:
     """A report in one line, in the place of the real one, whose room lies above the service."""
     return f"<!doctype html><title>{published.submission_id}</title>"
+
+
+ASKED = {
+    "name": "Cleo Vance",
+    "email": "Cleo@Example.org",
+    "password": PASSWORD,
+    "team": "East  Imaging",
+    "affiliation": "Hospital East",
+    "purpose": "We test a detector of nodules.",
+}
+"""A request for an account that the service accepts."""

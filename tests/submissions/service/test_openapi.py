@@ -23,8 +23,8 @@ from schemathesis.specs.openapi.checks import (
 from submissions.quota import Quota
 from submissions.service.principal import Scope
 from submissions.service.rates import Rates
-from tests.service.entries import metadata, submission_of
-from tests.service.running import CHEST, Running, running
+from tests.support.service_entries import metadata, submission_of
+from tests.support.service_running import CHEST, Running, running
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "6"))
 """Requests made for each route; `make api` makes a hundred times as many."""

@@ -14,16 +14,7 @@ from evaluator.commands import main
 from submissions.service.principal import Scope
 from submissions.service.requests import MOST_OPEN, TooManyRequests, sign_up
 from submissions.service.store import Store, StoreError
-from tests.service.running import PASSWORD, Running
-
-ASKED = {
-    "name": "Cleo Vance",
-    "email": "Cleo@Example.org",
-    "password": PASSWORD,
-    "team": "East  Imaging",
-    "affiliation": "Hospital East",
-    "purpose": "We test a detector of nodules.",
-}
+from tests.support.service_running import ASKED, PASSWORD, Running
 
 
 @pytest.fixture

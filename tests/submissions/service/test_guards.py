@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from submissions.service.principal import COOKIE
 from submissions.service.rates import Rates, peer_key
 from submissions.service.settings import ServiceSettings, SettingsError
-from tests.service.running import PASSWORD, Running, running
+from tests.support.service_running import ASKED, PASSWORD, Running, running
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,6 @@ def test_tries_to_sign_in_are_bounded_for_the_account(tmp_path: Path) -> None:
 
 
 def test_requests_of_an_address_are_bounded(tmp_path: Path) -> None:
-    from tests.service.test_accounts import ASKED
-
     rates = Rates(requests_peer="1/hour")
     with running(tmp_path / "home", rates=rates) as service, service.client() as client:
         statuses = [client.post("/api/v1/requests", json=ASKED).status_code for _ in range(2)]

@@ -1,6 +1,6 @@
 """What a hostile client tries: each row is tried on a real server, and says what was seen.
 
-``python -m tests.service.hostile`` prints the table: row, tried, expected, seen.
+``python -m tests.submissions.service.hostile`` prints the table: row, tried, expected, seen.
 """
 
 from __future__ import annotations
@@ -29,8 +29,16 @@ from submissions.service.principal import COOKIE, Scope
 from submissions.service.rates import Rates
 from submissions.service.tables import TOKENS
 from submissions.submission import State
-from tests.service.entries import TUS, created, entered, metadata, released, sent, submission_of
-from tests.service.running import CHEST, PASSWORD, Running, running
+from tests.support.service_entries import (
+    TUS,
+    created,
+    entered,
+    metadata,
+    released,
+    sent,
+    submission_of,
+)
+from tests.support.service_running import CHEST, PASSWORD, Running, running
 
 Act = Callable[[Running], str]
 

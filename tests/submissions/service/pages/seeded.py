@@ -9,7 +9,7 @@ from submissions.fact_sheet import FactSheet
 from submissions.quota import Quota
 from submissions.receiving import Entry, receive
 from submissions.submission import Failure, State
-from tests.service.running import CHEST, Running
+from tests.support.service_running import CHEST, Running
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 ROOMY = replace(CHEST, quota=Quota(per_team=20, days=7))

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.uploads.cutting import Way, cutting
-from tests.service.uploads.serving import BYTES, Served, append, create, served
+from tests.support.cutting_proxy import Way, cutting
 from tests.support.small_disk import fill, small_file_system
+from tests.support.upload_server import BYTES, Served, append, create, served
 
 MIB = 2**20
 

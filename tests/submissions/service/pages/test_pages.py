@@ -16,8 +16,8 @@ from bs4 import BeautifulSoup
 from submissions.quota import Quota
 from submissions.service.pages.signing import inside
 from submissions.submission import State
-from tests.service.pages.seeded import ENTERED, ROOMY, entered, practised, rejected
-from tests.service.running import CHEST, PASSWORD, Running, running
+from tests.submissions.service.pages.seeded import ENTERED, ROOMY, entered, practised, rejected
+from tests.support.service_running import CHEST, PASSWORD, Running, running
 
 TODAY = datetime.now(UTC).date()
 

@@ -22,9 +22,9 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 from tusclient.storage.filestorage import FileStorage
 
-from tests.service.uploads.cutting import Way, cutting
-from tests.service.uploads.serving import UPLOADS, Served, served
+from tests.support.cutting_proxy import Way, cutting
 from tests.support.repository import REPOSITORY
+from tests.support.upload_server import UPLOADS, Served, served
 
 MIB = 2**20
 JS_CLIENT = "tus-js-client@4.3.1"
