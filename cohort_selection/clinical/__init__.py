@@ -1,1 +1,6 @@
-"""Clinical tables: columns, words, records, age bands."""
+"""Clinical tables: columns, words, records, age bands.
+
+**Record**: one row of a clinical table. **Level**: one value of an attribute, such as Female.
+
+Order of reading: ``records``, ``columns``, ``vocabulary``, ``levels``, ``age_bands``.
+"""

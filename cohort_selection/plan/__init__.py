@@ -1,1 +1,6 @@
-"""The [cohort] table and target files."""
+"""The [cohort] table and target files.
+
+**Target**: the wanted share of each level of an attribute.
+
+Order of reading: ``cohort_plan``, ``target_tables``.
+"""

@@ -1,1 +1,7 @@
-"""The command line, a module for each role."""
+"""The command line, a module for each role.
+
+**Panel**: the commands of one role, as the help groups them.
+
+Order of reading: ``main``, ``options``, ``option_values``, ``steward``, ``benchmark``,
+``queue``, ``researcher``, ``reviewer``, ``accounts``, ``audit``, ``demo``, ``page``.
+"""

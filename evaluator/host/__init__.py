@@ -1,1 +1,4 @@
-"""Cores, GPUs and locks of one machine."""
+"""Cores, GPUs and locks of one machine.
+
+Order of reading: ``resources``, ``locks``, ``cores``, ``gpus``.
+"""

@@ -1,1 +1,7 @@
-"""Board, report, pages; ``drawing`` has the plots."""
+"""Board, report, pages; ``drawing`` has the plots.
+
+**Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
+
+Order of reading: ``published``, ``ranking``, ``terminal``, ``pages``, ``web``, ``report``,
+``population``, ``group_tables``, ``gap_rows``, ``fact_sheet_block``, ``own_scores``.
+"""

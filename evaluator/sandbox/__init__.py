@@ -1,1 +1,7 @@
-"""The one place that starts a container."""
+"""The one place that starts a container.
+
+**Engine**: Docker or Podman. **Staged**: laid out for one run.
+
+Order of reading: ``engine``, ``connection``, ``images``, ``image_ids``, ``account_files``,
+``staging``, ``limits``, ``runs``, ``containers``, ``exit_cause``, ``probe_image``.
+"""

@@ -1,1 +1,8 @@
-"""The [analysis] table, scores, results, the code's version."""
+"""The [analysis] table, scores, results, the code's version.
+
+**Plan**: the [analysis] table. **Evaluation**: all figures of one submission before disclosure
+control.
+
+Order of reading: ``analysis_plan``, ``results``, ``score``, ``curves``, ``target_population``,
+``score_tables``, ``code_version``.
+"""

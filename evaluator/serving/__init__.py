@@ -1,1 +1,4 @@
-"""The web process of an installation: its address, its application, its server."""
+"""The web process of an installation: its address, its application, its server.
+
+Order of reading: ``web_process``, ``listening``.
+"""

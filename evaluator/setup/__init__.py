@@ -1,1 +1,4 @@
-"""Sets up the environment and a container engine."""
+"""Sets up the environment and a container engine.
+
+Order of reading: ``environment``, ``engine``.
+"""

@@ -1,1 +1,6 @@
-"""Match, seal, sequester, the card."""
+"""Match, seal, sequester, the card.
+
+**Cut**: a commons as a benchmark divides it.
+
+Order of reading: ``file_check``, ``foreseen``, ``steward``, ``pool``, ``card``.
+"""

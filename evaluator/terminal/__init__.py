@@ -1,1 +1,4 @@
-"""What the commands print."""
+"""What the commands print.
+
+Order of reading: ``printing``, ``score_screen``, ``dry_run``.
+"""

@@ -1,1 +1,4 @@
-"""MLflow runs."""
+"""MLflow runs.
+
+Order of reading: ``process``, ``mlflow_runs``, ``keys``.
+"""

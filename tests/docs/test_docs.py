@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -20,6 +21,7 @@ from evaluator.benchmark.specification import read_benchmark
 from evaluator.commands import main
 from perf.coverage import study, table
 from tests.attacks.catalogue import ATTACKS
+from tests.support.imports import modules
 from tests.support.repository import REPOSITORY
 
 
@@ -187,3 +189,16 @@ def test_the_architecture_names_every_room_and_no_other(package: str) -> None:
     modules = {path.stem for path in (REPOSITORY / package).glob("*.py")} - {"__init__"}
     folders = {path.parent.name for path in (REPOSITORY / package).glob("*/*.py")}
     assert sorted(named) == sorted(modules | folders)
+
+
+def test_every_room_gives_an_order_of_reading() -> None:
+    rooms = [path.parent for path in modules() if path.name == "__init__.py" and path.parts[1:-1]]
+    assert len(rooms) > 40
+    for room in rooms:
+        there = sorted(path.stem for path in (REPOSITORY / room).glob("*.py"))
+        there.remove("__init__")
+        if len(there) < 2:
+            continue
+        text = ast.get_docstring(ast.parse((REPOSITORY / room / "__init__.py").read_text())) or ""
+        order = text.partition("Order of reading:")[2]
+        assert sorted(re.findall(r"``(\w+)``", order)) == there, room

@@ -1,1 +1,4 @@
-"""Bars, plots and numbers of the pages and the report."""
+"""Bars, plots and numbers of the pages and the report.
+
+Order of reading: ``numbers``, ``bars``, ``plots``.
+"""

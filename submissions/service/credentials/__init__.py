@@ -1,1 +1,4 @@
-"""Secrets that people and programs sign in with: passwords, tokens, sessions."""
+"""Secrets that people and programs sign in with: passwords, tokens, sessions.
+
+Order of reading: ``passwords``, ``secrets_sent``.
+"""

@@ -1,1 +1,4 @@
-"""Entering, showing and withdrawing submissions, for the JSON routes and the pages alike."""
+"""Entering, showing and withdrawing submissions, for the JSON routes and the pages alike.
+
+Order of reading: ``entering``, ``looks``, ``own``.
+"""

@@ -1,4 +1,9 @@
-"""Pages of a team: sign in, benchmarks, upload, submissions, tokens, people."""
+"""Pages of a team: sign in, benchmarks, upload, submissions, tokens, people.
+
+Order of reading: ``routes``, ``shown``, ``signing``, ``benchmarks``, ``contract_rows``,
+``entering``, ``forms``, ``fact_sheet_form``, ``multipart``, ``plain_upload``,
+``own_submissions``, ``tokens``, ``people``.
+"""
 
 from submissions.service.pages.routes import render_problem, router
 

@@ -1,4 +1,4 @@
-"""Each row of the hostile pass; `python -m tests.submissions.service.hostile` prints them as a table."""
+"""Each row of the hostile pass; run as a module, it prints them as a table."""
 
 from __future__ import annotations
 

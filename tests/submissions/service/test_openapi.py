@@ -104,7 +104,7 @@ def test_requests_that_follow_each_other_are_answered_as_documented(
     assert document.operations_with_incoming_links() == LINKED
     seen: Counter[tuple[str, int]] = Counter()
 
-    class Workflow(machine):  # type: ignore[misc, valid-type]
+    class Workflow(machine):
         def before_call(self, case: Any, **more: Any) -> None:
             if case.operation.label == "POST /api/v1/submissions" and isinstance(case.body, dict):
                 case.body = {**case.body, "benchmark": "chest", "team": "north"}
