@@ -32,6 +32,7 @@ def one(app: FastAPI, principal: Principal, submission_id: str) -> Submission:
     try:
         submission: Submission = app.state.ledger.submission(submission_id)
     except LedgerError as error:
+        app.state.ledger.head()  # raises where the ledger does not answer at all
         raise not_found("submission") from error
     if not principal.may_see(submission.team):
         raise not_found("submission")
@@ -49,19 +50,21 @@ def withdraw(app: FastAPI, principal: Principal, submission_id: str) -> Submissi
     """Withdraw a submission of an own team; a queue at work ends its containers.
 
     Before its sequestered run it costs no look. Its archive goes, unless another entry needs it:
-    teams that withdraw again and again do not fill the disk. Raises a 409 Problem where it has a result.
+    teams that withdraw again and again do not fill the disk. Raises a 409 Problem where it has a
+    result.
     """
     submission = of_own_team(app, principal, submission_id)
     ledger: Ledger = app.state.ledger
     if submission.state not in ENDED | {State.HELD}:
         try:
             ledger.withdraw(submission_id, principal.person_id)
-            of_app(app).discard_withdrawn(submission_id)
-            return ledger.submission(submission_id)
         except LedgerError:  # the queue was faster, or the ledger does not answer
             submission = ledger.submission(submission_id)
             if submission.state not in ENDED | {State.HELD}:
                 raise
+        else:
+            of_app(app).discard_withdrawn(submission_id)
+            return ledger.submission(submission_id)
     raise Problem(
         409,
         "Ended",

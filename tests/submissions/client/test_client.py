@@ -334,7 +334,7 @@ def test_a_wrong_token_ends_in_the_servers_sentence(service: Service) -> None:
 
 def test_an_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LONGEST_PAGE", 10_000)
-    given = []
+    given: list[int] = []
 
     def endless() -> Iterator[bytes]:
         while len(given) < 1_000:
@@ -342,7 +342,9 @@ def test_an_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -
             yield bytes(1_000)
 
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=endless()))
-    with Client("https://sequestra.example", transport=transport) as client:
-        with pytest.raises(ClientError, match="more than 10000 bytes"):
-            client.benchmark_file("chest")
+    with (
+        Client("https://sequestra.example", transport=transport) as client,
+        pytest.raises(ClientError, match="more than 10000 bytes"),
+    ):
+        client.benchmark_file("chest")
     assert len(given) == 11

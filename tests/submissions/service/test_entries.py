@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from evaluator.commands.audit import app
@@ -16,6 +17,7 @@ from submissions.ledger.ledger import SignedRelease
 from submissions.quota import Quota
 from submissions.signatures import RELEASE, Signed, VerifyingKey, stated
 from submissions.submission import Failure, State
+from tests.support.postgresql import raw
 from tests.support.service_entries import created, entered, released, sent, submission_of
 from tests.support.service_running import CHEST, Account, Running, running
 
@@ -312,3 +314,13 @@ def test_benchmarks_are_shown_to_anyone_with_limits_and_file(unchanged: Running)
     assert shown["contract"]["memory_mb"] == 2048
     assert shown["quota"]["per_team"] == 2
     assert file.content == CHEST.toml
+
+
+def test_a_ledger_that_does_not_answer_is_no_missing_submission(service: Running) -> None:
+    submission_id = submission_of(service, service.ada)
+    with raw(f"sqlite:///{service.folder}/public/ledger.sqlite", unguarded=True) as connection:
+        for table in ("submissions", "audit"):
+            connection.execute(text(f"ALTER TABLE {table} RENAME TO away_{table}"))
+    with service.client(service.ada) as client:
+        answer = client.get(f"/api/v1/submissions/{submission_id}")
+    assert (answer.status_code, answer.json()["type"]) == (503, "not-ready")

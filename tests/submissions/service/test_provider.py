@@ -72,13 +72,14 @@ class Browser:
     def __init__(self, service: Running, secret: str = "") -> None:
         self.service = service
         self.cookies = {"__Host-sequestra": secret} if secret else {}
+        self.more: dict[str, str] = {}
 
-    def get(self, path: str, headers: dict[str, str] | None = None, **query: str) -> httpx.Response:
+    def get(self, path: str, **query: str) -> httpx.Response:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = httpx.get(
             f"{self.service.url}{path}",
             params=query or None,
-            headers={"Cookie": cookie, **(headers or {})},
+            headers={"Cookie": cookie, **self.more},
         )
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
@@ -124,7 +125,8 @@ def test_a_person_connects_an_identity_and_signs_in_with_it(service: Running) ->
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_link_on_another_site_connects_nobody(service: Running, site: str) -> None:
     browser = Browser(service, service.store.sessions.open(service.ada.person_id, 1))
-    begun = browser.get(PLACE, headers={"Sec-Fetch-Site": site})
+    browser.more = {"Sec-Fetch-Site": site}
+    begun = browser.get(PLACE)
     assert begun.status_code == 302
     assert browser.get(BACK, **browser.at_provider("somebody", begun)).status_code == 403
     assert Browser(service).sign_in("somebody").status_code == 403
