@@ -131,4 +131,4 @@ def test_the_steward_s_own_login_is_never_used(
         server.shutdown()
         thread.join()
     assert seen
-    assert set(seen) == {None}
+    assert set(seen) <= {None, "Basic Og=="}  # the latter is a name and a word without a letter
