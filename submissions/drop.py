@@ -60,7 +60,7 @@ class Drop:
     def archive(self, team_id: str, sha256: str) -> Path:
         """Where the verified archive lies; raises DropError where this team sent none."""
         path = self._place_of(team_id, sha256)
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():  # a link leads out of the folder
             raise DropError(
                 f"the drop folder has no archive {sha256[:12]} of team {team_id}; send it again"
             )

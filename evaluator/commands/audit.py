@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from evaluator.commands.options import EVERYONE, HOME, OPERATOR, REVIEWER, Home
+from evaluator.commands.options import (
+    EVERYONE,
+    HOME,
+    OPERATOR,
+    REVIEWER,
+    RULE,
+    Home,
+    HomeOption,
+    ServerOption,
+)
 from evaluator.screen import console, styled
 
 
@@ -155,18 +164,30 @@ def protect(home: Home = HOME) -> None:
     raise typer.Exit(1 if left else 0)
 
 
-@app.command("release-file", rich_help_panel=REVIEWER)
+@app.command(
+    "release-file",
+    help=f"Write a released result with its signature, as one file.\n\n{RULE}",
+    rich_help_panel=REVIEWER,
+)
 def release_file(
     submission_id: SubmissionId,
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")],
-    home: Home = HOME,
+    server: ServerOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Write a released result with its signature, as one file."""
     from cohort_selection.atomic_files import write_bytes
+    from evaluator.entering.place import place
     from evaluator.signing.key import SigningError
     from evaluator.stores.installation import Installation
 
-    signed = Installation.existing(home).ledger().signed_release(submission_id)
+    where = place(server, home, HOME)
+    if not isinstance(where, Path):
+        with where:
+            write_bytes(output, where.signed_release(submission_id))
+        console.print(f"wrote {output}; `sequestra verify-release` verifies it")
+        return
+    signed = Installation.existing(where).ledger().signed_release(submission_id)
     if signed is None:
         raise SigningError(
             f"the result of {submission_id} has no signature yet; `sequestra run` signs what this "

@@ -119,11 +119,9 @@ class Admissions:
             case EngineUnavailable() if self._faults.get(name, 0) + 1 < MOST_FAULTS:
                 self._faults[name] = self._faults.get(name, 0) + 1
                 return []
-            case LedgerError():
+            case LedgerError() | OSError():  # one that was withdrawn took its archive with it
                 if self._ledger.submission(name).state is not State.FAILED:
                     raise error
-            case OSError():
-                raise error
             case _:
                 self._give_up(submission, error)
         return [name]

@@ -30,7 +30,10 @@ PULL_SECONDS = 3600.0
 ROOM = 64 * 2**20
 """Bytes of an archive beside its layers: names, manifests and what fills its blocks."""
 
-_OF_THE_IMAGE = ("manifest unknown", "name unknown", "unauthorized", "denied", "not found")
+_OF_THE_IMAGE = (
+    *("manifest unknown", "name unknown", "unauthorized", "denied", "not found"),
+    "no image found",  # in an index, for this platform
+)
 """What skopeo says where the registry answers and has no such image for everybody."""
 
 
@@ -69,6 +72,7 @@ def allowed_registries() -> frozenset[str]:
 
 
 def _pull(reference: str, archive: Path, contract: Contract) -> None:
+    """Pull what everybody may: with the steward's login a team could name the image of others."""
     program = shutil.which("skopeo")
     if program is None:
         raise RegistryUnavailable(
@@ -76,13 +80,14 @@ def _pull(reference: str, archive: Path, contract: Contract) -> None:
             "package skopeo, or have the team send an archive"
         )
     source = f"docker://{reference}"
-    told = _skopeo(program, archive.parent, contract, "inspect", "--raw", source)
+    told = _skopeo(program, archive.parent, contract, "inspect", "--no-creds", "--raw", source)
     # Written in the other layout, an image would have another digest.
     layout = "oci-archive" if '"application/vnd.oci.' in told.stdout else "docker-archive"
     ended = told
     if told.returncode == 0:
         target = f"{layout}:{archive}"
-        ended = _skopeo(program, archive.parent, contract, "copy", "--quiet", source, target)
+        copy = ("copy", "--quiet", "--src-no-creds", source, target)
+        ended = _skopeo(program, archive.parent, contract, *copy)
     if ended.returncode == 0:
         return
     if "file too large" in ended.stderr or ended.returncode == -signal.SIGXFSZ:

@@ -264,6 +264,10 @@ class Client:
         """The released figures of a submission."""
         return _mapping(self.connection.document("GET", f"{_of(submission_id)}/release"))
 
+    def signed_release(self, submission_id: str) -> bytes:
+        """The release with its signature, as the file that `sequestra verify-release` reads."""
+        return self.connection.ask("GET", f"{_of(submission_id)}/release/signed").content
+
     def report(self, submission_id: str) -> bytes:
         """The report of a released submission: one HTML file that works offline."""
         how = {"headers": {"Accept": "text/html"}}

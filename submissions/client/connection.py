@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -58,7 +59,9 @@ class Connection:
         """
         place = path if path.startswith(f"{PREFIX}/") else f"{PREFIX}{path}"
         try:
-            return self._http.request(method, place, **how)
+            request = self._http.build_request(method, place, **how)
+            with closing(self._http.send(request, stream=True)) as answer:
+                return self._whole(answer)
         except httpx.TimeoutException as error:
             raise Unreachable(
                 f"{self.address} did not answer in time; check the network, then run the command "
@@ -75,12 +78,28 @@ class Connection:
         answer = self.send(method, path, **how)
         if not answer.is_success:
             raise refusal(answer, self.address)
-        if len(answer.content) > LONGEST_PAGE:
-            raise ClientError(
-                f"{self.address} answered with {len(answer.content)} bytes, where at most "
-                f"{LONGEST_PAGE} were expected; tell the steward"
-            )
         return answer
+
+    def _whole(self, answer: httpx.Response) -> httpx.Response:
+        """Read an answer, unpacked, as long as it is no longer than one may be."""
+        content = bytearray()
+        for piece in answer.iter_bytes():
+            content += piece
+            if len(content) > LONGEST_PAGE:
+                raise ClientError(
+                    f"{self.address} answers with more than {LONGEST_PAGE} bytes, which is the "
+                    f"most that was expected; check that the address is that of a Sequestra service"
+                )
+        packed = ("content-encoding", "content-length", "transfer-encoding")
+        return httpx.Response(
+            answer.status_code,
+            headers=[
+                each for each in answer.headers.multi_items() if each[0].lower() not in packed
+            ],
+            content=bytes(content),
+            request=answer.request,
+            extensions={"reason_phrase": answer.reason_phrase.encode("latin-1", "replace")},
+        )
 
     def document(self, method: str, path: str, **how: Any) -> Any:
         """Send one request and read the answer as JSON."""

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from submissions.ledger.ledger import Ledger
 from submissions.notices.channels import Channel, Channels, NotDelivered, Notice
 from submissions.service.database import StoreError
+from submissions.service.people import PersonState
 from submissions.service.store import Store
 from submissions.submission import State, Submission
 
@@ -163,23 +164,24 @@ class Notices:
                 connection.execute(insert(NOTICES).values(**values, tries=0, due=self._clock()))
 
     def _readers(self, submission: Submission) -> list[str]:
-        """The person who entered it, if still there; else the people of its team."""
+        """The person who entered it, if still in its team; else the people of the team."""
         arrival = self._ledger.arrival(submission.submission_id)
-        if arrival is not None and self._address_of(arrival.submitted_by or ""):
-            return [str(arrival.submitted_by)]
-        teams = self._store.people.teams()
-        return sorted(
+        members = sorted(
             person_id
-            for team in teams
+            for team in self._store.people.teams()
             if team.name.casefold() == submission.team.casefold()
             for person_id in team.people
+            if self._address_of(person_id)
         )
+        return [each for each in members if arrival and each == arrival.submitted_by] or members
 
     def _address_of(self, person_id: str) -> str:
+        """The mail address of a person who may sign in, else nothing."""
         try:
-            return self._store.people.person(person_id).email or ""
+            person = self._store.people.person(person_id)
         except StoreError:
             return ""
+        return (person.email or "") if person.state is PersonState.APPROVED else ""
 
     def _due(self) -> list[Row[Any]]:
         with self._store.reading() as connection:

@@ -257,7 +257,8 @@ class People:
         with self._database.reading() as connection:
             row = connection.execute(
                 select(PEOPLE.c.person_id, PEOPLE.c.password, PEOPLE.c.state).where(
-                    PEOPLE.c.email == email.strip().lower()
+                    # PostgreSQL takes no text with a zero in it, and no address has a space.
+                    PEOPLE.c.email == email.strip().lower().replace("\0", " ")
                 )
             ).one_or_none()
         right = passwords.is_right(password, None if row is None else row.password)

@@ -129,3 +129,13 @@ def test_no_name_leads_out_of_the_folder(drop: Drop, name: str) -> None:
         drop.archive(name, SHA256)
     with pytest.raises(DropError, match="is no SHA-256"):
         drop.archive(TEAM, name)
+
+
+def test_a_link_in_the_place_of_an_archive_leads_nowhere(drop: Drop, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(CONTENT)
+    place = tmp_path / "drop" / "archives" / TEAM / SHA256
+    place.parent.mkdir()
+    place.symlink_to(elsewhere)
+    with pytest.raises(DropError, match="has no archive"):
+        drop.archive(TEAM, SHA256)

@@ -18,6 +18,7 @@ from submissions.service.store import Store, StoreError
 router = APIRouter(tags=["account"])
 
 Reader = Annotated[Principal, Depends(require(Scope.READ))]
+TokenId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 TokenKeeper = Annotated[Principal, Depends(require(Scope.TOKENS))]
 
 
@@ -128,7 +129,7 @@ def new_token(request: Request, asked: TokenAsked, principal: TokenKeeper) -> To
 @router.delete("/tokens/{token_id}", status_code=204, responses=problems())
 def revoke_token(
     request: Request,
-    token_id: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")],
+    token_id: TokenId,
     principal: TokenKeeper,
 ) -> Response:
     """Revoke a token; it is refused from this moment on."""

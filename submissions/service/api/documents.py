@@ -28,8 +28,13 @@ class ProblemShown(BaseModel):
     detail: str
 
 
-Line = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(texts.line)]
-LongLine = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(texts.line)]
+Line = Annotated[
+    str, Field(min_length=1, max_length=100), AfterValidator(texts.line), Field(max_length=100)
+]
+LongLine = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(texts.line), Field(max_length=200)
+]
+"""Bounded before and after: normalising makes up to 18 characters of one."""
 Paragraph = Annotated[str, Field(min_length=1, max_length=3000), AfterValidator(texts.paragraph)]
 Email = Annotated[
     str,

@@ -164,6 +164,15 @@ def release(request: Request, submission_id: SubmissionId, principal: Reader) ->
     return Response(document, media_type="application/json")
 
 
+@router.get("/submissions/{submission_id}/release/signed", responses=problems(409))
+def signed_release(request: Request, submission_id: SubmissionId, principal: Reader) -> Response:
+    """Give the release with its signature, as the file that `sequestra verify-release` reads."""
+    signed = own.signed_release(request.app, principal, submission_id)
+    name = f'attachment; filename="release-{submission_id}.json"'
+    headers = {"Content-Disposition": name}
+    return Response(signed.to_json(), media_type="application/json", headers=headers)
+
+
 @router.get(
     "/submissions/{submission_id}/report",
     response_class=HTMLResponse,

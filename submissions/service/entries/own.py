@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from submissions.ledger.ledger import Ledger, LedgerError, PublishedRelease
 from submissions.service.principal import Principal, Role
 from submissions.service.problems import Problem, not_found
-from submissions.submission import ENDED, Failure, State, Submission
+from submissions.service.uploads.collaborators import of_app
+from submissions.signatures import Signed
+from submissions.submission import ENDED, State, Submission
 
 
 def visible(
@@ -30,6 +32,7 @@ def one(app: FastAPI, principal: Principal, submission_id: str) -> Submission:
     try:
         submission: Submission = app.state.ledger.submission(submission_id)
     except LedgerError as error:
+        app.state.ledger.head()  # raises where the ledger does not answer at all
         raise not_found("submission") from error
     if not principal.may_see(submission.team):
         raise not_found("submission")
@@ -46,18 +49,22 @@ def of_own_team(app: FastAPI, principal: Principal, submission_id: str) -> Submi
 def withdraw(app: FastAPI, principal: Principal, submission_id: str) -> Submission:
     """Withdraw a submission of an own team; a queue at work ends its containers.
 
-    Before its sequestered run it costs no look. Raises a 409 Problem where it has a result.
+    Before its sequestered run it costs no look. Its archive goes, unless another entry needs it:
+    teams that withdraw again and again do not fill the disk. Raises a 409 Problem where it has a
+    result.
     """
     submission = of_own_team(app, principal, submission_id)
     ledger: Ledger = app.state.ledger
     if submission.state not in ENDED | {State.HELD}:
         try:
-            ledger.move(submission_id, State.FAILED, Failure.CANCELLED)
-            return ledger.submission(submission_id)
+            ledger.withdraw(submission_id, principal.person_id)
         except LedgerError:  # the queue was faster, or the ledger does not answer
             submission = ledger.submission(submission_id)
             if submission.state not in ENDED | {State.HELD}:
                 raise
+        else:
+            of_app(app).discard_withdrawn(submission_id)
+            return ledger.submission(submission_id)
     raise Problem(
         409,
         "Ended",
@@ -83,6 +90,22 @@ def release(app: FastAPI, principal: Principal, submission_id: str) -> Published
         type="not-released",
         state=submission.state.value,
     )
+
+
+def signed_release(app: FastAPI, principal: Principal, submission_id: str) -> Signed:
+    """The newest release with its signature; a 409 Problem before one or the other."""
+    release(app, principal, submission_id)
+    ledger: Ledger = app.state.ledger
+    signed = ledger.signed_release(submission_id)
+    if signed is None:
+        raise Problem(
+            409,
+            "Not signed",
+            f"The result of submission {submission_id} has no signature yet; the queue signs what "
+            f"it scored: ask again in a minute.",
+            type="not-signed",
+        )
+    return signed
 
 
 def practice(app: FastAPI, principal: Principal, submission_id: str) -> str:

@@ -128,6 +128,8 @@ async def begin(request: Request) -> Response:
     settings: ServiceSettings = request.app.state.settings
     sign_ins: SignIns = request.app.state.sign_ins
     principal = await run_in_threadpool(signed_in_or_none, request)
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        principal = None  # a link elsewhere signs in, but connects nobody's account
     name, kept = sign_ins.begin(None if principal is None else principal.person_id)
     request.scope["session"] = kept
     try:

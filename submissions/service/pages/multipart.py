@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from email.message import Message
 
@@ -53,12 +54,22 @@ class FormWithFile:
         self._file_starts: int | None = None
         self._pieces: list[bytes] = []
 
-    async def fields(self) -> dict[str, str]:
-        """The text fields before the file; raise a Problem where no file follows."""
-        async for chunk in self._chunks:
-            self._parse(chunk)
-            if self._file_starts is not None:
+    async def fields(self, patience: float = 30.0) -> dict[str, str]:
+        """The text fields before the file; raise a Problem where it is no such form.
+
+        Each piece may take ``patience`` seconds.
+        """
+        while self._file_starts is None:
+            try:
+                async with asyncio.timeout(patience):
+                    chunk = await anext(self._chunks, None)
+            except TimeoutError:
+                raise Problem(
+                    408, "Fell silent", "The connection fell silent; send the form again."
+                ) from None
+            if chunk is None:
                 break
+            self._parse(chunk)
             if self._seen > MOST_FIELD_BYTES:
                 raise _not_a_form("its text is too long")
         return self._fields

@@ -42,7 +42,7 @@ async def send(
     body = FormWithFile(request, "archive")
     form = Form()
     try:
-        form = Form(await body.fields())
+        form = Form(await body.fields(uploads.settings.patience_seconds))
         upload = await run_in_threadpool(_reserved, uploads, principal, benchmark, form, body)
         await _received(uploads, upload, body)
         complete = Form({**form.typed, "upload_id": upload.upload_id})

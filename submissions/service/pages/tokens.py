@@ -39,7 +39,7 @@ def make(request: Request, principal: TokenKeeper, form: Posted) -> Response:
     days = form.value("days")
     try:
         asked = account.TokenAsked(
-            name=form.value("name"), scopes=scopes, days=int(days) if days.isdecimal() else None
+            name=form.value("name"), scopes=scopes, days=int(days[:9]) if days.isdecimal() else None
         )
         made = account.new_token(request, asked, principal)
     except ValidationError as error:
@@ -54,7 +54,7 @@ def make(request: Request, principal: TokenKeeper, form: Posted) -> Response:
 
 
 @router.post("/tokens/{token_id}/revoke")
-def revoke(request: Request, token_id: str, principal: TokenKeeper) -> Response:
+def revoke(request: Request, token_id: account.TokenId, principal: TokenKeeper) -> Response:
     """Revoke a token of the person."""
     account.revoke_token(request, token_id, principal)
     return go_to(f"{HOME}/tokens")

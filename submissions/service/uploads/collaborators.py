@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from submissions.service.uploads.store import (
 from submissions.submission import State
 
 MIB = 2**20
+_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class Uploads:
 
     def own(self, principal: Principal, upload_id: str) -> Upload:
         """An upload of one of the person's teams; raises a 404 Problem for any other id."""
-        upload = self.store.upload(upload_id)
+        # PostgreSQL takes no text with a zero in it.
+        upload = self.store.upload(upload_id) if _ID.fullmatch(upload_id) else None
         if upload is None or all(upload.team_id != each.team_id for each in principal.teams):
             raise not_found("upload")
         return upload
@@ -138,6 +141,17 @@ class Uploads:
             if upload.sha256 and not self._is_needed(upload.team_id, upload.sha256):
                 self.drop.discard(upload.team_id, upload.sha256)
 
+    def discard_withdrawn(self, submission_id: str) -> None:
+        """Remove the archive of a withdrawn submission, unless another entry or upload needs it."""
+        arrival = self._ledger.arrival(submission_id)
+        if arrival is None or arrival.archive_sha256 is None:
+            return
+        team_id, sha256 = arrival.archive_team or "", arrival.archive_sha256
+        if not self._is_waited_for(team_id, sha256) and not any(
+            (upload.team_id, upload.sha256) == (team_id, sha256) for upload in self.store.holding()
+        ):
+            self.drop.discard(team_id, sha256)
+
     def sweep(self) -> None:
         """Remove what is past its time, and finish what a kill left between two steps."""
         self._expire()
@@ -157,9 +171,12 @@ class Uploads:
                 self.remove(upload, UploadState.EXPIRED)
 
     def _is_needed(self, team_id: str, sha256: str) -> bool:
+        return self.store.is_held(team_id, sha256) or self._is_waited_for(team_id, sha256)
+
+    def _is_waited_for(self, team_id: str, sha256: str) -> bool:
         waiting = self._ledger.submissions(state=State.RECEIVED)
         arrivals = [self._ledger.arrival(each.submission_id) for each in waiting]
-        return self.store.is_held(team_id, sha256) or any(
+        return any(
             arrival is not None
             and (arrival.archive_team, arrival.archive_sha256) == (team_id, sha256)
             for arrival in arrivals
@@ -191,13 +208,25 @@ class Uploads:
         return benchmark
 
     def _refuse_without_room(self, upload: Upload, holding: list[Upload]) -> None:
-        owed = sum(
-            each.length - self.drop.offset(each.upload_id)
+        """Raise a 507 Problem without room; a team's second upload leaves half of it to others."""
+        owed = [
+            (each.team_id, each.length - self.drop.offset(each.upload_id))
             for each in holding
             if each.state is UploadState.OPEN
-        )
-        if upload.length + owed + self.settings.spare_bytes > self.drop.free_bytes():
+        ]
+        own = sum(size for team_id, size in owed if team_id == upload.team_id)
+        free = self.drop.free_bytes() - self.settings.spare_bytes
+        if upload.length + sum(size for _, size in owed) > free:
             raise no_room()
+        if own and 2 * (upload.length + own) > free:
+            raise Problem(
+                507,
+                "No room",
+                f"Unfinished uploads of your team are promised {own} bytes, and with this one they "
+                f"would take more than half of the room that is left; finish or delete those "
+                f"first.",
+                type="no-room",
+            )
 
 
 def no_room() -> Problem:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evaluator.queue.admission_thread import Admissions, _Looked
 from evaluator.sandbox.engine import Engine
 from evaluator.stores.installation import Installation
 from submissions.drop import Drop
 from submissions.host.base_image import docker
+from submissions.quota import Quota
+from submissions.receiving import ArchiveInDrop, Entry, receive
 from submissions.submission import Failure, State
 from tests.attacks.archives import Image, tar_of
 from tests.support.engine import ImageBuilder
@@ -197,3 +201,20 @@ def test_an_image_of_no_tar_is_told_so(installed: Installed, tmp_path: Path) -> 
     installed.run()
     assert installed.state(submission) is State.REJECTED
     assert installed.ledger.finding(submission)
+
+
+def test_an_archive_that_goes_with_its_withdrawal_does_not_stop_the_queue(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "home")
+    installation.root.mkdir()
+    ledger = installation.ledger()
+    archive = ArchiveInDrop(TEAM_ID, "a" * 64)
+    entry = Entry(team="North", model="m", benchmark="chest", archive=archive)
+    submission = receive(ledger, entry=entry, quota=Quota())
+    unasked: Any = None
+    admissions = Admissions(installation, ledger, unasked, unasked)
+    gone = _Looked(submission, FileNotFoundError("image.tar"))
+    with pytest.raises(FileNotFoundError):
+        admissions._settle(gone)
+    ledger.withdraw(submission.submission_id, "ba9876543210")
+    assert admissions._settle(gone) == [submission.submission_id]
+    ledger.close()

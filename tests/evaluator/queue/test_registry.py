@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -93,3 +96,39 @@ def test_no_registry_is_asked_that_the_steward_did_not_name(
         pulled(f"127.0.0.1:1/m@sha256:{'0' * 64}", Contract()),
     ):
         pass
+
+
+def test_the_steward_s_own_login_is_never_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    class Locked(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="team"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Keep quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Locked) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"127.0.0.1:{server.server_port}"
+        conf = tmp_path / ".config" / "containers" / "registries.conf"
+        conf.parent.mkdir(parents=True)
+        conf.write_text(f'[[registry]]\nlocation = "{address}"\ninsecure = true\n')
+        login = tmp_path / "auth.json"
+        login.write_text(json.dumps({"auths": {address: {"auth": "c3Rld2FyZDp3b3Jk"}}}))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("REGISTRY_AUTH_FILE", str(login))
+        monkeypatch.setenv("SEQUESTRA_REGISTRIES", address)
+        with pytest.raises(ContractBroken), pulled(f"{address}/m@sha256:{'0' * 64}", Contract()):
+            pass
+        server.shutdown()
+        thread.join()
+    assert seen
+    assert set(seen) <= {None, "Basic Og=="}  # the latter is a name and a word without a letter

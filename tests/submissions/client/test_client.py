@@ -11,8 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from submissions.client import connection
 from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused, Unreachable
 from submissions.client.upload import Hashed, Pace, digest
@@ -328,3 +330,21 @@ def test_a_wrong_token_ends_in_the_servers_sentence(service: Service) -> None:
     ):
         client.me()
     assert (refused.value.status, refused.value.kind) == (401, "not-signed-in")
+
+
+def test_an_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LONGEST_PAGE", 10_000)
+    given: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        while len(given) < 1_000:
+            given.append(1)
+            yield bytes(1_000)
+
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=endless()))
+    with (
+        Client("https://sequestra.example", transport=transport) as client,
+        pytest.raises(ClientError, match="more than 10000 bytes"),
+    ):
+        client.benchmark_file("chest")
+    assert len(given) == 11

@@ -323,3 +323,19 @@ def test_a_password_is_not_sent_without_tls(
     assert notices.round() == 0
     assert "it offers no TLS, so the password was not sent" in caplog.text
     assert kept.taken == []
+
+
+@pytest.mark.parametrize("gone", ["left", "disabled"])
+def test_who_left_the_team_or_may_not_sign_in_is_not_told(
+    desk: Desk, letters: tuple[Letters, Mail], gone: str
+) -> None:
+    kept, mail = letters
+    notices = desk.notices(Channels(mail=mail))
+    submission_id = desk.enter()
+    if gone == "left":
+        desk.store.people.leave(desk.people["ada"], desk.north)
+    else:
+        desk.store.people.enable(desk.people["ada"], enabled=False)
+    desk.ledger.move(submission_id, State.REJECTED, Failure.IMAGE_INVALID)
+    notices.round()
+    assert [to for to, _ in kept.taken] == ["bea@example.org"]

@@ -245,3 +245,9 @@ def test_the_steward_decides_by_commands(tmp_path: Path) -> None:
         "role-given",
         "person-deleted",
     ]
+
+
+def test_a_zero_in_an_address_finds_nobody(store: Store) -> None:
+    store.people.add_person("Ada", "ada@example.org", PASSWORD)
+    assert store.people.with_password("ada@example.org", PASSWORD) is not None
+    assert store.people.with_password("ada@example.org\0", PASSWORD) is None

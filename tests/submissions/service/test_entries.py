@@ -8,9 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+from typer.testing import CliRunner
 
+from evaluator.commands.audit import app
+from submissions.ledger.ledger import SignedRelease
 from submissions.quota import Quota
+from submissions.signatures import RELEASE, Signed, VerifyingKey, stated
 from submissions.submission import Failure, State
+from tests.support.postgresql import raw
 from tests.support.service_entries import created, entered, released, sent, submission_of
 from tests.support.service_running import CHEST, Account, Running, running
 
@@ -148,7 +155,65 @@ def test_a_release_is_given_byte_for_byte_once_it_is_released(service: Running) 
         assert client.get(place).json()["state"] == "released"
 
 
-@pytest.mark.parametrize("part", ["", "/release", "/report", "/practice"])
+def test_a_signed_release_is_a_file_that_verifies(
+    service: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission_id = submission_of(service, service.ada)
+    place = f"/api/v1/submissions/{submission_id}/release/signed"
+    with service.client(service.ada) as client:
+        early = client.get(place)
+        assert (early.status_code, early.json()["type"]) == (409, "not-released")
+        released(service, submission_id)
+        unsigned = client.get(place)
+        assert (unsigned.status_code, unsigned.json()["type"]) == (409, "not-signed")
+    key = Ed25519PrivateKey.generate()
+    verifying = VerifyingKey(key.public_key())
+    statement = stated({"format": RELEASE, "submission": submission_id})
+    message = f"{statement}\n".encode()
+    signed = Signed(statement=statement, key_id=verifying.key_id, signature=key.sign(message))
+    service.ledger.sign([], [SignedRelease(release_number=1, signed=signed)])
+    saved, pem = tmp_path / "release.json", tmp_path / "key.pem"
+    pem.write_text(verifying.pem)
+    monkeypatch.setenv("SEQUESTRA_TOKEN", service.ada.token)
+    asked = ["release-file", submission_id, "-o", str(saved), "--server", service.url]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    verified = CliRunner().invoke(app, ["verify-release", str(saved), "--key", str(pem)])
+    assert verified.exit_code == 0, verified.output
+    assert f"submission: {submission_id}" in verified.output
+
+
+def test_the_chain_names_the_person_who_withdraws(service: Running) -> None:
+    submission_id = submission_of(service, service.ada)
+    with service.client(service.ada) as client:
+        assert client.post(f"/api/v1/submissions/{submission_id}/withdraw").status_code == 200
+    (entry,) = service.ledger.audit_entries(event="withdrawn")
+    assert (entry.subject, entry.content) == (submission_id, service.ada.person_id)
+
+
+def test_withdrawing_again_and_again_leaves_nothing_on_the_disk(service: Running) -> None:
+    archives = service.folder / "drop" / "archives" / service.ada.team_id
+    for content in (b"one", b"two", b"three"):
+        submission_id = submission_of(service, service.ada, content)
+        with service.client(service.ada) as client:
+            assert client.post(f"/api/v1/submissions/{submission_id}/withdraw").status_code == 200
+        assert list(archives.iterdir()) == []
+
+
+def test_an_archive_stays_while_another_entry_or_upload_needs_it(service: Running) -> None:
+    first = submission_of(service, service.ada)
+    _, sha256 = sent(service, service.ada, b"an archive")
+    with service.client(service.ada) as client:
+        assert client.post(f"/api/v1/submissions/{first}/withdraw").status_code == 200
+        assert service.drop.archive(service.ada.team_id, sha256).read_bytes() == b"an archive"
+        second = entered(service, service.ada, sha256=sha256, model="second").json()
+        third = entered(service, service.ada, sha256=sha256, model="third").json()
+        client.post(f"/api/v1/submissions/{second['submission_id']}/withdraw")
+        assert service.drop.archive(service.ada.team_id, sha256).is_file()
+        client.post(f"/api/v1/submissions/{third['submission_id']}/withdraw")
+    assert service.drop.size(service.ada.team_id, sha256) is None
+
+
+@pytest.mark.parametrize("part", ["", "/release", "/release/signed", "/report", "/practice"])
 def test_another_team_s_submission_is_not_there(service: Running, part: str) -> None:
     submission_id = submission_of(service, service.ada)
     released(service, submission_id)
@@ -249,3 +314,13 @@ def test_benchmarks_are_shown_to_anyone_with_limits_and_file(unchanged: Running)
     assert shown["contract"]["memory_mb"] == 2048
     assert shown["quota"]["per_team"] == 2
     assert file.content == CHEST.toml
+
+
+def test_a_ledger_that_does_not_answer_is_no_missing_submission(service: Running) -> None:
+    submission_id = submission_of(service, service.ada)
+    with raw(f"sqlite:///{service.folder}/public/ledger.sqlite", unguarded=True) as connection:
+        for table in ("submissions", "audit"):
+            connection.execute(text(f"ALTER TABLE {table} RENAME TO away_{table}"))
+    with service.client(service.ada) as client:
+        answer = client.get(f"/api/v1/submissions/{submission_id}")
+    assert (answer.status_code, answer.json()["type"]) == (503, "not-ready")

@@ -201,6 +201,7 @@ def test_refused_tokens_count_for_their_address_and_valid_ones_go_on(tmp_path: P
 def test_an_ipv6_network_counts_as_one_peer() -> None:
     assert peer_key("2001:db8::1") == peer_key("2001:db8::ffff") == "2001:db8::/64"
     assert peer_key("192.0.2.1") == "192.0.2.1"
+    assert peer_key("::ffff:192.0.2.1") == "192.0.2.1"  # else all of IPv4 shared one limit
     assert peer_key(None) == "unknown"
 
 

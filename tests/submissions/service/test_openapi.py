@@ -85,6 +85,7 @@ LINKED = {
     "GET /api/v1/submissions/{submission_id}",
     "GET /api/v1/submissions/{submission_id}/practice",
     "GET /api/v1/submissions/{submission_id}/release",
+    "GET /api/v1/submissions/{submission_id}/release/signed",
     "GET /api/v1/submissions/{submission_id}/report",
     "POST /api/v1/submissions/{submission_id}/withdraw",
     "DELETE /api/v1/tokens/{token_id}",

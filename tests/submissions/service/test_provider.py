@@ -72,11 +72,14 @@ class Browser:
     def __init__(self, service: Running, secret: str = "") -> None:
         self.service = service
         self.cookies = {"__Host-sequestra": secret} if secret else {}
+        self.more: dict[str, str] = {}
 
     def get(self, path: str, **query: str) -> httpx.Response:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = httpx.get(
-            f"{self.service.url}{path}", params=query or None, headers={"Cookie": cookie}
+            f"{self.service.url}{path}",
+            params=query or None,
+            headers={"Cookie": cookie, **self.more},
         )
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
@@ -117,6 +120,16 @@ def test_a_person_connects_an_identity_and_signs_in_with_it(service: Running) ->
     later = Browser(service)
     assert later.sign_in("ada-at-work").status_code == 303
     assert later.who() == "Ada"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_on_another_site_connects_nobody(service: Running, site: str) -> None:
+    browser = Browser(service, service.store.sessions.open(service.ada.person_id, 1))
+    browser.more = {"Sec-Fetch-Site": site}
+    begun = browser.get(PLACE)
+    assert begun.status_code == 302
+    assert browser.get(BACK, **browser.at_provider("somebody", begun)).status_code == 403
+    assert Browser(service).sign_in("somebody").status_code == 403
 
 
 def test_an_identity_that_nobody_connected_signs_nobody_in(service: Running) -> None:

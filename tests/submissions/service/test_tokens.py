@@ -148,3 +148,17 @@ def test_a_person_has_at_most_fifty_valid_tokens(service: Running) -> None:
     with service.client(service.ada) as client:
         answer = client.post("/api/v1/tokens", json={"name": "one more", "scopes": ["read"]})
     assert (answer.status_code, answer.json()["type"]) == (409, "too-many-tokens")
+
+
+def test_a_name_that_grows_beyond_its_column_is_refused(service: Running) -> None:
+    asked = {"name": "\ufdfa" * 100, "scopes": ["read"]}  # 18 letters each once normalised
+    with service.client(service.ada) as client:
+        answer = client.post("/api/v1/tokens", json=asked)
+    assert answer.status_code == 422, answer.text
+
+
+def test_days_and_ids_without_sense_are_refused_on_the_page(service: Running) -> None:
+    with service.browser(service.ada) as client:
+        sent = {"name": "x", "read": "on", "days": "9" * 5000}
+        assert client.post("/team/tokens", data=sent).status_code == 422
+        assert client.post("/team/tokens/%00/revoke").status_code == 422

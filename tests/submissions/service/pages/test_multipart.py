@@ -145,3 +145,20 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(service: Running) ->
     assert b"make the image smaller" in answer
     assert UploadStore(service.store).holding() == []
     assert service.drop.arriving() == []
+
+
+def test_a_form_that_falls_silent_before_its_file_is_ended() -> None:
+    request = request_of(written(FIELDS, b"x"), 10**6)
+
+    async def silent() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    quiet = Request(request.scope, silent)
+
+    async def read_fields() -> None:
+        await FormWithFile(quiet, "archive").fields(patience=0.01)
+
+    with pytest.raises(Problem) as ended:
+        asyncio.run(read_fields())
+    assert ended.value.status == 408

@@ -13,8 +13,10 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from submissions.drop import Drop
 from submissions.service.principal import Scope
 from submissions.service.upload_tables import UPLOADS as TABLE
+from submissions.service.uploads.store import UploadStore
 from tests.support.upload_server import TUS, UPLOADS, Served, append, create, metadata, served
 
 
@@ -144,3 +146,27 @@ def test_what_is_not_finished_is_removed_after_a_while_and_frees_its_look(tmp_pa
         assert append(client, place, 100, b"x" * 900).status_code == 410
         assert upload_id not in service.drop.arriving()
         assert create(client, 1_000).status_code == 201
+
+
+def test_a_second_upload_of_a_team_leaves_half_of_the_room_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Drop, "free_bytes", lambda drop: 10_000)
+    with served(tmp_path) as service, service.client() as client:
+        first = create(client, 4_000)
+        assert first.status_code == 201
+        refused = create(client, 1_001)
+        assert (refused.status_code, refused.json()["type"]) == (507, "no-room")
+        assert "promised 4000 bytes" in refused.json()["detail"]
+        assert create(client, 1_000).status_code == 201
+        with service.client(service.ben) as other:
+            assert create(other, 4_999, team="south").status_code == 201
+
+
+@pytest.mark.parametrize("upload_id", ["%00", "0123456789ab%00", "'", "0123456789AB"])
+def test_an_id_that_is_none_is_not_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upload_id: str
+) -> None:
+    monkeypatch.setattr(UploadStore, "upload", None)  # PostgreSQL refuses a zero in a text
+    with served(tmp_path) as service, service.client() as client:
+        assert client.head(f"{UPLOADS}/{upload_id}", headers=TUS).status_code == 404
