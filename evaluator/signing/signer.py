@@ -66,7 +66,7 @@ class Signer:
             heads.append(SignedHead(audit_number=number, signed=signed))
         if heads:
             self._ledger.sign(heads, releases)
-            # Whoever can change the ledger cannot change this copy: see `audit verify`.
+            # A person who can change the ledger cannot change this copy: see `audit verify`.
             write_bytes(self._enclave.folder / LAST_HEAD, heads[0].signed.to_json().encode())
         self._signed_at = time.monotonic()
 
