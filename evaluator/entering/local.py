@@ -1,4 +1,4 @@
-"""What the researcher's commands do on an installation of this machine."""
+"""Does on an installation of this machine what the researcher's commands ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the researcher's commands do on a server, and how they print it."""
+"""Does on a server what the researcher's commands ask, and prints it."""
 
 from __future__ import annotations
 

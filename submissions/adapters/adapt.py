@@ -1,4 +1,4 @@
-"""Builds an image for this contract from one of another platform, with one layer of ours."""
+"""Builds an image for this contract from one of another platform, with one more layer."""
 
 from __future__ import annotations
 

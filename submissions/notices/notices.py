@@ -36,7 +36,7 @@ from submissions.service.store import Store
 from submissions.submission import State, Submission
 
 TOLD = (State.HELD, State.RELEASED, State.REJECTED, State.FAILED)
-"""States of which a team is told: there is nothing more that it waits for but a steward."""
+"""States that a team is told: nothing but a steward's act follows."""
 
 MEANING = {
     State.HELD: "The run has ended well; a steward looks at the result before it is released.",

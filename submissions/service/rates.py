@@ -1,4 +1,4 @@
-"""How many requests a token, a team, an account or an address may make in a time."""
+"""Limits the requests of a token, a team, an account or an address in a time."""
 
 from __future__ import annotations
 

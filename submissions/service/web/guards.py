@@ -1,4 +1,4 @@
-"""What every request passes before a route: sizes, origin; what every answer carries: headers."""
+"""Checks size and origin of every request before a route, and adds headers to every answer."""
 
 from __future__ import annotations
 
