@@ -68,28 +68,28 @@ def verified(found: Verified, *, trusted: bool) -> list[str]:
 
     ``trusted`` is off where the only keys at hand were those that the ledger itself names.
     """
-    told = []
+    sentences = []
     if not found.problems:
-        told.append(
+        sentences.append(
             f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
             f"signed releases: nothing was changed"
         )
     if found.unsigned:
-        told.append(
+        sentences.append(
             f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
             f"installation scored since it has a key"
         )
     if found.foreign:
-        told.append(
+        sentences.append(
             f"signatures of other keys, which were not verified: {found.foreign}. Name their "
             f"public keys with --key"
         )
     if not trusted and found.heads:
-        told.append(
+        sentences.append(
             "the signatures were verified by the keys that the ledger itself names: name a public "
             "key that you had from the steward with --key"
         )
-    return told
+    return sentences
 
 
 def _who(entry: AuditEntry, arrivals: dict[str, Arrival], known: dict[str, Submission]) -> str:

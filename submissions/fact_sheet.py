@@ -263,10 +263,10 @@ def template() -> str:
 
 def mistakes(error: ValidationError) -> list[Mistake]:
     """One sentence for each mistake that pydantic saw: found, expected, what to do."""
-    found = error.errors(include_url=False)
+    errors = error.errors(include_url=False)
     # A list with a wrong entry is called too short as well.
-    seen = [each for each in found if not (each["type"] == "too_short" and each["input"])]
-    return [_mistake(details) for details in seen]
+    own = [each for each in errors if not (each["type"] == "too_short" and each["input"])]
+    return [_mistake(details) for details in own]
 
 
 def _explained(field: FieldInfo) -> list[str]:

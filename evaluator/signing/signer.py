@@ -87,10 +87,10 @@ class Signer:
         signed = self._kept() or (last and last.signed)
         if signed:
             try:
-                said = self._key.public.verify(signed, "the last signed head")
+                head = self._key.public.verify(signed, "the last signed head")
             except SignatureError as error:
                 raise SigningError(f"the audit chain is not signed: {error}") from error
-            after, known = said["audit_number"], said["digest"]
+            after, known = head["audit_number"], head["digest"]
             if self._ledger.digest_at(after) != known:
                 raise SigningError(
                     f"the audit chain is not signed: entry {after} is not the one that was signed; "
