@@ -148,7 +148,7 @@ def details(found: Mapping[str, Any]) -> RenderableType:
     """What to do, the times of the stages, and when each state was reached."""
     lines = []
     if finding := found.get("finding"):
-        lines.append(f"what was met: {finding}")
+        lines.append(f"finding: {finding}")
     if failure := found.get("failure"):
         lines.append(f"what to do: {failure['advice']}")
     if times := found.get("stage_seconds_at_most"):
