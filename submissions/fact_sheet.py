@@ -143,8 +143,7 @@ class FactSheet(BaseModel):
         description="What the model finds, in which patients and images, and what a reader does "
         "with the score.",
         examples=[
-            "Finds opacity on frontal chest radiographs of adults. The score orders "
-            "a work list."
+            "Finds opacity on frontal chest radiographs of adults. The score orders a work list."
         ],
     )
     method: Text = Field(
