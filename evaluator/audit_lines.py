@@ -6,11 +6,29 @@ from evaluator.signing.verification import Verified
 from submissions.ledger import audit_chain
 from submissions.ledger.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
+from submissions.service.agreements import EVENT as AGREEMENT
 from submissions.submission import Failure, State, Submission
 
 STEWARD, QUEUE, TRACKER, PROGRAM = "steward", "queue", "tracker", "Sequestra"
 
+_OF_ACCOUNTS = {
+    "person-approved": "approved person {subject} for team {content}",
+    "request-refused": "refused request {subject}",
+    "person-deleted": "deleted person {subject}",
+    "person-enabled": "let person {subject} sign in again",
+    "person-disabled": "kept person {subject} from signing in",
+    "role-given": "gave person {subject} the role {content}",
+    "role-removed": "took the role {content} from person {subject}",
+    "team-joined": "made person {subject} a member of team {content}",
+    "team-left": "ended the membership of person {subject} in team {content}",
+    "team-enabled": "let team {subject} submit again",
+    "team-disabled": "kept team {subject} from submitting",
+    "token-made": "made token {content} for person {subject}",
+    "token-revoked": "revoked token {subject}",
+}
+"""Events of the steward's commands for people, teams and tokens."""
 _WHO = {
+    **dict.fromkeys(_OF_ACCOUNTS, STEWARD),
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
@@ -50,33 +68,35 @@ def verified(found: Verified, *, trusted: bool) -> list[str]:
 
     ``trusted`` is off where the only keys at hand were those that the ledger itself names.
     """
-    told = []
+    sentences = []
     if not found.problems:
-        told.append(
+        sentences.append(
             f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
             f"signed releases: nothing was changed"
         )
     if found.unsigned:
-        told.append(
+        sentences.append(
             f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
             f"installation scored since it has a key"
         )
     if found.foreign:
-        told.append(
+        sentences.append(
             f"signatures of other keys, which were not verified: {found.foreign}. Name their "
             f"public keys with --key"
         )
     if not trusted and found.heads:
-        told.append(
+        sentences.append(
             "the signatures were verified by the keys that the ledger itself names: name a public "
             "key that you had from the steward with --key"
         )
-    return told
+    return sentences
 
 
 def _who(entry: AuditEntry, arrivals: dict[str, Arrival], known: dict[str, Submission]) -> str:
     if entry.event == audit_chain.WITHDRAWN:
         return f"person {entry.content}"
+    if entry.event == AGREEMENT:
+        return f"person {entry.subject}"
     if entry.event in _OF_SENDER:
         arrival = arrivals.get(entry.subject)
         person = None if arrival is None else arrival.submitted_by
@@ -103,7 +123,10 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",
         audit_chain.PROTECTED: f"triggers made again: {content}",
+        AGREEMENT: f"accepted version {content} of the participation agreement",
     }
+    if event in _OF_ACCOUNTS:
+        return _OF_ACCOUNTS[event].format(subject=subject, content=content)
     if event in sentences:
         return sentences[event]
     if event.startswith(STATE):

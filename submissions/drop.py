@@ -120,7 +120,7 @@ class Drop:
         self._digests.pop(upload_id, None)
 
     def arriving(self) -> list[str]:
-        """Ids of the uploads of which a file is there."""
+        """Ids of the uploads that have a file."""
         names = {path.name.partition(".")[0] for path in self._incoming.iterdir()}
         return sorted(name for name in names if _NAME.fullmatch(name))
 

@@ -143,8 +143,7 @@ class FactSheet(BaseModel):
         description="What the model finds, in which patients and images, and what a reader does "
         "with the score.",
         examples=[
-            "Finds airspace opacity on frontal chest radiographs of adults. The score orders "
-            "a work list."
+            "Finds opacity on frontal chest radiographs of adults. The score orders a work list."
         ],
     )
     method: Text = Field(
@@ -263,10 +262,10 @@ def template() -> str:
 
 def mistakes(error: ValidationError) -> list[Mistake]:
     """One sentence for each mistake that pydantic saw: found, expected, what to do."""
-    found = error.errors(include_url=False)
+    errors = error.errors(include_url=False)
     # A list with a wrong entry is called too short as well.
-    seen = [each for each in found if not (each["type"] == "too_short" and each["input"])]
-    return [_mistake(details) for details in seen]
+    own = [each for each in errors if not (each["type"] == "too_short" and each["input"])]
+    return [_mistake(details) for details in own]
 
 
 def _explained(field: FieldInfo) -> list[str]:

@@ -162,10 +162,10 @@ def read_reference(reference: str) -> re.Match[str]:
 
 def _image(entry: Entry, drop: Drop | None) -> str:
     """By what an image is known before it was admitted."""
-    given = [each for each in (entry.archive, entry.reference, entry.image_digest) if each]
-    if len(given) != 1:
+    sources = [each for each in (entry.archive, entry.reference, entry.image_digest) if each]
+    if len(sources) != 1:
         raise EntryError(
-            f"the entry has {len(given)} images; give one: an archive that was sent, or a "
+            f"the entry has {len(sources)} images; give one: an archive that was sent, or a "
             f"reference to a registry"
         )
     if entry.image_digest is not None:

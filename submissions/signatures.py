@@ -98,11 +98,11 @@ def parse_signed(content: bytes, name: str) -> Signed:
     """Parse the bytes of a file called ``name``; raise SignatureError."""
     expected = "give a file that `sequestra release-file` or `sequestra audit head` wrote"
     try:
-        found = json.loads(content, object_pairs_hook=_no_key_twice)
-        statement = stated(found["statement"])
-        key_id = found["key_id"]
-        signature = base64.b64decode(found["signature"], validate=True)
-        kind = found["statement"]["format"]
+        document = json.loads(content, object_pairs_hook=_no_key_twice)
+        statement = stated(document["statement"])
+        key_id = document["key_id"]
+        signature = base64.b64decode(document["signature"], validate=True)
+        kind = document["statement"]["format"]
         if not _DIGEST.fullmatch(key_id):
             raise ValueError("its key_id is not 64 hexadecimal digits")  # noqa: TRY301
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -193,10 +193,10 @@ def read_release(path: Path, key: VerifyingKey) -> Mapping[str, Any]:
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("it has a key twice")
-    return found
+    return members
 
 
 def _said(error: Exception) -> str:

@@ -120,10 +120,10 @@ def user_delete(person: PersonId, home: Home = HOME) -> None:
     The audit record keeps the opaque id alone.
     """
     with _stores(home) as (store, ledger):
-        found = store.people.named(person)
-        store.people.delete(found.person_id)
-        ledger.record("person-deleted", found.person_id, "")
-    console.print(f"person {found.person_id} deleted")
+        account = store.people.named(person)
+        store.people.delete(account.person_id)
+        ledger.record("person-deleted", account.person_id, "")
+    console.print(f"person {account.person_id} deleted")
 
 
 @user.command("role")
@@ -137,29 +137,29 @@ def user_role(
     from submissions.service.principal import Role
 
     with _stores(home) as (store, ledger):
-        found = store.people.named(person)
-        store.people.grant(found.person_id, Role(role.value), granted=not remove)
+        account = store.people.named(person)
+        store.people.grant(account.person_id, Role(role.value), granted=not remove)
         verb = "role-removed" if remove else "role-given"
-        ledger.record(verb, found.person_id, role.value)
-        console.print(_person_line(store.people.person(found.person_id)))
+        ledger.record(verb, account.person_id, role.value)
+        console.print(_person_line(store.people.person(account.person_id)))
 
 
 @team.command("list")
 def team_list(home: Home = HOME) -> None:
     """List teams with their people, and which teams share one allowance."""
     with _stores(home) as (store, _):
-        for found in store.people.teams():
-            shared = [name for name in store.allowance(found.team_id) if name != found.name]
-            console.print(_team_line(found, shared))
+        for each in store.people.teams():
+            shared = [name for name in store.allowance(each.team_id) if name != each.name]
+            console.print(_team_line(each, shared))
 
 
 @team.command("join")
 def team_join(team_id: TeamId, person: PersonId, home: Home = HOME) -> None:
     """Make a person a member of a team; the person's teams share one allowance."""
     with _stores(home) as (store, ledger):
-        found, member = store.people.team(team_id), store.people.named(person)
-        store.people.join(member.person_id, found.team_id)
-        ledger.record("team-joined", member.person_id, found.team_id)
+        own_team, member = store.people.team(team_id), store.people.named(person)
+        store.people.join(member.person_id, own_team.team_id)
+        ledger.record("team-joined", member.person_id, own_team.team_id)
         console.print(_person_line(store.people.person(member.person_id)))
 
 
@@ -167,9 +167,9 @@ def team_join(team_id: TeamId, person: PersonId, home: Home = HOME) -> None:
 def team_leave(team_id: TeamId, person: PersonId, home: Home = HOME) -> None:
     """End a membership; looks that were used stay shared."""
     with _stores(home) as (store, ledger):
-        found, member = store.people.team(team_id), store.people.named(person)
-        store.people.leave(member.person_id, found.team_id)
-        ledger.record("team-left", member.person_id, found.team_id)
+        own_team, member = store.people.team(team_id), store.people.named(person)
+        store.people.leave(member.person_id, own_team.team_id)
+        ledger.record("team-left", member.person_id, own_team.team_id)
         console.print(_person_line(store.people.person(member.person_id)))
 
 
@@ -200,10 +200,10 @@ def token_new(
 
     scopes = [Scope(each.value) for each in scope or (Allowed.READ, Allowed.SUBMIT)]
     with _stores(home) as (store, ledger):
-        found = store.people.named(person)
-        made, secret = store.tokens.new(found.person_id, name, scopes, days)
-        ledger.record("token-made", found.person_id, made.token_id)
-    console.print(_token_line(made))
+        account = store.people.named(person)
+        new_token, secret = store.tokens.new(account.person_id, name, scopes, days)
+        ledger.record("token-made", account.person_id, new_token.token_id)
+    console.print(_token_line(new_token))
     console.print(secret)
 
 
@@ -211,8 +211,8 @@ def token_new(
 def token_list(home: Home = HOME) -> None:
     """List API tokens without their secrets."""
     with _stores(home) as (store, _):
-        for found in store.tokens.of():
-            console.print(_token_line(found))
+        for each in store.tokens.of():
+            console.print(_token_line(each))
 
 
 @token.command("revoke")
@@ -243,18 +243,18 @@ def _stores(home: Path) -> Iterator[tuple[Store, Ledger]]:
 
 def _enable(home: Path, person: str, *, enabled: bool) -> None:
     with _stores(home) as (store, ledger):
-        found = store.people.named(person)
-        store.people.enable(found.person_id, enabled=enabled)
-        ledger.record("person-enabled" if enabled else "person-disabled", found.person_id, "")
-        console.print(_person_line(store.people.person(found.person_id)))
+        account = store.people.named(person)
+        store.people.enable(account.person_id, enabled=enabled)
+        ledger.record("person-enabled" if enabled else "person-disabled", account.person_id, "")
+        console.print(_person_line(store.people.person(account.person_id)))
 
 
 def _enable_team(home: Path, team_id: str, *, enabled: bool) -> None:
     with _stores(home) as (store, ledger):
-        found = store.people.team(team_id)
-        store.people.enable_team(found.team_id, enabled=enabled)
-        ledger.record("team-enabled" if enabled else "team-disabled", found.team_id, "")
-        console.print(_team_line(store.people.team(found.team_id), []))
+        own_team = store.people.team(team_id)
+        store.people.enable_team(own_team.team_id, enabled=enabled)
+        ledger.record("team-enabled" if enabled else "team-disabled", own_team.team_id, "")
+        console.print(_team_line(store.people.team(own_team.team_id), []))
 
 
 def _request_line(request: SignUpRequest) -> str:

@@ -1,4 +1,4 @@
-"""What the researcher's commands do on an installation of this machine."""
+"""Does on an installation of this machine what the researcher's commands ask."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def submit(home: Path, entry: Entry) -> None:
     if entry.fact_sheet is not None:
         raise ClientError("a fact sheet goes to a server; give its address with --server")
     installation = Installation.existing(home)
-    found = installation.benchmark(entry.benchmark)
+    benchmark = installation.benchmark(entry.benchmark)
     entered = lifecycle.submit(
         installation,
         Engine.connect(),
-        found,
+        benchmark,
         entry.image,
         team=entry.team,
         model=entry.model,
@@ -41,23 +41,23 @@ def status(home: Path, submission_id: str | None, every: float | None) -> bool:
     """Print submissions; with ``every`` (seconds), one until its end. False if it failed."""
     installation = Installation.existing(home)
     ledger = installation.ledger()
-    found = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
-    for submission in found:
+    submissions = [ledger.submission(submission_id)] if submission_id else ledger.submissions()
+    for submission in submissions:
         console.print(printing.submission_line(submission))
-    while submission_id and every is not None and found[0].state not in ENDED | {State.HELD}:
+    while submission_id and every is not None and submissions[0].state not in ENDED | {State.HELD}:
         time.sleep(every)
         now = ledger.submission(submission_id)
-        if now.state is not found[0].state:
+        if now.state is not submissions[0].state:
             console.print(printing.submission_line(now))
-        found = [now]
+        submissions = [now]
     if submission_id:
         if finding := ledger.finding(submission_id):
             console.print(finding, soft_wrap=True)
         console.print(printing.stage_times(ledger.times(submission_id)))
-    if any(submission.state in UNDER_WAY for submission in found) and not (
+    if any(submission.state in UNDER_WAY for submission in submissions) and not (
         installation.is_dispatching()
     ):
         console.print(
             "no dispatcher is at work now; `sequestra run` takes up interrupted submissions"
         )
-    return all(submission.failure is None for submission in found)
+    return all(submission.failure is None for submission in submissions)

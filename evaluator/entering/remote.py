@@ -1,4 +1,4 @@
-"""What the researcher's commands do on a server, and how they print it."""
+"""Does on a server what the researcher's commands ask, and prints it."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ def _pasted(address: str) -> str:
 
 def _agree(client: Client, version: str | None) -> None:
     """Show the participation agreement, and ask for its acceptance unless it is given."""
-    told = client.agreement()
-    console.print(str(told.get("text", "")))
-    asked = version is None and sys.stdin.isatty()
-    if asked and Confirm.ask("Do you accept this agreement?", console=console):
-        version = str(told["version"])
+    agreement = client.agreement()
+    console.print(str(agreement.get("text", "")))
+    interactive = version is None and sys.stdin.isatty()
+    if interactive and Confirm.ask("Do you accept this agreement?", console=console):
+        version = str(agreement["version"])
     if version is not None:
         client.accept_agreement(version)
         return
     console.print(
         "you can submit once this agreement is accepted: log in again with "
-        f"--agree {told.get('version')}, or accept it on the page"
+        f"--agree {agreement.get('version')}, or accept it on the page"
     )
 
 
@@ -137,18 +137,18 @@ def bar(what: str) -> Iterator[Any]:
 
 def line(found: Mapping[str, Any]) -> str:
     """One line a submission: its id, who, and its state or failure."""
-    told = str(found.get("state"))
+    outcome = str(found.get("state"))
     if failure := found.get("failure"):
-        told += f": {failure['code']}. {failure['meaning']}"
+        outcome += f": {failure['code']}. {failure['meaning']}"
     who = f"{found.get('team')} / {found.get('model')}"
-    return f"{found.get('submission_id')}  {who}  {found.get('benchmark')}  {told}"
+    return f"{found.get('submission_id')}  {who}  {found.get('benchmark')}  {outcome}"
 
 
 def details(found: Mapping[str, Any]) -> RenderableType:
     """What to do, the times of the stages, and when each state was reached."""
     lines = []
     if finding := found.get("finding"):
-        lines.append(f"what was met: {finding}")
+        lines.append(f"finding: {finding}")
     if failure := found.get("failure"):
         lines.append(f"what to do: {failure['advice']}")
     if times := found.get("stage_seconds_at_most"):
@@ -164,9 +164,9 @@ def practised(found: Mapping[str, Any]) -> RenderableType:
     from evaluator.terminal import dry_run
 
     scores, failure = found["scores"], found["failure"]
-    seen = None
+    figures = None
     if scores is not None:
-        seen = Scores(**{name: each for name, each in scores.items() if name != "constant"})
+        figures = Scores(**{name: each for name, each in scores.items() if name != "constant"})
     lines = [
         dry_run.practised(
             Practised(
@@ -175,7 +175,7 @@ def practised(found: Mapping[str, Any]) -> RenderableType:
                 failure=None if failure is None else Failure(failure),
                 detail=found["detail"],
                 log=found["log"],
-                scores=seen,
+                scores=figures,
             ),
             "practice",
         )

@@ -36,11 +36,11 @@ def submit(client: Client, entry: Entry) -> None:
     console.print(f"{team}, {entry.benchmark}: {remote.looks(looks)}")
     if looks.remaining < 1 and not looks.held:
         raise ClientError(f"nothing was sent, since {remote.looks(looks)}")
-    given: dict[str, Any] = {
+    members: dict[str, Any] = {
         "team": team, "model": entry.model, "threshold": entry.threshold, "fact_sheet": sheet
     }  # fmt: skip
     if saved_image.is_reference(entry.image):
-        entered = client.submit(entry.benchmark, reference=entry.image, **given)
+        entered = client.submit(entry.benchmark, reference=entry.image, **members)
     else:
         with saved_image.archive_of(entry.image) as archive:
             remote.lint(archive, contract)
@@ -53,7 +53,7 @@ def submit(client: Client, entry: Entry) -> None:
                 console.print("an earlier command began this upload; it goes on")
             with remote.bar("sending") as moved:
                 entered = client.submit_archive(
-                    archive, benchmark=entry.benchmark, known=known, progress=moved, **given
+                    archive, benchmark=entry.benchmark, known=known, progress=moved, **members
                 )
     console.print(remote.line(entered))
     console.print(f"follow it with `sequestra status {entered.get('submission_id')} --watch`")
@@ -62,8 +62,8 @@ def submit(client: Client, entry: Entry) -> None:
 def status(client: Client, submission_id: str | None, every: float | None) -> bool:
     """Print submissions; with ``every`` (seconds), one until its end. False if it failed."""
     if submission_id is None:
-        for found in client.submissions():
-            console.print(remote.line(found))
+        for submission in client.submissions():
+            console.print(remote.line(submission))
         return True
     last = client.status(submission_id)
     console.print(remote.line(last))

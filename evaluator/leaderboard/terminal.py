@@ -59,10 +59,7 @@ def render_terminal(
             numbers.DASH if standing.rank is None else str(standing.rank),
             _two(standing.model, team, "bold"),
             _two(value, below, "bold"),
-            *(
-                "\n".join(numbers.board_value(release.find(metric)) for metric in pair)
-                for pair in PAIRS
-            ),
+            *(_pair(release, pair) for pair in PAIRS),
             _worst(release, primary),
             _two(f"{standing.received:%Y-%m-%d}", str(release.n_cases)),
         )

@@ -49,17 +49,17 @@ def admit(
     try:
         with (
             _image_of(installation, ledger, benchmark, submission) as image,
-            engine.receive(image, benchmark.contract) as found,
+            engine.receive(image, benchmark.contract) as content,
         ):
-            engine.let_in(found, benchmark.contract)
-            engine.keep(found.digest, name)
+            engine.let_in(content, benchmark.contract)
+            engine.keep(content.digest, name)
     except ContractBroken as broken:
         ledger.reject(name, broken.failure, broken.detail)
         leave_nothing(installation, ledger, engine, submission)
         raise
     then = [State.LINTED] if benchmark.practice.cases else [State.LINTED, State.QUEUED]
     try:
-        ledger.admitted(name, found.digest, *then)
+        ledger.admitted(name, content.digest, *then)
     except LedgerError:
         engine.forget(name)
         raise

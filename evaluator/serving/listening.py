@@ -45,5 +45,7 @@ def _refusal(host: str, port: int, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"this user may not take port {port}; give one from 1024 on with --port"
-    said = (error.strerror or str(error)).lower()
-    return f"{host} is no address of this machine ({said}); give one with --host, such as 127.0.0.1"
+    reason = (error.strerror or str(error)).lower()
+    return (
+        f"{host} is no address of this machine ({reason}); give one with --host, such as 127.0.0.1"
+    )

@@ -42,18 +42,18 @@ def settings_of(installation: Installation, address: str) -> ServiceSettings:
     for sign-in is named by SEQUESTRA_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET.
     """
     names = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")
-    given = {name: os.environ.get(f"SEQUESTRA_OIDC_{name}", "").strip() for name in names}
-    if any(given.values()) and not all(given.values()):
-        missing = ", ".join(f"SEQUESTRA_OIDC_{name}" for name in names if not given[name])
+    values = {name: os.environ.get(f"SEQUESTRA_OIDC_{name}", "").strip() for name in names}
+    if any(values.values()) and not all(values.values()):
+        missing = ", ".join(f"SEQUESTRA_OIDC_{name}" for name in names if not values[name])
         raise SettingsError(f"sign-in by a provider lacks {missing}; set it, or none of the three")
     provider = (
         Provider(
-            given["ISSUER"],
-            given["CLIENT_ID"],
-            given["CLIENT_SECRET"],
+            values["ISSUER"],
+            values["CLIENT_ID"],
+            values["CLIENT_SECRET"],
             os.environ.get("SEQUESTRA_OIDC_TITLE", "").strip() or "your institution",
         )
-        if all(given.values())
+        if all(values.values())
         else None
     )
     agreement = read_agreement(installation.root / "agreement.md")

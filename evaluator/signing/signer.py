@@ -66,7 +66,7 @@ class Signer:
             heads.append(SignedHead(audit_number=number, signed=signed))
         if heads:
             self._ledger.sign(heads, releases)
-            # Whoever can change the ledger cannot change this copy: see `audit verify`.
+            # A person who can change the ledger cannot change this copy: see `audit verify`.
             write_bytes(self._enclave.folder / LAST_HEAD, heads[0].signed.to_json().encode())
         self._signed_at = time.monotonic()
 
@@ -87,10 +87,10 @@ class Signer:
         signed = self._kept() or (last and last.signed)
         if signed:
             try:
-                said = self._key.public.verify(signed, "the last signed head")
+                head = self._key.public.verify(signed, "the last signed head")
             except SignatureError as error:
                 raise SigningError(f"the audit chain is not signed: {error}") from error
-            after, known = said["audit_number"], said["digest"]
+            after, known = head["audit_number"], head["digest"]
             if self._ledger.digest_at(after) != known:
                 raise SigningError(
                     f"the audit chain is not signed: entry {after} is not the one that was signed; "

@@ -49,20 +49,20 @@ def verify_ledger(
         if each.signed.key_id not in known:
             foreign += 1
         problems += _statement_faults(each.signed, known, name)
-        said = _head(each.signed.content)
-        problems += _head_faults(said, digests, name)
-        if said.get("audit_number") != each.audit_number:
-            problems.append(f"{name} was made of entry {said.get('audit_number')}")
+        head = _head(each.signed.content)
+        problems += _head_faults(head, digests, name)
+        if head.get("audit_number") != each.audit_number:
+            problems.append(f"{name} was made of entry {head.get('audit_number')}")
     releases = {each.number: each for each in ledger.every_release()}
     signed = ledger.signed_releases()
-    for found in signed:
-        name = f"the signature of release {found.release_number}"
-        if found.signed.key_id not in known:
+    for release in signed:
+        name = f"the signature of release {release.release_number}"
+        if release.signed.key_id not in known:
             foreign += 1
-        problems += _statement_faults(found.signed, known, name)
-        problems += _head_faults(_head(found.signed.content), digests, name)
+        problems += _statement_faults(release.signed, known, name)
+        problems += _head_faults(_head(release.signed.content), digests, name)
         problems += _release_faults(
-            found.signed.content, releases.get(found.release_number), ledger, name
+            release.signed.content, releases.get(release.release_number), ledger, name
         )
     for name, statement in outside:
         problems += _outside_faults(statement, known, digests, name)

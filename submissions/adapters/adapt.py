@@ -1,4 +1,4 @@
-"""Builds an image for this contract from one of another platform, with one layer of ours."""
+"""Builds an image for this contract from one of another platform, with one more layer."""
 
 from __future__ import annotations
 
@@ -140,22 +140,22 @@ def _lay_out(context: Path, runs_in: str, settings: Mapping[str, Any]) -> None:
 def _configuration(image: str) -> Mapping[str, Any]:
     if not re.fullmatch(r"[\w./:@-]+", image, re.ASCII):
         raise AdaptError(f"{image!r} is not the name of an image")
-    asked = base_image.docker("image", "inspect", "--format", "{{json .Config}}", image)
-    if asked.returncode:
+    answer = base_image.docker("image", "inspect", "--format", "{{json .Config}}", image)
+    if answer.returncode:
         raise AdaptError(
             f"the engine has no image {image!r}; build it there, or load its archive with "
             "`docker load`"
         )
-    config = json.loads(asked.stdout)
+    config = json.loads(answer.stdout)
     return config if isinstance(config, dict) else {}
 
 
 def _look(image: str, wanted: Wanted) -> None:
     """Refuse an image without what the layer needs."""
     needed = {"grand-challenge": "import SimpleITK", "midrc": ""}[wanted.platform]
-    asked = _asked(image, f"import sys; assert sys.version_info >= (3, 7), sys.version; {needed}")
-    if asked.returncode:
-        last = [asked.stdout.strip(), *asked.stderr.strip().splitlines()][-1]
+    answer = _asked(image, f"import sys; assert sys.version_info >= (3, 7), sys.version; {needed}")
+    if answer.returncode:
+        last = [answer.stdout.strip(), *answer.stderr.strip().splitlines()][-1]
         what = "Python 3.7 or newer" + (" and SimpleITK" if needed else "")
         raise AdaptError(
             f"{image} needs {what} as `python3` ({last or 'no answer'}); build it with these"

@@ -104,11 +104,11 @@ class Client:
 
     def quota(self, benchmark: str, team: str) -> Looks:
         """How many looks a team has left for a benchmark, and when the next one comes back."""
-        told = _mapping(
+        document = _mapping(
             self.connection.document("GET", "/quota", params={"benchmark": benchmark, "team": team})
         )
         try:
-            return Looks(**{name: told[name] for name in Looks.__slots__ if name in told})
+            return Looks(**{name: document[name] for name in Looks.__slots__ if name in document})
         except TypeError as error:
             raise ClientError(
                 f"{self.connection.address} answered a quota without its numbers; it may be of "
@@ -154,7 +154,7 @@ class Client:
         """
         if sum(each is not None for each in (upload_id, sha256, reference)) != 1:
             raise ClientError("give one of upload_id, sha256 and reference")
-        asked = {
+        members = {
             "benchmark": benchmark,
             "team": team,
             "model": model,
@@ -164,8 +164,8 @@ class Client:
             "reference": reference,
             "fact_sheet": None if fact_sheet is None else dict(fact_sheet),
         }
-        given = {key: value for key, value in asked.items() if value is not None}
-        return _mapping(self.connection.document("POST", "/submissions", json=given))
+        body = {key: value for key, value in members.items() if value is not None}
+        return _mapping(self.connection.document("POST", "/submissions", json=body))
 
     def submit_archive(
         self,
@@ -216,9 +216,9 @@ class Client:
         self, *, benchmark: str | None = None, team: str | None = None
     ) -> list[dict[str, Any]]:
         """The submissions that this token may see, of one benchmark or team where given."""
-        asked = {"benchmark": benchmark, "team": team}
-        given = {key: value for key, value in asked.items() if value is not None}
-        return _listed(self.connection.document("GET", "/submissions", params=given), "submissions")
+        filters = {"benchmark": benchmark, "team": team}
+        query = {key: value for key, value in filters.items() if value is not None}
+        return _listed(self.connection.document("GET", "/submissions", params=query), "submissions")
 
     def status(self, submission_id: str) -> dict[str, Any]:
         """One submission: state, failure with meaning and advice, stage times, timeline."""
@@ -290,7 +290,7 @@ def _mapping(document: Any) -> dict[str, Any]:
 
 def _listed(document: Any, key: str) -> list[dict[str, Any]]:
     """A list of documents, plain or as the member ``key`` of one."""
-    found = document.get(key) if isinstance(document, dict) else document
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    rows = document.get(key) if isinstance(document, dict) else document
+    if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
         raise ClientError("the server answered without the list that was asked for")
-    return found
+    return rows

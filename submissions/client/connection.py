@@ -187,5 +187,5 @@ def _no_server(address: str) -> ClientError:
 
 
 def _reason(error: httpx.HTTPError) -> str:
-    said = str(error).strip() or type(error).__name__
-    return said[0].lower() + said[1:]
+    reason = str(error).strip() or type(error).__name__
+    return reason[0].lower() + reason[1:]

@@ -26,16 +26,16 @@ class Wanted:
     @property
     def file(self) -> Path:
         """Where the upload's place on the server is kept."""
-        told = json.dumps([self.address, self.team, self.benchmark, self.sha256])
-        name = hashlib.sha256(told.encode()).hexdigest()[:32]
+        identity = json.dumps([self.address, self.team, self.benchmark, self.sha256])
+        name = hashlib.sha256(identity.encode()).hexdigest()[:32]
         return state_folder() / "uploads" / f"{name}.json"
 
 
 def place_of(wanted: Wanted) -> str | None:
     """The path of an upload on its server; None where none is under way."""
     try:
-        kept = json.loads(wanted.file.read_text(encoding="utf-8"))
-        return str(kept["place"])
+        record = json.loads(wanted.file.read_text(encoding="utf-8"))
+        return str(record["place"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # what cannot be read is sent again
 

@@ -36,16 +36,16 @@ def state_folder() -> Path:
 
 
 def _xdg(variable: str, default: str) -> Path:
-    given = os.environ.get(variable, "")
+    folder = os.environ.get(variable, "")
     # The specification has a relative path ignored.
-    root = Path(given) if given.startswith("/") else Path.home() / default
+    root = Path(folder) if folder.startswith("/") else Path.home() / default
     return root / "sequestra"
 
 
 def current() -> Login | None:
     """The login that was made last; None without one. Raises ClientError."""
-    kept = _read()
-    address = kept.get("current")
+    logins = _read()
+    address = logins.get("current")
     return None if address is None else of(address)
 
 
@@ -58,21 +58,21 @@ def of(address: str) -> Login | None:
 
 def keep(login: Login) -> Path:
     """Keep a login and make it the current one; the file's path."""
-    kept = _read()
-    kept["logins"][login.address] = login.token
-    kept["current"] = login.address
-    return _write(kept)
+    logins = _read()
+    logins["logins"][login.address] = login.token
+    logins["current"] = login.address
+    return _write(logins)
 
 
 def forget(address: str) -> bool:
     """Forget the login for a server; whether there was one."""
     address = server_address(address)
-    kept = _read()
-    known = kept["logins"].pop(address, None) is not None
-    if kept.get("current") == address:
-        kept["current"] = None
+    logins = _read()
+    known = logins["logins"].pop(address, None) is not None
+    if logins.get("current") == address:
+        logins["current"] = None
     if known:
-        _write(kept)
+        _write(logins)
     return known
 
 
@@ -81,7 +81,7 @@ def _read() -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            kept = json.load(file)
+            logins = json.load(file)
     except FileNotFoundError:
         return {"current": None, "logins": {}}
     except (ValueError, OSError) as error:
@@ -93,19 +93,19 @@ def _read() -> dict[str, Any]:
             f"{path} holds your tokens and other users may read it (mode {mode:o}); revoke the "
             "tokens if the machine is shared, and run `chmod 600` on the file"
         )
-    known = isinstance(kept, dict) and isinstance(kept.get("logins"), dict)
-    if not known or not all(isinstance(each, str) for each in kept["logins"].values()):
+    known = isinstance(logins, dict) and isinstance(logins.get("logins"), dict)
+    if not known or not all(isinstance(each, str) for each in logins["logins"].values()):
         raise ClientError(
             f"{path} is not a file of logins; delete it, then run `sequestra login ADDRESS`"
         )
-    return kept
+    return logins
 
 
-def _write(kept: dict[str, Any]) -> Path:
+def _write(logins: dict[str, Any]) -> Path:
     folder = config_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / FILE
-    replace_private(path, json.dumps(kept, indent=1) + "\n")
+    replace_private(path, json.dumps(logins, indent=1) + "\n")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Errors of the client: each is one sentence that says what was met and what to do."""
+"""Errors of the client: each is one sentence with the cause and what to do."""
 
 from __future__ import annotations
 

@@ -39,12 +39,12 @@ def archive_of(image: str) -> Iterator[Path]:
             f"no file and no image of the local engine is called {image!r}; give an archive, or "
             "build the image first"
         )
-    kept = cache() / "sent" / f"{digest.removeprefix('sha256:')}.tar"
-    kept.parent.mkdir(exist_ok=True)
-    if not kept.exists():
-        _save(image, kept)
-    yield kept
-    kept.unlink(missing_ok=True)
+    archive = cache() / "sent" / f"{digest.removeprefix('sha256:')}.tar"
+    archive.parent.mkdir(exist_ok=True)
+    if not archive.exists():
+        _save(image, archive)
+    yield archive
+    archive.unlink(missing_ok=True)
 
 
 def _save(image: str, target: Path) -> None:

@@ -65,13 +65,13 @@ class Pace:
 def digest(path: Path, progress: Progress = lambda done, total: None) -> Hashed:
     """Read a file and compute its SHA-256; raises OSError."""
     total = path.stat().st_size
-    found, done = hashlib.sha256(), 0
+    sha256, done = hashlib.sha256(), 0
     with path.open("rb") as file:
         while piece := file.read(2**20):
-            found.update(piece)
+            sha256.update(piece)
             done += len(piece)
             progress(done, total)
-    return Hashed(found.hexdigest(), done)
+    return Hashed(sha256.hexdigest(), done)
 
 
 def send(
@@ -145,9 +145,9 @@ def _offset(connection: Connection, place: str, pace: Pace) -> int | None:
                 raise
             again()
             continue
-        told = answer.headers.get("upload-offset", "")
-        if answer.is_success and told.isdecimal():
-            return int(told)
+        offset = answer.headers.get("upload-offset", "")
+        if answer.is_success and offset.isdecimal():
+            return int(offset)
         if answer.status_code in GONE:
             return None
         if answer.status_code not in AGAIN or again is None:
@@ -194,8 +194,8 @@ class _Sending:
 
     def _found(self) -> int:
         """The server's offset; raises the refusal that ended the upload, where it is over."""
-        found = _offset(self.connection, self.place, self.pace)
-        if found is None:
+        offset = _offset(self.connection, self.place, self.pace)
+        if offset is None:
             raise self.refused or Refused(
                 "the server no longer has this upload, which may have expired; run the command "
                 "again to begin a new one",
@@ -203,19 +203,19 @@ class _Sending:
                 "upload-ended",
                 {},
             )
-        return found
+        return offset
 
     def _send(self, file: IO[bytes], offset: int, length: int, *, last: bool) -> int | None:
         """Send one chunk; the new offset, or None where it is to be tried again."""
-        found = hashlib.sha256()
+        sha256 = hashlib.sha256()
         for piece in self._read(file, offset, length):
-            found.update(piece)
+            sha256.update(piece)
         headers = {
             **TUS,
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(length),
             "Upload-Offset": str(offset),
-            "Upload-Checksum": f"sha256 {base64.b64encode(found.digest()).decode()}",
+            "Upload-Checksum": f"sha256 {base64.b64encode(sha256.digest()).decode()}",
         }
         self.refused = None
         try:
@@ -226,9 +226,9 @@ class _Sending:
             if last:
                 raise
             return None
-        told = answer.headers.get("upload-offset", "")
-        if answer.is_success and told.isdecimal():
-            return int(told)
+        reached = answer.headers.get("upload-offset", "")
+        if answer.is_success and reached.isdecimal():
+            return int(reached)
         self.refused = refusal(answer, self.connection.address)
         if answer.status_code in AGAIN and not last:
             return None

@@ -42,8 +42,8 @@ def protect(table: Table) -> None:
     """Have a table's triggers made whenever the table is made."""
     for dialect, acts in ACTS.items():
         for act in acts:
-            made = DDL(trigger(table.name, act, dialect)).execute_if(dialect=dialect)
-            event.listen(table, "after_create", made)
+            statement = DDL(trigger(table.name, act, dialect)).execute_if(dialect=dialect)
+            event.listen(table, "after_create", statement)
 
 
 _SQLITE = text("SELECT name, sql AS statement FROM sqlite_master WHERE type = 'trigger'")

@@ -136,7 +136,7 @@ RELEASE_SIGNATURES = Table(
 )
 
 TABLES = tuple(METADATA.tables)
-"""Names of all tables, each of which only grows."""
+"""Names of all tables; each only grows."""
 
 event.listen(METADATA, "before_create", DDL(append_only.FUNCTION).execute_if(dialect="postgresql"))
 for _table in METADATA.tables.values():

@@ -1,4 +1,4 @@
-"""Where notices go: mail by SMTP, and one web hook of the installation."""
+"""Sends notices: mail by SMTP, and one web hook of the installation."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from submissions.service.store import Store
 from submissions.submission import State, Submission
 
 TOLD = (State.HELD, State.RELEASED, State.REJECTED, State.FAILED)
-"""States of which a team is told: there is nothing more that it waits for but a steward."""
+"""States that a team is told: nothing but a steward's act follows."""
 
 MEANING = {
     State.HELD: "The run has ended well; a steward looks at the result before it is released.",
@@ -135,12 +135,12 @@ class Notices:
 
     def _follow(self, connection: Connection, *, silent: bool = False) -> None:
         """Compare the ledger with what was seen, and put down what is to be told."""
-        seen = {row.submission_id: row.state for row in connection.execute(select(FOLLOWED))}
+        states = {row.submission_id: row.state for row in connection.execute(select(FOLLOWED))}
         for submission in self._ledger.submissions():
             name, state = submission.submission_id, submission.state.value
-            if seen.get(name) == state:
+            if states.get(name) == state:
                 continue
-            if name in seen:
+            if name in states:
                 here = FOLLOWED.c.submission_id == name
                 connection.execute(update(FOLLOWED).where(here).values(state=state))
             else:

@@ -64,8 +64,8 @@ class People:
     def named(self, person: str) -> Person:
         """Read one person by id or e-mail address; raise StoreError where there is none."""
         mine = (PEOPLE.c.person_id == person) | (PEOPLE.c.email == person.strip().lower())
-        for found in self._people(mine):
-            return found
+        for match in self._people(mine):
+            return match
         raise StoreError(f"no person {person!r}; `sequestra user list` shows all")
 
     def grant(self, person_id: str, role: Role, *, granted: bool) -> None:
@@ -120,9 +120,9 @@ class People:
         roles: frozenset[Role] = frozenset(),
     ) -> str:
         """Add an approved person; return the id. Raises StoreError where the e-mail is taken."""
-        kept = None if password is None else passwords.hashed(password)
+        password_hash = None if password is None else passwords.hashed(password)
         with self._database.transaction() as connection:
-            return insert_person(connection, name, email, kept, roles=roles)
+            return insert_person(connection, name, email, password_hash, roles=roles)
 
     def add_team(self, name: str, affiliation: str = "") -> str:
         """Add an approved team; return its id. Raises StoreError where the name is taken."""

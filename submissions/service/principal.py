@@ -1,4 +1,4 @@
-"""Who makes a request: a person by API token or browser session, with roles, teams, scopes."""
+"""The person who makes a request, by API token or session: roles, teams, scopes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests a token, a team, an account or an address may make in a time."""
+"""Limits the requests of a token, a team, an account or an address in a time."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class RateLimits:
         for limit, key in keys:
             item = _item(limit)
             taken = self._windows.hit(item, limit, key)
-            left = self._left(item, limit, key)
+            rest = self._left(item, limit, key)
             if not taken:
-                raise _refused(left, item)
-            if nearest is None or left.remaining < nearest.remaining:
-                nearest = left
+                raise _refused(rest, item)
+            if nearest is None or rest.remaining < nearest.remaining:
+                nearest = rest
         assert nearest is not None
         return nearest
 
@@ -109,14 +109,14 @@ def _item(limit: str) -> RateLimitItem:
     return parse(limit)
 
 
-def _refused(left: Left, item: RateLimitItem) -> Problem:
+def _refused(rest: Left, item: RateLimitItem) -> Problem:
     return Problem(
         429,
         "Too many requests",
         f"{item.amount} requests in {_spoken(item.get_expiry())} are allowed and were made; wait "
-        f"{left.reset} seconds.",
+        f"{rest.reset} seconds.",
         type="rate-limited",
-        headers={"Retry-After": str(left.reset), **left.headers()},
+        headers={"Retry-After": str(rest.reset), **rest.headers()},
     )
 
 

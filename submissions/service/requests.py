@@ -118,7 +118,7 @@ class Requests:
 
     def ask(self, sign_up: SignUp) -> str:
         """Keep a request; return its id. Raises TooManyRequests."""
-        kept = None if sign_up.password is None else passwords.hashed(sign_up.password)
+        password_hash = None if sign_up.password is None else passwords.hashed(sign_up.password)
         request_id = new_id()
         with self._database.transaction() as connection:
             waiting = select(func.count()).where(REQUESTS.c.state == RequestState.OPEN.value)
@@ -132,7 +132,7 @@ class Requests:
                     state=RequestState.OPEN.value,
                     name=sign_up.name,
                     email=sign_up.email.strip().lower(),
-                    password=kept,
+                    password=password_hash,
                     team=sign_up.team,
                     affiliation=sign_up.affiliation,
                     purpose=sign_up.purpose,

@@ -18,8 +18,8 @@ def ask(request: Request, members: Mapping[str, str]) -> None:
     Raises a 422 Problem for an unfit text, 429 where too many come.
     """
     limits: RateLimits = request.app.state.limits
-    left = limits.hit((limits.rates.requests_peer, f"asks {_peer(request)}"))
-    request.state.rate_headers = left.headers()
+    rest = limits.hit((limits.rates.requests_peer, f"asks {_peer(request)}"))
+    request.state.rate_headers = rest.headers()
     store: Store = request.app.state.store
     try:
         store.requests.ask(sign_up(**members))
@@ -41,11 +41,11 @@ def sign_in_with_password(request: Request, email: str, password: str) -> str:
     Tries count for the account that is named and for the address that asks.
     """
     limits: RateLimits = request.app.state.limits
-    left = limits.hit(
+    rest = limits.hit(
         (limits.rates.sign_in_peer, f"sign-in of {_peer(request)}"),
         (limits.rates.sign_in_account, f"sign-in as {email.strip().lower()}"),
     )
-    request.state.rate_headers = left.headers()
+    request.state.rate_headers = rest.headers()
     store: Store = request.app.state.store
     person_id = store.people.with_password(email, password)
     if person_id is None:

@@ -44,9 +44,9 @@ class Store:
 
     def accept(self, person_id: str, version: str) -> bool:
         """Keep that a person accepted a version of the agreement; False where it was kept."""
-        kept = (AGREEMENTS.c.person_id == person_id) & (AGREEMENTS.c.version == version)
+        acceptance = (AGREEMENTS.c.person_id == person_id) & (AGREEMENTS.c.version == version)
         with self.transaction() as connection:
-            if connection.execute(select(AGREEMENTS.c.at).where(kept)).first() is not None:
+            if connection.execute(select(AGREEMENTS.c.at).where(acceptance)).first() is not None:
                 return False
             connection.execute(
                 insert(AGREEMENTS).values(person_id=person_id, version=version, at=now())

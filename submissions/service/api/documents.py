@@ -1,4 +1,4 @@
-"""What the JSON routes share: strict documents, and the problems that OpenAPI promises."""
+"""Strict documents of the JSON routes, and the problems that OpenAPI promises."""
 
 from __future__ import annotations
 

@@ -110,9 +110,9 @@ def quota(
     request: Request, benchmark: BenchmarkWanted, team: TeamWanted, principal: Reader
 ) -> LooksShown:
     """Show how many looks a team has left, and when the next one comes back."""
-    found = looks(request.app, principal.named_team(team), offered(request, benchmark))
-    members = {name: getattr(found, name) for name in found.__slots__}
-    return LooksShown(**{**members, "shared_with": list(found.shared_with)})
+    team_looks = looks(request.app, principal.named_team(team), offered(request, benchmark))
+    members = {name: getattr(team_looks, name) for name in team_looks.__slots__}
+    return LooksShown(**{**members, "shared_with": list(team_looks.shared_with)})
 
 
 @router.post("/submissions", status_code=201, responses=problems(409))
@@ -137,15 +137,15 @@ def listed(
     team: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
 ) -> Submissions:
     """List the submissions of your teams; reviewers and stewards see all."""
-    found = own.visible(request.app, principal, team=team, benchmark=benchmark)
-    return Submissions(submissions=[SubmissionShown(**_members(each)) for each in found])
+    rows = own.visible(request.app, principal, team=team, benchmark=benchmark)
+    return Submissions(submissions=[SubmissionShown(**_members(each)) for each in rows])
 
 
 @router.get("/submissions/{submission_id}", responses=problems())
 def detail(request: Request, submission_id: SubmissionId, principal: Reader) -> SubmissionDetail:
     """Show one submission: state, failure with advice, timeline."""
-    found = own.one(request.app, principal, submission_id)
-    return _detail(request, found, principal)
+    submission = own.one(request.app, principal, submission_id)
+    return _detail(request, submission, principal)
 
 
 @router.post("/submissions/{submission_id}/withdraw", responses=problems(409))

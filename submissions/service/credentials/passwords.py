@@ -26,8 +26,8 @@ def hashed(password: str, *, n: int = _N, r: int = _R, p: int = _P) -> str:
 def is_right(password: str, kept: str | None) -> bool:
     """Whether a password matches its hash; without a hash the same work is done for nothing."""
     _, n, r, p, salt, digest = (kept or _DECOY).split("$")
-    seen = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
-    return hmac.compare_digest(seen, base64.b64decode(digest)) and kept is not None
+    attempt = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(attempt, base64.b64decode(digest)) and kept is not None
 
 
 def is_outdated(kept: str) -> bool:

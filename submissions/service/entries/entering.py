@@ -59,10 +59,10 @@ def enter(app: FastAPI, principal: Principal, wanted: Wanted) -> Submission:
     benchmark: Offered | None = app.state.offered.get(wanted.benchmark)
     if benchmark is None:
         raise not_found("benchmark")
-    given = [each for each in (wanted.upload_id, wanted.sha256, wanted.reference) if each]
-    if len(given) != 1:
+    sources = [each for each in (wanted.upload_id, wanted.sha256, wanted.reference) if each]
+    if len(sources) != 1:
         raise _unfit(
-            f"{len(given)} of upload_id, sha256 and reference are given; give exactly one of them."
+            f"{len(sources)} of upload_id, sha256 and reference are given; give exactly one."
         )
     sheet = _sheet(wanted.fact_sheet)
     upload = None

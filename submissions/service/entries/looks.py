@@ -1,4 +1,4 @@
-"""How many looks a team has left for a benchmark, uploads that hold one counted."""
+"""Counts the looks that a team has left for a benchmark, less those that uploads hold."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ def visible(
     """Submissions of the person's teams, or of all for reviewers and stewards; newest first."""
     ledger: Ledger = app.state.ledger
     if team is not None:
-        found = ledger.submissions_of([principal.named_team(team).team], benchmark=benchmark)
+        rows = ledger.submissions_of([principal.named_team(team).team], benchmark=benchmark)
     elif principal.roles & {Role.REVIEWER, Role.STEWARD}:
-        found = [each for each in ledger.submissions() if benchmark in (None, each.benchmark)]
+        rows = [each for each in ledger.submissions() if benchmark in (None, each.benchmark)]
     else:
         teams = [membership.team for membership in principal.teams]
-        found = ledger.submissions_of(teams, benchmark=benchmark)
-    return found[::-1]
+        rows = ledger.submissions_of(teams, benchmark=benchmark)
+    return rows[::-1]
 
 
 def one(app: FastAPI, principal: Principal, submission_id: str) -> Submission:

@@ -71,8 +71,8 @@ def submit(request: Request, name: str, principal: Submitter, form: Posted) -> R
         submission = entered(request, principal, benchmark, form)
     except Problem as problem:
         field = "reference" if form.value("reference") and problem.status == 422 else ""
-        told = form.with_mistakes({field: sentence_of(problem.detail)})
-        return second(request, principal, benchmark, told, problem.status)
+        refusal = form.with_mistakes({field: sentence_of(problem.detail)})
+        return second(request, principal, benchmark, refusal, problem.status)
     return go_to(f"{HOME}/submissions/{submission.submission_id}")
 
 
@@ -219,10 +219,12 @@ def _members(document: str) -> Mapping[str, object]:
 def _proposed(request: Request, principal: Principal, like: str) -> dict[str, str]:
     """What an earlier submission of the person's teams said, the one named ``like`` first."""
     mine = {team.team.casefold(): team.team_id for team in principal.teams}
-    found = [each for each in own.visible(request.app, principal) if each.team.casefold() in mine]
-    found.sort(key=lambda each: each.submission_id != like)
+    candidates = [
+        each for each in own.visible(request.app, principal) if each.team.casefold() in mine
+    ]
+    candidates.sort(key=lambda each: each.submission_id != like)
     typed = {"threshold": f"{PROPOSED_THRESHOLD:g}"}
-    for earlier in found[:20]:
+    for earlier in candidates[:20]:
         document = request.app.state.ledger.fact_sheet(earlier.submission_id)
         if document is None:
             continue

@@ -29,9 +29,9 @@ LABELS = Labels(FactSheet.model_fields, TrainingData.model_fields)
 
 def rows(form: Form) -> int:
     """How many sets of training data the form has room for."""
-    said = form.value("rows")
-    asked = int(said) if said.isdecimal() and len(said) < 4 else ROWS
-    return min(max(ROWS, asked + (MORE if form.value("more") else 0)), LINES)
+    text = form.value("rows")
+    number = int(text) if text.isdecimal() and len(text) < 4 else ROWS
+    return min(max(ROWS, number + (MORE if form.value("more") else 0)), LINES)
 
 
 def read(form: Form) -> FactSheet:
@@ -42,22 +42,22 @@ def read(form: Form) -> FactSheet:
     values["open_data"] = _lines(form.value("open_data"))
     filled = [row for row in range(1, rows(form) + 1) if _is_filled(form, row)]
     values["training"] = [_training(form, row) for row in filled]
-    found: list[Mistake] = []
+    mistakes: list[Mistake] = []
     if not filled and not form.value(UNTRAINED):
         sentence = "No training data are named; name them, or tick that the model was not trained."
-        found.append(Mistake(UNTRAINED, sentence))
+        mistakes.append(Mistake(UNTRAINED, sentence))
     if filled and form.value(UNTRAINED):
         sentence = (
             "Training data are named, and the box says that none were used; undo one of both."
         )
-        found.append(Mistake(UNTRAINED, sentence))
+        mistakes.append(Mistake(UNTRAINED, sentence))
     try:
         sheet = FactSheet.from_values(values)
     except FactSheetError as error:
-        told = [_told(mistake, filled) for mistake in error.mistakes]
-        raise FactSheetError([*told, *found]) from None
-    if found:
-        raise FactSheetError(found)
+        at_fields = [_told(mistake, filled) for mistake in error.mistakes]
+        raise FactSheetError([*at_fields, *mistakes]) from None
+    if mistakes:
+        raise FactSheetError(mistakes)
     return sheet
 
 

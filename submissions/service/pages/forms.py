@@ -63,24 +63,24 @@ def sentences(error: ValidationError, labels: Mapping[str, str]) -> dict[str, st
 
     ``labels`` has what each field is called, as the subject of a sentence.
     """
-    found: dict[str, str] = {}
+    by_field: dict[str, str] = {}
     for details in error.errors(include_url=False):
         name = str(details["loc"][0]) if details["loc"] else ""
-        found.setdefault(name, f"{labels.get(name, 'The form')} {_predicate(details)}")
-    return found
+        by_field.setdefault(name, f"{labels.get(name, 'The form')} {_predicate(details)}")
+    return by_field
 
 
 def _predicate(details: Any) -> str:
-    given, context = details["input"], details.get("ctx", {})
+    value, context = details["input"], details.get("ctx", {})
     match details["type"]:
         case "missing":
             return "is empty; fill it in."
-        case "string_too_short" if not given:
+        case "string_too_short" if not value:
             return "is empty; fill it in."
         case "string_too_short":
-            return f"has {len(given)} characters; give at least {context['min_length']}."
+            return f"has {len(value)} characters; give at least {context['min_length']}."
         case "string_too_long":
-            return f"has {len(given)} characters; give at most {context['max_length']}."
+            return f"has {len(value)} characters; give at most {context['max_length']}."
         case "value_error":
             return f"{context['error']}."
         case _:

@@ -128,12 +128,12 @@ class FormWithFile:
         self._header = [bytearray(), bytearray()]
 
     def _headers_end(self) -> None:
-        said = Message()
-        said["content-disposition"] = self._headers.get("content-disposition", "")
-        self._name = str(said.get_param("name", "", "content-disposition"))
+        header = Message()
+        header["content-disposition"] = self._headers.get("content-disposition", "")
+        self._name = str(header.get_param("name", "", "content-disposition"))
         self._in_file = self._name == self._file_field
         if self._in_file:
-            self.filename = str(said.get_param("filename", "", "content-disposition"))
+            self.filename = str(header.get_param("filename", "", "content-disposition"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if not self._in_file:
@@ -151,10 +151,10 @@ class FormWithFile:
 
 
 def _boundary(request: Request) -> bytes:
-    said = Message()
-    said["content-type"] = request.headers.get("content-type", "")
-    boundary = said.get_param("boundary", "")
-    if said.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
+    header = Message()
+    header["content-type"] = request.headers.get("content-type", "")
+    boundary = header.get_param("boundary", "")
+    if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
         raise _not_a_form("it is not of the type multipart/form-data")
     if not 1 <= len(boundary) <= 200 or not boundary.isascii():
         raise _not_a_form("it names no boundary")

@@ -66,11 +66,11 @@ class UploadShown:
 @router.get("/submissions")
 def submissions(request: Request, principal: Reader, uploads: Collaborators) -> Response:
     """The submissions of the person's teams, the newest first, and unfinished uploads."""
-    found = own.visible(request.app, principal)
+    rows = own.visible(request.app, principal)
     return page(
         request,
         "submissions.html",
-        submissions=found,
+        submissions=rows,
         titles=_titles(request),
         meanings=MEANINGS,
         bad=_bad,
@@ -87,8 +87,10 @@ def submission(request: Request, submission_id: str, principal: Reader) -> Respo
 @router.get("/submissions/{submission_id}/withdraw")
 def ask_withdraw(request: Request, submission_id: str, principal: Submitter) -> Response:
     """Ask whether to withdraw it, and say what that costs."""
-    found = own.of_own_team(request.app, principal, submission_id)
-    return page(request, "withdraw.html", submission=found, may=may_withdraw(found))
+    own_submission = own.of_own_team(request.app, principal, submission_id)
+    return page(
+        request, "withdraw.html", submission=own_submission, may=may_withdraw(own_submission)
+    )
 
 
 @router.post("/submissions/{submission_id}/withdraw")
@@ -188,25 +190,25 @@ class PracticeShown:
 
 
 def _practice(document: Mapping[str, Any]) -> PracticeShown:
-    told = [f"It ran on {document['n_cases']} practice cases in {seconds(document['seconds'])}."]
+    lines = [f"It ran on {document['n_cases']} practice cases in {seconds(document['seconds'])}."]
     warnings = []
     if scores := document.get("scores"):
         auroc = scores["auroc"]
         if auroc is not None:
-            told.append(
+            lines.append(
                 f"AUROC {auroc:.3f} on {scores['n_positive']} positive and "
                 f"{scores['n_negative']} negative cases."
             )
-        told.append(f"Scores go from {scores['lowest']:g} to {scores['highest']:g}.")
+        lines.append(f"Scores go from {scores['lowest']:g} to {scores['highest']:g}.")
         if scores.get("constant"):
             warnings.append("Every case has the same score: does the model read the images?")
         if scores.get("inverted"):
             warnings.append("Positive cases score lower than negative ones: turn the scores round.")
     if document.get("expected_seconds") is not None:
-        told.append(
+        lines.append(
             f"The run on the sequestered cases takes about "
             f"{seconds(document['expected_seconds'])} or less."
         )
     if document.get("detail"):
         warnings.append(sentence_of(document["detail"]))
-    return PracticeShown(tuple(told), tuple(warnings), str(document.get("log") or ""))
+    return PracticeShown(tuple(lines), tuple(warnings), str(document.get("log") or ""))

@@ -52,8 +52,10 @@ async def send(
     except Problem as problem:
         if not form.value("team"):
             raise
-        told = form.with_mistakes({"archive": sentence_of(problem.detail)})
-        shown = await run_in_threadpool(second, request, principal, benchmark, told, problem.status)
+        refusal = form.with_mistakes({"archive": sentence_of(problem.detail)})
+        shown = await run_in_threadpool(
+            second, request, principal, benchmark, refusal, problem.status
+        )
         # The browser may still send: it is listened to for a moment, so that it reads the answer.
         headers = {key: text for key, text in shown.headers.items() if key != "content-length"}
         return Closing(shown.body, shown.status_code, {**headers, "Connection": "close"})

@@ -40,16 +40,16 @@ HEADERS = {
 @cache
 def environment() -> Environment:
     """Templates with escaping on and undefined names refused."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"day": day, "moment": moment, "size": size, "with_code": with_code}
-    made.globals |= {"version": static_version(), "home": HOME, "empty_form": Form()}
-    return made
+    templates.filters |= {"day": day, "moment": moment, "size": size, "with_code": with_code}
+    templates.globals |= {"version": static_version(), "home": HOME, "empty_form": Form()}
+    return templates
 
 
 @cache

@@ -38,10 +38,10 @@ def make(request: Request, principal: TokenKeeper, form: Posted) -> Response:
     scopes = chosen(form, (scope.value for scope in Scope))
     days = form.value("days")
     try:
-        asked = account.TokenAsked(
+        wish = account.TokenAsked(
             name=form.value("name"), scopes=scopes, days=int(days[:9]) if days.isdecimal() else None
         )
-        made = account.new_token(request, asked, principal)
+        new = account.new_token(request, wish, principal)
     except ValidationError as error:
         mistakes, status = sentences(error, {"name": "The name"}), 422
         if "scopes" in mistakes:
@@ -49,7 +49,7 @@ def make(request: Request, principal: TokenKeeper, form: Posted) -> Response:
     except Problem as problem:
         mistakes, status = {"": problem.detail}, problem.status
     else:
-        return page(request, "token_made.html", made=made, status=201)
+        return page(request, "token_made.html", new=new, status=201)
     return _page(request, principal, form.with_mistakes(mistakes), status)
 
 

@@ -1,4 +1,4 @@
-"""How the routes of uploads refuse: in tus, and so that a client that still sends sees it."""
+"""Refusals of the routes of uploads: in tus, and so that a client that still sends sees them."""
 
 from __future__ import annotations
 

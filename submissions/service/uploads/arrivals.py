@@ -1,4 +1,4 @@
-"""Which upload a request receives now: at most one each, and a later one ends the earlier."""
+"""Requests that receive an upload now: one for each upload, and a later one ends the earlier."""
 
 from __future__ import annotations
 

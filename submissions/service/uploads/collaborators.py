@@ -1,4 +1,4 @@
-"""What the routes of uploads work with: the table, the drop folder, and who receives now."""
+"""Decides uploads with the table, the drop folder and the requests that receive now."""
 
 from __future__ import annotations
 

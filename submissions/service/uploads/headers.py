@@ -46,12 +46,12 @@ class Checksum:
 
 def refuse_other_version(headers: Mapping[str, str]) -> None:
     """Raise a 412 Problem where the request does not speak version 1.0.0."""
-    said = headers.get("tus-resumable", "")
-    if said != VERSION:
+    version = headers.get("tus-resumable", "")
+    if version != VERSION:
         raise Problem(
             412,
             "Other version of tus",
-            f"Tus-Resumable is {said[:40]!r}; send {VERSION}.",
+            f"Tus-Resumable is {version[:40]!r}; send {VERSION}.",
             type="tus-version",
             headers={"Tus-Version": VERSION},
         )
@@ -80,12 +80,12 @@ def announced(headers: Mapping[str, str]) -> Announced:
 
 def offset(headers: Mapping[str, str]) -> int:
     """Read Upload-Offset and the content type of a PATCH; raise a 400 or 415 Problem."""
-    said = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if said != CONTENT_TYPE:
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != CONTENT_TYPE:
         raise Problem(
             415,
             "Other content type",
-            f"Content-Type is {said[:80]!r}; send {CONTENT_TYPE}.",
+            f"Content-Type is {content_type[:80]!r}; send {CONTENT_TYPE}.",
             type="content-type",
         )
     return _number(headers, "Upload-Offset", "the byte at which this request goes on")
@@ -93,28 +93,28 @@ def offset(headers: Mapping[str, str]) -> int:
 
 def checksum(headers: Mapping[str, str]) -> Checksum | None:
     """Read Upload-Checksum; None where the client sends none; raise a 400 Problem."""
-    said = headers.get("upload-checksum")
-    if said is None:
+    text = headers.get("upload-checksum")
+    if text is None:
         return None
-    algorithm, _, encoded = said.strip().partition(" ")
+    algorithm, _, encoded = text.strip().partition(" ")
     try:
         digest = base64.b64decode(encoded.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         digest = b""
     if algorithm not in CHECKSUMS or len(digest) != hashlib.new(algorithm).digest_size:
         raise _malformed(
-            f"Upload-Checksum is {said[:120]!r}; send {' or '.join(CHECKSUMS)}, a space and the "
+            f"Upload-Checksum is {text[:120]!r}; send {' or '.join(CHECKSUMS)}, a space and the "
             f"digest in base64."
         )
     return Checksum(algorithm, digest)
 
 
 def _number(headers: Mapping[str, str], name: str, meaning: str) -> int:
-    said = headers.get(name.lower())
-    if said is None or not _NUMBER.fullmatch(said):
-        found = "missing" if said is None else repr(said[:40])
-        raise _malformed(f"{name} is {found}; send {meaning}.")
-    return int(said)
+    text = headers.get(name.lower())
+    if text is None or not _NUMBER.fullmatch(text):
+        value = "missing" if text is None else repr(text[:40])
+        raise _malformed(f"{name} is {value}; send {meaning}.")
+    return int(text)
 
 
 def _metadata(header: str) -> dict[str, str]:

@@ -193,10 +193,11 @@ def refuse_without_look(
         quota.admit(team, charged, now)
     except QuotaError as error:
         raise NoLook(f"{error}.") from error
-    left = quota.remaining(charged, now)
-    if len(waiting) >= left:
+    remaining = quota.remaining(charged, now)
+    if len(waiting) >= remaining:
         raise NoLook(
-            f"{left} of {quota.per_team} submissions are left to team {team!r}, and uploads that "
-            f"are not entered yet hold them ({', '.join(each.upload_id for each in waiting[:5])}); "
+            f"{remaining} of {quota.per_team} submissions are left to team {team!r}, and uploads "
+            f"that are not entered yet hold them "
+            f"({', '.join(each.upload_id for each in waiting[:5])}); "
             f"enter, finish or delete those first."
         )

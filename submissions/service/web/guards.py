@@ -1,4 +1,4 @@
-"""What every request passes before a route: sizes, origin; what every answer carries: headers."""
+"""Checks size and origin of every request before a route, and adds headers to every answer."""
 
 from __future__ import annotations
 
@@ -118,10 +118,10 @@ class Guards:
     def _limited(self, receive: Receive) -> Receive:
         """Bound the bytes of a body, and the wait for each piece of it."""
         most, patience = self._settings.most_body_bytes, self._settings.patience_seconds
-        seen, whole = 0, False
+        size, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal seen, whole
+            nonlocal size, whole
             if whole:  # what follows is that the client goes
                 return await receive()
             try:
@@ -129,8 +129,8 @@ class Guards:
             except TimeoutError as error:
                 raise HTTPException(408, _SILENT.format(patience)) from error
             whole = not message.get("more_body", False)
-            seen += len(message.get("body", b""))
-            if seen > most:
+            size += len(message.get("body", b""))
+            if size > most:
                 raise HTTPException(413, _too_large(most).detail)
             return message
 

@@ -1,4 +1,4 @@
-"""How a problem reaches the client: JSON of RFC 9457 below /api/, a page elsewhere."""
+"""Shows a problem to the client: JSON of RFC 9457 below /api/, a page elsewhere."""
 
 from __future__ import annotations
 

@@ -276,7 +276,7 @@ def test_a_finding_of_the_server_is_shown_to_the_team_alone(
     service.ledger.reject(submission_id, Failure.IMAGE_INVALID, sentence)
     shown = logged_in.succeeds("status", submission_id)
     assert "rejected: image-invalid" in shown
-    assert f"what was met: {sentence}" in shown
+    assert f"finding: {sentence}" in shown
     reviewer = Researcher(tmp_path / "rosa", service.person("Rosa"))
     service.store.people.grant(
         service.store.people.named("rosa@example.org").person_id, Role.REVIEWER, granted=True

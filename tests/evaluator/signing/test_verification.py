@@ -13,11 +13,13 @@ from evaluator.signing.verification import announced_keys, verify_ledger
 from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.tables import METADATA
+from submissions.quota import Quota
 from submissions.signatures import SignatureError, Signed, VerifyingKey
+from submissions.submission import Failure, State
 from tests.support.former_ledger import restore
 from tests.support.openssl import key_pair
 from tests.support.postgresql import another, raw
-from tests.support.signed_home import computed_again, cut_off, opened, publish
+from tests.support.signed_home import computed_again, cut_off, opened, publish, received
 
 
 def own(installation: Installation) -> list[VerifyingKey]:
@@ -43,6 +45,11 @@ def tracked(
         publish(installation, "s1")
         with opened(installation) as ledger:
             ledger.tracked(1, "run")
+            for name in ("s2", "s3"):
+                ledger.receive(received(name), Quota(100, 7))
+            ledger.reject("s2", Failure.IMAGE_INVALID, "the image has no entry point")
+            ledger.admitted("s3", "sha256:" + "3" * 64, State.LINTED, State.DRY_RUN)
+            ledger.practised("s3", "{}", state=State.QUEUED)
             sign(installation, ledger)
         assert problems(installation) == []
         with raw(url, unguarded=True) as connection:
@@ -110,6 +117,10 @@ def test_a_migrated_ledger_is_signed_and_verified(
         "UPDATE admissions SET image_digest = 'sha256:another'",
         "UPDATE admissions SET at = '2020-01-01 00:00:00'",
         "DELETE FROM admissions",
+        "UPDATE findings SET sentence = 'another'",
+        "DELETE FROM findings",
+        "UPDATE practices SET document = '[]'",
+        "DELETE FROM practices",
         "UPDATE fact_sheets SET document = '{}'",
         "DELETE FROM fact_sheets",
         "UPDATE transitions SET failure = 'crashed' WHERE state = 'released'",

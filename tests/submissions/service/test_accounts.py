@@ -245,6 +245,9 @@ def test_the_steward_decides_by_commands(tmp_path: Path) -> None:
         "role-given",
         "person-deleted",
     ]
+    shown = steward("audit", "show", "--home", home).splitlines()
+    acts = [line.partition("steward: ")[2].split(" ")[0] for line in shown]
+    assert acts == ["approved", "made", "revoked", "gave", "deleted"]
 
 
 def test_a_zero_in_an_address_finds_nobody(store: Store) -> None:

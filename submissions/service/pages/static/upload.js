@@ -101,7 +101,7 @@
     }
   };
 
-  // Whether the file is the one of which pieces are there: a later one may have its name and size.
+  // Whether pieces of this file arrived before: another file may have its name and size.
   const isSame = async (file, upload, sent) => {
     const pieces = Math.ceil(sent / upload.piece);
     if (upload.digests.length < pieces) return false;
