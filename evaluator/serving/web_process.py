@@ -1,7 +1,7 @@
 """The web process: boards, team pages and the API over an installation's public side.
 
-It opens the ledger, the accounts, the drop folder and the benchmark files, nothing else: no
-enclave, no key, no container engine.
+It opens the ledger, the accounts, the drop folder, the benchmark files and the practice cases of
+benchmarks that are sealed, nothing else: no enclave, no key, no container engine.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.report import render_report
 from evaluator.stores.installation import Installation
+from evaluator.stores.practice_cases import practice_folder
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.offered import Offered
 from submissions.service.settings import (
@@ -60,8 +61,9 @@ def settings_of(installation: Installation, address: str) -> ServiceSettings:
     return ServiceSettings(address, agreement=agreement, provider=provider)
 
 
-def offered(benchmark: Benchmark) -> Offered:
+def offered(installation: Installation, benchmark: Benchmark) -> Offered:
     """What the web process knows of a benchmark."""
+    practised = benchmark.practice.cases > 0
     return Offered(
         name=benchmark.name,
         title=benchmark.title,
@@ -71,9 +73,10 @@ def offered(benchmark: Benchmark) -> Offered:
         quota=benchmark.quota,
         opens=benchmark.period.opens,
         closes=benchmark.period.closes,
-        practice=benchmark.practice.cases > 0,
+        practice=practised,
         threshold=benchmark.analysis.threshold,
         toml=benchmark.path.read_bytes(),
+        practice_folder=practice_folder(installation, benchmark.name) if practised else None,
     )
 
 
@@ -85,7 +88,7 @@ def application(installation: Installation, settings: ServiceSettings) -> FastAP
 
     ledger = installation.ledger()
     sealed = [
-        offered(benchmark)
+        offered(installation, benchmark)
         for benchmark in installation.benchmarks()
         if ledger.is_recorded("seal", benchmark.name)
     ]

@@ -1,8 +1,8 @@
 """Builds the web application: collaborators, guards, routers, the site below all.
 
 Collaborators lie on ``app.state``: store, ledger, drop, offered (by name), settings, limits,
-report. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is left belongs to
-``site``, the boards and reports.
+report, practice_archives. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is
+left belongs to ``site``, the boards and reports.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from submissions.service import pages
 from submissions.service.api import api
 from submissions.service.api.documents import ProblemShown
 from submissions.service.offered import Offered
+from submissions.service.practice_archives import PracticeArchives
 from submissions.service.rates import RateLimits
 from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
@@ -56,6 +57,7 @@ def create_service(
     app.state.drop = drop
     app.state.offered = {benchmark.name: benchmark for benchmark in offered}
     app.state.report = report
+    app.state.practice_archives = PracticeArchives()
     app.state.limits = RateLimits(settings.rates)
     app.add_middleware(Guards, settings=settings)
     show_problems(app)
