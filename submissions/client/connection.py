@@ -71,8 +71,9 @@ class Connection:
         another number of bytes comes.
         """
         found, done = hashlib.sha256(), 0
-        how = {"headers": {"Accept": "*/*", "Accept-Encoding": "identity"}}
-        with self._reached(), self._http.stream("GET", f"{PREFIX}{path}", **how) as answer:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        asked = self._http.stream("GET", f"{PREFIX}{path}", headers=headers)
+        with self._reached(), asked as answer:
             if not answer.is_success:
                 answer.read()
                 raise refusal(answer, self.address)

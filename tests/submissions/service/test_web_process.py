@@ -1,4 +1,4 @@
-"""The web process opens the ledger, the accounts, the drop folder and benchmark files alone."""
+"""The web process opens the ledger, accounts, drop folder, benchmark files, practice cases alone."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from submissions.service.principal import Scope
 from submissions.service.requests import sign_up
 from submissions.service.store import Store
 from tests.support.commands import environment
+from tests.support.practice_files import FILES, practice_cases
 from tests.support.repository import REPOSITORY
 
-HIDDEN = ("enclave", "practice", "keys", "mlflow")
-SEEN = ("public", "service", "drop", "benchmarks", "agreement.md")
+HIDDEN = ("enclave", "keys", "mlflow", "practice/not-sealed")
+SEEN = ("public", "service", "drop", "benchmarks", "agreement.md", "practice")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An installation with a benchmark that is sealed, and hidden folders with something in."""
+    """An installation with a sealed benchmark that has practice cases, and hidden files."""
     home = tmp_path / "home"
     (home / "benchmarks").mkdir(parents=True)
     name = sorted((REPOSITORY / "benchmarks").glob("*.toml"))[0]
-    shutil.copy(name, home / "benchmarks" / name.name)
+    text = name.read_text() + "\n[practice]\ncases = 2\n"
+    (home / "benchmarks" / name.name).write_text(text)
+    practice_cases(home / "practice" / name.stem)
     for folder in HIDDEN:
-        (home / folder).mkdir()
+        (home / folder).mkdir(parents=True)
         (home / folder / "file").write_text("not for the web process")
     installation = Installation(home)
     for benchmark in installation.names():
@@ -89,6 +92,7 @@ def test_the_web_process_opens_no_hidden_file(home: Path, tmp_path: Path) -> Non
                 "/team/sign-in",
                 "/api/v1/openapi.json",
                 f"/api/v1/benchmarks/{benchmark}/file",
+                f"/api/v1/benchmarks/{benchmark}/practice",
                 "/api/v1/me",
                 "/api/v1/submissions",
                 f"/api/v1/quota?benchmark={benchmark}&team=north",
@@ -105,6 +109,8 @@ def test_the_web_process_opens_no_hidden_file(home: Path, tmp_path: Path) -> Non
     below = [line.partition(f"{home}/")[2] for line in lines if f"{home}/" in line]
     assert {path.split("/")[0].partition("?")[0] for path in below} <= set(SEEN), below
     assert any(path.startswith("service/") for path in below)
+    practised = {path for path in below if path.startswith("practice")}
+    assert practised == {f"practice/{benchmark}/{name}" for name in ("open.csv", *FILES)}
     imported = {line.removeprefix("import ") for line in lines if line.startswith("import ")}
     assert "submissions.service.store" in imported
     assert not imported & {"docker", "evaluator.sandbox.engine", "evaluator.queue.dispatcher"}
@@ -112,15 +118,22 @@ def test_the_web_process_opens_no_hidden_file(home: Path, tmp_path: Path) -> Non
 
 
 def test_the_web_process_answers_where_the_hidden_folders_are_gone(home: Path) -> None:
-    for folder in HIDDEN:
-        shutil.rmtree(home / folder)
+    (benchmark,) = Installation(home).names()
+    gone = [home / folder.partition("/")[0] for folder in HIDDEN]
+    for folder in gone:
+        shutil.rmtree(folder)
     headers = member(home)
     command = ["-m", "evaluator.cli", "serve", "--port", "0", "--home", str(home)]
     with serving(command) as address, httpx.Client(base_url=address, headers=headers) as client:
         assert client.get("/").status_code == 200
         assert client.get("/api/v1/me").json()["teams"][0]["team"] == "north"
         assert client.get("/team/benchmarks").status_code in (200, 303)
-    assert not any((home / folder).exists() for folder in HIDDEN)
+        there = f"/api/v1/benchmarks/{benchmark}"
+        assert client.get(there).json()["practice_archive"] is None
+        refused = client.get(f"{there}/practice")
+        assert refused.status_code == 404
+        assert "`sequestra check --open LIST`" in refused.json()["detail"]
+    assert not any(folder.exists() for folder in gone)
 
 
 def test_the_service_imports_nothing_of_the_evaluator() -> None:
