@@ -94,7 +94,9 @@ def test_a_service_that_sends_a_file_for_another_place_is_not_believed(tmp_path:
         told = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "n_cases": 1}
         return httpx.Response(200, json={"name": "opacity", "practice_archive": told})
 
-    with Client("https://x.example", transport=httpx.MockTransport(answer)) as client:
-        with pytest.raises(ClientError, match="were not taken, since the archive has"):
-            client.practice_cases("opacity", tmp_path / "kept")
+    with (
+        Client("https://x.example", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(ClientError, match="were not taken, since the archive has"),
+    ):
+        client.practice_cases("opacity", tmp_path / "kept")
     assert [path.name for path in tmp_path.rglob("*") if path.name == "escaped"] == []

@@ -1,4 +1,4 @@
-"""The web process opens the ledger, accounts, drop folder, benchmark files, practice cases alone."""
+"""The web process opens public files alone: ledger, accounts, drop, benchmarks, practice cases."""
 
 from __future__ import annotations
 
