@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -62,7 +63,7 @@ def offered(request: Request, name: str) -> Offered:
 @router.get("/benchmarks", responses=problems())
 def benchmarks(request: Request) -> Benchmarks:
     """List the benchmarks."""
-    known: dict[str, Offered] = request.app.state.offered
+    known: Mapping[str, Offered] = request.app.state.offered
     return Benchmarks(benchmarks=[_shown(request, each) for each in known.values()])
 
 

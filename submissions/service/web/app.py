@@ -7,7 +7,7 @@ left belongs to ``site``, the boards and reports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -36,12 +36,15 @@ def create_service(
     store: Store,
     ledger: Ledger,
     drop: Drop,
-    offered: Sequence[Offered],
+    offered: Sequence[Offered] | Mapping[str, Offered],
     *,
     report: Report,
     site: ASGIApp | None = None,
 ) -> FastAPI:
-    """Build the service; ``site`` answers every path that no router has."""
+    """Build the service; ``site`` answers every path that no router has.
+
+    ``offered`` by name may change while the service runs; it is asked at each request.
+    """
     app = FastAPI(
         title=settings.title,
         version="1",
@@ -55,7 +58,11 @@ def create_service(
     app.state.store = store
     app.state.ledger = ledger
     app.state.drop = drop
-    app.state.offered = {benchmark.name: benchmark for benchmark in offered}
+    app.state.offered = (
+        offered
+        if isinstance(offered, Mapping)
+        else {benchmark.name: benchmark for benchmark in offered}
+    )
     app.state.report = report
     app.state.practice_archives = PracticeArchives()
     app.state.limits = RateLimits(settings.rates)

@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -134,6 +135,40 @@ def test_the_web_process_answers_where_the_hidden_folders_are_gone(home: Path) -
         assert refused.status_code == 404
         assert "`sequestra check --open LIST`" in refused.json()["detail"]
     assert not any(folder.exists() for folder in gone)
+
+
+def test_a_benchmark_that_is_sealed_meanwhile_is_offered_without_a_restart(home: Path) -> None:
+    (first,) = Installation(home).names()
+    text = (home / "benchmarks" / f"{first}.toml").read_text()
+    command = ["-m", "evaluator.cli", "serve", "--port", "0", "--home", str(home)]
+    with serving(command) as address, httpx.Client(base_url=address) as client:
+
+        def names() -> list[str]:
+            told = client.get("/api/v1/benchmarks").json()["benchmarks"]
+            return [each["name"] for each in told]
+
+        assert names() == [first]
+        later = home / "benchmarks" / "zz-later.toml"
+        later.write_text(text.replace(f'name = "{first}"', 'name = "zz-later"'))
+        assert client.get("/benchmarks/zz-later").status_code == 200  # its board, without a row
+        assert names() == [first]  # nobody has sealed it
+        with closing(Installation(home).ledger()) as ledger:
+            ledger.record("seal", "zz-later", "")
+        assert within_a_minute(lambda: names() == [first, "zz-later"])
+        later.write_text("no TOML")
+        assert names() == [first, "zz-later"]
+        later.unlink()
+        assert names() == [first]
+
+
+def within_a_minute(holds: Callable[[], bool]) -> bool:
+    """Ask until it holds."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_the_service_imports_nothing_of_the_evaluator() -> None:
