@@ -33,7 +33,8 @@ FLOORS: dict[str, list[str]] = {
         "plan representativeness",
     ],
     "submissions": [
-        "addresses contract design drop fact_sheet period practice quota signatures stage_times",
+        "addresses contract design drop fact_sheet period practice practice_archive quota"
+        " signatures stage_times",
         "host starter submission",
         "adapters client image ledger predictions service.credentials",
         "ledger.migrations ledger.migrations.versions receiving",

@@ -124,6 +124,15 @@ def read_clinical_columns(path: Path) -> dict[str, str]:
     return read_columns(_table(_document(path)[1], "clinical", path), path)
 
 
+def read_name_alone(path: Path) -> str:
+    """The name in a benchmark's file, as a server knows it; raise SpecificationError."""
+    path = shipped.resolved(path)
+    name = _table(_document(path)[1], "benchmark", path).get("name")
+    if not isinstance(name, str) or not name:
+        raise SpecificationError(f'{path.name}: [benchmark] has no name; add name = "..."')
+    return name
+
+
 def read_contract_alone(path: Path) -> Contract:
     """The [contract] table of a benchmark's file: all that a researcher's check needs of it."""
     path = shipped.resolved(path)

@@ -37,7 +37,7 @@ def login(
     """Log in to a server with a token that its page made.
 
     The token is asked for, or read from standard input. From then on `submit`, `status`, `report`
-    and `withdraw` go to this server.
+    and `withdraw` go to this server, and `check` takes its practice cases.
     """
     from evaluator.entering import remote
     from submissions.client import logins
@@ -112,21 +112,34 @@ def adapt(
 def check(
     image: Image,
     benchmark: BenchmarkFile,
-    open_list: Annotated[Path, typer.Option("--open", help="List of the open part.")],
-    cases: Annotated[int, typer.Option(min=1, help="Number of open cases.")] = 10,
+    open_list: Annotated[
+        Path | None,
+        typer.Option("--open", help="List of the open part (default: the practice cases)."),
+    ] = None,
+    cases: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of cases (default: 10 open ones, all practice cases)."),
+    ] = None,
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Try an image on open cases, under the limits of a real run."""
+    """Try an image on practice or open cases, under the limits of a real run.
+
+    Without --open, the benchmark's practice cases are fetched from the server of your login and
+    kept: the run is the dry run that the server makes after `submit`.
+    """
     from evaluator.benchmark.specification import read_contract_alone
-    from evaluator.entering import benchmark_file
+    from evaluator.entering import benchmark_file, checking
     from evaluator.queue.dry_run import practise
     from evaluator.terminal import dry_run
 
     with benchmark_file.of(benchmark, server, home, HOME) as file:
         contract = read_contract_alone(file)
-    found = practise(contract, image, open_list, cases)
-    console.print(dry_run.practised(found), soft_wrap=True)
+        practice = open_list is None
+        listed = open_list or checking.practice_list(benchmark, file, server, home, HOME)
+    wanted = cases if practice else cases or 10
+    found = practise(contract, image, listed, wanted, practice=practice)
+    console.print(dry_run.practised(found, "practice" if practice else "open"), soft_wrap=True)
     raise typer.Exit(1 if found.failure else 0)
 
 

@@ -2,5 +2,6 @@
 
 **Place**: a server, or an installation of this machine.
 
-Order of reading: ``place``, ``remote``, ``remote_entry``, ``local``, ``benchmark_file``.
+Order of reading: ``place``, ``remote``, ``remote_entry``, ``local``, ``benchmark_file``,
+``checking``.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, overload
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release
@@ -12,6 +13,7 @@ from evaluator.leaderboard.report import PRIMARY
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
 from evaluator.stores.installation import Installation
+from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger
 
@@ -58,17 +60,39 @@ def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:
     return render_terminal(standings, found, title=benchmark.title, primary=primary)
 
 
+class _Listings(Sequence[Listing]):
+    """What the home page lists, as it is now."""
+
+    def __init__(self, installed: InstalledBenchmarks) -> None:
+        self._installed = installed
+
+    def _now(self) -> list[Listing]:
+        return [
+            Listing(found.name, found.title, found.description, primary=found.analysis.primary)
+            for found in self._installed.now()
+        ]
+
+    def __iter__(self) -> Iterator[Listing]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    @overload
+    def __getitem__(self, index: int) -> Listing: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Listing]: ...
+    def __getitem__(self, index: int | slice) -> Listing | list[Listing]:
+        return self._now()[index]
+
+
 def web(installation: Installation) -> FastAPI:
     """The pages of an installation; they read the public store and nothing else."""
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
     ledger = installation.ledger()
-    listings = [
-        Listing(found.name, found.title, found.description, primary=found.analysis.primary)
-        for found in installation.benchmarks()
-    ]
     return create_app(
         lambda benchmark: releases(ledger, benchmark),
-        listings,
+        _Listings(InstalledBenchmarks(installation)),
         lambda submission_id: fact_sheet(ledger, submission_id),
     )

@@ -54,7 +54,11 @@ class _Site:
         self.read_releases = read_releases
         self.fact_sheets = fact_sheets
         self.benchmarks = benchmarks
-        self.listings = {listing.name: listing for listing in benchmarks}
+
+    @property
+    def listings(self) -> dict[str, Listing]:
+        """The benchmarks by name, as they are now."""
+        return {listing.name: listing for listing in self.benchmarks}
 
     def listing(self, name: str) -> Listing:
         """A benchmark by name; 404 where there is none."""

@@ -1,7 +1,7 @@
 """Runs on public cases with the sequestered run's runner, flags and limits, and their figures.
 
-A researcher's check runs on open cases of their own copy; the queue's dry run on the benchmark's
-practice cases.
+A researcher's check runs on open cases of their own copy or on the benchmark's practice cases, the
+queue's dry run on the latter.
 """
 
 from __future__ import annotations
@@ -79,11 +79,19 @@ class Practised:
         return json.dumps(document, sort_keys=True)
 
 
-def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> Practised:
-    """Run ``image`` on the first ``n_cases`` open cases, just as the sequestered run would.
+def practise(
+    contract: Contract,
+    image: str,
+    open_list: Path,
+    n_cases: int | None = None,
+    *,
+    practice: bool = False,
+) -> Practised:
+    """Run ``image`` on the first ``n_cases`` cases (None: all), just as the sequestered run would.
 
     ``image`` is a name, a digest, or the path of an image archive. The container gets the cases'
-    files through the same copy as sequestered ones. Raises PracticeError where no case is listed,
+    files through the same copy as sequestered ones; ``practice`` cases are such copies already, and
+    run as in the queue. Raises PracticeError where no case is listed,
     DeidentificationError where a file cannot be copied.
     """
     cases = read_open(open_list)[:n_cases]
@@ -101,7 +109,12 @@ def practise(contract: Contract, image: str, open_list: Path, n_cases: int) -> P
             with (
                 own_folder(scratch) as folder,
                 stage(
-                    _copied(blinded, contract, folder), contract, scratch, copying=True
+                    blinded_cases(blinded, contract)
+                    if practice
+                    else _copied(blinded, contract, folder),
+                    contract,
+                    scratch,
+                    copying=True,
                 ) as staged,
             ):
                 outcome = engine.run(

@@ -1,7 +1,7 @@
 """The web process: boards, team pages and the API over an installation's public side.
 
-It opens the ledger, the accounts, the drop folder and the benchmark files, nothing else: no
-enclave, no key, no container engine.
+It opens the ledger, the accounts, the drop folder, the benchmark files and the practice cases of
+benchmarks that are sealed, nothing else: no enclave, no key, no container engine.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.report import render_report
+from evaluator.serving.offering import OfferedBenchmarks
 from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Ledger, PublishedRelease
-from submissions.service.offered import Offered
 from submissions.service.settings import (
     Provider,
     ServiceSettings,
@@ -60,23 +59,6 @@ def settings_of(installation: Installation, address: str) -> ServiceSettings:
     return ServiceSettings(address, agreement=agreement, provider=provider)
 
 
-def offered(benchmark: Benchmark) -> Offered:
-    """What the web process knows of a benchmark."""
-    return Offered(
-        name=benchmark.name,
-        title=benchmark.title,
-        description=benchmark.description,
-        primary=benchmark.analysis.primary,
-        contract=benchmark.contract,
-        quota=benchmark.quota,
-        opens=benchmark.period.opens,
-        closes=benchmark.period.closes,
-        practice=benchmark.practice.cases > 0,
-        threshold=benchmark.analysis.threshold,
-        toml=benchmark.path.read_bytes(),
-    )
-
-
 def application(installation: Installation, settings: ServiceSettings) -> FastAPI:
     """The web application of an installation; benchmarks that are sealed can be entered."""
     from submissions.drop import Drop
@@ -84,17 +66,12 @@ def application(installation: Installation, settings: ServiceSettings) -> FastAP
     from submissions.service.web.app import create_service
 
     ledger = installation.ledger()
-    sealed = [
-        offered(benchmark)
-        for benchmark in installation.benchmarks()
-        if ledger.is_recorded("seal", benchmark.name)
-    ]
     return create_service(
         settings,
         Store(installation.accounts_url),
         ledger,
         Drop(installation.drop),
-        sealed,
+        OfferedBenchmarks(installation, ledger),
         report=lambda release: _report(installation, ledger, release),
         site=published.web(installation),
     )

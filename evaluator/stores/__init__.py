@@ -2,5 +2,6 @@
 
 **Enclave**: the hidden store. **Installation**: the folder with both stores.
 
-Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``practice_cases``.
+Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``practice_cases``,
+``installed_benchmarks``.
 """

@@ -133,6 +133,11 @@ class Installation:
         """Read every installed benchmark, by name."""
         return [self.benchmark(name) for name in self.names()]
 
+    def benchmark_files(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, time of change (ns) and size (bytes) of each installed benchmark's file."""
+        told = ((path.name, path.stat()) for path in sorted(self._benchmarks.glob("*.toml")))
+        return tuple((name, found.st_mtime_ns, found.st_size) for name, found in told)
+
     def names(self) -> list[str]:
         """The installed benchmarks' names, in order."""
         return sorted(path.stem for path in self._benchmarks.glob("*.toml"))

@@ -3,5 +3,5 @@
 **Login**: a server's address with a token.
 
 Order of reading: ``client``, ``connection``, ``problems``, ``logins``, ``saved_image``,
-``upload``, ``kept_uploads``.
+``upload``, ``kept_uploads``, ``practice_cases``.
 """

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from submissions.client import kept_uploads
+from submissions.client import kept_uploads, practice_cases
 from submissions.client import upload as uploading
 from submissions.client.connection import Connection, part
 from submissions.client.kept_uploads import Wanted
@@ -101,6 +101,20 @@ class Client:
     def benchmark_file(self, name: str) -> bytes:
         """The benchmark's TOML file, as the steward wrote it."""
         return self.connection.ask("GET", f"/benchmarks/{part(name)}/file").content
+
+    def practice_cases(
+        self,
+        benchmark: str,
+        folder: Path,
+        *,
+        progress: Progress = lambda done, total: None,
+    ) -> Path:
+        """The list of a benchmark's practice cases: a CSV table with their files beside it.
+
+        They are kept below ``folder`` by their digest, and fetched once. ``progress`` gets bytes
+        done and in all.
+        """
+        return practice_cases.fetched(self.connection, self.benchmark(benchmark), folder, progress)
 
     def quota(self, benchmark: str, team: str) -> Looks:
         """How many looks a team has left for a benchmark, and when the next one comes back."""

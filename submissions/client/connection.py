@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -58,10 +59,45 @@ class Connection:
         Unreachable.
         """
         place = path if path.startswith(f"{PREFIX}/") else f"{PREFIX}{path}"
-        try:
+        with self._reached():
             request = self._http.build_request(method, place, **how)
             with closing(self._http.send(request, stream=True)) as answer:
                 return self._whole(answer)
+
+    def download(
+        self, path: str, into: IO[bytes], size: int, progress: Callable[[int, int], None]
+    ) -> str:
+        """Write an answer of ``size`` bytes into a file; its SHA-256 as 64 digits.
+
+        ``progress`` gets bytes done and in all. Raises Unreachable, Refused, and ClientError where
+        another number of bytes comes.
+        """
+        found, done = hashlib.sha256(), 0
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        asked = self._http.stream("GET", f"{PREFIX}{path}", headers=headers)
+        with self._reached(), asked as answer:
+            if not answer.is_success:
+                answer.read()
+                raise refusal(answer, self.address)
+            for piece in answer.iter_bytes():
+                done += len(piece)
+                if done > size:
+                    break
+                found.update(piece)
+                into.write(piece)
+                progress(done, size)
+        if done != size:
+            raise ClientError(
+                f"{self.address} sent {'more than' if done > size else f'{done} of'} {size} bytes; "
+                "run the command again, and tell the steward if it stays so"
+            )
+        return found.hexdigest()
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Tell errors of the network in one sentence."""
+        try:
+            yield
         except httpx.TimeoutException as error:
             raise Unreachable(
                 f"{self.address} did not answer in time; check the network, then run the command "

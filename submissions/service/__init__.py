@@ -6,5 +6,5 @@ request. **Look**: a charged run on sequestered cases. **Problem**: a refusal in
 
 Order of reading: ``settings``, ``offered``, ``store``, ``tables``, ``database``, ``people``,
 ``requests``, ``agreements``, ``signing_in``, ``sign_ins``, ``sessions``, ``principal``,
-``rates``, ``problems``, ``texts``, ``upload_tables``.
+``rates``, ``problems``, ``texts``, ``practice_archives``, ``upload_tables``.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from submissions.contract import Contract
 from submissions.quota import Quota
@@ -14,7 +15,8 @@ class Offered:
     """One benchmark that teams may enter.
 
     ``toml`` is the benchmark's file. ``threshold`` is the declared one, or None where each
-    submission brings its own. ``practice``: a practice draw exists.
+    submission brings its own. ``practice``: a practice draw exists; its
+    cases, which are public, lie in ``practice_folder``.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Offered:
     practice: bool = False
     threshold: float | None = None
     toml: bytes = b""
+    practice_folder: Path | None = None
 
     def is_open(self, today: date) -> bool:
         """Whether submissions are taken on a day (UTC); both ends belong to the open time."""

@@ -43,6 +43,8 @@ class Service:
     folder: Path
     port: int = 0
     quota: Quota = field(default_factory=lambda: Quota(per_team=2, days=7))
+    toml: bytes = FILE
+    practice: Path | None = None
     app: FastAPI | None = None
     server: uvicorn.Server | None = None
     thread: threading.Thread | None = None
@@ -74,7 +76,9 @@ class Service:
             "auroc",
             Contract(image_mb=512),
             self.quota,
-            toml=FILE,
+            practice=self.practice is not None,
+            toml=self.toml,
+            practice_folder=self.practice,
         )
         self.app = create_service(
             ServiceSettings(self.address),

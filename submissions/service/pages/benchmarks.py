@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -21,7 +22,7 @@ Somebody = Annotated[Principal | None, Depends(signed_in_or_none)]
 
 def offered(request: Request, name: str) -> Offered:
     """A benchmark by name; raise a 404 Problem where there is none."""
-    benchmarks: dict[str, Offered] = request.app.state.offered
+    benchmarks: Mapping[str, Offered] = request.app.state.offered
     if name not in benchmarks:
         raise not_found("benchmark")
     return benchmarks[name]

@@ -168,7 +168,7 @@ def _bad(submission: Submission) -> bool:
 
 
 def _titles(request: Request) -> dict[str, str]:
-    offered: dict[str, Offered] = request.app.state.offered
+    offered: Mapping[str, Offered] = request.app.state.offered
     return {name: benchmark.title for name, benchmark in offered.items()}
 
 

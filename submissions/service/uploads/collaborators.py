@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,7 +56,7 @@ class Uploads:
         """Take them from ``app.state``."""
         self._accounts = app.state.store
         self._ledger: Ledger = app.state.ledger
-        self._offered: dict[str, Offered] = app.state.offered
+        self._offered: Mapping[str, Offered] = app.state.offered
         self.store = UploadStore(app.state.store)
         self.drop: Drop = app.state.drop
         self.settings: UploadSettings = getattr(app.state, "uploading", None) or UploadSettings()

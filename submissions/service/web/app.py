@@ -1,13 +1,13 @@
 """Builds the web application: collaborators, guards, routers, the site below all.
 
 Collaborators lie on ``app.state``: store, ledger, drop, offered (by name), settings, limits,
-report. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is left belongs to
-``site``, the boards and reports.
+report, practice_archives. Paths: ``/api/v1`` is JSON; team pages are the pages room's; what is
+left belongs to ``site``, the boards and reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -19,6 +19,7 @@ from submissions.service import pages
 from submissions.service.api import api
 from submissions.service.api.documents import ProblemShown
 from submissions.service.offered import Offered
+from submissions.service.practice_archives import PracticeArchives
 from submissions.service.rates import RateLimits
 from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
@@ -35,12 +36,15 @@ def create_service(
     store: Store,
     ledger: Ledger,
     drop: Drop,
-    offered: Sequence[Offered],
+    offered: Sequence[Offered] | Mapping[str, Offered],
     *,
     report: Report,
     site: ASGIApp | None = None,
 ) -> FastAPI:
-    """Build the service; ``site`` answers every path that no router has."""
+    """Build the service; ``site`` answers every path that no router has.
+
+    ``offered`` by name may change while the service runs; it is asked at each request.
+    """
     app = FastAPI(
         title=settings.title,
         version="1",
@@ -54,8 +58,13 @@ def create_service(
     app.state.store = store
     app.state.ledger = ledger
     app.state.drop = drop
-    app.state.offered = {benchmark.name: benchmark for benchmark in offered}
+    app.state.offered = (
+        offered
+        if isinstance(offered, Mapping)
+        else {benchmark.name: benchmark for benchmark in offered}
+    )
     app.state.report = report
+    app.state.practice_archives = PracticeArchives()
     app.state.limits = RateLimits(settings.rates)
     app.add_middleware(Guards, settings=settings)
     show_problems(app)

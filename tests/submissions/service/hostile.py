@@ -413,6 +413,7 @@ HALF = b"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n
 def traversal(service: Running) -> str:
     bases = (
         "/api/v1/benchmarks/{}/file",
+        "/api/v1/benchmarks/{}/practice",
         "/api/v1/submissions/{}",
         "/api/v1/submissions/{}/report",
         "/api/v1/tokens/{}",

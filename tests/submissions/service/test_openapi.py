@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from submissions.quota import Quota
 from submissions.service.principal import Scope
 from submissions.service.rates import Rates
+from tests.support.practice_files import practice_cases
 from tests.support.service_entries import metadata, submission_of
 from tests.support.service_running import CHEST, Running, running
 
@@ -52,8 +53,11 @@ MANY = "1000000/minute"
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service with a submission, without limits of rate, which other tests hold."""
     rates = Rates(MANY, MANY, MANY, MANY, MANY, MANY, MANY)
-    benchmark = replace(CHEST, quota=Quota(per_team=100_000, days=1))
     folder = tmp_path_factory.mktemp("api") / "home"
+    practice = practice_cases(folder / "practice" / "chest")
+    benchmark = replace(
+        CHEST, quota=Quota(per_team=100_000, days=1), practice=True, practice_folder=practice
+    )
     with running(folder, offered=(benchmark,), rates=rates) as started:
         submission_of(started, started.ada)
         yield started
@@ -82,6 +86,7 @@ def test_each_route_answers_as_documented(document: Any, api: Running) -> None:
 LINKED = {
     "GET /api/v1/benchmarks/{benchmark_name}",
     "GET /api/v1/benchmarks/{benchmark_name}/file",
+    "GET /api/v1/benchmarks/{benchmark_name}/practice",
     "GET /api/v1/submissions/{submission_id}",
     "GET /api/v1/submissions/{submission_id}/practice",
     "GET /api/v1/submissions/{submission_id}/release",

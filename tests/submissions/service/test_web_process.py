@@ -1,4 +1,4 @@
-"""The web process opens the ledger, the accounts, the drop folder and benchmark files alone."""
+"""The web process opens public files alone: ledger, accounts, drop, benchmarks, practice cases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,21 +21,24 @@ from submissions.service.principal import Scope
 from submissions.service.requests import sign_up
 from submissions.service.store import Store
 from tests.support.commands import environment
+from tests.support.practice_files import FILES, practice_cases
 from tests.support.repository import REPOSITORY
 
-HIDDEN = ("enclave", "practice", "keys", "mlflow")
-SEEN = ("public", "service", "drop", "benchmarks", "agreement.md")
+HIDDEN = ("enclave", "keys", "mlflow", "practice/not-sealed")
+SEEN = ("public", "service", "drop", "benchmarks", "agreement.md", "practice")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An installation with a benchmark that is sealed, and hidden folders with something in."""
+    """An installation with a sealed benchmark that has practice cases, and hidden files."""
     home = tmp_path / "home"
     (home / "benchmarks").mkdir(parents=True)
     name = sorted((REPOSITORY / "benchmarks").glob("*.toml"))[0]
-    shutil.copy(name, home / "benchmarks" / name.name)
+    text = name.read_text() + "\n[practice]\ncases = 2\n"
+    (home / "benchmarks" / name.name).write_text(text)
+    practice_cases(home / "practice" / name.stem)
     for folder in HIDDEN:
-        (home / folder).mkdir()
+        (home / folder).mkdir(parents=True)
         (home / folder / "file").write_text("not for the web process")
     installation = Installation(home)
     for benchmark in installation.names():
@@ -89,6 +93,7 @@ def test_the_web_process_opens_no_hidden_file(home: Path, tmp_path: Path) -> Non
                 "/team/sign-in",
                 "/api/v1/openapi.json",
                 f"/api/v1/benchmarks/{benchmark}/file",
+                f"/api/v1/benchmarks/{benchmark}/practice",
                 "/api/v1/me",
                 "/api/v1/submissions",
                 f"/api/v1/quota?benchmark={benchmark}&team=north",
@@ -105,6 +110,8 @@ def test_the_web_process_opens_no_hidden_file(home: Path, tmp_path: Path) -> Non
     below = [line.partition(f"{home}/")[2] for line in lines if f"{home}/" in line]
     assert {path.split("/")[0].partition("?")[0] for path in below} <= set(SEEN), below
     assert any(path.startswith("service/") for path in below)
+    practised = {path for path in below if path.startswith("practice")}
+    assert practised == {f"practice/{benchmark}/{name}" for name in ("open.csv", *FILES)}
     imported = {line.removeprefix("import ") for line in lines if line.startswith("import ")}
     assert "submissions.service.store" in imported
     assert not imported & {"docker", "evaluator.sandbox.engine", "evaluator.queue.dispatcher"}
@@ -112,15 +119,56 @@ def test_the_web_process_opens_no_hidden_file(home: Path, tmp_path: Path) -> Non
 
 
 def test_the_web_process_answers_where_the_hidden_folders_are_gone(home: Path) -> None:
-    for folder in HIDDEN:
-        shutil.rmtree(home / folder)
+    (benchmark,) = Installation(home).names()
+    gone = [home / folder.partition("/")[0] for folder in HIDDEN]
+    for folder in gone:
+        shutil.rmtree(folder)
     headers = member(home)
     command = ["-m", "evaluator.cli", "serve", "--port", "0", "--home", str(home)]
     with serving(command) as address, httpx.Client(base_url=address, headers=headers) as client:
         assert client.get("/").status_code == 200
         assert client.get("/api/v1/me").json()["teams"][0]["team"] == "north"
         assert client.get("/team/benchmarks").status_code in (200, 303)
-    assert not any((home / folder).exists() for folder in HIDDEN)
+        there = f"/api/v1/benchmarks/{benchmark}"
+        assert client.get(there).json()["practice_archive"] is None
+        refused = client.get(f"{there}/practice")
+        assert refused.status_code == 404
+        assert "`sequestra check --open LIST`" in refused.json()["detail"]
+    assert not any(folder.exists() for folder in gone)
+
+
+def test_a_benchmark_that_is_sealed_meanwhile_is_offered_without_a_restart(home: Path) -> None:
+    (first,) = Installation(home).names()
+    text = (home / "benchmarks" / f"{first}.toml").read_text()
+    command = ["-m", "evaluator.cli", "serve", "--port", "0", "--home", str(home)]
+    with serving(command) as address, httpx.Client(base_url=address) as client:
+
+        def names() -> list[str]:
+            told = client.get("/api/v1/benchmarks").json()["benchmarks"]
+            return [each["name"] for each in told]
+
+        assert names() == [first]
+        later = home / "benchmarks" / "zz-later.toml"
+        later.write_text(text.replace(f'name = "{first}"', 'name = "zz-later"'))
+        assert client.get("/benchmarks/zz-later").status_code == 200  # its board, without a row
+        assert names() == [first]  # nobody has sealed it
+        with closing(Installation(home).ledger()) as ledger:
+            ledger.record("seal", "zz-later", "")
+        assert within_a_minute(lambda: names() == [first, "zz-later"])
+        later.write_text("no TOML")
+        assert names() == [first, "zz-later"]
+        later.unlink()
+        assert names() == [first]
+
+
+def within_a_minute(holds: Callable[[], bool]) -> bool:
+    """Ask until it holds."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_the_service_imports_nothing_of_the_evaluator() -> None:

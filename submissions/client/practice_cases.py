@@ -1,0 +1,77 @@
+"""Fetches the practice cases of a benchmark, and keeps them by their digest."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from submissions.client.connection import Connection, part
+from submissions.client.problems import ClientError
+from submissions.client.upload import Progress
+from submissions.practice_archive import TABLE, PracticeArchiveError, is_whole, unpack
+
+_FETCHING = ".fetching-"
+
+
+def fetched(
+    connection: Connection, told: Mapping[str, Any], folder: Path, progress: Progress
+) -> Path:
+    """The list of practice cases below ``folder``, fetched unless they are there already.
+
+    ``told`` is the server's document on the benchmark. Raises ClientError where it has no practice
+    cases, and where what came is not what was told.
+    """
+    digest, size = _announced(connection.address, told)
+    kept = folder / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_whole(kept):
+            return kept / TABLE
+        for left in folder.glob(f"{_FETCHING}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_FETCHING, dir=folder) as new:
+            archive, cases = Path(new) / "practice.tar", Path(new) / "cases"
+            place = f"/benchmarks/{part(str(told.get('name')))}/practice"
+            with archive.open("wb") as file:
+                found = connection.download(place, file, size, progress)
+            if found != digest:
+                raise ClientError(
+                    f"the practice cases from {connection.address} have the digest {found}, where "
+                    f"{digest} was told; run the command again, and tell the steward if it stays so"
+                )
+            cases.mkdir()
+            try:
+                unpack(archive, cases)
+            except PracticeArchiveError as error:
+                raise ClientError(
+                    f"the practice cases from {connection.address} were not taken, since {error}; "
+                    "tell the steward"
+                ) from error
+            shutil.rmtree(kept, ignore_errors=True)
+            cases.rename(kept)
+    return kept / TABLE
+
+
+def _announced(address: str, told: Mapping[str, Any]) -> tuple[str, int]:
+    """The digest and the size in bytes that the server tells."""
+    archive = told.get("practice_archive")
+    if archive is None:
+        raise ClientError(
+            f"{address} has no practice cases for {told.get('name')!r}; give a list of open cases "
+            "with --open"
+        )
+    digest = archive.get("sha256") if isinstance(archive, dict) else None
+    size = archive.get("size") if isinstance(archive, dict) else None
+    known = isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)
+    if not known or not isinstance(size, int):
+        raise ClientError(
+            f"{address} told of practice cases without their digest and size; it may be of another "
+            "version: update sequestra"
+        )
+    return str(digest), size
