@@ -6,6 +6,7 @@ import hmac
 import os
 import secrets
 import stat
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import get_ident
@@ -78,14 +79,27 @@ def write_private(path: Path, content: bytes) -> None:
 def made_once(path: Path, content: bytes) -> None:
     """Make a private file where none is; of two that make it at once, one wins.
 
-    It is linked into place, so that nobody reads half of it.
+    It is linked into place, so that nobody reads half of it, and a kill leaves nothing behind where
+    the file system has files without a name.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
-    draft.unlink(missing_ok=True)  # of a process that had this number and was killed
-    write_private(draft, content)
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
+        file = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, 0o600)
+    except OSError:  # NFS has no such files
+        draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
+        draft.unlink(missing_ok=True)  # of a process that had this number and was killed
+        write_private(draft, content)
+        with suppress(FileExistsError):
+            os.link(draft, path)
         draft.unlink()
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.write(file, content)
+        os.fsync(file)
+        with suppress(FileExistsError):
+            # With the folder's number Python follows the link to the file that has no name yet.
+            os.link(f"/proc/self/fd/{file}", path.name, dst_dir_fd=folder)
+        os.fsync(folder)
+    finally:
+        os.close(file)
+        os.close(folder)

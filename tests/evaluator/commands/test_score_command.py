@@ -67,7 +67,7 @@ def test_the_report_tells_the_threshold_of_the_plan(tmp_path: Path) -> None:
     [
         (("--threshold", "1.5"), "the threshold is 1.5 and the scores lie from 0 to 1"),
         (("--report", "nowhere/r.html"), "there is no folder nowhere"),
-        (("--design", "random"), "give 'fixed-prevalence' or 'sampled'"),
+        (("--design", "random"), "give one of 'fixed-prevalence', 'sampled'"),
     ],
 )
 def test_what_cannot_be_scored_or_written_is_one_sentence(

@@ -109,10 +109,19 @@ def test_a_wrong_option_of_index_is_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('[clinical]\ncolumn = "x"\n', "[clinical] has column; its one key is columns"),
+        (
+            '[clinical]\ncolumn = "x"\n',
+            "[clinical] has 'column', which is no key (did you mean 'columns'?)",
+        ),
         ("[clinical]\ncolumns = 4\n", "[clinical] columns is 4; give a table"),
-        ("[clinical.columns]\npatients = 'x'\n", "[clinical.columns]: 'patients' is unknown"),
-        ("[clinical.columns]\npatient = 4\n", "[clinical.columns] patient is 4; give the column"),
+        (
+            "[clinical.columns]\npatients = 'x'\n",
+            "[clinical] columns has 'patients', which is no field (did you mean 'patient'?)",
+        ),
+        (
+            "[clinical.columns]\npatient = 4\n",
+            "[clinical] columns is {'patient': 4}; give a table of columns",
+        ),
     ],
 )
 def test_a_wrong_clinical_table_is_refused_by_index_and_by_sequester(
