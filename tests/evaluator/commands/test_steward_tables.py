@@ -111,16 +111,16 @@ def test_a_wrong_option_of_index_is_told_in_one_sentence(
     [
         (
             '[clinical]\ncolumn = "x"\n',
-            "[clinical] has 'column', which is no key (did you mean 'columns'?)",
+            "[clinical] has 'column', which is no key (did you mean 'columns'?",
         ),
         ("[clinical]\ncolumns = 4\n", "[clinical] columns is 4; give a table"),
         (
             "[clinical.columns]\npatients = 'x'\n",
-            "[clinical] columns has 'patients', which is no field (did you mean 'patient'?)",
+            "'patients', which is no field (did you mean 'patient'?)",
         ),
         (
             "[clinical.columns]\npatient = 4\n",
-            "[clinical] columns is {'patient': 4}; give a table of columns",
+            "columns is {'patient': 4}; give a table of columns",
         ),
     ],
 )
