@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -26,6 +28,7 @@ _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 _PARSING = Lock()
 """Python 3.11 counts how deep a tree is for all threads together, and fails where two parse."""
+_TRIES = 20
 
 
 def source_digest(
@@ -129,11 +132,19 @@ class _Module:
     """Local name to module and name; the second is empty for a module itself."""
 
 
+def _parsed(source: str) -> ast.Module:
+    with _PARSING:
+        for _ in range(_TRIES):
+            with suppress(SystemError):  # a library parsed in another thread
+                return ast.parse(source)
+            time.sleep(0.01)
+        return ast.parse(source)
+
+
 def _read(path: Path, root: Path) -> _Module:
     dotted = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     module = _Module(dotted, root)
-    with _PARSING:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _parsed(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, _Import):
             module.imported.update(_imported(node))

@@ -26,6 +26,7 @@ from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
 from evaluator.queue.record import Cancelled, Record
 from evaluator.sandbox.engine import EngineUnavailable
+from evaluator.scoring.code_version import code_version
 from evaluator.signing.key import SigningError
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
@@ -81,6 +82,7 @@ def run_queue(
     """
     if work.scheduler:
         refuse_scheduler(work.scheduler)
+    code_version()  # kept for the process: it parses source, before other threads do
     ledger = installation.ledger()
     refuse_or_tell(installation.tracking_uri)
     tracker = Tracker(installation, ledger, awaited=work.wait or work.watch)
