@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 
 import pytest
 
@@ -242,26 +241,3 @@ def test_a_table_that_a_statement_fills_counts_for_those_who_read_it(tmp_path: P
     rate = [("figures.rates", "rate")]
     before = reached(tmp_path, filled, reached_from=rate)
     assert reached(tmp_path, filled.replace("= 1", "= 2"), reached_from=rate) != before
-
-
-def test_a_library_that_parses_in_another_thread_does_no_harm() -> None:
-    sources = sorted((REPOSITORY / "metrics").rglob("*.py"))
-    nested = "(" * 60 + "1" + ")" * 60
-    ended = Event()
-
-    def parse() -> None:
-        while not ended.is_set():
-            with suppress(SystemError):
-                ast.parse(f"x = [{nested}, {nested}]")
-
-    alone = source_digest(sources, REPOSITORY)
-    others = [Thread(target=parse) for _ in range(3)]
-    for other in others:
-        other.start()
-    try:
-        beside = [source_digest(sources, REPOSITORY) for _ in range(2)]
-    finally:
-        ended.set()
-        for other in others:
-            other.join()
-    assert beside == [alone, alone]
