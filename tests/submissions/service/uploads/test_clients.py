@@ -57,7 +57,7 @@ class Unclosed(io.BytesIO):
 
 def by_js(service: Served, js_client: Path) -> Send:
     """Send with tus-js-client."""
-    script = REPOSITORY / "tests" / "service" / "uploads" / "tus_js.cjs"
+    script = REPOSITORY / "tests" / "submissions" / "service" / "uploads" / "tus_js.cjs"
 
     def send(endpoint: str, file: Path, metadata: dict[str, str]) -> dict[str, Any]:
         told = [str(js_client), endpoint, service.ada.token, str(file), json.dumps(metadata)]
