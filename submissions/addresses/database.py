@@ -1,14 +1,20 @@
-"""Checks a database's address, and limits the wait for its answer."""
+"""Checks a database's address, opens it, and limits the wait for its answer."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from submissions.addresses.patience import ANSWER_SECONDS, within
+
+DATABASES = ("sqlite", "postgresql")
+"""Kinds of databases in which several processes may write."""
 
 CONNECT_SECONDS = 4
 """How long one server may take to let a connection in; libpq's least is 2."""
@@ -66,6 +72,39 @@ def patience(url: URL) -> dict[str, int]:
     if url.get_backend_name() != "postgresql" or "connect_timeout" in url.query:
         return {}
     return {"connect_timeout": CONNECT_SECONDS}
+
+
+def open_engine(url: str, *, pragmas: Sequence[str] = (), **options: Any) -> Engine:
+    """An engine on SQLite (write-ahead log) or PostgreSQL; nothing is connected yet.
+
+    A transaction of an engine with the execution option ``writes`` takes SQLite's write lock at its
+    begin. ``pragmas`` are further ones of SQLite, ``options`` those of SQLAlchemy.
+    """
+    engine = create_engine(url, connect_args=patience(make_url(url)), **options)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _: object) -> None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=30000")
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *pragmas):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+            # The driver must not begin transactions of its own: see _begin.
+            connection.isolation_level = None
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            # A writer takes its lock at once: one that read first could not be made to wait.
+            writes = connection.get_execution_options().get("writes", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def aware(value: datetime) -> datetime:
+    """A stored time in UTC; SQLite forgets the zone."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _file_fault(url: URL) -> str | None:

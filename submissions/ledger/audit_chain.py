@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
+from submissions.addresses.database import aware
 from submissions.ledger.tables import AUDIT
 
 STATE = "state:"
@@ -96,11 +97,6 @@ def digest_of_row(values: Iterable[object]) -> str:
 def hour() -> datetime:
     """The time as the public store tells it: the exact end of a run could carry a message out."""
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def aware(value: datetime) -> datetime:
-    """SQLite forgets the time zone; all times in the ledger are UTC."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _entry_digest(previous: str, at: datetime, event: str, subject: str, content: str) -> str:

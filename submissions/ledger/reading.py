@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from submissions.ledger.audit_chain import aware
+from submissions.addresses.database import aware
 from submissions.ledger.records import Arrival, AuditEntry, PublishedRelease
 from submissions.ledger.tables import (
     ADMISSIONS,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from submissions.addresses.database import aware
 from submissions.ledger import audit_chain
 from submissions.ledger.audit_chain import (
     ADMISSION,
@@ -21,7 +22,6 @@ from submissions.ledger.audit_chain import (
     STAGE_TIMES,
     STATE,
     TRACKED_RUN,
-    aware,
     digest_of,
     digest_of_row,
 )

@@ -7,17 +7,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
 from uuid import uuid4
 from weakref import finalize
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
-from submissions.addresses.database import address_fault, patience, without_password
+from submissions.addresses.database import (
+    DATABASES,
+    address_fault,
+    open_engine,
+    without_password,
+)
 from submissions.service.upload_tables import UPLOADS
 
-DATABASES = ("sqlite", "postgresql")
 _OPENING = 0x5E9_0E5A
 _WRITING = 0x5E9_0E5B
 
@@ -40,7 +43,8 @@ class Database:
         if url.startswith("sqlite:///"):
             folder = Path(url.removeprefix("sqlite:///")).parent
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.engine = _connect(url)
+        # secure_delete: what a deleted person's row held is overwritten in the file.
+        self.engine = open_engine(url, pragmas=("secure_delete=ON",), pool_size=16, max_overflow=32)
         finalize(self, self.engine.dispose)
         # Threads wait for SQLite by sleeping, and the unlucky for longer than its timeout.
         self._turn = Lock()
@@ -92,36 +96,3 @@ def new_id() -> str:
 def now() -> datetime:
     """The present time, UTC."""
     return datetime.now(UTC)
-
-
-def aware(value: datetime) -> datetime:
-    """A stored time in UTC; SQLite forgets the zone."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _connect(url: str) -> Engine:
-    parsed = make_url(url)
-    engine = create_engine(url, connect_args=patience(parsed), pool_size=16, max_overflow=32)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: Any, _: object) -> None:
-            cursor = connection.cursor()
-            # secure_delete: what a deleted person's row held is overwritten in the file.
-            for pragma in (
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                "foreign_keys=ON",
-                "secure_delete=ON",
-            ):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.execute("PRAGMA busy_timeout=30000")
-            cursor.close()
-            connection.isolation_level = None  # the driver begins no transaction of its own
-
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine

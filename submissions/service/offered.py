@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from submissions.contract import Contract
 from submissions.quota import Quota
+from submissions.service.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,15 @@ class Offered:
         return (self.opens is None or self.opens <= today) and (
             self.closes is None or today <= self.closes
         )
+
+    def refuse_closed(self) -> None:
+        """Raise a 409 Problem where no submission is taken today (UTC)."""
+        today = datetime.now(UTC).date()
+        if not self.is_open(today):
+            raise Problem(
+                409,
+                "Benchmark closed",
+                f"Benchmark {self.name} takes submissions from {self.opens or 'any day'} to "
+                f"{self.closes or 'any day'}, and today is {today}; enter on such a day.",
+                type="benchmark-closed",
+            )

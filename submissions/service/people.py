@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, true, update
 
+from submissions.addresses.database import aware
 from submissions.service.credentials import passwords
-from submissions.service.database import Database, StoreError, aware, new_id, now
+from submissions.service.database import Database, StoreError, new_id, now
 from submissions.service.principal import Membership, Role
 from submissions.service.tables import MEMBERSHIPS, PEOPLE, SESSIONS, TEAMS, TOKENS
 

@@ -8,11 +8,12 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from submissions.addresses.database import aware
 from submissions.receiving import EntryError, named
 from submissions.service import texts
 from submissions.service.credentials import passwords
 from submissions.service.credentials.passwords import LONGEST, SHORTEST
-from submissions.service.database import Database, StoreError, aware, new_id, now
+from submissions.service.database import Database, StoreError, new_id, now
 from submissions.service.people import (
     insert_membership,
     insert_person,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 
+from submissions.addresses.database import aware
 from submissions.service.credentials.secrets_sent import (
     fingerprint,
     is_session,
@@ -16,7 +17,7 @@ from submissions.service.credentials.secrets_sent import (
     new_session,
     new_token,
 )
-from submissions.service.database import Database, StoreError, aware, new_id, now
+from submissions.service.database import Database, StoreError, new_id, now
 from submissions.service.people import PersonState, roles_of
 from submissions.service.principal import Membership, Principal, Scope
 from submissions.service.tables import AGREEMENTS, MEMBERSHIPS, PEOPLE, SESSIONS, TEAMS, TOKENS

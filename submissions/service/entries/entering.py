@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -92,7 +91,7 @@ def _received(
     app: FastAPI, entry: Entry, benchmark: Offered, team: Membership, upload: Upload | None
 ) -> Submission:
     """Write the entry while the store's write lock keeps others from the same look."""
-    _refuse_closed(benchmark)
+    benchmark.refuse_closed()
     store: Store = app.state.store
     ledger = _ledger(app)
     uploads = of_app(app).store
@@ -176,18 +175,6 @@ def _threshold(benchmark: Offered, given: float | None) -> float:
             f"{benchmark.threshold:g} for every submission; leave threshold out."
         )
     return benchmark.threshold
-
-
-def _refuse_closed(benchmark: Offered) -> None:
-    today = datetime.now(UTC).date()
-    if not benchmark.is_open(today):
-        raise Problem(
-            409,
-            "Benchmark closed",
-            f"Benchmark {benchmark.name} takes submissions from {benchmark.opens or 'any day'} "
-            f"to {benchmark.closes or 'any day'}, and today is {today}; enter on such a day.",
-            type="benchmark-closed",
-        )
 
 
 def _incomplete(upload: Upload) -> Problem:

@@ -187,15 +187,7 @@ class Uploads:
         benchmark = self._offered.get(said.benchmark)
         if benchmark is None:
             raise not_found("benchmark")
-        today = datetime.now(UTC).date()
-        if not benchmark.is_open(today):
-            raise Problem(
-                409,
-                "Benchmark closed",
-                f"Benchmark {benchmark.name} takes submissions from {benchmark.opens or 'any day'} "
-                f"to {benchmark.closes or 'any day'}, and today is {today}; send it on such a day.",
-                type="benchmark-closed",
-            )
+        benchmark.refuse_closed()
         most = benchmark.contract.image_mb * MIB
         if said.length > most:
             raise Problem(

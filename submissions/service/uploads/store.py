@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from submissions.addresses.database import aware
 from submissions.quota import Quota, QuotaError
 from submissions.service.upload_tables import UPLOADS
 
@@ -165,8 +166,8 @@ def _holding(connection: Connection) -> list[Upload]:
 def _upload(row: Row[Any]) -> Upload:
     values = dict(row._mapping)
     for name in ("created", "ended"):
-        if values[name] is not None and values[name].tzinfo is None:  # SQLite forgets the zone
-            values[name] = values[name].replace(tzinfo=UTC)
+        if values[name] is not None:
+            values[name] = aware(values[name])
     return Upload(**{**values, "state": UploadState(values["state"])})
 
 
