@@ -86,13 +86,12 @@ class _Listings(Sequence[Listing]):
         return self._now()[index]
 
 
-def web(installation: Installation) -> FastAPI:
+def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     """The pages of an installation; they read the public store and nothing else."""
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
-    ledger = installation.ledger()
     return create_app(
         lambda benchmark: releases(ledger, benchmark),
-        _Listings(InstalledBenchmarks(installation)),
+        _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
     )

@@ -62,9 +62,10 @@ class _Site:
 
     def listing(self, name: str) -> Listing:
         """A benchmark by name; 404 where there is none."""
-        if name not in self.listings:
+        found = self.listings.get(name)
+        if found is None:
             raise HTTPException(404, "There is no benchmark of this name here.")
-        return self.listings[name]
+        return found
 
     def release(self, submission_id: str) -> Release:
         """The newest release of a submission; 404 where there is none."""

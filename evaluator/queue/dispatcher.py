@@ -82,7 +82,6 @@ def run_queue(
     """
     if work.scheduler:
         refuse_scheduler(work.scheduler)
-    code_version()  # kept for the process: it parses source, before other threads do
     ledger = installation.ledger()
     refuse_or_tell(installation.tracking_uri)
     tracker = Tracker(installation, ledger, awaited=work.wait or work.watch)
@@ -169,6 +168,7 @@ class _Dispatcher:
             if self._workers is None:
                 staging = self._enclave.staging_folder()
                 self._tracker.get_ready()
+                code_version()  # kept from now on: it parses source, before workers have threads
                 from evaluator.workers.workers import open_workers  # slow: the other starts
 
                 self._workers = opened.enter_context(open_workers(self._work.scheduler, staging))

@@ -39,10 +39,12 @@ def offered(installation: Installation, benchmark: Benchmark) -> Offered:
 class OfferedBenchmarks(Mapping[str, Offered]):
     """The benchmarks that teams may enter, by name, as they are now."""
 
-    def __init__(self, installation: Installation, ledger: Ledger) -> None:
+    def __init__(
+        self, installation: Installation, ledger: Ledger, installed: InstalledBenchmarks
+    ) -> None:
         """Read what is sealed now."""
         self._installation = installation
-        self._installed = InstalledBenchmarks(installation)
+        self._installed = installed
         self._ledger = ledger
         self._lock = threading.Lock()
         self._seen: tuple[Benchmark, ...] | None = None

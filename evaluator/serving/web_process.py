@@ -20,6 +20,7 @@ from evaluator.leaderboard import published
 from evaluator.leaderboard.report import render_report
 from evaluator.serving.offering import OfferedBenchmarks
 from evaluator.stores.installation import Installation
+from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.service.settings import (
     Provider,
@@ -65,15 +66,15 @@ def application(installation: Installation, settings: ServiceSettings) -> FastAP
     from submissions.service.store import Store
     from submissions.service.web.app import create_service
 
-    ledger = installation.ledger()
+    ledger, installed = installation.ledger(), InstalledBenchmarks(installation)
     return create_service(
         settings,
         Store(installation.accounts_url),
         ledger,
         Drop(installation.drop),
-        OfferedBenchmarks(installation, ledger),
+        OfferedBenchmarks(installation, ledger, installed),
         report=lambda release: _report(installation, ledger, release),
-        site=published.web(installation),
+        site=published.web(ledger, installed),
     )
 
 
