@@ -47,6 +47,7 @@ FLAVOURS = {
         {
             "Dockerfile": "",
             "predict.py": "",
+            "pictures.py": "reads a picture for the network",
             "model.onnx": "stands in for your network",
             "make_model.py": "made `model.onnx`, and says what goes in and out",
             "requirements.txt": "the libraries of the image",
@@ -59,6 +60,7 @@ FLAVOURS = {
         {
             "Dockerfile": "",
             "predict.py": "",
+            "pictures.py": "reads a picture for the network",
             "network.py": "the network",
             "weights.pt": "stands in for your weights",
             "requirements.txt": "the libraries of the image",
@@ -134,7 +136,8 @@ def _fill(folder: Path, benchmark: KitBenchmark, chosen: Flavour) -> None:
         f"OUTPUTS = ({names},)" if len(benchmark.contract.outputs) == 1 else f"OUTPUTS = ({names})"
     )
     for name in chosen.files:
-        shutil.copyfile(chosen.folder / name, folder / name)
+        own = chosen.folder / name
+        shutil.copyfile(own if own.exists() else HERE / "kit_files" / name, folder / name)
     shutil.copyfile(HERE / "kit_files" / "test_predict.py", folder / "test_predict.py")
     shutil.copyfile(HERE / "kit_files" / chosen.build, folder / "build.sh")
     for name in ("predict.py", "test_predict.py"):
