@@ -190,7 +190,7 @@ class GrowingFile:
         return new >= STEP or (new > 0 and time.monotonic() - self._saved_at > PATIENCE)
 
     def add(self, piece: bytes) -> None:
-        """Take a piece into memory, to be written behind what is there; of one thread alone."""
+        """Take a piece into memory, to be written at the end of the file; of one thread alone."""
         self._waiting.append(piece)
         self.added += len(piece)
 

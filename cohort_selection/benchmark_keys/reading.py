@@ -1,6 +1,6 @@
 """The one reader of a benchmark's tables: one sentence for whatever is wrong with a file.
 
-Each says what was found, what is expected and what to do.
+Each names the value, the values that fit, and the remedy.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):
     """A request that cannot be met.
 
-    ``detail`` is one sentence: what was found, what was expected, what to do. ``type`` is a short
+    ``detail`` is one sentence: the value, the values that fit, the remedy. ``type`` is a short
     word for programs, such as ``quota-used``. ``more`` are further members of the document.
     """
 

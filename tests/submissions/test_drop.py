@@ -79,7 +79,7 @@ def test_what_was_written_but_not_saved_is_cut_off_after_a_loss_of_power(
     growing.add(b"saved")
     growing.close()
     with (tmp_path / "drop" / "incoming" / "u").open("ab") as file:
-        file.write(b"on disk, and of which nothing is known")
+        file.write(b"on disk, and not known")
     growing = drop.grow("u", 100)
     assert growing.offset == 5
     growing.add(b" and more")

@@ -1,7 +1,7 @@
 """A filled ledger as the build before the service left it, on either kind of database.
 
-The dumps were made by that build's own ``Ledger`` and the databases' own tools: three submissions,
-of which one was released twice, one crashed and one was rejected.
+The dumps were made by that build's own ``Ledger`` and the databases' own tools. One submission
+was released twice, one crashed, and one was rejected.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The steps of a submission's life, at each of which something is killed."""
+"""The steps of a submission's life, with a kill at each."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Strict(BaseModel):
 
 
 class ProblemShown(BaseModel):
-    """A refusal in the form of RFC 9457: ``detail`` says what was found, expected, to do."""
+    """A refusal in the form of RFC 9457: ``detail`` says the cause and the remedy."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -47,7 +47,7 @@ class Reception:
         self._work: dict[Callable[[], None], asyncio.Future[None]] = {}
 
     async def take(self, request: Request, expected: Checksum | None) -> None:
-        """Write the body behind what is there; let go of the file, unless it is whole.
+        """Write the body at the end of the file; let go of it, unless it is whole.
 
         Raises TimeoutError where nothing came for too long or another request took over,
         ClientDisconnect, and a Problem: 413 beyond the length that was announced, 460 for bytes

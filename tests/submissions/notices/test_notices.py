@@ -207,7 +207,7 @@ def test_what_was_to_be_sent_is_sent_after_a_restart_and_once(
     old = desk.enter(model="Old")
     desk.fail(old)
     kept.refuses = True
-    notices = desk.notices(Channels(mail=mail))  # what was there before is told to nobody
+    notices = desk.notices(Channels(mail=mail))  # nobody is told of earlier states
     desk.fail(desk.enter())
     notices.round()
     kept.refuses = False
