@@ -16,6 +16,7 @@ from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.limits import flags
 from evaluator.sandbox.staging import Staged
 from submissions.contract import Contract
+from tests.attacks import arena
 from tests.attacks.arena import breaches, host_addresses, run_attack, volumes_of
 from tests.attacks.catalogue import ATTACKS, PRELUDE, Attack
 from tests.support.engine import Creating
@@ -150,6 +151,7 @@ def test_a_volume_that_stays_is_noticed_and_with_the_container_it_goes(
         )
     monkeypatch.setattr(images_module, "lint", lambda *_: None)
     monkeypatch.setattr(runs_module, "not_granted", lambda *_: [])
+    monkeypatch.setattr(arena, "VOLUMES_GO_WITHIN", 3.0)
     before = volumes_of(engine)
     try:
         seen = run_attack(attack, engine, base_image, tmp_path)
