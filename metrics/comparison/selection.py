@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
@@ -71,7 +72,7 @@ def tails_of_best(
     unlike = np.concatenate(([best], alike[:0:-1]))
     errors = _errors(correlation, seed)
     unseen = looks - given
-    most, least = errors[best].copy(), errors[best].copy()
+    most, least = errors[:, best].copy(), errors[:, best].copy()
     taken = 1, 1
     for k in steps:
         alone = min(k - 1, unseen)
@@ -80,34 +81,32 @@ def tails_of_best(
             (most, least), (unlike, alike), taken, sizes, strict=True
         ):
             for look in order[done:size]:
-                np.maximum(largest, errors[look], out=largest)
+                np.maximum(largest, errors[:, look], out=largest)
         taken = sizes
-        below = np.searchsorted(np.sort(least), -d, side="left") / least.size
+        low = np.sort(least[least < -d[0]])
+        below = np.searchsorted(low, -d, side="left") / least.size
         below = below * ndtr(-d) ** max(0, k - given)
-        c = np.maximum(c, _upper(np.sort(most), alone, alpha - below))
+        c = np.maximum(c, _upper(np.sort(most[most > c.min()]), alone, alpha - below, most.size))
     chosen = int(np.argmin(c + d))
     return Tails(float(ndtr(-c[chosen])), float(ndtr(-d[chosen])))
 
 
-def _upper(ordered: Floats, alone: int, tail: Floats) -> Floats:
+def _upper(high: NDArray[np.float32], alone: int, tail: Floats, draws: int) -> Floats:
     """The c that the largest of some errors, and ``alone`` independent ones, exceeds by ``tail``.
 
-    ``ordered`` (draws,) are the largest of the errors that are drawn, rising.
+    ``high`` are those of the ``draws`` largest errors that can matter, rising; a c below the first
+    of them may be too high. ``tail`` and c have one value for each d.
     """
     from scipy.special import ndtr, ndtri  # scipy is costly to import
 
-    wanted = 1.0 - np.asarray(tail)
-    if not alone:
-        place = np.clip(np.ceil(wanted * ordered.size).astype(np.int64), 0, ordered.size - 1)
-        return ordered[place]
-    low = ndtri(wanted ** (1.0 / alone))
-    high = np.maximum(low, ordered[-1]) + 1.0
+    low = ndtri((1.0 - tail) ** (1.0 / alone)) if alone else np.zeros_like(tail)
+    top = np.maximum(low, high[-1] if high.size else 0.0) + 1.0
     for _ in range(40):
-        middle = (low + high) / 2.0
-        below = np.searchsorted(ordered, middle, side="right") / ordered.size
-        enough = below * ndtr(middle) ** alone >= wanted
-        high, low = np.where(enough, middle, high), np.where(enough, low, middle)
-    return high
+        middle = (low + top) / 2.0
+        above = (high.size - np.searchsorted(high, middle, side="right")) / draws
+        enough = (1.0 - above) * ndtr(middle) ** alone >= 1.0 - tail
+        top, low = np.where(enough, middle, top), np.where(enough, low, middle)
+    return np.asarray(top)
 
 
 def _sizes(looks: int) -> list[int]:
@@ -116,17 +115,18 @@ def _sizes(looks: int) -> list[int]:
     return [int(k) for k in tried]
 
 
-def _errors(correlation: Floats, seed: int) -> Floats:
-    """Draws of the errors (looks, draws), normal with the correlation."""
+def _errors(correlation: Floats, seed: int) -> NDArray[np.float32]:
+    """Draws of the errors (2, looks, draws / 2), normal with the correlation; signs turned in 1."""
     values, vectors = np.linalg.eigh(correlation)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    half = root @ _normal(correlation.shape[0], seed)
-    return np.concatenate([half, -half], axis=1)
+    half = root.astype(np.float32) @ _normal(correlation.shape[0], seed)
+    return np.stack([half, -half])
 
 
 @lru_cache(maxsize=2)
-def _normal(looks: int, seed: int) -> Floats:
-    return np.random.default_rng(seed).standard_normal((looks, DRAWS // 2))
+def _normal(looks: int, seed: int) -> NDArray[np.float32]:
+    random = np.random.default_rng(seed)
+    return random.standard_normal((looks, DRAWS // 2), dtype=np.float32)
 
 
 def correlation_of(covariance: Floats) -> Floats:
