@@ -243,4 +243,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from perf import ranking  # cells are known by the module's own name
+
+    ranking.main()
