@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import NormalDist
@@ -25,8 +26,11 @@ from metrics.comparison.rankable import Scored, rankable, replicated
 from metrics.comparison.ranking import Submitted, ranked
 from metrics.comparison.selection import Tails, correlation_of, tails_of_best
 from metrics.discrimination.delong import auroc_estimate
+from metrics.resampling import replicates as resampling
 from perf.coverage import study
-from perf.coverage.counting import Cell, Counts, generator
+from perf.coverage.counting import ABOVE, BELOW, DEFINED, REJECTED, TESTED, Cell, Counts, generator
+from perf.coverage.study import Kept
+from perf.timing import Program, Timed, peak_memory, side_by_side, table
 
 KEPT = Path(__file__).resolve().parent / "ranking.json"
 DOCUMENT = KEPT.parents[1] / "docs" / "intervals.md"
