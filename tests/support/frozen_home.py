@@ -1,0 +1,192 @@
+"""A sealed installation whose submissions are scored and released without a container ever run.
+
+The cohort, the enclave, the scores, the releases, the ledger and the freezes are the real ones;
+what a container would have predicted is drawn here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cohort_selection.cases import Case
+from cohort_selection.sealing.cohort import Cohort, seal
+from evaluator.benchmark.specification import Benchmark, read_benchmark
+from evaluator.evaluation import evaluate
+from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
+from submissions.ledger.ledger import Arrival, Ledger
+from submissions.predictions import Predictions
+from submissions.quota import Quota
+from submissions.submission import Failure, State, Submission
+from tests.support.small_commons import radiograph
+
+NAME = "chest"
+FILE = """
+[benchmark]
+name = "chest"
+title = "Opacity on chest radiographs"
+
+[cohort]
+label = "opacity"
+attributes = ["sex", "site"]
+sequestered_share = 0.5
+stratify = ["label", "sex"]
+size = 400
+
+[cohort.target.sex]
+Female = 0.5
+Male = 0.5
+
+[analysis]
+primary = "{primary}"
+subgroups = ["sex", "site"]
+replicates = 0
+smooth_calibration = "none"
+
+[disclosure]
+feedback = "open"
+
+[board]
+{board}
+"""
+EVERY_FIVE = "freeze_every = 5"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An installation with one sealed benchmark."""
+
+    installation: Installation
+    benchmark: Benchmark
+    cohort: Cohort
+    enclave: Enclave
+
+    @property
+    def root(self) -> Path:
+        return self.installation.root
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        opened = self.installation.ledger()
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def enter(
+        self,
+        name: str,
+        model: str,
+        predicted: Mapping[str, float] | None,
+        *,
+        team: str,
+        threshold: float = 0.5,
+        person: str | None = None,
+    ) -> str:
+        """Enter a submission; score and release it, or let it crash where nothing is predicted."""
+        submission = Submission(
+            submission_id=name,
+            team=team,
+            model=model,
+            benchmark=NAME,
+            image_digest="sha256:" + f"{abs(hash(name)):064x}"[-64:],
+            threshold=threshold,
+            state=State.RECEIVED,
+            received=datetime(2026, 1, 2, tzinfo=UTC),
+        )
+        arrival = None if person is None else Arrival(submitted_by=person, reference=name)
+        with self.ledger() as ledger:
+            ledger.receive(submission, Quota(1000, 7), arrival=arrival)
+            ledger.admitted(
+                name, submission.image_digest, State.LINTED, State.QUEUED, State.RUNNING
+            )
+            if predicted is None:
+                ledger.move(name, State.FAILED, Failure.CRASHED)
+                return name
+            ledger.move(name, State.SCORING)
+            found = Predictions({case: (score,) for case, score in predicted.items()})
+            self.enclave.record_predictions(name, self.cohort.digest, found, run_key=None)
+            made = evaluate(submission, self.benchmark, self.cohort, found, self.enclave)
+            ledger.publish(name, made.key, made.release.to_json(), state=State.RELEASED)
+            newest = max(each.number for each in ledger.releases(NAME))
+            ledger.tracked(newest, f"run-{newest}")  # so that no MLflow is asked for
+        return name
+
+    def scores(self, strength: float, seed: int, *, shared: float = 0.5) -> dict[str, float]:
+        """Probabilities that tell positives by ``strength``; part of the noise is everybody's."""
+        cases = self.cohort.cases()
+        labels = np.array([case.label for case in cases], dtype=np.float64)
+        common = np.random.default_rng(99).normal(size=labels.size)
+        own = np.random.default_rng(seed).normal(size=labels.size)
+        noise = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+        return as_predicted(cases, 1 / (1 + np.exp(-(strength * labels + noise - strength / 2))))
+
+
+def as_predicted(cases: tuple[Case, ...], values: NDArray[np.float64]) -> dict[str, float]:
+    return {case.case_id: float(p) for case, p in zip(cases, values, strict=True)}
+
+
+def home(folder: Path, *, board: str = EVERY_FIVE, primary: str = "auroc", n: int = 400) -> Home:
+    """Install and seal a benchmark of ``n`` cases, some patients with two; sites of 5 to 50 %."""
+    folder.mkdir()
+    path = folder / "chest.toml"
+    path.write_text(FILE.format(board=board, primary=primary))
+    installation = Installation(folder / "home")
+    installation.root.mkdir()
+    benchmark = read_benchmark(path)
+    installation.install(benchmark)
+    picture = radiograph(folder / "picture.dcm", 0, 20)
+    rng = np.random.default_rng(1)
+    sites = rng.choice(["North", "South", "East"], size=n, p=[0.5, 0.45, 0.05])
+    cases = [
+        Case(
+            f"s{i:04d}",
+            f"p{i - (i % 10 == 1):04d}",
+            (picture,),
+            int(rng.random() < 0.4),
+            {"sex": "Female" if (i - (i % 10 == 1)) % 2 else "Male", "site": str(sites[i])},
+        )
+        for i in range(n)
+    ]
+    enclave = installation.enclave()
+    cohort = seal(
+        cases,
+        enclave.benchmark_folder(NAME) / "cohort",
+        name=NAME,
+        seed=7,
+        criteria={"label": "opacity"},
+        target=None,
+        report={BENCHMARK_DIGEST: benchmark.digest},
+    )
+    with _closing(installation) as ledger:
+        ledger.record("seal", NAME, cohort.digest)
+    return Home(installation, benchmark, cohort, enclave)
+
+
+@contextmanager
+def _closing(installation: Installation) -> Iterator[Ledger]:
+    ledger = installation.ledger()
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def filled(made: Home, count: int = 5) -> list[str]:
+    """Enter models of two teams, the first the best; the ids."""
+    return [
+        made.enter(
+            f"{i:012x}",
+            f"Model {i}",
+            made.scores(2.0 - 0.25 * i, seed=i),
+            team="North" if i % 2 else "South",
+        )
+        for i in range(count)
+    ]
