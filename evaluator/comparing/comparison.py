@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -24,6 +24,14 @@ ANOTHER_PLAN = "it was scored by another analysis plan or on another cohort"
 
 class ComparisonError(ValueError):
     """A stored comparison cannot be read, or one that was asked for does not exist."""
+
+
+def refuse_several(boards: Sequence[str]) -> None:
+    """Raise ComparisonError where submissions are of several boards."""
+    if len(boards) > 1:
+        raise ComparisonError(
+            f"the submissions are of {' and of '.join(boards)}; name those of one board"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

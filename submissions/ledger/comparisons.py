@@ -53,6 +53,19 @@ class Comparisons:
         """Every comparison that was ever made, oldest first."""
         return self._all(select(COMPARISONS).order_by(COMPARISONS.c.number))
 
+    def released_since(self, benchmark: str, through: int) -> int:
+        """How many submissions were first released after the release ``through``."""
+        first = func.min(RELEASES.c.number)
+        later = (
+            select(RELEASES.c.submission_id)
+            .where(RELEASES.c.benchmark == benchmark)
+            .group_by(RELEASES.c.submission_id)
+            .having(first > through)
+            .subquery()
+        )
+        with self.reading() as connection:
+            return connection.execute(select(func.count()).select_from(later)).scalar_one()
+
     def first_releases(self, benchmark: str) -> list[FirstRelease]:
         """The first release of each submission that is shown, oldest first; no document is read."""
         first = (

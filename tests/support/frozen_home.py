@@ -121,7 +121,9 @@ class Home:
 
     def scores(self, strength: float, seed: int, *, shared: float = 0.5) -> dict[str, float]:
         """Probabilities that tell positives by ``strength``; part of the noise is everybody's."""
-        cases = self.cohort.cases()
+        source = self.cohort.sources()
+        # In the order of the source: the seal's own order is secret and different each time.
+        cases = tuple(sorted(self.cohort.cases(), key=lambda case: source[case.case_id]))
         labels = np.array([case.label for case in cases], dtype=np.float64)
         common = np.random.default_rng(99).normal(size=labels.size)
         own = np.random.default_rng(seed).normal(size=labels.size)
