@@ -20,8 +20,8 @@ FLOORS: dict[str, list[str]] = {
         "operating_points",
         "resampling",
         "calibration discrimination grades",
-        "all_figures comparison target_population",
-        "gaps",
+        "all_figures target_population",
+        "comparison gaps",
         "figures_page",
     ],
     "cohort_selection": [
