@@ -33,13 +33,14 @@ from evaluator.comparing.comparison import (
     ComparedPair,
     NotCompared,
 )
-from evaluator.comparing.statistics import Gap, Place, Submitted, ranked
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.probing import SetApart, depends_on_threshold
 from evaluator.disclosure.rounding import decimals, outward, plain
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.results import OVERALL
+from metrics.all_figures import Choices
+from metrics.comparison.ranking import Ranked, RankedPair, Standing, Submitted, ranked
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.figure_name import FigureName
 from metrics.resampling import bootstrap
@@ -49,7 +50,11 @@ MOST_PAIRED = 100
 MOST_BY_LEVEL = 30
 """Rows, from the first, whose differences are given for each level too."""
 
+_FEW = 100
+"""Replicates where nothing that is used comes of them."""
+
 Group = tuple[str, str]
+_Ends = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +96,14 @@ class Cases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How rows are compared: the figure, the draws and the disclosure rule."""
+    """How rows are compared: the figure and what it is computed with, the draws, the rule."""
 
     figure: str
     confidence: float
     replicates: int
     seed: int
+    design: str
+    choices: Choices
     rule: Disclosure
 
 
@@ -114,22 +121,47 @@ def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:
     taking, others = _taking_part(rows, terms)
     if not taking:
         return Found((), (), others)
-    submitted = {each.name: _submitted(each) for each in taking}
     try:
-        places, gaps = _ranked(submitted, cases, OVERALL, terms)
+        found = _ranked(taking, cases, terms, replicates=terms.replicates)
     except UndefinedMetric:
         none = (NotCompared(submission_id=each.name, reason=TOO_FEW) for each in taking)
         return Found((), (), (*others, *none))
-    entries = [_entry(each, places[each.name], terms) for each in taking]
+    others += tuple(
+        NotCompared(submission_id=name, reason=TOO_FEW) for name in sorted(found.undefined)
+    )
+    taking = [each for each in taking if each.name in found.standings]
+    corrected = _corrected(taking, found, cases, terms)
     by_name = {each.name: each for each in taking}
     paired = {each.name for each in taking[:MOST_PAIRED]}
+    overall = [(OVERALL, pair) for pair in found.pairs]
     pairs = [
-        pair
-        for pair in _adjusted([(OVERALL, gap) for gap in gaps], by_name, terms)
-        if {pair.first, pair.second} <= paired
+        pair for pair in _adjusted(overall, by_name, terms) if {pair.first, pair.second} <= paired
     ]
     pairs += _adjusted(list(_by_level(taking[:MOST_BY_LEVEL], cases, terms)), by_name, terms)
+    entries = (
+        _entry(each, found.standings[each.name], corrected[each.name], terms) for each in taking
+    )
     return Found(tuple(entries), tuple(pairs), others)
+
+
+def _corrected(
+    taking: Sequence[Candidate], found: Ranked, cases: Cases, terms: Terms
+) -> dict[str, _Ends]:
+    """The interval of each row that is the best of several looks, corrected for the choice.
+
+    A team's best row is corrected by how alike its rows are. The team's other rows are each the
+    best of a model: they are corrected as if all looks of the team were of that model.
+    """
+    ends: dict[str, _Ends] = {}
+    for each in taking:
+        standing = found.standings[each.name]
+        ends[each.name] = standing.corrected_low, standing.corrected_high
+    left = [each for each in taking if each.looks > 1 and ends[each.name] == (None, None)]
+    if left:
+        alone = _ranked(left, cases, terms, replicates=_FEW, teams=False)
+        for name, standing in alone.standings.items():
+            ends[name] = standing.corrected_low, standing.corrected_high
+    return ends
 
 
 def _taking_part(
@@ -159,25 +191,26 @@ def _taking_part(
     return [each for each in rows if each.name not in refused], others
 
 
-def _by_level(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Iterator[tuple[Group, Gap]]:
+def _by_level(
+    rows: Sequence[Candidate], cases: Cases, terms: Terms
+) -> Iterator[tuple[Group, RankedPair]]:
     """The difference of each pair of rows at each level that both releases show."""
     shown = {each.name: _levels(each, terms) for each in rows}
     groups = sorted(set().union(*shown.values()))
     masks = {group: cases.inside(group) for group in groups}
     closed = _too_alike(rows, shown, masks, terms)
+    replicates = _FEW if terms.figure == "auroc" else terms.replicates
     for group in groups:
-        submitted = {
-            each.name: _submitted(each, masks[group]) for each in rows if group in shown[each.name]
-        }
-        if len(submitted) < 2:
+        here = [each for each in rows if group in shown[each.name]]
+        if len(here) < 2:
             continue
         try:
-            _, gaps = _ranked(submitted, cases, group, terms, mask=masks[group])
+            found = _ranked(here, cases, terms, replicates=replicates, mask=masks[group])
         except UndefinedMetric:
             continue
-        for gap in gaps:
-            if (frozenset((gap.first, gap.second)), group[0]) not in closed:
-                yield group, gap
+        for pair in found.pairs:
+            if (frozenset((pair.first, pair.second)), group[0]) not in closed:
+                yield group, pair
 
 
 def _levels(candidate: Candidate, terms: Terms) -> set[Group]:
@@ -226,35 +259,43 @@ def _few_called_otherwise(
 
 
 def _ranked(
-    submitted: Mapping[str, Submitted],
+    rows: Sequence[Candidate],
     cases: Cases,
-    group: Group,
     terms: Terms,
+    *,
+    replicates: int,
     mask: NDArray[np.bool_] | None = None,
-) -> tuple[Mapping[str, Place], tuple[Gap, ...]]:
-    inside = cases.inside(group) if mask is None else mask
+    teams: bool = True,
+) -> Ranked:
+    inside = cases.inside(OVERALL) if mask is None else mask
+    submitted = {
+        each.name: Submitted(
+            scores=each.scores[inside],
+            threshold=each.release.threshold,
+            team=each.release.team.casefold() if teams else "",
+            best_of=each.looks,
+        )
+        for each in rows
+    }
     return ranked(
         cases.labels[inside],
         submitted,
         cases.patients[inside],
-        terms.figure,
-        replicates=terms.replicates,
+        figure=terms.figure,
+        replicates=replicates,
         seed=terms.seed,
         confidence=terms.confidence,
+        design=terms.design,
+        choices=terms.choices,
     )
 
 
-def _submitted(each: Candidate, mask: NDArray[np.bool_] | None = None) -> Submitted:
-    scores = each.scores if mask is None else each.scores[mask]
-    return Submitted(scores, each.release.threshold, each.release.team, each.looks)
-
-
-def _entry(each: Candidate, place: Place, terms: Terms) -> ComparedEntry:
+def _entry(each: Candidate, place: Standing, corrected: _Ends, terms: Terms) -> ComparedEntry:
     estimate = _estimate(each.release, OVERALL, terms.figure)
     value = estimate.value
     assert value is not None  # it takes part
     digits = _digits(estimate, terms)
-    low, high = place.corrected if place.corrected and each.looks > 1 else (None, None)
+    low, high = corrected
     return ComparedEntry(
         submission_id=each.name,
         team=each.release.team,
@@ -274,20 +315,22 @@ def _entry(each: Candidate, place: Place, terms: Terms) -> ComparedEntry:
 
 
 def _adjusted(
-    found: Sequence[tuple[Group, Gap]], rows: Mapping[str, Candidate], terms: Terms
+    found: Sequence[tuple[Group, RankedPair]], rows: Mapping[str, Candidate], terms: Terms
 ) -> list[ComparedPair]:
     """The differences rounded, their p-values adjusted over all that are given."""
     if not found:
         return []
     adjusted = bootstrap.holm(np.array([gap.p_value for _, gap in found])).tolist()
-    return [
+    rounded = (
         _pair(group, gap, p, rows, terms) for (group, gap), p in zip(found, adjusted, strict=True)
-    ]
+    )
+    return [each for each in rounded if each is not None]
 
 
 def _pair(
-    group: Group, gap: Gap, adjusted: float, rows: Mapping[str, Candidate], terms: Terms
-) -> ComparedPair:
+    group: Group, gap: RankedPair, adjusted: float, rows: Mapping[str, Candidate], terms: Terms
+) -> ComparedPair | None:
+    """A difference as it may be shown; None where nothing bounds it."""
     figures = [
         _estimate(rows[name].release, group, terms.figure) for name in (gap.first, gap.second)
     ]
@@ -303,15 +346,14 @@ def _pair(
     )
     p = outward(adjusted, max(terms.rule.maximum_digits, 3), math.ceil)
     low, high = outward(gap.low, digits, math.floor), outward(gap.high, digits, math.ceil)
-    assert p is not None
-    assert low is not None
-    assert high is not None
+    if p is None or low is None or high is None:
+        return None
     return ComparedPair(
         first=gap.first,
         second=gap.second,
         attribute=group[0],
         level=group[1],
-        difference=plain(round(gap.value, digits)),
+        difference=plain(round(gap.difference, digits)),
         low=low,
         high=high,
         adjusted_p=p,

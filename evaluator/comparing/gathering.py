@@ -23,6 +23,7 @@ from evaluator.comparing.rows import Row, Rows
 from evaluator.disclosure.control import Release
 from evaluator.evaluation import ScoredCases, read_cases, told_apart
 from evaluator.scoring.code_version import code_version
+from evaluator.scoring.score import choices_of
 from evaluator.stores.enclave import Enclave
 from submissions.ledger.ledger import Ledger
 
@@ -69,6 +70,8 @@ def gathered(sources: Sources, wanted: Due, now: datetime, rows: Rows) -> Compar
         confidence=plan.confidence,
         replicates=REPLICATES,
         seed=sources.enclave.seed(plan.seed, _PURPOSE),
+        design=plan.sampling_design,
+        choices=choices_of(plan, plan.threshold),
         rule=sources.benchmark.disclosure,
     )
     candidates = _candidates(sources, wanted, now, chosen, kept)

@@ -108,6 +108,10 @@ class _Site:
 
     def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
         """The page that compares submissions, or lets a reader choose them, and its status."""
+        if not named and not benchmark:
+            raise HTTPException(
+                400, "No submission is named; open a board and choose those that you compare."
+            )
         releases = [self.release(name) for name in dict.fromkeys(named)]
         listing = self.listing(releases[0].benchmark if releases else benchmark)
         return comparison_page.render(

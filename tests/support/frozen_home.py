@@ -6,6 +6,8 @@ what a container would have predicted is drawn here.
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,11 @@ from numpy.typing import NDArray
 from cohort_selection.cases import Case
 from cohort_selection.sealing.cohort import Cohort, seal
 from evaluator.benchmark.specification import Benchmark, read_benchmark
+from evaluator.comparing.comparison import Comparison
+from evaluator.comparing.freezing import Freezer
 from evaluator.evaluation import evaluate
+from evaluator.leaderboard.ranking import rank
+from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from submissions.ledger.ledger import Arrival, Ledger
@@ -38,7 +44,7 @@ label = "opacity"
 attributes = ["sex", "site"]
 sequestered_share = 0.5
 stratify = ["label", "sex"]
-size = 400
+size = 240
 
 [cohort.target.sex]
 Female = 0.5
@@ -56,7 +62,8 @@ feedback = "open"
 [board]
 {board}
 """
-EVERY_FIVE = "freeze_every = 5"
+BOARD = "freeze_every = 5\nfreeze_on = [2020-01-01, 2999-01-01]"
+"""After five new releases, on a day before all releases and on one long after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Home:
             team=team,
             model=model,
             benchmark=NAME,
-            image_digest="sha256:" + f"{abs(hash(name)):064x}"[-64:],
+            image_digest="sha256:" + hashlib.sha256(name.encode()).hexdigest(),
             threshold=threshold,
             state=State.RECEIVED,
             received=datetime(2026, 1, 2, tzinfo=UTC),
@@ -135,7 +142,7 @@ def as_predicted(cases: tuple[Case, ...], values: NDArray[np.float64]) -> dict[s
     return {case.case_id: float(p) for case, p in zip(cases, values, strict=True)}
 
 
-def home(folder: Path, *, board: str = EVERY_FIVE, primary: str = "auroc", n: int = 400) -> Home:
+def home(folder: Path, *, board: str = BOARD, primary: str = "auroc", n: int = 240) -> Home:
     """Install and seal a benchmark of ``n`` cases, some patients with two; sites of 5 to 50 %."""
     folder.mkdir()
     path = folder / "chest.toml"
@@ -181,14 +188,37 @@ def _closing(installation: Installation) -> Iterator[Ledger]:
         ledger.close()
 
 
-def filled(made: Home, count: int = 5) -> list[str]:
-    """Enter models of two teams, the first the best; the ids."""
-    return [
-        made.enter(
-            f"{i:012x}",
-            f"Model {i}",
-            made.scores(2.0 - 0.25 * i, seed=i),
-            team="North" if i % 2 else "South",
-        )
-        for i in range(count)
-    ]
+def name_of(number: int) -> str:
+    """The id of a submission."""
+    return f"{number:012x}"
+
+
+def enter_model(made: Home, number: int, *, team: str = "") -> str:
+    """Enter model ``number``, of one of two teams in turn; the lower its number the better."""
+    return made.enter(
+        name_of(number),
+        f"Model {number}",
+        made.scores(2.2 - 0.3 * number, seed=number),
+        team=team or ("North" if number % 2 else "South"),
+    )
+
+
+def copied(made: Home, folder: Path) -> Home:
+    """A copy that a test may change."""
+    shutil.copytree(made.root, folder, symlinks=True)
+    installation = Installation(folder)
+    enclave = installation.enclave()
+    return Home(installation, installation.benchmark(NAME), enclave.cohort(NAME), enclave)
+
+
+def freeze(made: Home, now: datetime | None = None) -> list[str]:
+    """Make what is due, as the process that runs the queue does."""
+    with made.ledger() as ledger:
+        signer = Signer(made.installation, ledger)
+        return Freezer(made.installation, ledger, signer, rank).freeze(now)
+
+
+def frozen(made: Home) -> list[Comparison]:
+    """Every comparison in the ledger, oldest first."""
+    with made.ledger() as ledger:
+        return [Comparison.from_json(each.document) for each in ledger.comparisons.every()]
