@@ -1,4 +1,4 @@
-"""The process that runs the queue compares what is released: once, signed, and at its time alone."""
+"""The process that runs the queue compares what is released: once, signed, at its time alone."""
 
 from __future__ import annotations
 
