@@ -159,6 +159,7 @@ def test_a_reader_chooses_by_keyboard_on_a_phone_without_javascript(
     phone.get_by_role("checkbox", name="Model 3").focus()
     phone.keyboard.press("Space")
     phone.keyboard.press("Enter")
+    phone.wait_for_url("**/compare?**s=**")
     assert phone.get_by_role("heading", level=1).inner_text() == "2 submissions compared"
     assert phone.locator("svg.bar .value").count() > 2
     body = phone.locator("body").bounding_box()
