@@ -101,6 +101,7 @@ class Freezer:
             "benchmark": comparison.benchmark,
             "cohort_digest": comparison.cohort_digest,
             "cause": wanted.cause,
+            "through": wanted.through,
             "at": wanted.at.isoformat(),
             "document_sha256": digest_of(document),
         }

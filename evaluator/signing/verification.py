@@ -181,11 +181,15 @@ def _comparison_faults(comparison: FrozenComparison, name: str) -> list[str]:
         "benchmark": comparison.benchmark,
         "cohort_digest": comparison.cohort_digest,
         "cause": comparison.cause,
+        "through": comparison.through,
         "at": comparison.at.isoformat(),
         "document_sha256": digest_of(comparison.document),
     }
-    return [
+    faults = [
         f"{name} is of another {key}"
         for key, value in expected.items()
         if comparison.signed.content.get(key) != value
     ]
+    if comparison.digest != f"sha256:{digest_of(comparison.document)}":
+        faults.append(f"the digest that {name} stands beside is not its document's")
+    return faults

@@ -55,16 +55,14 @@ class Comparisons:
 
     def released_since(self, benchmark: str, through: int) -> int:
         """How many submissions were first released after the release ``through``."""
-        first = func.min(RELEASES.c.number)
         later = (
             select(RELEASES.c.submission_id)
             .where(RELEASES.c.benchmark == benchmark)
             .group_by(RELEASES.c.submission_id)
-            .having(first > through)
-            .subquery()
+            .having(func.min(RELEASES.c.number) > through)
         )
         with self.reading() as connection:
-            return connection.execute(select(func.count()).select_from(later)).scalar_one()
+            return len(reading.submissions(connection, reading.in_state(State.RELEASED), later))
 
     def first_releases(self, benchmark: str) -> list[FirstRelease]:
         """The first release of each submission that is shown, oldest first; no document is read."""
