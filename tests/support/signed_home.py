@@ -67,17 +67,21 @@ def compare(installation: Installation, ledger: Ledger, through: int = 1) -> Non
     """Append a signed comparison that covers releases up to a number."""
     at = datetime(2026, 1, 3, tzinfo=UTC)
     digest = hashlib.sha256(DOCUMENT.encode()).hexdigest()
-    told = {"benchmark": "chest", "cohort_digest": "sha256:" + "6" * 64, "cause": "2026-01-03"}
+    cohort, cause = "sha256:" + "6" * 64, "2026-01-03"
     content = {
         "format": "sequestra-comparison-1",
+        "benchmark": "chest",
+        "cohort_digest": cohort,
+        "cause": cause,
         "through": through,
         "at": at.isoformat(),
         "document_sha256": digest,
-        **told,
     }
     ledger.comparisons.append(
         FrozenComparison(
-            **told,
+            benchmark="chest",
+            cohort_digest=cohort,
+            cause=cause,
             through=through,
             at=at,
             document=DOCUMENT,
