@@ -122,18 +122,19 @@ def ranked(
     figure the standard error of shared replicates (``replicate_pairs``); p-values adjusted over all
     pairs (Holm 1979). Tiers, rank intervals, shares of resamples in first place and the interval of
     a team's best are those of ``standings`` and ``selection``. Replicates depend on the labels, the
-    patients and the seed alone. Without patients the cases are numbered by label and scores, not by
-    row. A submission whose figure is undefined is named in ``undefined`` and has no rank.
-    Undefined without a submission, where no submission has the figure, and for figures that do not
-    rank.
+    patients and the seed alone; without patients the cases are numbered by label and scores, and
+    no bit depends on the order of the rows. A submission whose figure is undefined is named in
+    ``undefined`` and has no rank. Undefined without a submission, where no submission has the
+    figure, and for figures that do not rank.
     """
     if not submissions:
         raise UndefinedMetric("a board needs a submission; got none")
     y_ = arrays.labels(y)
     scores = {name: arrays.scores(each.scores, y_.size) for name, each in submissions.items()}
     patient, n_patients = arrays.clusters(patients, y_.size)
-    if patients is None:
-        patient = _numbers(y_, list(scores.values()))
+    order = _order(y_, None if patients is None else patient, list(scores.values()))
+    y_, scores = y_[order], {name: s[order] for name, s in scores.items()}
+    patient = patient if patients is None else patient[order]
     board = entries(
         Cases(y_, patient, n_patients, design),
         scores,
@@ -146,7 +147,7 @@ def ranked(
     pairs = _all_pairs(board, confidence)
     adjusted = bootstrap.holm(pairs.p_value)
     found = _standings(board, submissions, pairs, adjusted, confidence, seed)
-    order = np.argsort(-board.worth, kind="stable").tolist()
+    best_first = np.argsort(-board.worth, kind="stable").tolist()
     return Ranked(
         figure=figure,
         higher_is_better=board.figure.sign > 0,
@@ -154,7 +155,7 @@ def ranked(
         replicates=replicates,
         seed=seed,
         method=pairs.method,
-        standings={list(found)[place]: list(found.values())[place] for place in order},
+        standings={list(found)[place]: list(found.values())[place] for place in best_first},
         pairs=_pairs(list(found), pairs, adjusted),
         undefined=board.undefined,
     )
@@ -258,10 +259,9 @@ def _width(low: float | None, high: float | None) -> float | None:
     return None if low is None or high is None else high - low
 
 
-def _numbers(y: Bools, scores: list[Floats]) -> Ints:
-    """Number the cases by what is known of them, so that no draw depends on the rows' order."""
-    ranks = [np.unique(s, return_inverse=True)[1] for s in scores]
-    order = np.lexsort((*reversed(ranks), y))
-    number = np.empty(y.size, dtype=np.int64)
-    number[order] = np.arange(y.size)
-    return number
+def _order(y: Bools, patient: Ints | None, scores: list[Floats]) -> Ints:
+    """Order of the cases by what is known of them, so that no bit depends on the rows' order."""
+    keys = [y] if patient is None else [y, patient]
+    if patient is not None and np.unique(patient).size == y.size:
+        return np.argsort(patient)
+    return np.lexsort((*reversed(scores), *keys))

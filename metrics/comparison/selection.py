@@ -94,14 +94,17 @@ def tails_of_best(
 def _upper(high: NDArray[np.float32], alone: int, tail: Floats, draws: int) -> Floats:
     """The c that the largest of some errors, and ``alone`` independent ones, exceeds by ``tail``.
 
-    ``high`` are those of the ``draws`` largest errors that can matter, rising; a c below the first
-    of them may be too high. ``tail`` and c have one value for each d.
+    ``high`` are those of the ``draws`` largest errors that can matter, rising; below the first of
+    them c does not matter. ``tail`` and c have one value for each d.
     """
+    if not alone:
+        place = high.size - 1 - np.floor(tail * draws).astype(np.int64)
+        return np.concatenate((high, [0.0]))[np.maximum(place, -1)]
     from scipy.special import ndtr, ndtri  # scipy is costly to import
 
-    low = ndtri((1.0 - tail) ** (1.0 / alone)) if alone else np.zeros_like(tail)
+    low = ndtri((1.0 - tail) ** (1.0 / alone))
     top = np.maximum(low, high[-1] if high.size else 0.0) + 1.0
-    for _ in range(40):
+    for _ in range(30):
         middle = (low + top) / 2.0
         above = (high.size - np.searchsorted(high, middle, side="right")) / draws
         enough = (1.0 - above) * ndtr(middle) ** alone >= 1.0 - tail
