@@ -34,6 +34,7 @@ _WHO = {
     "seal": STEWARD,
     audit_chain.ADMISSION: QUEUE,
     audit_chain.RELEASE: QUEUE,
+    audit_chain.COMPARISON: QUEUE,
     audit_chain.STAGE_TIMES: QUEUE,
     audit_chain.SIGNING_KEY: QUEUE,
     audit_chain.TRACKED_RUN: TRACKER,
@@ -116,6 +117,8 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.FACT_SHEET: f"fact sheet of {subject}",
         audit_chain.ADMISSION: f"image of {subject} is {content}",
         audit_chain.RELEASE: f"release of {subject}, document {content.partition(' ')[0]}",
+        audit_chain.COMPARISON: f"compared the submissions of {subject}, document "
+        f"{content.partition(' ')[0]}",
         audit_chain.STAGE_TIMES: f"stage times of {subject}",
         audit_chain.TRACKED_RUN: f"MLflow run {content} shows release {subject}",
         audit_chain.SIGNING_KEY: f"key {subject:.16} signs from now on",

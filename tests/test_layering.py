@@ -60,7 +60,9 @@ FLOORS: dict[str, list[str]] = {
         "disclosure",
         "benchmark leaderboard.drawing",
         "identity stores workers",
-        "evaluation leaderboard signing steward",
+        "evaluation signing steward",
+        "comparing",
+        "leaderboard",
         "tracking",
         "audit_lines doctor queue serving",
         "terminal",
@@ -72,7 +74,7 @@ FLOORS: dict[str, list[str]] = {
 """Rooms of each package from the ground up; a room imports only rooms of floors below its own."""
 
 LONGEST_MODULE = 550
-LARGEST_ROOM = 2000
+LARGEST_ROOM = 2600
 
 HOMES = {
     "docker": {"evaluator/sandbox/"},
@@ -213,6 +215,8 @@ def test_what_shows_results_reads_no_hidden_store() -> None:
     hidden = {
         "evaluator.stores.enclave",
         "evaluator.evaluation",
+        "evaluator.comparing.freezing",
+        "evaluator.comparing.gathering",
         "evaluator.queue.dispatcher",
         "evaluator.queue.lifecycle",
         "evaluator.workers.shard",

@@ -34,6 +34,26 @@ def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
     console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
 
 
+@app.command(rich_help_panel=REVIEWER)
+def compare(
+    submission_ids: Annotated[
+        list[str], typer.Argument(help="Ids of two submissions of one board, or more.")
+    ],
+    home: Home = HOME,
+) -> None:
+    """Print the differences of submissions, from the newest comparison of their board."""
+    from evaluator.comparing.chosen import choose
+    from evaluator.leaderboard import published
+    from evaluator.stores.installation import Installation
+    from evaluator.terminal.comparing import sheets
+
+    ledger = Installation.existing(home).ledger()
+    benchmark = published.board_of(ledger, submission_ids)
+    chosen = choose(published.comparison(ledger, benchmark), benchmark, submission_ids)
+    for each in sheets(chosen, published.later(ledger, benchmark)):
+        console.print(each)
+
+
 @app.command(
     rich_help_panel=REVIEWER,
     help=f"Write the report of a result, as one HTML file that works offline.\n\n{RULE}",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
+from weakref import WeakKeyDictionary
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.comparing.comparison import Comparison, refuse_several
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.ranking import rank
@@ -43,6 +45,41 @@ def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
     """The fact sheet that came with a submission, or None."""
     document = ledger.fact_sheet(submission_id)
     return None if document is None else FactSheet.from_json(document)
+
+
+_NEWEST: WeakKeyDictionary[Ledger, dict[str, tuple[int, Comparison]]] = WeakKeyDictionary()
+"""The comparisons that were read last, by benchmark: none ever changes, and they may be large."""
+
+
+def comparison(ledger: Ledger, benchmark: str) -> Comparison | None:
+    """The newest comparison of a board's submissions, or None where none has been made.
+
+    Its document is read once; what is asked for each time is its number.
+    """
+    last = ledger.comparisons.last(benchmark)
+    if last is None:
+        return None
+    kept = _NEWEST.setdefault(ledger, {})
+    number, found = kept.get(benchmark, (0, None))
+    if found is None or number != last.number:
+        found = Comparison.from_json(ledger.comparisons.numbered(last.number).document)
+        kept[benchmark] = last.number, found
+    return found
+
+
+def board_of(ledger: Ledger, submission_ids: Sequence[str]) -> str:
+    """The benchmark of submissions; raise ComparisonError where they are not of one board."""
+    found = [ledger.submission(each) for each in submission_ids]
+    names = sorted({each.benchmark for each in found})
+    refuse_several(names)
+    return names[0]
+
+
+def later(ledger: Ledger, benchmark: str) -> int:
+    """How many submissions were released after all that the newest comparison covers."""
+    last = ledger.comparisons.last(benchmark)
+    through = 0 if last is None else last.through
+    return ledger.comparisons.released_since(benchmark, through)
 
 
 def primary_figure(installation: Installation, benchmark: str) -> str:
@@ -94,4 +131,6 @@ def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
         lambda benchmark: releases(ledger, benchmark),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
+        lambda benchmark: comparison(ledger, benchmark),
+        lambda benchmark: later(ledger, benchmark),
     )

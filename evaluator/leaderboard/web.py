@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from evaluator.comparing.comparison import Comparison
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard import pages
+from evaluator.leaderboard import comparison_page, pages
 from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
@@ -36,6 +38,11 @@ _WITH_FIGURES = {
     # plotly.js writes style elements and style attributes; scripts stay in files of our own.
     "Content-Security-Policy": _POLICY.format(style="'self' 'unsafe-inline'")
 }
+_WITH_FORM = {
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
+        "form-action 'none'", "form-action 'self'"
+    )
+}
 _READ = ["GET", "HEAD"]
 _DAY = "public, max-age=86400"
 
@@ -45,12 +52,25 @@ FactSheets = Callable[[str], FactSheet | None]
 """The fact sheet of a submission, or None where it came without."""
 
 
+Comparisons = Callable[[str], Comparison | None]
+"""The newest comparison of a benchmark, or None before one was made."""
+Later = Callable[[str], int]
+"""How many submissions of a benchmark were released since its newest comparison."""
+
+
 class _Site:
     """What the pages are made of."""
 
     def __init__(
-        self, read_releases: Reader, benchmarks: Sequence[Listing], fact_sheets: FactSheets
+        self,
+        read_releases: Reader,
+        benchmarks: Sequence[Listing],
+        fact_sheets: FactSheets,
+        comparisons: Comparisons,
+        later: Later,
     ) -> None:
+        self.comparisons = comparisons
+        self.later = later
         self.read_releases = read_releases
         self.fact_sheets = fact_sheets
         self.benchmarks = benchmarks
@@ -86,6 +106,18 @@ class _Site:
             fact_sheet=self.fact_sheets(submission_id),
         )
 
+    def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
+        """The page that compares submissions, or lets a reader choose them, and its status."""
+        if not named and not benchmark:
+            raise HTTPException(
+                400, "No submission is named; open a board and choose those that you compare."
+            )
+        releases = [self.release(name) for name in dict.fromkeys(named)]
+        listing = self.listing(releases[0].benchmark if releases else benchmark)
+        return comparison_page.render(
+            listing, self.comparisons(listing.name), self.later(listing.name), releases
+        )
+
     def rows(self, name: str) -> list[dict[str, object]]:
         """The board of a benchmark as plain values."""
         return pages.board_rows(self.listing(name), self.read_releases(name))
@@ -95,11 +127,13 @@ def create_app(
     read_releases: Reader,
     benchmarks: Sequence[Listing],
     fact_sheets: FactSheets = lambda submission_id: None,
+    comparisons: Comparisons = lambda benchmark: None,
+    later: Later = lambda benchmark: 0,
 ) -> FastAPI:
     """Build the site; it sets no cookie, asks nobody else for anything and keeps no state."""
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    site = _Site(read_releases, benchmarks, fact_sheets)
+    site = _Site(read_releases, benchmarks, fact_sheets, comparisons, later)
     _harden(app)
     _tell_problems(app)
     _add_pages(app, site)
@@ -146,6 +180,11 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
     def report(submission_id: str) -> HTMLResponse:
         page = site.report(submission_id, standalone=False)
         return HTMLResponse(page, headers=_WITH_FIGURES)
+
+    @app.api_route("/compare", methods=_READ)
+    def compare(s: Annotated[list[str], Query()] = [], benchmark: str = "") -> HTMLResponse:  # noqa: B006
+        page, status = site.compared(benchmark, s)
+        return HTMLResponse(page, status, headers=_WITH_FORM)
 
 
 def _add_files(app: FastAPI, site: _Site) -> None:

@@ -26,6 +26,7 @@ from submissions.ledger import (
     verification,
     writing,
 )
+from submissions.ledger.comparisons import Comparisons
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import (
     Arrival,
@@ -404,6 +405,11 @@ class Ledger:
         """The newest head that a key signed."""
         with self._reading() as connection:
             return signed.last_head(connection, key_id)
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """The comparisons of each board's submissions."""
+        return Comparisons(self._reading, self._transaction)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -135,6 +135,23 @@ RELEASE_SIGNATURES = Table(
     Column("signature", String(88), nullable=False),
 )
 
+COMPARISONS = Table(
+    "comparisons",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("cause", String(40), nullable=False),
+    Column("through", ForeignKey("releases.number"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("digest", String(100), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("signature", String(88), nullable=False),
+    UniqueConstraint("benchmark", "cohort_digest", "cause", name="one_comparison_a_cause"),
+)
+
 TABLES = tuple(METADATA.tables)
 """Names of all tables; each only grows."""
 
