@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,12 @@ from cohort_selection.benchmark_keys.reading import read_table
 
 ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
 """Steps of the grid of a ROC curve, in 1 - specificity."""
+
+
+LADDER = "ladder"
+THRESHOLDOUT = "thresholdout"
+ONE_FIGURE = frozenset({LADDER, THRESHOLDOUT})
+"""Kinds of feedback that tell the primary figure alone, each answer once."""
 
 
 class DisclosureError(ValueError):
@@ -38,8 +44,11 @@ class Disclosure:
     ] = 10
     feedback: Annotated[
         Text,
-        OneOf(("open", "held")),
-        Field(description="`open`, or `held` until a steward releases each result"),
+        OneOf(("open", "held", LADDER, THRESHOLDOUT)),
+        Field(
+            description="`open`; `held` until a steward releases each result; `ladder` and "
+            "`thresholdout` tell the AUROC alone, and little to a team that asks often"
+        ),
     ] = "open"
     count_step: Annotated[
         Whole, Field(ge=1, le=100, description="counts are rounded to a multiple of this")
@@ -51,6 +60,49 @@ class Disclosure:
     roc_step: Annotated[
         Number, OneOf(ROC_STEPS), Field(description="grid of the ROC curve, in 1 - specificity")
     ] = 0.05
+    thresholdout_difference: Annotated[
+        Number,
+        Field(
+            gt=0.0,
+            le=0.5,
+            description="for `thresholdout`: an AUROC on sequestered cases this near to the one on "
+            "practice cases is not told",
+        ),
+    ] = 0.04
+    thresholdout_noise: Annotated[
+        Number,
+        Field(
+            gt=0.0,
+            le=0.2,
+            description="for `thresholdout`: standard deviation of the noise that is added to an "
+            "AUROC on sequestered cases",
+        ),
+    ] = 0.01
+    thresholdout_budget: Annotated[
+        Whole,
+        Field(
+            ge=1,
+            le=100_000,
+            description="for `thresholdout`: answers from sequestered cases before the cohort is "
+            "spent",
+        ),
+    ] = 100
+
+
+_FIRST = ("minimum_cell", "feedback", "count_step", "maximum_digits", "roc_step")
+"""The keys that every stored release has."""
+
+
+def stored(rule: Disclosure) -> dict[str, object]:
+    """The rule as a release keeps it: a key that came later only where it is not the default.
+
+    A release of a former build is so written as it was read.
+    """
+    return {
+        field.name: getattr(rule, field.name)
+        for field in fields(rule)
+        if field.name in _FIRST or getattr(rule, field.name) != field.default
+    }
 
 
 def read_disclosure(table: Mapping[str, object], path: Path) -> Disclosure:
