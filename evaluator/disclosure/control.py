@@ -36,13 +36,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from cohort_selection.cases import LABEL
+from evaluator.disclosure.earlier import Earlier
+from evaluator.disclosure.own_counts import concerned_by
+from evaluator.disclosure.protection import protection
 from evaluator.disclosure.rounding import (
     INSUFFICIENT,
     nearest,
@@ -50,14 +52,13 @@ from evaluator.disclosure.rounding import (
 )
 from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
-from evaluator.disclosure.suppression import JOINT, Group, counted_groups, suppressed
+from evaluator.disclosure.suppression import Group, Nesting, counted_groups
 from evaluator.scoring.results import (
     OVERALL,
     Curve,
     Evaluation,
     Result,
     TargetComparison,
-    TargetLevel,
     as_mapping,
     figures_of,
 )
@@ -141,15 +142,26 @@ class Release:
 
 
 def release(
-    evaluation: Evaluation, *, submission: Submission, cohort_digest: str, rule: Disclosure
+    evaluation: Evaluation,
+    *,
+    submission: Submission,
+    cohort_digest: str,
+    rule: Disclosure,
+    nesting: Nesting | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> Release:
-    """Turn an evaluation into what may be shown of it, by the rule that heads this module."""
+    """Turn an evaluation into what may be shown of it, by the rule that heads this module.
+
+    ``nesting`` tells which levels of the rule's nested attributes occur together. ``earlier`` are
+    the team's releases that were decided before, of this cohort and of those that share cases.
+    """
     groups = counted_groups(evaluation)
-    withheld, insufficient = suppressed(evaluation, groups, rule.minimum_cell)
-    hidden = withheld | insufficient
+    protected = protection(evaluation, groups, rule, nesting, earlier)
+    withheld, hidden = protected.withheld, protected.withheld | protected.insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
-    target = _shown_target(evaluation, hidden, rule)
+    enough = enough and not protected.refused
+    target = _shown_target(evaluation, hidden, rule, whole=not protected.without_target)
     results = shown_results(evaluation, groups, hidden, rule) if enough else ()
     if target is not None and target.effective_patients is None:
         results = (r for r in results if r.figure.kind is not Kind.STANDARDIZED)
@@ -165,7 +177,8 @@ def release(
         if (attribute, level) in hidden
     ]
     if not enough:
-        held_back.insert(0, Withheld(*OVERALL, INSUFFICIENT, evaluation.n_cases))
+        reason = protected.refused or INSUFFICIENT
+        held_back.insert(0, Withheld(*OVERALL, reason, evaluation.n_cases))
     return Release(
         submission_id=submission.submission_id,
         team=submission.team,
@@ -198,27 +211,19 @@ def _members(record: Any) -> dict[str, object]:
     return stored(record) if isinstance(record, Disclosure) else as_mapping(record)
 
 
-def _classes(row: TargetLevel) -> tuple[int, ...]:
-    """Counts that must reach the minimum; a level of the label has one class only."""
-    if LABEL in row.attribute.split(JOINT):
-        return row.n_cases, row.n_patients
-    return row.n_cases, row.n_patients, row.n_positive, row.n_cases - row.n_positive
-
-
 def _shown_target(
-    evaluation: Evaluation, hidden: Collection[Group], rule: Disclosure
+    evaluation: Evaluation, hidden: Collection[Group], rule: Disclosure, *, whole: bool
 ) -> TargetComparison | None:
-    """The comparison with the target, without what would give a small level away (rule 8)."""
+    """The comparison with the target, without what would give a small level away (rule 8).
+
+    No share is shown where it is not ``whole``.
+    """
     target = evaluation.target
     if target is None:
         return None
-    small = {
-        row.attribute
-        for row in target.levels
-        if row.achieved and min(_classes(row)) < rule.minimum_cell
-    }
-    small |= {attribute for attribute, _ in hidden}
-    concerned = {row.attribute for row in target.levels} & small
+    concerned = concerned_by(target.levels, {attribute for attribute, _ in hidden}, rule)
+    if not whole:
+        concerned = {row.attribute for row in target.levels}
     least = target.least_solved
     solved = least is not None and least < rule.minimum_cell
     shown = tuple(
@@ -268,10 +273,12 @@ def _parse(document: dict[str, Any]) -> Release:
     found = document.pop("schema")
     if found != SCHEMA:
         raise ValueError(f"its schema is {found!r}")
+    rule = document.pop("rule")
+    rule |= {"nested": tuple(tuple(pair) for pair in rule["nested"])} if "nested" in rule else {}
     return Release(
         **figures_of(document),
         received=datetime.fromisoformat(document.pop("received")),
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
-        rule=Disclosure(**document.pop("rule")),
+        rule=Disclosure(**rule),
         **document,
     )

@@ -62,6 +62,10 @@ def counted_groups(evaluation: Evaluation) -> dict[Group, Counts]:
 Cell = tuple[tuple[str, str], ...]
 """Sorted (attribute, level) pairs; () is everyone."""
 
+Nesting = Mapping[tuple[str, str], Mapping[tuple[str, str], Counts]]
+"""Attributes whose levels nest by outside knowledge, inner and outer: which pairs of levels occur,
+and their counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Total:
@@ -71,30 +75,62 @@ class _Total:
     parts: tuple[Cell, ...]
 
 
-def suppressed(
-    evaluation: Evaluation, groups: Mapping[Group, Counts], minimum: int
-) -> tuple[frozenset[Group], frozenset[Group]]:
-    """Return the groups that are not shown at all, and those with only their number of cases."""
-    cell_of, opaque = _cells(groups)
+@dataclass(frozen=True)
+class Listed:
+    """The groups of an evaluation as cells, their counts, and the sums that tie them.
+
+    ``opaque`` groups belong to intersections that read two ways; they are withheld whole.
+    """
+
+    cell_of: Mapping[Group, Cell]
+    opaque: frozenset[Group]
+    counts: Mapping[Cell, Counts]
+    totals: Sequence[_Total]
+    minimum: int
+
+    @property
+    def everyone(self) -> Counts:
+        """Counts of the whole cohort."""
+        return self.counts[()]
+
+    def groups(self, cells: Collection[Cell]) -> frozenset[Group]:
+        """The groups that cells stand for."""
+        return frozenset(group for group, cell in self.cell_of.items() if cell in cells)
+
+
+def listed(
+    evaluation: Evaluation,
+    groups: Mapping[Group, Counts],
+    minimum: int,
+    nesting: Nesting | None = None,
+) -> Listed:
+    """Lay groups out as cells; ``nesting`` adds the sums that are known without any figure."""
+    cell_of, opaque = cells_of(groups)
     everyone = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
     counts = {cell_of[group]: count for group, count in groups.items() if group in cell_of}
     counts[()] = everyone
-    totals = _totals(counts)
+    totals = [*_totals(counts), *_nested_totals(counts, nesting or {})]
+    return Listed(cell_of, opaque, counts, totals, minimum)
 
+
+def suppressed(
+    given: Listed, withheld: Collection[Cell] = (), hidden: Collection[Cell] = ()
+) -> tuple[set[Cell], set[Cell]]:
+    """Return the cells that are not shown at all, and with them those that lose their figures.
+
+    What is ``withheld`` or ``hidden`` for another reason stays so.
+    """
+    counts, totals, minimum = given.counts, given.totals, given.minimum
     few = {c for c, n in counts.items() if c and min(n.n_cases, n.n_patients) < minimum}
     sizes = {c: (n.n_cases, n.n_patients) for c, n in counts.items()}
-    withheld = _protected(few, counts, sizes, totals, minimum)
+    none = _protected(few | set(withheld), counts, sizes, totals, minimum)
 
     few = {c for c, n in counts.items() if c and min(n.n_positive, n.n_negative) < minimum}
     sizes = {c: (n.n_positive, n.n_negative) for c, n in counts.items()}
-    hidden = _protected(few | withheld, counts, sizes, totals, minimum)
-
-    by_cell = {cell: group for group, cell in cell_of.items()}
-    none = frozenset(by_cell[cell] for cell in withheld) | opaque
-    return none, frozenset(by_cell[cell] for cell in hidden) - none
+    return none, _protected(few | none | set(hidden), counts, sizes, totals, minimum)
 
 
-def _cells(
+def cells_of(
     groups: Mapping[Group, Counts],
 ) -> tuple[dict[Group, Cell], frozenset[Group]]:
     """Read intersections back into their parts; those that read two ways cannot be protected."""
@@ -154,6 +190,31 @@ def _totals(counts: Mapping[Cell, Counts]) -> list[_Total]:
                     parts.setdefault(whole, []).append(cell)
                 found += [_Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
     return sorted(found, key=lambda total: (len(total.whole), total.whole, total.parts))
+
+
+def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[_Total]:
+    """The sums of levels over those that lie in them alone, as a scanner's cases lie in its site's.
+
+    A level that lies in several leaves these without a sum; the attacker's programme knows them.
+    """
+    found = []
+    for (inner, outer), pairs in sorted(nesting.items()):
+        of_inner: dict[str, set[str]] = {}
+        for one, other in pairs:
+            of_inner.setdefault(one, set()).add(other)
+        for whole in sorted({other for _, other in pairs}):
+            inside = sorted(one for one, other in pairs if other == whole)
+            parts = tuple(((inner, one),) for one in inside)
+            if (
+                all(of_inner[one] == {whole} for one in inside)
+                and {
+                    ((outer, whole),),
+                    *parts,
+                }
+                <= counts.keys()
+            ):
+                found.append(_Total(((outer, whole),), parts))
+    return found
 
 
 def _protected(
