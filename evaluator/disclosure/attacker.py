@@ -25,6 +25,7 @@ NEGATIVE = "negative"
 CASES = "cases"
 PATIENTS = "patients"
 _SLACK = 1e-6
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +126,47 @@ class Attacker:
         Raises Contradiction where no counts at all agree with the facts.
         """
         rows = _Rows(self._programme, facts)
-        for target in targets:
-            places = self._programme.places(target.cell, target.count)
-            seen = [float(point[places].sum()) for point in self._points]
-            if not places or (
-                seen and protected(min(seen), max(seen), target.least, target.minimum)
-            ):
+        places = {t: self._programme.places(t.cell, t.count) for t in targets}
+        left = [target for target in targets if places[target] and not self._seen(target, places)]
+        self._try_many(rows, [places[target] for target in left])
+        for target in left:
+            if self._seen(target, places):
                 continue
             ends, rests_on = [], set[Cell]()
             for sign in (-1.0, 1.0):
-                value, point, used = rows.solved(places, sign)
-                ends.append(value)
+                value, point, used = rows.solved(_sum(places[target], sign, rows.size))
+                ends.append(sign * value)
                 rests_on |= used
                 self._points.append(point)
             high, low = ends
             if not target.protected(low, high):
                 return Won(target, low, high, frozenset(rests_on))
         return None
+
+    def _seen(self, target: Target, places: Mapping[Target, Sequence[int]]) -> bool:
+        """Whether solutions that are known already lie as far apart as protection asks."""
+        if not self._points:
+            return False
+        sums = np.stack(self._points)[:, places[target]].sum(axis=1)
+        return protected(sums.min(), sums.max(), target.least, target.minimum)
+
+    def _try_many(self, rows: _Rows, sums: Sequence[Sequence[int]]) -> None:
+        """Solve for many counts at once, some large and some small: solutions far apart are kept.
+
+        Most intervals are wide, and show it here.
+        """
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(_AT_ONCE, len(sums)))
+        for row in signs if len(sums) > _AT_ONCE else ():
+            objective = np.zeros(rows.size)
+            for places, sign in zip(sums, row, strict=True):
+                objective[places] += sign
+            self._points.append(rows.solved(objective)[1])
+
+
+def _sum(places: Sequence[int], sign: float, size: int) -> NDArray[np.float64]:
+    found = np.zeros(size)
+    found[list(places)] = sign
+    return found
 
 
 class Contradiction(ValueError):
@@ -154,7 +179,7 @@ class _Rows:
     def __init__(self, programme: Programme, facts: Sequence[Fact]) -> None:
         from scipy.sparse import csr_array  # scipy is costly to import
 
-        self._size = programme.size
+        self.size = programme.size
         equal: list[tuple[list[int], list[float], float]] = []
         below: list[tuple[list[int], list[float], float]] = []
         self._of_equal: list[Cell | None] = []
@@ -189,7 +214,7 @@ class _Rows:
             if fact.low > 0:
                 below.append((at, [-1.0] * len(at), -fact.low))
                 self._of_below.append(told)
-        self._bounds = np.zeros((self._size, 2))
+        self._bounds = np.zeros((self.size, 2))
         self._bounds[:, 1] = np.inf
         for name, empty in programme.nobody.items():
             self._bounds[[programme.counts.index(name) * step + place for place in empty], 1] = 0.0
@@ -199,18 +224,16 @@ class _Rows:
                 columns = [place for at, _, _ in rows for place in at]
                 numbers = [number for number, (at, _, _) in enumerate(rows) for _ in at]
                 values = [value for _, weights, _ in rows for value in weights]
-                shape = (len(rows), self._size)
+                shape = (len(rows), self.size)
                 self._given[f"A_{name}"] = csr_array((values, (numbers, columns)), shape=shape)
                 self._given[f"b_{name}"] = np.array([bound for _, _, bound in rows])
 
     def solved(
-        self, places: Sequence[int], sign: float
+        self, objective: NDArray[np.float64]
     ) -> tuple[float, NDArray[np.float64], set[Cell]]:
-        """The least (``sign`` 1) or largest (-1) sum, where it is taken, and the cells it needs."""
+        """The least value of the objective, where it is taken, and the told cells it rests on."""
         from scipy.optimize import linprog
 
-        objective = np.zeros(self._size)
-        objective[list(places)] = sign
         found = linprog(objective, **self._given, bounds=self._bounds, method="highs")
         if found.status == 3:  # not bounded: nothing is known
             raise Contradiction("a count has no bound: the number of all cases is missing")
@@ -225,4 +248,4 @@ class _Rows:
                     for cell, dual in zip(marks, duals, strict=True)
                     if cell is not None and abs(dual) > 1e-9
                 }
-        return sign * float(found.fun), found.x, used
+        return float(found.fun), found.x, used

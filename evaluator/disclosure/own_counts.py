@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from cohort_selection.cases import LABEL
 from evaluator.disclosure.attacker import CASES, NEGATIVE, PATIENTS, POSITIVE, Fact, Target
@@ -50,7 +51,7 @@ class OwnCounts:
             for levels, counts in found.items()
         }
 
-    @property
+    @cached_property
     def cells(self) -> set[Cell]:
         """All cells that it could speak of; of a table that leaves cases out, a level for these."""
         of_target = {cell for row in self._shares if (cell := share_cell(row)) is not None}
@@ -64,7 +65,7 @@ class OwnCounts:
         }
         return {cell for cell in {*self.given.counts, *of_target, *left_out} if cell}
 
-    @property
+    @cached_property
     def complete(self) -> set[Cell]:
         """The cells of tables that hold every case: no other combination of levels occurs."""
         sums: dict[tuple[str, ...], int] = {}
@@ -116,7 +117,7 @@ class OwnCounts:
                 if {name for name, _ in fact.cell} <= names:
                     yield fact
 
-    @property
+    @cached_property
     def of_patients(self) -> tuple[Cell, ...]:
         """Cells of attributes in which every patient has one level; none where cases are patients.
 
