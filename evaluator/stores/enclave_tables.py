@@ -80,3 +80,15 @@ RELEASED = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("submission_id", "evaluation_key", "digest", name="released_once"),
 )
+DECIDED = Table(
+    "decided",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("team", Text, nullable=False, index=True),
+    Column("benchmark", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("submission_id", "evaluation_key", name="decided_once"),
+)

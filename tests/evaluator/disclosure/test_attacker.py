@@ -422,7 +422,8 @@ def tables(draw: st.DrawFn) -> tuple[Table, tuple[str, ...], AnalysisPlan]:
         n = draw(st.tuples(count, count, count, count))
         if sum(n):
             table[tuple(f"{name}{i}" for name, i in zip(names, place, strict=True))] = n
-    joined = [("a", "b")] if len(shape) == 2 else [("a", "b"), ("b", "c")]
+    pairs = [("a", "b"), ("b", "c"), ("a", "c")]
+    joined = pairs[:1] if len(shape) == 2 else pairs[: draw(st.integers(2, 3))]
     return table, names, crossed(*joined, subgroups=names)
 
 
