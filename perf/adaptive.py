@@ -120,9 +120,7 @@ class Ladder(Feedback):
         """The last accepted step's rounded AUROC."""
         found = places(self.y, s)
         limit = _NORMAL.inv_cdf(1.0 - ALPHA / self.looks)
-        if self.best is None or (
-            found.auroc > self.best.auroc and z_of(found, self.best) >= limit
-        ):
+        if self.best is None or (found.auroc > self.best.auroc and z_of(found, self.best) >= limit):
             self.best = found
         return round(self.best.auroc, self.digits)
 
