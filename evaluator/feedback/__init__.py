@@ -4,5 +4,5 @@
 support that it is better than the team's best so far. **Load factor**: how many looks read a case,
 as a mean over a cohort.
 
-Order of reading: ``ladder``.
+Order of reading: ``answering``, ``ladder``, ``thresholdout``, ``exposure``, ``load_factor``.
 """

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, insert, select
 from submissions.addresses.database import aware
 from submissions.ledger.audit_chain import hour
 from submissions.ledger.reading import charged_submissions
-from submissions.ledger.tables import EXPOSURES, SUBMISSIONS
+from submissions.ledger.tables import EXPOSURES, RELEASES, SUBMISSIONS
 
 RELEASE = "release"
 COMPARISON = "comparison"
@@ -142,6 +142,25 @@ def newest_load(connection: Connection, benchmark: str) -> float | None:
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def problems(connection: Connection) -> list[str]:
+    """Hold the rows of releases against the releases themselves; one sentence for each problem."""
+    stored: dict[str, list[tuple[str, str, str]]] = {}
+    rows = select(EXPOSURES).where(EXPOSURES.c.kind == RELEASE).order_by(EXPOSURES.c.number)
+    for row in connection.execute(rows):
+        told = (row.benchmark, row.cohort_digest, row.figures)
+        stored.setdefault(row.subject, []).append(told)
+    released: dict[str, list[tuple[str, str, str]]] = {}
+    query = select(RELEASES.c.submission_id, RELEASES.c.benchmark, RELEASES.c.document)
+    for row in connection.execute(query.order_by(RELEASES.c.number)):
+        told = (row.benchmark, *_shown(row.document))
+        released.setdefault(row.submission_id, []).append(told)
+    return [
+        f"the exposures of {name} are not those of its releases"
+        for name in sorted(stored.keys() | released.keys())
+        if stored.get(name) != released.get(name)
+    ]
 
 
 def _shown(document: str) -> tuple[str, str]:

@@ -340,7 +340,7 @@ class Ledger:
         it again. Signed heads show the rest.
         """
         with self._reading() as connection:
-            return verification.problems(connection)
+            return verification.problems(connection) + exposures.problems(connection)
 
     def guard_faults(self) -> list[str]:
         """How the triggers differ from the exact list that guards the rows; sentences."""

@@ -16,6 +16,10 @@ NEXT_DRAW = "next-draw"
 """The event of a fresh cohort: the subject is the former benchmark, the content begins with the
 name of the new one."""
 
+BRIDGE = "bridge"
+"""The event of a run that links two draws: the subject is its submission, the content the former
+one."""
+
 
 def refuse_spent(connection: Connection, benchmark: str, quota: Quota) -> None:
     """Raise QuotaError where the cohort of a benchmark is spent, naming the next draw if any."""

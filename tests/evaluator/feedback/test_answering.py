@@ -215,4 +215,6 @@ def test_predictions_that_set_a_case_apart_get_no_answer(ask: Ask, cohort: Cohor
     found = ask(LADDER, "aaaa", one)
     assert value(found) is None
     # it is no step either: the next honest submission is the first
-    assert "first step" in ask(LADDER, "bbbb", scores(cohort, 0.5)).release.results[0].estimate.method
+    assert (
+        "first step" in ask(LADDER, "bbbb", scores(cohort, 0.5)).release.results[0].estimate.method
+    )
