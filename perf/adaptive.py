@@ -115,14 +115,22 @@ class Ladder(Feedback):
     """The last accepted step's AUROC: the step of evaluator/feedback/ladder.py, by one sort."""
 
     best: Places | None = None
+    limit = _NORMAL.inv_cdf(1.0 - ALPHA / LOOKS)
 
     def answer(self, s: Floats) -> float | None:
         """The last accepted step's rounded AUROC."""
         found = places(self.y, s)
-        limit = _NORMAL.inv_cdf(1.0 - ALPHA / self.looks)
-        if self.best is None or (found.auroc > self.best.auroc and z_of(found, self.best) >= limit):
+        if self.best is None or (
+            found.auroc > self.best.auroc and z_of(found, self.best) >= self.limit
+        ):
             self.best = found
         return round(self.best.auroc, self.digits)
+
+
+class OneError(Ladder):
+    """The ladder with a step of one standard error, as Blum & Hardt have it for losses."""
+
+    limit = 1.0
 
 
 class Thresholdout(Feedback):
@@ -148,6 +156,7 @@ POLICIES: dict[str, type[Feedback]] = {
     "quota": Quota,
     "held": Held,
     "ladder": Ladder,
+    "ladder, one standard error": OneError,
     "thresholdout": Thresholdout,
 }
 

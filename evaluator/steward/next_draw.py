@@ -30,7 +30,7 @@ _DRAW = re.compile(r"(?P<root>.+)-draw-(?P<number>[0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The next draw of a benchmark: its name, its seal and the patients shared with earlier ones."""
+    """The next draw of a benchmark: name, seal, and the patients shared with earlier ones."""
 
     name: str
     sealed: Sealed

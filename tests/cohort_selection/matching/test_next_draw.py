@@ -48,7 +48,7 @@ def test_a_declared_share_is_the_most() -> None:
     read = {f"p{i}": 1 for i in [*range(60), *range(100, 160)]}
     found = draw_next(cases, read, HALVES, 60, 5, share=0.25)
     assert 0 < found.n_shared <= 15
-    with pytest.raises(MatchingError, match="the overlap is 1.5; give a share of the cohort"):
+    with pytest.raises(MatchingError, match=r"the overlap is 1\.5; give a share of the cohort"):
         draw_next(cases, read, HALVES, 60, 5, share=1.5)
     with pytest.raises(MatchingError):
         draw_next(cases, {case.patient_id: 1 for case in cases[10:]}, HALVES, 60, 5, share=0.0)
