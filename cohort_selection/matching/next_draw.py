@@ -28,13 +28,7 @@ class NextDraw:
     """A further cohort, and how many of its patients earlier draws have too."""
 
     matched: Matched
-    n_patients: int
     n_shared: int
-
-    @property
-    def overlap(self) -> float:
-        """Share of the cohort's patients whom an earlier draw has."""
-        return self.n_shared / self.n_patients
 
 
 def draw_next(
@@ -60,16 +54,12 @@ def draw_next(
     here = sorted({case.patient_id for case in cases})
     order = generator(seed, "matching", "patients of earlier draws").permutation(len(here))
     rank = {here[index]: place for place, index in enumerate(order.tolist())}
-    before = sorted(
-        (patient for patient in here if patient in reads),
-        key=lambda patient: (reads[patient], rank[patient]),
-    )
+    before = sorted(reads.keys() & rank.keys(), key=lambda each: (reads[each], rank[each]))
 
     def drawn(n_let_in: int) -> NextDraw:
         allowed = set(before[:n_let_in])
-        pool = [
-            case for case in cases if case.patient_id not in reads or case.patient_id in allowed
-        ]
+        barred = reads.keys() - allowed
+        pool = [case for case in cases if case.patient_id not in barred]
         matched = draw.match(
             pool,
             target,
@@ -79,8 +69,7 @@ def draw_next(
             tolerance=tolerance,
             minimum=minimum,
         )
-        patients = {case.patient_id for case in matched.cases}
-        return NextDraw(matched, len(patients), len(patients & allowed))
+        return NextDraw(matched, len({case.patient_id for case in matched.cases} & allowed))
 
     if share is not None:
         # a cohort of any size: as many as keep the share, if all of them were drawn

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
+from evaluator.commands.options import (
+    HOME,
+    STEWARD,
+    AcceptLookAlikes,
+    AcceptShortcuts,
+    BenchmarkName,
+    CatalogFolder,
+    Home,
+    Look,
+)
 from evaluator.screen import console, styled
 from evaluator.terminal import printing
 
@@ -26,24 +35,9 @@ def next_(
             "as little as the pool allows)."
         ),
     ] = None,
-    look: Annotated[
-        bool,
-        typer.Option(
-            "--look/--no-look", help="Compare decoded images (slow), or stored pixels only."
-        ),
-    ] = True,
-    accept_shortcuts: Annotated[
-        str,
-        typer.Option(
-            metavar="REASON", help="Seal although a header tells the label; the reason is sealed."
-        ),
-    ] = "",
-    accept_look_alikes: Annotated[
-        str,
-        typer.Option(
-            metavar="REASON", help="Seal although images look alike; the reason is sealed."
-        ),
-    ] = "",
+    look: Look = True,
+    accept_shortcuts: AcceptShortcuts = "",
+    accept_look_alikes: AcceptLookAlikes = "",
     home: Home = HOME,
 ) -> None:
     """Retire the cohort of a benchmark, and draw and seal the next one.
