@@ -60,6 +60,7 @@ FLOORS: dict[str, list[str]] = {
         "disclosure",
         "benchmark leaderboard.drawing",
         "identity stores workers",
+        "feedback",
         "evaluation leaderboard signing steward",
         "tracking",
         "audit_lines doctor queue serving",

@@ -8,8 +8,12 @@ The rule, in the order in which ``release`` applies it:
 3. Complementary suppression: what is withheld must not follow from what is shown. A shown total
    minus its shown parts must leave at least two parts that together reach the minimum, and no
    withheld part may be the unique solution of the shown totals, one table at a time or across
-   intersections and their margins. The next smallest level is withheld until that holds.
-   Nothing in a release tells the two reasons apart.
+   intersections and their margins. Then an attacker with a linear programme gets all counts at
+   once, with those that sensitivities and specificities tell and the shares of the target; levels
+   that nest by outside knowledge are declared (``nested``). The attacker's interval of a withheld
+   count must hold every small one or be as wide as the minimum. The next smallest level is withheld
+   until that holds, beside earlier releases of the team too; where nothing helps, nothing is shown.
+   Nothing in a release says which of the reasons a level is withheld for.
 4. Comparisons that involve a withheld level go with it.
 5. Counts of levels are rounded to ``count_step``. A value is rounded to the decimals of a tenth
    of its standard error (read from its interval) and never to more than ``maximum_digits``;
@@ -28,8 +32,7 @@ The rule, in the order in which ``release`` applies it:
    negatives, and none of them is withheld, and where no cell under the minimum, of all these
    attributes crossed, follows from the sums over levels. Shares achieved follow the same rule.
 
-Known limit: groups that nest by outside knowledge (all scanners of one maker stand at one site)
-are not recognised unless they are declared as an intersection.
+``evaluator/disclosure/kinds.py`` has each figure's kind, risks and checks.
 """
 
 from __future__ import annotations
@@ -147,16 +150,20 @@ def release(
     submission: Submission,
     cohort_digest: str,
     rule: Disclosure,
+    everything: Evaluation | None = None,
     nesting: Nesting | None = None,
     earlier: Sequence[Earlier] = (),
 ) -> Release:
     """Turn an evaluation into what may be shown of it, by the rule that heads this module.
 
-    ``nesting`` tells which levels of the rule's nested attributes occur together. ``earlier`` are
-    the team's releases that were decided before, of this cohort and of those that share cases.
+    ``everything`` is the evaluation with the figures that probing left out: its groups decide, so
+    that all submissions of a benchmark withhold the same ones. ``nesting`` tells which levels of
+    the rule's nested attributes occur together. ``earlier`` are the team's releases that were
+    decided before, of this cohort and of those that share cases.
     """
     groups = counted_groups(evaluation)
-    protected = protection(evaluation, groups, rule, nesting, earlier)
+    whole = everything or evaluation
+    protected = protection(whole, counted_groups(whole), rule, nesting, earlier)
     withheld, hidden = protected.withheld, protected.withheld | protected.insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell

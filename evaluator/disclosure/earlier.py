@@ -121,9 +121,9 @@ class Document:
             q = max(n[0] - p[1], least if not overall else 0), n[1] - p[0]
             yield Fact(cell, names.cases, *n)
             rates = (figures.get(SENSITIVITY), figures.get(SPECIFICITY))
-            for place, (count, among) in enumerate(((names.positive, p), (names.negative, q))):
-                among, hits = _by_rate(rates[place], among)
-                yield Fact(cell, count, *among)
+            for place, wide in enumerate((p, q)):
+                among, hits = _by_rate(rates[place], wide)
+                yield Fact(cell, names.classes[place], *among)
                 if hits is not None:
                     if place == 1:  # right calls of negatives leave the others called positive
                         hits = max(0, among[0] - hits[1]), among[1] - hits[0]

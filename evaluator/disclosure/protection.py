@@ -21,7 +21,7 @@ from evaluator.disclosure.attacker import (
     Target,
     Won,
 )
-from evaluator.disclosure.earlier import Document, Earlier
+from evaluator.disclosure.earlier import Document, Earlier, Shared
 from evaluator.disclosure.own_counts import OwnCounts, State
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.structure import structure
@@ -65,7 +65,8 @@ def protection(
     """Withhold what is small, what gives it back, and what an attacker would bound it by."""
     given = listed(evaluation, groups, rule.minimum_cell, nesting)
     own = OwnCounts(evaluation, given, rule, nesting or {})
-    state = State(*map(frozenset, suppressed(given)))
+    few, without_figures = suppressed(given)
+    state = State(frozenset(few), frozenset(without_figures))
     state = _grown(_Contest(own), state)
     if own.of_patients:
         state = _grown(_OfPatients(own), state)
@@ -129,55 +130,55 @@ class _Beside(_Contest):
     """The release beside earlier ones, of its cohort and of cohorts that share cases with it."""
 
     def __init__(self, own: OwnCounts, earlier: Sequence[Earlier]) -> None:
+        cohorts = list(dict.fromkeys(each.release.cohort_digest for each in earlier))
         self.documents = [
-            Document(each, _names(number, each), own.given.counts if each.shared is None else {})
+            Document(
+                each,
+                _names(number, None if each.shared is None else cohorts.index(digest)),
+                own.given.counts if each.shared is None else {},
+            )
             for number, each in enumerate(earlier)
+            for digest in [each.release.cohort_digest]
         ]
         self.beside = [fact for document in self.documents for fact in document.facts()]
+        for shared, names in self._others():
+            both, _ = _of_other(names)
+            counts = (shared.n_positive, shared.n_negative)
+            self.beside += [Fact((), name, n, n) for name, n in zip(both, counts, strict=True)]
         self._wanted = [target for document in self.documents for target in document.targets()]
         super().__init__(own)
+
+    def _others(self) -> list[tuple[Shared, Names]]:
+        """The other cohorts: what they share with this one, and the names of their counts."""
+        found = {
+            document.names.cases: (document.earlier.shared, document.names)
+            for document in self.documents
+        }
+        return [(shared, names) for shared, names in found.values() if shared is not None]
 
     def _programme(self) -> Programme:
         own = self.own
         theirs = [set(document.cells().values()) for document in self.documents]
-        cells = own.cells.union(*theirs, *(document.shares() for document in self.documents))
-        laid = structure(cells, own.complete.union(*theirs), own.occurring)
+        shares = (document.shares() for document in self.documents)
+        cells = own.cells.union(own.occurring, *theirs, *shares)
+        laid = structure(cells, own.complete.union(*theirs))
         counts = [POSITIVE, NEGATIVE, *OWN.called]
         parts = dict(zip(OWN.called, (POSITIVE, NEGATIVE), strict=True))
-        sums = {CASES: (POSITIVE, NEGATIVE)}
-        nobody = dict.fromkeys((POSITIVE, NEGATIVE), laid.outside(own.complete))
-        for document, cells_of_it in zip(self.documents, theirs, strict=True):
-            names = document.names
-            if document.earlier.shared is not None:
-                shared, others = _of_other(names)
-                for count, whole, part, rest in zip(
-                    (names.positive, names.negative),
-                    (POSITIVE, NEGATIVE),
-                    shared,
-                    others,
-                    strict=True,
-                ):
-                    counts += [part, rest]
-                    parts[part] = whole
-                    sums[count] = (part, rest)
-                    nobody[part] = nobody[rest] = laid.outside(cells_of_it)
-                sums[names.cases] = (*shared, *others)
-            counts += names.called
-            parts |= dict(zip(names.called, names.classes, strict=True))
+        sums: dict[str, tuple[str, ...]] = {CASES: (POSITIVE, NEGATIVE)}
+        nobody = dict.fromkeys((POSITIVE, NEGATIVE), laid.outside(own.complete | own.occurring))
+        for _, names in self._others():
+            both, rest = _of_other(names)
+            counts += [*both, *rest]
+            parts |= dict(zip(both, (POSITIVE, NEGATIVE), strict=True))
+            sums |= {
+                one: (first, second)
+                for one, first, second in zip(names.classes, both, rest, strict=True)
+            }
+            sums[names.cases] = (*both, *rest)
+        for document in self.documents:
+            counts += document.names.called
+            parts |= dict(zip(document.names.called, document.names.classes, strict=True))
         return Programme(laid, tuple(counts), parts, sums, nobody)
-
-    def facts(self, state: State) -> list[Fact]:
-        shared = [
-            Fact((), name, number, number)
-            for document in self.documents
-            if document.earlier.shared is not None
-            for name, number in zip(
-                _of_other(document.names)[0],
-                (document.earlier.shared.n_positive, document.earlier.shared.n_negative),
-                strict=True,
-            )
-        ]
-        return [*super().facts(state), *shared]
 
     def targets(self, state: State) -> list[Target]:
         """What any of the releases withholds, under the larger minimum; and parts of bands."""
@@ -246,12 +247,13 @@ def _more(contest: _Contest, won: Won, state: State) -> State | None:
     return replace(state, withheld=frozenset(none), hidden=frozenset(fewer))
 
 
-def _names(number: int, earlier: Earlier) -> Names:
+def _names(number: int, cohort: int | None) -> Names:
     """Names of the counts of an earlier release; those of the same cohort are the same counts."""
     called = (f"positive, called {number}", f"negative, called {number}")
-    if earlier.shared is None:
+    if cohort is None:
         return Names(POSITIVE, NEGATIVE, CASES, called)
-    return Names(*(f"{count} of {number}" for count in (POSITIVE, NEGATIVE, CASES)), called)
+    positive, negative, cases = (f"{count} of {cohort}" for count in (POSITIVE, NEGATIVE, CASES))
+    return Names(positive, negative, cases, called)
 
 
 def _of_other(names: Names) -> tuple[tuple[str, str], tuple[str, str]]:

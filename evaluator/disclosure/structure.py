@@ -168,8 +168,8 @@ def _clique(
         own = [name for name, _ in cell]
         if set(own) <= set(names):
             at = tuple(list(names).index(name) for name in own)
-            atoms = product(*(values[pair] for pair in cell))
-            allowed.setdefault(at, set()).update(atoms)
+            combined = product(*(values[pair] for pair in cell))
+            allowed.setdefault(at, set()).update(combined)
     rows = tuple(
         row
         for row in product(*(domains[name] for name in names))
