@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from cohort_selection.cases import Case
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
+from evaluator.attacker.nesting import nesting
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release, release
-from evaluator.disclosure.nesting import nesting
 from evaluator.disclosure.probing import SetApart, set_apart, without
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.feedback import answering

@@ -32,22 +32,23 @@ The rule, in the order in which ``release`` applies it:
    negatives, and none of them is withheld, and where no cell under the minimum, of all these
    attributes crossed, follows from the sums over levels. Shares achieved follow the same rule.
 
-``evaluator/disclosure/kinds.py`` has each figure's kind, risks and checks.
+``evaluator/figure_kinds.py`` has each figure's kind, risks and checks.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from evaluator.attacker.cells import Counts, Group, Nesting
+from evaluator.attacker.own_counts import concerned_by
 from evaluator.disclosure.earlier import Earlier
-from evaluator.disclosure.own_counts import concerned_by
-from evaluator.disclosure.protection import protection
+from evaluator.disclosure.protection import Protection, protection
 from evaluator.disclosure.rounding import (
     INSUFFICIENT,
     nearest,
@@ -55,7 +56,7 @@ from evaluator.disclosure.rounding import (
 )
 from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
-from evaluator.disclosure.suppression import Group, Nesting, counted_groups
+from evaluator.disclosure.suppression import counted_groups
 from evaluator.scoring.results import (
     OVERALL,
     Curve,
@@ -164,7 +165,7 @@ def release(
     groups = counted_groups(evaluation)
     whole = everything or evaluation
     protected = protection(whole, counted_groups(whole), rule, nesting, earlier)
-    withheld, hidden = protected.withheld, protected.withheld | protected.insufficient
+    hidden = protected.withheld | protected.insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
     enough = enough and not protected.refused
@@ -173,19 +174,7 @@ def release(
     if target is not None and target.effective_patients is None:
         results = (r for r in results if r.figure.kind is not Kind.STANDARDIZED)
     curves = shown_curves(evaluation, groups, hidden, rule) if enough else ()
-    held_back = [
-        Withheld(
-            attribute,
-            level,
-            WITHHELD if (attribute, level) in withheld else INSUFFICIENT,
-            None if (attribute, level) in withheld else nearest(counts.n_cases, rule.count_step),
-        )
-        for (attribute, level), counts in groups.items()
-        if (attribute, level) in hidden
-    ]
-    if not enough:
-        reason = protected.refused or INSUFFICIENT
-        held_back.insert(0, Withheld(*OVERALL, reason, evaluation.n_cases))
+    held_back = _held_back(evaluation, groups, protected, rule, enough=enough)
     return Release(
         submission_id=submission.submission_id,
         team=submission.team,
@@ -203,7 +192,7 @@ def release(
         n_positive=evaluation.n_positive if enough else None,
         results=tuple(results),
         curves=tuple(curves),
-        withheld=tuple(held_back),
+        withheld=held_back,
         rule=rule,
         sampling_design=evaluation.sampling_design,
         effective_patients=None
@@ -212,6 +201,28 @@ def release(
         declared_gaps=evaluation.declared_gaps,
         target=target if enough else None,
     )
+
+
+def _held_back(
+    evaluation: Evaluation,
+    groups: Mapping[Group, Counts],
+    protected: Protection,
+    rule: Disclosure,
+    *,
+    enough: bool,
+) -> tuple[Withheld, ...]:
+    """The groups that are not shown, with the number of cases where that is."""
+    found = [
+        Withheld(*group, WITHHELD, None)
+        if group in protected.withheld
+        else Withheld(*group, INSUFFICIENT, nearest(counts.n_cases, rule.count_step))
+        for group, counts in groups.items()
+        if group in protected.withheld or group in protected.insufficient
+    ]
+    if not enough:
+        reason = protected.refused or INSUFFICIENT
+        found.insert(0, Withheld(*OVERALL, reason, evaluation.n_cases))
+    return tuple(found)
 
 
 def _members(record: Any) -> dict[str, object]:
@@ -228,7 +239,9 @@ def _shown_target(
     target = evaluation.target
     if target is None:
         return None
-    concerned = concerned_by(target.levels, {attribute for attribute, _ in hidden}, rule)
+    concerned = concerned_by(
+        target.levels, {attribute for attribute, _ in hidden}, rule.minimum_cell
+    )
     if not whole:
         concerned = {row.attribute for row in target.levels}
     least = target.least_solved

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
-from evaluator.disclosure.attacker import Fact, Target
+from evaluator.attacker.cells import Cell, Counts, Group, cells_of
+from evaluator.attacker.programme import Fact, Target
+from evaluator.attacker.told import SENSITIVITY, SPECIFICITY, Names, share_cell, share_facts
 from evaluator.disclosure.rounding import INSUFFICIENT
-from evaluator.disclosure.suppression import Cell, Counts, Group, cells_of, group_figures
-from evaluator.disclosure.told import SENSITIVITY, SPECIFICITY, Names, share_cell, share_facts
+from evaluator.disclosure.suppression import group_figures
 from evaluator.scoring.results import OVERALL, TargetLevel
 from metrics.figure_name import FigureName
 

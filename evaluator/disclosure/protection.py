@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evaluator.disclosure.attacker import (
+from evaluator.attacker.cells import Cell, Counts, Group, Nesting
+from evaluator.attacker.own_counts import OwnCounts, State
+from evaluator.attacker.programme import (
     CASES,
     NEGATIVE,
     PATIENTS,
@@ -21,19 +23,11 @@ from evaluator.disclosure.attacker import (
     Target,
     Won,
 )
+from evaluator.attacker.structure import structure
+from evaluator.attacker.told import OWN, TARGET, Names
 from evaluator.disclosure.earlier import Document, Earlier, Shared
-from evaluator.disclosure.own_counts import OwnCounts, State
 from evaluator.disclosure.rule import Disclosure
-from evaluator.disclosure.structure import structure
-from evaluator.disclosure.suppression import (
-    Cell,
-    Counts,
-    Group,
-    Nesting,
-    listed,
-    suppressed,
-)
-from evaluator.disclosure.told import OWN, TARGET, Names
+from evaluator.disclosure.suppression import listed, suppressed
 from evaluator.scoring.results import Evaluation
 
 GIVES_BACK = "withheld: beside earlier releases of the team it would give back a withheld group"
@@ -64,7 +58,7 @@ def protection(
 ) -> Protection:
     """Withhold what is small, what gives it back, and what an attacker would bound it by."""
     given = listed(evaluation, groups, rule.minimum_cell, nesting)
-    own = OwnCounts(evaluation, given, rule, nesting or {})
+    own = OwnCounts(evaluation, given, nesting or {})
     few, without_figures = suppressed(given)
     state = State(frozenset(few), frozenset(without_figures))
     state = _grown(_Contest(own), state)

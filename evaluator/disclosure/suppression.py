@@ -5,34 +5,17 @@ Steps 1 to 3 of the rule that heads ``evaluator/disclosure/control.py``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
+from evaluator.attacker.cells import JOINT as JOINT
+from evaluator.attacker.cells import Cell, Listed, Nesting, Total, cells_of
+from evaluator.attacker.cells import Counts as Counts
+from evaluator.attacker.cells import Group as Group
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from metrics.figure_name import FigureName
-
-JOINT = " x "
-"""Between the attributes of an intersection, and between its levels."""
-
-Group = tuple[str, str]
-"""An attribute and one of its levels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Cases, patients and positive cases of a group."""
-
-    n_cases: int
-    n_patients: int
-    n_positive: int
-
-    @property
-    def n_negative(self) -> int:
-        """Cases that are not positive."""
-        return self.n_cases - self.n_positive
 
 
 def group_figures(results: Sequence[Result]) -> frozenset[FigureName]:
@@ -57,45 +40,6 @@ def counted_groups(evaluation: Evaluation) -> dict[Group, Counts]:
                 max(new.n_positive, old.n_positive),
             )
     return found
-
-
-Cell = tuple[tuple[str, str], ...]
-"""Sorted (attribute, level) pairs; () is everyone."""
-
-Nesting = Mapping[tuple[str, str], Mapping[tuple[str, str], Counts]]
-"""Attributes whose levels nest by outside knowledge, inner and outer: which pairs of levels occur,
-and their counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    """A cell and parts that add up to it."""
-
-    whole: Cell
-    parts: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """The groups of an evaluation as cells, their counts, and the sums that tie them.
-
-    ``opaque`` groups belong to intersections that read two ways; they are withheld whole.
-    """
-
-    cell_of: Mapping[Group, Cell]
-    opaque: frozenset[Group]
-    counts: Mapping[Cell, Counts]
-    totals: Sequence[_Total]
-    minimum: int
-
-    @property
-    def everyone(self) -> Counts:
-        """Counts of the whole cohort."""
-        return self.counts[()]
-
-    def groups(self, cells: Collection[Cell]) -> frozenset[Group]:
-        """The groups that cells stand for."""
-        return frozenset(group for group, cell in self.cell_of.items() if cell in cells)
 
 
 def listed(
@@ -130,43 +74,7 @@ def suppressed(
     return none, _protected(few | none | set(hidden), counts, sizes, totals, minimum)
 
 
-def cells_of(
-    groups: Mapping[Group, Counts],
-) -> tuple[dict[Group, Cell], frozenset[Group]]:
-    """Read intersections back into their parts; those that read two ways cannot be protected."""
-    levels: dict[str, set[str]] = {}
-    for attribute, level in groups:
-        levels.setdefault(attribute, set()).add(level)
-    cells: dict[Group, Cell] = {}
-    opaque: set[str] = set()
-    for attribute, level in groups:
-        names = attribute.split(JOINT)
-        readings = [
-            parts
-            for parts in _splits(level.split(JOINT), len(names))
-            if all(
-                name not in levels or part in levels[name]
-                for name, part in zip(names, parts, strict=True)
-            )
-        ]
-        if len(names) == 1:
-            cells[attribute, level] = ((attribute, level),)
-        elif len(readings) == 1 and len(set(names)) == len(names):
-            cells[attribute, level] = tuple(sorted(zip(names, readings[0], strict=True)))
-        else:
-            opaque.add(attribute)
-    unsafe = frozenset(group for group in groups if group[0] in opaque)
-    return {group: cell for group, cell in cells.items() if group not in unsafe}, unsafe
-
-
-def _splits(words: Sequence[str], n_parts: int) -> Iterator[tuple[str, ...]]:
-    """Yield every way to join consecutive ``words`` into ``n_parts`` parts."""
-    for cuts in combinations(range(1, len(words)), n_parts - 1):
-        bounds = (0, *cuts, len(words))
-        yield tuple(JOINT.join(words[a:b]) for a, b in pairwise(bounds))
-
-
-def _totals(counts: Mapping[Cell, Counts]) -> list[_Total]:
+def _totals(counts: Mapping[Cell, Counts]) -> list[Total]:
     """List every sum that ties cells together, through margins that nobody declared as well."""
     tables = {tuple(name for name, _ in cell) for cell in counts}
     margins = {
@@ -188,11 +96,11 @@ def _totals(counts: Mapping[Cell, Counts]) -> list[_Total]:
                 for cell in members[table]:
                     whole = tuple(pair for pair in cell if pair[0] in margin)
                     parts.setdefault(whole, []).append(cell)
-                found += [_Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
+                found += [Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
     return sorted(found, key=lambda total: (len(total.whole), total.whole, total.parts))
 
 
-def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[_Total]:
+def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[Total]:
     """The sums of levels over those that lie in them alone, as a scanner's cases lie in its site's.
 
     A level that lies in several leaves these without a sum; the attacker's programme knows them.
@@ -213,7 +121,7 @@ def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[_Tot
                 }
                 <= counts.keys()
             ):
-                found.append(_Total(((outer, whole),), parts))
+                found.append(Total(((outer, whole),), parts))
     return found
 
 
@@ -221,7 +129,7 @@ def _protected(
     few: Collection[Cell],
     counts: Mapping[Cell, Counts],
     sizes: Mapping[Cell, tuple[int, int]],
-    totals: Sequence[_Total],
+    totals: Sequence[Total],
     minimum: int,
 ) -> set[Cell]:
     """Grow ``few`` until nothing in it follows from the cells that remain shown."""
@@ -240,7 +148,7 @@ def _protected(
 def _beside_thin_remainder(
     hidden: Collection[Cell],
     sizes: Mapping[Cell, tuple[int, int]],
-    totals: Sequence[_Total],
+    totals: Sequence[Total],
     minimum: int,
 ) -> list[Cell]:
     """Find a shown total whose hidden parts are one alone, or few together; return its other parts.
@@ -267,7 +175,7 @@ def _beside_thin_remainder(
 
 
 def _beside_derivable(
-    hidden: Collection[Cell], counts: Mapping[Cell, Counts], totals: Sequence[_Total]
+    hidden: Collection[Cell], counts: Mapping[Cell, Counts], totals: Sequence[Total]
 ) -> list[Cell]:
     """Find a hidden cell that the shown ones determine; return what could be hidden to free it.
 
@@ -308,7 +216,7 @@ def _beside_derivable(
     return []
 
 
-def _unlisted(total: _Total, counts: Mapping[Cell, Counts]) -> bool:
+def _unlisted(total: Total, counts: Mapping[Cell, Counts]) -> bool:
     """Tell whether some cases of the whole are in no listed part."""
     if total.whole not in counts or any(part not in counts for part in total.parts):
         return False

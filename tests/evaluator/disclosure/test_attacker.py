@@ -18,18 +18,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
+from evaluator.attacker.cells import Counts, Group, Nesting
 from evaluator.disclosure.control import WITHHELD, Release, release
 from evaluator.disclosure.earlier import Earlier, Shared
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.rule import Disclosure
-from evaluator.disclosure.suppression import (
-    Counts,
-    Group,
-    Nesting,
-    counted_groups,
-    listed,
-    suppressed,
-)
+from evaluator.disclosure.suppression import counted_groups, listed, suppressed
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from evaluator.scoring.score import score

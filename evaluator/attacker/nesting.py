@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.disclosure.suppression import Counts, Nesting
+from evaluator.attacker.cells import Counts, Nesting
 
 
 def nesting(

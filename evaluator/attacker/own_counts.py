@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cohort_selection.cases import LABEL
-from evaluator.disclosure.attacker import CASES, NEGATIVE, PATIENTS, POSITIVE, Fact, Target
-from evaluator.disclosure.rule import Disclosure
-from evaluator.disclosure.suppression import JOINT, Cell, Listed, Nesting
-from evaluator.disclosure.told import OWN, SENSITIVITY, SPECIFICITY, share_cell, share_facts
+from evaluator.attacker.cells import JOINT, Cell, Listed, Nesting
+from evaluator.attacker.programme import CASES, NEGATIVE, PATIENTS, POSITIVE, Fact, Target
+from evaluator.attacker.told import OWN, SENSITIVITY, SPECIFICITY, share_cell, share_facts
 from evaluator.scoring.results import OVERALL, Evaluation, TargetLevel
 
 
@@ -34,12 +33,9 @@ class OwnCounts:
     the step of the rounding.
     """
 
-    def __init__(
-        self, evaluation: Evaluation, given: Listed, rule: Disclosure, nesting: Nesting
-    ) -> None:
+    def __init__(self, evaluation: Evaluation, given: Listed, nesting: Nesting) -> None:
         """Read what the evaluation counts; ``nesting`` is known to everyone."""
         self.given = given
-        self._rule = rule
         self._calls = _calls(evaluation, given)
         everyone = given.everyone
         single = everyone.n_cases == everyone.n_patients
@@ -169,7 +165,7 @@ class OwnCounts:
         if state.without_target:
             return
         groups = self.given.groups(state.hidden | state.withheld) | self.given.opaque
-        concerned = concerned_by(self._shares, {name for name, _ in groups}, self._rule)
+        concerned = concerned_by(self._shares, {name for name, _ in groups}, self.given.minimum)
         for row in self._shares:
             labelled = LABEL in row.attribute.split(JOINT)
             if row.attribute not in concerned and not (labelled and count != CASES):
@@ -181,11 +177,9 @@ def _names(cell: Cell) -> tuple[str, ...]:
     return tuple(name for name, _ in cell)
 
 
-def concerned_by(rows: tuple[TargetLevel, ...], hidden: set[str], rule: Disclosure) -> set[str]:
+def concerned_by(rows: tuple[TargetLevel, ...], hidden: set[str], minimum: int) -> set[str]:
     """Attributes of the target with a level that is hidden, or too small to be shown."""
-    small = {
-        row.attribute for row in rows if row.achieved and min(_classes(row)) < rule.minimum_cell
-    }
+    small = {row.attribute for row in rows if row.achieved and min(_classes(row)) < minimum}
     return {row.attribute for row in rows} & (small | hidden)
 
 

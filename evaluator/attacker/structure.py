@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations, pairwise, product
 
-from evaluator.disclosure.suppression import Cell
+from evaluator.attacker.cells import Cell
 
 MOST_CELLS = 20_000
 """A joint table of more cells than these is replaced by the tables that are listed of it."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.disclosure.structure import Structure
-from evaluator.disclosure.suppression import Cell
+from evaluator.attacker.cells import Cell
+from evaluator.attacker.structure import Structure
 
 POSITIVE = "positive"
 NEGATIVE = "negative"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cohort_selection.cases import LABEL
-from evaluator.disclosure.attacker import CASES, NEGATIVE, POSITIVE, Fact
-from evaluator.disclosure.suppression import Cell, Counts, cells_of
+from evaluator.attacker.cells import Cell, Counts, cells_of
+from evaluator.attacker.programme import CASES, NEGATIVE, POSITIVE, Fact
 from evaluator.scoring.results import TargetLevel
 from metrics.figure_name import FigureName
 

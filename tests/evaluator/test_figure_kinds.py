@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.kinds import (
+from evaluator.figure_kinds import (
     COMPARED,
     COUNTS,
     CURVES,
