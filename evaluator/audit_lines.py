@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaluator.signing.verification import Verified
-from submissions.ledger import audit_chain
+from submissions.ledger import audit_chain, retirement
 from submissions.ledger.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
 from submissions.service.agreements import EVENT as AGREEMENT
@@ -32,6 +32,8 @@ _WHO = {
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
+    retirement.NEXT_DRAW: STEWARD,
+    retirement.BRIDGE: STEWARD,
     audit_chain.ADMISSION: QUEUE,
     audit_chain.RELEASE: QUEUE,
     audit_chain.COMPARISON: QUEUE,
@@ -126,6 +128,9 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",
         audit_chain.PROTECTED: f"triggers made again: {content}",
+        retirement.RETIRED: f"cohort of {subject} is spent: {content}",
+        retirement.NEXT_DRAW: f"next draw of {subject} is {content}",
+        retirement.BRIDGE: f"{subject} runs the image of {content} on the next draw",
         AGREEMENT: f"accepted version {content} of the participation agreement",
     }
     if event in _OF_ACCOUNTS:

@@ -57,9 +57,11 @@ FLOORS: dict[str, list[str]] = {
     "evaluator": [
         "case_tables garbage_collection glossary host screen setup shipped system_calls",
         "sandbox scoring",
+        "attacker",
         "disclosure",
-        "benchmark leaderboard.drawing",
+        "benchmark figure_kinds leaderboard.drawing",
         "identity stores workers",
+        "feedback",
         "evaluation signing steward",
         "comparing",
         "leaderboard",

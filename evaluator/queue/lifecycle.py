@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
+from evaluator.feedback.exposure import use_of
 from evaluator.queue.admission import admit, discard_archive
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.image_ids import CONTAINERD
@@ -104,7 +105,9 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
     if predictions is None:
         raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
     evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
-    ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
+    use = use_of(enclave, benchmark, cohort)
+    document = evaluated.release.to_json()
+    ledger.publish(submission_id, evaluated.key, document, state=State.RELEASED, use=use)
     sign(installation, ledger)
     return ledger.submission(submission_id)
 
@@ -141,7 +144,9 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
         again.append((submission, evaluated))
     for submission, evaluated in again:
         document = evaluated.release.to_json()
-        ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
+        use = use_of(enclave, benchmark, cohort)
+        name = submission.submission_id
+        ledger.publish(name, evaluated.key, document, state=State.RELEASED, use=use)
     if again:
         sign(installation, ledger)
     return [submission for submission, _ in again]

@@ -5,6 +5,5 @@ before it.
 
 Order of reading: ``ledger``, ``records``, ``tables``, ``append_only``, ``opening``, ``schema``,
 ``reading``, ``writing``, ``before_the_run``, ``locks``, ``audit_chain``, ``verification``,
-``signed``,
-``comparisons``.
+``signed``, ``comparisons``, ``exposures``, ``retirement``.
 """

@@ -152,6 +152,22 @@ COMPARISONS = Table(
     UniqueConstraint("benchmark", "cohort_digest", "cause", name="one_comparison_a_cause"),
 )
 
+EXPOSURES = Table(
+    "exposures",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    Column("subject", String(100), nullable=False, index=True),
+    Column("team", String(200), nullable=False),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("look", Integer),
+    Column("lifetime", Integer),
+    Column("load_factor", Float),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
 TABLES = tuple(METADATA.tables)
 """Names of all tables; each only grows."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger import audit_chain
+from submissions.ledger import audit_chain, exposures
 from submissions.ledger.audit_chain import (
     ADMISSION,
     ENTRY,
@@ -99,9 +99,14 @@ def steps(
 
 
 def publish(
-    connection: Connection, submission_id: str, evaluation_key: str, document: str, state: State
+    connection: Connection,
+    submission_id: str,
+    evaluation_key: str,
+    document: str,
+    state: State,
+    use: exposures.Use,
 ) -> None:
-    """Append a release and the state it brings."""
+    """Append a release, the state it brings, and who saw what of which cohort."""
     benchmark = connection.execute(
         select(SUBMISSIONS.c.benchmark).where(SUBMISSIONS.c.submission_id == submission_id)
     ).scalar_one()
@@ -117,6 +122,7 @@ def publish(
     _step(connection, submission_id, state, None)
     told = release_content(document, benchmark, evaluation_key)
     audit_chain.append(connection, RELEASE, submission_id, told)
+    exposures.of_release(connection, submission_id, benchmark, document, use)
 
 
 def times(connection: Connection, submission_id: str, seconds: Mapping[Stage, float]) -> None:
