@@ -62,7 +62,7 @@ def test_the_choice_is_explained() -> None:
 
 
 def test_the_standard_error_is_that_of_hanley_and_mcneil() -> None:
-    # by hand for AUROC 0.8, 25 and 25: Q1 = 2/3, Q2 = 0.7111; (0.16 + 24 x 0.0267 + 24 x 0.0711)/625
+    # by hand for 25 and 25: (0.16 + 24 (2/3 - 0.64) + 24 (0.7111 - 0.64)) / 625 = 0.00401
     assert practice_error(50) == pytest.approx(0.0634, abs=0.0002)
 
 
