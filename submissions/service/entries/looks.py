@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import FastAPI
 from pydantic import ConfigDict
 
+from submissions.ledger import retirement
 from submissions.ledger.ledger import Ledger
 from submissions.service.offered import Offered
 from submissions.service.principal import Membership
@@ -52,7 +53,8 @@ def looks(app: FastAPI, team: Membership, benchmark: Offered) -> Looks:
         for upload in of_app(app).store.holding()
     )
     quota, now = benchmark.quota, datetime.now(UTC)
-    remaining = quota.remaining(charged, now)
+    spent = ledger.read(lambda held: retirement.spent(held, benchmark.name, quota)) is not None
+    remaining = 0 if spent else quota.remaining(charged, now)
     return Looks(
         benchmark=benchmark.name,
         team=team.team,
@@ -64,6 +66,6 @@ def looks(app: FastAPI, team: Membership, benchmark: Offered) -> Looks:
         used_ever=len(charged),
         held=held,
         remaining=max(0, remaining - held),
-        renews=quota.renews(charged, now),
+        renews=None if spent else quota.renews(charged, now),
         shared_with=tuple(name for name in allowance if name != team.team),
     )
