@@ -16,6 +16,7 @@ from evaluator.commands import (
     benchmark,
     queue,
     researcher,
+    review,
     reviewer,
     steward,
 )
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward, benchmark, researcher, queue, accounts, reviewer, audit):
+for commands in (steward, benchmark, researcher, queue, accounts, review, reviewer, audit):
     app.add_typer(commands.app)
 
 _PACKAGES = (

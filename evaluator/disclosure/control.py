@@ -48,7 +48,7 @@ from evaluator.disclosure.rounding import (
     nearest,
     without_counts,
 )
-from evaluator.disclosure.rule import Disclosure, DisclosureError
+from evaluator.disclosure.rule import Disclosure, DisclosureError, as_document
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
 from evaluator.disclosure.suppression import JOINT, Group, counted_groups, suppressed
 from evaluator.scoring.results import (
@@ -124,7 +124,11 @@ class Release:
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        document = as_mapping(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
+        document = as_mapping(self) | {
+            "schema": SCHEMA,
+            "received": self.received.isoformat(),
+            "rule": as_document(self.rule),
+        }
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_mapping
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +51,28 @@ class Disclosure:
     roc_step: Annotated[
         Number, OneOf(ROC_STEPS), Field(description="grid of the ROC curve, in 1 - specificity")
     ] = 0.05
+    reviewers: Annotated[
+        Whole,
+        Field(
+            ge=1,
+            le=2,
+            description="people who must vote before a held result is released or refused: 1, or "
+            "2, blind to each other; 2 is recommended",
+        ),
+    ] = 1
+
+
+_FIRST = ("minimum_cell", "feedback", "count_step", "maximum_digits", "roc_step")
+"""The keys of the first build; every release names them."""
+
+
+def as_document(rule: Disclosure) -> dict[str, object]:
+    """A rule as a release stores it: a later key only where it is not as in former builds."""
+    return {
+        each.name: getattr(rule, each.name)
+        for each in fields(rule)
+        if each.name in _FIRST or getattr(rule, each.name) != each.default
+    }
 
 
 def read_disclosure(table: Mapping[str, object], path: Path) -> Disclosure:

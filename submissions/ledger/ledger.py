@@ -36,10 +36,11 @@ from submissions.ledger.records import (
     SignedRelease,
 )
 from submissions.ledger.tables import AUDIT, TABLES
+from submissions.ledger.votes import Votes
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, Owner, State, Submission
 
 __all__ = [
     "Arrival",
@@ -69,6 +70,8 @@ class Ledger:
         self._turn = Lock()
         self._writer = self._engine.execution_options(writes=True)
         self._locks = Locks(self._engine)
+        self.votes = Votes(self._transaction, self._reading)
+        """The votes of reviewers on held results."""
         schema.bring_up_to_date(self._engine, examine=examine)
 
     def close(self) -> None:
@@ -145,17 +148,30 @@ class Ledger:
             writing.steps(connection, submission_id, [state], failure)
             before_the_run.practise(connection, submission_id, document)
 
-    def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
-        """Append a state change; raise LedgerError where the life cycle has no such step."""
+    def move(
+        self,
+        submission_id: str,
+        state: State,
+        failure: Failure | None = None,
+        *,
+        by: Owner = Owner.QUEUE,
+    ) -> None:
+        """Append a state change; raise LedgerError where ``by`` may make no such step."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [state], failure)
+            writing.steps(connection, submission_id, [state], failure, by)
 
     def publish(
-        self, submission_id: str, evaluation_key: str, document: str, *, state: State
+        self,
+        submission_id: str,
+        evaluation_key: str,
+        document: str,
+        *,
+        state: State,
+        by: Owner = Owner.QUEUE,
     ) -> None:
         """Append a release and the state it brings, in one transaction; a second is refused."""
         with self._transaction() as connection:
-            writing.publish(connection, submission_id, evaluation_key, document, state)
+            writing.publish(connection, submission_id, evaluation_key, document, state, by)
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
@@ -181,7 +197,7 @@ class Ledger:
     def withdraw(self, submission_id: str, by: str) -> None:
         """Cancel a submission for a person, by opaque id; raise LedgerError where it has ended."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED)
+            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED, Owner.TEAM)
             audit_chain.append(connection, audit_chain.WITHDRAWN, submission_id, by)
 
     # Locks
