@@ -38,14 +38,8 @@ def check(
 
     benchmark = read_benchmark(file)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
-    if benchmark.disclosure.feedback == "held" and benchmark.disclosure.reviewers < 2:
-        console.print(
-            styled(
-                "[disclosure] holds results for one reviewer (reviewers is 1 where it is not "
-                "given); two are recommended: reviewers = 2"
-            ),
-            soft_wrap=True,
-        )
+    if advice := benchmark.disclosure.advice:
+        console.print(styled(advice), soft_wrap=True)
     if catalog is None:
         if home is not None:
             raise option_values.OptionError(

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from evaluator.commands.options import HOME, OPERATOR, BenchmarkName, Home
-from evaluator.commands.review import cast_for_release
 from evaluator.screen import console
 from evaluator.terminal import printing
 
@@ -106,23 +105,12 @@ def prune(
 
 @app.command(rich_help_panel=OPERATOR)
 def release(
-    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")],
-    who: Annotated[
-        str,
-        typer.Option("--as", metavar="PERSON", help="Vote to release, as this reviewer."),
-    ] = "",
-    home: Home = HOME,
+    submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
 ) -> None:
-    """Release a result that is held back, where one reviewer is enough.
-
-    The audit chain says that it was released at the shell. With --as it is a vote instead.
-    """
+    """Release a held result without votes, where one reviewer is enough; this is recorded."""
     from evaluator.queue import lifecycle
     from evaluator.stores.installation import Installation
 
-    if who:
-        cast_for_release(home, submission_id, who)
-        return
     console.print(
         printing.submission_line(lifecycle.release_held(Installation.existing(home), submission_id))
     )

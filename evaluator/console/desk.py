@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.console.difference import Difference, difference
-from evaluator.console.reviewers import OwnResult, Reviewer, ReviewError, is_own
+from evaluator.console.reviewers import OwnResult, Reviewer, ReviewError, is_own, reviewer
 from evaluator.console.withholding import Withholding, figures_left_out, withholdings
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
@@ -23,7 +24,7 @@ from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.ledger.audit_chain import OVERRIDDEN
 from submissions.ledger.ledger import Ledger, LedgerError
-from submissions.ledger.votes import Choice, Decision, Round, Vote, final, open_votes
+from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes, final, open_votes
 from submissions.service.store import Store, StoreError
 from submissions.submission import State, Submission
 
@@ -118,7 +119,7 @@ class Desk:
         waiting, document = self._opened(reviewer, submission_id)
         release = Release.from_json(document.document)
         evaluation = self._held.evaluation(submission_id, document.evaluation_key)
-        rounds = self._ledger.votes.rounds(submission_id)
+        rounds = Votes(self._ledger).rounds(submission_id)
         mine = [
             vote
             for vote in open_votes(rounds, document.digest)
@@ -167,11 +168,11 @@ class Desk:
             choice=choice,
             reason=reason,
         )
-        return self._ledger.votes.cast(vote, waiting.needed)
+        return Votes(self._ledger).cast(vote, waiting.needed)
 
     def decisions(self) -> list[Decided]:
         """Submissions that were decided, the newest first; open rounds are not among them."""
-        rounds = self._ledger.votes.decided()
+        rounds = Votes(self._ledger).decided()
         at_shell = {entry.subject for entry in self._ledger.audit_entries(event=OVERRIDDEN)}
         found = [
             Decided(
@@ -214,13 +215,13 @@ class Desk:
 
     def _opened(self, reviewer: Reviewer, submission_id: str) -> tuple[Waiting, HeldDocument]:
         found = self._found(reviewer, submission_id)
-        self._ledger.votes.viewed(submission_id, reviewer.person_id)
+        Votes(self._ledger).viewed(submission_id, reviewer.person_id)
         return found
 
     def _waiting(self, reviewer: Reviewer, submission: Submission, benchmark: Benchmark) -> Waiting:
         name = submission.submission_id
         since = [at for state, at in self._ledger.history(name) if state is State.HELD][-1]
-        rounds = self._ledger.votes.rounds(name)
+        rounds = Votes(self._ledger).rounds(name)
         document = self._held.document(name)
         digest = "" if document is None else document.digest
         votes = open_votes(rounds, digest)
@@ -297,6 +298,23 @@ def desk_of(installation: Installation) -> Iterator[tuple[Desk, Store]]:
         held.close()
         store.close()
         ledger.close()
+
+
+@contextmanager
+def desk_for(home: Path, who: str) -> Iterator[tuple[Desk, Reviewer]]:
+    """The desk of an installation, and the person, by id or e-mail address, who is at it."""
+    with desk_of(Installation.existing(home)) as (desk, store):
+        person = store.people.named(who)
+        yield desk, reviewer(person.person_id, person.name, person.roles)
+
+
+def choice(word: str) -> Choice:
+    """A vote by its word; raise ReviewError for any other."""
+    try:
+        return Choice(word)
+    except ValueError:
+        words = ", ".join(each.value for each in Choice)
+        raise ReviewError(f"{word!r} is no vote; give one of {words}") from None
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -21,7 +21,7 @@ from evaluator.console.shown import (
     page,
 )
 from submissions.ledger.ledger import LedgerError
-from submissions.ledger.votes import Choice
+from submissions.ledger.voting.votes import Choice
 from submissions.service import sessions
 from submissions.service.credentials.passwords import LONGEST
 from submissions.service.pages.forms import Form, missing, posted, sentence_of

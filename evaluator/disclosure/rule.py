@@ -61,6 +61,16 @@ class Disclosure:
         ),
     ] = 1
 
+    @property
+    def advice(self) -> str:
+        """What a steward who writes the table is told; empty for nothing."""
+        if self.feedback != "held" or self.reviewers > 1:
+            return ""
+        return (
+            "[disclosure] holds results for one reviewer (reviewers is 1 where it is not given); "
+            "two are recommended: reviewers = 2"
+        )
+
 
 _FIRST = ("minimum_cell", "feedback", "count_step", "maximum_digits", "roc_step")
 """The keys of the first build; every release names them."""

@@ -25,7 +25,7 @@ from evaluator.queue.job import Job, shared
 from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
 from evaluator.queue.record import Cancelled, Record
-from evaluator.queue.reviews import Reviews
+from evaluator.reviewing.decisions import Reviews
 from evaluator.sandbox.engine import EngineUnavailable
 from evaluator.scoring.code_version import code_version
 from evaluator.signing.key import SigningError
@@ -111,10 +111,9 @@ class _Dispatcher:
         self._work = work
         self._record = Record(ledger, self._enclave, report)
         self._signer = Signer(installation, ledger)
-        self._completion = Completion(
-            ledger, self._enclave, self._record, tracker, self._signer, work.shards
-        )
-        self._reviews = Reviews(installation, ledger, self._record, self._signer, tracker)
+        stores = (ledger, self._enclave)
+        self._completion = Completion(*stores, self._record, tracker, self._signer, work.shards)
+        self._reviews = Reviews(installation, ledger, self._record.tell, self._signer, tracker)
         self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None
         self._fitness = Fitness(installation)

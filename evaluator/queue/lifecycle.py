@@ -10,11 +10,12 @@ from uuid import uuid4
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
 from evaluator.queue.admission import admit, discard_archive
-from evaluator.queue.held import prepared
+from evaluator.reviewing.held import prepared
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.image_ids import CONTAINERD
 from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
+from submissions.ledger.voting.votes import Votes
 from submissions.quota import QuotaError
 from submissions.receiving import Entry, named, operating_point, receive
 from submissions.submission import ENDED, Failure, Owner, State, Submission
@@ -107,10 +108,10 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
     if benchmark.disclosure.reviewers > 1:
         raise SubmissionError(
             f"benchmark {benchmark.name!r} asks for {benchmark.disclosure.reviewers} reviewers; "
-            f"name the one who votes with --as PERSON, or let them use `sequestra console`"
+            f"let them vote with `sequestra review vote` or in `sequestra console`"
         )
     evaluated = prepared(submission, benchmark, cohort, enclave)
-    ledger.votes.override(submission_id, evaluated.key, evaluated.release.to_json())
+    Votes(ledger).override(submission_id, evaluated.key, evaluated.release.to_json())
     sign(installation, ledger)
     return ledger.submission(submission_id)
 

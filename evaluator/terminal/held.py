@@ -4,25 +4,51 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 
-from evaluator.console.desk import HeldResult
+from evaluator.console.desk import HeldResult, Waiting
 from evaluator.console.difference import Changed
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.scoring.results import OVERALL
 from evaluator.screen import Sheet, styled
+from submissions.ledger.voting.votes import Decision, Round
 
 MOST_CHANGES = 40
 """Changed figures that are printed."""
 
 
+def line(waiting: Waiting) -> RenderableType:
+    """One line a held result: who, how long, how many votes, and what is next."""
+    of = waiting.submission
+    if waiting.decision is not None:
+        after = f"decided: {waiting.decision.value}; `sequestra run` does so"
+    elif waiting.own:
+        after = "your own team's: others decide"
+    elif not waiting.ready:
+        after = "not ready: `sequestra run` makes it so"
+    else:
+        after = "you have voted" if waiting.voted else "your vote"
+    return styled(
+        f"{of.submission_id}  {of.team} / {of.model}  {of.benchmark}  held for {waiting.age}  "
+        f"{waiting.votes} of {waiting.needed} votes  {after}"
+    )
+
+
+def voted(submission_id: str, cast: Round) -> str:
+    """What a vote that was cast comes to."""
+    after = {
+        None: "another reviewer's is needed",
+        Decision.RELEASE: "`sequestra run` releases it",
+        Decision.REFUSE: "`sequestra run` ends it as refused",
+        Decision.ASK_AGAIN: "the team reads the question, and the votes begin again",
+        Decision.SPLIT: "the votes differ, and begin again",
+    }
+    return f"{submission_id}: {len(cast.votes)} of {cast.needed} votes; {after[cast.decision]}"
+
+
 def result(shown: HeldResult) -> RenderableType:
     """Figures of all cases, the difference to the last release, groups withheld and why."""
-    of = shown.waiting.submission
     lines: list[RenderableType] = [
-        styled(
-            f"{of.submission_id}  {of.team} / {of.model}  {of.benchmark}  held for "
-            f"{shown.waiting.age}  {shown.waiting.votes} of {shown.waiting.needed} votes"
-        ),
+        line(shown.waiting),
         styled(shown.looks),
         _figures(shown),
         *_difference(shown),

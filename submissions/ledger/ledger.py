@@ -36,7 +36,6 @@ from submissions.ledger.records import (
     SignedRelease,
 )
 from submissions.ledger.tables import AUDIT, TABLES
-from submissions.ledger.votes import Votes
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
@@ -70,13 +69,19 @@ class Ledger:
         self._turn = Lock()
         self._writer = self._engine.execution_options(writes=True)
         self._locks = Locks(self._engine)
-        self.votes = Votes(self._transaction, self._reading)
-        """The votes of reviewers on held results."""
         schema.bring_up_to_date(self._engine, examine=examine)
 
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
         self._engine.dispose()
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction for a room that writes rows of its own, each with its audit entry."""
+        return self._transaction()
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """A connection that only reads."""
+        return self._reading()
 
     # Writing
 

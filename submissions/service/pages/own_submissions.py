@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.voting.votes import Votes
 from submissions.service.entries import own
 from submissions.service.offered import Offered
 from submissions.service.pages.forms import Form, posted, sentence_of
@@ -154,7 +155,7 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
         meaning=MEANINGS[shown.state],
         bad=_bad(shown),
         finding=sentence_of(finding) if mine and finding else "",
-        questions=ledger.votes.questions(name) if mine and shown.state is State.HELD else (),
+        questions=Votes(ledger).questions(name) if mine and shown.state is State.HELD else (),
         may_withdraw=mine and may_withdraw(shown),
         history=ledger.history(name),
         meanings=MEANINGS,

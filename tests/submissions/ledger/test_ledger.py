@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
 from submissions.ledger.tables import METADATA, TABLES
-from submissions.ledger.votes import Choice, Vote
+from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota, QuotaError
 from submissions.stage_times import Stage
 from submissions.submission import Failure, Owner, State, Submission
@@ -92,7 +92,7 @@ def test_no_row_can_be_changed_or_removed(ledger: Ledger, database: str, table: 
         reviewer="a person",
         choice=Choice.RELEASE,
     )
-    ledger.votes.cast(vote, 1)
+    Votes(ledger).cast(vote, 1)
     ledger.tracked(1, "run")
     with raw(database) as connection:
         for signed in ("heads (audit_number", "release_signatures (release_number"):

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from submissions.ledger.ledger import Ledger, LedgerError
-from submissions.ledger.votes import Choice, Decision, Round, Vote
+from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes
 from submissions.quota import Quota
 from submissions.submission import Owner, State, Submission
 from tests.support.postgresql import raw
@@ -51,18 +51,18 @@ def cast(
         choice=choice,
         reason=reason,
     )
-    return ledger.votes.cast(vote, needed)
+    return Votes(ledger).cast(vote, needed)
 
 
 def test_two_votes_to_release_let_this_very_document_out(ledger: Ledger) -> None:
     held(ledger)
     assert cast(ledger, "ann", Choice.RELEASE, "").decision is None
     with pytest.raises(LedgerError, match="have not decided to release this document"):
-        ledger.votes.release("s1", "k", DOCUMENT)
+        Votes(ledger).release("s1", "k", DOCUMENT)
     assert cast(ledger, "bea", Choice.RELEASE, "").decision is Decision.RELEASE
     with pytest.raises(LedgerError, match="have not decided to release this document"):
-        ledger.votes.release("s1", "k", OTHER)
-    ledger.votes.release("s1", "k", DOCUMENT)
+        Votes(ledger).release("s1", "k", OTHER)
+    Votes(ledger).release("s1", "k", DOCUMENT)
     assert [each.document for each in ledger.releases("chest")] == [DOCUMENT]
     assert ledger.submission("s1").state is State.RELEASED
     assert ledger.audit_problems() == []
@@ -73,8 +73,8 @@ def test_two_votes_to_refuse_end_it_and_the_team_reads_the_reasons(ledger: Ledge
     cast(ledger, "ann", Choice.REFUSE, "the model was trained on these cases")
     cast(ledger, "bea", Choice.REFUSE, "Its fact sheet names another model.")
     with pytest.raises(LedgerError, match="have not decided to release"):
-        ledger.votes.release("s1", "k", DOCUMENT)
-    ledger.votes.refuse("s1", DOCUMENT)
+        Votes(ledger).release("s1", "k", DOCUMENT)
+    Votes(ledger).refuse("s1", DOCUMENT)
     assert ledger.submission("s1").state is State.REFUSED
     assert ledger.finding("s1") == (
         "The model was trained on these cases. Its fact sheet names another model."
@@ -88,13 +88,13 @@ def test_two_votes_to_refuse_end_it_and_the_team_reads_the_reasons(ledger: Ledge
 def test_to_ask_again_puts_the_question_and_begins_without_votes(ledger: Ledger) -> None:
     held(ledger)
     cast(ledger, "ann", Choice.ASK_AGAIN, "Which data was it trained on?")
-    assert ledger.votes.questions("s1") == ()  # the other reviewer has not voted
+    assert Votes(ledger).questions("s1") == ()  # the other reviewer has not voted
     assert cast(ledger, "bea", Choice.RELEASE, "").decision is Decision.ASK_AGAIN
-    assert ledger.votes.questions("s1") == ("Which data was it trained on?",)
+    assert Votes(ledger).questions("s1") == ("Which data was it trained on?",)
     assert ledger.submission("s1").state is State.HELD
     assert cast(ledger, "bea", Choice.RELEASE, "").votes[0].reviewer == "bea"
     assert cast(ledger, "ann", Choice.RELEASE, "").decision is Decision.RELEASE
-    assert [each.number for each in ledger.votes.rounds("s1")] == [1, 2]
+    assert [each.number for each in Votes(ledger).rounds("s1")] == [1, 2]
 
 
 def test_split_votes_leave_it_held_with_a_new_round(ledger: Ledger) -> None:
@@ -102,7 +102,7 @@ def test_split_votes_leave_it_held_with_a_new_round(ledger: Ledger) -> None:
     cast(ledger, "ann", Choice.RELEASE)
     assert cast(ledger, "bea", Choice.REFUSE).decision is Decision.SPLIT
     with pytest.raises(LedgerError, match="have not decided"):
-        ledger.votes.release("s1", "k", DOCUMENT)
+        Votes(ledger).release("s1", "k", DOCUMENT)
     cast(ledger, "ann", Choice.REFUSE)
     assert cast(ledger, "bea", Choice.REFUSE).decision is Decision.REFUSE
 
@@ -122,7 +122,7 @@ def test_a_changed_document_begins_without_votes(ledger: Ledger) -> None:
     cast(ledger, "ann", Choice.RELEASE)
     assert cast(ledger, "bea", Choice.RELEASE, document=OTHER).decision is None
     assert cast(ledger, "ann", Choice.RELEASE, document=OTHER).decision is Decision.RELEASE
-    ledger.votes.release("s1", "k", OTHER)
+    Votes(ledger).release("s1", "k", OTHER)
 
 
 @pytest.mark.parametrize("choice", [Choice.REFUSE, Choice.ASK_AGAIN])
@@ -132,13 +132,13 @@ def test_a_team_that_is_refused_or_asked_is_told_why(ledger: Ledger, choice: Cho
         cast(ledger, "ann", choice, "  ")
     with pytest.raises(LedgerError, match="has 2001 characters; give at most 2000"):
         cast(ledger, "ann", choice, "a" * 2001)
-    assert ledger.votes.rounds("s1") == ()
+    assert Votes(ledger).rounds("s1") == ()
 
 
 def test_one_reviewer_is_enough_where_the_benchmark_says_so(ledger: Ledger) -> None:
     held(ledger)
     assert cast(ledger, "ann", Choice.RELEASE, needed=1).decision is Decision.RELEASE
-    ledger.votes.release("s1", "k", DOCUMENT)
+    Votes(ledger).release("s1", "k", DOCUMENT)
 
 
 def test_votes_begun_for_two_are_not_ended_by_one(ledger: Ledger) -> None:
@@ -150,7 +150,7 @@ def test_votes_begun_for_two_are_not_ended_by_one(ledger: Ledger) -> None:
 
 def test_a_release_at_the_shell_is_told_by_the_chain(ledger: Ledger) -> None:
     held(ledger)
-    ledger.votes.override("s1", "k", DOCUMENT)
+    Votes(ledger).override("s1", "k", DOCUMENT)
     assert ledger.is_recorded("released-at-shell", "s1")
     assert ledger.submission("s1").state is State.RELEASED
 
@@ -194,7 +194,7 @@ def test_votes_at_the_same_moment_share_a_round(database: str) -> None:
         thread.join()
     assert len(refused) == 2
     assert all("have decided to release it" in each for each in refused)
-    assert [len(each.votes) for each in ledgers[0].votes.rounds("s1")] == [2]
+    assert [len(each.votes) for each in Votes(ledgers[0]).rounds("s1")] == [2]
     for each in ledgers:
         each.close()
 

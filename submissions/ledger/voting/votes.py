@@ -13,8 +13,7 @@ saw by its digest: where the held document has changed meanwhile, a new round is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +24,7 @@ from sqlalchemy import Connection, insert, select
 from submissions.addresses.database import aware
 from submissions.ledger import audit_chain, before_the_run, reading, writing
 from submissions.ledger.audit_chain import VOTE, digest_of, hour
+from submissions.ledger.ledger import Ledger
 from submissions.ledger.records import LedgerError
 from submissions.ledger.tables import VOTES
 from submissions.ledger.verification import vote_content
@@ -96,13 +96,9 @@ class Round:
 class Votes:
     """The votes of a ledger."""
 
-    def __init__(
-        self,
-        transaction: Callable[[], AbstractContextManager[Connection]],
-        reading: Callable[[], AbstractContextManager[Connection]],
-    ) -> None:
-        """Take what opens a ledger's transactions and connections."""
-        self._transaction, self._reading = transaction, reading
+    def __init__(self, ledger: Ledger) -> None:
+        """Keep the ledger."""
+        self._ledger = ledger
 
     def cast(self, vote: Vote, needed: int) -> Round:
         """Append a vote with its audit entry; the round as it stands then.
@@ -117,7 +113,7 @@ class Votes:
             raise LedgerError(
                 f"the reason has {len(reason)} characters; give at most {LONGEST_REASON}"
             )
-        with self._transaction() as connection:
+        with self._ledger.transaction() as connection:
             _refuse_not_held(connection, vote.submission_id)
             present = _open_round(_rounds(connection, vote.submission_id), vote, needed)
             _append(connection, vote, reason, present, needed)
@@ -125,12 +121,12 @@ class Votes:
 
     def rounds(self, submission_id: str) -> tuple[Round, ...]:
         """All rounds of a submission, the earliest first."""
-        with self._reading() as connection:
+        with self._ledger.connection() as connection:
             return _rounds(connection, submission_id)
 
     def decided(self) -> Mapping[str, tuple[Round, ...]]:
         """The complete rounds of every submission that has one, in order of their votes."""
-        with self._reading() as connection:
+        with self._ledger.connection() as connection:
             names = connection.execute(select(VOTES.c.submission_id).distinct()).scalars().all()
             found = {name: _rounds(connection, name) for name in names}
         complete = {
@@ -153,7 +149,7 @@ class Votes:
 
         Raises LedgerError where the votes do not say so of this very document.
         """
-        with self._transaction() as connection:
+        with self._ledger.transaction() as connection:
             _refuse_undecided(connection, submission_id, Decision.RELEASE, document)
             writing.publish(
                 connection,
@@ -169,14 +165,14 @@ class Votes:
 
         Raises LedgerError where the votes do not say so of this very document.
         """
-        with self._transaction() as connection:
+        with self._ledger.transaction() as connection:
             last = _refuse_undecided(connection, submission_id, Decision.REFUSE, document)
             writing.steps(connection, submission_id, [State.REFUSED], by=Owner.REVIEWERS)
             before_the_run.find(connection, submission_id, " ".join(map(_sentence, last.reasons)))
 
     def override(self, submission_id: str, evaluation_key: str, document: str) -> None:
         """Publish a held document without votes, for a steward at the shell; the chain says so."""
-        with self._transaction() as connection:
+        with self._ledger.transaction() as connection:
             audit_chain.append(connection, audit_chain.OVERRIDDEN, submission_id, "")
             writing.publish(
                 connection, submission_id, evaluation_key, document, State.RELEASED, Owner.STEWARD
@@ -184,7 +180,7 @@ class Votes:
 
     def viewed(self, submission_id: str, viewer: str) -> None:
         """Append that a person looked at a held result."""
-        with self._transaction() as connection:
+        with self._ledger.transaction() as connection:
             audit_chain.append(connection, audit_chain.VIEWED, submission_id, viewer)
 
 

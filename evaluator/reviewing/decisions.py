@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
-from evaluator.queue.held import HeldError, prepared
-from evaluator.queue.record import Record
+from evaluator.reviewing.held import HeldError, prepared
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import EnclaveError
 from evaluator.stores.installation import Installation, InstallationError
 from evaluator.tracking.process import Tracker
 from submissions.ledger.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.votes import Decision, final
+from submissions.ledger.voting.votes import Decision, Votes, final
 from submissions.submission import State, Submission
 
 LOOK_SECONDS = 1.0
@@ -35,17 +35,17 @@ class Reviews:
         self,
         installation: Installation,
         ledger: Ledger,
-        record: Record,
+        tell: Callable[[Submission, State], None],
         signer: Signer,
         tracker: Tracker,
     ) -> None:
-        """Work on both stores; ``record`` tells who listens of each new state."""
+        """Work on both stores; ``tell`` is called with each new state."""
         self._installation = installation
         self._ledger = ledger
         self._enclave = installation.enclave()
         self._signer = signer
         self._tracker = tracker
-        self._record = record
+        self._tell = tell
         self._looked = float("-inf")
         self._skipped: set[str] = set()
 
@@ -80,7 +80,7 @@ class Reviews:
             self._prepare(submission)
             return False
         key, document = held
-        rounds = self._ledger.votes.rounds(name)
+        rounds = Votes(self._ledger).rounds(name)
         decision = final(rounds, digest_of(document))
         if decision is None:
             return False
@@ -91,12 +91,12 @@ class Reviews:
                 f"for {asked}; release it with `sequestra release`, as the person who checked it"
             )
         if decision is Decision.REFUSE:
-            self._ledger.votes.refuse(name, document)
-            self._record.tell(submission, State.REFUSED)
+            Votes(self._ledger).refuse(name, document)
+            self._tell(submission, State.REFUSED)
             return True
         if self._prepare(submission) == document:
-            self._ledger.votes.release(name, key, document)
-            self._record.tell(submission, State.RELEASED)
+            Votes(self._ledger).release(name, key, document)
+            self._tell(submission, State.RELEASED)
             self._signer.sign()
             self._tracker.owe()
             return True
