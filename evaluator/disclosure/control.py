@@ -48,7 +48,7 @@ from evaluator.disclosure.rounding import (
     nearest,
     without_counts,
 )
-from evaluator.disclosure.rule import Disclosure, DisclosureError, as_document
+from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
 from evaluator.disclosure.suppression import JOINT, Group, counted_groups, suppressed
 from evaluator.scoring.results import (
@@ -124,13 +124,9 @@ class Release:
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        document = as_mapping(self) | {
-            "schema": SCHEMA,
-            "received": self.received.isoformat(),
-            "rule": as_document(self.rule),
-        }
+        document = as_mapping(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
         return json.dumps(
-            document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_mapping
+            document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_members
         )
 
     @classmethod
@@ -196,6 +192,10 @@ def release(
         declared_gaps=evaluation.declared_gaps,
         target=target if enough else None,
     )
+
+
+def _members(record: Any) -> dict[str, object]:
+    return stored(record) if isinstance(record, Disclosure) else as_mapping(record)
 
 
 def _classes(row: TargetLevel) -> tuple[int, ...]:

@@ -16,6 +16,12 @@ ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
 """Steps of the grid of a ROC curve, in 1 - specificity."""
 
 
+LADDER = "ladder"
+THRESHOLDOUT = "thresholdout"
+ONE_FIGURE = frozenset({LADDER, THRESHOLDOUT})
+"""Kinds of feedback that tell the primary figure alone, each answer once."""
+
+
 class DisclosureError(ValueError):
     """A [disclosure] table or a stored release that cannot be read."""
 
@@ -38,8 +44,11 @@ class Disclosure:
     ] = 10
     feedback: Annotated[
         Text,
-        OneOf(("open", "held")),
-        Field(description="`open`, or `held` until a steward releases each result"),
+        OneOf(("open", "held", LADDER, THRESHOLDOUT)),
+        Field(
+            description="`open`; `held` until reviewers or a steward release each result; `ladder` and "
+            "`thresholdout` tell the AUROC alone, and little to a team that asks often"
+        ),
     ] = "open"
     count_step: Annotated[
         Whole, Field(ge=1, le=100, description="counts are rounded to a multiple of this")
@@ -51,6 +60,33 @@ class Disclosure:
     roc_step: Annotated[
         Number, OneOf(ROC_STEPS), Field(description="grid of the ROC curve, in 1 - specificity")
     ] = 0.05
+    thresholdout_difference: Annotated[
+        Number,
+        Field(
+            gt=0.0,
+            le=0.5,
+            description="for `thresholdout`: an AUROC on sequestered cases this near to the one on "
+            "practice cases is not told",
+        ),
+    ] = 0.04
+    thresholdout_noise: Annotated[
+        Number,
+        Field(
+            gt=0.0,
+            le=0.2,
+            description="for `thresholdout`: standard deviation of the noise that is added to an "
+            "AUROC on sequestered cases",
+        ),
+    ] = 0.01
+    thresholdout_budget: Annotated[
+        Whole,
+        Field(
+            ge=1,
+            le=100_000,
+            description="for `thresholdout`: answers from sequestered cases before the cohort is "
+            "spent",
+        ),
+    ] = 100
     reviewers: Annotated[
         Whole,
         Field(
@@ -73,15 +109,18 @@ class Disclosure:
 
 
 _FIRST = ("minimum_cell", "feedback", "count_step", "maximum_digits", "roc_step")
-"""The keys of the first build; every release names them."""
+"""The keys that every stored release has."""
 
 
-def as_document(rule: Disclosure) -> dict[str, object]:
-    """A rule as a release stores it: a later key only where it is not as in former builds."""
+def stored(rule: Disclosure) -> dict[str, object]:
+    """The rule as a release keeps it: a key that came later only where it is not the default.
+
+    A release of a former build is so written as it was read.
+    """
     return {
-        each.name: getattr(rule, each.name)
-        for each in fields(rule)
-        if each.name in _FIRST or getattr(rule, each.name) != each.default
+        field.name: getattr(rule, field.name)
+        for field in fields(rule)
+        if field.name in _FIRST or getattr(rule, field.name) != field.default
     }
 
 
