@@ -30,19 +30,19 @@ def withholdings(release: Release, evaluation: Evaluation) -> tuple[Withholding,
     groups = dict(counted_groups(evaluation))
     groups[OVERALL] = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
     least = release.rule.minimum_cell
-    small = {name for name, counts in groups.items() if _small(counts, least)}
+    small = {name for name, counts in groups.items() if _few(counts, least, WITHHELD)}
     found = []
     for each in release.withheld:
         group = (each.attribute, each.level)
         counts = groups.get(group)
-        why = _why(group, counts, least, small, groups)
+        few = {} if counts is None else _few(counts, least, each.reason)
         found.append(
             Withholding(
                 group=group_name(*group),
                 shown="nothing" if each.reason == WITHHELD else "its number of cases",
                 cases="" if counts is None else _counted(counts),
-                why=why,
-                protects=counts is not None and not _small(counts, least),
+                why=_why(group, counts, few, least, small),
+                protects=counts is not None and not few,
             )
         )
     return tuple(found)
@@ -56,9 +56,12 @@ def figures_left_out(release: Release, evaluation: Evaluation) -> int:
     return sum((name[1], name[2]) not in hidden for name in scored - shown)
 
 
-def _small(counts: Counts, least: int) -> bool:
-    numbers = (counts.n_cases, counts.n_patients, counts.n_positive, counts.n_negative)
-    return min(numbers) < least
+def _few(counts: Counts, least: int, reason: str) -> dict[str, int]:
+    """What a group has too few of, by name: what is withheld whole has few cases or patients."""
+    kinds = {"cases": counts.n_cases, "patients": counts.n_patients}
+    if reason != WITHHELD:
+        kinds |= {"positive cases": counts.n_positive, "negative cases": counts.n_negative}
+    return {kind: number for kind, number in kinds.items() if number < least}
 
 
 def _counted(counts: Counts) -> str:
@@ -69,24 +72,14 @@ def _counted(counts: Counts) -> str:
 
 
 def _why(
-    group: Group,
-    counts: Counts | None,
-    least: int,
-    small: set[Group],
-    groups: Mapping[Group, Counts],
+    group: Group, counts: Counts | None, few: Mapping[str, int], least: int, small: set[Group]
 ) -> str:
     if counts is None:
         return "No figure of it was scored."
-    if _small(counts, least):
-        kinds = {
-            "cases": counts.n_cases,
-            "patients": counts.n_patients,
-            "positive cases": counts.n_positive,
-            "negative cases": counts.n_negative,
-        }
-        few = " and ".join(f"{number} {kind}" for kind, number in kinds.items() if number < least)
-        return f"It is small itself: {few}, and the least is {least}."
-    beside = [group_name(*each) for each in sorted(small) if each[0] == group[0] and each in groups]
+    if few:
+        said = " and ".join(f"{number} {kind}" for kind, number in few.items())
+        return f"It is small itself: {said}, and the least is {least}."
+    beside = [group_name(*each) for each in sorted(small) if each[0] == group[0]]
     whom = f" ({', '.join(beside[:5])})" if beside else ""
     return (
         f"It is large enough itself and protects another group{whom}, which would follow from it "

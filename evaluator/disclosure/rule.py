@@ -46,8 +46,8 @@ class Disclosure:
         Text,
         OneOf(("open", "held", LADDER, THRESHOLDOUT)),
         Field(
-            description="`open`; `held` until reviewers or a steward release each result; `ladder` and "
-            "`thresholdout` tell the AUROC alone, and little to a team that asks often"
+            description="`open`; `held` until reviewers or a steward release each result; "
+            "`ladder` and `thresholdout` tell the AUROC alone, and little to a team that asks often"
         ),
     ] = "open"
     count_step: Annotated[
