@@ -142,6 +142,8 @@ def test_a_reviewer_needs_no_more_than_a_keyboard(browser: Browser, console: Con
     press_to(page, "tbody a")
     page.keyboard.press("Enter")
     page.locator("h1", has_text="Net").wait_for()
+    press_to(page, "nav.contents a[href='#vote']")
+    page.keyboard.press("Enter")
     press_to(page, "#choice-release")
     page.keyboard.press("Space")
     press_to(page, "#reason")
