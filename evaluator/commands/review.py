@@ -58,7 +58,7 @@ def review_show(
     ] = None,
     home: Home = HOME,
 ) -> None:
-    """Show a held result: what changed, what is withheld and why. The look is recorded."""
+    """Show a held result, what changed and what is withheld and why; the look is recorded."""
     from cohort_selection.atomic_files import write_bytes
     from evaluator.console.desk import desk_for
     from evaluator.terminal import held
