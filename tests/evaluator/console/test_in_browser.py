@@ -190,7 +190,7 @@ def test_pages_read_well_on_a_phone_in_the_dark_and_on_paper(
     for scheme in ("light", "dark"):
         context = browser.new_context(
             viewport={"width": 360, "height": 780},
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
         )
         page, troubles = watched(context, console)
         sign_in(page, console, "ann")

@@ -1,11 +1,9 @@
-"""What a team is told of a held result and of a refusal: on its pages, by the API, by notices."""
+"""What a team is told of a held result and of a refusal: on its pages and by the API."""
 
 from __future__ import annotations
 
 from submissions.ledger.audit_chain import digest_of
 from submissions.ledger.voting.votes import Choice, Vote, Votes
-from submissions.notices.channels import Channels
-from submissions.notices.notices import Notices
 from submissions.submission import State
 from tests.submissions.service.pages.seeded import entered
 from tests.support.service_running import Running
@@ -52,21 +50,4 @@ def test_a_team_reads_questions_then_the_reason_and_other_teams_neither(service:
     with service.client(service.ada) as api:
         told = api.get(f"/api/v1/submissions/{name}").json()
         assert (told["state"], told["finding"]) == ("refused", "It was trained on these cases.")
-        withdrawn = api.post(f"/api/v1/submissions/{name}/withdraw")
-        assert withdrawn.status_code in (404, 405, 409)
     assert len(service.ledger.charged("north", "chest")) == 1
-
-
-def test_a_notice_of_a_refusal_says_why(service: Running) -> None:
-    notices = Notices(Channels(), service.ledger, service.store, service.url)
-    name = entered(service, "Net")
-    service.ledger.admitted(name, "sha256:" + "ab" * 32, State.LINTED, State.QUEUED)
-    for state in (State.RUNNING, State.SCORING, State.HELD):
-        service.ledger.move(name, state)
-    for who in ("ann", "bea"):
-        vote(service, name, who, Choice.REFUSE, "trained on these cases")
-    Votes(service.ledger).refuse(name, DOCUMENT)
-    submission = service.ledger.submission(name)
-    assert notices._meaning(submission, State.REFUSED) == (
-        "Reviewers refused to release the result. Trained on these cases."
-    )
