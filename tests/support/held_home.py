@@ -146,6 +146,14 @@ def sealed_home(folder: Path, *, reviewers: int | None = 2) -> Installation:
     return installation
 
 
+def sealed_once(folder: Path) -> Path:
+    """A home folder below ``folder`` that tests copy and never work in; sealed at one call."""
+    if not (folder / "held").exists():
+        (folder / "held").mkdir()
+        sealed_home(folder / "held")
+    return folder / "held" / "home"
+
+
 @contextmanager
 def opened(installation: Installation) -> Iterator[HeldHome]:
     """The installation with its people: Ann and Bea review, Tess is of the team and reviews too.

@@ -18,7 +18,7 @@ from evaluator.console.console_process import application
 from evaluator.console.desk import desk_of
 from evaluator.stores.installation import Installation
 from submissions.service.settings import ServiceSettings
-from tests.support.held_home import HeldHome, opened, sealed_home
+from tests.support.held_home import HeldHome, opened, sealed_once
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Console:
 @pytest.fixture(scope="session")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home folder of a sealed installation; never worked in."""
-    return sealed_home(tmp_path_factory.mktemp("sealed")).root
+    return sealed_once(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
