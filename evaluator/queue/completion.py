@@ -123,7 +123,8 @@ class Completion:
         )
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
-            # The evaluation is in the enclave; `release` scores again.
+            # What reviewers decide on; the queue releases or refuses it when they have voted.
+            self._enclave.hold(job.name, evaluated.key, evaluated.release.to_json())
             self._record.move(job, State.HELD)
         else:
             document = evaluated.release.to_json()

@@ -44,7 +44,7 @@ from submissions.ledger.tables import AUDIT, TABLES
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, Owner, State, Submission
 
 __all__ = [
     "Arrival",
@@ -82,6 +82,14 @@ class Ledger:
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
         self._engine.dispose()
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction for a room that writes rows of its own, each with its audit entry."""
+        return self._transaction()
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """A connection that only reads."""
+        return self._reading()
 
     # Writing
 
@@ -156,10 +164,17 @@ class Ledger:
             writing.steps(connection, submission_id, [state], failure)
             before_the_run.practise(connection, submission_id, document)
 
-    def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
-        """Append a state change; raise LedgerError where the life cycle has no such step."""
+    def move(
+        self,
+        submission_id: str,
+        state: State,
+        failure: Failure | None = None,
+        *,
+        by: Owner = Owner.QUEUE,
+    ) -> None:
+        """Append a state change; raise LedgerError where ``by`` may make no such step."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [state], failure)
+            writing.steps(connection, submission_id, [state], failure, by)
 
     def publish(
         self,
@@ -169,13 +184,14 @@ class Ledger:
         *,
         state: State,
         use: Use = UNKNOWN,
+        by: Owner = Owner.QUEUE,
     ) -> None:
         """Append a release and the state it brings, in one transaction; a second is refused.
 
         ``use`` is what the ledger of exposures keeps of the cohort.
         """
         with self._transaction() as connection:
-            writing.publish(connection, submission_id, evaluation_key, document, state, use)
+            writing.publish(connection, submission_id, evaluation_key, document, state, use, by)
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
@@ -201,7 +217,7 @@ class Ledger:
     def withdraw(self, submission_id: str, by: str) -> None:
         """Cancel a submission for a person, by opaque id; raise LedgerError where it has ended."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED)
+            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED, Owner.TEAM)
             audit_chain.append(connection, audit_chain.WITHDRAWN, submission_id, by)
 
     # Locks

@@ -134,6 +134,22 @@ RELEASE_SIGNATURES = Table(
     Column("key_id", String(64), nullable=False),
     Column("signature", String(88), nullable=False),
 )
+VOTES = Table(
+    "votes",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    # SHA-256 of the release that the reviewer saw.
+    Column("document", String(64), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("reviewer", String(32), nullable=False),
+    Column("vote", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", "round", "reviewer", name="one_vote_a_round"),
+)
 
 COMPARISONS = Table(
     "comparisons",
