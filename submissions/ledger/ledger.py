@@ -19,6 +19,7 @@ from submissions.ledger import (
     append_only,
     audit_chain,
     before_the_run,
+    board_rows,
     opening,
     reading,
     schema,
@@ -30,6 +31,7 @@ from submissions.ledger.locks import Locks
 from submissions.ledger.records import (
     Arrival,
     AuditEntry,
+    BoardRow,
     LedgerError,
     PublishedRelease,
     SignedHead,
@@ -289,6 +291,34 @@ class Ledger:
         with self._reading() as connection:
             return reading.releases(connection, benchmark)
 
+    def newest_release(self, submission_id: str) -> PublishedRelease | None:
+        """The newest release of one submission in the state released; None before it."""
+        with self._reading() as connection:
+            return board_rows.newest(connection, submission_id)
+
+    def board(self, benchmark: str, *, after: int = 0) -> list[BoardRow]:
+        """What a board orders, of releases with a number above ``after``, oldest first."""
+        with self._reading() as connection:
+            return board_rows.rows(connection, benchmark, after)
+
+    def board_shown(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The rest that a board shows of releases, as JSON, by the numbers of the releases."""
+        with self._reading() as connection:
+            return board_rows.shown(connection, numbers)
+
+    def board_stamp(self, benchmark: str) -> tuple[int, int]:
+        """The number of a benchmark's newest release, and of the last audit entry; 0 for none.
+
+        What was read under a stamp is as it was read while the stamp is the same.
+        """
+        with self._reading() as connection:
+            return board_rows.stamp(connection, benchmark)
+
+    def waiting(self, benchmark: str) -> int:
+        """How many submissions to a benchmark have not come to an end or to a reviewer."""
+        with self._reading() as connection:
+            return board_rows.waiting(connection, benchmark)
+
     def evaluation_keys(self, submission_id: str) -> set[str]:
         """Keys of all evaluations that were ever released for this submission."""
         with self._reading() as connection:
@@ -316,7 +346,7 @@ class Ledger:
         it again. Signed heads show the rest.
         """
         with self._reading() as connection:
-            return verification.problems(connection)
+            return [*verification.problems(connection), *board_rows.problems(connection)]
 
     def guard_faults(self) -> list[str]:
         """How the triggers differ from the exact list that guards the rows; sentences."""

@@ -38,6 +38,19 @@ class PublishedRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """What a board needs of every release to order it: names, and the overall values by figure."""
+
+    number: int
+    submission_id: str
+    benchmark: str
+    team: str
+    model: str
+    received: datetime
+    figures: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One entry of the audit chain."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -133,6 +134,19 @@ RELEASE_SIGNATURES = Table(
     Column("statement", Text, nullable=False),
     Column("key_id", String(64), nullable=False),
     Column("signature", String(88), nullable=False),
+)
+BOARD_ROWS = Table(
+    "board_rows",
+    METADATA,
+    Column("release_number", ForeignKey("releases.number"), primary_key=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
+    Column("benchmark", String(200), nullable=False),
+    Column("team", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("received", DateTime(timezone=True), nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Index("ix_board_rows_of_benchmark", "benchmark", "release_number"),
 )
 
 TABLES = tuple(METADATA.tables)

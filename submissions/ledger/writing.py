@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger import audit_chain
+from submissions.ledger import audit_chain, board_rows
 from submissions.ledger.audit_chain import (
     ADMISSION,
     ENTRY,
@@ -105,7 +105,7 @@ def publish(
     benchmark = connection.execute(
         select(SUBMISSIONS.c.benchmark).where(SUBMISSIONS.c.submission_id == submission_id)
     ).scalar_one()
-    connection.execute(
+    made = connection.execute(
         insert(RELEASES).values(
             submission_id=submission_id,
             benchmark=benchmark,
@@ -114,6 +114,7 @@ def publish(
             published=hour(),
         )
     )
+    board_rows.keep(connection, made.inserted_primary_key[0], submission_id, document)
     _step(connection, submission_id, state, None)
     told = release_content(document, benchmark, evaluation_key)
     audit_chain.append(connection, RELEASE, submission_id, told)

@@ -1,0 +1,233 @@
+"""Keeps what a board shows of a release beside it, so that no page reads every release.
+
+A row follows from its release alone. It is written in the transaction of the release, and for the
+releases of a former build once, in the step that makes the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, func, insert, literal, select
+
+from submissions.addresses.database import aware
+from submissions.ledger.records import BoardRow, PublishedRelease
+from submissions.ledger.tables import AUDIT, BOARD_ROWS, RELEASES, SUBMISSIONS, TRANSITIONS
+from submissions.submission import UNDER_WAY, WAITING, State
+
+_OVERALL = ["overall", "all"]
+_KEPT = (
+    *("n_cases", "n_patients", "n_positive", "threshold", "confidence"),
+    *("cohort_digest", "plan_digest", "image_digest", "code_version"),
+)
+_AT_ONCE = 500
+"""Rows in one statement: databases bound its parameters."""
+
+
+def keep(connection: Connection, number: int, submission_id: str, document: str) -> None:
+    """Append the row of a release that was just appended."""
+    query = select(SUBMISSIONS).where(SUBMISSIONS.c.submission_id == submission_id)
+    entered = connection.execute(query).one()
+    figures, rest = derived(document)
+    connection.execute(
+        insert(BOARD_ROWS).values(
+            release_number=number,
+            submission_id=submission_id,
+            benchmark=entered.benchmark,
+            team=entered.team,
+            model=entered.model,
+            received=entered.received,
+            figures=figures,
+            shown=rest,
+        )
+    )
+
+
+def fill(connection: Connection) -> None:
+    """Append the rows of all releases that have none, one release in memory at a time."""
+    kept = select(BOARD_ROWS.c.release_number)
+    query = select(RELEASES.c.number).where(RELEASES.c.number.not_in(kept))
+    for number in connection.execute(query.order_by(RELEASES.c.number)).scalars().all():
+        found = connection.execute(select(RELEASES).where(RELEASES.c.number == number)).one()
+        keep(connection, number, found.submission_id, found.document)
+
+
+def _named_alike(row: Row[Any], document: str) -> bool:
+    """Whether a row has the names and the time that the release has, if it has any."""
+    try:
+        found = json.loads(document)
+        received = datetime.fromisoformat(found["received"])
+        names = (found["team"], found["model"], received)
+    except (ValueError, TypeError, KeyError):
+        return True
+    return names == (row.team, row.model, aware(row.received))
+
+
+def derived(document: str) -> tuple[str, str]:
+    """The overall values by figure, and the rest that a board shows, both as JSON.
+
+    Both are empty for a document that is not a release: such a row has no figure to show.
+    """
+    digest = "sha256:" + hashlib.sha256(document.encode()).hexdigest()
+    try:
+        found = json.loads(document)
+        results = [each for each in found["results"] if each["estimate"] is not None]
+        figures, intervals, ends = _overall(results)
+        rest = {name: found[name] for name in _KEPT}
+    except (ValueError, TypeError, KeyError):
+        return "{}", _json({"release_digest": digest})
+    return _json(figures), _json(
+        {**rest, "release_digest": digest, "intervals": intervals, "ends": ends}
+    )
+
+
+def _overall(
+    results: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, float], dict[str, list[object]], dict[str, list[list[object]]]]:
+    """Overall values, their bounds, counts and reasons, and the groups at both ends of a figure."""
+    figures: dict[str, float] = {}
+    intervals: dict[str, list[object]] = {}
+    groups: dict[str, list[tuple[float, str, str, list[object]]]] = {}
+    for each in results:
+        metric, estimate = each["metric"], each["estimate"]
+        attribute, level = each["attribute"], each["level"]
+        value, low, high = estimate["value"], estimate["low"], estimate["high"]
+        if [attribute, level] == _OVERALL:
+            if value is not None:
+                figures[metric] = value
+            intervals[metric] = [low, high, estimate["n_cases"], estimate["undefined"]]
+        elif value is not None:
+            row = [attribute, level, value, low, high, estimate["n_cases"]]
+            groups.setdefault(metric, []).append((value, attribute, level, row))
+    ends = {
+        metric: [
+            min(found)[3],
+            min(found, key=lambda one: (-one[0], one[1], one[2]))[3],
+        ]
+        for metric, found in groups.items()
+        if metric in intervals
+    }
+    return figures, intervals, ends
+
+
+def _json(found: object) -> str:
+    return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _visible() -> Any:
+    """The condition that the row's submission reached the state released, which it never leaves."""
+    return exists(
+        select(literal(1)).where(
+            TRANSITIONS.c.submission_id == BOARD_ROWS.c.submission_id,
+            TRANSITIONS.c.state == State.RELEASED.value,
+        )
+    )
+
+
+def rows(connection: Connection, benchmark: str, after: int) -> list[BoardRow]:
+    """Rows of a benchmark's visible releases with a number above ``after``, oldest first."""
+    columns = [column for column in BOARD_ROWS.c if column.name != "shown"]
+    query = (
+        select(*columns)
+        .where(BOARD_ROWS.c.benchmark == benchmark, BOARD_ROWS.c.release_number > after)
+        .where(_visible())
+        .order_by(BOARD_ROWS.c.release_number)
+    )
+    return [
+        BoardRow(
+            number=number,
+            submission_id=submission_id,
+            benchmark=of,
+            team=team,
+            model=model,
+            received=aware(received),
+            figures=figures,
+        )
+        for number, submission_id, of, team, model, received, figures in connection.execute(query)
+    ]
+
+
+def shown(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The rest that a board shows of releases, as JSON, by the releases' numbers."""
+    found: dict[int, str] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        query = select(BOARD_ROWS.c.release_number, BOARD_ROWS.c.shown).where(
+            BOARD_ROWS.c.release_number.in_(some)
+        )
+        found |= {row.release_number: row.shown for row in connection.execute(query)}
+    return found
+
+
+def stamp(connection: Connection, benchmark: str) -> tuple[int, int]:
+    """The numbers of a benchmark's newest release and of the last audit entry; 0 for none."""
+    newest = (
+        select(func.max(BOARD_ROWS.c.release_number))
+        .where(BOARD_ROWS.c.benchmark == benchmark)
+        .scalar_subquery()
+    )
+    last = select(func.max(AUDIT.c.number)).scalar_subquery()
+    row = connection.execute(select(newest, last)).one()
+    return row[0] or 0, row[1] or 0
+
+
+def newest(connection: Connection, submission_id: str) -> PublishedRelease | None:
+    """The newest release of a submission in the state released."""
+    query = (
+        select(func.max(BOARD_ROWS.c.release_number))
+        .where(BOARD_ROWS.c.submission_id == submission_id)
+        .where(_visible())
+    )
+    number = connection.execute(query).scalar_one()
+    if number is None:
+        return None
+    found = connection.execute(select(RELEASES).where(RELEASES.c.number == number)).one()
+    return _published(found)
+
+
+def _published(row: Row[Any]) -> PublishedRelease:
+    return PublishedRelease(
+        number=row.number,
+        submission_id=row.submission_id,
+        benchmark=row.benchmark,
+        evaluation_key=row.evaluation_key,
+        document=row.document,
+        published=aware(row.published),
+    )
+
+
+def waiting(connection: Connection, benchmark: str) -> int:
+    """How many submissions to a benchmark the queue has still to work on."""
+    there = {state.value for state in WAITING | UNDER_WAY}
+    past = [state.value for state in State if state.value not in there]
+    left = select(literal(1)).where(
+        TRANSITIONS.c.submission_id == SUBMISSIONS.c.submission_id, TRANSITIONS.c.state.in_(past)
+    )
+    query = (
+        select(func.count())
+        .select_from(SUBMISSIONS)
+        .where(SUBMISSIONS.c.benchmark == benchmark, ~exists(left))
+    )
+    return connection.execute(query).scalar_one()
+
+
+def problems(connection: Connection) -> Iterator[str]:
+    """Hold each row against its release; one sentence for each that does not follow from it."""
+    query = select(RELEASES).order_by(RELEASES.c.number)
+    kept = {row.release_number: row for row in connection.execute(select(BOARD_ROWS))}
+    for release in connection.execute(query):
+        row = kept.pop(release.number, None)
+        same = (
+            row is not None
+            and (row.submission_id, row.benchmark) == (release.submission_id, release.benchmark)
+            and (row.figures, row.shown) == derived(release.document)
+            and _named_alike(row, release.document)
+        )
+        if not same:
+            yield f"the board's row of release {release.number} does not follow from the release"
+    for number in sorted(kept):
+        yield f"the board has a row of release {number}, which is not there"
