@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, overload
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release
+from evaluator.leaderboard.kept import OfLedger
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.report import PRIMARY
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
@@ -32,11 +32,11 @@ def releases(ledger: Ledger, benchmark: str | None = None) -> list[Release]:
 
 def released(ledger: Ledger, submission_id: str) -> Release:
     """The newest release of one submission; raise NotReleased where there is none."""
-    state = ledger.submission(submission_id).state
-    for found in reversed(releases(ledger)):
-        if found.submission_id == submission_id:
-            return found
-    raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    found = ledger.newest_release(submission_id)
+    if found is None:
+        state = ledger.submission(submission_id).state
+        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    return Release.from_json(found.document)
 
 
 def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
@@ -52,12 +52,11 @@ def primary_figure(installation: Installation, benchmark: str) -> str:
     return installation.benchmark(benchmark).analysis.primary
 
 
-def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:
-    """The board of a benchmark for a terminal."""
-    found = releases(ledger, benchmark.name)
-    primary = benchmark.analysis.primary
-    standings = rank(found, primary)
-    return render_terminal(standings, found, title=benchmark.title, primary=primary)
+def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
+    """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
+    kept = OfLedger(ledger)
+    board = kept.board(benchmark.name, benchmark.analysis.primary)
+    return render_terminal(board, kept, title=benchmark.title, page=page)
 
 
 class _Listings(Sequence[Listing]):
@@ -91,7 +90,7 @@ def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
     return create_app(
-        lambda benchmark: releases(ledger, benchmark),
+        OfLedger(ledger),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
     )

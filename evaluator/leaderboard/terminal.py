@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.box import SIMPLE_HEAD
 from rich.text import Text
 
-from evaluator.disclosure.control import Release
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.plots import readable_level
-from evaluator.leaderboard.ranking import Standing, worst_group
+from evaluator.leaderboard.kept import Board, Details, Kept
+from evaluator.leaderboard.ranking import Place
+from evaluator.leaderboard.selection import select
+from evaluator.leaderboard.view import View
 from evaluator.screen import Sheet, styled
 
 PAIRS = (
@@ -20,22 +20,21 @@ PAIRS = (
     ("sensitivity", "specificity"),
 )
 """Figures that share a column, one above the other, so that a board fits 80 characters."""
+ROWS = 50
+"""Rows on a page."""
 
 
-def render_terminal(
-    standings: Sequence[Standing],
-    releases: Sequence[Release],
-    *,
-    title: str = "",
-    primary: str = "auroc",
-) -> Sheet:
-    """Lay out the standings as a table; names carry no markup."""
-    by_id = {release.submission_id: release for release in releases}
-    short = figure(primary).short
+def render_terminal(board: Board, kept: Kept, *, title: str = "", page: int = 1) -> Sheet:
+    """Lay a page of the board out as a table; names carry no markup.
+
+    Raises ViewError for a page that is not there.
+    """
+    found = select(board, View(page=page, size=ROWS), kept)
+    short = figure(board.primary).short
     table = Sheet(
         title=title or None,
         title_justify="left",
-        caption=None if standings else "No submission has been released yet.",
+        caption=_caption(len(board.places), page, found.n_pages),
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
@@ -49,21 +48,32 @@ def render_terminal(
         table.add_column(f"{above}\n{below}", justify="right", no_wrap=True)
     table.add_column(_two("worst", "group"), justify="right", overflow="fold")
     table.add_column(_two("received", "cases"), justify="right", no_wrap=True)
-    for standing in standings:
-        release = by_id[standing.submission_id]
-        team = "(baseline)" if standing.baseline else standing.team
-        value = numbers.board_value(standing.primary)
-        interval = numbers.board_interval(standing.primary)
-        below = interval or standing.primary.undefined or ""
+    for place, details in zip(found.places, found.details, strict=True):
+        entrant = place.entrant
+        team = "(baseline)" if entrant.baseline else entrant.team
+        primary = details.primary(board.primary, entrant.figures.get(board.primary))
+        value = numbers.board_value(primary)
+        below = numbers.board_interval(primary) or primary.undefined or ""
         table.add_row(
-            numbers.DASH if standing.rank is None else str(standing.rank),
-            _two(standing.model, team, "bold"),
+            numbers.DASH if place.rank is None else str(place.rank),
+            _two(entrant.model, team, "bold"),
             _two(value, below, "bold"),
-            *(_pair(release, pair) for pair in PAIRS),
-            _worst(release, primary),
-            _two(f"{standing.received:%Y-%m-%d}", str(release.n_cases)),
+            *(_pair(place, details, pair) for pair in PAIRS),
+            _worst(details, board.primary),
+            _two(f"{entrant.received:%Y-%m-%d}", str(details.n_cases)),
         )
     return table
+
+
+def _caption(n_rows: int, page: int, n_pages: int) -> str | None:
+    """What is below the table: that nothing is there, or which rows are."""
+    if not n_rows:
+        return "No submission has been released yet."
+    if n_pages == 1:
+        return None
+    first, last = (page - 1) * ROWS + 1, min(page * ROWS, n_rows)
+    more = f"; --page {page + 1} shows the next" if page < n_pages else ""
+    return f"Rows {first} to {last} of {numbers.count(n_rows)}{more}."
 
 
 def _two(above: str, below: str, style: str = "") -> Text:
@@ -71,12 +81,15 @@ def _two(above: str, below: str, style: str = "") -> Text:
     return styled((above, style), "\n", (below, "dim"))
 
 
-def _pair(release: Release, pair: tuple[str, str]) -> str:
-    return "\n".join(numbers.board_value(release.find(metric)) for metric in pair)
+def _pair(place: Place, details: Details, pair: tuple[str, str]) -> str:
+    figures = place.entrant.figures
+    return "\n".join(
+        numbers.board_value(details.estimate(metric, figures.get(metric))) for metric in pair
+    )
 
 
-def _worst(release: Release, primary: str) -> Text | str:
-    worst = worst_group(release, primary)
+def _worst(details: Details, primary: str) -> Text | str:
+    worst = details.worst(primary)
     if worst is None:
         return numbers.DASH
     return _two(numbers.board_value(worst.estimate), readable_level(worst.level))

@@ -22,7 +22,7 @@ from submissions.submission import UNDER_WAY, WAITING, State
 _OVERALL = ["overall", "all"]
 _KEPT = (
     *("n_cases", "n_patients", "n_positive", "threshold", "confidence"),
-    *("cohort_digest", "plan_digest", "image_digest", "code_version"),
+    *("image_digest", "code_version"),
 )
 _AT_ONCE = 500
 """Rows in one statement: databases bound its parameters."""
@@ -32,7 +32,6 @@ def keep(connection: Connection, number: int, submission_id: str, document: str)
     """Append the row of a release that was just appended."""
     query = select(SUBMISSIONS).where(SUBMISSIONS.c.submission_id == submission_id)
     entered = connection.execute(query).one()
-    figures, rest = derived(document)
     connection.execute(
         insert(BOARD_ROWS).values(
             release_number=number,
@@ -41,8 +40,7 @@ def keep(connection: Connection, number: int, submission_id: str, document: str)
             team=entered.team,
             model=entered.model,
             received=entered.received,
-            figures=figures,
-            shown=rest,
+            **derived(document),
         )
     )
 
@@ -56,6 +54,22 @@ def fill(connection: Connection) -> None:
         keep(connection, number, found.submission_id, found.document)
 
 
+def derived(document: str) -> dict[str, str]:
+    """The columns of a row that follow from the document; empty where it is not a release."""
+    digest = "sha256:" + hashlib.sha256(document.encode()).hexdigest()
+    try:
+        found = json.loads(document)
+        results = [each for each in found["results"] if each["estimate"] is not None]
+        figures, intervals, ends = _overall(results)
+        rest = {name: found[name] for name in _KEPT}
+        digests = {name: str(found[name]) for name in ("cohort_digest", "plan_digest")}
+    except (ValueError, TypeError, KeyError):
+        digests = dict.fromkeys(("cohort_digest", "plan_digest"), "")
+        return {**digests, "figures": "{}", "shown": _json({"release_digest": digest})}
+    told = {**rest, "release_digest": digest, "intervals": intervals, "ends": ends}
+    return {**digests, "figures": _json(figures), "shown": _json(told)}
+
+
 def _named_alike(row: Row[Any], document: str) -> bool:
     """Whether a row has the names and the time that the release has, if it has any."""
     try:
@@ -65,24 +79,6 @@ def _named_alike(row: Row[Any], document: str) -> bool:
     except (ValueError, TypeError, KeyError):
         return True
     return names == (row.team, row.model, aware(row.received))
-
-
-def derived(document: str) -> tuple[str, str]:
-    """The overall values by figure, and the rest that a board shows, both as JSON.
-
-    Both are empty for a document that is not a release: such a row has no figure to show.
-    """
-    digest = "sha256:" + hashlib.sha256(document.encode()).hexdigest()
-    try:
-        found = json.loads(document)
-        results = [each for each in found["results"] if each["estimate"] is not None]
-        figures, intervals, ends = _overall(results)
-        rest = {name: found[name] for name in _KEPT}
-    except (ValueError, TypeError, KeyError):
-        return "{}", _json({"release_digest": digest})
-    return _json(figures), _json(
-        {**rest, "release_digest": digest, "intervals": intervals, "ends": ends}
-    )
 
 
 def _overall(
@@ -139,15 +135,17 @@ def rows(connection: Connection, benchmark: str, after: int) -> list[BoardRow]:
     )
     return [
         BoardRow(
-            number=number,
-            submission_id=submission_id,
-            benchmark=of,
-            team=team,
-            model=model,
-            received=aware(received),
-            figures=figures,
+            number=row[0],
+            submission_id=row[1],
+            benchmark=row[2],
+            team=row[3],
+            model=row[4],
+            received=aware(row[5]),
+            cohort_digest=row[6],
+            plan_digest=row[7],
+            figures=row[8],
         )
-        for number, submission_id, of, team, model, received, figures in connection.execute(query)
+        for row in connection.execute(query)
     ]
 
 
@@ -224,7 +222,9 @@ def problems(connection: Connection) -> Iterator[str]:
         same = (
             row is not None
             and (row.submission_id, row.benchmark) == (release.submission_id, release.benchmark)
-            and (row.figures, row.shown) == derived(release.document)
+            and all(
+                getattr(row, name) == text for name, text in derived(release.document).items()
+            )
             and _named_alike(row, release.document)
         )
         if not same:

@@ -39,7 +39,10 @@ class PublishedRelease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """What a board needs of every release to order it: names, and the overall values by figure."""
+    """What a board needs of every release to order it; ``figures`` is JSON, a value by figure.
+
+    The digests are empty for a document that is not a release.
+    """
 
     number: int
     submission_id: str
@@ -47,6 +50,8 @@ class BoardRow:
     team: str
     model: str
     received: datetime
+    cohort_digest: str
+    plan_digest: str
     figures: str
 
 

@@ -144,6 +144,8 @@ BOARD_ROWS = Table(
     Column("team", String(200), nullable=False),
     Column("model", String(200), nullable=False),
     Column("received", DateTime(timezone=True), nullable=False),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("plan_digest", String(100), nullable=False),
     Column("figures", Text, nullable=False),
     Column("shown", Text, nullable=False),
     Index("ix_board_rows_of_benchmark", "benchmark", "release_number"),

@@ -28,6 +28,8 @@ def upgrade() -> None:
         sa.Column("team", sa.String(200), nullable=False),
         sa.Column("model", sa.String(200), nullable=False),
         sa.Column("received", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cohort_digest", sa.String(100), nullable=False),
+        sa.Column("plan_digest", sa.String(100), nullable=False),
         sa.Column("figures", sa.Text, nullable=False),
         sa.Column("shown", sa.Text, nullable=False),
         sa.Index("ix_board_rows_of_benchmark", "benchmark", "release_number"),
