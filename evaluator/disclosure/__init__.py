@@ -4,5 +4,5 @@
 **Probing**: predictions made to read labels off a release.
 
 Order of reading: ``rule``, ``control``, ``suppression``, ``rounding``, ``shown_figures``,
-``curves``, ``probing``.
+``curves``, ``probing``, ``cohort_card``.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evaluator.benchmark.specification import Benchmark
 from evaluator.glossary import Figure, figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.plots import readable_level
@@ -36,6 +37,9 @@ class Listing:
     title: str
     description: str
     primary: str = "auroc"
+    digest: str = ""
+    benchmark: Benchmark | None = field(default=None, compare=False, repr=False)
+    """All that its file says; None where a page has the listing alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.kept import OfLedger
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import PRIMARY
 from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
+from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
@@ -67,7 +69,14 @@ class _Listings(Sequence[Listing]):
 
     def _now(self) -> list[Listing]:
         return [
-            Listing(found.name, found.title, found.description, primary=found.analysis.primary)
+            Listing(
+                name=found.name,
+                title=found.title,
+                description=found.description,
+                primary=found.analysis.primary,
+                digest=found.digest,
+                benchmark=found,
+            )
             for found in self._installed.now()
         ]
 
@@ -85,6 +94,14 @@ class _Listings(Sequence[Listing]):
         return self._now()[index]
 
 
+def cohort_card(installation: Installation, ledger: Ledger, benchmark: str) -> CohortCard | None:
+    """The public card of a sealed cohort; None where a former build sealed it without one."""
+    path = card_file(installation, benchmark)
+    if not path.is_file() or not ledger.is_recorded("seal", benchmark):
+        return None
+    return CohortCard.from_json(path.read_text(encoding="utf-8"))
+
+
 def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     """The pages of an installation; they read the public store and nothing else."""
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
@@ -93,4 +110,5 @@ def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
         OfLedger(ledger),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
+        lambda benchmark: cohort_card(installed.installation, ledger, benchmark),
     )

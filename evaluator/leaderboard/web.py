@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
@@ -13,8 +14,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import pages
+from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.answers import Answers
 from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.kept import Board, Kept, OfReleases, Reader
@@ -46,16 +49,23 @@ _DAY = "public, max-age=86400"
 
 FactSheets = Callable[[str], FactSheet | None]
 """The fact sheet of a submission, or None where it came without."""
+CohortCards = Callable[[str], CohortCard | None]
+"""The public card of a benchmark's cohort, or None where it was sealed without."""
 
 
 class _Site:
     """What the pages are made of."""
 
     def __init__(
-        self, kept: Kept, benchmarks: Sequence[Listing], fact_sheets: FactSheets
+        self,
+        kept: Kept,
+        benchmarks: Sequence[Listing],
+        fact_sheets: FactSheets,
+        cohort_cards: CohortCards,
     ) -> None:
         self.kept = kept
         self.fact_sheets = fact_sheets
+        self.cohort_cards = cohort_cards
         self.benchmarks = benchmarks
         self.answers = Answers()
 
@@ -109,6 +119,7 @@ def create_app(
     kept: Kept | Reader,
     benchmarks: Sequence[Listing],
     fact_sheets: FactSheets = lambda submission_id: None,
+    cohort_cards: CohortCards = lambda benchmark: None,
 ) -> FastAPI:
     """Build the site; it sets no cookie and asks nobody else for anything.
 
@@ -116,7 +127,8 @@ def create_app(
     """
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    site = _Site(OfReleases(kept) if callable(kept) else kept, benchmarks, fact_sheets)
+    of = OfReleases(kept) if callable(kept) else kept
+    site = _Site(of, benchmarks, fact_sheets, cohort_cards)
     _harden(app)
     _tell_problems(app)
     _add_pages(app, site)
@@ -170,6 +182,17 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
             )
         except ViewError as problem:
             raise HTTPException(400, str(problem)) from problem
+
+    @app.api_route("/benchmarks/{name}/about", methods=_READ)
+    def about(request: Request, name: str) -> Response:
+        listing, found = site.board(name)
+        today = datetime.now(UTC).date()
+        card = site.cohort_cards(name)
+        return site.answers.give(
+            request,
+            site.key("about", listing, found.stamp, card, today),
+            lambda: render_about(listing, found, card, site.kept.waiting(name), today),
+        )
 
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(request: Request, submission_id: str) -> Response:

@@ -34,6 +34,7 @@ from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
 from evaluator.steward.foreseen import foreseen
+from evaluator.steward.public_card import publish_card
 from evaluator.steward.pool import (
     Cut,
     StewardError,
@@ -214,6 +215,7 @@ def seal_cohort(
     plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
     _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
+    publish_card(installation, benchmark, cut)
     cohort = seal(
         cut.cohort,
         installation.enclave().benchmark_folder(benchmark.name) / "cohort",

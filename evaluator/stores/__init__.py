@@ -3,5 +3,5 @@
 **Enclave**: the hidden store. **Installation**: the folder with both stores.
 
 Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``practice_cases``,
-``installed_benchmarks``.
+``installed_benchmarks``, ``cohort_cards``.
 """
