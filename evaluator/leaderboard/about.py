@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from cohort_selection.cases import LABEL
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
@@ -30,9 +31,8 @@ _FEEDBACK = {
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """A level of the target in words; ``attribute`` is empty where it is that of the row above."""
+    """A level of the target in words."""
 
-    attribute: str
     level: str
     target: str
     achieved: str
@@ -82,10 +82,9 @@ def _criteria(benchmark: Benchmark) -> list[tuple[str, str]]:
     """Who may be in the cohort, and what is the reference standard."""
     plan = benchmark.cohort
     label = plan.label
-    positive = "the opposite of it" if plan.invert_label else "it"
-    standard = f"column {label.column} of the clinical table; positive is {positive}"
-    if label.contains:
-        standard += f" with {' or '.join(label.contains)}"
+    says = " or ".join(label.contains) if label.contains else "yes"
+    says = f"does not say {says}" if plan.invert_label else f"says {says}"
+    standard = f"{label.column} of the clinical table; positive where it {says}"
     oldest = "" if plan.maximum_age is None else f" to {plan.maximum_age}"
     found = [
         ("Reference standard", standard),
@@ -134,18 +133,17 @@ def _rules(benchmark: Benchmark) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _shares(card: CohortCard) -> list[_Share]:
-    rows: list[_Share] = []
-    above = ""
+def _shares(card: CohortCard) -> list[tuple[str, list[_Share]]]:
+    """The levels of each attribute of the target."""
+    found: dict[str, list[_Share]] = {}
     for row in card.levels:
-        name = readable(row.attribute)
-        rows.append(
-            _Share(
-                "" if name == above else name,
-                readable_level(row.level),
-                numbers.percent(round(row.target, 3)),
-                "withheld" if row.achieved is None else numbers.percent(round(row.achieved, 2)),
-            )
+        is_label = row.attribute == LABEL
+        name = "Reference standard" if is_label else readable(row.attribute)
+        level = {"1": "positive", "0": "negative"}.get(row.level) if is_label else None
+        share = _Share(
+            level or readable_level(row.level),
+            numbers.percent(round(row.target, 3)),
+            "withheld" if row.achieved is None else numbers.percent(round(row.achieved, 2)),
         )
-        above = name
-    return rows
+        found.setdefault(name, []).append(share)
+    return list(found.items())
