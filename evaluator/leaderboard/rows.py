@@ -206,9 +206,7 @@ def _corrected_estimate(entry: ComparedEntry | None) -> Estimate | None:
     if ends is None:
         return None
     low, high = ends
-    return Estimate(
-        value=low, low=low, high=high, n_cases=1, n_patients=1, n_positive=0, method=""
-    )
+    return Estimate(value=low, low=low, high=high, n_cases=1, n_patients=1, n_positive=0, method="")
 
 
 def _legend(
@@ -260,4 +258,3 @@ def _of_comparison(keys: set[str], rows: Sequence[Row]) -> list[tuple[str, str]]
     if LOOKS in keys:
         found.append(("Looks", "submissions of the team that read the sequestered cases"))
     return found
-

@@ -117,7 +117,7 @@ def _no_such(what: str, given: str, there: Iterable[str]) -> str:
 
 
 def _page(given: str) -> int:
-    if not (given.isascii() and given.isdecimal() and 1 <= int(given[:9]) and len(given) < 9):
+    if not (given.isascii() and given.isdecimal() and int(given[:9]) >= 1 and len(given) < 9):
         raise ViewError(f"The page is {given[:60]!r}; give a number from 1.")
     return int(given)
 
@@ -129,4 +129,3 @@ def pages_of(n_rows: int, view: View) -> int:
         there = "1 page" if n_pages == 1 else f"{n_pages} pages"
         raise ViewError(f"The board has {there}, and page {view.page} was asked for; open page 1.")
     return n_pages
-

@@ -198,7 +198,9 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
     def report(request: Request, submission_id: str) -> Response:
         key = site.key("report", submission_id, tuple(site.benchmarks))
         return site.answers.give(
-            request, key, lambda: site.report(submission_id, standalone=False),
+            request,
+            key,
+            lambda: site.report(submission_id, standalone=False),
             headers=_WITH_FIGURES,
         )
 

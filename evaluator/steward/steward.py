@@ -34,7 +34,6 @@ from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
 from evaluator.steward.foreseen import foreseen
-from evaluator.steward.public_card import publish_card
 from evaluator.steward.pool import (
     Cut,
     StewardError,
@@ -46,6 +45,7 @@ from evaluator.steward.pool import (
     select_cases,
     sides,
 )
+from evaluator.steward.public_card import publish_card
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from evaluator.stores.practice_cases import lay_out
 

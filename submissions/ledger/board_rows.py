@@ -222,9 +222,7 @@ def problems(connection: Connection) -> Iterator[str]:
         same = (
             row is not None
             and (row.submission_id, row.benchmark) == (release.submission_id, release.benchmark)
-            and all(
-                getattr(row, name) == text for name, text in derived(release.document).items()
-            )
+            and all(getattr(row, name) == text for name, text in derived(release.document).items())
             and _named_alike(row, release.document)
         )
         if not same:

@@ -270,9 +270,7 @@ def test_columns_are_sorted_by_mouse_and_by_keyboard(tab: Page, address: str) ->
 
 @pytest.mark.browser
 @pytest.mark.parametrize("script", [True, False])
-def test_rows_are_found_and_columns_chosen(
-    browser: Browser, address: str, script: bool
-) -> None:
+def test_rows_are_found_and_columns_chosen(browser: Browser, address: str, script: bool) -> None:
     context = browser.new_context(java_script_enabled=script)
     page = context.new_page()
     page.goto(f"{address}/benchmarks/chest-opacity")
