@@ -10,10 +10,10 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
-from evaluator.leaderboard.columns import BESIDE
+from evaluator.leaderboard.board.columns import BESIDE
+from evaluator.leaderboard.board.kept import Board
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.plots import readable, readable_level
-from evaluator.leaderboard.kept import Board
 from evaluator.leaderboard.pages import Listing, environment, named
 from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import allowance, opening

@@ -15,13 +15,13 @@ from markupsafe import Markup
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.glossary import Figure, figure
+from evaluator.leaderboard.board.kept import Board, Kept
+from evaluator.leaderboard.board.ranking import POLICY
+from evaluator.leaderboard.board.rows import drawn
+from evaluator.leaderboard.board.selection import columns_of, details_of, select
+from evaluator.leaderboard.board.view import SIZES, WHO, View
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.plots import readable_level
-from evaluator.leaderboard.kept import Board, Kept
-from evaluator.leaderboard.ranking import POLICY
-from evaluator.leaderboard.rows import drawn
-from evaluator.leaderboard.selection import columns_of, details_of, select
-from evaluator.leaderboard.view import SIZES, WHO, View
 from metrics.estimate import Estimate
 from submissions.design.stylesheet import STYLESHEET
 

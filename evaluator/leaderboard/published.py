@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, overload
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard.kept import OfLedger
+from evaluator.leaderboard.board.kept import OfLedger
+from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import PRIMARY
-from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
@@ -34,7 +34,7 @@ def releases(ledger: Ledger, benchmark: str | None = None) -> list[Release]:
 
 def released(ledger: Ledger, submission_id: str) -> Release:
     """The newest release of one submission; raise NotReleased where there is none."""
-    found = ledger.newest_release(submission_id)
+    found = ledger.boards.newest(submission_id)
     if found is None:
         state = ledger.submission(submission_id).state
         raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")

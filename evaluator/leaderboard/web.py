@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request, Response
@@ -19,12 +19,12 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import pages
 from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.answers import Answers
+from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
+from evaluator.leaderboard.board.selection import columns_of, plain_rows
+from evaluator.leaderboard.board.view import ViewError, read_view
 from evaluator.leaderboard.drawing.plots import plotly_file
-from evaluator.leaderboard.kept import Board, Kept, OfReleases, Reader
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
-from evaluator.leaderboard.selection import columns_of, plain_rows
-from evaluator.leaderboard.view import ViewError, read_view
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
@@ -105,6 +105,25 @@ class _Site:
             fact_sheet=self.fact_sheets(submission_id),
         )
 
+    def give(
+        self,
+        request: Request,
+        key: Hashable | None,
+        make: Callable[[], str],
+        *,
+        media_type: str = "text/html",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Answer with the page of a key; a browser that has it already is told so (304)."""
+        page = self.answers.page(key, make)
+        told = {**(headers or {}), "ETag": page.tag, "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == page.tag:
+            return Response(status_code=304, headers=told)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            told["Content-Encoding"] = "gzip"
+            return Response(page.packed, media_type=media_type, headers=told)
+        return Response(page.plain, media_type=media_type, headers=told)
+
     def stamped(self, *parts: Hashable) -> Hashable | None:
         """What a page is kept under that shows nothing but what its stamps stand for."""
         return None if self.kept.moment() is None else parts
@@ -168,14 +187,14 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
         listings = tuple(site.benchmarks)
         stamps = [site.kept.board(each.name, each.primary).stamp for each in listings]
         key = site.stamped("home", listings, *stamps)
-        return site.answers.give(request, key, lambda: pages.render_home(listings, site.kept))
+        return site.give(request, key, lambda: pages.render_home(listings, site.kept))
 
     @app.api_route("/benchmarks/{name}", methods=_READ)
     def board(request: Request, name: str) -> Response:
         listing, found = site.board(name)
         try:
             view = read_view(request.query_params.multi_items(), columns_of(found))
-            return site.answers.give(
+            return site.give(
                 request,
                 site.stamped("board", listing, view, found.stamp),
                 lambda: pages.render_board(listing, found, view, site.kept),
@@ -188,7 +207,7 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
         listing, found = site.board(name)
         today = datetime.now(UTC).date()
         card = site.cohort_cards(name)
-        return site.answers.give(
+        return site.give(
             request,
             site.key("about", listing, found.stamp, card, today),
             lambda: render_about(listing, found, card, site.kept.waiting(name), today),
@@ -197,7 +216,7 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(request: Request, submission_id: str) -> Response:
         key = site.key("report", submission_id, tuple(site.benchmarks))
-        return site.answers.give(
+        return site.give(
             request,
             key,
             lambda: site.report(submission_id, standalone=False),
@@ -233,12 +252,12 @@ def _add_files(app: FastAPI, site: _Site) -> None:
             )
 
         key = site.stamped("json", listing, found.stamp)
-        return site.answers.give(request, key, made, media_type="application/json")
+        return site.give(request, key, made, media_type="application/json")
 
     @app.api_route("/api/benchmarks/{name}/leaderboard.csv", methods=_READ)
     def board_csv(request: Request, name: str) -> Response:
         listing, found = site.board(name)
-        return site.answers.give(
+        return site.give(
             request,
             site.stamped("csv", listing, found.stamp),
             lambda: _csv(plain_rows(found, site.kept)),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -124,93 +125,100 @@ def _visible() -> Any:
     )
 
 
-def rows(connection: Connection, benchmark: str, after: int) -> list[BoardRow]:
-    """Rows of a benchmark's visible releases with a number above ``after``, oldest first."""
-    columns = [column for column in BOARD_ROWS.c if column.name != "shown"]
-    query = (
-        select(*columns)
-        .where(BOARD_ROWS.c.benchmark == benchmark, BOARD_ROWS.c.release_number > after)
-        .where(_visible())
-        .order_by(BOARD_ROWS.c.release_number)
-    )
-    return [
-        BoardRow(
-            number=row[0],
-            submission_id=row[1],
-            benchmark=row[2],
-            team=row[3],
-            model=row[4],
-            received=aware(row[5]),
-            cohort_digest=row[6],
-            plan_digest=row[7],
-            figures=row[8],
+class Boards:
+    """Reads what is kept for boards; each question has a connection of its own."""
+
+    def __init__(self, reading: Callable[[], AbstractContextManager[Connection]]) -> None:
+        """``reading`` opens a connection."""
+        self._reading = reading
+
+    def rows(self, benchmark: str, *, after: int = 0) -> list[BoardRow]:
+        """Rows of a benchmark's released results with a number above ``after``, oldest first."""
+        query = (
+            select(*(column for column in BOARD_ROWS.c if column.name != "shown"))
+            .where(BOARD_ROWS.c.benchmark == benchmark, BOARD_ROWS.c.release_number > after)
+            .where(_visible())
+            .order_by(BOARD_ROWS.c.release_number)
         )
-        for row in connection.execute(query)
-    ]
+        with self._reading() as connection:
+            return [
+                BoardRow(
+                    number=row[0],
+                    submission_id=row[1],
+                    benchmark=row[2],
+                    team=row[3],
+                    model=row[4],
+                    received=aware(row[5]),
+                    cohort_digest=row[6],
+                    plan_digest=row[7],
+                    figures=row[8],
+                )
+                for row in connection.execute(query)
+            ]
 
+    def shown(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The rest that a board shows of releases, as JSON, by the releases' numbers."""
+        found: dict[int, str] = {}
+        with self._reading() as connection:
+            for start in range(0, len(numbers), _AT_ONCE):
+                query = select(BOARD_ROWS.c.release_number, BOARD_ROWS.c.shown).where(
+                    BOARD_ROWS.c.release_number.in_(numbers[start : start + _AT_ONCE])
+                )
+                found |= {row[0]: row[1] for row in connection.execute(query)}
+        return found
 
-def shown(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
-    """The rest that a board shows of releases, as JSON, by the releases' numbers."""
-    found: dict[int, str] = {}
-    for start in range(0, len(numbers), _AT_ONCE):
-        some = numbers[start : start + _AT_ONCE]
-        query = select(BOARD_ROWS.c.release_number, BOARD_ROWS.c.shown).where(
-            BOARD_ROWS.c.release_number.in_(some)
+    def stamp(self, benchmark: str) -> tuple[int, int]:
+        """The numbers of a benchmark's newest release and of the last audit entry; 0 for none.
+
+        What was read under a stamp is as it was read while the stamp is the same.
+        """
+        newest = (
+            select(func.max(BOARD_ROWS.c.release_number))
+            .where(BOARD_ROWS.c.benchmark == benchmark)
+            .scalar_subquery()
         )
-        found |= {row.release_number: row.shown for row in connection.execute(query)}
-    return found
+        last = select(func.max(AUDIT.c.number)).scalar_subquery()
+        with self._reading() as connection:
+            row = connection.execute(select(newest, last)).one()
+        return row[0] or 0, row[1] or 0
 
+    def newest(self, submission_id: str) -> PublishedRelease | None:
+        """The newest release of a submission in the state released; None before it."""
+        number = (
+            select(func.max(BOARD_ROWS.c.release_number))
+            .where(BOARD_ROWS.c.submission_id == submission_id)
+            .where(_visible())
+            .scalar_subquery()
+        )
+        with self._reading() as connection:
+            query = select(RELEASES).where(RELEASES.c.number == number)
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return PublishedRelease(
+            number=row.number,
+            submission_id=row.submission_id,
+            benchmark=row.benchmark,
+            evaluation_key=row.evaluation_key,
+            document=row.document,
+            published=aware(row.published),
+        )
 
-def stamp(connection: Connection, benchmark: str) -> tuple[int, int]:
-    """The numbers of a benchmark's newest release and of the last audit entry; 0 for none."""
-    newest = (
-        select(func.max(BOARD_ROWS.c.release_number))
-        .where(BOARD_ROWS.c.benchmark == benchmark)
-        .scalar_subquery()
-    )
-    last = select(func.max(AUDIT.c.number)).scalar_subquery()
-    row = connection.execute(select(newest, last)).one()
-    return row[0] or 0, row[1] or 0
-
-
-def newest(connection: Connection, submission_id: str) -> PublishedRelease | None:
-    """The newest release of a submission in the state released."""
-    query = (
-        select(func.max(BOARD_ROWS.c.release_number))
-        .where(BOARD_ROWS.c.submission_id == submission_id)
-        .where(_visible())
-    )
-    number = connection.execute(query).scalar_one()
-    if number is None:
-        return None
-    found = connection.execute(select(RELEASES).where(RELEASES.c.number == number)).one()
-    return _published(found)
-
-
-def _published(row: Row[Any]) -> PublishedRelease:
-    return PublishedRelease(
-        number=row.number,
-        submission_id=row.submission_id,
-        benchmark=row.benchmark,
-        evaluation_key=row.evaluation_key,
-        document=row.document,
-        published=aware(row.published),
-    )
-
-
-def waiting(connection: Connection, benchmark: str) -> int:
-    """How many submissions to a benchmark the queue has still to work on."""
-    there = {state.value for state in WAITING | UNDER_WAY}
-    past = [state.value for state in State if state.value not in there]
-    left = select(literal(1)).where(
-        TRANSITIONS.c.submission_id == SUBMISSIONS.c.submission_id, TRANSITIONS.c.state.in_(past)
-    )
-    query = (
-        select(func.count())
-        .select_from(SUBMISSIONS)
-        .where(SUBMISSIONS.c.benchmark == benchmark, ~exists(left))
-    )
-    return connection.execute(query).scalar_one()
+    def waiting(self, benchmark: str) -> int:
+        """How many submissions to a benchmark the queue has still to work on."""
+        there = {state.value for state in WAITING | UNDER_WAY}
+        past = [state.value for state in State if state.value not in there]
+        left = select(literal(1)).where(
+            TRANSITIONS.c.submission_id == SUBMISSIONS.c.submission_id,
+            TRANSITIONS.c.state.in_(past),
+        )
+        query = (
+            select(func.count())
+            .select_from(SUBMISSIONS)
+            .where(SUBMISSIONS.c.benchmark == benchmark, ~exists(left))
+        )
+        with self._reading() as connection:
+            return connection.execute(query).scalar_one()
 
 
 def problems(connection: Connection) -> Iterator[str]:

@@ -27,11 +27,11 @@ from submissions.ledger import (
     verification,
     writing,
 )
+from submissions.ledger.board_rows import Boards
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import (
     Arrival,
     AuditEntry,
-    BoardRow,
     LedgerError,
     PublishedRelease,
     SignedHead,
@@ -291,34 +291,6 @@ class Ledger:
         with self._reading() as connection:
             return reading.releases(connection, benchmark)
 
-    def newest_release(self, submission_id: str) -> PublishedRelease | None:
-        """The newest release of one submission in the state released; None before it."""
-        with self._reading() as connection:
-            return board_rows.newest(connection, submission_id)
-
-    def board(self, benchmark: str, *, after: int = 0) -> list[BoardRow]:
-        """What a board orders, of releases with a number above ``after``, oldest first."""
-        with self._reading() as connection:
-            return board_rows.rows(connection, benchmark, after)
-
-    def board_shown(self, numbers: Sequence[int]) -> dict[int, str]:
-        """The rest that a board shows of releases, as JSON, by the numbers of the releases."""
-        with self._reading() as connection:
-            return board_rows.shown(connection, numbers)
-
-    def board_stamp(self, benchmark: str) -> tuple[int, int]:
-        """The number of a benchmark's newest release, and of the last audit entry; 0 for none.
-
-        What was read under a stamp is as it was read while the stamp is the same.
-        """
-        with self._reading() as connection:
-            return board_rows.stamp(connection, benchmark)
-
-    def waiting(self, benchmark: str) -> int:
-        """How many submissions to a benchmark have not come to an end or to a reviewer."""
-        with self._reading() as connection:
-            return board_rows.waiting(connection, benchmark)
-
     def evaluation_keys(self, submission_id: str) -> set[str]:
         """Keys of all evaluations that were ever released for this submission."""
         with self._reading() as connection:
@@ -336,6 +308,11 @@ class Ledger:
         )
         with self._reading() as connection:
             return connection.execute(query).first() is not None
+
+    @property
+    def boards(self) -> Boards:
+        """What boards show of releases, and the newest release of one submission."""
+        return Boards(self._reading)
 
     # The audit chain and its signatures
 

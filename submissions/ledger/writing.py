@@ -105,16 +105,18 @@ def publish(
     benchmark = connection.execute(
         select(SUBMISSIONS.c.benchmark).where(SUBMISSIONS.c.submission_id == submission_id)
     ).scalar_one()
-    made = connection.execute(
-        insert(RELEASES).values(
+    number = connection.execute(
+        insert(RELEASES)
+        .values(
             submission_id=submission_id,
             benchmark=benchmark,
             evaluation_key=evaluation_key,
             document=document,
             published=hour(),
         )
-    )
-    board_rows.keep(connection, made.inserted_primary_key[0], submission_id, document)
+        .returning(RELEASES.c.number)
+    ).scalar_one()
+    board_rows.keep(connection, number, submission_id, document)
     _step(connection, submission_id, state, None)
     told = release_content(document, benchmark, evaluation_key)
     audit_chain.append(connection, RELEASE, submission_id, told)

@@ -31,8 +31,8 @@ from cohort_selection.matching.feasibility import (
     Subgroup,
 )
 from cohort_selection.representativeness.distance import Deviation
-from evaluator.leaderboard.kept import OfReleases
-from evaluator.leaderboard.terminal import render_terminal
+from evaluator.leaderboard.board.kept import OfReleases
+from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.scoring.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
 from evaluator.steward.steward import Sequestered

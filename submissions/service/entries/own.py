@@ -78,7 +78,7 @@ def release(app: FastAPI, principal: Principal, submission_id: str) -> Published
     """The newest release of a submission that the person may see; a 409 Problem before it."""
     submission = one(app, principal, submission_id)
     ledger: Ledger = app.state.ledger
-    published = ledger.newest_release(submission_id)
+    published = ledger.boards.newest(submission_id)
     if published is not None:
         return published
     raise Problem(

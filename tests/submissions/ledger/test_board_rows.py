@@ -32,16 +32,16 @@ def opened(url: str) -> Iterator[Ledger]:
 def test_a_row_has_the_names_the_values_and_the_bounds_of_its_release(ledger: Ledger) -> None:
     shown = released()
     publish(ledger, shown)
-    (row,) = ledger.board(BENCHMARK)
+    (row,) = ledger.boards.rows(BENCHMARK)
     assert (row.number, row.submission_id, row.team) == (1, "s-0001", "Radiology Group North")
     assert (row.model, row.received) == ("DenseNet-121, 128 px", shown.received)
     assert json.loads(row.figures)["auroc"] == 0.851  # of 0.8514, rounded by the release
-    rest = json.loads(ledger.board_shown([1])[1])
+    rest = json.loads(ledger.boards.shown([1])[1])
     assert rest["intervals"]["auroc"][:3] == [0.817, 0.886, 300]  # 0.8514 -/+ 1.96 x 0.3 / sqrt 300
     assert (rest["n_cases"], rest["n_positive"], rest["release_digest"]) == (300, 150, shown.digest)
     # Of the groups of the hand-made evaluation the fourth level of an attribute is lowest.
     assert rest["ends"]["auroc"][0][:3] == ["age_group", "80+", 0.825]
-    assert ledger.board("another") == []
+    assert ledger.boards.rows("another") == []
 
 
 def test_a_release_that_is_refused_leaves_no_row(ledger: Ledger) -> None:
@@ -49,13 +49,13 @@ def test_a_release_that_is_refused_leaves_no_row(ledger: Ledger) -> None:
     publish(ledger, shown)
     with pytest.raises(LedgerError, match="refused a second such row"):
         publish(ledger, shown)
-    assert [row.number for row in ledger.board(BENCHMARK)] == [1]
+    assert [row.number for row in ledger.boards.rows(BENCHMARK)] == [1]
 
 
 def test_a_document_that_is_no_release_has_a_row_without_figures(ledger: Ledger) -> None:
     entered(ledger, released(), State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
     ledger.publish("s-0001", "k", '{"results": [0.25]}', state=State.RELEASED)
-    (row,) = ledger.board(BENCHMARK)
+    (row,) = ledger.boards.rows(BENCHMARK)
     assert (row.figures, row.cohort_digest) == ("{}", "")
     assert ledger.audit_problems() == []
 
@@ -64,32 +64,32 @@ def test_rows_after_a_number_are_those_of_newer_releases(ledger: Ledger) -> None
     for number in range(3):
         publish(ledger, released(f"s-{number}"))
     publish(ledger, released("s-0"), key="again")
-    assert [row.submission_id for row in ledger.board(BENCHMARK, after=2)] == ["s-2", "s-0"]
+    assert [row.submission_id for row in ledger.boards.rows(BENCHMARK, after=2)] == ["s-2", "s-0"]
 
 
 def test_the_stamp_changes_with_each_release_of_the_benchmark(ledger: Ledger) -> None:
-    assert ledger.board_stamp(BENCHMARK) == (0, 0)
+    assert ledger.boards.stamp(BENCHMARK) == (0, 0)
     publish(ledger, released())
-    first = ledger.board_stamp(BENCHMARK)
+    first = ledger.boards.stamp(BENCHMARK)
     ledger.record("sequester", BENCHMARK, "an act of the steward's")
-    second = ledger.board_stamp(BENCHMARK)
+    second = ledger.boards.stamp(BENCHMARK)
     assert (first[0], second[0]) == (1, 1)
     assert second[1] == first[1] + 1
     publish(ledger, released("s-2"))
-    assert ledger.board_stamp(BENCHMARK)[0] == 2
-    assert ledger.board_stamp("another")[0] == 0
+    assert ledger.boards.stamp(BENCHMARK)[0] == 2
+    assert ledger.boards.stamp("another")[0] == 0
 
 
 def test_the_newest_release_of_a_submission_is_found_once_it_is_released(ledger: Ledger) -> None:
     entered(ledger, released(), State.LINTED, State.QUEUED)
-    assert ledger.newest_release("s-0001") is None
-    assert ledger.newest_release("nobody") is None
+    assert ledger.boards.newest("s-0001") is None
+    assert ledger.boards.newest("nobody") is None
     ledger.move("s-0001", State.RUNNING)
     ledger.move("s-0001", State.SCORING)
     publish(ledger, released())
     better = released(scored=evaluation(values={**TYPICAL, "auroc": 0.9}))
     publish(ledger, better, key="again")
-    found = ledger.newest_release("s-0001")
+    found = ledger.boards.newest("s-0001")
     assert found is not None
     assert (found.number, found.document) == (2, better.to_json())
 
@@ -103,14 +103,14 @@ def test_those_wait_that_have_come_neither_to_an_end_nor_to_a_reviewer(ledger: L
     entered(ledger, released("s-4"), *way, State.SCORING)
     ledger.move("s-4", State.HELD)
     publish(ledger, released("s-5"))
-    assert ledger.waiting(BENCHMARK) == 2
-    assert ledger.waiting("another") == 0
+    assert ledger.boards.waiting(BENCHMARK) == 2
+    assert ledger.boards.waiting("another") == 0
 
 
 def test_the_releases_of_a_former_build_get_their_rows_once(database: str) -> None:
     restore(database)
     with opened(database) as ledger:
-        assert {(row.submission_id, row.number) for row in ledger.board("chest")} == {
+        assert {(row.submission_id, row.number) for row in ledger.boards.rows("chest")} == {
             (RELEASED, 1),
             (RELEASED, 2),
         }
@@ -118,7 +118,7 @@ def test_the_releases_of_a_former_build_get_their_rows_once(database: str) -> No
     with raw(database) as connection:
         assert connection.execute(text("SELECT count(*) FROM board_rows")).scalar_one() == 2
     with opened(database) as ledger:
-        assert len(ledger.board("chest")) == 2
+        assert len(ledger.boards.rows("chest")) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard.kept import OfReleases
-from evaluator.leaderboard.ranking import rank, worst_group
-from evaluator.leaderboard.terminal import render_terminal
-from evaluator.leaderboard.view import ViewError
+from evaluator.leaderboard.board.kept import OfReleases
+from evaluator.leaderboard.board.ranking import rank, worst_group
+from evaluator.leaderboard.board.terminal import render_terminal
+from evaluator.leaderboard.board.view import ViewError
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 from tests.support.hand_made import TYPICAL, evaluation, released

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluator.leaderboard.columns import (
+from evaluator.leaderboard.board.columns import (
     BESIDE,
     CASES,
     CORRECTED,
@@ -19,9 +19,9 @@ from evaluator.leaderboard.columns import (
     Column,
     offered,
 )
-from evaluator.leaderboard.kept import Board, Details, Kept
-from evaluator.leaderboard.ranking import Place
-from evaluator.leaderboard.view import BASELINES, EVERYBODY, View, pages_of
+from evaluator.leaderboard.board.kept import Board, Details, Kept
+from evaluator.leaderboard.board.ranking import Place
+from evaluator.leaderboard.board.view import BASELINES, EVERYBODY, View, pages_of
 
 _Key = Callable[[Place], Any]
 

@@ -6,12 +6,12 @@ from rich.box import SIMPLE_HEAD
 from rich.text import Text
 
 from evaluator.glossary import figure
+from evaluator.leaderboard.board.kept import Board, Details, Kept
+from evaluator.leaderboard.board.ranking import Place
+from evaluator.leaderboard.board.selection import select
+from evaluator.leaderboard.board.view import View
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.plots import readable_level
-from evaluator.leaderboard.kept import Board, Details, Kept
-from evaluator.leaderboard.ranking import Place
-from evaluator.leaderboard.selection import select
-from evaluator.leaderboard.view import View
 from evaluator.screen import Sheet, styled
 
 PAIRS = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from evaluator.leaderboard.columns import FIXED, RANK, Column
+from evaluator.leaderboard.board.columns import FIXED, RANK, Column
 
 SIZES = (25, 100, 1000)
 """Rows on a page."""

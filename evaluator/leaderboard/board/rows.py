@@ -9,7 +9,7 @@ from string import ascii_lowercase
 
 from markupsafe import Markup
 
-from evaluator.leaderboard.columns import (
+from evaluator.leaderboard.board.columns import (
     CASES,
     CORRECTED,
     FIXED,
@@ -20,12 +20,12 @@ from evaluator.leaderboard.columns import (
     WORST,
     Column,
 )
-from evaluator.leaderboard.compared import ComparedEntry
+from evaluator.leaderboard.board.compared import ComparedEntry
+from evaluator.leaderboard.board.kept import Board, Details
+from evaluator.leaderboard.board.ranking import Place
+from evaluator.leaderboard.board.selection import Selection
 from evaluator.leaderboard.drawing import bars, numbers
 from evaluator.leaderboard.drawing.plots import readable_level
-from evaluator.leaderboard.kept import Board, Details
-from evaluator.leaderboard.ranking import Place
-from evaluator.leaderboard.selection import Selection
 from metrics.estimate import Estimate
 
 _MOST_REASONS = 12

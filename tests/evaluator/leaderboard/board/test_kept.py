@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard.kept import Board, OfLedger, OfReleases
+from evaluator.leaderboard.board.kept import Board, OfLedger, OfReleases
+from evaluator.leaderboard.board.selection import plain_rows
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.selection import plain_rows
 from evaluator.leaderboard.web import create_app
 from submissions.ledger.ledger import Ledger
 from submissions.submission import State

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
-from evaluator.leaderboard.compared import ComparedEntry, Comparison, Comparisons, none
-from evaluator.leaderboard.ranking import Entrant, Place, not_released, places
+from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
+from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger import board_rows
 from submissions.ledger.ledger import Ledger
@@ -172,7 +172,7 @@ class OfLedger:
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark; only rows of new releases are read."""
         key = benchmark, primary
-        stamp = self._ledger.board_stamp(benchmark)
+        stamp = self._ledger.boards.stamp(benchmark)
         if self._checked.get(key) == stamp:
             return self._boards[key]
         with self._lock:
@@ -198,17 +198,17 @@ class OfLedger:
         entrants = self._entrants.setdefault(benchmark, [])
         after = entrants[-1].number if entrants else 0
         if after < newest:
-            entrants += map(_entrant, self._ledger.board(benchmark, after=after))
+            entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
         return entrants
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
         """The rest that a board shows of releases, by their numbers."""
-        found = self._ledger.board_shown(numbers)
+        found = self._ledger.boards.shown(numbers)
         return {number: Details(json.loads(text)) for number, text in found.items()}
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
-        found = self._ledger.newest_release(submission_id)
+        found = self._ledger.boards.newest(submission_id)
         return None if found is None else Release.from_json(found.document)
 
     def moment(self) -> int | None:
@@ -217,7 +217,7 @@ class OfLedger:
 
     def waiting(self, benchmark: str) -> int | None:
         """How many submissions wait for the queue."""
-        return self._ledger.waiting(benchmark)
+        return self._ledger.boards.waiting(benchmark)
 
 
 class OfReleases:
