@@ -60,7 +60,7 @@ FLOORS: dict[str, list[str]] = {
         "attacker",
         "disclosure",
         "benchmark figure_kinds leaderboard.drawing",
-        "identity stores workers",
+        "identity leaderboard.board stores workers",
         "feedback",
         "evaluation signing steward",
         "comparing",

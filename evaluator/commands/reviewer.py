@@ -25,13 +25,18 @@ app = typer.Typer()
 
 
 @app.command(rich_help_panel=REVIEWER)
-def leaderboard(benchmark: BenchmarkName, home: Home = HOME) -> None:
-    """Print the board of a benchmark."""
+def leaderboard(
+    benchmark: BenchmarkName,
+    page: Annotated[int, typer.Option(min=1, help="Page of 50 rows.")] = 1,
+    home: Home = HOME,
+) -> None:
+    """Print the board of a benchmark, a page at a time."""
     from evaluator.leaderboard import published
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
-    console.print(published.terminal(installation.ledger(), installation.benchmark(benchmark)))
+    found = installation.benchmark(benchmark)
+    console.print(published.terminal(installation.ledger(), found, page=page))
 
 
 @app.command(rich_help_panel=REVIEWER)

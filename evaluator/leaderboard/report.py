@@ -13,12 +13,12 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard import fact_sheet_block
+from evaluator.leaderboard.board.ranking import BASELINE_TEAMS
 from evaluator.leaderboard.drawing import numbers, plots
 from evaluator.leaderboard.gap_rows import gap_sentences
 from evaluator.leaderboard.group_tables import group_table
 from evaluator.leaderboard.pages import STATIC, environment, named
 from evaluator.leaderboard.population import Population, population
-from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.scoring.results import ALL_LEVELS, OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from evaluator.comparing.freezing import Freezer
 from evaluator.feedback.exposure import retire_if_spent, use_of
 from evaluator.identity import run_key
-from evaluator.leaderboard.ranking import rank
+from evaluator.leaderboard.board.ranking import rank
 from evaluator.queue.determinism import compared
 from evaluator.queue.dry_run import practice_auroc
 from evaluator.queue.job import Job

@@ -29,6 +29,7 @@ from evaluator.reviewing.decisions import Reviews
 from evaluator.sandbox.engine import EngineUnavailable
 from evaluator.scoring.code_version import code_version
 from evaluator.signing.key import SigningError
+from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import PracticeError

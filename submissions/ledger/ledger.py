@@ -20,6 +20,7 @@ from submissions.ledger import (
     append_only,
     audit_chain,
     before_the_run,
+    board_rows,
     exposures,
     opening,
     reading,
@@ -29,6 +30,7 @@ from submissions.ledger import (
     verification,
     writing,
 )
+from submissions.ledger.board_rows import Boards
 from submissions.ledger.comparisons import Comparisons
 from submissions.ledger.exposures import UNKNOWN, Use
 from submissions.ledger.locks import Locks
@@ -348,6 +350,11 @@ class Ledger:
         with self._reading() as connection:
             return connection.execute(query).first() is not None
 
+    @property
+    def boards(self) -> Boards:
+        """What boards show of releases, and the newest release of one submission."""
+        return Boards(self._reading)
+
     # The audit chain and its signatures
 
     def audit_problems(self) -> list[str]:
@@ -357,7 +364,11 @@ class Ledger:
         it again. Signed heads show the rest.
         """
         with self._reading() as connection:
-            return verification.problems(connection) + exposures.problems(connection)
+            return [
+                *verification.problems(connection),
+                *board_rows.problems(connection),
+                *exposures.problems(connection),
+            ]
 
     def guard_faults(self) -> list[str]:
         """How the triggers differ from the exact list that guards the rows; sentences."""

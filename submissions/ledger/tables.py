@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -182,6 +183,22 @@ EXPOSURES = Table(
     Column("lifetime", Integer),
     Column("load_factor", Float),
     Column("at", DateTime(timezone=True), nullable=False),
+)
+
+BOARD_ROWS = Table(
+    "board_rows",
+    METADATA,
+    Column("release_number", ForeignKey("releases.number"), primary_key=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False, index=True),
+    Column("benchmark", String(200), nullable=False),
+    Column("team", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("received", DateTime(timezone=True), nullable=False),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("plan_digest", String(100), nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Index("ix_board_rows_of_benchmark", "benchmark", "release_number"),
 )
 
 TABLES = tuple(METADATA.tables)

@@ -86,3 +86,8 @@ def p_value(estimate: Estimate) -> str:
 def percent(confidence: float) -> str:
     """Confidence as "95 %", not broken over lines."""
     return f"{100 * confidence:g}\N{NO-BREAK SPACE}%"
+
+
+def count(n: int) -> str:
+    """A number of rows or cases, thousands set apart."""
+    return f"{n:,}"
