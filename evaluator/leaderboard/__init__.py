@@ -3,5 +3,5 @@
 **Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
 
 Order of reading: ``published``, ``ranking``, ``terminal``, ``pages``, ``web``, ``report``,
-``population``, ``group_tables``, ``gap_rows``, ``fact_sheet_block``, ``own_scores``.
+``footing``, ``population``, ``group_tables``, ``gap_rows``, ``fact_sheet_block``, ``own_scores``.
 """

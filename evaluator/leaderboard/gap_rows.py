@@ -8,6 +8,7 @@ from evaluator.disclosure.control import WITHHELD, Release
 from evaluator.disclosure.suppression import group_figures
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers, plots
+from evaluator.leaderboard.footing import footing
 from evaluator.scoring.results import ALL_LEVELS, VERSUS
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
@@ -57,8 +58,7 @@ def gap_sentences(release: Release) -> list[str]:
     declared = release.declared_gaps
     if not declared or release.n_positive is None:
         groups = any(result.figure.kind is Kind.GAP for result in release.results)
-        said = "No gap between groups was declared beforehand: gaps are described here, not tested."
-        return [said, *_largest(release)] if groups else []
+        return [footing(release).untested_gaps, *_largest(release)] if groups else []
     metric, attribute = declared[0]
     name = f"{_named(metric)} by {plots.readable(attribute).lower()}"
     of = FigureName.read(metric)
@@ -78,7 +78,7 @@ def gap_sentences(release: Release) -> list[str]:
     else:
         shown = p.value < 1.0 - release.confidence
         said += (
-            f". {numbers.p_value(p)}, adjusted for {_counted(len(declared))}: "
+            f". {numbers.p_value(p)}, adjusted for {_counted(release)}: "
             f"{'a gap was shown.' if shown else 'no gap was shown; there may still be one.'}"
         )
     return [said, *_largest(release)]
@@ -103,7 +103,7 @@ def _tested(release: Release, metric: str, attribute: str) -> tuple[str, ...]:
         p = release.find(of.of_kind(kind), attribute, ALL_LEVELS)
         if p is not None and p.value is not None:
             notes.append(before + numbers.p_value(p))
-    return tuple(notes) or ("declared, could not be tested",)
+    return tuple(notes) or (f"{footing(release).gaps_in_plan}, could not be tested",)
 
 
 def _comparison(level: str) -> str:
@@ -135,5 +135,6 @@ def _named(metric: str) -> str:
     return "AUROC" if metric == "auroc" else figure(metric).name.lower()
 
 
-def _counted(n: int) -> str:
-    return "the one declared gap" if n == 1 else f"{n} declared gaps"
+def _counted(release: Release) -> str:
+    n, named = len(release.declared_gaps), footing(release).gaps_in_plan
+    return f"the one {named} gap" if n == 1 else f"{n} {named} gaps"

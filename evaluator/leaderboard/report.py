@@ -12,7 +12,7 @@ from markupsafe import Markup
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
-from evaluator.leaderboard import fact_sheet_block
+from evaluator.leaderboard import fact_sheet_block, footing
 from evaluator.leaderboard.drawing import numbers, plots
 from evaluator.leaderboard.gap_rows import gap_sentences
 from evaluator.leaderboard.group_tables import group_table
@@ -22,14 +22,11 @@ from evaluator.leaderboard.ranking import BASELINE_TEAMS
 from evaluator.scoring.results import ALL_LEVELS, OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
-from metrics.group import SAMPLED
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
 """What heads a report where no benchmark says otherwise."""
-OWN_SCORES = "own scores"
-"""In place of team and benchmark, where readers score predictions of their own."""
 PERCENT = "\N{NO-BREAK SPACE}%"
 _SPOKEN_OF = ("sensitivity", "specificity")
 BY_GROUP = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
@@ -90,7 +87,9 @@ def render_report(
             release=release,
             title=title or release.benchmark,
             standalone=standalone,
-            own=release.benchmark == OWN_SCORES,
+            own=footing.footing(release).own,
+            footing=footing.footing(release),
+            how=footing.methods(release),
             baseline=release.team.strip().lower() in BASELINE_TEAMS,
             confidence=numbers.percent(release.confidence),
             primary=figure(primary),
@@ -108,7 +107,7 @@ def render_report(
             drawings=[drawing for drawing in drawn.values() if drawing is not None],
             methods=_methods(release),
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
-            provenance=_provenance(release),
+            provenance=footing.provenance(release),
             **(_inlined(drawn) if standalone else {}),
         )
     )
@@ -196,12 +195,9 @@ def _sentences(release: Release, primary: str) -> list[str]:
             f"The cohort of {cases} is too small in one class for any figure to be released "
             f"under the rule of this benchmark."
         ]
-    own = release.benchmark == OWN_SCORES
-    unseen, declared = (
-        ("", "") if own else (" that were kept from the team", ", declared beforehand")
-    )
+    texts = footing.footing(release)
     found = [
-        f"Evaluated on {cases}{unseen}, {release.n_positive} of the cases positive by the "
+        f"Evaluated on {cases}{texts.evaluated}, {release.n_positive} of the cases positive by the "
         f"reference standard."
     ]
     found += _headline(release, primary)
@@ -214,7 +210,7 @@ def _sentences(release: Release, primary: str) -> list[str]:
     sensitivity, specificity = release.find("sensitivity"), release.find("specificity")
     if sensitivity and specificity and None not in (sensitivity.value, specificity.value):
         found.append(
-            f"At the threshold of {release.threshold:g}{declared}{',' * (not own)} it calls "
+            f"At the threshold of {release.threshold:g}{texts.declared} it calls "
             f"{_share(sensitivity)} of the positive cases positive and {_share(specificity)} of "
             f"the negative cases negative."
         )
@@ -266,16 +262,9 @@ def _calibration(release: Release) -> list[str]:
             said = "compatible with 0, no average error"
         found.append(
             f"Calibration in the large {numbers.value(large)} ({numbers.interval(large)}): {said}. "
-            f"It moves with prevalence, {_prevalence(release)}."
+            f"It moves with prevalence, {footing.of_prevalence(release)}."
         )
     return found
-
-
-def _prevalence(release: Release) -> str:
-    by_design = release.sampling_design != SAMPLED
-    if release.benchmark == OWN_SCORES:
-        return f"taken as set by {'design' if by_design else 'chance'}"
-    return "which this cohort sets by design" if by_design else "which chance set in this cohort"
 
 
 def _methods(release: Release) -> list[tuple[str, str]]:
@@ -303,16 +292,3 @@ def _without_counts(method: str) -> str:
     """Cut what differs from one comparison to the next, so that a method is listed once."""
     method = re.sub(r"; levels: \d+ of \d+", "", method)
     return re.sub(r"(?<=simultaneous over) \d+ differences?", " the differences", method)
-
-
-def _provenance(release: Release) -> list[tuple[str, str]]:
-    return [
-        ("Submission", release.submission_id),
-        ("Received", release.received.isoformat(timespec="seconds")),
-        ("Benchmark", release.benchmark),
-        ("Container image", release.image_digest),
-        ("Sealed cohort", release.cohort_digest),
-        ("Analysis plan", release.plan_digest),
-        ("Code version", release.code_version),
-        ("This release", release.digest),
-    ]

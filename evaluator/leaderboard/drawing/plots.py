@@ -100,7 +100,7 @@ def roc(release: Release) -> Drawing | None:
         "roc",
         "ROC curve",
         f"{said}Shown on a grid of {len(x)} points, joined by straight lines; the curve between "
-        f"them is not released.{_rounded(release.rule.minimum_cell)}"
+        f"them is not shown.{_rounded(release.rule.minimum_cell)}"
         + (" The band is pointwise." if None not in low else "")
         + (" The diamond is the threshold." if point is not None else ""),
         f"ROC curve of sensitivity against 1 − specificity: {spoken}.",
@@ -340,7 +340,7 @@ def _operating_point(release: Release) -> go.Scatter | None:
         marker={"size": 11, "symbol": "diamond", "color": WARM},
         error_x=_bars([across], WARM),
         error_y=_bars([up], WARM),
-        hovertemplate="1 − specificity %{x}<br>sensitivity %{y}<extra>declared threshold</extra>",
+        hovertemplate="1 − specificity %{x}<br>sensitivity %{y}<extra>threshold</extra>",
     )
 
 
