@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluator.disclosure.control import WITHHELD, Release
 from evaluator.disclosure.suppression import group_figures
@@ -16,7 +16,8 @@ from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps.differences import MAX_MIN, MIN_MAX, MIXED, WITHOUT
 
-COMPARISONS = {MAX_MIN: "largest less smallest", MIN_MAX: "smallest by largest"}
+COMPARISONS = {MAX_MIN: "largest less smallest"}
+RATIO = " (smallest by largest)"
 PARITY = ("demographic_parity", "predictive_parity")
 """Named gaps that are those of the selection rate and of the PPV."""
 SHARES = ("auroc", "sensitivity", "specificity")
@@ -120,9 +121,10 @@ def _alone(level: str, release: Release, attribute: str) -> bool:
 
 
 def _tables(results: Sequence[Result], title: str) -> list[Comparisons]:
-    ranges = [name for name in COMPARISONS if any(r.level == name for r in results)]
-    others = in_order([r.level for r in results if r.level not in COMPARISONS])
-    columns = [*ranges, *others]
+    # A figure has either a range or a ratio, which so stand in one column.
+    results = [replace(r, level=MAX_MIN) if r.level == MIN_MAX else r for r in results]
+    ranges = [MAX_MIN] if any(r.level == MAX_MIN for r in results) else []
+    columns = [*ranges, *in_order([r.level for r in results if r.level != MAX_MIN])]
     figures = list(dict.fromkeys(str(result.figure.plain) for result in results))
     found = {(str(r.figure.plain), r.level): r.estimate for r in results}
     made = []
@@ -147,6 +149,8 @@ def _mixes(base: str) -> bool:
 
 def _short(base: str) -> str:
     name = FIGURES[base].short if base in FIGURES else figure(base).name
+    if base.endswith("_ratio"):
+        name += RATIO
     return f"{name}{MIXES}" if _mixes(base) else name
 
 

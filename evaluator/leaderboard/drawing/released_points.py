@@ -41,11 +41,13 @@ def precision_recall(
             t = step / (between + 1)
             found.append((start.x + t * (end.x - start.x), start.y + t * (end.y - start.y)))
     found += [(point.x, point.y) for point in roc[-1:]]
-    return [
+    made = [
         (up, up * share / (up * share + across * (1.0 - share)))
         for across, up in found
         if up > 0.0 or across > 0.0
     ]
+    # On the straight piece that leaves (0, 0), precision stays what it is at its end.
+    return [(0.0, made[0][1]), *made] if made and between else made
 
 
 @dataclass(frozen=True, slots=True)
