@@ -131,10 +131,19 @@ def _headline(release: Release, primary: str) -> list[str]:
 def _share(estimate: Estimate) -> str:
     if estimate.value is None:
         return numbers.DASH
-    said = f"{100 * estimate.value:.0f}{PERCENT}"
+    said = f"{_hundredths(estimate.value)}{PERCENT}"
     if estimate.low is None or estimate.high is None:
         return said
-    return f"{said} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f}{PERCENT})"
+    return f"{said} ({_hundredths(estimate.low)} to {_hundredths(estimate.high)}{PERCENT})"
+
+
+def _hundredths(share: float) -> str:
+    """A share in whole per cent, finer where that would say none or all and is not so."""
+    for places in (0, 1, 2):
+        text = f"{100 * share:.{places}f}"
+        if float(text) not in (0.0, 100.0) or share in (0.0, 1.0):
+            break
+    return text
 
 
 def calibration_in_words(release: Release) -> list[str]:

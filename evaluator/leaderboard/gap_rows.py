@@ -88,7 +88,7 @@ def _verdict(release: Release, adjusted: Estimate | None) -> tuple[bool, str]:
         return False, "it was not tested"
     if adjusted.value < 1.0 - release.confidence:
         return True, "a gap was shown"
-    return False, "no evidence against equal levels; there may still be a gap"
+    return False, "no gap was shown; there may still be one"
 
 
 def comparisons(release: Release, attribute: str) -> tuple[Comparisons, ...]:

@@ -32,6 +32,8 @@ from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
 """What heads a report where no benchmark says otherwise."""
+RATES = ("sensitivity", "specificity", "ppv", "npv")
+"""Figures under the 2 x 2 table."""
 BY_GROUP = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
 
@@ -108,6 +110,7 @@ def render_report(
             parts=parts,
             sections=sections,
             calls=calls,
+            rates=[FigureRow(figure(name), found) for name in RATES if (found := release.find(name))],
             calibration=said,
             gaps=declared_gaps(release),
             columns=named(columns),
@@ -132,7 +135,6 @@ def _contents(
     """Anchor and heading of each part of the page that there is something for."""
     joint = [table for table in tables if JOINT in table.attribute]
     found = [
-        ("findings", "Main findings", True),
         ("discrimination", "Discrimination", charted["discrimination"]),
         ("threshold", "At the threshold", charted["threshold"]),
         ("calibration", "Calibration", charted["calibration"]),

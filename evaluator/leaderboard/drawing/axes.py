@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evaluator.leaderboard.drawing.palette import GRID, INK, MUTED
 from evaluator.leaderboard.drawing.svg import LINE, Canvas, Point, width_of
 
-WIDTH = 420
+WIDTH = 380
 """Width of every chart: on a phone its text is still read, on a large screen two stand abreast."""
 _STEPS = (1, 2, 2.5, 5, 10, 20)
 
@@ -76,17 +76,29 @@ def written(tick: float) -> str:
 
 def draw_axes(canvas: Canvas, frame: Frame, x: str, y: str) -> None:
     """The grid, the ticks and the names of both axes."""
-    for tick in ticks(*frame.x):
-        across = frame.across(tick)
-        canvas.line((across, frame.top), (across, frame.bottom), GRID)
-        canvas.text((across, frame.bottom + 16), written(tick), fill=MUTED, anchor="middle")
+    draw_scale(canvas, frame, ticks(*frame.x))
     for tick in ticks(*frame.y):
         up = frame.up(tick)
         canvas.line((frame.left, up), (frame.right, up), GRID)
         canvas.text((frame.left - 6, up + 4), written(tick), fill=MUTED, anchor="end")
-    middle = (frame.left + frame.width / 2, frame.bottom + 36)
+    middle = (frame.left + frame.width / 2, frame.bottom + 38)
     canvas.text(middle, x, anchor="middle")
-    canvas.text((13, frame.top + frame.height / 2), y, anchor="middle", turned=True)
+    canvas.text((14, frame.top + frame.height / 2), y, anchor="middle", turned=True)
+
+
+def draw_scale(canvas: Canvas, frame: Frame, values: Sequence[float]) -> None:
+    """The ticks below the frame; one whose text would leave the drawing is moved inside."""
+    for tick in values:
+        across, text = frame.across(tick), written(tick)
+        canvas.line((across, frame.top), (across, frame.bottom), GRID)
+        half = width_of(text) / 2
+        at = min(max(across, half), canvas.width - half)
+        canvas.text((at, frame.bottom + 17), text, fill=MUTED, anchor="middle")
+
+
+def left_of(y: tuple[float, float]) -> float:
+    """Room left of a frame: the name of the axis, and its widest tick."""
+    return 30.0 + max(width_of(written(tick)) for tick in ticks(*y))
 
 
 Entry = tuple[str, str, str]

@@ -15,6 +15,7 @@ from evaluator.leaderboard.drawing.axes import (
     Frame,
     draw_axes,
     draw_legend,
+    left_of,
     rounded_up,
     written,
 )
@@ -24,8 +25,8 @@ from evaluator.leaderboard.drawing.svg import Canvas
 from evaluator.scoring.results import CurvePoint
 from metrics.estimate import Estimate
 
-_LEFT, _SIDE, _BELOW = 54.0, 352.0, 48.0
-"""Room left of a plane, length of its side, and room below."""
+_SIDE, _RIGHT, _BELOW = 312.0, 12.0, 50.0
+"""Height of a plane, room at its right, and room below."""
 _FALSE_POSITIVE = "1 \N{MINUS SIGN} specificity (false positive rate)"
 
 
@@ -218,9 +219,10 @@ def _of_everybody(
     for step in range(61):
         x = min(right * step / 60, 0.999)
         y = share - (1.0 - share) * x / (1.0 - x)
-        line.append(frame.at(x, y))
         if y <= bottom:
-            break
+            odds = (share - bottom) / (1.0 - share)
+            return [*line, frame.at(odds / (1.0 + odds), bottom)]
+        line.append(frame.at(x, y))
     return line
 
 
@@ -255,7 +257,7 @@ def reliability(release: Release) -> Chart | None:
         canvas.height,
         f"{len(points)} bins of about equal size with {numbers.percent(release.confidence)} "
         f"intervals. Under the diagonal, risk is overestimated. The line is the isotonic fit of "
-        f"these bins (Dimitriadis 2021); single scores are not released.{_corp(release)}",
+        f"these bins (Dimitriadis 2021), not of single scores.{_corp(release)}",
         ("Mean predicted", "Observed share", "Interval", "Cases"),
         tuple(
             (
@@ -335,10 +337,11 @@ def _plane(
     height: float = _SIDE,
 ) -> tuple[Canvas, Frame]:
     """An empty chart: legend, grid and axes."""
-    top = 4 + draw_legend(Canvas(WIDTH, 0), 8, 4, legend)
+    top = 10 + draw_legend(Canvas(WIDTH, 0), 8, 4, legend)
     canvas = Canvas(WIDTH, top + height + _BELOW)
     draw_legend(canvas, 8, 4, legend)
-    frame = Frame(_LEFT, top, _SIDE, height, x, y)
+    left = left_of(y)
+    frame = Frame(left, top, WIDTH - left - _RIGHT, height, x, y)
     draw_axes(canvas, frame, x_name, y_name)
     return canvas, frame
 

@@ -9,7 +9,7 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.axes import WIDTH, Frame, ticks, written
+from evaluator.leaderboard.drawing.axes import WIDTH, Frame, draw_scale, ticks
 from evaluator.leaderboard.drawing.chart import Chart
 from evaluator.leaderboard.drawing.levels import in_order, readable, readable_level
 from evaluator.leaderboard.drawing.palette import (
@@ -18,7 +18,6 @@ from evaluator.leaderboard.drawing.palette import (
     BELOW,
     FAR_ABOVE,
     FAR_BELOW,
-    GRID,
     INK,
     LEVEL,
     MUTED,
@@ -29,7 +28,7 @@ from metrics.estimate import Estimate
 
 ALL_CASES = "All cases"
 INSUFFICIENT = "insufficient data"
-_LABELS = 150.0
+_LABELS = 148.0
 """The most room that the names of levels get."""
 MOST_COLUMNS = 6
 """Levels of the shorter side beyond which a heat map could not be read."""
@@ -126,13 +125,10 @@ def _ends(estimates: Sequence[Estimate]) -> tuple[float, float]:
 
 
 def _draw_scale(canvas: Canvas, frame: Frame, name: str) -> None:
-    for tick in ticks(*frame.x, most=5):
-        x = frame.across(tick)
-        canvas.line((x, frame.top), (x, frame.bottom), GRID)
-        canvas.text((x, frame.bottom + 16), written(tick), fill=MUTED, anchor="middle")
+    draw_scale(canvas, frame, ticks(*frame.x, most=5))
     middle = frame.left + frame.width / 2
     half = width_of(name) / 2
-    canvas.text((min(middle, WIDTH - half), frame.bottom + 36), name, anchor="middle")
+    canvas.text((min(middle, WIDTH - half), frame.bottom + 38), name, anchor="middle")
 
 
 def _draw_row(

@@ -13,9 +13,9 @@ from html import escape
 from evaluator.leaderboard.drawing.palette import INK
 
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
-SIZE = 12
+SIZE = 13
 """Height of the text, in the drawing's units."""
-LINE = 15
+LINE = 16
 """Distance between two lines of text."""
 
 Point = tuple[float, float]
