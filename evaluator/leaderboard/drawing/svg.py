@@ -99,9 +99,7 @@ class Canvas:
     ) -> None:
         """A rectangle from its upper left corner; ``tip`` is read when a reader points at it."""
         (x, y), told = corner, {"data-t": tip} if tip else {}
-        self._put(
-            "rect", **{"x": x, "y": y, "width": width, "height": height, "fill": fill} | told
-        )
+        self._put("rect", **{"x": x, "y": y, "width": width, "height": height, "fill": fill} | told)
 
     def dot(self, at: Point, fill: str, *, radius: float = 3, tip: str = "") -> None:
         """A point of a curve."""
@@ -138,7 +136,12 @@ class Canvas:
         self._parts.append(f"<text{written}>{escape(text, quote=False)}</text>")
 
     def lines(
-        self, at: Point, texts: Sequence[str], *, fill: str = INK, anchor: str = "start",
+        self,
+        at: Point,
+        texts: Sequence[str],
+        *,
+        fill: str = INK,
+        anchor: str = "start",
         bold: bool = False,
     ) -> None:
         """Lines of text below each other, the first on the base line ``at``."""

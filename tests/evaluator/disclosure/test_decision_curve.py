@@ -69,8 +69,11 @@ def above(y: NDArray[np.bool_], s: NDArray[np.float64], t: float) -> Counts:
 
 def smallest(cuts: list[Counts]) -> int:
     """The least that some class has between two neighbours; a cut that stands twice is one."""
-    return min(abs(a - b) for one, other in pairwise(sorted(set(cuts))) for a, b in
-               zip(one, other, strict=True))
+    return min(
+        abs(a - b)
+        for one, other in pairwise(sorted(set(cuts)))
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def test_the_net_benefit_is_that_of_the_counts() -> None:
