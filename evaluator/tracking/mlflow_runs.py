@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
+from evaluator.leaderboard.drawing.plots import charts
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.published import fact_sheet, primary_figure
-from evaluator.leaderboard.drawing.plots import charts
 from evaluator.leaderboard.report import render_report
 from evaluator.stores.installation import Installation
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named

@@ -83,8 +83,9 @@ def test_the_net_benefit_is_that_of_the_counts() -> None:
     s = np.array([0.9, 0.8, 0.6, 0.3, 0.7, 0.5, 0.25, 0.1, 0.1, 0.05])
     plan = AnalysisPlan(replicates=0, minimum_cases=2, minimum_per_class=1)
     found = {p.x: p for p in points(score(y, s, plan=plan))}
-    assert (found[0.5].y, found[0.5].n) == (pytest.approx(0.1), 5)
-    assert (found[0.2].y, found[0.2].n) == (pytest.approx(0.325), 7)
+    assert (found[0.5].n, found[0.2].n) == (5, 7)
+    assert found[0.5].y == pytest.approx(0.1)
+    assert found[0.2].y == pytest.approx(0.325)
     assert found[0.5].low is not None
     assert found[0.5].high is not None
     assert found[0.5].low < 0.1 < found[0.5].high

@@ -24,7 +24,7 @@ from evaluator.scoring.results import OVERALL, Curve, CurvePoint
 from metrics.all_figures import Choices, names
 from metrics.estimate import Estimate
 from submissions.design.stylesheet import STYLESHEET
-from tests.support.hand_made import TABLES, estimate, evaluation, released
+from tests.support.hand_made import estimate, evaluation, released
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -97,14 +97,12 @@ def test_the_declared_threshold_lies_at_its_sensitivity_and_false_positive_rate(
 def test_precision_follows_from_the_roc_curve_and_the_prevalence() -> None:
     # 100 positive, 900 negative: at (0.1, 0.6) 60 true and 90 false positives, precision 0.4.
     roc = [CurvePoint(x, y, None, None, 0) for x, y in ((0, 0), (0.1, 0.6), (1, 1))]
-    assert derived.precision_recall(roc, 0.1, between=0) == [
-        (0.6, pytest.approx(0.4)),
-        (1.0, pytest.approx(0.1)),
-    ]
+    grid = derived.precision_recall(roc, 0.1, between=0)
+    assert np.array(grid) == pytest.approx(np.array([[0.6, 0.4], [1.0, 0.1]]))
     # Half way to (1, 1): 80 true and 495 false positives.
-    middle = derived.precision_recall(roc, 0.1, between=1)
-    assert (0.8, pytest.approx(80 / 575)) in middle
-    assert middle[0] == (0.0, pytest.approx(0.4))
+    middle = dict(derived.precision_recall(roc, 0.1, between=1))
+    assert middle[0.8] == pytest.approx(80 / 575)
+    assert middle[0.0] == pytest.approx(0.4)
 
 
 def test_the_isotonic_fit_is_that_of_scikit_learn() -> None:

@@ -30,7 +30,8 @@ CONTRASTS = """() => {
   const found = [];
   for (const svg of document.querySelectorAll("svg.chart, svg.bar")) {
     let page = svg;
-    while (/rgba\\(0, 0, 0, 0\\)/.test(getComputedStyle(page).backgroundColor)) page = page.parentElement;
+    const clear = (part) => /rgba\\(0, 0, 0, 0\\)/.test(getComputedStyle(part).backgroundColor);
+    while (clear(page)) page = page.parentElement;
     for (const text of svg.querySelectorAll("text")) {
       const box = text.getBoundingClientRect();
       const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
@@ -51,12 +52,14 @@ CONTRASTS = """() => {
 OVERLAPS = """() => {
   const found = [];
   for (const svg of document.querySelectorAll("svg.chart")) {
-    const boxes = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+    const boxes = [...svg.querySelectorAll("text")]
+      .map((t) => [t.textContent, t.getBoundingClientRect()]);
     const frame = svg.getBoundingClientRect();
     boxes.forEach(([name, a], i) => {
       if (a.left < frame.left - 1 || a.right > frame.right + 1) found.push([name, "outside"]);
       for (const [other, b] of boxes.slice(i + 1))
-        if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3)
+        if (a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 3 && b.top < a.bottom - 3)
           found.push([name, other]);
     });
   }
