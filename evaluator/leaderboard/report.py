@@ -82,22 +82,7 @@ def render_report(
     :func:`~evaluator.leaderboard.drawing.plots.charts` gave, where somebody has it already.
     ``exposure`` says in a sentence how often the cohort was looked at.
     """
-    attributes = attributes_of(release)
-    valued = {r.metric for r in release.results if r.estimate.value is not None}
-    columns = [metric for metric in BY_GROUP if metric in valued and metric != primary]
-    tables = [group_table(release, name, primary, columns) for name in attributes]
-    single = [table for table in tables if JOINT not in table.attribute]
-    joint = [table for table in tables if JOINT in table.attribute]
-    sections = _sections(release)
     drawn = charts(release, primary) if drawn is None else drawn
-    about = population(release)
-    calls, said = released_points.calls(release), calibration_in_words(release)
-    parts = {
-        "discrimination": "roc" in drawn,
-        "threshold": calls is not None or "decision" in drawn,
-        "calibration": bool(said) or "reliability" in drawn,
-    }
-    texts = footing.footing(release)
     return (
         environment()
         .get_template("report.html")
@@ -105,33 +90,60 @@ def render_report(
             release=release,
             title=title or release.benchmark,
             standalone=standalone,
-            own=texts.own,
-            footing=texts,
-            how=footing.methods(release),
             baseline=release.team.strip().lower() in BASELINE_TEAMS,
             confidence=numbers.percent(release.confidence),
             primary=figure(primary),
             headline=release.find(primary),
             findings=findings(release, primary),
             exposure=exposure,
-            population=about,
-            contents=_contents(sections, about, tables, parts, fact_sheet),
-            parts=parts,
-            sections=sections,
-            calls=calls,
-            rates=[_row(name, found) for name in RATES if (found := release.find(name))],
-            calibration=said,
-            gaps=declared_gaps(release),
-            columns=named(columns),
-            tables=single,
-            intersections=joint,
             charts=drawn,
-            methods=_methods(release),
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
-            provenance=footing.provenance(release),
+            **_words(release),
+            **_parts(release, primary, drawn, fact_sheet),
             **(_inlined() if standalone else {}),
         )
     )
+
+
+def _words(release: Release) -> dict[str, object]:
+    """What the report says of how its figures came about."""
+    texts = footing.footing(release)
+    return {
+        "own": texts.own,
+        "footing": texts,
+        "how": footing.methods(release),
+        "methods": _methods(release),
+        "provenance": footing.provenance(release),
+    }
+
+
+def _parts(
+    release: Release, primary: str, drawn: Mapping[str, Chart], fact_sheet: FactSheet | None
+) -> dict[str, object]:
+    """The tables of the report, and the list of its parts."""
+    valued = {r.metric for r in release.results if r.estimate.value is not None}
+    columns = [metric for metric in BY_GROUP if metric in valued and metric != primary]
+    tables = [group_table(release, name, primary, columns) for name in attributes_of(release)]
+    sections, about = _sections(release), population(release)
+    calls, calibration = released_points.calls(release), calibration_in_words(release)
+    parts = {
+        "discrimination": "roc" in drawn,
+        "threshold": calls is not None or "decision" in drawn,
+        "calibration": bool(calibration) or "reliability" in drawn,
+    }
+    return {
+        "contents": _contents(sections, about, tables, parts, fact_sheet),
+        "parts": parts,
+        "sections": sections,
+        "population": about,
+        "calls": calls,
+        "rates": [_row(name, found) for name in RATES if (found := release.find(name))],
+        "calibration": calibration,
+        "gaps": declared_gaps(release),
+        "columns": named(columns),
+        "tables": [table for table in tables if JOINT not in table.attribute],
+        "intersections": [table for table in tables if JOINT in table.attribute],
+    }
 
 
 def _contents(

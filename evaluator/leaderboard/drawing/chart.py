@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
+from evaluator.leaderboard.drawing.svg import NAMESPACE
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -23,3 +27,8 @@ class Chart:
     caption: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def inline(self) -> Markup:
+        """The drawing as part of a page, where its kind needs no name."""
+        return Markup(self.svg.replace(f' xmlns="{NAMESPACE}"', "", 1))

@@ -12,6 +12,7 @@ from html import escape
 
 from evaluator.leaderboard.drawing.palette import INK
 
+NAMESPACE = "http://www.w3.org/2000/svg"
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 SIZE = 13
 """Height of the text, in the drawing's units."""
@@ -62,6 +63,7 @@ class Canvas:
     """Collects the parts of one chart, in the order in which they cover each other."""
 
     def __init__(self, width: float, height: float) -> None:
+        """Begin an empty drawing of ``width`` by ``height`` units."""
         self.width, self.height = width, height
         self._parts: list[str] = []
 
@@ -148,7 +150,7 @@ class Canvas:
         box = f"0 0 {coordinate(self.width)} {coordinate(self.height)}"
         head = _written(
             {
-                "xmlns": "http://www.w3.org/2000/svg",
+                "xmlns": NAMESPACE,
                 "class": "chart",
                 "viewBox": box,
                 "width": self.width,
