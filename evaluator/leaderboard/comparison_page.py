@@ -19,7 +19,7 @@ from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
 from evaluator.leaderboard import pages
 from evaluator.leaderboard.drawing import bars, numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.pages import Listing
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate

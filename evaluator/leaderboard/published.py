@@ -93,7 +93,7 @@ def primary_figure(installation: Installation, benchmark: str) -> str:
 
 def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
     """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
-    kept = OfLedger(ledger)
+    kept = OfLedger(ledger, lambda name: comparison(ledger, name))
     board = kept.board(benchmark.name, benchmark.analysis.primary)
     return render_terminal(board, kept, title=benchmark.title, page=page)
 
@@ -144,7 +144,7 @@ def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
     return create_app(
-        OfLedger(ledger),
+        OfLedger(ledger, lambda benchmark: comparison(ledger, benchmark)),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
         lambda benchmark: comparison(ledger, benchmark),

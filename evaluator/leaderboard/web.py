@@ -24,35 +24,24 @@ from evaluator.leaderboard.answers import Answers
 from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
 from evaluator.leaderboard.board.selection import columns_of, plain_rows
 from evaluator.leaderboard.board.view import ViewError, read_view
-from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": _POLICY.format(style="'self'"),
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_WITH_FIGURES = {
-    # plotly.js writes style elements and style attributes; scripts stay in files of our own.
-    "Content-Security-Policy": _POLICY.format(style="'self' 'unsafe-inline'")
-}
-_WITH_FORM = {
-    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
-        "form-action 'none'", "form-action 'self'"
-    )
-}
 _READ = ["GET", "HEAD"]
-_DAY = "public, max-age=86400"
 
 FactSheets = Callable[[str], FactSheet | None]
 """The fact sheet of a submission, or None where it came without."""
@@ -247,17 +236,12 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(request: Request, submission_id: str) -> Response:
         key = site.key("report", submission_id, tuple(site.benchmarks))
-        return site.give(
-            request,
-            key,
-            lambda: site.report(submission_id, standalone=False),
-            headers=_WITH_FIGURES,
-        )
+        return site.give(request, key, lambda: site.report(submission_id, standalone=False))
 
     @app.api_route("/compare", methods=_READ)
     def compare(s: Annotated[list[str], Query()] = [], benchmark: str = "") -> HTMLResponse:  # noqa: B006
         page, status = site.compared(benchmark, s)
-        return HTMLResponse(page, status, headers=_WITH_FORM)
+        return HTMLResponse(page, status)
 
 
 def _add_files(app: FastAPI, site: _Site) -> None:
@@ -299,12 +283,6 @@ def _add_files(app: FastAPI, site: _Site) -> None:
             lambda: _csv(plain_rows(found, site.kept)),
             media_type="text/csv",
             headers={"Content-Disposition": 'attachment; filename="leaderboard.csv"'},
-        )
-
-    @app.api_route("/static/plotly.min.js", methods=_READ)
-    def plotly() -> FileResponse:
-        return FileResponse(
-            plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
         )
 
     @app.api_route("/static/style.css", methods=_READ)
