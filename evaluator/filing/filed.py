@@ -70,6 +70,7 @@ def filed(installation: Installation, ledger: Ledger, submission_id: str) -> Fil
         "signature": signed.encoded,
         "tools": tools(),
     }
+    place.parent.mkdir(exist_ok=True)
     write_bytes(place, pdf)
     ledger.record(EVENT, submission_id, f"{digest}; {tools()}")
     write_bytes(record, (json.dumps(told, indent=1, sort_keys=True) + "\n").encode())
