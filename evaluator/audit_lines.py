@@ -32,6 +32,7 @@ _WHO = {
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
+    "filed": STEWARD,
     audit_chain.ADMISSION: QUEUE,
     audit_chain.RELEASE: QUEUE,
     audit_chain.STAGE_TIMES: QUEUE,
@@ -118,6 +119,7 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.RELEASE: f"release of {subject}, document {content.partition(' ')[0]}",
         audit_chain.STAGE_TIMES: f"stage times of {subject}",
         audit_chain.TRACKED_RUN: f"MLflow run {content} shows release {subject}",
+        "filed": f"filed the report of {subject}, SHA-256 {content.partition(';')[0]:.16}",
         audit_chain.SIGNING_KEY: f"key {subject:.16} signs from now on",
         audit_chain.WITHDRAWN: f"withdrew {subject}",
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "

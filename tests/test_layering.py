@@ -61,7 +61,7 @@ FLOORS: dict[str, list[str]] = {
         "benchmark leaderboard.drawing",
         "identity stores workers",
         "evaluation leaderboard signing steward",
-        "tracking",
+        "filing tracking",
         "audit_lines doctor queue serving",
         "terminal",
         "entering",
@@ -82,6 +82,8 @@ HOMES = {
     "onnxruntime": {"baselines/"},
     "httpx": {"submissions/client/", "submissions/notices/", "submissions/service/oidc/"},
     "SimpleITK": {"submissions/adapters/"},
+    "typst": {"evaluator/filing/typesetting.py"},
+    "pikepdf": {"evaluator/filing/typesetting.py"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
         "cohort_selection/dicom/",

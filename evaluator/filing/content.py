@@ -240,9 +240,7 @@ def _declared(sheet: FactSheet | None) -> Iterator[Block]:
         return
     yield paragraph("Nobody has checked what the team says of its model.")
     rows = [(entry.name, entry.text) for entry in fact_sheet_block.entries(sheet)]
-    rows += [
-        ("Training data", f"{data.name}; {', '.join(data.sites)}") for data in sheet.training
-    ]
+    rows += [("Training data", f"{data.name}; {', '.join(data.sites)}") for data in sheet.training]
     yield table("Fact sheet of the model.", ("Key", "Text"), rows, widths=("auto", "1fr"))
 
 
@@ -276,6 +274,6 @@ def _versions(of: Contents) -> Iterator[Block]:
         )
     yield paragraph(
         "The code that scored is that of Sequestra, under the Apache licence 2.0; its version is "
-        "above. The cohort is sequestered and is not shared. The analysis plan is in the "
-        "benchmark's file, whose digest the plan's follows from."
+        "above. The cohort is sequestered and is not shared. The analysis plan stands in the "
+        "benchmark's file; its digest is above."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,45 +87,6 @@ def document(
 ) -> Document:
     """What the PDF of a release is set from."""
     release = Release.from_json(published.document)
-    card = model_card(release, published.published, sheet)
-    attachments = [
-        Attachment(
-            RELEASE_FILE,
-            published.document,
-            "The released figures, as the ledger keeps them",
-            "application/json",
-            "source",
-        )
-    ]
-    if signed is not None:
-        attachments.append(
-            Attachment(
-                SIGNED_FILE,
-                signed.to_json(),
-                "The release with its signature, for sequestra verify-release",
-                "application/json",
-                "source",
-            )
-        )
-    if sheet is not None:
-        attachments.append(
-            Attachment(
-                FACT_SHEET_FILE,
-                sheet.to_json(),
-                "What the team says of its model",
-                "application/json",
-                "supplement",
-            )
-        )
-    attachments.append(
-        Attachment(
-            MODEL_CARD,
-            card,
-            "CHAI Applied Model Card, schema v0.2",
-            "application/xml",
-            "alternative",
-        )
-    )
     contents = Contents(
         release=release,
         primary=primary,
@@ -146,7 +108,7 @@ def document(
         date=hour,
         keywords=(release.benchmark, release.submission_id, release.digest),
         parts=parts(contents),
-        attachments=tuple(attachments),
+        attachments=tuple(_attachments(release, published, signed, sheet)),
     )
 
 
@@ -154,6 +116,45 @@ def drawn(release: Release, primary: str) -> dict[str, Drawn]:
     """The charts of the report's page, as the PDF takes them."""
     del release, primary
     return {}
+
+
+def _attachments(
+    release: Release,
+    published: PublishedRelease,
+    signed: Signed | None,
+    sheet: FactSheet | None,
+) -> Iterator[Attachment]:
+    """The files that ride inside: the release, its signature, the fact sheet, the model card."""
+    yield Attachment(
+        RELEASE_FILE,
+        published.document,
+        "The released figures, as the ledger keeps them",
+        "application/json",
+        "source",
+    )
+    if signed is not None:
+        yield Attachment(
+            SIGNED_FILE,
+            signed.to_json(),
+            "The release with its signature, for sequestra verify-release",
+            "application/json",
+            "source",
+        )
+    if sheet is not None:
+        yield Attachment(
+            FACT_SHEET_FILE,
+            sheet.to_json(),
+            "What the team says of its model",
+            "application/json",
+            "supplement",
+        )
+    yield Attachment(
+        MODEL_CARD,
+        model_card(release, published.published, sheet),
+        "CHAI Applied Model Card, schema v0.2",
+        "application/xml",
+        "alternative",
+    )
 
 
 def _newest(ledger: Ledger, submission_id: str) -> PublishedRelease:

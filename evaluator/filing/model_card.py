@@ -105,9 +105,7 @@ def _trust(card: ET.Element, release: Release, sheet: FactSheet | None) -> None:
 def _metrics(card: ET.Element, release: Release) -> None:
     metrics = _part(card, "KeyMetrics")
     overall = [r for r in release.results if r.group == OVERALL]
-    gaps = [
-        r for r in release.results if r.figure.kind is Kind.GAP and r.level == MAX_MIN
-    ]
+    gaps = [r for r in release.results if r.figure.kind is Kind.GAP and r.level == MAX_MIN]
     declared = [r for r in gaps if (str(r.figure.plain), r.attribute) in release.declared_gaps]
     for name, goal, chosen in (
         (

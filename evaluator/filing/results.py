@@ -81,12 +81,13 @@ def reliability(release: Release) -> Block | None:
                     (
                         f"{point.x:.2f}",
                         f"{point.y:.2f}",
-                        "" if None in (point.low, point.high) else f"{point.low} to {point.high}",
+                        _bounds(point.low, point.high),
                         str(point.n),
                     )
                     for point in curve.points
                 ],
                 right=(0, 1, 2, 3),
+                widths=("1fr", "1fr", "1fr", "1fr"),
             )
     return None
 
@@ -125,10 +126,7 @@ def _comparisons(release: Release, attribute: str) -> Iterator[Block]:
     yield table(
         f"Differences between levels of {readable(attribute).lower()}.",
         ("Figure", "Comparison", "Value", "Interval", "Test"),
-        [
-            (row.name, row.comparison, *_told(row.estimate), "; ".join(row.notes))
-            for row in shown
-        ],
+        [(row.name, row.comparison, *_told(row.estimate), "; ".join(row.notes)) for row in shown],
         right=(2, 3),
         widths=("2fr", "2fr", "auto", "auto", "2fr"),
     )
@@ -167,6 +165,10 @@ def _cell(estimate: Estimate | None) -> str:
     return f"{numbers.value(estimate)} ({interval})" if interval else numbers.value(estimate)
 
 
+def _bounds(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:g} to {high:g}"
+
+
 def _method(estimate: Estimate) -> str:
     """How the interval was made, or why the figure is undefined."""
     if estimate.value is None:
@@ -177,5 +179,3 @@ def _method(estimate: Estimate) -> str:
 def _name(result: Result) -> str:
     plain = figure(str(result.figure.plain)).name
     return f"{plain}, standardised" if result.figure.kind is Kind.STANDARDIZED else plain
-
-

@@ -14,7 +14,6 @@ from evaluator.filing.blocks import Attachment, Block
 from evaluator.filing.letters import printable
 
 TEMPLATE = Path(__file__).parent / "report.typ"
-STANDARDS = ("a-3a", "ua-1")
 
 
 class FilingError(ValueError):
@@ -66,7 +65,7 @@ def typeset(document: Document) -> bytes:
         written = compiler.compile(
             format="pdf",
             sys_inputs={"report": json.dumps(report)},
-            pdf_standards=list(STANDARDS),
+            pdf_standards=["a-3a", "ua-1"],
             timestamp=int(at.timestamp()),
         )
     except typst.TypstError as error:
@@ -75,6 +74,7 @@ def typeset(document: Document) -> bytes:
             f"texts and charts that typst takes: report this to the makers of Sequestra, and use "
             f"the HTML report meanwhile"
         ) from error
+    assert isinstance(written, bytes)
     return _packed(written)
 
 

@@ -1,4 +1,4 @@
-"""An installation on SQLite whose ledger has a sealed cohort and signed releases, as a run leaves."""
+"""An installation whose ledger has a seal and signed releases, as runs of a queue leave them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from submissions.submission import Failure, State, Submission
 from tests.support.hand_made import COHORT, released
 
 BENCHMARK = "chest-opacity"
-TO_SCORING = (State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
 SHEET = FactSheet.from_toml(template())
 
 
@@ -53,7 +52,9 @@ def publish(
     """Enter, run and publish a release, as the queue does."""
     name = release.submission_id
     entered(ledger, release, sheet=sheet)
-    ledger.admitted(name, release.image_digest, *TO_SCORING)
+    ledger.admitted(name, release.image_digest, State.LINTED, State.QUEUED)
+    ledger.move(name, State.RUNNING)
+    ledger.move(name, State.SCORING)
     document = release.to_json()
     key = hashlib.sha256(document.encode()).hexdigest()
     installation.enclave().keep_release(name, key, document)
@@ -65,7 +66,8 @@ def publish(
 def failed(ledger: Ledger, release: Release, failure: Failure) -> None:
     """Enter and run a submission that fails."""
     entered(ledger, release)
-    ledger.admitted(release.submission_id, release.image_digest, *TO_SCORING[:3])
+    ledger.admitted(release.submission_id, release.image_digest, State.LINTED, State.QUEUED)
+    ledger.move(release.submission_id, State.RUNNING)
     ledger.move(release.submission_id, State.FAILED, failure)
 
 
