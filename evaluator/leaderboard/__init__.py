@@ -3,5 +3,6 @@
 **Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
 
 Order of reading: ``published``, ``ranking``, ``terminal``, ``pages``, ``web``, ``report``,
-``footing``, ``population``, ``group_tables``, ``gap_rows``, ``fact_sheet_block``, ``own_scores``.
+``footing``, ``findings``, ``population``, ``group_tables``, ``gap_rows``, ``fact_sheet_block``,
+``own_scores``.
 """

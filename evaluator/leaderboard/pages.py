@@ -9,14 +9,13 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
 from evaluator.leaderboard.drawing import bars, numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.ranking import POLICY, Standing, primary_of, rank, worst_group
 from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
@@ -91,7 +90,6 @@ def environment() -> Environment:
         "in_script": in_script,
     }
     made.globals |= {"dash": numbers.DASH, "standalone": False, "version": static_version()}
-    made.globals |= {"plotly_version": plotly.__version__}
     return made
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from evaluator.disclosure.control import Release
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.ranking import Standing, worst_group
 from evaluator.screen import Sheet, styled
 

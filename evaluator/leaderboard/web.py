@@ -14,30 +14,24 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import pages
-from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": _POLICY.format(style="'self'"),
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_WITH_FIGURES = {
-    # plotly.js writes style elements and style attributes; scripts stay in files of our own.
-    "Content-Security-Policy": _POLICY.format(style="'self' 'unsafe-inline'")
-}
 _READ = ["GET", "HEAD"]
-_DAY = "public, max-age=86400"
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
@@ -144,8 +138,7 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
 
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(submission_id: str) -> HTMLResponse:
-        page = site.report(submission_id, standalone=False)
-        return HTMLResponse(page, headers=_WITH_FIGURES)
+        return HTMLResponse(site.report(submission_id, standalone=False))
 
 
 def _add_files(app: FastAPI, site: _Site) -> None:
@@ -173,12 +166,6 @@ def _add_files(app: FastAPI, site: _Site) -> None:
     @app.api_route("/api/benchmarks/{name}/leaderboard.csv", methods=_READ)
     def board_csv(name: str) -> Response:
         return _attachment(_csv(site.rows(name)), "text/csv", "leaderboard.csv")
-
-    @app.api_route("/static/plotly.min.js", methods=_READ)
-    def plotly() -> FileResponse:
-        return FileResponse(
-            plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
-        )
 
     @app.api_route("/static/style.css", methods=_READ)
     def stylesheet() -> FileResponse:

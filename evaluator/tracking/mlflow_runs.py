@@ -19,7 +19,8 @@ from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.published import fact_sheet, primary_figure
-from evaluator.leaderboard.report import drawings, render_report
+from evaluator.leaderboard.drawing.plots import charts
+from evaluator.leaderboard.report import render_report
 from evaluator.stores.installation import Installation
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
 from evaluator.tracking.process import REFUSED, TrackingError, untracked
@@ -161,13 +162,12 @@ def track(
 
 def _write_report(folder: Path, released: Release, primary: str, sheet: FactSheet | None) -> None:
     """Write the report, its figures, and the fact sheet where the submission came with one."""
-    drawn = drawings(released, primary)
+    drawn = charts(released, primary)
     page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
     (folder / "report.html").write_text(page, encoding="utf-8")
     (folder / "figures").mkdir()
     for name, drawing in drawn.items():
-        if drawing is not None:
-            (folder / "figures" / f"{name}.json").write_text(drawing.specification, "utf-8")
+        (folder / "figures" / f"{name}.svg").write_text(drawing.svg, "utf-8")
     if sheet is not None:
         (folder / "fact-sheet.json").write_text(sheet.to_json(), encoding="utf-8")
 
