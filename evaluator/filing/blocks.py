@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluator.filing.letters import printable
+from evaluator.leaderboard.drawing.chart import Chart
 
 Block = dict[str, object]
 """One part of a page as ``report.typ`` reads it from JSON."""
@@ -68,13 +69,19 @@ def table(
     }
 
 
-def chart(svg: str, description: str, caption: str) -> Block:
-    """A drawing with its text alternative."""
+def charts(drawn: Sequence[Chart], abreast: int) -> Block:
+    """Drawings with their text alternatives, so many side by side."""
     return {
-        "kind": "chart",
-        "svg": svg,
-        "alt": printable(description),
-        "caption": printable(caption),
+        "kind": "charts",
+        "abreast": abreast,
+        "charts": [
+            {
+                "svg": each.svg,
+                "alt": printable(each.description),
+                "caption": printable(f"{each.title}. {each.caption}".strip()),
+            }
+            for each in drawn
+        ],
     }
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.filing import annexes, results
-from evaluator.filing.blocks import Block, chart, heading, listed, paragraph, table
+from evaluator.filing.blocks import Block, charts, heading, listed, paragraph, table
 from evaluator.filing.independence import NOT_SHOWN, Independence
 from evaluator.glossary import figure
 from evaluator.leaderboard import fact_sheet_block, footing
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.gap_rows import gap_sentences
+from evaluator.leaderboard.drawing.chart import Chart
+from evaluator.leaderboard.findings import findings
 from evaluator.leaderboard.population import population
 from metrics.group import SAMPLED
 from submissions.fact_sheet import FactSheet
@@ -39,13 +40,8 @@ REFERENCES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A chart of the report: an SVG, its text alternative and its caption."""
-
-    svg: str
-    description: str
-    title: str
+OF_GROUPS = ("forest", "joint_forest", "heat_map")
+"""What names of charts of groups begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +56,7 @@ class Contents:
     evaluation_key: str
     release_number: int
     sheet: FactSheet | None
-    charts: dict[str, Drawn]
+    charts: Mapping[str, Chart]
 
 
 def parts(of: Contents) -> list[Block]:
@@ -83,19 +79,13 @@ def parts(of: Contents) -> list[Block]:
 
 
 def _summary(of: Contents) -> Iterator[Block]:
-    release, primary = of.release, figure(of.primary)
+    release = of.release
     yield heading("Summary")
-    estimate = release.find(of.primary)
-    cases = f"{release.n_cases} cases of {release.n_patients} patients"
-    positive = (
-        "the number of positive cases is withheld"
-        if release.n_positive is None
-        else f"{release.n_positive} of the cases positive by the reference standard"
-    )
     yield paragraph(
         f"The model {release.model} of the team {release.team} was run on the sequestered cohort "
-        f"of the benchmark {release.benchmark}: {cases}, {positive}."
+        f"of the benchmark {release.benchmark}."
     )
+    estimate, primary = release.find(of.primary), figure(of.primary)
     if estimate is None or estimate.value is None:
         why = "not released" if estimate is None else estimate.undefined or "undefined"
         yield paragraph(f"{primary.name} ({primary.short}), the primary figure: {why}.")
@@ -106,8 +96,11 @@ def _summary(of: Contents) -> Iterator[Block]:
             f"{primary.name} ({primary.short}), the primary figure, is {numbers.value(estimate)}"
             f"{told} ({estimate.method})."
         )
-    for sentence in gap_sentences(release):
+    found = findings(release, of.primary)
+    for sentence in found.alarms:
         yield paragraph(sentence)
+    for finding in found.found:
+        yield paragraph(f"{finding.heading}: {' '.join(finding.sentences)}")
 
 
 def _estimand(of: Contents) -> Iterator[Block]:
@@ -159,8 +152,7 @@ def _results(of: Contents) -> Iterator[Block]:
     for made in (results.two_by_two(of.release), results.reliability(of.release)):
         if made is not None:
             yield made
-    for drawn in of.charts.values():
-        yield chart(drawn.svg, drawn.description, drawn.title)
+    yield from _charts(of, groups=False)
 
 
 def _groups(of: Contents) -> Iterator[Block]:
@@ -173,8 +165,19 @@ def _groups(of: Contents) -> Iterator[Block]:
             "The groups were declared before scoring. A group that is too small for a figure has "
             "none: that says something about the cohort, not about the model."
         )
+    tested = results.declared(of.release)
+    if tested is not None:
+        yield tested
+    yield from _charts(of, groups=True)
     for block in made:
         yield {**block, "level": 2} if block["kind"] == "heading" else block
+
+
+def _charts(of: Contents, *, groups: bool) -> Iterator[Block]:
+    """The charts of all cases, or those of groups."""
+    chosen = [each for name, each in of.charts.items() if name.startswith(OF_GROUPS) == groups]
+    if chosen:
+        yield charts(chosen, 1 if groups else 2)
 
 
 def _methods(of: Contents) -> Iterator[Block]:

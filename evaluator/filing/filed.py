@@ -16,11 +16,12 @@ from pathlib import Path
 from cohort_selection.atomic_files import write_bytes
 from evaluator.disclosure.control import Release
 from evaluator.filing.blocks import Attachment
-from evaluator.filing.content import Contents, Drawn, parts
+from evaluator.filing.content import Contents, parts
 from evaluator.filing.independence import independence
 from evaluator.filing.model_card import NAME as MODEL_CARD
 from evaluator.filing.model_card import model_card
 from evaluator.filing.typesetting import Document, FilingError, tools, typeset
+from evaluator.leaderboard.drawing.plots import charts
 from evaluator.leaderboard.published import NotReleased, fact_sheet, primary_figure
 from evaluator.stores.installation import Installation
 from submissions.fact_sheet import FactSheet
@@ -96,7 +97,7 @@ def document(
         evaluation_key=published.evaluation_key,
         release_number=published.number,
         sheet=sheet,
-        charts=drawn(release, primary),
+        charts=charts(release, primary),
     )
     hour = published.published
     return Document(
@@ -110,12 +111,6 @@ def document(
         parts=parts(contents),
         attachments=tuple(_attachments(release, published, signed, sheet)),
     )
-
-
-def drawn(release: Release, primary: str) -> dict[str, Drawn]:
-    """The charts of the report's page, as the PDF takes them."""
-    del release, primary
-    return {}
 
 
 def _attachments(

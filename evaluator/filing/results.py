@@ -1,22 +1,20 @@
-"""The figures of a release as tables of a filed report; what is withheld is told, never left out."""
+"""The figures of a release as tables of a filed report; what is withheld is told so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.suppression import JOINT, group_figures
+from evaluator.disclosure.suppression import group_figures
 from evaluator.filing.blocks import Block, heading, paragraph, table
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.plots import readable, readable_level
-from evaluator.leaderboard.gap_rows import gap_rows
+from evaluator.leaderboard.drawing.levels import attributes_of, readable, readable_level
+from evaluator.leaderboard.gap_rows import declared_gaps
 from evaluator.scoring.results import OVERALL, Result
 from metrics.estimate import Estimate
 from metrics.figure_name import Kind
-
-GAPS_SHOWN = 12
-"""Comparisons of one attribute that are printed; the attached release has all."""
+from metrics.gaps.differences import MAX_MIN
 
 BESIDE = ("sensitivity", "specificity", "calibration_slope")
 """Figures beside the primary one in the tables of groups."""
@@ -30,7 +28,8 @@ def overall(release: Release) -> Block | None:
     if not found:
         return None
     return table(
-        f"Figures over all cases. Intervals are two-sided at {numbers.percent(release.confidence)}.",
+        "Figures over all cases. Intervals are two-sided at "
+        f"{numbers.percent(release.confidence)}.",
         ("Figure", "Value", "Interval", "Interval by"),
         [(_name(result), *_told(result.estimate), _method(result.estimate)) for result in found],
         right=(1, 2),
@@ -64,7 +63,7 @@ def two_by_two(release: Release) -> Block | None:
 
 def groups(release: Release, primary: str) -> Iterator[Block]:
     """A table for each attribute and intersection, with its comparisons of levels."""
-    for attribute in _attributes(release):
+    for attribute in attributes_of(release):
         yield heading(readable(attribute), 3)
         yield _levels(release, attribute, primary)
         yield from _comparisons(release, attribute)
@@ -119,29 +118,55 @@ def _levels(release: Release, attribute: str, primary: str) -> Block:
 
 
 def _comparisons(release: Release, attribute: str) -> Iterator[Block]:
-    rows = [row for row in gap_rows(release, attribute) if row.estimate.value is not None]
-    if not rows:
-        return
-    shown = sorted(rows, key=lambda row: "described, not tested" in row.notes)[:GAPS_SHOWN]
-    yield table(
-        f"Differences between levels of {readable(attribute).lower()}.",
-        ("Figure", "Comparison", "Value", "Interval", "Test"),
-        [(row.name, row.comparison, *_told(row.estimate), "; ".join(row.notes)) for row in shown],
-        right=(2, 3),
-        widths=("2fr", "2fr", "auto", "auto", "2fr"),
-    )
-    if len(rows) > len(shown):
+    """The range of each figure over the levels; single differences are in the release."""
+    whole = group_figures(release.results)
+    own = [
+        each
+        for each in release.results
+        if each.attribute == attribute
+        and each.figure not in whole
+        and each.figure.kind is Kind.GAP
+        and each.estimate.value is not None
+    ]
+    ranges = [each for each in own if each.level == MAX_MIN]
+    if ranges:
+        yield table(
+            f"Largest less smallest over the levels of {readable(attribute).lower()}. Intervals "
+            "hold together; a gap that was not declared is described, not tested.",
+            ("Figure", "Value", "Interval"),
+            [(figure(str(each.figure.plain)).name, *_told(each.estimate)) for each in ranges],
+            right=(1, 2),
+        )
+    if len(own) > len(ranges):
         yield paragraph(
-            f"The attached release has {len(rows) - len(shown)} further comparisons of these levels."
+            f"The attached release has {len(own) - len(ranges)} further differences of these "
+            "levels."
         )
 
 
-def _attributes(release: Release) -> Sequence[str]:
-    """Attributes in the order of the plan, intersections last."""
-    shown = (result.attribute for result in release.results)
-    hidden = (held.attribute for held in release.withheld)
-    names = [name for name in dict.fromkeys((*shown, *hidden)) if name != OVERALL[0]]
-    return sorted(names, key=lambda name: JOINT in name)
+def declared(release: Release) -> Block | None:
+    """The gaps that were declared beforehand, with their tests; None where none was."""
+    rows = [
+        (
+            gap.figure,
+            gap.attribute,
+            *(("", gap.reason) if gap.estimate is None else _told(gap.estimate)),
+            gap.p,
+            gap.adjusted,
+            gap.verdict,
+        )
+        for gap in declared_gaps(release)
+    ]
+    if not rows:
+        return None
+    return table(
+        "Gaps that were declared beforehand: largest less smallest, with the test that all levels "
+        "are alike.",
+        ("Figure", "By", "Value", "Interval", "p", "adjusted", "Reading"),
+        rows,
+        right=(2, 3, 4, 5),
+        widths=("1fr", "1fr", "auto", "auto", "auto", "auto", "2fr"),
+    )
 
 
 def _counts(estimate: Estimate) -> tuple[str, str]:

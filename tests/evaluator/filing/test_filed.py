@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ def test_every_table_has_header_cells_and_every_figure_words(made: Filed) -> Non
 def test_no_level_of_headings_is_left_out(made: Filed) -> None:
     levels = heading_levels(made.pdf)
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_the_report_has_estimand_independence_references_and_annexes(made: Filed) -> None:
