@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,13 @@ from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.published import fact_sheet, primary_figure
 from evaluator.leaderboard.ranking import worst_group
-from evaluator.scoring.results import Result
 from evaluator.stores.installation import Installation
 from evaluator.tracking import artifacts
 from evaluator.tracking.headline import groups, headline
 from evaluator.tracking.headline import named as own_names
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, document, keys, named
 from evaluator.tracking.process import REFUSED, TrackingError, untracked
+from metrics.estimate import Estimate
 from submissions.addresses.tracker import configured_tracker, tracker_fault
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, LedgerError, PublishedRelease
@@ -137,10 +138,14 @@ def track(
         tags={_RELEASE_TAG: tag, **_tags(released, primary)},
     )
     run_id = str(run.info.run_id)
-    chosen = [*headline(released, primary), *groups(released, primary)]
-    found = keys([named(result) for result in chosen])
-    told = [(found[named(result)], result) for result in chosen]
-    told += own_names(released, primary)
+    shown, by_group = headline(released, primary), groups(released, primary)
+    found = keys([named(result) for result in (*shown, *by_group)])
+    told = [(found[named(each)], each.estimate) for each in shown]
+    told += [(name, each.estimate) for name, each in own_names(released, primary)]
+    # Bounds of groups would be most of the charts that MLflow draws.
+    told += [
+        (found[named(each)], replace(each.estimate, low=None, high=None)) for each in by_group
+    ]
     client.log_batch(run_id, metrics=_metrics(told, start), params=_parameters(released))
     client.log_inputs(run_id, [_dataset(released)])
     with tempfile.TemporaryDirectory() as scratch:
@@ -169,9 +174,10 @@ def _experiment(client: MlflowClient, benchmark: str, installation: Installation
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    if configured_tracker():
-        return str(client.create_experiment(name))
-    return str(client.create_experiment(name, artifact_location=installation.artifacts.as_uri()))
+    place = None if configured_tracker() else installation.artifacts.as_uri()
+    # Without it MLflow's pages open the experiment as one of language models.
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    return str(client.create_experiment(name, artifact_location=place, tags=kind))
 
 
 def _hours(released: Release, published: PublishedRelease) -> tuple[int, int]:
@@ -200,13 +206,12 @@ def _tags(released: Release, primary: str) -> dict[str, str]:
     }
 
 
-def _metrics(told: Sequence[tuple[str, Result]], at: int) -> list[object]:
+def _metrics(told: Sequence[tuple[str, Estimate]], at: int) -> list[object]:
     """Each figure's value and bounds as MLflow's metrics, at a time in ms."""
     from mlflow.entities import Metric
 
     metrics: list[object] = []
-    for name, result in told:
-        estimate = result.estimate
+    for name, estimate in told:
         values = (estimate.value, estimate.low, estimate.high)
         for suffix, value in zip(("", *SUFFIXES), values, strict=True):
             if value is not None:

@@ -38,8 +38,9 @@ case, no label, no score.
 
 ## Metrics
 
-The lower and the upper bound of a metric's interval are the metrics of the same name with `.low`
-and `.high`. A figure that the release does not show has no metric.
+The lower and the upper bound of a figure's interval are the metrics of the same name with `.low`
+and `.high`; those of groups are in `figures.csv`. A figure that the release does not show has no
+metric.
 
 | metric | figure over all cases | better |
 | --- | --- | --- |

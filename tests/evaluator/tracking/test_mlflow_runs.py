@@ -144,8 +144,7 @@ def test_the_ugliest_levels_each_have_their_figures_in_mlflow(
             key = by_name["auroc", "site", level]
             value = 0.5 + step / 1000
             assert metrics[key] == pytest.approx(value)
-            assert metrics[f"{key}.low"] == pytest.approx(value - 0.0001)
-            assert metrics[f"{key}.high"] == pytest.approx(value + 0.0001)
+            assert f"{key}.low" not in metrics
         assert set(told) | {WORST_GROUP} == {
             key for key in metrics if not key.endswith((".low", ".high"))
         }
