@@ -17,6 +17,9 @@ from submissions.signatures import Signed
 from submissions.submission import State, Submission
 
 SEAL = "seal"
+VOTE = "vote"
+OVERRIDDEN = "released-at-shell"
+"""Events of the audit chain: a seal, a reviewer's vote, a release at the shell without votes."""
 
 NOT_SHOWN = (
     "The chain does not show whether the makers of the model had these images, or others of these "
@@ -144,13 +147,31 @@ def _released(entries: Sequence[AuditEntry], own: str, release: AuditEntry | Non
     freed = [each for each in states if each.event == f"{STATE}{State.RELEASED.value}"]
     told = f"The release is entry {release.number}, which has the digest of its figures"
     if held and freed and freed[-1].number > held[-1].number:
+        freed_at = f"entry {freed[-1].number}, {_hour(freed[-1])}"
         return (
-            f"{told}. It was held at entry {held[-1].number} until a steward released it "
-            f"(entry {freed[-1].number}, {_hour(freed[-1])})."
+            f"{told}. It was held at entry {held[-1].number}; "
+            f"{_reviewed(entries, own, held[-1].number, freed[-1].number, freed_at)}."
         )
     if freed and not held:
         return f"{told}. The queue released it; the chain has no hold of the result before it."
     return f"{told}."
+
+
+def _reviewed(entries: Sequence[AuditEntry], own: str, held: int, freed: int, freed_at: str) -> str:
+    """Who let a held result go, as the entries between the hold and the release tell it."""
+    between = [each for each in entries if each.subject == own and held < each.number <= freed]
+    shell = [each.number for each in between if each.event == OVERRIDDEN]
+    votes = [each for each in between if each.event == VOTE]
+    if shell:
+        return f"a steward released it at the shell, without votes (entry {shell[-1]}, {freed_at})"
+    if not votes:
+        return f"a steward released it ({freed_at})"
+    people = len({each.content.partition(" ")[0] for each in votes})
+    numbers = ", ".join(str(each.number) for each in votes)
+    return (
+        f"{people} reviewer{'s' * (people > 1)} voted (entries {numbers}, which have digests of "
+        f"the votes), and the queue released it ({freed_at})"
+    )
 
 
 def _signed(signed: Signed | None, last: int) -> str:

@@ -143,9 +143,7 @@ def track(
     told = [(found[named(each)], each.estimate) for each in shown]
     told += [(name, each.estimate) for name, each in own_names(released, primary)]
     # Bounds of groups would be most of the charts that MLflow draws.
-    told += [
-        (found[named(each)], replace(each.estimate, low=None, high=None)) for each in by_group
-    ]
+    told += [(found[named(each)], replace(each.estimate, low=None, high=None)) for each in by_group]
     client.log_batch(run_id, metrics=_metrics(told, start), params=_parameters(released))
     client.log_inputs(run_id, [_dataset(released)])
     with tempfile.TemporaryDirectory() as scratch:

@@ -89,7 +89,21 @@ def test_who_released_is_told_by_the_entries(installation: Installation, ledger:
         in (of(ledger, "s-1").sentences[3])
     )
     assert "It was held at entry " in of(ledger, "s-2").sentences[3]
-    assert "until a steward released it" in of(ledger, "s-2").sentences[3]
+    assert "; a steward released it (entry " in of(ledger, "s-2").sentences[3]
+
+
+def test_votes_are_counted_by_reviewers_and_not_read(
+    installation: Installation, ledger: Ledger
+) -> None:
+    seal(ledger)
+    publish(installation, ledger, released("s-1"), held=True, votes=("ann 1", "ben 2", "ann 3"))
+    publish(installation, ledger, released("s-2"), held=True, shell=True)
+    sign(installation, ledger)
+    assert (
+        "2 reviewers voted (entries 12, 13, 14, which have digests of the votes), and the queue"
+        in (of(ledger, "s-1").sentences[3])
+    )
+    assert "a steward released it at the shell, without votes" in of(ledger, "s-2").sentences[3]
 
 
 def test_an_unsigned_release_says_so(installation: Installation, ledger: Ledger) -> None:
