@@ -76,7 +76,7 @@ def charts(drawn: Sequence[Chart], abreast: int) -> Block:
         "abreast": abreast,
         "charts": [
             {
-                "svg": each.svg,
+                "svg": printable(each.svg, whole_words=True),
                 "alt": printable(each.description),
                 "caption": printable(f"{each.title}. {each.caption}".strip()),
             }

@@ -69,7 +69,7 @@ def stated(
     }
     team = submissions[own].team.casefold()
     of_team = {name for name in of_benchmark if submissions[name].team.casefold() == team}
-    looked = looks(shown, of_benchmark)
+    looked = looks(_under(shown, published.benchmark, cohort_digest), of_benchmark)
     mine = [each for each in looked if each in of_team]
     sentences = [
         _sealed(shown, published.benchmark, cohort_digest, of_benchmark),
@@ -93,6 +93,18 @@ def looks(entries: Iterable[AuditEntry], submissions: set[str]) -> list[str]:
         elif each.event == f"{STATE}{State.FAILED.value}" and each.content in uncharged:
             ran.pop(each.subject, None)
     return list(ran)
+
+
+def _under(entries: Sequence[AuditEntry], benchmark: str, digest: str) -> Sequence[AuditEntry]:
+    """The entries while this cohort was the benchmark's; all of them where no seal tells when."""
+    seals = [each for each in entries if each.event == SEAL and each.subject == benchmark]
+    own = [each.number for each in seals if each.content.startswith(digest)]
+    if not own:
+        return entries
+    later = min((each.number for each in seals if each.number > own[-1]), default=None)
+    return [
+        each for each in entries if each.number > own[-1] and (later is None or each.number < later)
+    ]
 
 
 def _sealed(

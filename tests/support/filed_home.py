@@ -51,8 +51,12 @@ def publish(
     held: bool = False,
     votes: Sequence[str] = (),
     shell: bool = False,
+    hold: bool = False,
 ) -> None:
-    """Enter, run and publish a release, as the queue does; a held one after what people did."""
+    """Enter, run and publish a release, as the queue does.
+
+    One that was ``held`` is released after what people did; to ``hold`` it leaves it held.
+    """
     name = release.submission_id
     entered(ledger, release, sheet=sheet)
     ledger.admitted(name, release.image_digest, State.LINTED, State.QUEUED)
@@ -61,7 +65,7 @@ def publish(
     document = release.to_json()
     key = hashlib.sha256(document.encode()).hexdigest()
     installation.enclave().keep_release(name, key, document)
-    ledger.publish(name, key, document, state=State.HELD if held else State.RELEASED)
+    ledger.publish(name, key, document, state=State.HELD if held or hold else State.RELEASED)
     for vote in votes:
         ledger.record("vote", name, vote)
     if shell:

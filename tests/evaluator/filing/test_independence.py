@@ -68,6 +68,17 @@ def test_looks_are_counted_over_the_team_and_over_all_but_not_our_failures(
     )
 
 
+def test_looks_on_a_benchmarks_former_cohort_are_not_counted(
+    installation: Installation, ledger: Ledger
+) -> None:
+    seal(ledger, digest="sha256:" + "d" * 64)
+    failed(ledger, released("s-1", team="North"), Failure.CRASHED)
+    seal(ledger)
+    publish(installation, ledger, released("s-2", team="North"))
+    sign(installation, ledger)
+    assert (of(ledger, "s-2").looks, of(ledger, "s-2").cohort_looks) == (1, 1)
+
+
 def test_the_statement_is_that_of_the_signatures_time_whatever_comes_later(
     installation: Installation, ledger: Ledger
 ) -> None:

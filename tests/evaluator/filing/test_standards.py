@@ -75,7 +75,13 @@ def verdicts(installation: Installation, ledger: Ledger, tmp_path: Path) -> Verd
     seal(ledger)
     for release in (
         released("typical"),
-        replace(released("scripts"), model="日本語 \U0001f3e5 \u202eab", team="فريق צוות Ω"),
+        replace(
+            released(
+                "scripts", scored=evaluation({"病院": {"東京": (140, 70), "فريق": (160, 80)}})
+            ),
+            model="日本語 \U0001f3e5 \u202eab",
+            team="فريق צוות Ω",
+        ),
         replace(released("long"), model="x" * 190, team="Group " * 30),
         released("empty", scored=evaluation({}, overall=(12, 2))),
     ):

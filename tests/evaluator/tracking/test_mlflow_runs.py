@@ -22,6 +22,8 @@ from evaluator.tracking.process import TrackingError
 from metrics.estimate import Estimate
 from submissions.fact_sheet import FactSheet, template
 from submissions.ledger.ledger import PublishedRelease
+from submissions.submission import State
+from tests.support.filed_home import publish
 from tests.support.hand_made import evaluation, released
 from tests.support.repository import REPOSITORY
 from tests.support.services import TrackingServer, started
@@ -216,6 +218,42 @@ def test_a_real_server_shows_people_what_they_compare_by_and_open(
 
 def test_the_page_of_names_is_that_of_the_names() -> None:
     assert (REPOSITORY / "docs" / "mlflow.md").read_text() == page()
+
+
+def test_a_held_result_has_no_run_and_a_withheld_group_is_in_none(
+    installation: Installation, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    ledger = installation.ledger()
+    found = released("s-held")
+    publish(installation, ledger, released("s-held"), hold=True)
+    assert ledger.untracked() == []
+    ledger.move("s-held", State.RELEASED)
+    (waiting,) = ledger.untracked()
+    ledger.close()
+    run_id = track(waiting, installation)
+    client = MlflowClient(tracking_uri=installation.tracking_uri)
+    names = " ".join(client.get_run(run_id).data.metrics)
+    kept = Path(client.download_artifacts(run_id, "figures.csv", str(tmp_path))).read_text()
+    hidden = {each.level for each in found.withheld if each.attribute == "race"}
+    assert hidden == {"American Indian or Alaska Native", "Not Reported"}
+    assert not [level for level in hidden if level in names or f",race,{level}," in kept]
+
+
+def test_a_run_that_a_former_build_finished_stays_as_it_is(installation: Installation) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=installation.tracking_uri)
+    release = published(500, ())
+    experiment = client.get_experiment_by_name(f"sequestra/{release.benchmark}")
+    assert experiment is not None
+    tags = {"sequestra.release": f"{release.submission_id}/{release.number}"}
+    former = client.create_run(experiment.experiment_id, tags=tags).info.run_id
+    client.log_metric(former, "f1/site/North", 0.25)
+    client.set_terminated(former, "FINISHED")
+    assert track(release, installation) == former
+    assert client.get_run(former).data.metrics == {"f1/site/North": 0.25}
 
 
 class _Waiting:
