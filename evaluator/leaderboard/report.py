@@ -44,6 +44,15 @@ class FigureRow:
 
     figure: Figure
     estimate: Estimate
+    value: str
+
+
+def _row(metric: str, estimate: Estimate) -> FigureRow:
+    """A p-value that rounding left nothing of is under a thousandth, and not 0."""
+    text = numbers.value(estimate)
+    if metric.endswith("_p"):
+        text = numbers.p_value(estimate).removeprefix("p ").removeprefix("= ")
+    return FigureRow(figure(metric), estimate, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ def render_report(
             parts=parts,
             sections=sections,
             calls=calls,
-            rates=[FigureRow(figure(name), found) for name in RATES if (found := release.find(name))],
+            rates=[_row(name, found) for name in RATES if (found := release.find(name))],
             calibration=said,
             gaps=declared_gaps(release),
             columns=named(columns),
@@ -184,7 +193,7 @@ def _sections(release: Release) -> list[Section]:
     found = []
     for name in SECTIONS:
         rows = tuple(
-            FigureRow(figure(result.metric), result.estimate)
+            _row(result.metric, result.estimate)
             for result in overall
             if figure(result.metric).section == name
         )

@@ -215,7 +215,7 @@ def _of_everybody(
     frame: Frame, share: float, right: float, bottom: float
 ) -> list[tuple[float, float]]:
     """Net benefit of calling every case positive, down to the lower edge of the frame."""
-    line = []
+    line: list[tuple[float, float]] = []
     for step in range(61):
         x = min(right * step / 60, 0.999)
         y = share - (1.0 - share) * x / (1.0 - x)

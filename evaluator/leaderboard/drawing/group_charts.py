@@ -115,10 +115,7 @@ def _rows(release: Release, attributes: Sequence[str], metric: str) -> Iterator[
 def _ends(estimates: Sequence[Estimate]) -> tuple[float, float]:
     """The axis: every value and bound, and a little room."""
     ends = [
-        end
-        for each in estimates
-        for end in (each.value, each.low, each.high)
-        if end is not None
+        end for each in estimates for end in (each.value, each.low, each.high) if end is not None
     ]
     room = 0.04 * (max(ends) - min(ends) or 1.0)
     return min(ends) - room, max(ends) + room
@@ -209,10 +206,12 @@ def _drawn(
         for place, other in enumerate(across):
             found = cells.get((level, other))
             corner = (left + side * place, y)
-            row.append(_draw_cell(canvas, corner, (side, height), found, (overall, far), (level, other)))
+            row.append(
+                _draw_cell(canvas, corner, (side, height), found, (overall, far), (level, other))
+            )
         rows.append(tuple(row))
         y += height
-    _draw_steps(canvas, left, y + 10)
+    _draw_steps(canvas, y + 10)
     name = figure(metric).short
     crossed = JOINT.join(names)
     return Chart(
@@ -260,10 +259,10 @@ def _coloured(share: float) -> str:
     return FAR_BELOW if share < -0.5 else BELOW
 
 
-def _draw_steps(canvas: Canvas, left: float, y: float) -> None:
+def _draw_steps(canvas: Canvas, y: float) -> None:
     """The colours in order, under the cells."""
-    canvas.text((left, y + 12), "below", fill=MUTED)
-    x = left + 42
+    canvas.text((8, y + 12), "below", fill=MUTED)
+    x = 8 + width_of("below") + 8
     for colour in (FAR_BELOW, BELOW, LEVEL, ABOVE, FAR_ABOVE):
         canvas.rectangle((x, y + 2), 26, 12, colour)
         x += 27

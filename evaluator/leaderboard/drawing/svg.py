@@ -19,6 +19,7 @@ LINE = 16
 """Distance between two lines of text."""
 
 Point = tuple[float, float]
+Attributes = dict[str, float | str]
 
 _NARROW, _WIDE = frozenset("ijlI.,:;'|!()[] ft"), frozenset("mwMW@%&")
 
@@ -64,55 +65,45 @@ class Canvas:
         self.width, self.height = width, height
         self._parts: list[str] = []
 
-    def _put(self, name: str, **attributes: float | str) -> None:
+    def _put(self, name: str, attributes: Attributes) -> None:
         self._parts.append(f"<{name}{_written(attributes)}/>")
 
     def line(
         self, start: Point, end: Point, stroke: str, *, width: float = 1, dashed: bool = False
     ) -> None:
         """A straight line."""
-        dashes = {"stroke-dasharray": "5 4"} if dashed else {}
-        (x1, y1), (x2, y2) = start, end
-        self._put(
-            "line",
-            **{"x1": x1, "y1": y1, "x2": x2, "y2": y2, "stroke": stroke, "stroke-width": width}
-            | dashes,
-        )
+        ends: Attributes = {"x1": start[0], "y1": start[1], "x2": end[0], "y2": end[1]}
+        self._put("line", ends | _stroke(stroke, width, dashed=dashed))
 
     def path(
         self, points: Sequence[Point], stroke: str, *, width: float = 1.5, dashed: bool = False
     ) -> None:
         """A line through points."""
-        dashes = {"stroke-dasharray": "5 4"} if dashed else {}
-        self._put(
-            "path",
-            **{"d": _through(points), "fill": "none", "stroke": stroke, "stroke-width": width}
-            | dashes,
-        )
+        shape: Attributes = {"d": _through(points), "fill": "none"}
+        self._put("path", shape | _stroke(stroke, width, dashed=dashed))
 
     def area(self, points: Sequence[Point], fill: str) -> None:
         """The area within points."""
-        self._put("path", d=_through(points) + "Z", fill=fill)
+        self._put("path", {"d": _through(points) + "Z", "fill": fill})
 
     def rectangle(
         self, corner: Point, width: float, height: float, fill: str, *, tip: str = ""
     ) -> None:
         """A rectangle from its upper left corner; ``tip`` is read when a reader points at it."""
-        (x, y), told = corner, {"data-t": tip} if tip else {}
-        self._put(
-            "rect", **{"x": x, "y": y, "width": width, "height": height, "fill": fill} | told
-        )
+        box: Attributes = {"x": corner[0], "y": corner[1], "width": width, "height": height}
+        self._put("rect", box | {"fill": fill} | _told(tip))
 
     def dot(self, at: Point, fill: str, *, radius: float = 3, tip: str = "") -> None:
         """A point of a curve."""
-        (x, y), told = at, {"data-t": tip} if tip else {}
-        self._put("circle", **{"cx": x, "cy": y, "r": radius, "fill": fill} | told)
+        place: Attributes = {"cx": at[0], "cy": at[1], "r": radius}
+        self._put("circle", place | {"fill": fill} | _told(tip))
 
     def diamond(self, at: Point, fill: str, *, radius: float = 6, tip: str = "") -> None:
         """A point that stands out: all cases, or the threshold."""
-        (x, y), told = at, {"data-t": tip} if tip else {}
+        x, y = at
         corners = [(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)]
-        self._put("path", **{"d": _through(corners) + "Z", "fill": fill} | told)
+        shape: Attributes = {"d": _through(corners) + "Z", "fill": fill}
+        self._put("path", shape | _told(tip))
 
     def text(
         self,
@@ -127,18 +118,24 @@ class Canvas:
     ) -> None:
         """One line of text on its base line; ``turned`` reads from below upward."""
         x, y = at
-        more: dict[str, float | str] = {} if size == SIZE else {"font-size": size}
+        more: Attributes = {} if size == SIZE else {"font-size": size}
         if anchor != "start":
             more["text-anchor"] = anchor
         if bold:
             more["font-weight"] = "bold"
         if turned:
             more["transform"] = f"rotate(-90 {coordinate(x)} {coordinate(y)})"
-        written = _written({"x": x, "y": y, "fill": fill} | more)
+        place: Attributes = {"x": x, "y": y, "fill": fill}
+        written = _written(place | more)
         self._parts.append(f"<text{written}>{escape(text, quote=False)}</text>")
 
     def lines(
-        self, at: Point, texts: Sequence[str], *, fill: str = INK, anchor: str = "start",
+        self,
+        at: Point,
+        texts: Sequence[str],
+        *,
+        fill: str = INK,
+        anchor: str = "start",
         bold: bool = False,
     ) -> None:
         """Lines of text below each other, the first on the base line ``at``."""
@@ -169,7 +166,16 @@ def _through(points: Sequence[Point]) -> str:
     return "M" + "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in points)
 
 
-def _written(attributes: dict[str, float | str]) -> str:
+def _stroke(colour: str, width: float, *, dashed: bool) -> Attributes:
+    given: Attributes = {"stroke": colour, "stroke-width": width}
+    return given | {"stroke-dasharray": "5 4"} if dashed else given
+
+
+def _told(tip: str) -> Attributes:
+    return {"data-t": tip} if tip else {}
+
+
+def _written(attributes: Attributes) -> str:
     return "".join(
         f' {name}="{escape(value) if isinstance(value, str) else coordinate(value)}"'
         for name, value in attributes.items()
