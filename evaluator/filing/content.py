@@ -34,8 +34,8 @@ REFERENCES = (
     "Van Calster B, McLernon DJ, van Smeden M, Wynants L, Steyerberg EW. Calibration: the Achilles "
     "heel of predictive analytics. BMC Medicine 2019;17:230.",
     "Janes H, Pepe MS. Matching in studies of classification accuracy. Biometrics 2008;64:1-9.",
-    "Holm S. A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
-    "Statistics 1979;6:65-70.",
+    "Wiens BL, Dmitrienko A. The fallback procedure for evaluating a single family of hypotheses. "
+    "Journal of Biopharmaceutical Statistics 2005;15:929-942.",
     "ISO 19005-3:2012 (PDF/A-3); ISO 14289-1:2014 (PDF/UA-1).",
 )
 
@@ -198,8 +198,8 @@ def _methods(of: Contents) -> Iterator[Block]:
             f"are two-sided at {numbers.percent(release.confidence)}; the tables name how each was "
             f"made.",
             "A gap between groups that was declared beforehand is tested, and p-values are "
-            "adjusted by Holm's procedure where several were declared. Other differences are "
-            "described.",
+            "adjusted by the fallback procedure, in the declared order, where several were "
+            "declared. Other differences are described.",
         )
     )
 
@@ -216,7 +216,7 @@ def _withheld(of: Contents) -> Iterator[Block]:
             f"Counts of groups are rounded to the nearest {rule.count_step}. Values carry the "
             f"decimals that a tenth of their standard error supports, at most "
             f"{rule.maximum_digits}; bounds are rounded outward.",
-            f"Groups of this release that are withheld or have no figure: {len(release.withheld)}.",
+            f"Groups without a figure under this rule: {len(release.withheld)}.",
         )
     )
 
@@ -266,11 +266,11 @@ def _versions(of: Contents) -> Iterator[Block]:
     )
     if of.signed is None:
         yield paragraph(
-            "This release is not signed yet: `sequestra run` signs what the installation scored."
+            "This release is not signed yet: sequestra run signs what the installation scored."
         )
     else:
         yield paragraph(
-            "The attached file release.signed.json is what `sequestra verify-release` takes, with "
+            "The attached file release.signed.json is what sequestra verify-release takes, with "
             "the public key that you have from the steward. The attached release.json holds the "
             "figures as the ledger keeps them, and the names of model and team in their own "
             "script."

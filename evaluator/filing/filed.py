@@ -101,7 +101,7 @@ def document(
     )
     hour = published.published
     return Document(
-        title=f"Evaluation of {release.model}, {release.team}",
+        title=f"Evaluation of {release.model} by {release.team}",
         lede=f"Benchmark {release.benchmark}. Released {hour:%Y-%m-%d %H:00} UTC.",
         running=f"{release.model}, {release.team}",
         identity=f"{release.benchmark}, submission {release.submission_id}",

@@ -78,8 +78,8 @@ def reliability(release: Release) -> Block | None:
                 ("Mean predicted", "Observed share", "Interval", "Cases"),
                 [
                     (
-                        f"{point.x:.2f}",
-                        f"{point.y:.2f}",
+                        f"{point.x:.3f}",
+                        f"{point.y:.3f}",
                         _bounds(point.low, point.high),
                         str(point.n),
                     )
