@@ -65,7 +65,7 @@ FLOORS: dict[str, list[str]] = {
         "evaluation signing steward",
         "comparing",
         "leaderboard",
-        "tracking",
+        "filing tracking",
         "reviewing",
         "audit_lines doctor queue serving",
         "console",
@@ -88,6 +88,8 @@ HOMES = {
     "onnxruntime": {"baselines/"},
     "httpx": {"submissions/client/", "submissions/notices/", "submissions/service/oidc/"},
     "SimpleITK": {"submissions/adapters/"},
+    "typst": {"evaluator/filing/typesetting.py"},
+    "pikepdf": {"evaluator/filing/typesetting.py"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
         "cohort_selection/dicom/",
