@@ -117,7 +117,7 @@ class _Site:
             raise HTTPException(
                 400, "No submission is named; open a board and choose those that you compare."
             )
-        releases = [self.release(name) for name in dict.fromkeys(named)]
+        releases = [self.release(name)[1] for name in dict.fromkeys(named)]
         listing = self.listing(releases[0].benchmark if releases else benchmark)
         return comparison_page.render(
             listing, self.comparisons(listing.name), self.later(listing.name), releases

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
-from evaluator.leaderboard.ranking import worst_group
+from evaluator.leaderboard.board.ranking import worst_group
 from evaluator.scoring.results import ALL_LEVELS, OVERALL, Result
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps.differences import MAX_MIN
