@@ -20,7 +20,9 @@ def observed_ranks(worth: Floats) -> Ints:
 def first_shares(worth: Floats) -> Floats:
     """Share of resamples in which each submission is first; those that tie share it.
 
-    ``worth`` (submissions, replicates), higher is better.
+    ``worth`` (submissions, replicates), higher is better. Formula: mean over resamples of
+    1 / (number of the first) for each of the first. It is no probability of being the best.
+    Source: Wiesenfarth 2021 (challengeR).
     """
     best = worth.max(axis=0)
     first = worth >= best - _TIE * np.maximum(1.0, np.abs(best))
