@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.comparing.comparison import Comparison
@@ -45,6 +45,7 @@ class Freezer:
         self._enclave: Enclave = installation.enclave()
         self._looked_at = -SECONDS_BETWEEN
         self._failed: set[str] = set()
+        self._looked_through: dict[str, tuple[int | None, date]] = {}
 
     def keep_up(self) -> None:
         """Make what is due, at most once a minute: for a queue that goes on."""
@@ -64,9 +65,14 @@ class Freezer:
                 continue
             if benchmark.name in self._failed or not self._enclave.is_sealed(benchmark.name):
                 continue
+            today = now or datetime.now(UTC)
+            state = self._ledger.comparisons.newest_release(benchmark.name), today.date()
+            if self._looked_through.get(benchmark.name) == state:
+                continue  # nothing was released, and no day has begun
             try:
-                if self._freeze(benchmark, now or datetime.now(UTC)):
+                if self._freeze(benchmark, today):
                     made.append(benchmark.name)
+                self._looked_through[benchmark.name] = state
             except (OSError, LedgerError, SigningError):
                 raise
             except Exception:

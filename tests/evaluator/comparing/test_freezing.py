@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy import text
@@ -18,7 +19,7 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.signing.verification import own_keys, verify_ledger
 from metrics.comparison.pairs import paired_delong
-from tests.support.frozen_home import NAME, Home, enter_model, freeze, frozen, name_of
+from tests.support.frozen_home import NAME, Home, enter_model, freeze, frozen, home, name_of
 from tests.support.installation import Installed
 from tests.support.postgresql import raw
 
@@ -116,6 +117,24 @@ def test_differences_are_those_of_the_predictions_rounded_outward(made: Home) ->
         seen += 1
     assert seen == 6 * 3  # six pairs: of all cases, of women and of men
     assert all(round(each.first_share, 1) == each.first_share for each in comparison.entries)
+
+
+def test_a_figure_that_is_better_the_lower_is_compared_too(tmp_path: Path) -> None:
+    made = home(tmp_path / "brier", primary="brier", n=120)
+    for number in (3, 0):
+        enter_model(made, number)
+    freeze(made, LATE)
+    comparison = the_newest(made)
+    assert [each.model for each in comparison.entries] == ["Model 0", "Model 3"]
+    labels = {case.case_id: case.label for case in made.cohort.cases()}
+    mean = [
+        np.mean([(score - labels[name]) ** 2 for name, score in given.items()])
+        for given in (made.scores(2.2, seed=0), made.scores(1.3, seed=3))
+    ]
+    pair = next(iter(comparison.between(name_of(0), name_of(3))))
+    assert (pair.first, pair.second) == (name_of(0), name_of(3))
+    assert abs(pair.difference - (mean[0] - mean[1])) <= 0.0005 + 1e-9
+    assert pair.low < pair.difference < pair.high
 
 
 def test_an_entry_shows_what_its_release_shows(made: Home) -> None:
