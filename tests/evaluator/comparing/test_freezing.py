@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sqlalchemy import text
 
 from evaluator.comparing.comparison import (
@@ -65,6 +66,15 @@ def test_a_day_brings_a_comparison_of_all_that_was_released_before_it(made: Home
     (comparison,) = frozen(made)
     assert comparison.frozen_at == datetime(2999, 1, 1, tzinfo=UTC)
     assert len(comparison.entries) == 4
+
+
+def test_a_fault_in_one_benchmark_stops_no_queue(
+    made: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    (made.root / "benchmarks" / f"{NAME}.toml").write_text("[benchmark")
+    assert freeze(made, LATE) == []
+    assert "the submissions of chest could not be compared" in caplog.text
+    assert frozen(made) == []
 
 
 def test_the_next_comparison_takes_up_what_came_since(made: Home) -> None:
