@@ -133,15 +133,20 @@ def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:
     corrected = _corrected(taking, found, cases, terms)
     by_name = {each.name: each for each in taking}
     paired = {each.name for each in taking[:MOST_PAIRED]}
-    overall = [(OVERALL, pair) for pair in found.pairs]
-    pairs = [
-        pair for pair in _adjusted(overall, by_name, terms) if {pair.first, pair.second} <= paired
+    overall = [
+        (OVERALL, pair, pair.adjusted_p_value)
+        for pair in found.pairs
+        if pair.first in paired and pair.second in paired
     ]
-    pairs += _adjusted(list(_by_level(taking[:MOST_BY_LEVEL], cases, terms)), by_name, terms)
+    levels = list(_by_level(taking[:MOST_BY_LEVEL], cases, terms))
+    adjusted = bootstrap.holm(np.array([pair.p_value for _, pair in levels])) if levels else ()
+    by_level = [(*each, float(p)) for each, p in zip(levels, adjusted, strict=True)]
+    rounded = (_pair(*each, by_name, terms) for each in (*overall, *by_level))
+    pairs = tuple(pair for pair in rounded if pair is not None)
     entries = (
         _entry(each, found.standings[each.name], corrected[each.name], terms) for each in taking
     )
-    return Found(tuple(entries), tuple(pairs), others)
+    return Found(tuple(entries), pairs, others)
 
 
 def _corrected(
@@ -312,19 +317,6 @@ def _entry(each: Candidate, place: Standing, corrected: _Ends, terms: Terms) -> 
         corrected_low=outward(low, digits, math.floor),
         corrected_high=outward(high, digits, math.ceil),
     )
-
-
-def _adjusted(
-    found: Sequence[tuple[Group, RankedPair]], rows: Mapping[str, Candidate], terms: Terms
-) -> list[ComparedPair]:
-    """The differences rounded, their p-values adjusted over all that are given."""
-    if not found:
-        return []
-    adjusted = bootstrap.holm(np.array([gap.p_value for _, gap in found])).tolist()
-    rounded = (
-        _pair(group, gap, p, rows, terms) for (group, gap), p in zip(found, adjusted, strict=True)
-    )
-    return [each for each in rounded if each is not None]
 
 
 def _pair(

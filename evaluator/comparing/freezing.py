@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from evaluator.benchmark.specification import Benchmark
 from evaluator.comparing.comparison import Comparison
 from evaluator.comparing.due import Due, due
 from evaluator.comparing.rows import Rows
@@ -19,7 +18,6 @@ from evaluator.signing.key import SigningError
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
-from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions import signatures
 from submissions.ledger.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger, LedgerError
@@ -38,13 +36,13 @@ class Freezer:
         self, installation: Installation, ledger: Ledger, signer: Signer, rows: Rows
     ) -> None:
         """Work on an installation's benchmarks; ``rows`` is how its boards choose their rows."""
-        self._installed = InstalledBenchmarks(installation)
+        self._installation = installation
         self._ledger = ledger
         self._signer = signer
         self._rows = rows
         self._enclave: Enclave = installation.enclave()
         self._looked_at = -SECONDS_BETWEEN
-        self._failed: set[str] = set()
+        self._looked_through: dict[str, tuple[int | None, date]] = {}
 
     def keep_up(self) -> None:
         """Make what is due, at most once a minute: for a queue that goes on."""
@@ -54,27 +52,31 @@ class Freezer:
     def freeze(self, now: datetime | None = None) -> list[str]:
         """Make each comparison that is due at ``now``; return the names of its benchmarks.
 
-        A fault that concerns one benchmark is logged, and that benchmark left alone by this
-        process. What is wrong with the stores or the key is raised.
+        A fault that concerns one benchmark is logged, and that benchmark left alone until something
+        is released or another day begins. What is wrong with the stores or the key is raised.
         """
         self._looked_at = time.monotonic()
-        made = []
-        for benchmark in self._installed.now():
-            if not benchmark.board.declared or benchmark.disclosure.feedback != "open":
-                continue
-            if benchmark.name in self._failed or not self._enclave.is_sealed(benchmark.name):
-                continue
+        today, made = now or datetime.now(UTC), []
+        for name in self._installation.names():
+            state = self._ledger.comparisons.newest_release(name), today.date()
+            if state[0] is None or self._looked_through.get(name) == state:
+                continue  # nothing was released, or nothing since and no day has begun
             try:
-                if self._freeze(benchmark, now or datetime.now(UTC)):
-                    made.append(benchmark.name)
+                while self._freeze(name, today):  # a day may have brought one, and a number too
+                    made.append(name)
             except (OSError, LedgerError, SigningError):
                 raise
             except Exception:
-                _LOG.exception("the submissions of %s could not be compared", benchmark.name)
-                self._failed.add(benchmark.name)
+                _LOG.exception("the submissions of %s could not be compared", name)
+            self._looked_through[name] = state
         return made
 
-    def _freeze(self, benchmark: Benchmark, now: datetime) -> bool:
+    def _freeze(self, name: str, now: datetime) -> bool:
+        if not self._enclave.is_sealed(name):
+            return False
+        benchmark = self._installation.benchmark(name)
+        if not benchmark.board.declared or benchmark.disclosure.feedback != "open":
+            return False
         comparisons = self._ledger.comparisons
         wanted = due(
             benchmark.board,

@@ -53,6 +53,12 @@ class Comparisons:
         """Every comparison that was ever made, oldest first."""
         return self._all(select(COMPARISONS).order_by(COMPARISONS.c.number))
 
+    def newest_release(self, benchmark: str) -> int | None:
+        """The number of a benchmark's newest release, or None."""
+        query = select(func.max(RELEASES.c.number)).where(RELEASES.c.benchmark == benchmark)
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one()
+
     def released_since(self, benchmark: str, through: int) -> int:
         """How many submissions were first released after the release ``through``."""
         later = (
@@ -78,7 +84,7 @@ class Comparisons:
         )
         with self.reading() as connection:
             rows = connection.execute(first).all()
-            names = [row.submission_id for row in rows]
+            names = select(RELEASES.c.submission_id).where(RELEASES.c.benchmark == benchmark)
             shown = reading.submissions(connection, reading.in_state(State.RELEASED), names)
         teams = {each.submission_id: each.team for each in shown}
         return [
