@@ -77,24 +77,29 @@ class OwnCounts:
         return set(self._implied)
 
     def facts(self, state: State) -> Iterator[Fact]:
-        """What a release would tell of cases, where ``state`` is withheld."""
-        counts = self.given.counts
+        """What a release would tell of cases, where ``state`` is withheld, but for calls."""
         everyone = self.given.everyone
         yield Fact((), CASES, everyone.n_cases, everyone.n_cases)
         yield Fact((), POSITIVE, everyone.n_positive, everyone.n_positive)
-        for cell, found in counts.items():
+        for cell, found in self.given.counts.items():
             if not cell:
-                yield from self._called(())
-            elif cell in state.withheld:
+                continue
+            if cell in state.withheld:
                 yield Fact(cell, CASES, min(1, found.n_cases), everyone.n_cases)
             elif cell in state.hidden:
                 yield Fact(cell, CASES, found.n_cases, found.n_cases, own=True)
             else:
                 yield Fact(cell, POSITIVE, found.n_positive, found.n_positive, own=True)
                 yield Fact(cell, NEGATIVE, found.n_negative, found.n_negative, own=True)
-                yield from self._called(cell)
         if self._single:
             yield from self._told_of_target(state)
+
+    def calls(self, state: State) -> Iterator[Fact]:
+        """What a release would tell of the cases that the model called positive."""
+        for cell, called in self._calls.items():
+            if cell not in state.hidden | state.withheld:
+                for name, number in zip(OWN.called, called, strict=True):
+                    yield Fact(cell, name, number, number, own=True)
 
     def facts_of_patients(self, state: State) -> Iterator[Fact]:
         """What a release would tell of patients."""
@@ -154,11 +159,6 @@ class OwnCounts:
         for cell in self.of_patients:
             if cell in state.withheld and self.given.counts[cell].n_patients < everyone.n_patients:
                 yield Target(cell, PATIENTS, 1, minimum)
-
-    def _called(self, cell: Cell) -> Iterator[Fact]:
-        if cell in self._calls:
-            for name, called in zip(OWN.called, self._calls[cell], strict=True):
-                yield Fact(cell, name, called, called, own=True)
 
     def _told_of_target(self, state: State, count: str = CASES) -> Iterator[Fact]:
         """Shares achieved; none of an attribute with a small level, which is withheld whole."""

@@ -61,9 +61,11 @@ def protection(
     own = OwnCounts(evaluation, given, nesting or {})
     few, without_figures = suppressed(given)
     state = State(frozenset(few), frozenset(without_figures))
-    state = _grown(_Contest(own), state)
+    state = _grown(_OfCounts(own), state)
     if own.of_patients:
         state = _grown(_OfPatients(own), state)
+    state = _grown(_OfCalls(own, state), state)
+    state = _grown(_OfRelease(own), state)
     beside = [each for each in earlier if each.shared is None or each.shared.n_cases]
     if any(_too_near(given.everyone, each, rule.minimum_cell) for each in beside):
         state = replace(state, refused=TOO_NEAR)
@@ -71,14 +73,18 @@ def protection(
         state = _grown(_Beside(own, beside), state)
     withheld = given.groups(state.withheld) | given.opaque
     return Protection(
-        withheld, given.groups(state.hidden) - withheld, state.without_target, state.refused
+        withheld,
+        given.groups(state.hidden) - withheld,
+        state.without_target,
+        state.refused,
     )
 
 
-class _Contest:
-    """What an attacker knows and wants of one release, for any choice of what is withheld."""
+class _OfCounts:
+    """What an attacker knows and wants of counts, for any choice of what is withheld.
 
-    beside: Sequence[Fact] = ()
+    All submissions of a benchmark come to the same choice.
+    """
 
     def __init__(self, own: OwnCounts) -> None:
         self.own = own
@@ -86,27 +92,60 @@ class _Contest:
         self.programme = self._programme()
 
     def _programme(self) -> Programme:
-        own = self.own
-        laid = structure(own.cells, own.complete, own.occurring)
-        return Programme(
-            laid,
-            (POSITIVE, NEGATIVE, *OWN.called),
-            parts=dict(zip(OWN.called, (POSITIVE, NEGATIVE), strict=True)),
-            sums={CASES: (POSITIVE, NEGATIVE)},
-        )
+        laid = structure(self.own.cells, self.own.complete, self.own.occurring)
+        return Programme(laid, (POSITIVE, NEGATIVE), sums={CASES: (POSITIVE, NEGATIVE)})
 
     def facts(self, state: State) -> list[Fact]:
-        return [*self.own.facts(state), *self.beside]
+        return list(self.own.facts(state))
 
     def targets(self, state: State) -> list[Target]:
         return list(self.own.targets(state))
+
+    def without(self, cell: Cell, target: Target, state: State) -> State:
+        """Withhold one cell more: its figures, or all of it, and what it would follow from."""
+        withheld, hidden = set(state.withheld), set(state.hidden)
+        if self.of_classes(target) and cell not in hidden:
+            hidden.add(cell)
+        else:
+            withheld.add(cell)
+        none, fewer = suppressed(self.given, withheld, hidden)
+        return replace(state, withheld=frozenset(none), hidden=frozenset(fewer))
 
     def of_classes(self, target: Target) -> bool:
         """Whether a target is safe once figures are withheld and the number of cases is not."""
         return target.count in (POSITIVE, NEGATIVE)
 
 
-class _OfPatients(_Contest):
+class _OfRelease(_OfCounts):
+    """The same with the calls of one model: all that one release tells."""
+
+    def _programme(self) -> Programme:
+        return replace(
+            super()._programme(),
+            counts=(POSITIVE, NEGATIVE, *OWN.called),
+            parts=dict(zip(OWN.called, (POSITIVE, NEGATIVE), strict=True)),
+        )
+
+    def facts(self, state: State) -> list[Fact]:
+        return [*self.own.facts(state), *self.own.calls(state)]
+
+
+class _OfCalls(_OfRelease):
+    """The same beside the counts that releases of other models show: those of the first choice."""
+
+    def __init__(self, own: OwnCounts, first: State) -> None:
+        super().__init__(own)
+        self._known = [replace(fact, own=False, told_by=None) for fact in own.facts(first)]
+        self._first = first
+
+    def facts(self, state: State) -> list[Fact]:
+        return [*self._known, *self.own.calls(state)]
+
+    def targets(self, state: State) -> list[Target]:
+        return list(self.own.targets(self._first))
+
+
+class _OfPatients(_OfCounts):
     """The same for numbers of patients, where those have several cases."""
 
     def _programme(self) -> Programme:
@@ -120,7 +159,7 @@ class _OfPatients(_Contest):
         return list(self.own.targets_of_patients(state))
 
 
-class _Beside(_Contest):
+class _Beside(_OfRelease):
     """The release beside earlier ones, of its cohort and of cohorts that share cases with it."""
 
     def __init__(self, own: OwnCounts, earlier: Sequence[Earlier]) -> None:
@@ -174,6 +213,9 @@ class _Beside(_Contest):
             parts |= dict(zip(document.names.called, document.names.classes, strict=True))
         return Programme(laid, tuple(counts), parts, sums, nobody)
 
+    def facts(self, state: State) -> list[Fact]:
+        return [*super().facts(state), *self.beside]
+
     def targets(self, state: State) -> list[Target]:
         """What any of the releases withholds, under the larger minimum; and parts of bands."""
         found: dict[tuple[Cell, str], Target] = {}
@@ -197,7 +239,7 @@ class _Beside(_Contest):
         return Attacker(self.programme).first_won(known, [target]) is not None
 
 
-def _grown(contest: _Contest, state: State) -> State:
+def _grown(contest: _OfCounts, state: State) -> State:
     """Withhold more until the attacker bounds no withheld count too tightly."""
     attacker, beyond = Attacker(contest.programme), set[Target]()
     while True:
@@ -223,7 +265,7 @@ def _grown(contest: _Contest, state: State) -> State:
             state = more
 
 
-def _more(contest: _Contest, won: Won, state: State) -> State | None:
+def _more(contest: _OfCounts, won: Won, state: State) -> State | None:
     """Withhold the smallest group that the bound rests on; None where it rests on none."""
     if TARGET in won.rests_on:
         return replace(state, without_target=True)
@@ -232,13 +274,7 @@ def _more(contest: _Contest, won: Won, state: State) -> State | None:
     if not candidates:
         return None
     chosen = min(candidates, key=lambda cell: (counts[cell].n_cases, cell))
-    withheld, hidden = set(state.withheld), set(state.hidden)
-    if contest.of_classes(won.target) and chosen not in hidden:
-        hidden.add(chosen)
-    else:
-        withheld.add(chosen)
-    none, fewer = suppressed(contest.given, withheld, hidden)
-    return replace(state, withheld=frozenset(none), hidden=frozenset(fewer))
+    return contest.without(chosen, won.target, state)
 
 
 def _names(number: int, cohort: int | None) -> Names:

@@ -30,7 +30,7 @@ from metrics.figure_name import FigureName, Kind
 from tests.support.hand_made import released
 from tests.support.repository import REPOSITORY
 
-FORMER = Path(__file__).with_name("former_release.json")
+FORMER = Path(__file__).parent / "disclosure" / "former_release.json"
 
 
 @pytest.mark.parametrize("base", [*FIGURES, *(f"{family}_0.5" for family in FAMILIES)])

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from evaluator.attacker.cells import Counts, Group, Nesting
+from evaluator.attacker.told import OWN
 from evaluator.disclosure.control import WITHHELD, Release, release
-from evaluator.disclosure.earlier import Earlier, Shared
+from evaluator.disclosure.earlier import Document, Earlier, Shared
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import counted_groups, listed, suppressed
@@ -92,6 +93,7 @@ class Reader:
         self.cells = list(table)
         self.truth = np.array([table[cell] for cell in self.cells], dtype=float).ravel()
         self.rows: list[NDArray[np.float64]] = []
+        self.occurring: list[NDArray[np.float64]] = []
 
     def sum_of(self, group: Group, classes: Iterable[int]) -> NDArray[np.float64]:
         attribute, level = group
@@ -115,12 +117,20 @@ class Reader:
         for group in sorted(few):
             self.tell(group, CASES)
 
+    def named(self, groups: Iterable[Group]) -> None:
+        """A level that is named, though withheld, has a case at least."""
+        self.occurring += [-self.sum_of(group, range(self.width)) for group in groups]
+
     def bounds(self, group: Group, classes: Iterable[int]) -> tuple[float, float]:
         matrix = np.array(self.rows)
+        below = np.array(self.occurring) if self.occurring else None
+        ones = None if below is None else -np.ones(len(below))
         wanted = self.sum_of(group, classes)
         ends = []
         for sign in (1.0, -1.0):
-            found = linprog(sign * wanted, A_eq=matrix, b_eq=matrix @ self.truth)
+            found = linprog(
+                sign * wanted, A_eq=matrix, b_eq=matrix @ self.truth, A_ub=below, b_ub=ones
+            )
             assert found.success
             ends.append(sign * found.fun)
         return ends[0], ends[1]
@@ -166,6 +176,44 @@ def lost(
             if not hides(low, high, least):
                 found.append((group, low, high))
     return found
+
+
+MARGINS: Table = {
+    ("F", "x"): (1, 1, 0, 1), ("F", "y"): (1, 1, 0, 1), ("F", "z"): (10, 2, 5, 8),
+    ("M", "x"): (1, 1, 1, 0), ("M", "y"): (2, 1, 1, 1), ("M", "z"): (1, 1, 0, 1),
+}  # fmt: skip
+
+
+def test_margins_bound_a_withheld_cell_and_no_longer_do() -> None:
+    found = scored(MARGINS, BOTH)
+    cell = "sex x site", "F x z"
+    shown, few, withheld = before(found)
+    assert cell in withheld
+    reader = Reader(MARGINS)
+    reader.told(shown, few, calls=False)
+    reader.named(withheld)
+    # Of 28 at z at most 9 are men, since the 11 men are at x and y too: 19 are women, or more.
+    assert not hides(*reader.bounds(cell, CASES), 1)
+
+    shown, few, withheld = groups_of(decided(found))
+    assert cell in withheld
+    now = Reader(MARGINS)
+    now.told(shown, few, calls=True)
+    now.named(withheld)
+    assert lost(now, few, withheld) == []
+
+
+def test_rounded_counts_are_as_good_as_exact_ones_beside_a_sensitivity() -> None:
+    # 61 of 75 is 0.813; the count is shown as 75, which is any from 73 to 77.
+    fitting = [n for n in range(73, 78) if any(round(k / n, 3) == 0.813 for k in range(n + 1))]
+    assert fitting == [75]
+    table: Table = {("F",): (61, 14, 20, 60), ("M",): (60, 20, 21, 69)}
+    first = decided(scored(table, crossed(subgroups=("sex",)), ("sex",)))
+    document = Document(Earlier(first), OWN)
+    told = {(f.cell, f.count): (f.low, f.high) for f in document.facts()}
+    woman = (("sex", "F"),)
+    assert told[woman, OWN.positive] == (75, 75)
+    assert told[woman, OWN.called[0]] == (61, 61)
 
 
 RATES: Table = {
@@ -434,6 +482,7 @@ def test_no_attacker_bounds_a_withheld_count_of_any_table(
         return
     reader = Reader(table, names)
     reader.told(shown, few, calls=True)
+    reader.named(withheld)
     total = sum(sum(n) for n in table.values())
     whole = {g for g in few | withheld if reader.sum_of(g, CASES) @ reader.truth == total}
     assert lost(reader, few - whole, withheld - whole) == []
@@ -460,3 +509,24 @@ def counted(table: Table, names: Sequence[str], plan: AnalysisPlan) -> Evaluatio
         )
     n, positive = (int(reader.sum_of(OVERALL, of) @ reader.truth) for of in (CASES, POSITIVE))
     return replace(evaluation(overall=(n, positive), curves=False), results=tuple(results))
+
+
+# -- patients with several cases -------------------------------------------------------------------
+
+
+def test_patients_of_a_withheld_level_do_not_follow_from_those_of_the_others() -> None:
+    """Three small levels of ten patients: each is named, so that the largest has eight at most."""
+    sizes = {"A": (40, 1), "B": (30, 1), "C": (12, 5), "D": (4, 5), "E": (3, 5), "G": (3, 5)}
+    site = np.array([name for name, (n, each) in sizes.items() for _ in range(n * each)])
+    patient = np.array(
+        [f"{name}{i}" for name, (n, each) in sizes.items() for i in range(n) for _ in range(each)]
+    )
+    generator = np.random.default_rng(2)
+    y = generator.random(site.size) < 0.5
+    s = np.clip(generator.normal(0.4 + 0.2 * y, 0.2), 0.01, 0.99)
+    found = score(y, s, patient, {"site": site}, PLAN, 0.5)
+    was = before(found)
+    assert {level for _, level in was[2]} == {"D", "E", "G"}  # ten patients, in three levels
+    assert {held.level for held in decided(found).withheld if held.reason == WITHHELD} == {
+        *("B", "D", "E", "G")
+    }
