@@ -17,7 +17,7 @@ import uvicorn
 from evaluator.console.console_process import application
 from evaluator.console.desk import desk_of
 from evaluator.stores.installation import Installation
-from submissions.service.settings import ServiceSettings
+from submissions.service.settings import Provider, ServiceSettings
 from tests.support.held_home import HeldHome, opened, sealed_once
 
 
@@ -44,12 +44,12 @@ def held(sealed: Path, tmp_path: Path) -> Iterator[HeldHome]:
 
 
 @contextmanager
-def served(held: HeldHome) -> Iterator[Console]:
+def served(held: HeldHome, provider: Provider | None = None) -> Iterator[Console]:
     """The console over real HTTP, on a free port of this machine."""
     taken = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with desk_of(held.installation) as (desk, store):
-        app = application(ServiceSettings(url), desk, store)
+        app = application(ServiceSettings(url, provider=provider), desk, store)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})

@@ -19,12 +19,14 @@ from evaluator.stores.held_results import HeldResults, HeldUnavailable
 from submissions.ledger.voting.votes import Votes
 from submissions.service.principal import COOKIE as TEAM_COOKIE
 from submissions.service.principal import Role, Scope
+from submissions.service.settings import Provider
 from submissions.service.store import Store
-from tests.evaluator.console.conftest import Console
+from tests.evaluator.console.conftest import Console, served
 from tests.support.commands import environment, refused
 from tests.support.held_home import PASSWORD, HeldHome
 from tests.support.imports import imported, modules
 from tests.support.repository import REPOSITORY
+from tests.support.services import free_port
 
 
 def browser(
@@ -190,3 +192,18 @@ def test_bad_requests_get_one_sentence(console: Console) -> None:
         assert answer.status_code == 409
         assert "has changed since you opened it" in answer.text
         assert Votes(console.held.ledger).rounds(name) == ()
+
+
+def test_sign_in_by_a_provider_leads_back_to_the_console(held: HeldHome) -> None:
+    """The provider is the service's own part; here nobody answers at its address."""
+    provider = Provider(f"http://127.0.0.1:{free_port()}", "console", "secret", "Hospital North")
+    with (
+        served(held, provider=provider) as console,
+        httpx.Client(base_url=console.url, timeout=30) as client,
+    ):
+        page = client.get("/console/sign-in")
+        assert 'href="/team/sign-in/provider">Sign in with Hospital North' in page.text
+        answer = client.get("/team/sign-in/provider")
+        assert answer.status_code == 503
+        assert "The provider of the sign-in does not answer" in answer.text
+        assert "Console for reviewers" in answer.text
