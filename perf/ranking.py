@@ -160,10 +160,10 @@ class RankCell:
             for each, other, rank in zip(mine, resampled, true_rank.tolist(), strict=True):
                 counts.test(INTERVAL, not each.rank_low <= rank <= each.rank_high)
                 counts.test(RESAMPLED, not other.low <= rank <= other.high)
-            first = {}
+            best: dict[int, float] = {}
             for name, each in found.standings.items():  # from the best down
-                first.setdefault(each.tier, float(truth[int(name)]))
-            behind = [first[tier] > first[tier + 1] for tier in first if tier + 1 in first]
+                best.setdefault(each.tier, float(truth[int(name)]))
+            behind = [best[tier] > best[tier + 1] for tier in best if tier + 1 in best]
             counts.test(TIERS, not all(behind))
         return counts
 

@@ -72,7 +72,8 @@ class ReadyProcess:
 
     def _answer(self, asked: Mapping[str, object], timeout: float) -> int:
         process = self._process or self._started()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(json.dumps(asked) + "\n")
         process.stdin.flush()
         child = int(process.stdout.readline())
@@ -112,8 +113,9 @@ def serve() -> None:
 
             main()
             return
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        for told in (child, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])):
+            sys.stdout.write(f"{told}\n")
+            sys.stdout.flush()
 
 
 def _become(

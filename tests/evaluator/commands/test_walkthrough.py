@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from evaluator.disclosure.control import Release
+from evaluator.leaderboard.published import cohort_card
 from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import Installation
 from submissions.host.base_image import docker
 from submissions.ledger.ledger import Ledger
 from submissions.submission import Failure, State
@@ -82,6 +84,25 @@ def overall(released: Release, metric: str) -> float:
 
 def test_the_constant_model_has_an_auroc_of_one_half(walked: Walked) -> None:
     assert overall(releases(walked)["Prevalence"], "auroc") == 0.5
+
+
+def test_the_public_card_of_the_cohort_says_what_every_release_says(walked: Walked) -> None:
+    installation = Installation(walked.home)
+    card = cohort_card(installation, installation.ledger(), walked.benchmark)
+    assert card is not None
+    assert card.flow[0].remaining >= card.flow[-1].remaining > card.n_cases
+    shares = {(row.attribute, row.level): (row.target, row.achieved) for row in card.levels}
+    for released in releases(walked).values():
+        counts = (released.n_cases, released.n_patients, released.n_positive)
+        assert (card.n_cases, card.n_patients, card.n_positive) == counts
+        assert released.target is not None
+        assert shares == {
+            (row.attribute, row.level): (
+                row.target,
+                None if row.achieved is None else round(row.achieved, 4),
+            )
+            for row in released.target.levels
+        }
 
 
 def test_both_models_stand_on_the_board(walked: Walked) -> None:
