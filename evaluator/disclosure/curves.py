@@ -130,15 +130,15 @@ def _bin_cuts(evaluation: Evaluation) -> Iterator[Cut]:
 
 
 def rounded_point(
-    point: CurvePoint, counts: Counts, rule: Disclosure, evaluation: Evaluation
+    point: CurvePoint, counts: Counts, rule: Disclosure, evaluation: Evaluation, most: int = 3
 ) -> CurvePoint:
-    """Round a point as figures are rounded, to three decimals at most."""
+    """Round a point as figures are rounded, to ``most`` decimals at most."""
     digits = decimals(
         point.low,
         point.high,
         min(point.n or counts.n_cases, counts.n_cases),
         confidence=evaluation.confidence,
-        most=min(rule.maximum_digits, 3),
+        most=min(rule.maximum_digits, most),
     )
     return CurvePoint(
         x=plain(round(point.x, 3)),

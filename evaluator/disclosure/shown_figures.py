@@ -143,5 +143,7 @@ def shown_curves(
         else:
             continue
         if points:
-            shown = tuple(rounded_point(point, counts, rule, evaluation) for point in points)
+            # Net benefits of a rare finding are small, and the rule of the curve needs no rounding.
+            most = rule.maximum_digits if curve.name == "decision" else 3
+            shown = tuple(rounded_point(point, counts, rule, evaluation, most) for point in points)
             yield replace(curve, points=shown)

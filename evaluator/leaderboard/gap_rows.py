@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from evaluator.disclosure.control import WITHHELD, Release
-from evaluator.disclosure.suppression import group_figures
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import in_order, readable, readable_level
@@ -91,32 +90,23 @@ def _verdict(release: Release, adjusted: Estimate | None) -> tuple[bool, str]:
     return False, "no gap was shown; there may still be one"
 
 
-def comparisons(release: Release, attribute: str) -> tuple[Comparisons, ...]:
-    """Every comparison of an attribute's levels, in tables that fit on paper."""
-    whole = group_figures(release.results)
-    own = [
-        result
-        for result in release.results
-        if result.attribute == attribute
-        and result.figure not in whole
-        and result.level != ALL_LEVELS
-    ]
+def comparisons(
+    results: Sequence[Result], whole: Collection[FigureName], name: str
+) -> tuple[Comparisons, ...]:
+    """Every comparison of an attribute's levels, in tables that fit on paper.
+
+    ``results`` are those of the attribute ``name``, ``whole`` the figures that a group has of its
+    own; all others compare groups.
+    """
+    own = [r for r in results if r.figure not in whole and r.level != ALL_LEVELS]
     # A level by itself: its positives or negatives against those of the other levels.
-    levels = {level for level in (r.level for r in own) if _alone(level, release, attribute)}
+    levels = {result.level for result in results if result.figure in whole}
     across = [result for result in own if result.level in levels]
     between = [result for result in own if result.level not in levels]
-    name = readable(attribute).lower()
+    said = readable(name).lower()
     return (
-        *_tables(between, f"Differences between levels of {name}"),
-        *_tables(across, f"Levels of {name} against the other levels"),
-    )
-
-
-def _alone(level: str, release: Release, attribute: str) -> bool:
-    whole = group_figures(release.results)
-    return any(
-        result.attribute == attribute and result.level == level and result.figure in whole
-        for result in release.results
+        *_tables(between, f"Differences between levels of {said}"),
+        *_tables(across, f"Levels of {said} against the other levels"),
     )
 
 

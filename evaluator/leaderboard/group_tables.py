@@ -53,7 +53,8 @@ def group_table(
 ) -> GroupTable:
     """The levels of one attribute: the figure ``metric``, drawn, with ``columns`` beside it."""
     whole = group_figures(release.results)
-    own = [r for r in release.results if r.attribute == attribute and r.figure in whole]
+    mine = [result for result in release.results if result.attribute == attribute]
+    own = [result for result in mine if result.figure in whole]
     found = {(result.metric, result.level): result.estimate for result in own}
     withheld = {held.level: held for held in release.withheld if held.attribute == attribute}
     levels = in_order([*(result.level for result in own), *withheld])
@@ -87,7 +88,7 @@ def group_table(
         heading=readable(attribute),
         axis=bars.scale(shared),
         rows=tuple(rows),
-        comparisons=comparisons(release, attribute),
+        comparisons=comparisons(mine, whole, attribute),
         dashed=any(row.n_positive is None or None in row.estimates for row in rows),
     )
 

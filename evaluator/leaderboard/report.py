@@ -72,7 +72,7 @@ def render_report(
     standalone: bool = True,
     drawn: Mapping[str, Chart] | None = None,
     fact_sheet: FactSheet | None = None,
-    exposure: str = "",
+    exposure: Sequence[str] = (),
 ) -> str:
     """Write the report as HTML.
 
@@ -80,7 +80,7 @@ def render_report(
     to; otherwise they come from /static. ``title`` and ``primary``, the figure that heads the
     report and its tables of groups, are the benchmark's; ``drawn`` is what
     :func:`~evaluator.leaderboard.drawing.plots.charts` gave, where somebody has it already.
-    ``exposure`` says in a sentence how often the cohort was looked at.
+    ``exposure`` says in sentences how often the cohort was looked at.
     """
     drawn = charts(release, primary) if drawn is None else drawn
     return (

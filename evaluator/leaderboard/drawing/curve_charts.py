@@ -127,8 +127,10 @@ def precision_recall(release: Release) -> Chart | None:
     legend: list[Entry] = [("precision", ACCENT, "line"), ("chance", MUTED, "dashed")]
     shown = point is not None and precise is not None and precise.value is not None
     legend += [(f"threshold {release.threshold:g}", WARM, "diamond")] if shown else []
+    highest = max([y for _, y in curve] + [precise.value or 0.0 if precise is not None else 0.0])
+    top = min(1.0, rounded_up(1.05 * highest))
     canvas, frame = _plane(
-        legend, (0.0, 1.0), (0.0, 1.0), "recall (sensitivity)", "precision (PPV)"
+        legend, (0.0, 1.0), (0.0, top), "recall (sensitivity)", "precision (PPV)"
     )
     canvas.path([frame.at(0, share), frame.at(1, share)], MUTED, dashed=True)
     canvas.path([frame.at(x, y) for x, y in curve], ACCENT, width=2)
@@ -151,7 +153,7 @@ def precision_recall(release: Release) -> Chart | None:
         canvas.width,
         canvas.height,
         f"{said}The line follows from the points of the ROC curve and the share of positive "
-        f"cases, {numbers.percent(round(share, 3))}, which is also the level of chance.",
+        f"cases, {100 * share:.3g}\N{NO-BREAK SPACE}%, which is also the level of chance.",
         ("Recall", "Precision"),
         tuple((f"{x:.3f}", f"{y:.2f}") for x, y in grid),
     )

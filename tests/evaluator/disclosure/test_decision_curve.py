@@ -146,7 +146,7 @@ def test_some_thresholds_are_left_in_most_cohorts() -> None:
 def test_the_numbers_that_leave_are_rounded() -> None:
     for point in points(released(scored(1)[2])):
         assert point.n % 5 == 0
-        assert point.y == round(point.y, 3)
+        assert point.y == round(point.y, 4)
 
 
 def test_a_curve_of_a_group_never_leaves() -> None:

@@ -346,7 +346,7 @@ def test_a_share_near_all_keeps_the_digits_that_tell_it_from_all() -> None:
 
 
 def test_how_often_the_cohort_was_looked_at_stands_in_the_box() -> None:
-    words = Page(render_report(released(), exposure="This was look 3 of 8.")).words
+    words = Page(render_report(released(), exposure=("This was look 3 of 8.",))).words
     assert words.index("Main findings") < words.index("This was look 3 of 8.")
 
 
