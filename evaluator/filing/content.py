@@ -10,6 +10,7 @@ from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.filing import annexes, results
 from evaluator.filing.blocks import Block, charts, heading, listed, paragraph, table
 from evaluator.filing.independence import NOT_SHOWN, Independence
+from evaluator.filing.typesetting import tools
 from evaluator.glossary import figure
 from evaluator.leaderboard import fact_sheet_block, footing
 from evaluator.leaderboard.drawing import numbers
@@ -254,6 +255,7 @@ def _versions(of: Contents) -> Iterator[Block]:
         ("Release number", str(of.release_number)),
         ("SHA-256 of the attached release", of.document_sha256),
         ("Evaluation", of.evaluation_key),
+        ("This PDF was set by", tools()),
     ]
     if of.signed is not None:
         rows += [("Key", of.signed.key_id), ("Signature (Ed25519)", of.signed.encoded)]

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,15 @@ class Table:
     groups: dict[Group, np.ndarray]
 
 
+@cache
+def rows_of(place: Path) -> list[dict[str, str]]:
+    with gzip.open(place, "rt", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
 def table_of(place: Path, finding: str) -> Table:
     """Read a finding's columns by the standard library alone."""
-    with gzip.open(place, "rt", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = rows_of(place)
     sex = np.array([SEX[row["sex"]] for row in rows])
     view = np.array([row["view"] for row in rows])
     age = np.array([int(row["age"]) for row in rows])
@@ -96,25 +102,32 @@ def table_of(place: Path, finding: str) -> Table:
     )
 
 
-def released_of(place: Path, finding: str) -> Release:
-    """The finding as a benchmark of its own, after disclosure control."""
-    (scored,) = score_tables(
+def released_of(place: Path, findings: Sequence[str]) -> list[Release]:
+    """Each finding as a benchmark of its own, after disclosure control."""
+    scored = score_tables(
         *(place, place, PLAN),
-        labels=(finding,),
+        labels=tuple(findings),
         threshold=THRESHOLD,
         age_bands=(0, 40, 60, 80),
-    ).values()
-    submission = Submission(
-        submission_id=f"chexnet-{finding.lower().replace('_', '-')}",
-        team="Zech",
-        model="CheXNet, retrained",
-        benchmark=f"nih-{finding.lower().replace('_', '-')}",
-        image_digest="sha256:" + "1f" * 32,
-        threshold=THRESHOLD,
-        state=State.RELEASED,
-        received=datetime(2026, 1, 3, 9, 30, tzinfo=UTC),
     )
-    return release(scored, submission=submission, cohort_digest="sha256:" + "c0" * 32, rule=RULE)
+    made = []
+    for finding in findings:
+        name = finding.lower().replace("_", "-")
+        submission = Submission(
+            submission_id=f"chexnet-{name}",
+            team="Zech",
+            model="CheXNet, retrained",
+            benchmark=f"nih-{name}",
+            image_digest="sha256:" + "1f" * 32,
+            threshold=THRESHOLD,
+            state=State.RELEASED,
+            received=datetime(2026, 1, 3, 9, 30, tzinfo=UTC),
+        )
+        cohort = "sha256:" + "c0" * 32
+        made.append(
+            release(scored[finding], submission=submission, cohort_digest=cohort, rule=RULE)
+        )
+    return made
 
 
 def words(page: str) -> str:
@@ -143,7 +156,7 @@ def walk(place: Path, findings: Sequence[str], folder: Path) -> int:
     compared = 0
     with own_home(folder) as installation:
         ledger = installation.ledger()
-        made = [released_of(place, finding) for finding in findings]
+        made = released_of(place, findings)
         for found in made:
             seal(ledger, found.benchmark)
             publish(installation, ledger, found, sheet=None)
@@ -239,6 +252,7 @@ def test_two_findings_say_the_same_number_everywhere(shared_data: Path, tmp_path
 
 
 @pytest.mark.validator
+@pytest.mark.timeout(3600)
 def test_fourteen_findings_say_the_same_numbers_everywhere(
     shared_data: Path, tmp_path: Path
 ) -> None:
