@@ -25,7 +25,7 @@ from evaluator.leaderboard.drawing.plots import charts
 from evaluator.leaderboard.published import NotReleased, fact_sheet, primary_figure
 from evaluator.stores.installation import Installation
 from submissions.fact_sheet import FactSheet
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.signatures import Signed
 

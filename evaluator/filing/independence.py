@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from submissions.ledger import audit_chain
-from submissions.ledger.audit_chain import STATE, digest_of
+from submissions.ledger.database import audit_chain
+from submissions.ledger.database.audit_chain import STATE, digest_of
 from submissions.ledger.ledger import AuditEntry, Ledger, PublishedRelease
 from submissions.ledger.reading import UNCHARGED
 from submissions.signatures import Signed
@@ -47,7 +47,7 @@ def independence(
     """Read the statement off the ledger's chain."""
     submissions = {each.submission_id: each for each in ledger.submissions()}
     return stated(
-        ledger.audit_entries(), submissions, published, cohort_digest, _head(signed), signed
+        ledger.chain.entries(), submissions, published, cohort_digest, _head(signed), signed
     )
 
 

@@ -86,4 +86,4 @@ def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
     ended = installed.command("draw", "bridge", SECOND, "--submission", entered[0])
     assert f"{entered[0]} " in ended.printed
     assert f"is {linked[0]}, released" in ended.printed.replace("\n", " ")
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
