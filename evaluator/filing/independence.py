@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from submissions.ledger.database import audit_chain
 from submissions.ledger.database.audit_chain import STATE, digest_of
+from submissions.ledger.database.reading import UNCHARGED
 from submissions.ledger.ledger import AuditEntry, Ledger, PublishedRelease
-from submissions.ledger.reading import UNCHARGED
 from submissions.signatures import Signed
 from submissions.submission import State, Submission
 

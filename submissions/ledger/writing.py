@@ -30,7 +30,7 @@ from submissions.ledger.database.tables import (
     TRACKED,
     TRANSITIONS,
 )
-from submissions.ledger.verification import (
+from submissions.ledger.database.verification import (
     entry_content,
     release_content,
     stage_times_content,

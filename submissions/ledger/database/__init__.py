@@ -1,8 +1,8 @@
-"""The database of a ledger: its tables and rows, what guards them, how it is opened.
+"""The rows of a ledger: its tables, what guards them, how they are read and verified.
 
 **Append-only**: triggers refuse a change or a removal of a row. **Audit chain**: entries, each with
 the digest of the one before it.
 
 Order of reading: ``records``, ``tables``, ``append_only``, ``audit_chain``, ``opening``,
-``schema``, ``locks``.
+``reading``, ``verification``, ``locks``.
 """

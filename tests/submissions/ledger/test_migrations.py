@@ -18,7 +18,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from submissions.ledger.database import append_only, schema
+from submissions.ledger import schema
+from submissions.ledger.database import append_only
 from submissions.ledger.database.tables import METADATA, TABLES
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
 from submissions.quota import Quota
@@ -197,7 +198,7 @@ def test_a_migration_that_is_killed_leaves_the_ledger_as_it_was(
     before, there = rows(database), tables(database)
     home = tmp_path / "home"
     home.mkdir()
-    where = "submissions.ledger.verification:append_migration"
+    where = "submissions.ledger.database.verification:append_migration"
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "tests.support.dying", where, when, "1"),

@@ -9,8 +9,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
-from submissions.ledger import verification
-from submissions.ledger.database import append_only
+from submissions.ledger.database import append_only, verification
 from submissions.ledger.database.records import LedgerError
 from submissions.ledger.database.tables import SUBMISSIONS, TABLES
 
