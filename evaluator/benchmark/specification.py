@@ -23,6 +23,7 @@ from evaluator import shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
+from evaluator.disclosure import feedback_choice
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
@@ -207,6 +208,7 @@ def _agree(benchmark: Benchmark) -> None:
     for where, named in (
         ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
         ("[analysis] intersections", intersected),
+        ("[disclosure] nested", {name for pair in benchmark.disclosure.nested for name in pair}),
         ("[contract] visible", set(benchmark.contract.visible)),
     ):
         if missing := sorted(named - kept):
@@ -231,6 +233,14 @@ def _agree(benchmark: Benchmark) -> None:
             f"{benchmark.path.name}: [analysis] threshold is {threshold:g}; containers give "
             f"probabilities: give one from 0 to 1"
         )
+    senseless = feedback_choice.refusal(
+        benchmark.disclosure,
+        primary=benchmark.analysis.primary,
+        lifetime=benchmark.quota.lifetime,
+        practice_cases=benchmark.practice.cases,
+    )
+    if senseless is not None:
+        raise SpecificationError(f"{benchmark.path.name}: {senseless}")
     if not figure(benchmark.analysis.primary).better:
         raise SpecificationError(
             f"{benchmark.path.name}: [analysis] primary is {benchmark.analysis.primary!r}; give a "

@@ -18,8 +18,9 @@ from evaluator.comparing.comparison import (
 from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
 from evaluator.leaderboard import pages
+from evaluator.leaderboard.board.columns import BESIDE
 from evaluator.leaderboard.drawing import bars, numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.pages import Listing
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
@@ -196,7 +197,7 @@ def difference(pair: ComparedPair, comparison: Comparison) -> Estimate:
 
 
 def _lines(sides: Sequence[Side], primary: str) -> list[Line]:
-    beside = [metric for metric in pages.BESIDE if metric != primary]
+    beside = [metric for metric in BESIDE if metric != primary]
     return [_line(figure(metric), sides, metric) for metric in (primary, *beside)]
 
 

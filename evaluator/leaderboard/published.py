@@ -8,12 +8,14 @@ from weakref import WeakKeyDictionary
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.comparing.comparison import Comparison, refuse_several
+from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
+from evaluator.leaderboard.board.kept import OfLedger
+from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.report import PRIMARY
-from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
+from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
@@ -34,11 +36,11 @@ def releases(ledger: Ledger, benchmark: str | None = None) -> list[Release]:
 
 def released(ledger: Ledger, submission_id: str) -> Release:
     """The newest release of one submission; raise NotReleased where there is none."""
-    state = ledger.submission(submission_id).state
-    for found in reversed(releases(ledger)):
-        if found.submission_id == submission_id:
-            return found
-    raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    found = ledger.boards.newest(submission_id)
+    if found is None:
+        state = ledger.submission(submission_id).state
+        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    return Release.from_json(found.document)
 
 
 def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
@@ -89,12 +91,11 @@ def primary_figure(installation: Installation, benchmark: str) -> str:
     return installation.benchmark(benchmark).analysis.primary
 
 
-def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:
-    """The board of a benchmark for a terminal."""
-    found = releases(ledger, benchmark.name)
-    primary = benchmark.analysis.primary
-    standings = rank(found, primary)
-    return render_terminal(standings, found, title=benchmark.title, primary=primary)
+def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
+    """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
+    kept = OfLedger(ledger, lambda name: comparison(ledger, name))
+    board = kept.board(benchmark.name, benchmark.analysis.primary)
+    return render_terminal(board, kept, title=benchmark.title, page=page)
 
 
 class _Listings(Sequence[Listing]):
@@ -105,7 +106,14 @@ class _Listings(Sequence[Listing]):
 
     def _now(self) -> list[Listing]:
         return [
-            Listing(found.name, found.title, found.description, primary=found.analysis.primary)
+            Listing(
+                name=found.name,
+                title=found.title,
+                description=found.description,
+                primary=found.analysis.primary,
+                digest=found.digest,
+                benchmark=found,
+            )
             for found in self._installed.now()
         ]
 
@@ -123,14 +131,23 @@ class _Listings(Sequence[Listing]):
         return self._now()[index]
 
 
+def cohort_card(installation: Installation, ledger: Ledger, benchmark: str) -> CohortCard | None:
+    """The public card of a sealed cohort; None where a former build sealed it without one."""
+    path = card_file(installation, benchmark)
+    if not path.is_file() or not ledger.is_recorded("seal", benchmark):
+        return None
+    return CohortCard.from_json(path.read_text(encoding="utf-8"))
+
+
 def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     """The pages of an installation; they read the public store and nothing else."""
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
     return create_app(
-        lambda benchmark: releases(ledger, benchmark),
+        OfLedger(ledger, lambda benchmark: comparison(ledger, benchmark)),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
         lambda benchmark: comparison(ledger, benchmark),
         lambda benchmark: later(ledger, benchmark),
+        lambda benchmark: cohort_card(installed.installation, ledger, benchmark),
     )

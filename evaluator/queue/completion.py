@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 
 from evaluator.comparing.freezing import Freezer
+from evaluator.feedback.exposure import retire_if_spent, use_of
 from evaluator.identity import run_key
-from evaluator.leaderboard.ranking import rank
+from evaluator.leaderboard.board.ranking import rank
 from evaluator.queue.determinism import compared
+from evaluator.queue.dry_run import practice_auroc
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
 from evaluator.signing.signer import Signer
@@ -111,15 +113,27 @@ class Completion:
 
         self._record.move(job, State.SCORING)
         began = time.monotonic()
-        evaluated = evaluate(job.submission, job.benchmark, job.cohort, predictions, self._enclave)
+        evaluated = evaluate(
+            job.submission,
+            job.benchmark,
+            job.cohort,
+            predictions,
+            self._enclave,
+            practice=practice_auroc(self._ledger.practice(job.name)),
+        )
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
-            # The evaluation is in the enclave; `release` scores again.
+            # What reviewers decide on; the queue releases or refuses it when they have voted.
+            self._enclave.hold(job.name, evaluated.key, evaluated.release.to_json())
             self._record.move(job, State.HELD)
         else:
             document = evaluated.release.to_json()
+            retire_if_spent(self._ledger, self._enclave, job.benchmark, job.cohort)
+            use = use_of(self._enclave, job.benchmark, job.cohort)
             with self._record.unless_cancelled(job):
-                self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
+                self._ledger.publish(
+                    job.name, evaluated.key, document, state=State.RELEASED, use=use
+                )
             self._record.tell(job.submission, State.RELEASED)
             self._signer.sign()
             self._tracker.owe()

@@ -25,9 +25,11 @@ from evaluator.queue.job import Job, shared
 from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
 from evaluator.queue.record import Cancelled, Record
+from evaluator.reviewing.decisions import Reviews
 from evaluator.sandbox.engine import EngineUnavailable
 from evaluator.scoring.code_version import code_version
 from evaluator.signing.key import SigningError
+from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import PracticeError
@@ -109,6 +111,9 @@ class _Dispatcher:
         self._work = work
         self._record = Record(ledger, self._enclave, report)
         self._completion = Completion(installation, ledger, self._record, tracker, work.shards)
+        self._reviews = Reviews(
+            installation, ledger, self._record.tell, Signer(installation, ledger), tracker
+        )
         self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None
         self._fitness = Fitness(installation)
@@ -128,7 +133,7 @@ class _Dispatcher:
             while True:
                 if self._work.watch:
                     self._fitness.ask_again()
-                self.worked.update(self._admissions.go_on())
+                self.worked.update(self._admissions.go_on(), self._reviews.keep_up())
                 self._take_up_more(opened)
                 self._completion.keep_up()
                 # A queue that ends has its releases tracked at its end.

@@ -11,7 +11,7 @@ from evaluator.comparing.comparison import ComparedPair
 from evaluator.glossary import figure
 from evaluator.leaderboard.comparison_page import difference, p_value, told_apart
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.screen import Sheet
 
 NOTE = (

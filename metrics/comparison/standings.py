@@ -20,7 +20,9 @@ def observed_ranks(worth: Floats) -> Ints:
 def first_shares(worth: Floats) -> Floats:
     """Share of resamples in which each submission is first; those that tie share it.
 
-    ``worth`` (submissions, replicates), higher is better.
+    ``worth`` (submissions, replicates), higher is better. Formula: mean over resamples of
+    1 / (number of the first) for each of the first. It is no probability of being the best.
+    Source: Wiesenfarth 2021 (challengeR).
     """
     best = worth.max(axis=0)
     first = worth >= best - _TIE * np.maximum(1.0, np.abs(best))
@@ -28,11 +30,12 @@ def first_shares(worth: Floats) -> Floats:
 
 
 def tiers(worth: Floats, pairs: Pairs, adjusted: Floats, confidence: float) -> Ints:
-    """Tier of each submission; tier 1 holds the best and those not distinguishable from it.
+    """Tier of each submission; tier 1 is led by the best, and nobody in it differs from the best.
 
     From the best down, a tier ends where a submission differs from the tier's first by a p-value
-    below 1 - ``confidence``, adjusted over all pairs of the board (``adjusted``, pairs). Source:
-    Wiesenfarth 2021 (challengeR) for tiers by tests.
+    below 1 - ``confidence``, adjusted over all pairs of the board (``adjusted``, pairs). So the
+    firsts of two tiers differ; other submissions of two tiers need not. Source: Wiesenfarth 2021
+    (challengeR) for tiers by tests.
     """
     apart = np.zeros((worth.size, worth.size), dtype=np.bool_)
     apart[pairs.first, pairs.second] = adjusted < 1.0 - confidence

@@ -38,6 +38,24 @@ class PublishedRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """What a board needs of every release to order it; ``figures`` is JSON, a value by figure.
+
+    The digests are empty for a document that is not a release.
+    """
+
+    number: int
+    submission_id: str
+    benchmark: str
+    team: str
+    model: str
+    received: datetime
+    cohort_digest: str
+    plan_digest: str
+    figures: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One entry of the audit chain."""
 

@@ -23,6 +23,7 @@ from submissions.ledger.audit_chain import (
     STAGE_TIMES,
     STATE,
     TRACKED_RUN,
+    VOTE,
     digest_of,
     digest_of_row,
 )
@@ -39,6 +40,7 @@ from submissions.ledger.tables import (
     TIMES,
     TRACKED,
     TRANSITIONS,
+    VOTES,
 )
 
 _UNTOLD_ONCE = (ENTRY, STAGE_TIMES, TRACKED_RUN)
@@ -114,6 +116,14 @@ def practice_content(image_digest: str, document: str) -> str:
     return f"{image_digest} {digest_of(document)}"
 
 
+def vote_content(reviewer: str, row: Sequence[object]) -> str:
+    """What the chain keeps of a vote: who voted, and no more of what than a digest.
+
+    ``row`` has the table's columns in order, from the evaluation's key to the reason.
+    """
+    return f"{reviewer} {digest_of_row(row)}"
+
+
 def stage_times_content(stages: Sequence[tuple[str, int]]) -> str:
     """What the chain keeps of stage times that were written together."""
     return ", ".join(f"{stage} {seconds}" for stage, seconds in stages)
@@ -153,6 +163,7 @@ def _chain(connection: Connection) -> tuple[_Stories, str | None]:
     told: _Stories = defaultdict(list)
     migration: str | None = None
     single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE, COMPARISON}
+    single |= {VOTE}
     for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
         at = aware(row.at)
         if row.event.startswith(STATE):
@@ -222,4 +233,8 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
     for row in connection.execute(select(COMPARISONS).order_by(COMPARISONS.c.number)):
         content = comparison_content(row.document, row.cohort_digest, row.cause)
         stored[COMPARISON, row.benchmark].append(_Told(event=COMPARISON, content=content, at=None))
+    for row in connection.execute(select(VOTES).order_by(VOTES.c.number)):
+        stored[VOTE, row.submission_id].append(
+            _Told(event=VOTE, content=vote_content(row.reviewer, row[2:9]), at=aware(row.at))
+        )
     return dict(stored)

@@ -23,7 +23,7 @@ from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.comparing.comparison import Comparison
 from evaluator.comparing.freezing import Freezer
 from evaluator.evaluation import evaluate
-from evaluator.leaderboard.ranking import rank
+from evaluator.leaderboard.board.ranking import rank
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation

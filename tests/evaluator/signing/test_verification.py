@@ -217,7 +217,7 @@ def test_a_cut_off_end_is_found_by_any_later_head_or_release(
     cut_off(database, first)
     with raw(database, unguarded=True) as connection:
         for table in (
-            *("stage_times", "fact_sheets", "admissions", "entries"),
+            *("stage_times", "fact_sheets", "admissions", "entries", "exposures"),
             *("releases", "transitions", "submissions"),
         ):
             connection.execute(text(f"DELETE FROM {table}"))

@@ -26,8 +26,10 @@ def ends(tails: Tails) -> tuple[float, float]:
 
 
 def independent(looks: int) -> tuple[float, float]:
-    """The ends for independent looks: the narrowest of which the largest error of k, equal for
-    each k from 1, stays within in 95 of 100 draws. Benjamini, Hechtlinger & Stark 2019."""
+    """The narrowest ends that hold the largest of k errors in 95 of 100 draws, for k from 1.
+
+    The formula for independent looks: Benjamini, Hechtlinger & Stark 2019.
+    """
     best = (math.inf, math.inf)
     for d in np.linspace(1.6449, Z, 400):
         under = NORMAL.cdf(-d)

@@ -15,10 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
 from submissions.ledger.records import FrozenComparison
 from submissions.ledger.tables import METADATA, TABLES
+from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota, QuotaError
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, Owner, State, Submission
 from tests.support.postgresql import raw
 
 QUOTA = Quota(per_team=2, days=7)
@@ -83,7 +84,9 @@ def test_a_held_release_is_not_shown(ledger: Ledger) -> None:
     walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
     ledger.publish("s1", "k", "{}", state=State.HELD)
     assert ledger.releases("chest") == []
-    ledger.move("s1", State.RELEASED)
+    with pytest.raises(LedgerError, match="not the part of the queue"):
+        ledger.move("s1", State.RELEASED)
+    ledger.move("s1", State.RELEASED, by=Owner.STEWARD)
     assert len(ledger.releases("chest")) == 1
 
 
@@ -131,7 +134,15 @@ def test_no_row_can_be_changed_or_removed(ledger: Ledger, database: str, table: 
     ledger.receive(submission("s2"), QUOTA)
     ledger.reject("s2", Failure.IMAGE_INVALID, "the image declares a VOLUME")
     ledger.record_times("s1", {Stage.QUEUE: 1.0})
-    ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    ledger.publish("s1", "k", "{}", state=State.HELD)
+    vote = Vote(
+        submission_id="s1",
+        evaluation_key="k",
+        document="0" * 64,
+        reviewer="a person",
+        choice=Choice.RELEASE,
+    )
+    Votes(ledger).cast(vote, 1)
     ledger.tracked(1, "run")
     ledger.comparisons.append(compared())
     with raw(database) as connection:

@@ -7,8 +7,10 @@ import pytest
 from rich.console import Console
 
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard.ranking import rank, worst_group
-from evaluator.leaderboard.terminal import render_terminal
+from evaluator.leaderboard.board.kept import OfReleases
+from evaluator.leaderboard.board.ranking import rank, worst_group
+from evaluator.leaderboard.board.terminal import render_terminal
+from evaluator.leaderboard.board.view import ViewError
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 from tests.support.hand_made import TYPICAL, evaluation, released
@@ -129,9 +131,11 @@ def test_the_worst_group_is_the_least_shown_value() -> None:
     assert worst_group(scored("a", 0.7)) is None
 
 
-def printed(releases: list[Release], width: int = 140) -> str:
+def printed(releases: list[Release], width: int = 140, page: int = 1) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(render_terminal(rank(releases), releases, title="Chest [red]opacity"))
+    kept = OfReleases(lambda _: releases)
+    board = kept.board("chest-opacity", "auroc")
+    console.print(render_terminal(board, kept, title="Chest [red]opacity", page=page))
     text = console.file
     assert isinstance(text, io.StringIO)
     return text.getvalue()
@@ -160,3 +164,14 @@ def test_the_terminal_table_keeps_every_figure_at_eighty_columns() -> None:
     assert "…" not in text
     assert "2026-01-03" in text
     assert "300" in text
+
+
+def test_the_terminal_shows_a_page_and_says_how_to_see_the_next() -> None:
+    releases = [scored(f"s{number}", 0.9 - number / 1000) for number in range(51)]
+    first, last = printed(releases), printed(releases, page=2)
+    assert "Rows 1 to 50 of 51; --page 2 shows the next." in first
+    assert "Rows 51 to 51 of 51." in last
+    assert "team s50" not in first
+    assert "team s50" in last
+    with pytest.raises(ViewError, match="has 2 pages, and page 3 was asked for"):
+        printed(releases, page=3)
