@@ -4,5 +4,5 @@
 **Probing**: predictions made to read labels off a release.
 
 Order of reading: ``rule``, ``feedback_choice``, ``control``, ``suppression``, ``protection``,
-``earlier``, ``rounding``, ``shown_figures``, ``curves``, ``probing``.
+``earlier``, ``rounding``, ``shown_figures``, ``curves``, ``probing``, ``cohort_card``.
 """

@@ -31,6 +31,10 @@ The rule, in the order in which ``release`` applies it:
    level of every attribute of the target has the minimum of cases, patients, positives and
    negatives, and none of them is withheld, and where no cell under the minimum, of all these
    attributes crossed, follows from the sums over levels. Shares achieved follow the same rule.
+9. A decision curve is shown of all cases alone, at thresholds so far apart that the minimum of
+   each class lies between two of them, between one and the submission's own threshold, and beyond
+   them; and that the minimum of cases lies between one and each point of the ROC curve and each
+   edge of the reliability bins. Its number of calls is rounded as counts are.
 
 ``evaluator/figure_kinds.py`` has each figure's kind, risks and checks.
 """

@@ -53,8 +53,8 @@ class Disclosure:
         Text,
         OneOf(("open", "held", LADDER, THRESHOLDOUT)),
         Field(
-            description="`open`; `held` until a steward releases each result; `ladder` and "
-            "`thresholdout` tell the AUROC alone, and little to a team that asks often"
+            description="`open`; `held` until reviewers or a steward release each result; "
+            "`ladder` and `thresholdout` tell the AUROC alone, and little to a team that asks often"
         ),
     ] = "open"
     count_step: Annotated[
@@ -104,6 +104,25 @@ class Disclosure:
             '`[["manufacturer", "site"]]`; which lies in which is read from the cohort'
         ),
     ] = ()
+    reviewers: Annotated[
+        Whole,
+        Field(
+            ge=1,
+            le=2,
+            description="people who must vote before a held result is released or refused: 1, or "
+            "2, blind to each other; 2 is recommended",
+        ),
+    ] = 1
+
+    @property
+    def advice(self) -> str:
+        """What a steward who writes the table is told; empty for nothing."""
+        if self.feedback != "held" or self.reviewers > 1:
+            return ""
+        return (
+            "[disclosure] holds results for one reviewer (reviewers is 1 where it is not given); "
+            "two are recommended: reviewers = 2"
+        )
 
 
 _FIRST = ("minimum_cell", "feedback", "count_step", "maximum_digits", "roc_step")

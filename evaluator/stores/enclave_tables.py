@@ -71,6 +71,15 @@ EVALUATIONS = Table(
     Column("document", Text, nullable=False),
     UniqueConstraint("submission_id", "evaluation_key", name="evaluated_once"),
 )
+HELD = Table(
+    "held",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False, index=True),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),
+)
 RELEASED = Table(
     "released",
     METADATA,
