@@ -61,14 +61,8 @@ def protection(
     own = OwnCounts(evaluation, given, nesting or {})
     few, without_figures = suppressed(given)
     state = State(frozenset(few), frozenset(without_figures))
-    state = _grown(_OfCounts(own), state)
-    if own.of_patients:
-        state = _grown(_OfPatients(own), state)
-    beside_others = _OfCalls(own, state)
-    state = _grown(beside_others, state)
-    alone = _OfRelease(own)
-    alone.attacker = beside_others.attacker  # with fewer facts, its solutions still hold
-    state = _grown(alone, state)
+    if next(own.targets(state), None) is not None:
+        state = _alone(own, state)
     beside = [each for each in earlier if each.shared is None or each.shared.n_cases]
     if any(_too_near(given.everyone, each, rule.minimum_cell) for each in beside):
         state = replace(state, refused=TOO_NEAR)
@@ -81,6 +75,18 @@ def protection(
         state.without_target,
         state.refused,
     )
+
+
+def _alone(own: OwnCounts, state: State) -> State:
+    """Withhold more until the release on its own gives nothing back."""
+    state = _grown(_OfCounts(own), state)
+    if own.of_patients:
+        state = _grown(_OfPatients(own), state)
+    beside_others = _OfCalls(own, state)
+    state = _grown(beside_others, state)
+    last = _OfRelease(own)
+    last.attacker = beside_others.attacker  # with fewer facts, its solutions still hold
+    return _grown(last, state)
 
 
 class _OfCounts:
