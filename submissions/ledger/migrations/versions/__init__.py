@@ -1,4 +1,4 @@
 """The steps, in the order of their numbers.
 
-Order of reading: ``m0001_first_tables``, ``m0002_service``.
+Order of reading: ``m0001_first_tables``, ``m0002_service``, ``m0005_exposures``.
 """
