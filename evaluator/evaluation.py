@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cohort_selection.cases import Case
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
+from evaluator.attacker.nesting import nesting
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release, release
 from evaluator.disclosure.probing import SetApart, set_apart, without
@@ -22,6 +23,7 @@ from evaluator.scoring.code_version import code_version, former_version
 from evaluator.scoring.results import OVERALL, Evaluation, read_evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import against_target
+from evaluator.stores import decided
 from evaluator.stores.enclave import Enclave, EnclaveError
 from submissions.predictions import Predictions
 from submissions.submission import Submission
@@ -126,15 +128,20 @@ def evaluate(
         enclave.keep_evaluation(submission.submission_id, key, full)
     else:
         full = read_evaluation(kept)
+    nested = benchmark.disclosure.nested
     released = release(
         without(full, told_apart(submission, benchmark, cases)),
         submission=submission,
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,
+        everything=full,
+        nesting=nesting(nested, cases.labels, cases.patients, cases.attributes),
+        earlier=decided.before(enclave, submission, key, cohort),
     )
     if benchmark.disclosure.feedback in ONE_FIGURE:
         look = _look(benchmark, cohort, cases, full, enclave, practice)
         key, released = answering.answer(enclave, key, released, look)
+    decided.keep(enclave, key, cohort, released)
     enclave.keep_release(submission.submission_id, key, released.to_json())
     former = former_version(code)
     former_key = None

@@ -44,6 +44,8 @@ def check(
         benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases
     ):
         console.print(styled(sentence))
+    if advice := benchmark.disclosure.advice:
+        console.print(styled(advice), soft_wrap=True)
     if catalog is None:
         if home is not None:
             raise option_values.OptionError(

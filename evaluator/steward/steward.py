@@ -45,6 +45,7 @@ from evaluator.steward.pool import (
     select_cases,
     sides,
 )
+from evaluator.steward.public_card import publish_card
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from evaluator.stores.practice_cases import lay_out
 
@@ -221,6 +222,7 @@ def seal_cohort(
     plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
     _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
+    publish_card(installation, benchmark, cut)
     cohort = seal(
         cut.cohort,
         installation.enclave().benchmark_folder(benchmark.name) / "cohort",

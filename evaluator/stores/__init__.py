@@ -3,5 +3,5 @@
 **Enclave**: the hidden store. **Installation**: the folder with both stores.
 
 Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``answers``, ``case_loads``,
-``practice_cases``, ``installed_benchmarks``.
+``decided``, ``practice_cases``, ``installed_benchmarks``, ``held_results``, ``cohort_cards``.
 """

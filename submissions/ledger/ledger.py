@@ -20,6 +20,7 @@ from submissions.ledger import (
     append_only,
     audit_chain,
     before_the_run,
+    board_rows,
     exposures,
     opening,
     reading,
@@ -29,6 +30,8 @@ from submissions.ledger import (
     verification,
     writing,
 )
+from submissions.ledger.board_rows import Boards
+from submissions.ledger.comparisons import Comparisons
 from submissions.ledger.exposures import UNKNOWN, Use
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import (
@@ -43,7 +46,7 @@ from submissions.ledger.tables import AUDIT, TABLES
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, Owner, State, Submission
 
 __all__ = [
     "Arrival",
@@ -81,6 +84,14 @@ class Ledger:
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
         self._engine.dispose()
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction for a room that writes rows of its own, each with its audit entry."""
+        return self._transaction()
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """A connection that only reads."""
+        return self._reading()
 
     # Writing
 
@@ -155,10 +166,17 @@ class Ledger:
             writing.steps(connection, submission_id, [state], failure)
             before_the_run.practise(connection, submission_id, document)
 
-    def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
-        """Append a state change; raise LedgerError where the life cycle has no such step."""
+    def move(
+        self,
+        submission_id: str,
+        state: State,
+        failure: Failure | None = None,
+        *,
+        by: Owner = Owner.QUEUE,
+    ) -> None:
+        """Append a state change; raise LedgerError where ``by`` may make no such step."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [state], failure)
+            writing.steps(connection, submission_id, [state], failure, by)
 
     def publish(
         self,
@@ -168,13 +186,14 @@ class Ledger:
         *,
         state: State,
         use: Use = UNKNOWN,
+        by: Owner = Owner.QUEUE,
     ) -> None:
         """Append a release and the state it brings, in one transaction; a second is refused.
 
         ``use`` is what the ledger of exposures keeps of the cohort.
         """
         with self._transaction() as connection:
-            writing.publish(connection, submission_id, evaluation_key, document, state, use)
+            writing.publish(connection, submission_id, evaluation_key, document, state, use, by)
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
@@ -200,7 +219,7 @@ class Ledger:
     def withdraw(self, submission_id: str, by: str) -> None:
         """Cancel a submission for a person, by opaque id; raise LedgerError where it has ended."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED)
+            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED, Owner.TEAM)
             audit_chain.append(connection, audit_chain.WITHDRAWN, submission_id, by)
 
     # Locks
@@ -331,6 +350,11 @@ class Ledger:
         with self._reading() as connection:
             return connection.execute(query).first() is not None
 
+    @property
+    def boards(self) -> Boards:
+        """What boards show of releases, and the newest release of one submission."""
+        return Boards(self._reading)
+
     # The audit chain and its signatures
 
     def audit_problems(self) -> list[str]:
@@ -340,7 +364,11 @@ class Ledger:
         it again. Signed heads show the rest.
         """
         with self._reading() as connection:
-            return verification.problems(connection) + exposures.problems(connection)
+            return [
+                *verification.problems(connection),
+                *board_rows.problems(connection),
+                *exposures.problems(connection),
+            ]
 
     def guard_faults(self) -> list[str]:
         """How the triggers differ from the exact list that guards the rows; sentences."""
@@ -428,6 +456,11 @@ class Ledger:
         """The newest head that a key signed."""
         with self._reading() as connection:
             return signed.last_head(connection, key_id)
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """The comparisons of each board's submissions."""
+        return Comparisons(self._reading, self._transaction)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
+from pydantic import ConfigDict
 
 from submissions.ledger import retirement
 from submissions.ledger.ledger import Ledger
@@ -17,12 +18,14 @@ from submissions.service.uploads.collaborators import of_app
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a team may still enter now.
+    """What a team may still enter now; the API answers with it as it is.
 
     ``used`` were charged in the last ``days`` days and ``held`` by uploads that are not entered
     yet; ``used_ever`` counts against ``lifetime`` (None: no limit). ``renews``: when one more comes
     back. ``shared_with``: other teams with the same allowance.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     benchmark: str
     team: str

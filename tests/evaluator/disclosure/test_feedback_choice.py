@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.benchmark.specification import SpecificationError, read_benchmark
+from evaluator.benchmark.about import SpecificationError
+from evaluator.benchmark.specification import read_benchmark
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.feedback_choice import explained, practice_error, refusal, told_how
 from evaluator.disclosure.rule import Disclosure, DisclosureError, read_disclosure, stored

@@ -11,7 +11,7 @@ from alembic import op
 from submissions.ledger.append_only import ACTS, trigger
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 
 
 def upgrade() -> None:
