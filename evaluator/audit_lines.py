@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaluator.signing.verification import Verified
-from submissions.ledger import audit_chain
+from submissions.ledger import audit_chain, retirement
 from submissions.ledger.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
 from submissions.service.agreements import EVENT as AGREEMENT
@@ -32,8 +32,12 @@ _WHO = {
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
+    retirement.NEXT_DRAW: STEWARD,
+    retirement.BRIDGE: STEWARD,
+    "filed": STEWARD,
     audit_chain.ADMISSION: QUEUE,
     audit_chain.RELEASE: QUEUE,
+    audit_chain.COMPARISON: QUEUE,
     audit_chain.STAGE_TIMES: QUEUE,
     audit_chain.SIGNING_KEY: QUEUE,
     audit_chain.TRACKED_RUN: TRACKER,
@@ -117,8 +121,11 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.FACT_SHEET: f"fact sheet of {subject}",
         audit_chain.ADMISSION: f"image of {subject} is {content}",
         audit_chain.RELEASE: f"release of {subject}, document {content.partition(' ')[0]}",
+        audit_chain.COMPARISON: f"compared the submissions of {subject}, document "
+        f"{content.partition(' ')[0]}",
         audit_chain.STAGE_TIMES: f"stage times of {subject}",
         audit_chain.TRACKED_RUN: f"MLflow run {content} shows release {subject}",
+        "filed": f"filed the report of {subject}, SHA-256 {content.partition(';')[0]:.16}",
         audit_chain.SIGNING_KEY: f"key {subject:.16} signs from now on",
         audit_chain.WITHDRAWN: f"withdrew {subject}",
         audit_chain.VOTE: f"voted on {subject}",
@@ -127,6 +134,9 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",
         audit_chain.PROTECTED: f"triggers made again: {content}",
+        retirement.RETIRED: f"cohort of {subject} is spent: {content}",
+        retirement.NEXT_DRAW: f"next draw of {subject} is {content}",
+        retirement.BRIDGE: f"{subject} runs the image of {content} on the next draw",
         AGREEMENT: f"accepted version {content} of the participation agreement",
     }
     if event in _OF_ACCOUNTS:

@@ -20,8 +20,8 @@ FLOORS: dict[str, list[str]] = {
         "operating_points",
         "resampling",
         "calibration discrimination grades",
-        "all_figures comparison target_population",
-        "gaps",
+        "all_figures target_population",
+        "comparison gaps",
         "figures_page",
     ],
     "cohort_selection": [
@@ -57,11 +57,15 @@ FLOORS: dict[str, list[str]] = {
     "evaluator": [
         "case_tables garbage_collection glossary host screen setup shipped system_calls",
         "sandbox scoring",
+        "attacker",
         "disclosure",
-        "benchmark leaderboard.drawing",
-        "identity stores workers",
-        "evaluation leaderboard signing steward",
-        "tracking",
+        "benchmark figure_kinds leaderboard.drawing",
+        "identity leaderboard.board stores workers",
+        "feedback",
+        "evaluation signing steward",
+        "comparing",
+        "leaderboard",
+        "filing tracking",
         "reviewing",
         "audit_lines doctor queue serving",
         "console",
@@ -74,7 +78,7 @@ FLOORS: dict[str, list[str]] = {
 """Rooms of each package from the ground up; a room imports only rooms of floors below its own."""
 
 LONGEST_MODULE = 550
-LARGEST_ROOM = 2000
+LARGEST_ROOM = 2600
 
 HOMES = {
     "docker": {"evaluator/sandbox/"},
@@ -84,6 +88,8 @@ HOMES = {
     "onnxruntime": {"baselines/"},
     "httpx": {"submissions/client/", "submissions/notices/", "submissions/service/oidc/"},
     "SimpleITK": {"submissions/adapters/"},
+    "typst": {"evaluator/filing/typesetting.py"},
+    "pikepdf": {"evaluator/filing/typesetting.py"},
     "mlflow": {"evaluator/tracking/", "baselines/training/"},
     "pydicom": {
         "cohort_selection/dicom/",
@@ -215,6 +221,8 @@ def test_what_shows_results_reads_no_hidden_store() -> None:
     hidden = {
         "evaluator.stores.enclave",
         "evaluator.evaluation",
+        "evaluator.comparing.freezing",
+        "evaluator.comparing.gathering",
         "evaluator.queue.dispatcher",
         "evaluator.queue.lifecycle",
         "evaluator.workers.shard",

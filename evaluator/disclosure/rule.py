@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from cohort_selection.benchmark_keys.keys import Number, OneOf, Text, Whole
+from cohort_selection.benchmark_keys.keys import Give, InFile, Number, OneOf, Text, Whole
 from cohort_selection.benchmark_keys.reading import read_table
 
 ROC_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5)
@@ -24,6 +24,13 @@ ONE_FIGURE = frozenset({LADDER, THRESHOLDOUT})
 
 class DisclosureError(ValueError):
     """A [disclosure] table or a stored release that cannot be read."""
+
+
+def _pairs(given: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    found = tuple(tuple(pair) for pair in given)
+    if any(len(pair) != 2 or pair[0] == pair[1] for pair in found) or len(set(found)) < len(found):
+        raise ValueError
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,16 @@ class Disclosure:
             "spent",
         ),
     ] = 100
+    nested: Annotated[
+        tuple[tuple[Text, Text], ...],
+        InFile(list[list[Text]], _pairs),
+        Give('a list of pairs of attributes, as [["manufacturer", "site"]]'),
+        Field(
+            description="pairs of attributes of which everyone knows that the levels of the first "
+            "lie within those of the second, as scanners within sites: "
+            '`[["manufacturer", "site"]]`; which lies in which is read from the cohort'
+        ),
+    ] = ()
     reviewers: Annotated[
         Whole,
         Field(

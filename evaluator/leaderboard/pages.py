@@ -1,38 +1,31 @@
-"""Renders the pages: templates, and the values that each is given."""
+"""Renders the pages of boards: templates, and the values that each is given."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluator.disclosure.control import Release
+from evaluator.benchmark.specification import Benchmark
 from evaluator.glossary import Figure, figure
-from evaluator.leaderboard.drawing import bars, numbers
-from evaluator.leaderboard.drawing.plots import readable_level
-from evaluator.leaderboard.ranking import POLICY, Standing, primary_of, rank, worst_group
-from evaluator.scoring.results import Result
+from evaluator.leaderboard.board.kept import Board, Kept
+from evaluator.leaderboard.board.ranking import POLICY
+from evaluator.leaderboard.board.rows import drawn
+from evaluator.leaderboard.board.selection import columns_of, details_of, select
+from evaluator.leaderboard.board.view import SIZES, WHO, View
+from evaluator.leaderboard.drawing import numbers
+from evaluator.leaderboard.drawing.levels import readable_level
 from metrics.estimate import Estimate
 from submissions.design.stylesheet import STYLESHEET
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-BESIDE = (
-    "average_precision",
-    "brier",
-    "ece",
-    "calibration_slope",
-    "sensitivity",
-    "specificity",
-)
-"""Figures that stand beside the primary one on every board."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +36,9 @@ class Listing:
     title: str
     description: str
     primary: str = "auroc"
-
-
-@dataclass(frozen=True, slots=True)
-class BoardRow:
-    """One standing with the other released figures of its submission."""
-
-    standing: Standing
-    bar: Markup
-    estimates: tuple[Estimate | None, ...]
-    worst: Result | None
-    n_cases: int
+    digest: str = ""
+    benchmark: Benchmark | None = field(default=None, compare=False, repr=False)
+    """All that its file says; None where a page has the listing alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +69,19 @@ def environment() -> Environment:
         "board_value": numbers.board_value,
         "board_interval": numbers.board_interval,
         "level": readable_level,
-        "day": lambda moment: f"{moment.day} {moment:%B %Y}",
+        "count": numbers.count,
+        "day": day,
         "short_day": lambda moment: f"{moment.day} {moment:%b %Y}",
         "short": lambda digest: digest.removeprefix("sha256:")[:12],
-        "first": lambda shown: "ascending" if shown.better == "lower" else "descending",
         "in_script": in_script,
     }
     made.globals |= {"dash": numbers.DASH, "standalone": False, "version": static_version()}
-    made.globals |= {"plotly_version": plotly.__version__}
     return made
+
+
+def day(moment: datetime) -> str:
+    """A day in words, as 3 January 2026."""
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def in_script(json_text: str) -> Markup:
@@ -110,71 +99,76 @@ def static_version() -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def render_board(listing: Listing, releases: Sequence[Release]) -> str:
-    """The leaderboard of one benchmark; an empty state where nothing is released."""
-    standings = rank(releases, listing.primary)
-    by_id = {release.submission_id: release for release in releases}
-    columns = [metric for metric in BESIDE if metric != listing.primary]
-    shown = [by_id[standing.submission_id] for standing in standings]
-    shared = bars.axis([standing.primary for standing in standings])
-    rows = [
-        BoardRow(
-            standing=standing,
-            bar=bars.bar(standing.primary, shared),
-            estimates=tuple(release.find(metric) for metric in columns),
-            worst=worst_group(release, listing.primary),
-            n_cases=release.n_cases,
-        )
-        for standing, release in zip(standings, shown, strict=True)
-    ]
+def render_board(listing: Listing, board: Board, view: View, kept: Kept) -> str:
+    """A page of the leaderboard of one benchmark; an empty state where nothing is released.
+
+    Raises ViewError for a page that is not there.
+    """
+    offered = columns_of(board)
+    columns = view.columns(offered)
+    found = select(board, view, kept)
+    table = drawn(board, columns, found)
     return (
         environment()
         .get_template("board.html")
         .render(
             listing=listing,
+            view=view,
             primary=figure(listing.primary),
-            columns=[figure(metric) for metric in columns],
-            rows=rows,
-            axis=bars.scale(shared),
-            confidence=" and ".join(
-                sorted({numbers.percent(release.confidence) for release in shown})
-            ),
-            warnings=_warnings(shown),
+            offered=offered,
+            columns=columns,
+            sorted_by=next(each for each in offered if each.key == view.sort),
+            table=table,
+            found=found,
+            n_models=len(board.places),
+            pages=_pages(view.page, found.n_pages),
+            comparison=board.comparison,
+            who=WHO,
+            sizes=SIZES,
+            warnings=_warnings(board),
             policy=POLICY,
         )
     )
 
 
-def _warnings(shown: Sequence[Release]) -> list[str]:
-    """Say what stops the rows of a board from being compared one with another."""
-    found = []
-    for what, digests in (
-        ("cohorts", {release.cohort_digest for release in shown}),
-        ("analysis plans", {release.plan_digest for release in shown}),
-    ):
-        if len(digests) > 1:
-            found.append(
-                f"The rows were scored on {len(digests)} different {what}: ranks across them are "
-                f"not comparable. Each report names its own."
-            )
+def _pages(page: int, n_pages: int) -> list[int]:
+    """The pages to lead to: the first, the last and those near; 0 stands for those left out."""
+    near = {1, n_pages, *range(page - 1, page + 2)}
+    found: list[int] = []
+    for number in sorted(each for each in near if 1 <= each <= n_pages):
+        if found and number - found[-1] > 1:
+            found.append(0)
+        found.append(number)
     return found
 
 
-def render_home(listings: Sequence[Listing], releases: Iterable[Release]) -> str:
+def _warnings(board: Board) -> list[str]:
+    """Say what stops the rows of a board from being compared one with another."""
+    return [
+        f"The rows were scored on {number} different {what}: ranks across them are not comparable. "
+        f"Each report names its own."
+        for what, number in (("cohorts", board.cohorts), ("analysis plans", board.plans))
+        if number > 1
+    ]
+
+
+def render_home(listings: Sequence[Listing], kept: Kept) -> str:
     """The list of benchmarks with their best released figure."""
-    every = list(releases)
     cards = []
     for listing in listings:
-        own = [release for release in every if release.benchmark == listing.name]
-        standings = rank(own, listing.primary)
-        best = standings[0].primary if standings and standings[0].rank is not None else None
+        board = kept.board(listing.name, listing.primary)
+        first = [place for place in board.places[:1] if place.rank is not None]
+        best = [
+            details.estimate(listing.primary, place.entrant.figures[listing.primary])
+            for place, details in zip(first, details_of(first, kept), strict=True)
+        ]
         cards.append(
             Card(
                 listing=listing,
-                n_models=len(standings),
+                n_models=len(board.places),
                 short=figure(listing.primary).short,
-                best=best,
-                latest=max((release.received for release in own), default=None),
+                best=best[0] if best else None,
+                latest=board.latest,
             )
         )
     return environment().get_template("home.html").render(cards=cards)
@@ -183,42 +177,6 @@ def render_home(listings: Sequence[Listing], releases: Iterable[Release]) -> str
 def render_missing(heading: str, sentence: str) -> str:
     """A page for what is not there."""
     return environment().get_template("missing.html").render(heading=heading, sentence=sentence)
-
-
-def board_rows(listing: Listing, releases: Sequence[Release]) -> list[dict[str, object]]:
-    """The board as plain values, for JSON and CSV."""
-    by_id = {release.submission_id: release for release in releases}
-    rows: list[dict[str, object]] = []
-    for standing in rank(releases, listing.primary):
-        release = by_id[standing.submission_id]
-        row: dict[str, object] = {
-            "rank": standing.rank,
-            "team": standing.team,
-            "model": standing.model,
-            "submission": standing.submission_id,
-            "baseline": standing.baseline,
-            "entries": standing.entries,
-            "received": standing.received.isoformat(),
-            "cases": release.n_cases,
-            "patients": release.n_patients,
-            "positive": release.n_positive,
-            "threshold": release.threshold,
-            "confidence": release.confidence,
-        }
-        for metric in (listing.primary, *(each for each in BESIDE if each != listing.primary)):
-            estimate = primary_of(release, metric)
-            row[metric] = estimate.value
-            row[f"{metric}_low"] = estimate.low
-            row[f"{metric}_high"] = estimate.high
-        worst = worst_group(release, listing.primary)
-        row["worst_group"] = None if worst is None else f"{worst.attribute}: {worst.level}"
-        row[f"worst_group_{listing.primary}"] = None if worst is None else worst.estimate.value
-        row["cohort_digest"] = release.cohort_digest
-        row["plan_digest"] = release.plan_digest
-        row["image_digest"] = release.image_digest
-        row["release_digest"] = release.digest
-        rows.append(row)
-    return rows
 
 
 def named(metrics: Iterable[str]) -> list[Figure]:

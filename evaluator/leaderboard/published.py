@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
+from weakref import WeakKeyDictionary
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.comparing.comparison import Comparison, refuse_several
+from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
+from evaluator.leaderboard.board.kept import OfLedger
+from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.ranking import rank
 from evaluator.leaderboard.report import PRIMARY
-from evaluator.leaderboard.terminal import render_terminal
 from evaluator.screen import Sheet
+from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
@@ -32,17 +36,52 @@ def releases(ledger: Ledger, benchmark: str | None = None) -> list[Release]:
 
 def released(ledger: Ledger, submission_id: str) -> Release:
     """The newest release of one submission; raise NotReleased where there is none."""
-    state = ledger.submission(submission_id).state
-    for found in reversed(releases(ledger)):
-        if found.submission_id == submission_id:
-            return found
-    raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    found = ledger.boards.newest(submission_id)
+    if found is None:
+        state = ledger.submission(submission_id).state
+        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    return Release.from_json(found.document)
 
 
 def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
     """The fact sheet that came with a submission, or None."""
     document = ledger.fact_sheet(submission_id)
     return None if document is None else FactSheet.from_json(document)
+
+
+_NEWEST: WeakKeyDictionary[Ledger, dict[str, tuple[int, Comparison]]] = WeakKeyDictionary()
+"""The comparisons that were read last, by benchmark: none ever changes, and they may be large."""
+
+
+def comparison(ledger: Ledger, benchmark: str) -> Comparison | None:
+    """The newest comparison of a board's submissions, or None where none has been made.
+
+    Its document is read once; what is asked for each time is its number.
+    """
+    last = ledger.comparisons.last(benchmark)
+    if last is None:
+        return None
+    kept = _NEWEST.setdefault(ledger, {})
+    number, found = kept.get(benchmark, (0, None))
+    if found is None or number != last.number:
+        found = Comparison.from_json(ledger.comparisons.numbered(last.number).document)
+        kept[benchmark] = last.number, found
+    return found
+
+
+def board_of(ledger: Ledger, submission_ids: Sequence[str]) -> str:
+    """The benchmark of submissions; raise ComparisonError where they are not of one board."""
+    found = [ledger.submission(each) for each in submission_ids]
+    names = sorted({each.benchmark for each in found})
+    refuse_several(names)
+    return names[0]
+
+
+def later(ledger: Ledger, benchmark: str) -> int:
+    """How many submissions were released after all that the newest comparison covers."""
+    last = ledger.comparisons.last(benchmark)
+    through = 0 if last is None else last.through
+    return ledger.comparisons.released_since(benchmark, through)
 
 
 def primary_figure(installation: Installation, benchmark: str) -> str:
@@ -52,12 +91,11 @@ def primary_figure(installation: Installation, benchmark: str) -> str:
     return installation.benchmark(benchmark).analysis.primary
 
 
-def terminal(ledger: Ledger, benchmark: Benchmark) -> Sheet:
-    """The board of a benchmark for a terminal."""
-    found = releases(ledger, benchmark.name)
-    primary = benchmark.analysis.primary
-    standings = rank(found, primary)
-    return render_terminal(standings, found, title=benchmark.title, primary=primary)
+def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
+    """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
+    kept = OfLedger(ledger, lambda name: comparison(ledger, name))
+    board = kept.board(benchmark.name, benchmark.analysis.primary)
+    return render_terminal(board, kept, title=benchmark.title, page=page)
 
 
 class _Listings(Sequence[Listing]):
@@ -68,7 +106,14 @@ class _Listings(Sequence[Listing]):
 
     def _now(self) -> list[Listing]:
         return [
-            Listing(found.name, found.title, found.description, primary=found.analysis.primary)
+            Listing(
+                name=found.name,
+                title=found.title,
+                description=found.description,
+                primary=found.analysis.primary,
+                digest=found.digest,
+                benchmark=found,
+            )
             for found in self._installed.now()
         ]
 
@@ -86,12 +131,23 @@ class _Listings(Sequence[Listing]):
         return self._now()[index]
 
 
+def cohort_card(installation: Installation, ledger: Ledger, benchmark: str) -> CohortCard | None:
+    """The public card of a sealed cohort; None where a former build sealed it without one."""
+    path = card_file(installation, benchmark)
+    if not path.is_file() or not ledger.is_recorded("seal", benchmark):
+        return None
+    return CohortCard.from_json(path.read_text(encoding="utf-8"))
+
+
 def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     """The pages of an installation; they read the public store and nothing else."""
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
     return create_app(
-        lambda benchmark: releases(ledger, benchmark),
+        OfLedger(ledger, lambda benchmark: comparison(ledger, benchmark)),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
+        lambda benchmark: comparison(ledger, benchmark),
+        lambda benchmark: later(ledger, benchmark),
+        lambda benchmark: cohort_card(installed.installation, ledger, benchmark),
     )

@@ -4,56 +4,76 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from evaluator.comparing.comparison import Comparison
+from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard import pages
-from evaluator.leaderboard.drawing.plots import plotly_file
+from evaluator.leaderboard import comparison_page, pages
+from evaluator.leaderboard.about import render_about
+from evaluator.leaderboard.answers import Answers
+from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
+from evaluator.leaderboard.board.selection import columns_of, plain_rows
+from evaluator.leaderboard.board.view import ViewError, read_view
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": _POLICY.format(style="'self'"),
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_WITH_FIGURES = {
-    # plotly.js writes style elements and style attributes; scripts stay in files of our own.
-    "Content-Security-Policy": _POLICY.format(style="'self' 'unsafe-inline'")
-}
 _READ = ["GET", "HEAD"]
-_DAY = "public, max-age=86400"
 
-Reader = Callable[[str | None], Sequence[Release]]
-"""Released documents of one benchmark, or of all where the name is None; oldest first."""
 FactSheets = Callable[[str], FactSheet | None]
 """The fact sheet of a submission, or None where it came without."""
+CohortCards = Callable[[str], CohortCard | None]
+"""The public card of a benchmark's cohort, or None where it was sealed without."""
+
+
+Comparisons = Callable[[str], Comparison | None]
+"""The newest comparison of a benchmark, or None before one was made."""
+Later = Callable[[str], int]
+"""How many submissions of a benchmark were released since its newest comparison."""
 
 
 class _Site:
     """What the pages are made of."""
 
     def __init__(
-        self, read_releases: Reader, benchmarks: Sequence[Listing], fact_sheets: FactSheets
+        self,
+        kept: Kept,
+        benchmarks: Sequence[Listing],
+        fact_sheets: FactSheets,
+        comparisons: Comparisons,
+        later: Later,
+        cohort_cards: CohortCards,
     ) -> None:
-        self.read_releases = read_releases
+        self.comparisons = comparisons
+        self.later = later
+        self.kept = kept
         self.fact_sheets = fact_sheets
+        self.cohort_cards = cohort_cards
         self.benchmarks = benchmarks
+        self.answers = Answers()
 
     @property
     def listings(self) -> dict[str, Listing]:
@@ -67,17 +87,22 @@ class _Site:
             raise HTTPException(404, "There is no benchmark of this name here.")
         return found
 
-    def release(self, submission_id: str) -> Release:
-        """The newest release of a submission; 404 where there is none."""
-        for release in reversed(self.read_releases(None)):
-            if release.submission_id == submission_id and release.benchmark in self.listings:
-                return release
-        raise HTTPException(404, "There is no released submission with this id.")
+    def board(self, name: str) -> tuple[Listing, Board]:
+        """A benchmark and its board; 404 where there is none."""
+        listing = self.listing(name)
+        return listing, self.kept.board(name, listing.primary)
+
+    def release(self, submission_id: str) -> tuple[Listing, Release]:
+        """The newest release of a submission and its benchmark; 404 where there is none."""
+        release = self.kept.release(submission_id)
+        listing = None if release is None else self.listings.get(release.benchmark)
+        if release is None or listing is None:
+            raise HTTPException(404, "There is no released submission with this id.")
+        return listing, release
 
     def report(self, submission_id: str, *, standalone: bool) -> str:
         """The report of a submission, under the primary figure of its benchmark."""
-        found = self.release(submission_id)
-        of = self.listings[found.benchmark]
+        of, found = self.release(submission_id)
         return render_report(
             found,
             title=of.title,
@@ -86,20 +111,63 @@ class _Site:
             fact_sheet=self.fact_sheets(submission_id),
         )
 
-    def rows(self, name: str) -> list[dict[str, object]]:
-        """The board of a benchmark as plain values."""
-        return pages.board_rows(self.listing(name), self.read_releases(name))
+    def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
+        """The page that compares submissions, or lets a reader choose them, and its status."""
+        if not named and not benchmark:
+            raise HTTPException(
+                400, "No submission is named; open a board and choose those that you compare."
+            )
+        releases = [self.release(name)[1] for name in dict.fromkeys(named)]
+        listing = self.listing(releases[0].benchmark if releases else benchmark)
+        return comparison_page.render(
+            listing, self.comparisons(listing.name), self.later(listing.name), releases
+        )
+
+    def give(
+        self,
+        request: Request,
+        key: Hashable | None,
+        make: Callable[[], str],
+        *,
+        media_type: str = "text/html",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Answer with the page of a key; a browser that has it already is told so (304)."""
+        page = self.answers.page(key, make)
+        told = {**(headers or {}), "ETag": page.tag, "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == page.tag:
+            return Response(status_code=304, headers=told)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            told["Content-Encoding"] = "gzip"
+            return Response(page.packed, media_type=media_type, headers=told)
+        return Response(page.plain, media_type=media_type, headers=told)
+
+    def stamped(self, *parts: Hashable) -> Hashable | None:
+        """What a page is kept under that shows nothing but what its stamps stand for."""
+        return None if self.kept.moment() is None else parts
+
+    def key(self, *parts: Hashable) -> Hashable | None:
+        """What a page is kept under until the ledger has another entry; None to keep none."""
+        moment = self.kept.moment()
+        return None if moment is None else (*parts, moment)
 
 
 def create_app(
-    read_releases: Reader,
+    kept: Kept | Reader,
     benchmarks: Sequence[Listing],
     fact_sheets: FactSheets = lambda submission_id: None,
+    comparisons: Comparisons = lambda benchmark: None,
+    later: Later = lambda benchmark: 0,
+    cohort_cards: CohortCards = lambda benchmark: None,
 ) -> FastAPI:
-    """Build the site; it sets no cookie, asks nobody else for anything and keeps no state."""
+    """Build the site; it sets no cookie and asks nobody else for anything.
+
+    ``kept`` may be a function that gives the releases of one benchmark or, for None, of all.
+    """
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    site = _Site(read_releases, benchmarks, fact_sheets)
+    of = OfReleases(kept) if callable(kept) else kept
+    site = _Site(of, benchmarks, fact_sheets, comparisons, later, cohort_cards)
     _harden(app)
     _tell_problems(app)
     _add_pages(app, site)
@@ -135,17 +203,45 @@ def _tell_problems(app: FastAPI) -> None:
 
 def _add_pages(app: FastAPI, site: _Site) -> None:
     @app.api_route("/", methods=_READ)
-    def home() -> HTMLResponse:
-        return HTMLResponse(pages.render_home(site.benchmarks, site.read_releases(None)))
+    def home(request: Request) -> Response:
+        listings = tuple(site.benchmarks)
+        stamps = [site.kept.board(each.name, each.primary).stamp for each in listings]
+        key = site.stamped("home", listings, *stamps)
+        return site.give(request, key, lambda: pages.render_home(listings, site.kept))
 
     @app.api_route("/benchmarks/{name}", methods=_READ)
-    def board(name: str) -> HTMLResponse:
-        return HTMLResponse(pages.render_board(site.listing(name), site.read_releases(name)))
+    def board(request: Request, name: str) -> Response:
+        listing, found = site.board(name)
+        try:
+            view = read_view(request.query_params.multi_items(), columns_of(found))
+            return site.give(
+                request,
+                site.stamped("board", listing, view, found.stamp),
+                lambda: pages.render_board(listing, found, view, site.kept),
+            )
+        except ViewError as problem:
+            raise HTTPException(400, str(problem)) from problem
+
+    @app.api_route("/benchmarks/{name}/about", methods=_READ)
+    def about(request: Request, name: str) -> Response:
+        listing, found = site.board(name)
+        today = datetime.now(UTC).date()
+        card = site.cohort_cards(name)
+        return site.give(
+            request,
+            site.key("about", listing, found.stamp, card, today),
+            lambda: render_about(listing, found, card, site.kept.waiting(name), today),
+        )
 
     @app.api_route("/submissions/{submission_id}", methods=_READ)
-    def report(submission_id: str) -> HTMLResponse:
-        page = site.report(submission_id, standalone=False)
-        return HTMLResponse(page, headers=_WITH_FIGURES)
+    def report(request: Request, submission_id: str) -> Response:
+        key = site.key("report", submission_id, tuple(site.benchmarks))
+        return site.give(request, key, lambda: site.report(submission_id, standalone=False))
+
+    @app.api_route("/compare", methods=_READ)
+    def compare(s: Annotated[list[str], Query()] = [], benchmark: str = "") -> HTMLResponse:  # noqa: B006
+        page, status = site.compared(benchmark, s)
+        return HTMLResponse(page, status)
 
 
 def _add_files(app: FastAPI, site: _Site) -> None:
@@ -156,28 +252,37 @@ def _add_files(app: FastAPI, site: _Site) -> None:
 
     @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)
     def document(submission_id: str) -> Response:
-        return Response(site.release(submission_id).to_json(), media_type="application/json")
+        return Response(site.release(submission_id)[1].to_json(), media_type="application/json")
 
     @app.api_route("/submissions/{submission_id}/fact-sheet.json", methods=_READ)
     def fact_sheet(submission_id: str) -> Response:
-        given = site.fact_sheets(site.release(submission_id).submission_id)
+        given = site.fact_sheets(site.release(submission_id)[1].submission_id)
         if given is None:
             raise HTTPException(404, "This submission came without a fact sheet.")
         return Response(given.to_json(), media_type="application/json")
 
     @app.api_route("/api/benchmarks/{name}/leaderboard.json", methods=_READ)
-    def board_json(name: str) -> JSONResponse:
-        primary = site.listing(name).primary
-        return JSONResponse({"benchmark": name, "primary": primary, "rows": site.rows(name)})
+    def board_json(request: Request, name: str) -> Response:
+        listing, found = site.board(name)
+
+        def made() -> str:
+            rows = plain_rows(found, site.kept)
+            return json.dumps(
+                {"benchmark": name, "primary": listing.primary, "rows": rows}, ensure_ascii=False
+            )
+
+        key = site.stamped("json", listing, found.stamp)
+        return site.give(request, key, made, media_type="application/json")
 
     @app.api_route("/api/benchmarks/{name}/leaderboard.csv", methods=_READ)
-    def board_csv(name: str) -> Response:
-        return _attachment(_csv(site.rows(name)), "text/csv", "leaderboard.csv")
-
-    @app.api_route("/static/plotly.min.js", methods=_READ)
-    def plotly() -> FileResponse:
-        return FileResponse(
-            plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
+    def board_csv(request: Request, name: str) -> Response:
+        listing, found = site.board(name)
+        return site.give(
+            request,
+            site.stamped("csv", listing, found.stamp),
+            lambda: _csv(plain_rows(found, site.kept)),
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="leaderboard.csv"'},
         )
 
     @app.api_route("/static/style.css", methods=_READ)

@@ -110,10 +110,10 @@ class _Dispatcher:
         self._tracker = tracker
         self._work = work
         self._record = Record(ledger, self._enclave, report)
-        self._signer = Signer(installation, ledger)
-        stores = (ledger, self._enclave)
-        self._completion = Completion(*stores, self._record, tracker, self._signer, work.shards)
-        self._reviews = Reviews(installation, ledger, self._record.tell, self._signer, tracker)
+        self._completion = Completion(installation, ledger, self._record, tracker, work.shards)
+        self._reviews = Reviews(
+            installation, ledger, self._record.tell, Signer(installation, ledger), tracker
+        )
         self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None
         self._fitness = Fitness(installation)
@@ -135,7 +135,7 @@ class _Dispatcher:
                     self._fitness.ask_again()
                 self.worked.update(self._admissions.go_on(), self._reviews.keep_up())
                 self._take_up_more(opened)
-                self._signer.keep_up()
+                self._completion.keep_up()
                 # A queue that ends has its releases tracked at its end.
                 self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
                 if self._jobs and self._workers is not None:
@@ -152,7 +152,7 @@ class _Dispatcher:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
                     break
-        self._signer.sign()
+        self._completion.conclude()
 
     def refuse_unfit(self) -> None:
         """Raise what kept a submission waiting, if anything did."""

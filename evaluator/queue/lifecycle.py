@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
+from evaluator.feedback.exposure import use_of
 from evaluator.queue.admission import admit, discard_archive
 from evaluator.reviewing.held import prepared
 from evaluator.sandbox.engine import Engine
@@ -111,7 +112,8 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
             f"let them vote with `sequestra review vote` or in `sequestra console`"
         )
     evaluated = prepared(submission, benchmark, cohort, enclave)
-    Votes(ledger).override(submission_id, evaluated.key, evaluated.release.to_json())
+    use = use_of(enclave, benchmark, cohort)
+    Votes(ledger).override(submission_id, evaluated.key, evaluated.release.to_json(), use)
     sign(installation, ledger)
     return ledger.submission(submission_id)
 
@@ -148,12 +150,10 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
         again.append((submission, evaluated))
     for submission, evaluated in again:
         document = evaluated.release.to_json()
+        use = use_of(enclave, benchmark, cohort)
+        name = submission.submission_id
         ledger.publish(
-            submission.submission_id,
-            evaluated.key,
-            document,
-            state=State.RELEASED,
-            by=Owner.STEWARD,
+            name, evaluated.key, document, state=State.RELEASED, use=use, by=Owner.STEWARD
         )
     if again:
         sign(installation, ledger)

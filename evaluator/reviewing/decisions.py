@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from evaluator.feedback.exposure import use_of
 from evaluator.reviewing.held import HeldError, prepared
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import EnclaveError
@@ -95,7 +96,9 @@ class Reviews:
             self._tell(submission, State.REFUSED)
             return True
         if self._prepare(submission) == document:
-            Votes(self._ledger).release(name, key, document)
+            sealed = self._installation.sealed(submission.benchmark)
+            use = use_of(self._enclave, *sealed)
+            Votes(self._ledger).release(name, key, document, use)
             self._tell(submission, State.RELEASED)
             self._signer.sign()
             self._tracker.owe()

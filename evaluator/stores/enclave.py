@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -109,6 +109,10 @@ class Enclave:
                 f"the enclave in {self.folder} cannot be read or written ({error.orig}); see that "
                 f"its disk is there, writable and not full"
             ) from error
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction on the tables of this store, for the other modules of this room."""
+        return self._transaction()
 
     def secret(self) -> bytes:
         """The installation's secret, made once; draws that nobody outside can repeat use it."""

@@ -21,6 +21,11 @@ class InstalledBenchmarks:
         self._files = installation.benchmark_files()
         self._read = tuple(installation.benchmarks())
 
+    @property
+    def installation(self) -> Installation:
+        """Where they are installed."""
+        return self._installation
+
     def now(self) -> tuple[Benchmark, ...]:
         """The benchmarks, by name; the former ones while a changed file cannot be read."""
         with self._lock:

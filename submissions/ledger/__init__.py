@@ -4,6 +4,6 @@
 before it.
 
 Order of reading: ``ledger``, ``records``, ``tables``, ``append_only``, ``opening``, ``schema``,
-``reading``, ``writing``, ``before_the_run``, ``locks``, ``audit_chain``, ``verification``,
-``signed``.
+``reading``, ``writing``, ``board_rows``, ``before_the_run``, ``locks``, ``audit_chain``,
+``verification``, ``signed``, ``comparisons``, ``exposures``, ``retirement``.
 """

@@ -23,6 +23,7 @@ PRACTICE = "practice"
 STAGE_TIMES = "stage-times"
 TRACKED_RUN = "tracked"
 RELEASE = "release"
+COMPARISON = "comparison"
 VOTE = "vote"
 """Events that tell of a row of another table."""
 

@@ -6,10 +6,11 @@ state is its latest transition. Every state change is one transaction with its a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
+from typing import TypeVar
 from weakref import finalize
 
 from sqlalchemy import Connection, select, text
@@ -19,13 +20,19 @@ from submissions.ledger import (
     append_only,
     audit_chain,
     before_the_run,
+    board_rows,
+    exposures,
     opening,
     reading,
+    retirement,
     schema,
     signed,
     verification,
     writing,
 )
+from submissions.ledger.board_rows import Boards
+from submissions.ledger.comparisons import Comparisons
+from submissions.ledger.exposures import UNKNOWN, Use
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import (
     Arrival,
@@ -50,6 +57,9 @@ __all__ = [
     "SignedHead",
     "SignedRelease",
 ]
+
+
+Answer = TypeVar("Answer")
 
 
 class Ledger:
@@ -110,6 +120,7 @@ class Ledger:
             earlier = before_the_run.standing(connection, submission, arrival)
             if earlier is not None:
                 return earlier
+            retirement.refuse_spent(connection, submission.benchmark, quota)
             teams = {submission.team, *allowance}
             charged = reading.charged(connection, teams, submission.benchmark)
             quota.admit(submission.team, charged, submission.received)
@@ -121,6 +132,8 @@ class Ledger:
         self, team: str, benchmark: str, quota: Quota, *, allowance: Sequence[str] = ()
     ) -> None:
         """Raise QuotaError where a team could not enter anything now."""
+        with self._reading() as connection:
+            retirement.refuse_spent(connection, benchmark, quota)
         charged = self.charged(team, benchmark, allowance=allowance)
         quota.admit(team, charged, datetime.now(UTC))
 
@@ -172,11 +185,15 @@ class Ledger:
         document: str,
         *,
         state: State,
+        use: Use = UNKNOWN,
         by: Owner = Owner.QUEUE,
     ) -> None:
-        """Append a release and the state it brings, in one transaction; a second is refused."""
+        """Append a release and the state it brings, in one transaction; a second is refused.
+
+        ``use`` is what the ledger of exposures keeps of the cohort.
+        """
         with self._transaction() as connection:
-            writing.publish(connection, submission_id, evaluation_key, document, state, by)
+            writing.publish(connection, submission_id, evaluation_key, document, state, use, by)
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
@@ -310,6 +327,11 @@ class Ledger:
         with self._reading() as connection:
             return reading.releases(connection, benchmark)
 
+    def read(self, question: Callable[[Connection], Answer]) -> Answer:
+        """Ask what another module of this room reads, such as :mod:`exposures`."""
+        with self._reading() as connection:
+            return question(connection)
+
     def evaluation_keys(self, submission_id: str) -> set[str]:
         """Keys of all evaluations that were ever released for this submission."""
         with self._reading() as connection:
@@ -328,6 +350,11 @@ class Ledger:
         with self._reading() as connection:
             return connection.execute(query).first() is not None
 
+    @property
+    def boards(self) -> Boards:
+        """What boards show of releases, and the newest release of one submission."""
+        return Boards(self._reading)
+
     # The audit chain and its signatures
 
     def audit_problems(self) -> list[str]:
@@ -337,7 +364,11 @@ class Ledger:
         it again. Signed heads show the rest.
         """
         with self._reading() as connection:
-            return verification.problems(connection)
+            return [
+                *verification.problems(connection),
+                *board_rows.problems(connection),
+                *exposures.problems(connection),
+            ]
 
     def guard_faults(self) -> list[str]:
         """How the triggers differ from the exact list that guards the rows; sentences."""
@@ -425,6 +456,11 @@ class Ledger:
         """The newest head that a key signed."""
         with self._reading() as connection:
             return signed.last_head(connection, key_id)
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """The comparisons of each board's submissions."""
+        return Comparisons(self._reading, self._transaction)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

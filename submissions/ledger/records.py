@@ -38,6 +38,24 @@ class PublishedRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """What a board needs of every release to order it; ``figures`` is JSON, a value by figure.
+
+    The digests are empty for a document that is not a release.
+    """
+
+    number: int
+    submission_id: str
+    benchmark: str
+    team: str
+    model: str
+    received: datetime
+    cohort_digest: str
+    plan_digest: str
+    figures: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One entry of the audit chain."""
 
@@ -63,3 +81,41 @@ class SignedRelease:
 
     release_number: int
     signed: Signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenComparison:
+    """The submissions of a benchmark compared with one another, as the ledger keeps it.
+
+    ``cause`` is the declared day or the number of the release that brought it, ``through`` the
+    number of the last release that it covers, ``at`` the moment up to which it covers releases.
+    """
+
+    benchmark: str
+    cohort_digest: str
+    cause: str
+    through: int
+    at: datetime
+    document: str
+    digest: str
+    signed: Signed
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastComparison:
+    """The newest comparison of a benchmark without its document; see FrozenComparison."""
+
+    number: int
+    through: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRelease:
+    """When a submission that is shown was first released: its number, and the hour."""
+
+    submission_id: str
+    team: str
+    number: int
+    published: datetime

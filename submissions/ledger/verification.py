@@ -13,6 +13,7 @@ from submissions.addresses.database import aware
 from submissions.ledger import audit_chain
 from submissions.ledger.audit_chain import (
     ADMISSION,
+    COMPARISON,
     ENTRY,
     FACT_SHEET,
     FINDING,
@@ -29,6 +30,7 @@ from submissions.ledger.audit_chain import (
 from submissions.ledger.tables import (
     ADMISSIONS,
     AUDIT,
+    COMPARISONS,
     ENTRIES,
     FACT_SHEETS,
     FINDINGS,
@@ -104,6 +106,11 @@ def release_content(document: str, benchmark: str, evaluation_key: str) -> str:
     return f"{digest_of(document)} {benchmark} {evaluation_key}"
 
 
+def comparison_content(document: str, cohort_digest: str, cause: str) -> str:
+    """What the chain keeps of a comparison."""
+    return f"{digest_of(document)} {cohort_digest} {cause}"
+
+
 def practice_content(image_digest: str, document: str) -> str:
     """What the chain keeps of a dry run."""
     return f"{image_digest} {digest_of(document)}"
@@ -155,7 +162,8 @@ def _chain(connection: Connection) -> tuple[_Stories, str | None]:
     """What the chain tells of rows, and of the rows from before a migration."""
     told: _Stories = defaultdict(list)
     migration: str | None = None
-    single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE, VOTE}
+    single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE, COMPARISON}
+    single |= {VOTE}
     for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
         at = aware(row.at)
         if row.event.startswith(STATE):
@@ -222,6 +230,9 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
         stored[TRACKED_RUN, str(row.release_number)].append(
             _Told(event=TRACKED_RUN, content=row.run_id, at=aware(row.at))
         )
+    for row in connection.execute(select(COMPARISONS).order_by(COMPARISONS.c.number)):
+        content = comparison_content(row.document, row.cohort_digest, row.cause)
+        stored[COMPARISON, row.benchmark].append(_Told(event=COMPARISON, content=content, at=None))
     for row in connection.execute(select(VOTES).order_by(VOTES.c.number)):
         stored[VOTE, row.submission_id].append(
             _Told(event=VOTE, content=vote_content(row.reviewer, row[2:9]), at=aware(row.at))

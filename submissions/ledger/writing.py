@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger import audit_chain
+from submissions.ledger import audit_chain, board_rows, exposures
 from submissions.ledger.audit_chain import (
     ADMISSION,
     ENTRY,
@@ -105,24 +105,29 @@ def publish(
     evaluation_key: str,
     document: str,
     state: State,
+    use: exposures.Use,
     by: Owner = Owner.QUEUE,
 ) -> None:
-    """Append a release and the state it brings."""
+    """Append a release, the state it brings, and who saw what of which cohort."""
     benchmark = connection.execute(
         select(SUBMISSIONS.c.benchmark).where(SUBMISSIONS.c.submission_id == submission_id)
     ).scalar_one()
-    connection.execute(
-        insert(RELEASES).values(
+    number = connection.execute(
+        insert(RELEASES)
+        .values(
             submission_id=submission_id,
             benchmark=benchmark,
             evaluation_key=evaluation_key,
             document=document,
             published=hour(),
         )
-    )
+        .returning(RELEASES.c.number)
+    ).scalar_one()
+    board_rows.keep(connection, number, submission_id, document)
     _step(connection, submission_id, state, None, by)
     told = release_content(document, benchmark, evaluation_key)
     audit_chain.append(connection, RELEASE, submission_id, told)
+    exposures.of_release(connection, submission_id, benchmark, document, use)
 
 
 def times(connection: Connection, submission_id: str, seconds: Mapping[Stage, float]) -> None:

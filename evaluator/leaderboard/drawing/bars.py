@@ -1,4 +1,4 @@
-"""Draws small interval bars on a shared axis as inline SVG."""
+"""Draws small interval bars on a shared axis as inline SVG; they are as wide as their cell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from metrics.estimate import Estimate
 
-_WIDTH, _HEIGHT, _MARGIN = 152, 26, 8
+_MARGIN = 5.0
+"""Free at either side, in percent of the width."""
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -22,10 +23,10 @@ class Axis:
     high: float
     ticks: tuple[float, ...]
 
-    def at(self, value: float) -> float:
-        """Horizontal position in the drawing's units, kept inside it."""
+    def at(self, value: float) -> str:
+        """Horizontal position in percent of the drawing's width, kept inside it."""
         share = (value - self.low) / (self.high - self.low)
-        return round(_MARGIN + min(max(share, 0.0), 1.0) * (_WIDTH - 2 * _MARGIN), 1)
+        return f"{_MARGIN + min(max(share, 0.0), 1.0) * (100 - 2 * _MARGIN):.4g}%"
 
 
 def axis(estimates: Sequence[Estimate]) -> Axis | None:
@@ -62,39 +63,46 @@ def scale(shared: Axis | None) -> Markup:
     return _drawing(marks)
 
 
-def bar(estimate: Estimate, shared: Axis | None, reference: float | None = None) -> Markup:
-    """The value and its interval; ``reference`` adds a dashed line. Empty where undefined."""
+def bar(
+    estimate: Estimate,
+    shared: Axis | None,
+    reference: float | None = None,
+    wider: tuple[float, float] | None = None,
+) -> Markup:
+    """The value and its interval; ``reference`` adds a dashed line. Empty where undefined.
+
+    ``wider`` are the ends of a second interval, drawn as a thin line through the first.
+    """
     if shared is None or estimate.value is None:
         return Markup("")
-    parts = Markup("").join(
-        Markup('<line class="axis" x1="{x}" y1="0" x2="{x}" y2="26"/>').format(x=shared.at(tick))
-        for tick in shared.ticks
-    )
+    parts = [f'<line class="axis" x1="{x}" y1="0" x2="{x}" y2="26"/>' for x in _ticks(shared)]
     if reference is not None:
-        parts += Markup('<line class="reference" x1="{x}" y1="0" x2="{x}" y2="26"/>').format(
-            x=shared.at(reference)
-        )
+        x = shared.at(reference)
+        parts.append(f'<line class="reference" x1="{x}" y1="0" x2="{x}" y2="26"/>')
+    if wider is not None:
+        low, high = shared.at(wider[0]), shared.at(wider[1])
+        parts.append(f'<line class="wider" x1="{low}" y1="13" x2="{high}" y2="13"/>')
     if estimate.low is not None and estimate.high is not None:
         low, high = shared.at(estimate.low), shared.at(estimate.high)
-        parts += Markup(
-            '<path class="range" fill="none" d="M{low} 13H{high}M{low} 9v8M{high} 9v8"/>'
-        ).format(low=low, high=high)
-    return _drawing(
-        parts
-        + Markup('<circle class="value" cx="{x}" cy="13" r="4"/>').format(
-            x=shared.at(estimate.value)
+        parts.append(
+            f'<line class="range" x1="{low}" y1="13" x2="{high}" y2="13"/>'
+            f'<line class="range" x1="{low}" y1="8" x2="{low}" y2="18"/>'
+            f'<line class="range" x1="{high}" y1="8" x2="{high}" y2="18"/>'
         )
-    )
+    parts.append(f'<circle class="value" cx="{shared.at(estimate.value)}" cy="13" r="4.5"/>')
+    return _drawing(Markup("".join(parts)))  # numbers of our own alone
+
+
+def _ticks(shared: Axis) -> list[str]:
+    return [shared.at(tick) for tick in shared.ticks]
 
 
 def _anchor(shared: Axis, tick: float) -> str:
-    if shared.at(tick) < _MARGIN + 8:
-        return "start"
-    return "end" if shared.at(tick) > _WIDTH - _MARGIN - 8 else "middle"
+    share = (tick - shared.low) / (shared.high - shared.low)
+    return "start" if share < 0.05 else "end" if share > 0.95 else "middle"
 
 
 def _drawing(content: Markup) -> Markup:
     return Markup(
-        '<svg class="bar" viewBox="0 0 {width} {height}" aria-hidden="true" focusable="false">'
-        "{content}</svg>"
-    ).format(width=_WIDTH, height=_HEIGHT, content=content)
+        '<svg class="bar" height="26" aria-hidden="true" focusable="false">{content}</svg>'
+    ).format(content=content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import lru_cache
 
 from evaluator.disclosure.rounding import decimals, outward
 from metrics.estimate import Estimate
@@ -27,6 +28,7 @@ def digits(estimate: Estimate) -> int:
     return max([2, *(_decimals(number) for number in numbers if number is not None)])
 
 
+@lru_cache(maxsize=8192)
 def _decimals(number: float) -> int:
     exponent = Decimal(repr(number)).normalize().as_tuple().exponent
     return -exponent if isinstance(exponent, int) and exponent < 0 else 0
@@ -86,3 +88,8 @@ def p_value(estimate: Estimate) -> str:
 def percent(confidence: float) -> str:
     """Confidence as "95 %", not broken over lines."""
     return f"{100 * confidence:g}\N{NO-BREAK SPACE}%"
+
+
+def count(n: int) -> str:
+    """A number of rows or cases, thousands set apart."""
+    return f"{n:,}"

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, insert, select
 from submissions.addresses.database import aware
 from submissions.ledger import audit_chain, before_the_run, reading, writing
 from submissions.ledger.audit_chain import VOTE, digest_of, hour
+from submissions.ledger.exposures import UNKNOWN, Use
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.records import LedgerError
 from submissions.ledger.tables import VOTES
@@ -144,8 +145,12 @@ class Votes:
             for reason in each.reasons
         )
 
-    def release(self, submission_id: str, evaluation_key: str, document: str) -> None:
+    def release(
+        self, submission_id: str, evaluation_key: str, document: str, use: Use = UNKNOWN
+    ) -> None:
         """Publish a held document that the last round releases, for the reviewers.
+
+        ``use`` is what the ledger of exposures keeps of the cohort.
 
         Raises LedgerError where the votes do not say so of this very document.
         """
@@ -157,6 +162,7 @@ class Votes:
                 evaluation_key,
                 document,
                 State.RELEASED,
+                use,
                 Owner.REVIEWERS,
             )
 
@@ -170,12 +176,20 @@ class Votes:
             writing.steps(connection, submission_id, [State.REFUSED], by=Owner.REVIEWERS)
             before_the_run.find(connection, submission_id, " ".join(map(_sentence, last.reasons)))
 
-    def override(self, submission_id: str, evaluation_key: str, document: str) -> None:
+    def override(
+        self, submission_id: str, evaluation_key: str, document: str, use: Use = UNKNOWN
+    ) -> None:
         """Publish a held document without votes, for a steward at the shell; the chain says so."""
         with self._ledger.transaction() as connection:
             audit_chain.append(connection, audit_chain.OVERRIDDEN, submission_id, "")
             writing.publish(
-                connection, submission_id, evaluation_key, document, State.RELEASED, Owner.STEWARD
+                connection,
+                submission_id,
+                evaluation_key,
+                document,
+                State.RELEASED,
+                use,
+                Owner.STEWARD,
             )
 
     def viewed(self, submission_id: str, viewer: str) -> None:

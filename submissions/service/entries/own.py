@@ -78,10 +78,9 @@ def release(app: FastAPI, principal: Principal, submission_id: str) -> Published
     """The newest release of a submission that the person may see; a 409 Problem before it."""
     submission = one(app, principal, submission_id)
     ledger: Ledger = app.state.ledger
-    if submission.state is State.RELEASED:
-        for published in reversed(ledger.releases(submission.benchmark)):
-            if published.submission_id == submission_id:
-                return published
+    published = ledger.boards.newest(submission_id)
+    if published is not None:
+        return published
     raise Problem(
         409,
         "Not released",

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from evaluator.disclosure.control import Release
+from evaluator.leaderboard.published import cohort_card
 from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import Installation
 from submissions.host.base_image import docker
 from submissions.ledger.ledger import Ledger
 from submissions.submission import Failure, State
@@ -84,6 +86,25 @@ def test_the_constant_model_has_an_auroc_of_one_half(walked: Walked) -> None:
     assert overall(releases(walked)["Prevalence"], "auroc") == 0.5
 
 
+def test_the_public_card_of_the_cohort_says_what_every_release_says(walked: Walked) -> None:
+    installation = Installation(walked.home)
+    card = cohort_card(installation, installation.ledger(), walked.benchmark)
+    assert card is not None
+    assert card.flow[0].remaining >= card.flow[-1].remaining > card.n_cases
+    shares = {(row.attribute, row.level): (row.target, row.achieved) for row in card.levels}
+    for released in releases(walked).values():
+        counts = (released.n_cases, released.n_patients, released.n_positive)
+        assert (card.n_cases, card.n_patients, card.n_positive) == counts
+        assert released.target is not None
+        assert shares == {
+            (row.attribute, row.level): (
+                row.target,
+                None if row.achieved is None else round(row.achieved, 4),
+            )
+            for row in released.target.levels
+        }
+
+
 def test_both_models_stand_on_the_board(walked: Walked) -> None:
     printed = succeed("leaderboard", walked.benchmark, "--home", walked.home)
     assert "DenseNet" in printed
@@ -104,7 +125,7 @@ def test_every_release_has_one_mlflow_run_with_bounds_and_digests(walked: Walked
         assert run.data.metrics["auroc"] == overall(released, "auroc")
         assert {"auroc.low", "auroc.high"} <= set(run.data.metrics)
         names = {found.path for found in client.list_artifacts(run.info.run_id)}
-        assert {"report.html", "release.json", "figures"} <= names
+        assert {"report.html", "release.json", "figures.csv", "charts"} <= names
 
 
 def test_no_patient_or_case_of_the_cohort_is_named_where_others_may_read(walked: Walked) -> None:

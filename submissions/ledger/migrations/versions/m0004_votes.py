@@ -8,7 +8,7 @@ from alembic import op
 from submissions.ledger.append_only import ACTS, trigger
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:

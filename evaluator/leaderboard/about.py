@@ -1,0 +1,149 @@
+"""Renders the page of a benchmark: question, cohort, figures, rules, dates, contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from cohort_selection.cases import LABEL
+from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.cohort_card import CohortCard
+from evaluator.disclosure.suppression import JOINT
+from evaluator.glossary import figure
+from evaluator.leaderboard.board.columns import BESIDE
+from evaluator.leaderboard.board.kept import Board
+from evaluator.leaderboard.drawing import numbers
+from evaluator.leaderboard.drawing.levels import readable, readable_level
+from evaluator.leaderboard.pages import Listing, environment, named
+from submissions.service.offered import Offered
+from submissions.service.pages.benchmarks import allowance, opening
+from submissions.service.pages.contract_rows import contract_rows
+
+_FEEDBACK = {
+    "open": "A result is released as soon as it is scored.",
+    "held": "A steward releases each result; until then nobody sees it.",
+    "ladder": (
+        "Only the primary figure is told, and only where it is better than the team's best so far."
+    ),
+    "thresholdout": "Only the primary figure is told, with noise where it would tell too much.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A level of the target in words."""
+
+    level: str
+    target: str
+    achieved: str
+
+
+def render_about(
+    listing: Listing, board: Board, card: CohortCard | None, waiting: int | None, today: date
+) -> str:
+    """The page of a benchmark; the card is None where its cohort was sealed without one."""
+    benchmark = listing.benchmark
+    return (
+        environment()
+        .get_template("about.html")
+        .render(
+            listing=listing,
+            n_models=len(board.places),
+            primary=figure(listing.primary),
+            beside=named(metric for metric in BESIDE if metric != listing.primary),
+            card=card,
+            shares=[] if card is None else _shares(card),
+            waiting=waiting,
+            opening="" if benchmark is None else opening(_offered(benchmark), today),
+            is_open=benchmark is not None and _offered(benchmark).is_open(today),
+            criteria=[] if benchmark is None else _criteria(benchmark),
+            scoring=[] if benchmark is None else _scoring(benchmark),
+            rules=[] if benchmark is None else _rules(benchmark),
+            contract=[] if benchmark is None else contract_rows(benchmark.contract),
+        )
+    )
+
+
+def _offered(benchmark: Benchmark) -> Offered:
+    """The benchmark as the pages of teams know it: they have the sentences on dates and quota."""
+    return Offered(
+        name=benchmark.name,
+        title=benchmark.title,
+        description=benchmark.description,
+        primary=benchmark.analysis.primary,
+        contract=benchmark.contract,
+        quota=benchmark.quota,
+        opens=benchmark.period.opens,
+        closes=benchmark.period.closes,
+    )
+
+
+def _criteria(benchmark: Benchmark) -> list[tuple[str, str]]:
+    """Who may be in the cohort, and what is the reference standard."""
+    plan = benchmark.cohort
+    label = plan.label
+    says = " or ".join(label.contains) if label.contains else "yes"
+    says = f"does not say {says}" if plan.invert_label else f"says {says}"
+    standard = f"{label.column} of the clinical table; positive where it {says}"
+    oldest = "" if plan.maximum_age is None else f" to {plan.maximum_age}"
+    found = [
+        ("Reference standard", standard),
+        ("Age", f"from {plan.minimum_age}{oldest} years" if plan.minimum_age or oldest else ""),
+        ("Modalities", ", ".join(plan.modalities)),
+        ("Views", ", ".join(plan.views)),
+        ("Body parts", ", ".join(plan.body_parts)),
+        ("Cases of a patient", {"one": "one, drawn at random"}.get(plan.cases_per_patient, "all")),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _scoring(benchmark: Benchmark) -> list[tuple[str, str]]:
+    """What is computed and shown."""
+    plan = benchmark.analysis
+    groups = [
+        readable(name) for name in (*plan.subgroups, *(JOINT.join(n) for n in plan.intersections))
+    ]
+    threshold = "each submission's own" if plan.threshold is None else f"{plan.threshold:g}"
+    return [
+        ("Primary figure", figure(plan.primary).name),
+        ("Threshold", threshold),
+        ("Subgroups", ", ".join(groups) or "none"),
+        (
+            "Declared comparisons",
+            "; ".join(f"{figure(metric).name} by {by}" for metric, by in plan.declared_gaps)
+            or "none",
+        ),
+        ("Intervals", f"{numbers.percent(plan.confidence)}"),
+    ]
+
+
+def _rules(benchmark: Benchmark) -> list[str]:
+    """The rules of entering and of what is shown, in sentences."""
+    quota, shown = benchmark.quota, benchmark.disclosure
+    found = [f"A team has {allowance(quota)}."]
+    if quota.lifetime is not None:
+        found.append(f"In all, a team has {quota.lifetime} looks at this cohort.")
+    if benchmark.practice.cases:
+        found.append("Each image is tried on practice cases first.")
+    found.append(_FEEDBACK.get(shown.feedback, ""))
+    found.append(
+        f"A group with fewer than {shown.minimum_cell} cases, patients, positives or negatives is "
+        f"not shown, nor is what would give it away."
+    )
+    return [sentence for sentence in found if sentence]
+
+
+def _shares(card: CohortCard) -> list[tuple[str, list[_Share]]]:
+    """The levels of each attribute of the target."""
+    found: dict[str, list[_Share]] = {}
+    for row in card.levels:
+        is_label = row.attribute == LABEL
+        name = "Reference standard" if is_label else readable(row.attribute)
+        level = {"1": "positive", "0": "negative"}.get(row.level) if is_label else None
+        share = _Share(
+            level or readable_level(row.level),
+            numbers.percent(round(row.target, 3)),
+            "withheld" if row.achieved is None else numbers.percent(round(row.achieved, 2)),
+        )
+        found.setdefault(name, []).append(share)
+    return list(found.items())

@@ -1,0 +1,8 @@
+"""The board of a benchmark: who stands where, which rows and columns are asked for, their cells.
+
+**Entrant**: a submission's newest release, as ranking needs it. **View**: rows and columns that a
+reader asks for.
+
+Order of reading: ``ranking``, ``compared``, ``kept``, ``columns``, ``view``, ``selection``,
+``rows``, ``terminal``.
+"""

@@ -1,0 +1,79 @@
+"""The columns of a board: those that it offers, and those that it shows unless asked otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluator.glossary import OTHER, figure
+from metrics.figure_name import FigureName, Kind
+
+RANK, MODEL, PRIMARY = "rank", "model", "primary"
+TIER, LOOKS, CORRECTED = "tier", "looks", "corrected"
+WORST, CASES, RECEIVED = "worst", "cases", "received"
+FIXED = (RANK, MODEL, PRIMARY)
+"""Columns of every board, which cannot be left out."""
+
+BESIDE = (
+    "average_precision",
+    "brier",
+    "ece",
+    "calibration_slope",
+    "sensitivity",
+    "specificity",
+)
+"""Figures that stand beside the primary one in the tables of every board."""
+_AT_FIRST = ("brier", "calibration_slope", "sensitivity", "specificity")
+"""Those that a page shows unless asked for others: a laptop has room for four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; ``key`` names it in addresses, ``first`` says how it is sorted first.
+
+    ``metric`` is the figure that it shows, or "".
+    """
+
+    key: str
+    short: str
+    name: str
+    descending: bool
+    shown: bool
+    metric: str = ""
+
+
+def offered(
+    primary: str, metrics: Sequence[str], *, compared: bool, beside: Sequence[str] = _AT_FIRST
+) -> tuple[Column, ...]:
+    """The columns that a board of the figures ``metrics`` offers, in the order of the table."""
+    main = figure(primary)
+    high = main.better != "lower"
+    found = [
+        Column(RANK, "#", "Rank", False, True),
+        Column(MODEL, "Model and team", "Model", False, True),
+        Column(PRIMARY, main.short, main.name, high, True, primary),
+    ]
+    if compared:
+        found += [
+            Column(TIER, "Tier", "Tier, and share of resamples in first place", False, True),
+            Column(CORRECTED, "Corrected", "Interval corrected for the choice", high, False),
+            Column(LOOKS, "Looks", "Looks of the team", True, False),
+        ]
+    for metric in dict.fromkeys((*BESIDE, *filter(_known, metrics))):
+        if metric == primary:
+            continue
+        of = figure(metric)
+        found.append(
+            Column(metric, of.short, of.name, of.better != "lower", metric in beside, metric)
+        )
+    return (
+        *found,
+        Column(WORST, f"Worst group {main.short}", f"{main.name} of the worst group", high, True),
+        Column(CASES, "Cases", "Cases", True, False),
+        Column(RECEIVED, "Received", "Day received", True, True),
+    )
+
+
+def _known(metric: str) -> bool:
+    """Whether the glossary has a name for a plain figure."""
+    return FigureName.read(metric).kind is Kind.PLAIN and figure(metric).section != OTHER

@@ -1,0 +1,305 @@
+"""What is kept beside the releases for boards, read once and again after a new release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from threading import Lock
+from typing import Any, Protocol
+
+from evaluator.disclosure.control import Release
+from evaluator.glossary import FIGURES, figure
+from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
+from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
+from metrics.estimate import Estimate
+from submissions.ledger import board_rows
+from submissions.ledger.ledger import Ledger
+from submissions.ledger.records import BoardRow
+
+Reader = Callable[[str | None], Sequence[Release]]
+"""Released documents of one benchmark, or of all where the name is None; oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A subgroup with its value of a figure."""
+
+    attribute: str
+    level: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The rest that a board shows of one release; ``found`` is what the ledger keeps of it."""
+
+    found: Mapping[str, Any]
+
+    @property
+    def n_cases(self) -> int:
+        """Cases, 0 where the document is not a release."""
+        return int(self.found.get("n_cases", 0))
+
+    @property
+    def confidence(self) -> float:
+        """Of every interval of the release."""
+        return float(self.found.get("confidence", 0.95))
+
+    def estimate(self, metric: str, value: float | None) -> Estimate | None:
+        """An overall figure with its interval; None where the release has none of this name."""
+        kept = self.found.get("intervals", {}).get(metric)
+        if kept is None:
+            return None
+        low, high, n_cases, undefined = kept
+        return _estimate(value, low, high, n_cases, undefined)
+
+    def primary(self, metric: str, value: float | None) -> Estimate:
+        """The primary figure, or an undefined estimate where the release has none."""
+        found = self.estimate(metric, value)
+        n_patients = self.found.get("n_patients", 0)
+        return not_released(self.n_cases, n_patients) if found is None else found
+
+    def worst(self, metric: str) -> Group | None:
+        """The shown subgroup with the worst value; None where none has one."""
+        ends = self.found.get("ends", {}).get(metric)
+        if not ends:
+            return None
+        attribute, level, value, low, high, n_cases = ends[figure(metric).better == "lower"]
+        return Group(attribute, level, _estimate(value, low, high, n_cases, None))
+
+
+def _estimate(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    n_cases: int,
+    undefined: str | None,
+) -> Estimate:
+    """An estimate as a board shows it: it tells neither positive cases nor the method."""
+    return Estimate(
+        value=value,
+        low=low,
+        high=high,
+        n_cases=n_cases,
+        n_patients=n_cases,
+        n_positive=0,
+        method="",
+        undefined=undefined if value is None else None,
+    )
+
+
+@dataclass(frozen=True)
+class Board:
+    """The rows of one benchmark in order, and what they have in common.
+
+    ``stamp`` is another as soon as anything is: the number of the newest release, and when the
+    comparison was frozen.
+    """
+
+    stamp: tuple[int, str]
+    primary: str
+    places: tuple[Place, ...]
+    entrants: tuple[Entrant, ...]
+    comparison: Comparison | None = None
+    ordered: dict[tuple[str, bool], tuple[Place, ...]] = field(default_factory=dict, compare=False)
+    """Orders that were asked for before."""
+
+    @cached_property
+    def compared(self) -> Mapping[str, ComparedEntry]:
+        """Entries of the comparison by submission."""
+        entries = () if self.comparison is None else self.comparison.entries
+        return {entry.submission_id: entry for entry in entries}
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Figures that a row has a value of, in the glossary's order."""
+        there: set[str] = set()
+        for place in self.places:
+            there.update(place.entrant.figures)
+        known = [name for name in FIGURES if name in there]
+        return (*known, *sorted(there - set(known)))
+
+    @cached_property
+    def latest(self) -> datetime | None:
+        """When the last submission was received that is shown."""
+        return max((each.received for each in self.entrants), default=None)
+
+    @cached_property
+    def cohorts(self) -> int:
+        """How many cohorts the rows were scored on."""
+        return len({place.entrant.cohort_digest for place in self.places})
+
+    @cached_property
+    def plans(self) -> int:
+        """How many analysis plans the rows were scored with."""
+        return len({place.entrant.plan_digest for place in self.places})
+
+
+class Kept(Protocol):
+    """What boards and reports are read from."""
+
+    def board(self, benchmark: str, primary: str) -> Board:
+        """The board of a benchmark, as it is now."""
+
+    def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
+        """The rest that a board shows of releases, by their numbers."""
+
+    def release(self, submission_id: str) -> Release | None:
+        """The newest release of a submission; None where it has none."""
+
+    def moment(self) -> int | None:
+        """Another number as soon as anything is another; None where nothing tells."""
+
+    def waiting(self, benchmark: str) -> int | None:
+        """How many submissions wait for the queue; None where nobody knows."""
+
+
+class OfLedger:
+    """Reads the public store; a board stays in memory until its benchmark has a new release."""
+
+    def __init__(self, ledger: Ledger, comparisons: Comparisons = none) -> None:
+        """Nothing is read before it is asked for."""
+        self._ledger = ledger
+        self._comparisons = comparisons
+        self._lock = Lock()
+        self._entrants: dict[str, list[Entrant]] = {}
+        self._boards: dict[tuple[str, str], Board] = {}
+        self._checked: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def board(self, benchmark: str, primary: str) -> Board:
+        """The board of a benchmark; only rows of new releases are read."""
+        key = benchmark, primary
+        stamp = self._ledger.boards.stamp(benchmark)
+        if self._checked.get(key) == stamp:
+            return self._boards[key]
+        with self._lock:
+            comparison = self._comparisons(benchmark)
+            frozen = "" if comparison is None else comparison.frozen_at.isoformat()
+            board = self._boards.get(key)
+            if board is None or board.stamp != (stamp[0], frozen):
+                entrants = self._newer(benchmark, stamp[0])
+                newest = {each.submission_id: each for each in entrants}
+                board = Board(
+                    stamp=(stamp[0], frozen),
+                    primary=primary,
+                    places=places(entrants, primary),
+                    entrants=tuple(newest.values()),
+                    comparison=comparison,
+                )
+                self._boards[key] = board
+            self._checked[key] = stamp
+        return board
+
+    def _newer(self, benchmark: str, newest: int) -> list[Entrant]:
+        """All rows of a benchmark, after those were read that are new."""
+        entrants = self._entrants.setdefault(benchmark, [])
+        after = entrants[-1].number if entrants else 0
+        if after < newest:
+            entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
+        return entrants
+
+    def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
+        """The rest that a board shows of releases, by their numbers."""
+        found = self._ledger.boards.shown(numbers)
+        return {number: Details(json.loads(text)) for number, text in found.items()}
+
+    def release(self, submission_id: str) -> Release | None:
+        """The newest release of a submission; None where it has none."""
+        found = self._ledger.boards.newest(submission_id)
+        return None if found is None else Release.from_json(found.document)
+
+    def moment(self) -> int | None:
+        """The number of the last audit entry: everything that is written has one."""
+        return self._ledger.head()[0]
+
+    def waiting(self, benchmark: str) -> int | None:
+        """How many submissions wait for the queue."""
+        return self._ledger.boards.waiting(benchmark)
+
+
+class OfReleases:
+    """Reads releases that somebody holds in memory, at each request."""
+
+    def __init__(self, read: Reader, comparisons: Comparisons = none) -> None:
+        """``read`` gives the releases of one benchmark or of all."""
+        self._read = read
+        self._comparisons = comparisons
+
+    def board(self, benchmark: str, primary: str) -> Board:
+        """The board of a benchmark."""
+        entrants = [
+            _entrant(_row(number, release))
+            for number, release in enumerate(self._read(None), start=1)
+            if release.benchmark == benchmark
+        ]
+        newest = {each.submission_id: each for each in entrants}
+        comparison = self._comparisons(benchmark)
+        frozen = "" if comparison is None else comparison.frozen_at.isoformat()
+        return Board(
+            stamp=(max((each.number for each in entrants), default=0), frozen),
+            primary=primary,
+            places=places(entrants, primary),
+            entrants=tuple(newest.values()),
+            comparison=comparison,
+        )
+
+    def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
+        """The rest that a board shows of releases, by their numbers."""
+        wanted = set(numbers)
+        return {
+            number: Details(json.loads(board_rows.derived(release.to_json())["shown"]))
+            for number, release in enumerate(self._read(None), start=1)
+            if number in wanted
+        }
+
+    def release(self, submission_id: str) -> Release | None:
+        """The newest release of a submission; None where it has none."""
+        found = [each for each in self._read(None) if each.submission_id == submission_id]
+        return found[-1] if found else None
+
+    def moment(self) -> int | None:
+        """Nothing tells whether the releases are the same."""
+        return None
+
+    def waiting(self, benchmark: str) -> int | None:
+        """Nobody waits here."""
+        return None
+
+
+def _row(number: int, release: Release) -> BoardRow:
+    derived = board_rows.derived(release.to_json())
+    return BoardRow(
+        number=number,
+        submission_id=release.submission_id,
+        benchmark=release.benchmark,
+        team=release.team,
+        model=release.model,
+        received=release.received,
+        cohort_digest=derived["cohort_digest"],
+        plan_digest=derived["plan_digest"],
+        figures=derived["figures"],
+    )
+
+
+_SAME: dict[str, str] = {}
+"""One object for each name and digest that thousands of rows repeat."""
+
+
+def _entrant(row: BoardRow) -> Entrant:
+    return Entrant(
+        number=row.number,
+        submission_id=row.submission_id,
+        team=row.team,
+        model=row.model,
+        received=row.received,
+        figures={_SAME.setdefault(name, name): found for name, found in _figures(row.figures)},
+        cohort_digest=_SAME.setdefault(row.cohort_digest, row.cohort_digest),
+        plan_digest=_SAME.setdefault(row.plan_digest, row.plan_digest),
+    )
+
+
+def _figures(text: str) -> Iterable[tuple[str, float]]:
+    return json.loads(text).items()

@@ -1,0 +1,31 @@
+"""Writes the card of a cohort that everybody may read, before the cohort is sealed."""
+
+from __future__ import annotations
+
+from cohort_selection.atomic_files import write_bytes
+from cohort_selection.matching.estimand import Estimand
+from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.cohort_card import CohortCard, cohort_card
+from evaluator.disclosure.suppression import JOINT
+from evaluator.steward.pool import Cut
+from evaluator.stores.cohort_cards import card_file
+from evaluator.stores.installation import Installation
+
+
+def publish_card(installation: Installation, benchmark: Benchmark, cut: Cut) -> CohortCard:
+    """Write the card of a matched cohort into the public store; an earlier draw's is replaced."""
+    plan, analysis = benchmark.cohort, benchmark.analysis
+    crossed = tuple(JOINT.join(names) for names in analysis.intersections)
+    card = cohort_card(
+        cut.cohort,
+        cut.flow,
+        target=plan.target.margins,
+        groups=(*analysis.subgroups, *crossed),
+        case_control=plan.estimand is Estimand.CASE_CONTROL,
+        estimand=plan.estimand.sentence,
+        rule=benchmark.disclosure,
+    )
+    path = card_file(installation, benchmark.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, card.to_json().encode())
+    return card

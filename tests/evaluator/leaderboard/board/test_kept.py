@@ -1,0 +1,191 @@
+"""A board over a real ledger: what is kept in memory is never older than the newest release."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from evaluator.disclosure.control import Release
+from evaluator.leaderboard.board.kept import Board, OfLedger, OfReleases
+from evaluator.leaderboard.board.selection import plain_rows
+from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.web import create_app
+from submissions.ledger.ledger import Ledger
+from submissions.submission import State
+from tests.support.hand_made import TYPICAL, evaluation, released
+from tests.support.published import entered, publish
+from tests.support.serving import serving
+
+NAME = "chest-opacity"
+PATH = f"/benchmarks/{NAME}"
+
+
+def scored(name: str, auroc: float, model: str = "a model") -> Release:
+    return released(
+        name,
+        team=f"Team {name}",
+        model=model,
+        scored=evaluation(values={**TYPICAL, "auroc": auroc}),
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(ledger: Ledger) -> Iterator[httpx.Client]:
+    app = create_app(OfLedger(ledger), [Listing(NAME, "Airspace opacity", "Adults.")])
+    with serving(app) as address, httpx.Client(base_url=address, timeout=None) as found:
+        yield found
+
+
+def order(board: Board) -> list[tuple[int | None, str]]:
+    return [(place.rank, place.entrant.submission_id) for place in board.places]
+
+
+def test_a_board_of_the_ledger_is_that_of_the_releases(ledger: Ledger) -> None:
+    releases = [scored("a", 0.7), scored("b", 0.9), scored("c", 0.8), scored("b", 0.6)]
+    for number, release in enumerate(releases):
+        publish(ledger, release, key=str(number))
+    mine, theirs = OfLedger(ledger), OfReleases(lambda _: releases)
+    assert order(mine.board(NAME, "auroc")) == [(1, "c"), (2, "a"), (3, "b")]
+    assert plain_rows(mine.board(NAME, "auroc"), mine) == plain_rows(
+        theirs.board(NAME, "auroc"), theirs
+    )
+
+
+def test_a_board_stays_the_same_object_until_there_is_a_release(ledger: Ledger) -> None:
+    kept = OfLedger(ledger)
+    publish(ledger, scored("a", 0.7))
+    first = kept.board(NAME, "auroc")
+    ledger.record("sequester", NAME, "an act of the steward's")
+    entered(ledger, scored("b", 0.9), State.LINTED)
+    assert kept.board(NAME, "auroc") is first
+    publish(ledger, scored("c", 0.9))
+    assert order(kept.board(NAME, "auroc")) == [(1, "c"), (2, "a")]
+
+
+def test_no_page_is_older_than_the_newest_release(ledger: Ledger, client: httpx.Client) -> None:
+    paths = (PATH, "/", f"{PATH}/about", f"/api{PATH}/leaderboard.json")
+    before = {path: [client.get(path).text for _ in range(2)][1] for path in paths}
+    publish(ledger, scored("a", 0.713))
+    report = client.get("/submissions/a")
+    for path in paths:
+        assert client.get(path).text != before[path]
+    assert "0.713" in client.get(PATH).text
+    publish(ledger, scored("a", 0.691), key="scored again")
+    assert "0.691" in client.get(PATH).text
+    assert "0.691" in client.get("/").text
+    assert "0.691" in client.get("/submissions/a").text
+    assert "0.691" not in report.text
+
+
+def test_a_page_that_the_browser_has_is_not_sent_again(
+    ledger: Ledger, client: httpx.Client
+) -> None:
+    publish(ledger, scored("a", 0.713))
+    first = client.get(PATH)
+    asking = {"If-None-Match": first.headers["etag"]}
+    again = client.get(PATH, headers=asking)
+    assert (again.status_code, again.content) == (304, b"")
+    assert "default-src 'none'" in again.headers["content-security-policy"]
+    publish(ledger, scored("b", 0.8))
+    assert client.get(PATH, headers=asking).status_code == 200
+
+
+def test_a_page_is_the_same_packed_and_plain(ledger: Ledger, client: httpx.Client) -> None:
+    publish(ledger, scored("a", 0.713))
+    plain = client.get(PATH, headers={"Accept-Encoding": "identity"})
+    packed = client.get(PATH, headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert plain.text == packed.text
+
+
+def test_page_json_and_csv_have_the_same_numbers(ledger: Ledger, client: httpx.Client) -> None:
+    for name, auroc in (("a", 0.7131), ("b", 0.8), ("c", 0.8)):
+        publish(ledger, scored(name, auroc))
+    rows = client.get(f"/api{PATH}/leaderboard.json").json()["rows"]
+    table = list(csv.DictReader(io.StringIO(client.get(f"/api{PATH}/leaderboard.csv").text)))
+    assert [row["rank"] for row in rows] == [1, 1, 3]
+    assert [row["submission"] for row in rows] == [row["submission"] for row in table]
+    page = client.get(PATH).text
+    for row, line in zip(rows, table, strict=True):
+        assert float(line["auroc"]) == row["auroc"]
+        assert float(line["brier_low"]) == row["brier_low"]
+        assert f"{row['auroc']:.3f}" in page
+        assert f"{row['auroc_low']:.3f}" in page
+
+
+def test_a_page_beside_the_queue_says_how_many_wait(ledger: Ledger, client: httpx.Client) -> None:
+    publish(ledger, scored("a", 0.7))
+    entered(ledger, scored("b", 0.9), State.LINTED, State.QUEUED)
+    page = client.get(f"{PATH}/about").text
+    assert "<dt>Submissions in the queue</dt><dd>1</dd>" in page
+    assert "Team b" not in page
+    ledger.move("b", State.RUNNING)
+    entered(ledger, scored("c", 0.9))
+    assert "<dt>Submissions in the queue</dt><dd>2</dd>" in client.get(f"{PATH}/about").text
+
+
+# -- what a comparison adds ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    submission_id: str
+    rank_low: int
+    rank_high: int
+    tier: int
+    first_share: float
+    looks: int
+    corrected_low: float | None = None
+    corrected_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    frozen_at: datetime
+    entries: tuple[Entry, ...]
+    figure: str = "auroc"
+    cohort_digest: str = ""
+
+
+def test_a_comparison_is_shown_as_soon_as_it_is_frozen(ledger: Ledger) -> None:
+    frozen: list[Frozen] = []
+    kept = OfLedger(ledger, lambda _: frozen[-1] if frozen else None)
+    app = create_app(kept, [Listing(NAME, "Airspace opacity", "Adults.")])
+    for name, auroc in (("a", 0.88), ("b", 0.87), ("c", 0.6)):
+        publish(ledger, scored(name, auroc))
+    with serving(app) as address, httpx.Client(base_url=address, timeout=None) as client:
+        assert "Tier" not in client.get(PATH).text
+        entries = Entry("a", 1, 2, 1, 0.6, 7, 0.83, 0.9), Entry("b", 1, 2, 1, 0.4, 1)
+        frozen.append(Frozen(datetime(2026, 2, 3, tzinfo=UTC), entries))
+        ledger.record("comparison", NAME, "digest")  # what is written has an entry in the chain
+        page = client.get(PATH).text
+        rows = client.get(f"/api{PATH}/leaderboard.json").json()["rows"]
+        turned = client.get(f"{PATH}?sort=looks&order=desc").text
+    assert "comparison of 3 February 2026" in page
+    assert "best of 7 looks" in page
+    assert ">1 to 2<" in page
+    assert "first in 0.6" in page
+    assert '<line class="wider"' in page
+    assert "not in the last comparison" in page  # of c
+    assert [(row["tier"], row["looks"], row["corrected_low"]) for row in rows] == [
+        (1, 7, 0.83),
+        (1, 1, None),
+        (None, None, None),
+    ]
+    places = [turned.index(f"/submissions/{name}") for name in "abc"]
+    assert places == sorted(places)
