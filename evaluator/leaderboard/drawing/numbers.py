@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import lru_cache
 
 from evaluator.disclosure.rounding import decimals, outward
 from metrics.estimate import Estimate
@@ -27,6 +28,7 @@ def digits(estimate: Estimate) -> int:
     return max([2, *(_decimals(number) for number in numbers if number is not None)])
 
 
+@lru_cache(maxsize=65_536)  # thousands of figures have few different values
 def _decimals(number: float) -> int:
     exponent = Decimal(repr(number)).normalize().as_tuple().exponent
     return -exponent if isinstance(exponent, int) and exponent < 0 else 0
