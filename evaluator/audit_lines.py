@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaluator.signing.verification import Verified
-from submissions.ledger import audit_chain
+from submissions.ledger import audit_chain, retirement
 from submissions.ledger.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
 from submissions.service.agreements import EVENT as AGREEMENT
@@ -32,13 +32,18 @@ _WHO = {
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
+    retirement.NEXT_DRAW: STEWARD,
+    retirement.BRIDGE: STEWARD,
+    "filed": STEWARD,
     audit_chain.ADMISSION: QUEUE,
     audit_chain.RELEASE: QUEUE,
+    audit_chain.COMPARISON: QUEUE,
     audit_chain.STAGE_TIMES: QUEUE,
     audit_chain.SIGNING_KEY: QUEUE,
     audit_chain.TRACKED_RUN: TRACKER,
     audit_chain.MIGRATION: PROGRAM,
     audit_chain.PROTECTED: STEWARD,
+    audit_chain.OVERRIDDEN: STEWARD,
 }
 _OF_SENDER = {audit_chain.ENTRY, audit_chain.FACT_SHEET, f"{STATE}{State.RECEIVED.value}"}
 
@@ -93,8 +98,8 @@ def verified(found: Verified, *, trusted: bool) -> list[str]:
 
 
 def _who(entry: AuditEntry, arrivals: dict[str, Arrival], known: dict[str, Submission]) -> str:
-    if entry.event == audit_chain.WITHDRAWN:
-        return f"person {entry.content}"
+    if entry.event in (audit_chain.WITHDRAWN, audit_chain.VOTE, audit_chain.VIEWED):
+        return f"person {entry.content.partition(' ')[0]}"
     if entry.event == AGREEMENT:
         return f"person {entry.subject}"
     if entry.event in _OF_SENDER:
@@ -116,13 +121,22 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.FACT_SHEET: f"fact sheet of {subject}",
         audit_chain.ADMISSION: f"image of {subject} is {content}",
         audit_chain.RELEASE: f"release of {subject}, document {content.partition(' ')[0]}",
+        audit_chain.COMPARISON: f"compared the submissions of {subject}, document "
+        f"{content.partition(' ')[0]}",
         audit_chain.STAGE_TIMES: f"stage times of {subject}",
         audit_chain.TRACKED_RUN: f"MLflow run {content} shows release {subject}",
+        "filed": f"filed the report of {subject}, SHA-256 {content.partition(';')[0]:.16}",
         audit_chain.SIGNING_KEY: f"key {subject:.16} signs from now on",
         audit_chain.WITHDRAWN: f"withdrew {subject}",
+        audit_chain.VOTE: f"voted on {subject}",
+        audit_chain.VIEWED: f"looked at the held result of {subject}",
+        audit_chain.OVERRIDDEN: f"released {subject} at the shell, without votes",
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",
         audit_chain.PROTECTED: f"triggers made again: {content}",
+        retirement.RETIRED: f"cohort of {subject} is spent: {content}",
+        retirement.NEXT_DRAW: f"next draw of {subject} is {content}",
+        retirement.BRIDGE: f"{subject} runs the image of {content} on the next draw",
         AGREEMENT: f"accepted version {content} of the participation agreement",
     }
     if event in _OF_ACCOUNTS:

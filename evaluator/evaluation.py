@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 from cohort_selection.cases import Case
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
+from evaluator.attacker.nesting import nesting
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.control import Release, release
 from evaluator.disclosure.probing import SetApart, set_apart, without
+from evaluator.disclosure.rule import ONE_FIGURE
+from evaluator.feedback import answering
 from evaluator.identity import evaluation_key
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.code_version import code_version, former_version
-from evaluator.scoring.results import Evaluation, read_evaluation
+from evaluator.scoring.results import OVERALL, Evaluation, read_evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import against_target
-from evaluator.stores.enclave import Enclave
+from evaluator.stores import decided
+from evaluator.stores.enclave import Enclave, EnclaveError
 from submissions.predictions import Predictions
 from submissions.submission import Submission
 
@@ -104,8 +108,13 @@ def evaluate(
     cohort: Cohort,
     predictions: Predictions,
     enclave: Enclave,
+    *,
+    practice: float | None = None,
 ) -> Evaluated:
     """Score, keep the evaluation in the enclave, and pass it through disclosure control.
+
+    Where the benchmark tells one figure alone, that answer is given once: a second call, by a later
+    version of the scoring code too, gives the same. ``practice`` is the AUROC on practice cases.
 
     An evaluation that the enclave holds under the same key, of a run that was cut off or a result
     that was held, is the one that is released: it is not scored again.
@@ -119,18 +128,54 @@ def evaluate(
         enclave.keep_evaluation(submission.submission_id, key, full)
     else:
         full = read_evaluation(kept)
+    nested = benchmark.disclosure.nested
     released = release(
         without(full, told_apart(submission, benchmark, cases)),
         submission=submission,
         cohort_digest=cohort.digest,
         rule=benchmark.disclosure,
+        everything=full,
+        nesting=nesting(nested, cases.labels, cases.patients, cases.attributes),
+        earlier=decided.before(enclave, submission, key, cohort),
     )
+    if benchmark.disclosure.feedback in ONE_FIGURE:
+        look = _look(benchmark, cohort, cases, full, enclave, practice)
+        key, released = answering.answer(enclave, key, released, look)
+    decided.keep(enclave, key, cohort, released)
     enclave.keep_release(submission.submission_id, key, released.to_json())
     former = former_version(code)
     former_key = None
     if former is not None:
         former_key = evaluation_key(submission, cohort, plan.digest, former)
     return Evaluated(key, released, former_key)
+
+
+def _look(
+    benchmark: Benchmark,
+    cohort: Cohort,
+    given: ScoredCases,
+    full: Evaluation,
+    enclave: Enclave,
+    practice: float | None,
+) -> answering.Look:
+    """A look as the ladder and Thresholdout need it."""
+
+    def scores_of(submission_id: str) -> NDArray[np.float64]:
+        kept = enclave.predictions(submission_id, cohort.digest)
+        if kept is None:
+            raise EnclaveError(f"submission {submission_id} has an answer and no predictions")
+        return np.array([kept.values[case.case_id][0] for case in given.cases], dtype=np.float64)
+
+    values = [r.estimate.value for r in full.results if r.group == OVERALL and r.metric == "auroc"]
+    return answering.Look(
+        labels=given.labels,
+        scores=given.scores,
+        patients=given.patients,
+        auroc=values[0] if values else None,
+        practice=practice,
+        lifetime=benchmark.quota.lifetime,
+        scores_of=scores_of,
+    )
 
 
 def prepare() -> None:

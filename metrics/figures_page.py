@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from metrics.calibration import curve_intervals, curves, ece_interval, errors, recalibration, smooth
-from metrics.comparison import pairs
+from metrics.comparison import all_pairs, pairs, ranking, selection, standings
 from metrics.discrimination import curves as discrimination
 from metrics.discrimination import delong, multiclass, roc_intervals
 from metrics.gaps import differences, fairness, multiplicity, tests
@@ -81,6 +81,10 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     ("Ordinal grades", agreement, ()),
     ("Fairness", fairness, ()),
     ("Comparison of submissions", pairs, ()),
+    ("Ranks of a board", ranking, ("ranked",)),
+    ("All pairs of a board", all_pairs, ("delong_pairs", "replicate_pairs")),
+    ("Tiers, rank intervals, first places", standings, ("tiers", "rank_intervals", "first_shares")),
+    ("The best of several looks", selection, ("tails_of_best",)),
     ("Differences without variance", no_variance, ("mover", "mover_p_value", "least_p_value")),
     ("Distance of populations", divergence, ()),
     (

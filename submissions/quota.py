@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from cohort_selection.benchmark_keys.keys import Absent, Whole
+from cohort_selection.benchmark_keys.keys import Absent, Number, Whole
 from cohort_selection.benchmark_keys.reading import read_table
 
 
@@ -44,6 +44,24 @@ class Quota:
         Whole | None,
         Absent("no limit"),
         Field(ge=1, description="submissions of a team that run at the same time"),
+    ] = None
+    cohort_looks: Annotated[
+        Whole | None,
+        Absent("no limit"),
+        Field(
+            ge=1,
+            description="submissions of all teams that read the sequestered cases of the cohort; "
+            "after them it is spent, and the benchmark takes no more",
+        ),
+    ] = None
+    load_factor: Annotated[
+        Number | None,
+        Absent("no limit"),
+        Field(
+            gt=0.0,
+            description="looks that may read a case of the cohort, as a mean and over all draws; "
+            "from there on the cohort is spent",
+        ),
     ] = None
 
     def remaining(self, charged: Sequence[datetime], now: datetime) -> int:

@@ -22,6 +22,7 @@ class State(StrEnum):
     SCORING = "scoring"
     HELD = "held"
     RELEASED = "released"
+    REFUSED = "refused"
     REJECTED = "rejected"
     FAILED = "failed"
 
@@ -32,8 +33,17 @@ UNDER_WAY = frozenset({State.DRY_RUN, State.RUNNING, State.SCORING})
 WAITING = frozenset({State.RECEIVED, State.LINTED, State.DRY_RUN, State.QUEUED})
 """States before the sequestered run: a submission that is withdrawn in one is not charged."""
 
-ENDED = frozenset({State.REJECTED, State.RELEASED, State.FAILED})
+ENDED = frozenset({State.REJECTED, State.RELEASED, State.REFUSED, State.FAILED})
 """States that a submission does not leave."""
+
+
+class Owner(StrEnum):
+    """Who may make a change of state."""
+
+    TEAM = "team"
+    QUEUE = "queue"
+    REVIEWERS = "reviewers"
+    STEWARD = "steward"
 
 
 class Failure(StrEnum):
@@ -130,28 +140,86 @@ class ContractBroken(Exception):
         self.seconds = seconds
 
 
-NEXT: Mapping[State, frozenset[State]] = {
-    State.RECEIVED: frozenset({State.LINTED, State.REJECTED, State.FAILED}),
-    # Without practice cases an image goes straight on to the queue.
-    State.LINTED: frozenset({State.DRY_RUN, State.QUEUED, State.REJECTED, State.FAILED}),
-    # A dry run that was cut off is done again: it read no sequestered case.
-    State.DRY_RUN: frozenset(
-        {State.DRY_RUN, State.LINTED, State.QUEUED, State.REJECTED, State.FAILED}
-    ),
-    # What the same image predicted on the same cohort goes straight on to scoring.
-    State.QUEUED: frozenset({State.RUNNING, State.SCORING, State.FAILED}),
-    # A run that was cut off goes back to the queue, or to running where nobody could say so.
-    State.RUNNING: frozenset({State.RUNNING, State.QUEUED, State.SCORING, State.FAILED}),
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change of state that the life cycle has, who may make it, and when.
+
+    ``before`` is None where a submission is new.
+    """
+
+    before: State | None
+    after: State
+    owners: frozenset[Owner]
+    when: str
+
+
+def _step(before: State | None, after: State, when: str, *owners: Owner) -> Step:
+    return Step(before, after, frozenset(owners or (Owner.QUEUE,)), when)
+
+
+_CANCELLED = (Owner.QUEUE, Owner.TEAM, Owner.STEWARD)
+
+STEPS: tuple[Step, ...] = (
+    _step(None, State.RECEIVED, "an image is entered", Owner.TEAM, Owner.STEWARD),
+    _step(State.RECEIVED, State.LINTED, "the image keeps the contract"),
+    _step(State.RECEIVED, State.REJECTED, "the image breaks the contract"),
+    _step(State.RECEIVED, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _step(State.LINTED, State.DRY_RUN, "it runs on practice cases"),
+    _step(State.LINTED, State.QUEUED, "the benchmark has no practice cases"),
+    _step(State.LINTED, State.REJECTED, "the image breaks the contract"),
+    _step(State.LINTED, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    # It read no sequestered case.
+    _step(State.DRY_RUN, State.DRY_RUN, "a dry run that was cut off is done again"),
+    _step(State.DRY_RUN, State.LINTED, "a dry run was cut off"),
+    _step(State.DRY_RUN, State.QUEUED, "the dry run ended well"),
+    _step(State.DRY_RUN, State.REJECTED, "the dry run failed"),
+    _step(State.DRY_RUN, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _step(State.QUEUED, State.RUNNING, "its container runs on the sequestered cases"),
+    _step(State.QUEUED, State.SCORING, "the same image ran on the same cohort before"),
+    _step(State.QUEUED, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _step(State.RUNNING, State.RUNNING, "a run that was cut off begins again"),
+    _step(State.RUNNING, State.QUEUED, "the queue ended, or lost the image or the workers"),
+    _step(State.RUNNING, State.SCORING, "its predictions are complete"),
+    _step(State.RUNNING, State.FAILED, "it is withdrawn, or its run failed", *_CANCELLED),
+    _step(State.SCORING, State.SCORING, "scoring that was cut off begins again"),
     # An enclave that was restored from a copy may lack what was predicted.
-    State.SCORING: frozenset(
-        {State.SCORING, State.RUNNING, State.HELD, State.RELEASED, State.FAILED}
+    _step(State.SCORING, State.RUNNING, "the enclave lacks its predictions"),
+    _step(State.SCORING, State.HELD, "the benchmark holds results for a review"),
+    _step(State.SCORING, State.RELEASED, "the benchmark releases results at once"),
+    _step(State.SCORING, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _step(
+        State.HELD,
+        State.RELEASED,
+        "all reviewers vote `release`; a steward at the shell may release without votes where one "
+        "reviewer is enough",
+        Owner.REVIEWERS,
+        Owner.STEWARD,
     ),
-    State.HELD: frozenset({State.RELEASED}),
-    State.RELEASED: frozenset({State.RELEASED}),  # scored again
-    State.REJECTED: frozenset(),
-    State.FAILED: frozenset(),
+    _step(State.HELD, State.REFUSED, "all reviewers vote `refuse`", Owner.REVIEWERS),
+    _step(
+        State.RELEASED,
+        State.RELEASED,
+        "its predictions are scored again (`sequestra rescore`)",
+        Owner.QUEUE,
+        Owner.STEWARD,
+    ),
+)
+"""The life cycle: every change of state, with those who may make it.
+
+The queue makes the changes of the reviewers for them, once their votes are complete.
+"""
+
+NEXT: Mapping[State, frozenset[State]] = {
+    state: frozenset(step.after for step in STEPS if step.before is state) for state in State
 }
-"""The life cycle: what may follow each state."""
+"""What may follow each state."""
+
+_OWNERS = {(step.before, step.after): step.owners for step in STEPS}
+
+
+def may_make(before: State | None, after: State, owner: Owner) -> bool:
+    """Whether ``owner`` may change the state of a submission so."""
+    return owner in _OWNERS.get((before, after), frozenset())
 
 
 @dataclass(frozen=True, slots=True)

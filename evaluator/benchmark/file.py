@@ -12,6 +12,7 @@ from cohort_selection.benchmark_keys.reference import Schema, without_defaults_o
 from cohort_selection.clinical.columns import ClinicalColumns
 from cohort_selection.plan.cohort_plan import CohortPlan
 from evaluator.benchmark.about import About
+from evaluator.benchmark.board import Freezes
 from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from submissions.contract import Contract
@@ -49,6 +50,9 @@ class BenchmarkFile:
     disclosure: Annotated[
         Disclosure, Field(description="How small a group may be shown, and how exactly.")
     ] = field(default_factory=Disclosure)
+    board: Annotated[
+        Freezes, Field(description="When submissions are compared with one another.")
+    ] = field(default_factory=Freezes)
 
 
 TABLES = tuple(keys_of(BenchmarkFile))

@@ -21,7 +21,9 @@ from cohort_selection.plan.cohort_plan import (
 )
 from evaluator import shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
+from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
+from evaluator.disclosure import feedback_choice
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
@@ -47,6 +49,7 @@ class Benchmark:
     practice: Practice
     analysis: AnalysisPlan
     disclosure: Disclosure
+    board: Freezes
     path: Path
     digest: str
 
@@ -83,6 +86,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         practice=read_practice(tables["practice"], path),
         analysis=_by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path),
         disclosure=read_disclosure(tables["disclosure"], path),
+        board=read_board(tables["board"], path),
         path=path,
         digest=_digest(raw, cohort.target_files),
     )
@@ -204,6 +208,7 @@ def _agree(benchmark: Benchmark) -> None:
     for where, named in (
         ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
         ("[analysis] intersections", intersected),
+        ("[disclosure] nested", {name for pair in benchmark.disclosure.nested for name in pair}),
         ("[contract] visible", set(benchmark.contract.visible)),
     ):
         if missing := sorted(named - kept):
@@ -228,10 +233,25 @@ def _agree(benchmark: Benchmark) -> None:
             f"{benchmark.path.name}: [analysis] threshold is {threshold:g}; containers give "
             f"probabilities: give one from 0 to 1"
         )
+    senseless = feedback_choice.refusal(
+        benchmark.disclosure,
+        primary=benchmark.analysis.primary,
+        lifetime=benchmark.quota.lifetime,
+        practice_cases=benchmark.practice.cases,
+    )
+    if senseless is not None:
+        raise SpecificationError(f"{benchmark.path.name}: {senseless}")
     if not figure(benchmark.analysis.primary).better:
         raise SpecificationError(
             f"{benchmark.path.name}: [analysis] primary is {benchmark.analysis.primary!r}; give a "
             f"figure that is better the higher or the lower, such as auroc or brier"
+        )
+    feedback = benchmark.disclosure.feedback
+    if benchmark.board.declared and feedback != "open":
+        raise SpecificationError(
+            f"{benchmark.path.name}: [board] declares comparisons and [disclosure] feedback is "
+            f"{feedback!r}, which tells of no submission beside another; leave freeze_on and "
+            f'freeze_every out, or give feedback = "open"'
         )
 
 

@@ -2,6 +2,6 @@
 
 **Panel**: the commands of one role, as the help groups them.
 
-Order of reading: ``main``, ``options``, ``option_values``, ``steward``, ``benchmark``,
-``queue``, ``researcher``, ``reviewer``, ``accounts``, ``audit``, ``demo``, ``page``.
+Order of reading: ``main``, ``options``, ``option_values``, ``steward``, ``benchmark``, ``draw``,
+``queue``, ``review``, ``researcher``, ``reviewer``, ``accounts``, ``audit``, ``demo``, ``page``.
 """

@@ -35,9 +35,17 @@ def check(
     Nothing is written. The exit code is 1 where the file does not fit the catalog.
     """
     from evaluator.benchmark.specification import read_benchmark
+    from evaluator.disclosure.feedback_choice import explained
 
     benchmark = read_benchmark(file)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
+    quota, practice = benchmark.quota, benchmark.practice
+    for sentence in explained(
+        benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases
+    ):
+        console.print(styled(sentence))
+    if advice := benchmark.disclosure.advice:
+        console.print(styled(advice), soft_wrap=True)
     if catalog is None:
         if home is not None:
             raise option_values.OptionError(

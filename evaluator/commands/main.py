@@ -14,8 +14,10 @@ from evaluator.commands import (
     accounts,
     audit,
     benchmark,
+    draw,
     queue,
     researcher,
+    review,
     reviewer,
     steward,
 )
@@ -33,7 +35,17 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (steward, benchmark, researcher, queue, accounts, reviewer, audit):
+for commands in (
+    steward,
+    benchmark,
+    draw,
+    researcher,
+    queue,
+    accounts,
+    review,
+    reviewer,
+    audit,
+):
     app.add_typer(commands.app)
 
 _PACKAGES = (

@@ -28,6 +28,20 @@ BenchmarkOption = Annotated[
 CatalogFolder = Annotated[
     Path, typer.Option("--catalog", "-c", help="Folder that `sequestra index` wrote.")
 ]
+Look = Annotated[
+    bool,
+    typer.Option("--look/--no-look", help="Compare decoded images (slow), or stored pixels only."),
+]
+AcceptShortcuts = Annotated[
+    str,
+    typer.Option(
+        metavar="REASON", help="Seal although a header tells the label; the reason is sealed."
+    ),
+]
+AcceptLookAlikes = Annotated[
+    str,
+    typer.Option(metavar="REASON", help="Seal although images look alike; the reason is sealed."),
+]
 
 RULE = (
     "The command works on the server of --server, else on the installation of --home; without "

@@ -107,7 +107,7 @@ def prune(
 def release(
     submission_id: Annotated[str, typer.Argument(help="Id of the submission.")], home: Home = HOME
 ) -> None:
-    """Release a result that is held back."""
+    """Release a held result without votes, where one reviewer is enough; this is recorded."""
     from evaluator.queue import lifecycle
     from evaluator.stores.installation import Installation
 

@@ -39,13 +39,38 @@ def leaderboard(
     console.print(published.terminal(installation.ledger(), found, page=page))
 
 
+@app.command(rich_help_panel=REVIEWER)
+def compare(
+    submission_ids: Annotated[
+        list[str], typer.Argument(help="Ids of two submissions of one board, or more.")
+    ],
+    home: Home = HOME,
+) -> None:
+    """Print the differences of submissions, from the newest comparison of their board."""
+    from evaluator.comparing.chosen import choose
+    from evaluator.leaderboard import published
+    from evaluator.stores.installation import Installation
+    from evaluator.terminal.comparing import sheets
+
+    ledger = Installation.existing(home).ledger()
+    benchmark = published.board_of(ledger, submission_ids)
+    chosen = choose(published.comparison(ledger, benchmark), benchmark, submission_ids)
+    for each in sheets(chosen, published.later(ledger, benchmark)):
+        console.print(each)
+
+
 @app.command(
     rich_help_panel=REVIEWER,
-    help=f"Write the report of a result, as one HTML file that works offline.\n\n{RULE}",
+    help="Write the report of a result, as one HTML file that works offline, or as a PDF to file."
+    f"\n\n{RULE}",
 )
 def report(
     submission_id: Annotated[str, typer.Argument(help="Id of the submission.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    pdf: Annotated[
+        bool,
+        typer.Option("--pdf", help="PDF/A-3a and PDF/UA-1, with the signed release inside."),
+    ] = False,
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -57,6 +82,9 @@ def report(
     from evaluator.stores.installation import Installation
 
     where = place(server, home, HOME)
+    if pdf:
+        _file_report(where, submission_id, output)
+        return
     if not isinstance(where, Path):
         with where:
             write_bytes(output, where.report(submission_id))
@@ -69,6 +97,26 @@ def report(
     sheet = published.fact_sheet(ledger, submission_id)
     write_bytes(output, render_report(shown, primary=primary, fact_sheet=sheet).encode())
     console.print(f"wrote {output}")
+
+
+def _file_report(where: object, submission_id: str, output: Path) -> None:
+    """Write the PDF of a result of this machine; a server gives none out."""
+    from cohort_selection.atomic_files import write_bytes
+    from evaluator.filing.filed import filed
+    from evaluator.stores.installation import Installation
+
+    if not isinstance(where, Path):
+        raise typer.BadParameter(
+            "a server gives out no PDF: run the command where the installation is, or leave out "
+            "--pdf for the HTML report",
+            param_hint="--pdf",
+        )
+    installation = Installation.existing(where)
+    found = filed(installation, installation.ledger(), submission_id)
+    write_bytes(output, found.pdf)
+    console.print(f"wrote {output}: SHA-256 {found.sha256}, set by {found.tools}", soft_wrap=True)
+    if not found.kept:
+        console.print("the release is not signed yet: these bytes are not kept as the filed report")
 
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]

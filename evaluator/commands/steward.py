@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import option_values
-from evaluator.commands.options import HOME, STEWARD, BenchmarkName, CatalogFolder, Home
+from evaluator.commands.options import (
+    HOME,
+    STEWARD,
+    AcceptLookAlikes,
+    AcceptShortcuts,
+    BenchmarkName,
+    CatalogFolder,
+    Home,
+    Look,
+)
 from evaluator.screen import console, styled
 from evaluator.terminal import printing
 
@@ -151,24 +160,9 @@ def match(
 def seal(
     benchmark: BenchmarkName,
     catalog: CatalogFolder,
-    look: Annotated[
-        bool,
-        typer.Option(
-            "--look/--no-look", help="Compare decoded images (slow), or stored pixels only."
-        ),
-    ] = True,
-    accept_shortcuts: Annotated[
-        str,
-        typer.Option(
-            metavar="REASON", help="Seal although a header tells the label; the reason is sealed."
-        ),
-    ] = "",
-    accept_look_alikes: Annotated[
-        str,
-        typer.Option(
-            metavar="REASON", help="Seal although images look alike; the reason is sealed."
-        ),
-    ] = "",
+    look: Look = True,
+    accept_shortcuts: AcceptShortcuts = "",
+    accept_look_alikes: AcceptLookAlikes = "",
     home: Home = HOME,
 ) -> None:
     """Check the cohort for leaks, de-identify it and seal it."""

@@ -8,8 +8,12 @@ The rule, in the order in which ``release`` applies it:
 3. Complementary suppression: what is withheld must not follow from what is shown. A shown total
    minus its shown parts must leave at least two parts that together reach the minimum, and no
    withheld part may be the unique solution of the shown totals, one table at a time or across
-   intersections and their margins. The next smallest level is withheld until that holds.
-   Nothing in a release tells the two reasons apart.
+   intersections and their margins. Then an attacker with a linear programme gets all counts at
+   once, with those that sensitivities and specificities tell and the shares of the target; levels
+   that nest by outside knowledge are declared (``nested``). The attacker's interval of a withheld
+   count must hold every small one or be as wide as the minimum. The next smallest level is withheld
+   until that holds, beside earlier releases of the team too; where nothing helps, nothing is shown.
+   Nothing in a release says which of the reasons a level is withheld for.
 4. Comparisons that involve a withheld level go with it.
 5. Counts of levels are rounded to ``count_step``. A value is rounded to the decimals of a tenth
    of its standard error (read from its interval) and never to more than ``maximum_digits``;
@@ -27,37 +31,42 @@ The rule, in the order in which ``release`` applies it:
    level of every attribute of the target has the minimum of cases, patients, positives and
    negatives, and none of them is withheld, and where no cell under the minimum, of all these
    attributes crossed, follows from the sums over levels. Shares achieved follow the same rule.
+9. A decision curve is shown of all cases alone, at thresholds so far apart that the minimum of
+   each class lies between two of them, between one and the submission's own threshold, and beyond
+   them; and that the minimum of cases lies between one and each point of the ROC curve and each
+   edge of the reliability bins. Its number of calls is rounded as counts are.
 
-Known limit: groups that nest by outside knowledge (all scanners of one maker stand at one site)
-are not recognised unless they are declared as an intersection.
+``evaluator/figure_kinds.py`` has each figure's kind, risks and checks.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from cohort_selection.cases import LABEL
+from evaluator.attacker.cells import Counts, Group, Nesting
+from evaluator.attacker.own_counts import concerned_by
+from evaluator.disclosure.earlier import Earlier
+from evaluator.disclosure.protection import Protection, protection
 from evaluator.disclosure.rounding import (
     INSUFFICIENT,
     nearest,
     without_counts,
 )
-from evaluator.disclosure.rule import Disclosure, DisclosureError
+from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
-from evaluator.disclosure.suppression import JOINT, Group, counted_groups, suppressed
+from evaluator.disclosure.suppression import counted_groups
 from evaluator.scoring.results import (
     OVERALL,
     Curve,
     Evaluation,
     Result,
     TargetComparison,
-    TargetLevel,
     as_mapping,
     figures_of,
 )
@@ -126,7 +135,7 @@ class Release:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
         document = as_mapping(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
         return json.dumps(
-            document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_mapping
+            document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_members
         )
 
     @classmethod
@@ -141,31 +150,35 @@ class Release:
 
 
 def release(
-    evaluation: Evaluation, *, submission: Submission, cohort_digest: str, rule: Disclosure
+    evaluation: Evaluation,
+    *,
+    submission: Submission,
+    cohort_digest: str,
+    rule: Disclosure,
+    everything: Evaluation | None = None,
+    nesting: Nesting | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> Release:
-    """Turn an evaluation into what may be shown of it, by the rule that heads this module."""
+    """Turn an evaluation into what may be shown of it, by the rule that heads this module.
+
+    ``everything`` is the evaluation with the figures that probing left out: its groups decide, so
+    that all submissions of a benchmark withhold the same ones. ``nesting`` tells which levels of
+    the rule's nested attributes occur together. ``earlier`` are the team's releases that were
+    decided before, of this cohort and of those that share cases.
+    """
     groups = counted_groups(evaluation)
-    withheld, insufficient = suppressed(evaluation, groups, rule.minimum_cell)
-    hidden = withheld | insufficient
+    whole = everything or evaluation
+    protected = protection(whole, counted_groups(whole), rule, nesting, earlier)
+    hidden = protected.withheld | protected.insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
-    target = _shown_target(evaluation, hidden, rule)
+    enough = enough and not protected.refused
+    target = _shown_target(evaluation, hidden, rule, whole=not protected.without_target)
     results = shown_results(evaluation, groups, hidden, rule) if enough else ()
     if target is not None and target.effective_patients is None:
         results = (r for r in results if r.figure.kind is not Kind.STANDARDIZED)
     curves = shown_curves(evaluation, groups, hidden, rule) if enough else ()
-    held_back = [
-        Withheld(
-            attribute,
-            level,
-            WITHHELD if (attribute, level) in withheld else INSUFFICIENT,
-            None if (attribute, level) in withheld else nearest(counts.n_cases, rule.count_step),
-        )
-        for (attribute, level), counts in groups.items()
-        if (attribute, level) in hidden
-    ]
-    if not enough:
-        held_back.insert(0, Withheld(*OVERALL, INSUFFICIENT, evaluation.n_cases))
+    held_back = _held_back(evaluation, groups, protected, rule, enough=enough)
     return Release(
         submission_id=submission.submission_id,
         team=submission.team,
@@ -183,7 +196,7 @@ def release(
         n_positive=evaluation.n_positive if enough else None,
         results=tuple(results),
         curves=tuple(curves),
-        withheld=tuple(held_back),
+        withheld=held_back,
         rule=rule,
         sampling_design=evaluation.sampling_design,
         effective_patients=None
@@ -194,27 +207,47 @@ def release(
     )
 
 
-def _classes(row: TargetLevel) -> tuple[int, ...]:
-    """Counts that must reach the minimum; a level of the label has one class only."""
-    if LABEL in row.attribute.split(JOINT):
-        return row.n_cases, row.n_patients
-    return row.n_cases, row.n_patients, row.n_positive, row.n_cases - row.n_positive
+def _held_back(
+    evaluation: Evaluation,
+    groups: Mapping[Group, Counts],
+    protected: Protection,
+    rule: Disclosure,
+    *,
+    enough: bool,
+) -> tuple[Withheld, ...]:
+    """The groups that are not shown, with the number of cases where that is."""
+    found = [
+        Withheld(*group, WITHHELD, None)
+        if group in protected.withheld
+        else Withheld(*group, INSUFFICIENT, nearest(counts.n_cases, rule.count_step))
+        for group, counts in groups.items()
+        if group in protected.withheld or group in protected.insufficient
+    ]
+    if not enough:
+        reason = protected.refused or INSUFFICIENT
+        found.insert(0, Withheld(*OVERALL, reason, evaluation.n_cases))
+    return tuple(found)
+
+
+def _members(record: Any) -> dict[str, object]:
+    return stored(record) if isinstance(record, Disclosure) else as_mapping(record)
 
 
 def _shown_target(
-    evaluation: Evaluation, hidden: Collection[Group], rule: Disclosure
+    evaluation: Evaluation, hidden: Collection[Group], rule: Disclosure, *, whole: bool
 ) -> TargetComparison | None:
-    """The comparison with the target, without what would give a small level away (rule 8)."""
+    """The comparison with the target, without what would give a small level away (rule 8).
+
+    No share is shown where it is not ``whole``.
+    """
     target = evaluation.target
     if target is None:
         return None
-    small = {
-        row.attribute
-        for row in target.levels
-        if row.achieved and min(_classes(row)) < rule.minimum_cell
-    }
-    small |= {attribute for attribute, _ in hidden}
-    concerned = {row.attribute for row in target.levels} & small
+    concerned = concerned_by(
+        target.levels, {attribute for attribute, _ in hidden}, rule.minimum_cell
+    )
+    if not whole:
+        concerned = {row.attribute for row in target.levels}
     least = target.least_solved
     solved = least is not None and least < rule.minimum_cell
     shown = tuple(
@@ -264,10 +297,12 @@ def _parse(document: dict[str, Any]) -> Release:
     found = document.pop("schema")
     if found != SCHEMA:
         raise ValueError(f"its schema is {found!r}")
+    rule = document.pop("rule")
+    rule |= {"nested": tuple(tuple(pair) for pair in rule["nested"])} if "nested" in rule else {}
     return Release(
         **figures_of(document),
         received=datetime.fromisoformat(document.pop("received")),
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
-        rule=Disclosure(**document.pop("rule")),
+        rule=Disclosure(**rule),
         **document,
     )

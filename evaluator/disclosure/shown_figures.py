@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evaluator.disclosure.curves import large_bins, on_grid, rounded_point
+from evaluator.disclosure.curves import large_bins, on_grid, rounded_point, spaced_thresholds
 from evaluator.disclosure.rounding import (
     INSUFFICIENT,
     decimals,
@@ -138,8 +138,12 @@ def shown_curves(
             points = on_grid(curve.points, counts, rule)
         elif curve.name == "reliability":
             points = large_bins(curve.points, rule)
+        elif curve.name == "decision" and group == OVERALL:
+            points = spaced_thresholds(evaluation, rule)
         else:
             continue
         if points:
-            shown = tuple(rounded_point(point, counts, rule, evaluation) for point in points)
+            # Net benefits of a rare finding are small, and the rule of the curve needs no rounding.
+            most = rule.maximum_digits if curve.name == "decision" else 3
+            shown = tuple(rounded_point(point, counts, rule, evaluation, most) for point in points)
             yield replace(curve, points=shown)

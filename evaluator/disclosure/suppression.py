@@ -5,34 +5,17 @@ Steps 1 to 3 of the rule that heads ``evaluator/disclosure/control.py``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
+from evaluator.attacker.cells import JOINT as JOINT
+from evaluator.attacker.cells import Cell, Listed, Nesting, Total, cells_of
+from evaluator.attacker.cells import Counts as Counts
+from evaluator.attacker.cells import Group as Group
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from metrics.figure_name import FigureName
-
-JOINT = " x "
-"""Between the attributes of an intersection, and between its levels."""
-
-Group = tuple[str, str]
-"""An attribute and one of its levels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Cases, patients and positive cases of a group."""
-
-    n_cases: int
-    n_patients: int
-    n_positive: int
-
-    @property
-    def n_negative(self) -> int:
-        """Cases that are not positive."""
-        return self.n_cases - self.n_positive
 
 
 def group_figures(results: Sequence[Result]) -> frozenset[FigureName]:
@@ -59,78 +42,39 @@ def counted_groups(evaluation: Evaluation) -> dict[Group, Counts]:
     return found
 
 
-Cell = tuple[tuple[str, str], ...]
-"""Sorted (attribute, level) pairs; () is everyone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    """A cell and parts that add up to it."""
-
-    whole: Cell
-    parts: tuple[Cell, ...]
-
-
-def suppressed(
-    evaluation: Evaluation, groups: Mapping[Group, Counts], minimum: int
-) -> tuple[frozenset[Group], frozenset[Group]]:
-    """Return the groups that are not shown at all, and those with only their number of cases."""
-    cell_of, opaque = _cells(groups)
+def listed(
+    evaluation: Evaluation,
+    groups: Mapping[Group, Counts],
+    minimum: int,
+    nesting: Nesting | None = None,
+) -> Listed:
+    """Lay groups out as cells; ``nesting`` adds the sums that are known without any figure."""
+    cell_of, opaque = cells_of(groups)
     everyone = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
     counts = {cell_of[group]: count for group, count in groups.items() if group in cell_of}
     counts[()] = everyone
-    totals = _totals(counts)
+    totals = [*_totals(counts), *_nested_totals(counts, nesting or {})]
+    return Listed(cell_of, opaque, counts, totals, minimum)
 
+
+def suppressed(
+    given: Listed, withheld: Collection[Cell] = (), hidden: Collection[Cell] = ()
+) -> tuple[set[Cell], set[Cell]]:
+    """Return the cells that are not shown at all, and with them those that lose their figures.
+
+    What is ``withheld`` or ``hidden`` for another reason stays so.
+    """
+    counts, totals, minimum = given.counts, given.totals, given.minimum
     few = {c for c, n in counts.items() if c and min(n.n_cases, n.n_patients) < minimum}
     sizes = {c: (n.n_cases, n.n_patients) for c, n in counts.items()}
-    withheld = _protected(few, counts, sizes, totals, minimum)
+    none = _protected(few | set(withheld), counts, sizes, totals, minimum)
 
     few = {c for c, n in counts.items() if c and min(n.n_positive, n.n_negative) < minimum}
     sizes = {c: (n.n_positive, n.n_negative) for c, n in counts.items()}
-    hidden = _protected(few | withheld, counts, sizes, totals, minimum)
-
-    by_cell = {cell: group for group, cell in cell_of.items()}
-    none = frozenset(by_cell[cell] for cell in withheld) | opaque
-    return none, frozenset(by_cell[cell] for cell in hidden) - none
+    return none, _protected(few | none | set(hidden), counts, sizes, totals, minimum)
 
 
-def _cells(
-    groups: Mapping[Group, Counts],
-) -> tuple[dict[Group, Cell], frozenset[Group]]:
-    """Read intersections back into their parts; those that read two ways cannot be protected."""
-    levels: dict[str, set[str]] = {}
-    for attribute, level in groups:
-        levels.setdefault(attribute, set()).add(level)
-    cells: dict[Group, Cell] = {}
-    opaque: set[str] = set()
-    for attribute, level in groups:
-        names = attribute.split(JOINT)
-        readings = [
-            parts
-            for parts in _splits(level.split(JOINT), len(names))
-            if all(
-                name not in levels or part in levels[name]
-                for name, part in zip(names, parts, strict=True)
-            )
-        ]
-        if len(names) == 1:
-            cells[attribute, level] = ((attribute, level),)
-        elif len(readings) == 1 and len(set(names)) == len(names):
-            cells[attribute, level] = tuple(sorted(zip(names, readings[0], strict=True)))
-        else:
-            opaque.add(attribute)
-    unsafe = frozenset(group for group in groups if group[0] in opaque)
-    return {group: cell for group, cell in cells.items() if group not in unsafe}, unsafe
-
-
-def _splits(words: Sequence[str], n_parts: int) -> Iterator[tuple[str, ...]]:
-    """Yield every way to join consecutive ``words`` into ``n_parts`` parts."""
-    for cuts in combinations(range(1, len(words)), n_parts - 1):
-        bounds = (0, *cuts, len(words))
-        yield tuple(JOINT.join(words[a:b]) for a, b in pairwise(bounds))
-
-
-def _totals(counts: Mapping[Cell, Counts]) -> list[_Total]:
+def _totals(counts: Mapping[Cell, Counts]) -> list[Total]:
     """List every sum that ties cells together, through margins that nobody declared as well."""
     tables = {tuple(name for name, _ in cell) for cell in counts}
     margins = {
@@ -152,15 +96,40 @@ def _totals(counts: Mapping[Cell, Counts]) -> list[_Total]:
                 for cell in members[table]:
                     whole = tuple(pair for pair in cell if pair[0] in margin)
                     parts.setdefault(whole, []).append(cell)
-                found += [_Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
+                found += [Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
     return sorted(found, key=lambda total: (len(total.whole), total.whole, total.parts))
+
+
+def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[Total]:
+    """The sums of levels over those that lie in them alone, as a scanner's cases lie in its site's.
+
+    A level that lies in several leaves these without a sum; the attacker's programme knows them.
+    """
+    found = []
+    for (inner, outer), pairs in sorted(nesting.items()):
+        of_inner: dict[str, set[str]] = {}
+        for one, other in pairs:
+            of_inner.setdefault(one, set()).add(other)
+        for whole in sorted({other for _, other in pairs}):
+            inside = sorted(one for one, other in pairs if other == whole)
+            parts = tuple(((inner, one),) for one in inside)
+            if (
+                all(of_inner[one] == {whole} for one in inside)
+                and {
+                    ((outer, whole),),
+                    *parts,
+                }
+                <= counts.keys()
+            ):
+                found.append(Total(((outer, whole),), parts))
+    return found
 
 
 def _protected(
     few: Collection[Cell],
     counts: Mapping[Cell, Counts],
     sizes: Mapping[Cell, tuple[int, int]],
-    totals: Sequence[_Total],
+    totals: Sequence[Total],
     minimum: int,
 ) -> set[Cell]:
     """Grow ``few`` until nothing in it follows from the cells that remain shown."""
@@ -179,7 +148,7 @@ def _protected(
 def _beside_thin_remainder(
     hidden: Collection[Cell],
     sizes: Mapping[Cell, tuple[int, int]],
-    totals: Sequence[_Total],
+    totals: Sequence[Total],
     minimum: int,
 ) -> list[Cell]:
     """Find a shown total whose hidden parts are one alone, or few together; return its other parts.
@@ -206,7 +175,7 @@ def _beside_thin_remainder(
 
 
 def _beside_derivable(
-    hidden: Collection[Cell], counts: Mapping[Cell, Counts], totals: Sequence[_Total]
+    hidden: Collection[Cell], counts: Mapping[Cell, Counts], totals: Sequence[Total]
 ) -> list[Cell]:
     """Find a hidden cell that the shown ones determine; return what could be hidden to free it.
 
@@ -247,7 +216,7 @@ def _beside_derivable(
     return []
 
 
-def _unlisted(total: _Total, counts: Mapping[Cell, Counts]) -> bool:
+def _unlisted(total: Total, counts: Mapping[Cell, Counts]) -> bool:
     """Tell whether some cases of the whole are in no listed part."""
     if total.whole not in counts or any(part not in counts for part in total.parts):
         return False

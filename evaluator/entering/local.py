@@ -60,4 +60,7 @@ def status(home: Path, submission_id: str | None, every: float | None) -> bool:
         console.print(
             "no dispatcher is at work now; `sequestra run` takes up interrupted submissions"
         )
-    return all(submission.failure is None for submission in submissions)
+    return all(
+        submission.failure is None and submission.state is not State.REFUSED
+        for submission in submissions
+    )

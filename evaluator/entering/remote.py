@@ -26,7 +26,7 @@ from submissions.client.connection import is_private, readable_token, server_add
 from submissions.client.logins import Login
 from submissions.client.problems import ClientError
 from submissions.contract import Contract
-from submissions.submission import Failure
+from submissions.submission import Failure, State
 
 
 def log_in(address: str, *, insecure: bool, agree: str | None) -> None:
@@ -138,6 +138,8 @@ def bar(what: str) -> Iterator[Any]:
 def line(found: Mapping[str, Any]) -> str:
     """One line a submission: its id, who, and its state or failure."""
     outcome = str(found.get("state"))
+    if outcome == State.HELD.value:
+        outcome += " for review"
     if failure := found.get("failure"):
         outcome += f": {failure['code']}. {failure['meaning']}"
     who = f"{found.get('team')} / {found.get('model')}"

@@ -14,7 +14,7 @@ from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused
 from submissions.submission import State
 
-FAILED = (State.FAILED.value, State.REJECTED.value)
+FAILED = (State.FAILED.value, State.REFUSED.value, State.REJECTED.value)
 
 
 def submit(client: Client, entry: Entry) -> None:

@@ -13,7 +13,7 @@ from evaluator.glossary import figure
 from evaluator.leaderboard.board.columns import BESIDE
 from evaluator.leaderboard.board.kept import Board
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.plots import readable, readable_level
+from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing, environment, named
 from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import allowance, opening

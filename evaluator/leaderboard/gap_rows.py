@@ -1,55 +1,147 @@
-"""Rows of differences between groups: tested where declared, else described."""
+"""Differences between groups: those that were declared with their tests, the others as a table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from evaluator.disclosure.control import WITHHELD, Release
-from evaluator.disclosure.suppression import group_figures
 from evaluator.glossary import FIGURES, figure
-from evaluator.leaderboard.drawing import numbers, plots
-from evaluator.scoring.results import ALL_LEVELS, VERSUS
+from evaluator.leaderboard.drawing import numbers
+from evaluator.leaderboard.drawing.levels import in_order, readable, readable_level
+from evaluator.leaderboard.footing import footing
+from evaluator.scoring.results import ALL_LEVELS, VERSUS, Result
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps.differences import MAX_MIN, MIN_MAX, MIXED, WITHOUT
 
-COMPARISONS = {MAX_MIN: "largest less smallest", MIN_MAX: "smallest by largest"}
+COMPARISONS = {MAX_MIN: "largest less smallest"}
+RATIO = " (smallest by largest)"
 PARITY = ("demographic_parity", "predictive_parity")
 """Named gaps that are those of the selection rate and of the PPV."""
 SHARES = ("auroc", "sensitivity", "specificity")
 """Figures between 0 and 1 whose largest gaps can be named in one sentence."""
+ABREAST = 5
+"""Comparisons that stand side by side in one table, so that it fits on paper."""
+MIXES = "*"
+"""Beside a figure whose gap mixes in prevalence."""
 
 
 @dataclass(frozen=True, slots=True)
-class GapRow:
-    """A comparison between levels; ``notes`` say how it was tested, or that it was not."""
+class DeclaredGap:
+    """A gap that is tested: its size, its p-values, and what they say in words."""
 
-    name: str
-    comparison: str
-    estimate: Estimate
-    notes: tuple[str, ...]
+    figure: str
+    attribute: str
+    estimate: Estimate | None
+    reason: str
+    p: str
+    adjusted: str
+    verdict: str
+    shown: bool
 
 
-def gap_rows(release: Release, attribute: str) -> tuple[GapRow, ...]:
-    """Comparisons of an attribute's levels, each with the p-values that belong to it."""
-    whole = group_figures(release.results)
-    found = []
-    for result in release.results:
-        if result.attribute != attribute or result.figure in whole or result.level == ALL_LEVELS:
-            continue
-        base = str(result.figure.plain)
-        notes = _tested(release, base, attribute) if result.level == MAX_MIN else ()
-        if base in MIXED or base.startswith(PARITY):
-            notes = (*notes, "mixes in prevalence")
-        found.append(
-            GapRow(
-                name=FIGURES[base].short if base in FIGURES else figure(base).name,
-                comparison=_comparison(result.level),
-                estimate=result.estimate,
-                notes=notes,
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Figures by comparisons: a row a figure, a column a comparison, all described alone."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Estimate | None, ...]], ...]
+    mixed: bool
+
+
+def declared_gaps(release: Release) -> tuple[DeclaredGap, ...]:
+    """Gaps of the plan that are tested: the primary one, then those shown, then the others."""
+    found = [_declared(release, *gap) for gap in release.declared_gaps]
+    return (*found[:1], *sorted(found[1:], key=lambda gap: not gap.shown))
+
+
+def _declared(release: Release, metric: str, attribute: str) -> DeclaredGap:
+    of = FigureName.read(metric)
+    gap = release.find(of.of_kind(Kind.GAP), attribute, MAX_MIN)
+    plain, adjusted = (
+        release.find(of.of_kind(kind), attribute, ALL_LEVELS)
+        for kind in (Kind.GAP_P, Kind.GAP_P_ADJUSTED)
+    )
+    reason = ""
+    if gap is None or gap.value is None:
+        known = plain if gap is None else gap
+        reason = (known.undefined if known is not None else None) or WITHHELD
+    shown, verdict = _verdict(release, adjusted)
+    return DeclaredGap(
+        _named(metric),
+        readable(attribute).lower(),
+        gap,
+        reason,
+        "" if plain is None else numbers.p_value(plain),
+        "" if adjusted is None else numbers.p_value(adjusted),
+        verdict,
+        shown,
+    )
+
+
+def _verdict(release: Release, adjusted: Estimate | None) -> tuple[bool, str]:
+    """Whether a gap was shown at the level of the report, and the sentence that says so."""
+    if adjusted is None or adjusted.value is None:
+        return False, "it was not tested"
+    if adjusted.value < 1.0 - release.confidence:
+        return True, "a gap was shown"
+    return False, "no gap was shown; there may still be one"
+
+
+def comparisons(
+    results: Sequence[Result], whole: Collection[FigureName], name: str
+) -> tuple[Comparisons, ...]:
+    """Every comparison of an attribute's levels, in tables that fit on paper.
+
+    ``results`` are those of the attribute ``name``, ``whole`` the figures that a group has of its
+    own; all others compare groups.
+    """
+    own = [r for r in results if r.figure not in whole and r.level != ALL_LEVELS]
+    # A level by itself: its positives or negatives against those of the other levels.
+    levels = {result.level for result in results if result.figure in whole}
+    across = [result for result in own if result.level in levels]
+    between = [result for result in own if result.level not in levels]
+    said = readable(name).lower()
+    return (
+        *_tables(between, f"Differences between levels of {said}"),
+        *_tables(across, f"Levels of {said} against the other levels"),
+    )
+
+
+def _tables(results: Sequence[Result], title: str) -> list[Comparisons]:
+    # A figure has either a range or a ratio, which so stand in one column.
+    results = [replace(r, level=MAX_MIN) if r.level == MIN_MAX else r for r in results]
+    ranges = [MAX_MIN] if any(r.level == MAX_MIN for r in results) else []
+    columns = [*ranges, *in_order([r.level for r in results if r.level != MAX_MIN])]
+    figures = list(dict.fromkeys(str(result.figure.plain) for result in results))
+    found = {(str(r.figure.plain), r.level): r.estimate for r in results}
+    made = []
+    for first in range(0, len(columns), ABREAST):
+        part = columns[first : first + ABREAST]
+        rows = [(base, tuple(found.get((base, level)) for level in part)) for base in figures]
+        kept = [(base, row) for base, row in rows if any(each is not None for each in row)]
+        made.append(
+            Comparisons(
+                title if first == 0 else f"{title}, continued",
+                tuple(_comparison(level) for level in part),
+                tuple((_short(base), row) for base, row in kept),
+                any(_mixes(base) for base, _ in kept),
             )
         )
-    return tuple(found)
+    return made
+
+
+def _mixes(base: str) -> bool:
+    return base in MIXED or base.startswith(PARITY)
+
+
+def _short(base: str) -> str:
+    name = FIGURES[base].short if base in FIGURES else figure(base).name
+    if base.endswith("_ratio"):
+        name += RATIO
+    return f"{name}{MIXES}" if _mixes(base) else name
 
 
 def gap_sentences(release: Release) -> list[str]:
@@ -57,59 +149,35 @@ def gap_sentences(release: Release) -> list[str]:
     declared = release.declared_gaps
     if not declared or release.n_positive is None:
         groups = any(result.figure.kind is Kind.GAP for result in release.results)
-        said = "No gap between groups was declared beforehand: gaps are described here, not tested."
-        return [said, *_largest(release)] if groups else []
-    metric, attribute = declared[0]
-    name = f"{_named(metric)} by {plots.readable(attribute).lower()}"
-    of = FigureName.read(metric)
-    gap = release.find(of.of_kind(Kind.GAP), attribute, MAX_MIN)
-    if gap is None:
-        tested = release.find(of.of_kind(Kind.GAP_P), attribute, ALL_LEVELS)
-        reason = WITHHELD if tested is None else tested.undefined or WITHHELD
-        return [f"Primary gap, {name}: {reason}.", *_largest(release)]
-    if gap.value is None:
-        return [f"Primary gap, {name}: {gap.undefined}.", *_largest(release)]
-    said = f"Primary gap, {name}: largest less smallest {numbers.value(gap)}"
-    if gap.high is not None:
-        said += f" ({numbers.interval(gap)})"
-    p = release.find(of.of_kind(Kind.GAP_P_ADJUSTED), attribute, ALL_LEVELS)
-    if p is None or p.value is None:
-        said += "; it was not tested."
-    else:
-        shown = p.value < 1.0 - release.confidence
-        said += (
-            f". {numbers.p_value(p)}, adjusted for {_counted(len(declared))}: "
-            f"{'a gap was shown.' if shown else 'no gap was shown; there may still be one.'}"
-        )
-    return [said, *_largest(release)]
+        return [footing(release).untested_gaps, *_largest(release)] if groups else []
+    if len(release.results) == 1:  # the primary figure alone is told
+        return []
+    first, *others = declared_gaps(release)
+    return [
+        f"Primary gap, {_in_words(first, release)}",
+        *(f"Gap in {_in_words(gap, release)}" for gap in others if gap.shown),
+        *_largest(release),
+    ]
 
 
-def headline_gap(release: Release, attribute: str, metric: str) -> str:
-    """The range of a figure over the levels, in one sentence; empty where it has none."""
-    gap = release.find(FigureName.read(metric).of_kind(Kind.GAP), attribute, MAX_MIN)
-    if gap is None or gap.value is None:
-        return ""
-    said = f"{numbers.value(gap)} ({numbers.interval(gap)})" if gap.low is not None else ""
-    tested = ", ".join(_tested(release, metric, attribute))
-    return f"Largest less smallest {figure(metric).short}: {said or numbers.value(gap)}, {tested}."
-
-
-def _tested(release: Release, metric: str, attribute: str) -> tuple[str, ...]:
-    if (metric, attribute) not in release.declared_gaps:
-        return ("described, not tested",)
-    notes = []
-    of = FigureName.read(metric)
-    for kind, before in ((Kind.GAP_P, ""), (Kind.GAP_P_ADJUSTED, "adjusted ")):
-        p = release.find(of.of_kind(kind), attribute, ALL_LEVELS)
-        if p is not None and p.value is not None:
-            notes.append(before + numbers.p_value(p))
-    return tuple(notes) or ("declared, could not be tested",)
+def _in_words(gap: DeclaredGap, release: Release) -> str:
+    said = f"{gap.figure} by {gap.attribute}: "
+    if gap.estimate is None or gap.reason:
+        return f"{said}{gap.reason}."
+    said += f"largest less smallest {numbers.value(gap.estimate)}"
+    if gap.estimate.high is not None:
+        said += f" ({numbers.interval(gap.estimate)})"
+    if not gap.adjusted:
+        return f"{said}; {gap.verdict}."
+    verdict, *more = gap.verdict.split("; ")
+    tested = f"{gap.adjusted}, adjusted for {_counted(release)}"
+    return f"{said}. {verdict.capitalize()} ({tested}){''.join('; ' + each for each in more)}."
 
 
 def _comparison(level: str) -> str:
     ends, without, name = level.partition(WITHOUT)
     said = COMPARISONS.get(ends, ends) + without + name
-    return plots.readable_level(said).replace(VERSUS, " less ")
+    return readable_level(said).replace(VERSUS, " less ")
 
 
 def _largest(release: Release) -> list[str]:
@@ -127,7 +195,7 @@ def _largest(release: Release) -> list[str]:
     high, metric, attribute = max(candidates, key=lambda found: found[0])
     return [
         f"The largest gap that these data do not exclude: {high:.2f} in {_named(metric)} "
-        f"by {plots.readable(attribute).lower()}."
+        f"by {readable(attribute).lower()}."
     ]
 
 
@@ -135,5 +203,6 @@ def _named(metric: str) -> str:
     return "AUROC" if metric == "auroc" else figure(metric).name.lower()
 
 
-def _counted(n: int) -> str:
-    return "the one declared gap" if n == 1 else f"{n} declared gaps"
+def _counted(release: Release) -> str:
+    n, named = len(release.declared_gaps), footing(release).gaps_in_plan
+    return f"the one {named} gap" if n == 1 else f"{n} {named} gaps"

@@ -10,8 +10,9 @@ from markupsafe import Markup
 from evaluator.disclosure.control import Release, Withheld
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.suppression import group_figures
-from evaluator.leaderboard.drawing import bars, plots
-from evaluator.leaderboard.gap_rows import GapRow, gap_rows, headline_gap
+from evaluator.leaderboard.drawing import bars
+from evaluator.leaderboard.drawing.levels import in_order, readable, readable_level
+from evaluator.leaderboard.gap_rows import Comparisons, comparisons
 from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
 
@@ -33,14 +34,18 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupTable:
-    """The levels of one attribute or intersection under the row of all cases."""
+    """The levels of one attribute or intersection under the row of all cases.
 
+    ``dashed`` says that some cell holds a dash, which the table then explains.
+    """
+
+    attribute: str
     key: str
     heading: str
     axis: Markup
     rows: tuple[GroupRow, ...]
-    gaps: tuple[GapRow, ...]
-    gap_in_words: str
+    comparisons: tuple[Comparisons, ...]
+    dashed: bool
 
 
 def group_table(
@@ -48,20 +53,25 @@ def group_table(
 ) -> GroupTable:
     """The levels of one attribute: the figure ``metric``, drawn, with ``columns`` beside it."""
     whole = group_figures(release.results)
-    own = [r for r in release.results if r.attribute == attribute and r.figure in whole]
+    mine = [result for result in release.results if result.attribute == attribute]
+    own = [result for result in mine if result.figure in whole]
     found = {(result.metric, result.level): result.estimate for result in own}
-    levels = list(dict.fromkeys(result.level for result in own))
+    withheld = {held.level: held for held in release.withheld if held.attribute == attribute}
+    levels = in_order([*(result.level for result in own), *withheld])
     overall = release.find(metric)
     primaries = [found[metric, level] for level in levels if (metric, level) in found]
     shared = bars.axis([*primaries, *([overall] if overall else [])])
     line = overall.value if overall else None
     rows = [] if overall is None else [_of_all_cases(release, overall, shared, columns)]
     for level in levels:
+        if level in withheld:
+            rows.append(_of_withheld(withheld[level], len(columns)))
+            continue
         primary = found.get((metric, level))
         counts = primary or next(r.estimate for r in own if r.level == level)
         rows.append(
             GroupRow(
-                label=plots.readable_level(level),
+                label=readable_level(level),
                 overall=False,
                 reason=_reason(own, level),
                 n_cases=counts.n_cases,
@@ -72,16 +82,14 @@ def group_table(
                 estimates=tuple(found.get((column, level)) for column in columns),
             )
         )
-    rows += [
-        _of_withheld(held, len(columns)) for held in release.withheld if held.attribute == attribute
-    ]
     return GroupTable(
+        attribute=attribute,
         key="group-" + "".join(c if c.isalnum() else "-" for c in attribute),
-        heading=plots.readable(attribute),
+        heading=readable(attribute),
         axis=bars.scale(shared),
         rows=tuple(rows),
-        gaps=gap_rows(release, attribute),
-        gap_in_words=headline_gap(release, attribute, metric),
+        comparisons=comparisons(mine, whole, attribute),
+        dashed=any(row.n_positive is None or None in row.estimates for row in rows),
     )
 
 
@@ -103,7 +111,7 @@ def _of_all_cases(
 
 def _of_withheld(held: Withheld, n_columns: int) -> GroupRow:
     return GroupRow(
-        label=plots.readable_level(held.level),
+        label=readable_level(held.level),
         overall=False,
         reason=held.reason,
         n_cases=held.n_cases,

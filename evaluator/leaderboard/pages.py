@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -21,7 +20,7 @@ from evaluator.leaderboard.board.rows import drawn
 from evaluator.leaderboard.board.selection import columns_of, details_of, select
 from evaluator.leaderboard.board.view import SIZES, WHO, View
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from metrics.estimate import Estimate
 from submissions.design.stylesheet import STYLESHEET
 
@@ -77,7 +76,6 @@ def environment() -> Environment:
         "in_script": in_script,
     }
     made.globals |= {"dash": numbers.DASH, "standalone": False, "version": static_version()}
-    made.globals |= {"plotly_version": plotly.__version__}
     return made
 
 

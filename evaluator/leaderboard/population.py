@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
-from evaluator.leaderboard.drawing import numbers, plots
+from evaluator.leaderboard.drawing import numbers
+from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import Kind
@@ -62,8 +63,8 @@ def population(release: Release) -> Population | None:
         return Population((weighted,), (), rows, "Weighted figures", "Weighted") if rows else None
     levels = tuple(
         LevelRow(
-            plots.readable(row.attribute),
-            plots.readable_level(row.level),
+            readable(row.attribute),
+            readable_level(row.level),
             numbers.percent(row.target),
             "withheld" if row.achieved is None else numbers.percent(round(row.achieved, 2)),
         )

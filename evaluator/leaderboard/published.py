@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
+from weakref import WeakKeyDictionary
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.comparing.comparison import Comparison, refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.board.kept import OfLedger
@@ -47,6 +49,41 @@ def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
     return None if document is None else FactSheet.from_json(document)
 
 
+_NEWEST: WeakKeyDictionary[Ledger, dict[str, tuple[int, Comparison]]] = WeakKeyDictionary()
+"""The comparisons that were read last, by benchmark: none ever changes, and they may be large."""
+
+
+def comparison(ledger: Ledger, benchmark: str) -> Comparison | None:
+    """The newest comparison of a board's submissions, or None where none has been made.
+
+    Its document is read once; what is asked for each time is its number.
+    """
+    last = ledger.comparisons.last(benchmark)
+    if last is None:
+        return None
+    kept = _NEWEST.setdefault(ledger, {})
+    number, found = kept.get(benchmark, (0, None))
+    if found is None or number != last.number:
+        found = Comparison.from_json(ledger.comparisons.numbered(last.number).document)
+        kept[benchmark] = last.number, found
+    return found
+
+
+def board_of(ledger: Ledger, submission_ids: Sequence[str]) -> str:
+    """The benchmark of submissions; raise ComparisonError where they are not of one board."""
+    found = [ledger.submission(each) for each in submission_ids]
+    names = sorted({each.benchmark for each in found})
+    refuse_several(names)
+    return names[0]
+
+
+def later(ledger: Ledger, benchmark: str) -> int:
+    """How many submissions were released after all that the newest comparison covers."""
+    last = ledger.comparisons.last(benchmark)
+    through = 0 if last is None else last.through
+    return ledger.comparisons.released_since(benchmark, through)
+
+
 def primary_figure(installation: Installation, benchmark: str) -> str:
     """The figure that heads a benchmark's reports; AUROC's name where it is not installed here."""
     if benchmark not in installation.names():
@@ -56,7 +93,7 @@ def primary_figure(installation: Installation, benchmark: str) -> str:
 
 def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
     """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
-    kept = OfLedger(ledger)
+    kept = OfLedger(ledger, lambda name: comparison(ledger, name))
     board = kept.board(benchmark.name, benchmark.analysis.primary)
     return render_terminal(board, kept, title=benchmark.title, page=page)
 
@@ -107,8 +144,10 @@ def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
 
     return create_app(
-        OfLedger(ledger),
+        OfLedger(ledger, lambda benchmark: comparison(ledger, benchmark)),
         _Listings(installed),
         lambda submission_id: fact_sheet(ledger, submission_id),
+        lambda benchmark: comparison(ledger, benchmark),
+        lambda benchmark: later(ledger, benchmark),
         lambda benchmark: cohort_card(installed.installation, ledger, benchmark),
     )

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
-from evaluator.leaderboard import fact_sheet_block
+from evaluator.leaderboard import fact_sheet_block, footing
 from evaluator.leaderboard.board.ranking import BASELINE_TEAMS
-from evaluator.leaderboard.drawing import numbers, plots
-from evaluator.leaderboard.gap_rows import gap_sentences
-from evaluator.leaderboard.group_tables import group_table
+from evaluator.leaderboard.drawing import numbers, released_points
+from evaluator.leaderboard.drawing.levels import attributes_of
+from evaluator.leaderboard.drawing.plots import Chart, charts
+from evaluator.leaderboard.findings import calibration_in_words, findings
+from evaluator.leaderboard.gap_rows import declared_gaps
+from evaluator.leaderboard.group_tables import GroupTable, group_table
 from evaluator.leaderboard.pages import STATIC, environment, named
 from evaluator.leaderboard.population import Population, population
 from evaluator.scoring.results import ALL_LEVELS, OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
-from metrics.group import SAMPLED
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 PRIMARY = "auroc"
 """What heads a report where no benchmark says otherwise."""
-OWN_SCORES = "own scores"
-"""In place of team and benchmark, where readers score predictions of their own."""
-PERCENT = "\N{NO-BREAK SPACE}%"
-_SPOKEN_OF = ("sensitivity", "specificity")
+RATES = ("sensitivity", "specificity", "ppv", "npv")
+"""Figures under the 2 x 2 table."""
 BY_GROUP = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
 
@@ -42,9 +44,15 @@ class FigureRow:
 
     figure: Figure
     estimate: Estimate
+    value: str
 
 
-Drawings = Mapping[str, plots.Drawing | None]
+def _row(metric: str, estimate: Estimate) -> FigureRow:
+    """A p-value that rounding left nothing of is under a thousandth, and not 0."""
+    text = numbers.value(estimate)
+    if metric.endswith("_p"):
+        text = numbers.p_value(estimate).removeprefix("p ").removeprefix("= ")
+    return FigureRow(figure(metric), estimate, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +70,19 @@ def render_report(
     title: str = "",
     primary: str = PRIMARY,
     standalone: bool = True,
-    drawn: Drawings | None = None,
+    drawn: Mapping[str, Chart] | None = None,
     fact_sheet: FactSheet | None = None,
+    exposure: Sequence[str] = (),
 ) -> str:
     """Write the report as HTML.
 
-    A standalone report holds its style, its scripts and plotly.js, asks for nothing else and
-    forbids itself to; otherwise they come from /static. ``title`` and ``primary``, the figure that
-    heads the report and its tables of groups, are the benchmark's; ``drawn`` is what
-    :func:`drawings` gave, where somebody has it already.
+    A standalone report holds its style and its script, asks for nothing else and forbids itself
+    to; otherwise they come from /static. ``title`` and ``primary``, the figure that heads the
+    report and its tables of groups, are the benchmark's; ``drawn`` is what
+    :func:`~evaluator.leaderboard.drawing.plots.charts` gave, where somebody has it already.
+    ``exposure`` says in sentences how often the cohort was looked at.
     """
-    attributes = _attributes(release)
-    single = [name for name in attributes if JOINT not in name]
-    joint = [name for name in attributes if JOINT in name]
-    valued = {r.metric for r in release.results if r.estimate.value is not None}
-    columns = [metric for metric in BY_GROUP if metric in valued and metric != primary]
-    sections = _sections(release)
-    drawn = drawings(release, primary) if drawn is None else drawn
-    about = population(release)
-    curves = [
-        c for c in release.curves if (c.name, c.attribute, c.level) == ("reliability", *OVERALL)
-    ]
+    drawn = charts(release, primary) if drawn is None else drawn
     return (
         environment()
         .get_template("report.html")
@@ -90,84 +90,110 @@ def render_report(
             release=release,
             title=title or release.benchmark,
             standalone=standalone,
-            own=release.benchmark == OWN_SCORES,
             baseline=release.team.strip().lower() in BASELINE_TEAMS,
             confidence=numbers.percent(release.confidence),
             primary=figure(primary),
             headline=release.find(primary),
-            sentences=[*_sentences(release, primary), *gap_sentences(release)],
-            population=about,
-            contents=_contents(sections, about, single, joint, fact_sheet),
-            sections=sections,
-            calibration=_calibration(release),
-            bins=curves[0].points if curves else (),
-            columns=named(columns),
-            tables=[group_table(release, name, primary, columns) for name in single],
-            intersections=[group_table(release, name, primary, columns) for name in joint],
-            **drawn,
-            drawings=[drawing for drawing in drawn.values() if drawing is not None],
-            methods=_methods(release),
+            findings=findings(release, primary),
+            exposure=exposure,
+            charts=drawn,
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
-            provenance=_provenance(release),
-            **(_inlined(drawn) if standalone else {}),
+            **_words(release),
+            **_parts(release, primary, drawn, fact_sheet),
+            **(_inlined() if standalone else {}),
         )
     )
+
+
+def _words(release: Release) -> dict[str, object]:
+    """What the report says of how its figures came about."""
+    texts = footing.footing(release)
+    return {
+        "own": texts.own,
+        "footing": texts,
+        "how": footing.methods(release),
+        "methods": _methods(release),
+        "provenance": footing.provenance(release),
+    }
+
+
+def _parts(
+    release: Release, primary: str, drawn: Mapping[str, Chart], fact_sheet: FactSheet | None
+) -> dict[str, object]:
+    """The tables of the report, and the list of its parts."""
+    valued = {r.metric for r in release.results if r.estimate.value is not None}
+    columns = [metric for metric in BY_GROUP if metric in valued and metric != primary]
+    tables = [group_table(release, name, primary, columns) for name in attributes_of(release)]
+    sections, about = _sections(release), population(release)
+    calls, calibration = released_points.calls(release), calibration_in_words(release)
+    parts = {
+        "discrimination": "roc" in drawn,
+        "threshold": calls is not None or "decision" in drawn,
+        "calibration": bool(calibration) or "reliability" in drawn,
+    }
+    return {
+        "contents": _contents(sections, about, tables, parts, fact_sheet),
+        "parts": parts,
+        "sections": sections,
+        "population": about,
+        "calls": calls,
+        "rates": [_row(name, found) for name in RATES if (found := release.find(name))],
+        "calibration": calibration,
+        "gaps": declared_gaps(release),
+        "columns": named(columns),
+        "tables": [table for table in tables if JOINT not in table.attribute],
+        "intersections": [table for table in tables if JOINT in table.attribute],
+    }
 
 
 def _contents(
     sections: Sequence[Section],
     about: Population | None,
-    single: Sequence[str],
-    joint: Sequence[str],
+    tables: Sequence[GroupTable],
+    charted: Mapping[str, bool],
     fact_sheet: FactSheet | None,
 ) -> list[tuple[str, str]]:
     """Anchor and heading of each part of the page that there is something for."""
-    parts = [
+    joint = [table for table in tables if JOINT in table.attribute]
+    found = [
+        ("discrimination", "Discrimination", charted["discrimination"]),
+        ("threshold", "At the threshold", charted["threshold"]),
+        ("calibration", "Calibration", charted["calibration"]),
+        ("subgroups", "Subgroups", len(tables) > len(joint)),
+        ("intersections", "Intersections", bool(joint)),
         ("figures", "All figures", bool(sections)),
         ("population", about.heading if about else "", about is not None),
-        ("calibration", "Calibration", bool(sections)),
-        ("subgroups", "Subgroups", bool(single)),
-        ("intersections", "Intersections", bool(joint)),
-        ("methods", "Methods", True),
         ("disclosure", "What is withheld", True),
         ("limits", "Limits", True),
         fact_sheet_block.contents(fact_sheet),
         ("provenance", "Provenance", True),
+        ("methods", "Appendix: methods", True),
     ]
-    return [(anchor, heading) for anchor, heading, there in parts if there]
+    return [(anchor, heading) for anchor, heading, there in found if there]
 
 
-def _inlined(drawn: Drawings) -> dict[str, object]:
-    """Style and scripts of a page that asks for nothing else."""
+@cache
+def _inlined() -> dict[str, object]:
+    """Style and script of a page that asks for nothing else, and the policy that allows these."""
+    style = _squeezed(STYLESHEET.read_text("utf-8") + (STATIC / "report.css").read_text("utf-8"))
+    script = (STATIC / "figures.js").read_text(encoding="utf-8").strip()
     return {
-        "stylesheet": _own(STYLESHEET),
-        "figures_script": _own(STATIC / "figures.js"),
-        "plotly": Markup(plots.plotly_javascript()) if any(drawn.values()) else "",
+        "stylesheet": Markup(style),
+        "figures_script": Markup(script),
+        "policy": f"default-src 'none'; script-src {_hashed(script)}; style-src {_hashed(style)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'",
     }
 
 
-def drawings(release: Release, primary: str = PRIMARY) -> Drawings:
-    """The report's figures by name; None where nothing released supports one."""
-    attributes = _attributes(release)
-    single = [name for name in attributes if JOINT not in name]
-    joint = [name for name in attributes if JOINT in name]
-    return {
-        "roc": plots.roc(release),
-        "reliability": plots.reliability(release),
-        "forest": plots.forest(release, single, "forest", primary),
-        "joint_forest": plots.forest(release, joint, "joint-forest", primary),
-    }
+def _squeezed(sheet: str) -> str:
+    """A style sheet without comments and without the white space that only people read."""
+    plain = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    return re.sub(r"\s*\n\s*", "\n", plain).strip()
 
 
-def _own(file: Path) -> Markup:
-    return Markup(file.read_text(encoding="utf-8"))
-
-
-def _attributes(release: Release) -> list[str]:
-    """Attributes in the order of the plan, those that are withheld whole at the end."""
-    shown = (result.attribute for result in release.results)
-    hidden = (held.attribute for held in release.withheld)
-    return [name for name in dict.fromkeys((*shown, *hidden)) if name != OVERALL[0]]
+def _hashed(text: str) -> str:
+    """What a content policy calls an element that holds ``text``."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _sections(release: Release) -> list[Section]:
@@ -179,103 +205,13 @@ def _sections(release: Release) -> list[Section]:
     found = []
     for name in SECTIONS:
         rows = tuple(
-            FigureRow(figure(result.metric), result.estimate)
+            _row(result.metric, result.estimate)
             for result in overall
             if figure(result.metric).section == name
         )
         if rows:
             found.append(Section(name, rows, name == OPERATING))
     return found
-
-
-def _sentences(release: Release, primary: str) -> list[str]:
-    """The headline in words, for a reader who does not think in areas under curves."""
-    cases = f"{release.n_cases} cases of {release.n_patients} patients"
-    if release.n_positive is None:
-        return [
-            f"The cohort of {cases} is too small in one class for any figure to be released "
-            f"under the rule of this benchmark."
-        ]
-    own = release.benchmark == OWN_SCORES
-    unseen, declared = (
-        ("", "") if own else (" that were kept from the team", ", declared beforehand")
-    )
-    found = [
-        f"Evaluated on {cases}{unseen}, {release.n_positive} of the cases positive by the "
-        f"reference standard."
-    ]
-    found += _headline(release, primary)
-    auroc = release.find("auroc")
-    if auroc is not None and auroc.value is not None:
-        found.append(
-            f"Given one positive and one negative case at random, the model scores the positive "
-            f"one higher {_share(auroc)} of the time; a coin would do so 50{PERCENT}."
-        )
-    sensitivity, specificity = release.find("sensitivity"), release.find("specificity")
-    if sensitivity and specificity and None not in (sensitivity.value, specificity.value):
-        found.append(
-            f"At the threshold of {release.threshold:g}{declared}{',' * (not own)} it calls "
-            f"{_share(sensitivity)} of the positive cases positive and {_share(specificity)} of "
-            f"the negative cases negative."
-        )
-    return found
-
-
-def _headline(release: Release, primary: str) -> list[str]:
-    """The primary figure in words, where no sentence below speaks of it."""
-    estimate, about = release.find(primary), figure(primary)
-    if estimate is None or estimate.value is None or primary in ("auroc", *_SPOKEN_OF):
-        return []
-    said = f"The primary figure, {about.name[:1].lower()}{about.name[1:]}, is "
-    said += numbers.value(estimate)
-    if estimate.low is not None:
-        said += f" ({numbers.interval(estimate)})"
-    return [f"{said}. {about.meaning}".rstrip()]
-
-
-def _share(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return numbers.DASH
-    said = f"{100 * estimate.value:.0f}{PERCENT}"
-    if estimate.low is None or estimate.high is None:
-        return said
-    return f"{said} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f}{PERCENT})"
-
-
-def _calibration(release: Release) -> list[str]:
-    """Read slope and calibration in the large off their intervals, and claim no more."""
-    found = []
-    slope = release.find("calibration_slope")
-    if slope is not None and slope.value is not None and slope.low is not None:
-        if slope.high is not None and slope.high < 1:
-            said = "predictions are too extreme: high ones too high, low ones too low"
-        elif slope.low > 1:
-            said = "predictions are too timid: they spread less than the outcomes do"
-        else:
-            said = "compatible with 1, the slope of a calibrated model"
-        found.append(
-            f"Calibration slope {numbers.value(slope)} ({numbers.interval(slope)}): {said}."
-        )
-    large = release.find("calibration_in_the_large")
-    if large is not None and large.value is not None and large.low is not None:
-        if large.low > 0:
-            said = "on average, risk is underestimated in this cohort"
-        elif large.high is not None and large.high < 0:
-            said = "on average, risk is overestimated in this cohort"
-        else:
-            said = "compatible with 0, no average error"
-        found.append(
-            f"Calibration in the large {numbers.value(large)} ({numbers.interval(large)}): {said}. "
-            f"It moves with prevalence, {_prevalence(release)}."
-        )
-    return found
-
-
-def _prevalence(release: Release) -> str:
-    by_design = release.sampling_design != SAMPLED
-    if release.benchmark == OWN_SCORES:
-        return f"taken as set by {'design' if by_design else 'chance'}"
-    return "which this cohort sets by design" if by_design else "which chance set in this cohort"
 
 
 def _methods(release: Release) -> list[tuple[str, str]]:
@@ -303,16 +239,3 @@ def _without_counts(method: str) -> str:
     """Cut what differs from one comparison to the next, so that a method is listed once."""
     method = re.sub(r"; levels: \d+ of \d+", "", method)
     return re.sub(r"(?<=simultaneous over) \d+ differences?", " the differences", method)
-
-
-def _provenance(release: Release) -> list[tuple[str, str]]:
-    return [
-        ("Submission", release.submission_id),
-        ("Received", release.received.isoformat(timespec="seconds")),
-        ("Benchmark", release.benchmark),
-        ("Container image", release.image_digest),
-        ("Sealed cohort", release.cohort_digest),
-        ("Analysis plan", release.plan_digest),
-        ("Code version", release.code_version),
-        ("This release", release.digest),
-    ]

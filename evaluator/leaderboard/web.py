@@ -7,50 +7,52 @@ import io
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from evaluator.comparing.comparison import Comparison
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard import pages
+from evaluator.leaderboard import comparison_page, pages
 from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.answers import Answers
 from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
 from evaluator.leaderboard.board.selection import columns_of, plain_rows
 from evaluator.leaderboard.board.view import ViewError, read_view
-from evaluator.leaderboard.drawing.plots import plotly_file
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.report import render_report
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": _POLICY.format(style="'self'"),
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_WITH_FIGURES = {
-    # plotly.js writes style elements and style attributes; scripts stay in files of our own.
-    "Content-Security-Policy": _POLICY.format(style="'self' 'unsafe-inline'")
-}
 _READ = ["GET", "HEAD"]
-_DAY = "public, max-age=86400"
 
 FactSheets = Callable[[str], FactSheet | None]
 """The fact sheet of a submission, or None where it came without."""
 CohortCards = Callable[[str], CohortCard | None]
 """The public card of a benchmark's cohort, or None where it was sealed without."""
+
+
+Comparisons = Callable[[str], Comparison | None]
+"""The newest comparison of a benchmark, or None before one was made."""
+Later = Callable[[str], int]
+"""How many submissions of a benchmark were released since its newest comparison."""
 
 
 class _Site:
@@ -61,8 +63,12 @@ class _Site:
         kept: Kept,
         benchmarks: Sequence[Listing],
         fact_sheets: FactSheets,
+        comparisons: Comparisons,
+        later: Later,
         cohort_cards: CohortCards,
     ) -> None:
+        self.comparisons = comparisons
+        self.later = later
         self.kept = kept
         self.fact_sheets = fact_sheets
         self.cohort_cards = cohort_cards
@@ -105,6 +111,18 @@ class _Site:
             fact_sheet=self.fact_sheets(submission_id),
         )
 
+    def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
+        """The page that compares submissions, or lets a reader choose them, and its status."""
+        if not named and not benchmark:
+            raise HTTPException(
+                400, "No submission is named; open a board and choose those that you compare."
+            )
+        releases = [self.release(name)[1] for name in dict.fromkeys(named)]
+        listing = self.listing(releases[0].benchmark if releases else benchmark)
+        return comparison_page.render(
+            listing, self.comparisons(listing.name), self.later(listing.name), releases
+        )
+
     def give(
         self,
         request: Request,
@@ -138,6 +156,8 @@ def create_app(
     kept: Kept | Reader,
     benchmarks: Sequence[Listing],
     fact_sheets: FactSheets = lambda submission_id: None,
+    comparisons: Comparisons = lambda benchmark: None,
+    later: Later = lambda benchmark: 0,
     cohort_cards: CohortCards = lambda benchmark: None,
 ) -> FastAPI:
     """Build the site; it sets no cookie and asks nobody else for anything.
@@ -147,7 +167,7 @@ def create_app(
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     of = OfReleases(kept) if callable(kept) else kept
-    site = _Site(of, benchmarks, fact_sheets, cohort_cards)
+    site = _Site(of, benchmarks, fact_sheets, comparisons, later, cohort_cards)
     _harden(app)
     _tell_problems(app)
     _add_pages(app, site)
@@ -216,12 +236,12 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
     @app.api_route("/submissions/{submission_id}", methods=_READ)
     def report(request: Request, submission_id: str) -> Response:
         key = site.key("report", submission_id, tuple(site.benchmarks))
-        return site.give(
-            request,
-            key,
-            lambda: site.report(submission_id, standalone=False),
-            headers=_WITH_FIGURES,
-        )
+        return site.give(request, key, lambda: site.report(submission_id, standalone=False))
+
+    @app.api_route("/compare", methods=_READ)
+    def compare(s: Annotated[list[str], Query()] = [], benchmark: str = "") -> HTMLResponse:  # noqa: B006
+        page, status = site.compared(benchmark, s)
+        return HTMLResponse(page, status)
 
 
 def _add_files(app: FastAPI, site: _Site) -> None:
@@ -263,12 +283,6 @@ def _add_files(app: FastAPI, site: _Site) -> None:
             lambda: _csv(plain_rows(found, site.kept)),
             media_type="text/csv",
             headers={"Content-Disposition": 'attachment; filename="leaderboard.csv"'},
-        )
-
-    @app.api_route("/static/plotly.min.js", methods=_READ)
-    def plotly() -> FileResponse:
-        return FileResponse(
-            plotly_file(), media_type="text/javascript", headers={"Cache-Control": _DAY}
         )
 
     @app.api_route("/static/style.css", methods=_READ)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from evaluator.comparing.freezing import Freezer
+from evaluator.feedback.exposure import retire_if_spent, use_of
 from evaluator.identity import run_key
+from evaluator.leaderboard.board.ranking import rank
 from evaluator.queue.determinism import compared
+from evaluator.queue.dry_run import practice_auroc
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, Event, StageTime
+from evaluator.stores.installation import Installation
 from evaluator.tracking.process import Tracker
 from evaluator.workers.shard import LAID_OUT, Ended
 from submissions.ledger.ledger import Ledger
@@ -27,20 +32,30 @@ class Completion:
 
     def __init__(
         self,
+        installation: Installation,
         ledger: Ledger,
-        enclave: Enclave,
         record: Record,
         tracker: Tracker,
-        signer: Signer,
         shards: int,
     ) -> None:
         """Complete runs whose cases were shared among so many ``shards``."""
         self._ledger = ledger
-        self._enclave = enclave
+        self._enclave: Enclave = installation.enclave()
         self._record = record
         self._tracker = tracker
-        self._signer = signer
+        self._signer = Signer(installation, ledger)
+        self._freezer = Freezer(installation, ledger, self._signer, rank)
         self._shards = shards
+
+    def keep_up(self) -> None:
+        """Compare what is due, and sign, each at most once a minute."""
+        self._freezer.keep_up()
+        self._signer.keep_up()
+
+    def conclude(self) -> None:
+        """Compare what is due, and sign, as the queue ends."""
+        self._freezer.freeze()
+        self._signer.sign()
 
     def stands(self, job: Job) -> bool:
         """Whether an earlier run stands, and is now complete: its own, or one of its image."""
@@ -98,15 +113,27 @@ class Completion:
 
         self._record.move(job, State.SCORING)
         began = time.monotonic()
-        evaluated = evaluate(job.submission, job.benchmark, job.cohort, predictions, self._enclave)
+        evaluated = evaluate(
+            job.submission,
+            job.benchmark,
+            job.cohort,
+            predictions,
+            self._enclave,
+            practice=practice_auroc(self._ledger.practice(job.name)),
+        )
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
-            # The evaluation is in the enclave; `release` scores again.
+            # What reviewers decide on; the queue releases or refuses it when they have voted.
+            self._enclave.hold(job.name, evaluated.key, evaluated.release.to_json())
             self._record.move(job, State.HELD)
         else:
             document = evaluated.release.to_json()
+            retire_if_spent(self._ledger, self._enclave, job.benchmark, job.cohort)
+            use = use_of(self._enclave, job.benchmark, job.cohort)
             with self._record.unless_cancelled(job):
-                self._ledger.publish(job.name, evaluated.key, document, state=State.RELEASED)
+                self._ledger.publish(
+                    job.name, evaluated.key, document, state=State.RELEASED, use=use
+                )
             self._record.tell(job.submission, State.RELEASED)
             self._signer.sign()
             self._tracker.owe()

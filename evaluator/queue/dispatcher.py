@@ -25,6 +25,7 @@ from evaluator.queue.job import Job, shared
 from evaluator.queue.practice_run import PracticeRuns
 from evaluator.queue.readiness import Fitness
 from evaluator.queue.record import Cancelled, Record
+from evaluator.reviewing.decisions import Reviews
 from evaluator.sandbox.engine import EngineUnavailable
 from evaluator.scoring.code_version import code_version
 from evaluator.signing.key import SigningError
@@ -109,9 +110,9 @@ class _Dispatcher:
         self._tracker = tracker
         self._work = work
         self._record = Record(ledger, self._enclave, report)
-        self._signer = Signer(installation, ledger)
-        self._completion = Completion(
-            ledger, self._enclave, self._record, tracker, self._signer, work.shards
+        self._completion = Completion(installation, ledger, self._record, tracker, work.shards)
+        self._reviews = Reviews(
+            installation, ledger, self._record.tell, Signer(installation, ledger), tracker
         )
         self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None
@@ -132,9 +133,9 @@ class _Dispatcher:
             while True:
                 if self._work.watch:
                     self._fitness.ask_again()
-                self.worked.update(self._admissions.go_on())
+                self.worked.update(self._admissions.go_on(), self._reviews.keep_up())
                 self._take_up_more(opened)
-                self._signer.keep_up()
+                self._completion.keep_up()
                 # A queue that ends has its releases tracked at its end.
                 self._tracker.keep_up(busy=bool(self._jobs) or not self._work.watch)
                 if self._jobs and self._workers is not None:
@@ -151,7 +152,7 @@ class _Dispatcher:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
                     break
-        self._signer.sign()
+        self._completion.conclude()
 
     def refuse_unfit(self) -> None:
         """Raise what kept a submission waiting, if anything did."""

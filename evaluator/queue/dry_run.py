@@ -146,6 +146,12 @@ def blinded_cases(by_id: Mapping[str, Case], contract: Contract) -> tuple[Blinde
     )
 
 
+def practice_auroc(document: str | None) -> float | None:
+    """The AUROC of a dry run's document; None without one, or where all cases have one label."""
+    scores = None if document is None else json.loads(document)["scores"]
+    return None if scores is None else scores["auroc"]
+
+
 def _copied(blinded: dict[str, Case], contract: Contract, folder: Path) -> tuple[BlindedCase, ...]:
     """The cases as a container may see them, their files copied below ``folder``."""
     copied, _ = copy_cases(tuple(blinded.values()), folder / "copies")

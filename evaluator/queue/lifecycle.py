@@ -9,14 +9,17 @@ from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
 from evaluator.evaluation import Evaluated, evaluate
+from evaluator.feedback.exposure import use_of
 from evaluator.queue.admission import admit, discard_archive
+from evaluator.reviewing.held import prepared
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.image_ids import CONTAINERD
 from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
+from submissions.ledger.voting.votes import Votes
 from submissions.quota import QuotaError
 from submissions.receiving import Entry, named, operating_point, receive
-from submissions.submission import ENDED, Failure, State, Submission
+from submissions.submission import ENDED, Failure, Owner, State, Submission
 
 
 class SubmissionError(ValueError):
@@ -89,22 +92,28 @@ def cancel(installation: Installation, submission_id: str) -> Submission:
         raise SubmissionError(
             f"submission {submission_id} is {submission.state.value}: there is nothing to cancel"
         )
-    ledger.move(submission_id, State.FAILED, Failure.CANCELLED)
+    ledger.move(submission_id, State.FAILED, Failure.CANCELLED, by=Owner.STEWARD)
     return ledger.submission(submission_id)
 
 
 def release_held(installation: Installation, submission_id: str) -> Submission:
-    """Release a result that the steward has held; raise SubmissionError for any other state."""
+    """Release a held result at the shell, without votes; the audit chain says that it was so.
+
+    Raises SubmissionError for any other state, and where the benchmark asks for two reviewers.
+    """
     ledger, enclave = installation.ledger(), installation.enclave()
     submission = ledger.submission(submission_id)
     if submission.state is not State.HELD:
         raise SubmissionError(f"submission {submission_id} is {submission.state.value}, not held")
     benchmark, cohort = installation.sealed(submission.benchmark)
-    predictions = enclave.predictions(submission_id, cohort.digest)
-    if predictions is None:
-        raise SubmissionError(f"submission {submission_id} is held but has no stored predictions")
-    evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
-    ledger.publish(submission_id, evaluated.key, evaluated.release.to_json(), state=State.RELEASED)
+    if benchmark.disclosure.reviewers > 1:
+        raise SubmissionError(
+            f"benchmark {benchmark.name!r} asks for {benchmark.disclosure.reviewers} reviewers; "
+            f"let them vote with `sequestra review vote` or in `sequestra console`"
+        )
+    evaluated = prepared(submission, benchmark, cohort, enclave)
+    use = use_of(enclave, benchmark, cohort)
+    Votes(ledger).override(submission_id, evaluated.key, evaluated.release.to_json(), use)
     sign(installation, ledger)
     return ledger.submission(submission_id)
 
@@ -141,7 +150,11 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
         again.append((submission, evaluated))
     for submission, evaluated in again:
         document = evaluated.release.to_json()
-        ledger.publish(submission.submission_id, evaluated.key, document, state=State.RELEASED)
+        use = use_of(enclave, benchmark, cohort)
+        name = submission.submission_id
+        ledger.publish(
+            name, evaluated.key, document, state=State.RELEASED, use=use, by=Owner.STEWARD
+        )
     if again:
         sign(installation, ledger)
     return [submission for submission, _ in again]

@@ -1,4 +1,4 @@
-"""ROC and reliability curves of a group."""
+"""ROC, reliability and decision curves of a group."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from evaluator.scoring.analysis_plan import AnalysisPlan
-from evaluator.scoring.results import Curve, CurvePoint
+from evaluator.scoring.results import OVERALL, Curve, CurvePoint
 from metrics.calibration import errors
 from metrics.discrimination import curves as discrimination
+from metrics.estimate import UndefinedMetric
 from metrics.group import Group
 from metrics.operating_points import intervals
 from metrics.resampling import replicates
@@ -24,6 +25,12 @@ ROC_BAND_CASES = 50_000_000
 """Cases times replicates of the band; a large cohort has a narrow one and needs fewer."""
 
 RELIABILITY_BINS = 10
+
+DECISION_GRID = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075),
+    *(0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9),
+)
+"""Thresholds at which the net benefit of all cases is given."""
 
 
 def curves_of(
@@ -51,6 +58,8 @@ def curves_of(
     yield Curve("roc", *of, roc)
     if calibrated:
         yield Curve("reliability", *of, tuple(_reliability(group, plan)))
+        if of == OVERALL:
+            yield Curve("decision", *of, tuple(_decision(group, plan.confidence)))
 
 
 def _band(group: Group, plan: AnalysisPlan, threads: int | None) -> tuple[list[float], list[float]]:
@@ -83,3 +92,16 @@ def _reliability(group: Group, plan: AnalysisPlan) -> Iterator[CurvePoint]:
         share = intervals.rate(group, inside, group.y, plan.confidence)
         predicted = float(group.s[inside].mean())
         yield CurvePoint(predicted, share.value, *share.bounds, int(inside.sum()))
+
+
+def _decision(group: Group, confidence: float) -> Iterator[CurvePoint]:
+    """Net benefit by threshold (Vickers & Elkin 2006); ``n`` counts the cases called positive."""
+    for threshold in DECISION_GRID:
+        try:
+            table = intervals.table_of(group, threshold, confidence)
+            found = intervals.makers(threshold, (), group.prevalence)["net_benefit"](table)
+        except UndefinedMetric:
+            continue
+        if found.value is not None:
+            n = round(table.counts.tp + table.counts.fp)
+            yield CurvePoint(threshold, found.value, found.low, found.high, n)

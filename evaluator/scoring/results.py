@@ -57,7 +57,9 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A figure's points: "roc" on a fixed grid, "reliability" by equal-mass bins."""
+    """A figure's points: "roc" on a fixed grid, "reliability" by equal-mass bins, "decision" by
+    threshold.
+    """
 
     name: str
     attribute: str

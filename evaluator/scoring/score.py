@@ -170,7 +170,7 @@ def _choices_for(given: _Arranged, plan: AnalysisPlan, threshold: float | None) 
     if threshold is not None and not np.isfinite(threshold):
         raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
     return replace(
-        _choices(plan, plan.threshold if threshold is None else threshold),
+        choices_of(plan, plan.threshold if threshold is None else threshold),
         cohort_prevalence=_prevalence(given.y),
         no_calibration=_no_calibration(given.s),
     )
@@ -205,7 +205,8 @@ def _named(plan: AnalysisPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*plan.subgroups, *crossed)))
 
 
-def _choices(plan: AnalysisPlan, threshold: float | None) -> Choices:
+def choices_of(plan: AnalysisPlan, threshold: float | None) -> Choices:
+    """What a plan computes figures with, for a submission with this threshold."""
     area = plan.partial_auroc
     return Choices(
         confidence=plan.confidence,

@@ -6,6 +6,8 @@ import base64
 import json
 import logging
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from cohort_selection.atomic_files import write_bytes
 from evaluator.signing.key import SigningError, SigningKey
@@ -69,6 +71,17 @@ class Signer:
             # A person who can change the ledger cannot change this copy: see `audit verify`.
             write_bytes(self._enclave.folder / LAST_HEAD, heads[0].signed.to_json().encode())
         self._signed_at = time.monotonic()
+
+    def state(self, content: Mapping[str, Any]) -> Signed:
+        """Sign a statement of what this process itself made, with the chain's head of now.
+
+        Raises SigningError where the chain does not follow from the last head that was signed.
+        """
+        self._announce()
+        self._refuse_broken(self._ledger.last_signed_head(self._key.public.key_id))
+        number, digest = self._ledger.head()
+        head = {"audit_number": number, "digest": digest}
+        return self._key.sign(signatures.stated({**content, "head": head}))
 
     def keep_up(self) -> None:
         """Sign, at most once a minute: for a queue that waits while submissions come in."""

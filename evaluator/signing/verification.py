@@ -12,6 +12,7 @@ from evaluator.stores.installation import Installation
 from submissions import signatures
 from submissions.ledger.audit_chain import SIGNING_KEY, digest_of
 from submissions.ledger.ledger import Ledger, PublishedRelease
+from submissions.ledger.records import FrozenComparison
 from submissions.signatures import SignatureError, Signed, VerifyingKey, read_signed
 
 
@@ -64,6 +65,13 @@ def verify_ledger(
         problems += _release_faults(
             release.signed.content, releases.get(release.release_number), ledger, name
         )
+    for number, comparison in enumerate(ledger.comparisons.every(), start=1):
+        name = f"the signature of comparison {number}, of {comparison.benchmark},"
+        if comparison.signed.key_id not in known:
+            foreign += 1
+        problems += _statement_faults(comparison.signed, known, name)
+        problems += _head_faults(_head(comparison.signed.content), digests, name)
+        problems += _comparison_faults(comparison, name)
     for name, statement in outside:
         problems += _outside_faults(statement, known, digests, name)
     return Verified(
@@ -126,8 +134,9 @@ def _outside_faults(
 
 
 def _head(content: Mapping[str, object]) -> Mapping[str, object]:
-    """The head that a statement names: its own, or that of a release's time."""
-    head = content.get("head") if content.get("format") == signatures.RELEASE else content
+    """The head that a statement names: its own, or that of the time of what it tells of."""
+    within = content.get("format") in (signatures.RELEASE, signatures.COMPARISON)
+    head = content.get("head") if within else content
     return head if isinstance(head, Mapping) else {}
 
 
@@ -165,3 +174,22 @@ def _release_faults(
         for key, value in expected.items()
         if content.get(key) != value
     ]
+
+
+def _comparison_faults(comparison: FrozenComparison, name: str) -> list[str]:
+    expected = {
+        "benchmark": comparison.benchmark,
+        "cohort_digest": comparison.cohort_digest,
+        "cause": comparison.cause,
+        "through": comparison.through,
+        "at": comparison.at.isoformat(),
+        "document_sha256": digest_of(comparison.document),
+    }
+    faults = [
+        f"{name} is of another {key}"
+        for key, value in expected.items()
+        if comparison.signed.content.get(key) != value
+    ]
+    if comparison.digest != f"sha256:{digest_of(comparison.document)}":
+        faults.append(f"the digest that {name} stands beside is not its document's")
+    return faults

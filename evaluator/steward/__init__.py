@@ -2,6 +2,6 @@
 
 **Cut**: a commons as a benchmark divides it.
 
-Order of reading: ``file_check``, ``foreseen``, ``steward``, ``pool``, ``public_card``,
-``card``.
+Order of reading: ``file_check``, ``foreseen``, ``steward``, ``next_draw``, ``pool``,
+``public_card``, ``card``.
 """

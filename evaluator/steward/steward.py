@@ -125,6 +125,13 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
         tolerance=plan.tolerance,
         minimum=plan.minimum,
     )
+    return keep_match(installation, benchmark, hidden, matched)
+
+
+def keep_match(
+    installation: Installation, benchmark: Benchmark, hidden: Sequence[Case], matched: Matched
+) -> Matched:
+    """Keep the list of a drawn cohort, and the probabilities of the draw from ``hidden``."""
     names = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(" x ")}
     benchmark.analysis.refuse_single_levels(
         {name: [case.attributes[name] for case in matched.cases] for name in names}
@@ -242,7 +249,7 @@ def _cut_off(installation: Installation, benchmark: Benchmark) -> Sealed | None:
         return None
     _, cohort = installation.sealed(benchmark.name)
     report = cast("dict[str, Any]", cohort.report)
-    return _recorded(installation, _sealed(cohort), Accepted(**report["accepted"]))
+    return _recorded(installation, as_sealed(cohort), Accepted(**report["accepted"]))
 
 
 def _lay_out_practice(
@@ -269,7 +276,7 @@ def _of_checks(
     wall: WallCheck,
     repeats: RepeatCounts,
 ) -> dict[str, object]:
-    """What is sealed of the checks, which ``_sealed`` reads."""
+    """What is sealed of the checks, which ``as_sealed`` reads."""
     return {
         "deviations": [asdict(row) for row in deviations],
         # Without the most telling value: it may name a hospital.
@@ -336,7 +343,7 @@ def act(
     return None if progress is None else partial(progress, name)
 
 
-def _sealed(cohort: Cohort) -> Sealed:
+def as_sealed(cohort: Cohort) -> Sealed:
     """What a cohort's own report says of the checks before it was sealed, by an earlier process."""
     report = cast("dict[str, Any]", cohort.report)
     return Sealed(

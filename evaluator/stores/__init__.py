@@ -2,6 +2,6 @@
 
 **Enclave**: the hidden store. **Installation**: the folder with both stores.
 
-Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``practice_cases``,
-``installed_benchmarks``, ``cohort_cards``.
+Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``answers``, ``case_loads``,
+``decided``, ``practice_cases``, ``installed_benchmarks``, ``held_results``, ``cohort_cards``.
 """

@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ from evaluator.scoring.results import Evaluation, as_mapping
 from evaluator.stores.enclave_tables import (
     ATTEMPTS,
     EVALUATIONS,
+    HELD,
     KEYS,
     METADATA,
     PREDICTIONS,
@@ -108,6 +109,10 @@ class Enclave:
                 f"the enclave in {self.folder} cannot be read or written ({error.orig}); see that "
                 f"its disk is there, writable and not full"
             ) from error
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction on the tables of this store, for the other modules of this room."""
+        return self._transaction()
 
     def secret(self) -> bytes:
         """The installation's secret, made once; draws that nobody outside can repeat use it."""
@@ -299,6 +304,31 @@ class Enclave:
                         document=document,
                     )
                 )
+
+    def hold(self, submission_id: str, key: str, document: str) -> None:
+        """Keep the document that reviewers are to decide on; the same one again changes nothing."""
+        with self._transaction() as connection:
+            if self._held(connection, submission_id) != (key, document):
+                connection.execute(
+                    insert(HELD).values(
+                        submission_id=submission_id,
+                        evaluation_key=key,
+                        at=datetime.now(UTC),
+                        document=document,
+                    )
+                )
+
+    def held(self, submission_id: str) -> tuple[str, str] | None:
+        """The evaluation's key and the document that reviewers decide on, or None."""
+        with self._transaction() as connection:
+            return self._held(connection, submission_id)
+
+    @staticmethod
+    def _held(connection: Connection, submission_id: str) -> tuple[str, str] | None:
+        query = select(HELD.c.evaluation_key, HELD.c.document)
+        mine = query.where(HELD.c.submission_id == submission_id)
+        row = connection.execute(mine.order_by(HELD.c.number.desc()).limit(1)).one_or_none()
+        return None if row is None else (row.evaluation_key, row.document)
 
     def keep_release(self, submission_id: str, key: str, document: str) -> None:
         """Remember, before it is published, which document comes of an evaluation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -70,6 +71,15 @@ EVALUATIONS = Table(
     Column("document", Text, nullable=False),
     UniqueConstraint("submission_id", "evaluation_key", name="evaluated_once"),
 )
+HELD = Table(
+    "held",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False, index=True),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),
+)
 RELEASED = Table(
     "released",
     METADATA,
@@ -79,4 +89,36 @@ RELEASED = Table(
     Column("digest", String(64), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("submission_id", "evaluation_key", "digest", name="released_once"),
+)
+DECIDED = Table(
+    "decided",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("team", String(200), nullable=False, index=True),
+    Column("cohort_digest", String(80), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("submission_id", "evaluation_key", name="decided_once"),
+)
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", String(32), nullable=False),
+    Column("cohort_digest", String(80), nullable=False, index=True),
+    Column("team", String(200), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    Column("step", Boolean, nullable=False),
+    Column("spends", Boolean, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", "cohort_digest", name="answered_once"),
+)
+DRAWN = Table(
+    "drawn_cases",
+    METADATA,
+    Column("cohort_digest", String(80), primary_key=True),
+    Column("case_id", String(200), primary_key=True, index=True),
 )

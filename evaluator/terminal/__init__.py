@@ -1,4 +1,4 @@
 """What the commands print.
 
-Order of reading: ``printing``, ``score_screen``, ``dry_run``.
+Order of reading: ``printing``, ``score_screen``, ``dry_run``, ``comparing``, ``held``.
 """

@@ -339,6 +339,8 @@ def verified(cohort: Cohort, problems: Sequence[str]) -> RenderableType:
 def submission_line(submission: Submission) -> str:
     """One line a submission: its id, who, and its state or failure."""
     said = submission.state.value
+    if said == "held":
+        said = "held for review"
     if submission.failure is not None:
         said = f"{said}: {submission.failure.value}. {submission.failure.meaning}"
     who = f"{submission.team} / {submission.model}"

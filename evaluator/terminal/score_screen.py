@@ -139,9 +139,9 @@ def _gaps(scored: Evaluation) -> list[RenderableType]:
         if not compared:
             return ["no group can be compared with its reference level"]
         return [f"of {compared} differences from a reference level, each interval includes 0"]
-    said = "the intervals exclude 0; no gap was declared to be tested"
+    said = "the intervals exclude 0; the plan names no gap to be tested"
     if tested:
-        said = "rows with p: declared gaps, p adjusted; other rows: the interval excludes 0"
+        said = "rows with p: gaps the plan names, p adjusted; other rows: the interval excludes 0"
     if len(apart) > MOST_GAPS:
         said += f", {len(apart) - MOST_GAPS} more of them in the files"
     return [table, said]

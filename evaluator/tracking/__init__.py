@@ -1,4 +1,4 @@
-"""MLflow runs.
+"""MLflow runs: a dozen headline metrics, and everything else as files that people can open.
 
-Order of reading: ``process``, ``mlflow_runs``, ``keys``.
+Order of reading: ``process``, ``mlflow_runs``, ``headline``, ``artifacts``, ``keys``, ``page``.
 """

@@ -10,19 +10,24 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
+from evaluator.leaderboard.board.ranking import worst_group
 from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.published import fact_sheet, primary_figure
-from evaluator.leaderboard.report import drawings, render_report
 from evaluator.stores.installation import Installation
-from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, Named, document, keys, named
+from evaluator.tracking import artifacts
+from evaluator.tracking.headline import groups, headline
+from evaluator.tracking.headline import named as own_names
+from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, document, keys, named
 from evaluator.tracking.process import REFUSED, TrackingError, untracked
+from metrics.estimate import Estimate
 from submissions.addresses.tracker import configured_tracker, tracker_fault
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, LedgerError, PublishedRelease
@@ -30,7 +35,9 @@ from submissions.ledger.ledger import Ledger, LedgerError, PublishedRelease
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_BATCH = 500  # MLflow takes at most 1,000 metrics a call
+DIGEST = 36
+"""Characters of a dataset's digest; MLflow takes no more."""
+
 _LOG = logging.getLogger(__name__)
 _RELEASE_TAG = "sequestra.release"
 
@@ -122,54 +129,35 @@ def track(
         if run.info.status == "FINISHED":
             return str(run.info.run_id)
         client.delete_run(run.info.run_id)
-    # To the hour, as the ledger tells it: the exact end of a run could carry a message out.
-    hour = int(published.published.timestamp() * 1000)
+    primary = primary_figure(installation, released.benchmark)
+    start, end = _hours(released, published)
     run = client.create_run(
         experiment,
-        start_time=hour,
+        start_time=start,
         run_name=f"{released.team} / {released.model}",
-        tags={
-            _RELEASE_TAG: tag,
-            "sequestra.submission": released.submission_id,
-            "sequestra.benchmark": released.benchmark,
-            "sequestra.cohort_digest": released.cohort_digest,
-            "sequestra.image_digest": released.image_digest,
-            "sequestra.plan_digest": released.plan_digest,
-            "sequestra.code_version": released.code_version,
-        },
+        tags={_RELEASE_TAG: tag, **_tags(released, primary)},
     )
     run_id = str(run.info.run_id)
-    found = keys([named(result) for result in released.results])
-    metrics = _metrics(released, found)
-    client.log_batch(run_id, params=_parameters(released))
-    for first in range(0, len(metrics), _BATCH):
-        client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
+    shown, by_group = headline(released, primary), groups(released, primary)
+    found = keys([named(result) for result in (*shown, *by_group)])
+    told = [(found[named(each)], each.estimate) for each in shown]
+    told += [(name, each.estimate) for name, each in own_names(released, primary)]
+    # Bounds of groups would be most of the charts that MLflow draws.
+    told += [(found[named(each)], replace(each.estimate, low=None, high=None)) for each in by_group]
+    client.log_batch(run_id, metrics=_metrics(told, start), params=_parameters(released))
+    client.log_inputs(run_id, [_dataset(released)])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        _write_report(folder, released, primary_figure(installation, released.benchmark), sheet)
-        (folder / "release.json").write_text(published.document, encoding="utf-8")
+        artifacts.write(folder, published.document, released, primary, sheet)
         (folder / KEYS_FILE).write_text(document(found), encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
-    client.set_terminated(run_id, "FINISHED", end_time=hour)
+    client.set_terminated(run_id, "FINISHED", end_time=end)
     if uri.startswith("http"):
         # MLflow asks a server again whose answer was lost, which may have made a run both times.
         for run in client.search_runs([experiment], of_release):
             if run.info.run_id != run_id:
                 client.delete_run(run.info.run_id)
     return run_id
-
-
-def _write_report(folder: Path, released: Release, primary: str, sheet: FactSheet | None) -> None:
-    """Write the report, its figures, and the fact sheet where the submission came with one."""
-    drawn = drawings(released, primary)
-    page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
-    (folder / "report.html").write_text(page, encoding="utf-8")
-    (folder / "figures").mkdir()
-    for name, drawing in drawn.items():
-        if drawing is not None:
-            (folder / "figures" / f"{name}.json").write_text(drawing.specification, "utf-8")
-    if sheet is not None:
-        (folder / "fact-sheet.json").write_text(sheet.to_json(), encoding="utf-8")
 
 
 def _prepared(installation: Installation) -> str:
@@ -184,19 +172,44 @@ def _experiment(client: MlflowClient, benchmark: str, installation: Installation
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    if configured_tracker():
-        return str(client.create_experiment(name))
-    return str(client.create_experiment(name, artifact_location=installation.artifacts.as_uri()))
+    place = None if configured_tracker() else installation.artifacts.as_uri()
+    # Without it MLflow's pages open the experiment as one of language models.
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    return str(client.create_experiment(name, artifact_location=place, tags=kind))
 
 
-def _metrics(released: Release, found: Mapping[Named, str]) -> list[object]:
+def _hours(released: Release, published: PublishedRelease) -> tuple[int, int]:
+    """When a run begins and ends, in ms: hours that are public, so that neither tells of the run.
+
+    The exact end of a container could carry a message out.
+    """
+    received = released.received.replace(minute=0, second=0, microsecond=0)
+    start, end = (int(each.timestamp() * 1000) for each in (received, published.published))
+    return min(start, end), end
+
+
+def _tags(released: Release, primary: str) -> dict[str, str]:
+    worst = worst_group(released, primary)
+    told = {} if worst is None else {"worst group": f"{worst.attribute}: {worst.level}"}
+    return told | {
+        "team": released.team,
+        "model": released.model,
+        "benchmark": released.benchmark,
+        "sequestra.submission": released.submission_id,
+        "sequestra.benchmark": released.benchmark,
+        "sequestra.cohort_digest": released.cohort_digest,
+        "sequestra.image_digest": released.image_digest,
+        "sequestra.plan_digest": released.plan_digest,
+        "sequestra.code_version": released.code_version,
+    }
+
+
+def _metrics(told: Sequence[tuple[str, Estimate]], at: int) -> list[object]:
+    """Each figure's value and bounds as MLflow's metrics, at a time in ms."""
     from mlflow.entities import Metric
 
-    at = int(released.received.timestamp() * 1000)
     metrics: list[object] = []
-    for result in released.results:
-        name = found[named(result)]
-        estimate = result.estimate
+    for name, estimate in told:
         values = (estimate.value, estimate.low, estimate.high)
         for suffix, value in zip(("", *SUFFIXES), values, strict=True):
             if value is not None:
@@ -204,16 +217,39 @@ def _metrics(released: Release, found: Mapping[Named, str]) -> list[object]:
     return metrics
 
 
+def _dataset(released: Release) -> object:
+    """The sealed cohort as a dataset: a name and a digest, and nothing that could be loaded."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    source = CodeDatasetSource(
+        {
+            "sequestra.benchmark": released.benchmark,
+            "sequestra.cohort_digest": released.cohort_digest,
+        }
+    )
+    short = released.cohort_digest.removeprefix("sha256:")[:DIGEST]
+    dataset = MetaDataset(source, name=released.benchmark, digest=short)
+    context = InputTag("mlflow.data.context", "sequestered cohort")
+    return DatasetInput(dataset=dataset._to_mlflow_entity(), tags=[context])
+
+
 def _parameters(released: Release) -> list[object]:
     from mlflow.entities import Param
 
-    return [
-        Param("team", released.team),
-        Param("model", released.model),
-        Param("benchmark", released.benchmark),
-        Param("threshold", str(released.threshold)),
-        Param("n_cases", str(released.n_cases)),
-    ]
+    told = {
+        "team": released.team,
+        "model": released.model,
+        "benchmark": released.benchmark,
+        "threshold": str(released.threshold),
+        "n_cases": str(released.n_cases),
+        "n_patients": str(released.n_patients),
+        "confidence": str(released.confidence),
+    }
+    if released.n_positive is not None:
+        told["n_positive"] = str(released.n_positive)
+    return [Param(key, value) for key, value in told.items()]
 
 
 def _serve(root: Path) -> None:

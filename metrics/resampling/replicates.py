@@ -131,7 +131,7 @@ def replicate(
     blocks = -(-replicates // LANES)
     found = np.zeros((len(walks), FIGURES, blocks * LANES))
     n = cases.y.size
-    flush = max(1, min(_LARGEST_FLUSH, 2**28 // max(1, int(cases.y.sum()))))
+    flush = rows_between_flushes(cases.y)
     unit = drawn.unit[cases.order]
 
     from metrics.resampling.kernels import scan  # numba is costly to import
@@ -148,6 +148,11 @@ def replicate(
 
     _in_threads(run, blocks, threads, cases=n * len(walks))
     return [Sums(sums[:, :replicates]) for sums in found]
+
+
+def rows_between_flushes(y: Bools) -> int:
+    """How many rows a scan adds up in small numbers before it empties them into large ones."""
+    return max(1, min(_LARGEST_FLUSH, 2**28 // max(1, int(y.sum()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +199,42 @@ def replicate_roc(
 
 def case_weights(drawn: Units, *, replicates: int, seed: int) -> NDArray[np.uint8]:
     """The replicates themselves: (replicates, cases), how often each case counts."""
-    blocks = -(-replicates // LANES)
-    n = drawn.unit.size
-    found = np.zeros((blocks * LANES, n), dtype=np.uint8)
-    room = _Room.of(int(drawn.starts[-1]), n)
-    for block in range(blocks):
-        room.fill(seed, block, drawn.starts, drawn.unit)
-        found[block * LANES : (block + 1) * LANES] = room.weights.T
+    found = np.zeros((_blocks(replicates) * LANES, drawn.unit.size), dtype=np.uint8)
+
+    def use(here: slice, weights: NDArray[np.uint8]) -> None:
+        found[here] = weights.T
+
+    each_block(drawn, use, replicates=replicates, seed=seed, threads=1)
     return found[:replicates]
+
+
+def each_block(
+    drawn: Units,
+    use: Callable[[slice, NDArray[np.uint8]], None],
+    *,
+    replicates: int,
+    seed: int,
+    threads: int | None = None,
+    submissions: int = 1,
+) -> None:
+    """Call ``use`` with 64 replicates at a time: their places, and the weights (cases, 64).
+
+    The replicates are those of ``replicate``; the last block may reach beyond ``replicates``. The
+    weights are overwritten by the next call of the same thread. ``submissions`` says how many walks
+    a call makes, so that little work starts no thread.
+    """
+
+    def run(mine: range) -> None:
+        room = _Room.of(int(drawn.starts[-1]), drawn.unit.size)
+        for block in mine:
+            room.fill(seed, block, drawn.starts, drawn.unit)
+            use(slice(block * LANES, (block + 1) * LANES), room.weights)
+
+    _in_threads(run, _blocks(replicates), threads, cases=drawn.unit.size * submissions)
+
+
+def _blocks(replicates: int) -> int:
+    return -(-replicates // LANES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,5 +5,5 @@ before it.
 
 Order of reading: ``ledger``, ``records``, ``tables``, ``append_only``, ``opening``, ``schema``,
 ``reading``, ``writing``, ``board_rows``, ``before_the_run``, ``locks``, ``audit_chain``,
-``verification``, ``signed``.
+``verification``, ``signed``, ``comparisons``, ``exposures``, ``retirement``.
 """

@@ -23,7 +23,15 @@ PRACTICE = "practice"
 STAGE_TIMES = "stage-times"
 TRACKED_RUN = "tracked"
 RELEASE = "release"
+COMPARISON = "comparison"
+VOTE = "vote"
 """Events that tell of a row of another table."""
+
+VIEWED = "held-viewed"
+"""The event of a person who looked at a held result; the content is the person's opaque id."""
+
+OVERRIDDEN = "released-at-shell"
+"""The event of a held result that was released at the shell, without votes."""
 
 WITHDRAWN = "withdrawn"
 """The event of a person who cancelled a submission; the content is the person's opaque id."""

@@ -17,7 +17,7 @@ from submissions.submission import State, Submission
 
 
 def standing(connection: Connection, submission: Submission, arrival: Arrival | None) -> str | None:
-    """The id of the same entry, made before, that has not failed; None where there is none.
+    """The id of the same entry, made before, that did not fail and was not refused, or None.
 
     The same is an archive or a reference under the same names and threshold. What the steward
     enters from their own engine is new each time.
@@ -40,7 +40,11 @@ def standing(connection: Connection, submission: Submission, arrival: Arrival | 
     if not names:
         return None
     for each in of_teams(connection, [submission.team], submission.benchmark):
-        if each.submission_id in names and each.state not in (State.REJECTED, State.FAILED):
+        if each.submission_id in names and each.state not in (
+            State.REJECTED,
+            State.REFUSED,
+            State.FAILED,
+        ):
             return each.submission_id
     return None
 

@@ -6,10 +6,11 @@ state is its latest transition. Every state change is one transaction with its a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
+from typing import TypeVar
 from weakref import finalize
 
 from sqlalchemy import Connection, select, text
@@ -20,14 +21,18 @@ from submissions.ledger import (
     audit_chain,
     before_the_run,
     board_rows,
+    exposures,
     opening,
     reading,
+    retirement,
     schema,
     signed,
     verification,
     writing,
 )
 from submissions.ledger.board_rows import Boards
+from submissions.ledger.comparisons import Comparisons
+from submissions.ledger.exposures import UNKNOWN, Use
 from submissions.ledger.locks import Locks
 from submissions.ledger.records import (
     Arrival,
@@ -41,7 +46,7 @@ from submissions.ledger.tables import AUDIT, TABLES
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, Owner, State, Submission
 
 __all__ = [
     "Arrival",
@@ -52,6 +57,9 @@ __all__ = [
     "SignedHead",
     "SignedRelease",
 ]
+
+
+Answer = TypeVar("Answer")
 
 
 class Ledger:
@@ -76,6 +84,14 @@ class Ledger:
     def close(self) -> None:
         """Close the connections to the database; a later use opens new ones."""
         self._engine.dispose()
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction for a room that writes rows of its own, each with its audit entry."""
+        return self._transaction()
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """A connection that only reads."""
+        return self._reading()
 
     # Writing
 
@@ -104,6 +120,7 @@ class Ledger:
             earlier = before_the_run.standing(connection, submission, arrival)
             if earlier is not None:
                 return earlier
+            retirement.refuse_spent(connection, submission.benchmark, quota)
             teams = {submission.team, *allowance}
             charged = reading.charged(connection, teams, submission.benchmark)
             quota.admit(submission.team, charged, submission.received)
@@ -115,6 +132,8 @@ class Ledger:
         self, team: str, benchmark: str, quota: Quota, *, allowance: Sequence[str] = ()
     ) -> None:
         """Raise QuotaError where a team could not enter anything now."""
+        with self._reading() as connection:
+            retirement.refuse_spent(connection, benchmark, quota)
         charged = self.charged(team, benchmark, allowance=allowance)
         quota.admit(team, charged, datetime.now(UTC))
 
@@ -147,17 +166,34 @@ class Ledger:
             writing.steps(connection, submission_id, [state], failure)
             before_the_run.practise(connection, submission_id, document)
 
-    def move(self, submission_id: str, state: State, failure: Failure | None = None) -> None:
-        """Append a state change; raise LedgerError where the life cycle has no such step."""
+    def move(
+        self,
+        submission_id: str,
+        state: State,
+        failure: Failure | None = None,
+        *,
+        by: Owner = Owner.QUEUE,
+    ) -> None:
+        """Append a state change; raise LedgerError where ``by`` may make no such step."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [state], failure)
+            writing.steps(connection, submission_id, [state], failure, by)
 
     def publish(
-        self, submission_id: str, evaluation_key: str, document: str, *, state: State
+        self,
+        submission_id: str,
+        evaluation_key: str,
+        document: str,
+        *,
+        state: State,
+        use: Use = UNKNOWN,
+        by: Owner = Owner.QUEUE,
     ) -> None:
-        """Append a release and the state it brings, in one transaction; a second is refused."""
+        """Append a release and the state it brings, in one transaction; a second is refused.
+
+        ``use`` is what the ledger of exposures keeps of the cohort.
+        """
         with self._transaction() as connection:
-            writing.publish(connection, submission_id, evaluation_key, document, state)
+            writing.publish(connection, submission_id, evaluation_key, document, state, use, by)
 
     def record(self, event_name: str, subject: str, content: str) -> None:
         """Append an entry of the steward's own to the audit chain."""
@@ -183,7 +219,7 @@ class Ledger:
     def withdraw(self, submission_id: str, by: str) -> None:
         """Cancel a submission for a person, by opaque id; raise LedgerError where it has ended."""
         with self._transaction() as connection:
-            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED)
+            writing.steps(connection, submission_id, [State.FAILED], Failure.CANCELLED, Owner.TEAM)
             audit_chain.append(connection, audit_chain.WITHDRAWN, submission_id, by)
 
     # Locks
@@ -291,6 +327,11 @@ class Ledger:
         with self._reading() as connection:
             return reading.releases(connection, benchmark)
 
+    def read(self, question: Callable[[Connection], Answer]) -> Answer:
+        """Ask what another module of this room reads, such as :mod:`exposures`."""
+        with self._reading() as connection:
+            return question(connection)
+
     def evaluation_keys(self, submission_id: str) -> set[str]:
         """Keys of all evaluations that were ever released for this submission."""
         with self._reading() as connection:
@@ -323,7 +364,11 @@ class Ledger:
         it again. Signed heads show the rest.
         """
         with self._reading() as connection:
-            return [*verification.problems(connection), *board_rows.problems(connection)]
+            return [
+                *verification.problems(connection),
+                *board_rows.problems(connection),
+                *exposures.problems(connection),
+            ]
 
     def guard_faults(self) -> list[str]:
         """How the triggers differ from the exact list that guards the rows; sentences."""
@@ -411,6 +456,11 @@ class Ledger:
         """The newest head that a key signed."""
         with self._reading() as connection:
             return signed.last_head(connection, key_id)
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """The comparisons of each board's submissions."""
+        return Comparisons(self._reading, self._transaction)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

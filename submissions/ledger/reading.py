@@ -102,7 +102,20 @@ def of_teams(
 
 def charged(connection: Connection, teams: Iterable[str], benchmark: str) -> list[datetime]:
     """When the submissions were received that count against the allowance that teams share."""
-    entered = of_teams(connection, teams, benchmark)
+    return [each.received for each in charged_submissions(connection, teams, benchmark)]
+
+
+def charged_submissions(
+    connection: Connection, teams: Iterable[str] | None, benchmark: str
+) -> list[Submission]:
+    """The looks of teams at a benchmark, in order of entry; of all teams where ``teams`` is None.
+
+    A look is a submission that is charged.
+    """
+    if teams is None:
+        entered = submissions(connection, SUBMISSIONS.c.benchmark == benchmark)
+    else:
+        entered = of_teams(connection, teams, benchmark)
     ran = set(
         connection.execute(
             select(TRANSITIONS.c.submission_id).where(
@@ -112,7 +125,7 @@ def charged(connection: Connection, teams: Iterable[str], benchmark: str) -> lis
         ).scalars()
     )
     return [
-        each.received
+        each
         for each in entered
         if each.state is not State.REJECTED
         and each.failure not in UNCHARGED

@@ -81,3 +81,41 @@ class SignedRelease:
 
     release_number: int
     signed: Signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenComparison:
+    """The submissions of a benchmark compared with one another, as the ledger keeps it.
+
+    ``cause`` is the declared day or the number of the release that brought it, ``through`` the
+    number of the last release that it covers, ``at`` the moment up to which it covers releases.
+    """
+
+    benchmark: str
+    cohort_digest: str
+    cause: str
+    through: int
+    at: datetime
+    document: str
+    digest: str
+    signed: Signed
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastComparison:
+    """The newest comparison of a benchmark without its document; see FrozenComparison."""
+
+    number: int
+    through: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRelease:
+    """When a submission that is shown was first released: its number, and the hour."""
+
+    submission_id: str
+    team: str
+    number: int
+    published: datetime

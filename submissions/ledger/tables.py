@@ -135,6 +135,56 @@ RELEASE_SIGNATURES = Table(
     Column("key_id", String(64), nullable=False),
     Column("signature", String(88), nullable=False),
 )
+VOTES = Table(
+    "votes",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False),
+    Column("evaluation_key", String(64), nullable=False),
+    # SHA-256 of the release that the reviewer saw.
+    Column("document", String(64), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("reviewer", String(32), nullable=False),
+    Column("vote", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", "round", "reviewer", name="one_vote_a_round"),
+)
+
+COMPARISONS = Table(
+    "comparisons",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("cause", String(40), nullable=False),
+    Column("through", ForeignKey("releases.number"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("digest", String(100), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("signature", String(88), nullable=False),
+    UniqueConstraint("benchmark", "cohort_digest", "cause", name="one_comparison_a_cause"),
+)
+
+EXPOSURES = Table(
+    "exposures",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    Column("subject", String(100), nullable=False, index=True),
+    Column("team", String(200), nullable=False),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("look", Integer),
+    Column("lifetime", Integer),
+    Column("load_factor", Float),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
 BOARD_ROWS = Table(
     "board_rows",
     METADATA,

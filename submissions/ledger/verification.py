@@ -13,6 +13,7 @@ from submissions.addresses.database import aware
 from submissions.ledger import audit_chain
 from submissions.ledger.audit_chain import (
     ADMISSION,
+    COMPARISON,
     ENTRY,
     FACT_SHEET,
     FINDING,
@@ -22,12 +23,14 @@ from submissions.ledger.audit_chain import (
     STAGE_TIMES,
     STATE,
     TRACKED_RUN,
+    VOTE,
     digest_of,
     digest_of_row,
 )
 from submissions.ledger.tables import (
     ADMISSIONS,
     AUDIT,
+    COMPARISONS,
     ENTRIES,
     FACT_SHEETS,
     FINDINGS,
@@ -37,6 +40,7 @@ from submissions.ledger.tables import (
     TIMES,
     TRACKED,
     TRANSITIONS,
+    VOTES,
 )
 
 _UNTOLD_ONCE = (ENTRY, STAGE_TIMES, TRACKED_RUN)
@@ -102,9 +106,22 @@ def release_content(document: str, benchmark: str, evaluation_key: str) -> str:
     return f"{digest_of(document)} {benchmark} {evaluation_key}"
 
 
+def comparison_content(document: str, cohort_digest: str, cause: str) -> str:
+    """What the chain keeps of a comparison."""
+    return f"{digest_of(document)} {cohort_digest} {cause}"
+
+
 def practice_content(image_digest: str, document: str) -> str:
     """What the chain keeps of a dry run."""
     return f"{image_digest} {digest_of(document)}"
+
+
+def vote_content(reviewer: str, row: Sequence[object]) -> str:
+    """What the chain keeps of a vote: who voted, and no more of what than a digest.
+
+    ``row`` has the table's columns in order, from the evaluation's key to the reason.
+    """
+    return f"{reviewer} {digest_of_row(row)}"
 
 
 def stage_times_content(stages: Sequence[tuple[str, int]]) -> str:
@@ -145,7 +162,8 @@ def _chain(connection: Connection) -> tuple[_Stories, str | None]:
     """What the chain tells of rows, and of the rows from before a migration."""
     told: _Stories = defaultdict(list)
     migration: str | None = None
-    single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE}
+    single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE, COMPARISON}
+    single |= {VOTE}
     for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
         at = aware(row.at)
         if row.event.startswith(STATE):
@@ -211,5 +229,12 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
     for row in connection.execute(select(TRACKED)):
         stored[TRACKED_RUN, str(row.release_number)].append(
             _Told(event=TRACKED_RUN, content=row.run_id, at=aware(row.at))
+        )
+    for row in connection.execute(select(COMPARISONS).order_by(COMPARISONS.c.number)):
+        content = comparison_content(row.document, row.cohort_digest, row.cause)
+        stored[COMPARISON, row.benchmark].append(_Told(event=COMPARISON, content=content, at=None))
+    for row in connection.execute(select(VOTES).order_by(VOTES.c.number)):
+        stored[VOTE, row.submission_id].append(
+            _Told(event=VOTE, content=vote_content(row.reviewer, row[2:9]), at=aware(row.at))
         )
     return dict(stored)

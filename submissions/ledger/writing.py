@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger import audit_chain, board_rows
+from submissions.ledger import audit_chain, board_rows, exposures
 from submissions.ledger.audit_chain import (
     ADMISSION,
     ENTRY,
@@ -35,7 +35,7 @@ from submissions.ledger.verification import (
     stage_times_content,
 )
 from submissions.stage_times import Stage, coarse
-from submissions.submission import NEXT, Failure, State, Submission
+from submissions.submission import NEXT, Failure, Owner, State, Submission, may_make
 
 
 def receive(
@@ -89,19 +89,26 @@ def steps(
     submission_id: str,
     states: Sequence[State],
     failure: Failure | None = None,
+    by: Owner = Owner.QUEUE,
 ) -> None:
     """Append state changes, the last with its ``failure``.
 
-    Raises LedgerError where the life cycle has no such step.
+    Raises LedgerError where the life cycle has no such step, or it is not ``by``'s to make.
     """
     for number, state in enumerate(states, start=1):
-        _step(connection, submission_id, state, failure if number == len(states) else None)
+        _step(connection, submission_id, state, failure if number == len(states) else None, by)
 
 
 def publish(
-    connection: Connection, submission_id: str, evaluation_key: str, document: str, state: State
+    connection: Connection,
+    submission_id: str,
+    evaluation_key: str,
+    document: str,
+    state: State,
+    use: exposures.Use,
+    by: Owner = Owner.QUEUE,
 ) -> None:
-    """Append a release and the state it brings."""
+    """Append a release, the state it brings, and who saw what of which cohort."""
     benchmark = connection.execute(
         select(SUBMISSIONS.c.benchmark).where(SUBMISSIONS.c.submission_id == submission_id)
     ).scalar_one()
@@ -117,9 +124,10 @@ def publish(
         .returning(RELEASES.c.number)
     ).scalar_one()
     board_rows.keep(connection, number, submission_id, document)
-    _step(connection, submission_id, state, None)
+    _step(connection, submission_id, state, None, by)
     told = release_content(document, benchmark, evaluation_key)
     audit_chain.append(connection, RELEASE, submission_id, told)
+    exposures.of_release(connection, submission_id, benchmark, document, use)
 
 
 def times(connection: Connection, submission_id: str, seconds: Mapping[Stage, float]) -> None:
@@ -144,7 +152,11 @@ def tracked(connection: Connection, release_number: int, run_id: str) -> None:
 
 
 def _step(
-    connection: Connection, submission_id: str, state: State, failure: Failure | None
+    connection: Connection,
+    submission_id: str,
+    state: State,
+    failure: Failure | None,
+    by: Owner,
 ) -> None:
     latest = connection.execute(
         select(TRANSITIONS.c.state)
@@ -156,6 +168,11 @@ def _step(
         raise LedgerError(f"no submission {submission_id!r}")
     if state not in NEXT[State(latest)]:
         raise LedgerError(f"submission {submission_id} is {latest}; it cannot become {state.value}")
+    if not may_make(State(latest), state, by):
+        raise LedgerError(
+            f"submission {submission_id} is {latest}; to make it {state.value} is not the part of "
+            f"the {by.value}"
+        )
     _move(connection, submission_id, state, failure)
 
 

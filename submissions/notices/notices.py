@@ -36,11 +36,12 @@ from submissions.service.people import PersonState
 from submissions.service.store import Store
 from submissions.submission import State, Submission
 
-TOLD = (State.HELD, State.RELEASED, State.REJECTED, State.FAILED)
-"""States that a team is told: nothing but a steward's act follows."""
+TOLD = (State.HELD, State.RELEASED, State.REFUSED, State.REJECTED, State.FAILED)
+"""States that a team is told: nothing but an act of reviewers or of a steward follows."""
 
 MEANING = {
-    State.HELD: "The run has ended well; a steward looks at the result before it is released.",
+    State.HELD: "The run has ended well; reviewers look at the result before it is released.",
+    State.REFUSED: "Reviewers refused to release the result.",
     State.RELEASED: "The result stands on the board.",
 }
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
@@ -233,10 +234,16 @@ class Notices:
             team=submission.team,
             model=submission.model,
             state=row.state,
-            meaning=MEANING.get(state) or (failure.meaning if failure else ""),
+            meaning=self._meaning(submission, state),
             code=None if failure is None else failure.value,
             page=f"{self._base_url}/team/submissions/{submission.submission_id}",
         )
+
+    def _meaning(self, submission: Submission, state: State) -> str:
+        """What a state means, in words for the team; why a result was refused comes with it."""
+        if state is State.REFUSED and (why := self._ledger.finding(submission.submission_id)):
+            return f"{MEANING[state]} {why}"
+        return MEANING.get(state) or (submission.failure.meaning if submission.failure else "")
 
 
 @contextmanager

@@ -225,6 +225,15 @@ class People:
                 waiting.extend(further)
         return sorted(names[team] for team in reached)
 
+    def is_tied(self, person_id: str, team: str) -> bool:
+        """Whether a person is or was in a team, by name, or in one that shares its allowance."""
+        mine = select(MEMBERSHIPS.c.team_id).where(MEMBERSHIPS.c.person_id == person_id)
+        with self._database.reading() as connection:
+            team_id = team_by_name(connection, team)
+            names = select(TEAMS.c.name).where(TEAMS.c.team_id.in_(mine))
+            own = set(connection.execute(names).scalars())
+        return team_id is not None and not own.isdisjoint(self.allowance(team_id))
+
     def with_identity(self, issuer: str, subject: str) -> str | None:
         """The id of the approved person who is connected to an identity of a provider."""
         query = select(PEOPLE.c.person_id).where(

@@ -12,11 +12,11 @@ from fastapi.security import HTTPBearer
 
 from submissions.service.problems import Problem, forbidden, not_found, unauthorized
 from submissions.service.rates import RateLimits, keys_of_token, peer_key
+from submissions.service.settings import COOKIE as COOKIE
+from submissions.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from submissions.service.store import Store
-
-COOKIE = "__Host-sequestra"
 
 
 class Role(StrEnum):
@@ -119,7 +119,8 @@ def signed_in(request: Request, _shown: Annotated[object, Security(_BEARER)] = N
 
 def _identified(request: Request) -> Principal:
     store: Store = request.app.state.store
-    agreement: str = request.app.state.settings.agreement.version
+    settings: ServiceSettings = request.app.state.settings
+    agreement = settings.agreement.version
     authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, secret = authorization.partition(" ")
@@ -134,7 +135,7 @@ def _identified(request: Request) -> Principal:
                 "and send it as 'Authorization: Bearer sqst_...'."
             )
         return principal
-    cookie = request.cookies.get(COOKIE)
+    cookie = request.cookies.get(settings.cookie)
     principal = store.sessions.principal(cookie, agreement) if cookie else None
     if principal is None:
         raise unauthorized(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from submissions.service.principal import COOKIE
 from submissions.service.settings import ServiceSettings
 from submissions.service.store import Store
 
@@ -14,7 +13,7 @@ def give(response: Response, store: Store, person_id: str, settings: ServiceSett
     """Open a session for a person and set its cookie."""
     secret = store.sessions.open(person_id, settings.session_days)
     response.set_cookie(
-        COOKIE,
+        settings.cookie,
         secret,
         max_age=settings.session_days * 86_400,
         path="/",
@@ -26,6 +25,7 @@ def give(response: Response, store: Store, person_id: str, settings: ServiceSett
 
 def take_away(request: Request, response: Response, store: Store) -> None:
     """End the session of a request in the store and remove its cookie."""
-    if secret := request.cookies.get(COOKIE):
+    settings: ServiceSettings = request.app.state.settings
+    if secret := request.cookies.get(settings.cookie):
         store.sessions.end(secret)
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    response.delete_cookie(settings.cookie, path="/", secure=True, httponly=True, samesite="lax")

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from submissions.service.rates import Rates
 
+COOKIE = "__Host-sequestra"
+"""The cookie of a session of the pages of teams."""
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SHIPPED_AGREEMENT = Path(__file__).parent / "agreement.md"
 
@@ -55,10 +58,13 @@ class ServiceSettings:
 
     ``base_url``: the public address, as https://sequestra.example.org, or http for loopback alone.
     Every link, cookie and check of origin comes from it; the Host header is not looked at.
+    ``cookie`` names the cookie of a session, ``home`` the path below which a person is signed in.
     """
 
     base_url: str
     agreement: Agreement = field(default_factory=read_agreement)
+    cookie: str = COOKIE
+    home: str = "/team"
     session_days: int = 7
     token_days: int = 90
     most_token_days: int = 366

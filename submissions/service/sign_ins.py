@@ -143,9 +143,13 @@ class Tokens:
 class Sessions:
     """Browser sessions: kept here, so that they end here."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
+    def __init__(self, database: Database, realm: str = "") -> None:
+        """Keep the database; ``realm`` tells apart the sites that share it."""
         self._database = database
+        self._realm = realm
+
+    def _kept(self, secret: str) -> str:
+        return fingerprint(f"{self._realm}{secret}")
 
     def open(self, person_id: str, days: int) -> str:
         """Open a session of so many days; return its id for the cookie."""
@@ -154,7 +158,7 @@ class Sessions:
             connection.execute(SESSIONS.delete().where(SESSIONS.c.expires <= now()))
             connection.execute(
                 insert(SESSIONS).values(
-                    fingerprint=fingerprint(secret),
+                    fingerprint=self._kept(secret),
                     person_id=person_id,
                     created=now(),
                     expires=now() + timedelta(days=days),
@@ -166,7 +170,7 @@ class Sessions:
         """The person of a session that has not ended; None for any other text."""
         if not is_session(secret):
             return None
-        kept = fingerprint(secret)
+        kept = self._kept(secret)
         query = (
             _people_with_teams(agreement)
             .join(SESSIONS, SESSIONS.c.person_id == PEOPLE.c.person_id)
@@ -180,7 +184,7 @@ class Sessions:
         """End a session; an unknown id is no error."""
         with self._database.transaction() as connection:
             connection.execute(
-                SESSIONS.delete().where(SESSIONS.c.fingerprint == fingerprint(secret))
+                SESSIONS.delete().where(SESSIONS.c.fingerprint == self._kept(secret))
             )
 
     def end_all(self, person_id: str) -> None:

@@ -18,13 +18,16 @@ __all__ = ["Store", "StoreError"]
 class Store:
     """People, teams, requests, agreements, tokens and sessions at a database URL."""
 
-    def __init__(self, url: str) -> None:
-        """Open the store and create tables that are missing; raise StoreError."""
+    def __init__(self, url: str, *, realm: str = "") -> None:
+        """Open the store and create tables that are missing; raise StoreError.
+
+        A session that was opened in one ``realm`` is unknown in every other.
+        """
         self._database = Database(url)
         self.people = People(self._database)
         self.requests = Requests(self._database)
         self.tokens = Tokens(self._database)
-        self.sessions = Sessions(self._database)
+        self.sessions = Sessions(self._database, realm)
 
     def close(self) -> None:
         """Close the connections; a later use opens new ones."""

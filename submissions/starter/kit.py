@@ -32,7 +32,7 @@ class Flavour:
     folder: Path
     files: Mapping[str, str]
     build: str = "build.sh"
-    network: str = ""
+    model: str = "`predict.py`"
     libraries: str = ""
 
 
@@ -47,12 +47,13 @@ FLAVOURS = {
         {
             "Dockerfile": "",
             "predict.py": "",
+            "model.py": "loads the network, and gives the scores of one case",
             "pictures.py": "reads a picture for the network",
             "model.onnx": "stands in for your network",
             "make_model.py": "made `model.onnx`, and says what goes in and out",
             "requirements.txt": "the libraries of the image",
         },
-        network=" and your network into `model.onnx`",
+        model="`model.py` and your network into `model.onnx`",
         libraries=f"{_FETCHED}\n\n",
     ),
     "torch": Flavour(
@@ -60,12 +61,13 @@ FLAVOURS = {
         {
             "Dockerfile": "",
             "predict.py": "",
+            "model.py": "loads the network, and gives the scores of one case",
             "pictures.py": "reads a picture for the network",
             "network.py": "the network",
             "weights.pt": "stands in for your weights",
             "requirements.txt": "the libraries of the image",
         },
-        network=", your network into `network.py` and its weights into `weights.pt`",
+        model="`model.py`, your network into `network.py` and its weights into `weights.pt`",
         libraries=(
             f"{_FETCHED} Wheels of torch with CUDA are several GB, more than\n"
             "`image_mb` may allow; without GPUs take torch's wheels for the CPU: torch's page "
@@ -154,7 +156,7 @@ def _readme(benchmark: KitBenchmark, chosen: Flavour) -> str:
         title=benchmark.title,
         description=benchmark.description,
         name=benchmark.name,
-        network=chosen.network,
+        model=chosen.model,
         libraries=chosen.libraries,
         files="".join(listed),
         limits="\n".join(f"| {name} | {value} |" for name, value in _limits(benchmark)),

@@ -14,6 +14,7 @@ from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.evaluation import evaluate
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import as_mapping, read_evaluation
+from evaluator.stores import decided
 from evaluator.stores.enclave import Enclave
 from submissions.predictions import Predictions
 from submissions.submission import State, Submission
@@ -85,3 +86,46 @@ def test_a_kept_evaluation_is_read_as_it_was_written(tmp_path: Path, benchmark: 
     read = read_evaluation(kept)
     assert len(read.results) > 100
     assert json.dumps(read, default=as_mapping, sort_keys=True) == kept
+
+
+def test_a_release_does_not_depend_on_what_is_decided_after_it(
+    tmp_path: Path, benchmark: Benchmark
+) -> None:
+    enclave = Enclave(tmp_path / "enclave")
+    cohort = sealed(tmp_path, small_commons(tmp_path / "commons"))
+    predictions = Predictions(
+        {case.case_id: (0.1 * place,) for place, case in enumerate(cohort.cases())}
+    )
+    later = replace(SUBMISSION, submission_id="5f1c9be2a07d", threshold=0.25, team="TEAM")
+    other = replace(SUBMISSION, submission_id="6f1c9be2a07d", team="Another team")
+    first = evaluate(SUBMISSION, benchmark, cohort, predictions, enclave)
+    second = evaluate(later, benchmark, cohort, predictions, enclave)
+    third = evaluate(other, benchmark, cohort, predictions, enclave)
+    again = evaluate(SUBMISSION, benchmark, cohort, predictions, enclave)
+    assert again.release.to_json() == first.release.to_json()
+
+    def before(submission: Submission, key: str) -> list[str]:
+        return [
+            each.release.submission_id
+            for each in decided.before(enclave, submission, key, cohort)
+            if each.shared is None
+        ]
+
+    assert before(SUBMISSION, first.key) == []
+    assert before(later, second.key) == [SUBMISSION.submission_id]
+    assert before(other, third.key) == []
+    new = replace(SUBMISSION, submission_id="7f1c9be2a07d")
+    assert before(new, "key") == [SUBMISSION.submission_id, later.submission_id]
+
+
+def test_cohorts_are_known_to_share_their_cases(tmp_path: Path, benchmark: Benchmark) -> None:
+    enclave = Enclave(tmp_path / "enclave")
+    cases = small_commons(tmp_path / "commons")
+    cohort = sealed(tmp_path, cases)
+    predictions = Predictions({case.case_id: (0.5,) for case in cohort.cases()})
+    evaluate(SUBMISSION, benchmark, cohort, predictions, enclave)
+    successor = sealed(tmp_path, list(cases), "successor")
+    (earlier,) = decided.before(enclave, SUBMISSION, "key", successor)
+    labels = [case.label for case in cohort.cases()]
+    assert earlier.shared is not None
+    assert (earlier.shared.n_positive, earlier.shared.n_negative) == (sum(labels), 8 - sum(labels))

@@ -297,7 +297,7 @@ def _assert_released_once(ledger: Ledger, submissions: list[Submission], uri: st
     assert len(runs) == len(finished)
     for run in finished:
         names = {found.path for found in client.list_artifacts(run.info.run_id)}
-        assert {"report.html", "release.json", "figures"} <= names
+        assert {"report.html", "release.json", "figures.csv", "charts"} <= names
 
 
 def _assert_charged(ledger: Ledger, enclave: Enclave, submissions: list[Submission]) -> None:

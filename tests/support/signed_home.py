@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
+from evaluator.signing.signer import Signer
 from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Arrival, Ledger
+from submissions.ledger.records import FrozenComparison
 from submissions.quota import Quota
 from submissions.stage_times import Stage
 from submissions.submission import State, Submission
@@ -59,6 +61,34 @@ def publish(
         if scored:
             installation.enclave().keep_release(name, KEY, document)
         ledger.publish(name, KEY, document, state=State.RELEASED)
+
+
+def compare(installation: Installation, ledger: Ledger, through: int = 1) -> None:
+    """Append a signed comparison that covers releases up to a number."""
+    at = datetime(2026, 1, 3, tzinfo=UTC)
+    digest = hashlib.sha256(DOCUMENT.encode()).hexdigest()
+    cohort, cause = "sha256:" + "6" * 64, "2026-01-03"
+    content = {
+        "format": "sequestra-comparison-1",
+        "benchmark": "chest",
+        "cohort_digest": cohort,
+        "cause": cause,
+        "through": through,
+        "at": at.isoformat(),
+        "document_sha256": digest,
+    }
+    ledger.comparisons.append(
+        FrozenComparison(
+            benchmark="chest",
+            cohort_digest=cohort,
+            cause=cause,
+            through=through,
+            at=at,
+            document=DOCUMENT,
+            digest=f"sha256:{digest}",
+            signed=Signer(installation, ledger).state(content),
+        )
+    )
 
 
 def cut_off(url: str, after: int) -> None:

@@ -1,6 +1,7 @@
 """Runs the web process of an installation and writes down every file that it opens.
 
 ``python -m tests.support.watched_web HOME LIST``: serves HOME until it is ended, then writes LIST.
+With ``console`` after them it is the console's process instead.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ def main() -> None:
             opened.add(f"{event} {text}")
 
     sys.addaudithook(watch)
-    from evaluator.serving import web_process
     from evaluator.stores.installation import Installation
 
+    if sys.argv[3:] == ["console"]:
+        from evaluator.console.console_process import serve
+    else:
+        from evaluator.serving.web_process import serve
     try:
-        web_process.serve(Installation(home), host="127.0.0.1", port=0, address="", proxies=())
+        serve(Installation(home), host="127.0.0.1", port=0, address="", proxies=())
     finally:
         modules = {f"import {name}" for name in sys.modules}
         written.write_text("\n".join(sorted(opened | modules)))

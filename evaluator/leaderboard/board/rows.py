@@ -26,7 +26,7 @@ from evaluator.leaderboard.board.kept import Board, Details
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import Selection
 from evaluator.leaderboard.drawing import bars, numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from metrics.estimate import Estimate
 
 _MOST_REASONS = 12

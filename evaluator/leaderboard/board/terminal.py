@@ -11,7 +11,7 @@ from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import select
 from evaluator.leaderboard.board.view import View
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.drawing.plots import readable_level
+from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.screen import Sheet, styled
 
 PAIRS = (

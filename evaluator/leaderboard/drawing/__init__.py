@@ -1,4 +1,5 @@
-"""Bars, plots and numbers of the pages and the report.
+"""Bars, charts and numbers of the pages and the report.
 
-Order of reading: ``numbers``, ``bars``, ``plots``.
+Order of reading: ``numbers``, ``bars``, ``palette``, ``svg``, ``chart``, ``axes``, ``levels``,
+``released_points``, ``curve_charts``, ``group_charts``, ``plots``.
 """

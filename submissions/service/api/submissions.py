@@ -14,7 +14,7 @@ from submissions.service.api.benchmarks import offered
 from submissions.service.api.documents import Line, Strict, problems
 from submissions.service.entries import entering, own
 from submissions.service.entries.entering import Wanted
-from submissions.service.entries.looks import looks
+from submissions.service.entries.looks import Looks, looks
 from submissions.service.principal import Principal, Scope, require
 from submissions.submission import Failure, State, Submission
 
@@ -25,23 +25,6 @@ Submitter = Annotated[Principal, Depends(require(Scope.SUBMIT))]
 SubmissionId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{1,32}$", examples=["3f2a9c1b7d04"])]
 BenchmarkWanted = Annotated[str, Query(max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 TeamWanted = Annotated[str, Query(min_length=1, max_length=100, description="id or name")]
-
-
-class LooksShown(Strict):
-    """Looks of a team for a benchmark; see the members of the same names in the guide."""
-
-    benchmark: str
-    team: str
-    per_team: int
-    days: int
-    lifetime: int | None
-    concurrent: int | None
-    used: int
-    used_ever: int
-    held: int
-    remaining: int
-    renews: datetime | None
-    shared_with: list[str]
 
 
 class SubmissionAsked(Strict):
@@ -108,11 +91,9 @@ class Submissions(Strict):
 @router.get("/quota", responses=problems())
 def quota(
     request: Request, benchmark: BenchmarkWanted, team: TeamWanted, principal: Reader
-) -> LooksShown:
+) -> Looks:
     """Show how many looks a team has left, and when the next one comes back."""
-    team_looks = looks(request.app, principal.named_team(team), offered(request, benchmark))
-    members = {name: getattr(team_looks, name) for name in team_looks.__slots__}
-    return LooksShown(**{**members, "shared_with": list(team_looks.shared_with)})
+    return looks(request.app, principal.named_team(team), offered(request, benchmark))
 
 
 @router.post("/submissions", status_code=201, responses=problems(409))

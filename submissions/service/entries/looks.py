@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
+from pydantic import ConfigDict
 
+from submissions.ledger import retirement
 from submissions.ledger.ledger import Ledger
 from submissions.service.offered import Offered
 from submissions.service.principal import Membership
@@ -16,12 +18,14 @@ from submissions.service.uploads.collaborators import of_app
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a team may still enter now.
+    """What a team may still enter now; the API answers with it as it is.
 
     ``used`` were charged in the last ``days`` days and ``held`` by uploads that are not entered
     yet; ``used_ever`` counts against ``lifetime`` (None: no limit). ``renews``: when one more comes
     back. ``shared_with``: other teams with the same allowance.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     benchmark: str
     team: str
@@ -49,7 +53,8 @@ def looks(app: FastAPI, team: Membership, benchmark: Offered) -> Looks:
         for upload in of_app(app).store.holding()
     )
     quota, now = benchmark.quota, datetime.now(UTC)
-    remaining = quota.remaining(charged, now)
+    spent = ledger.read(lambda held: retirement.spent(held, benchmark.name, quota)) is not None
+    remaining = 0 if spent else quota.remaining(charged, now)
     return Looks(
         benchmark=benchmark.name,
         team=team.team,
@@ -61,6 +66,6 @@ def looks(app: FastAPI, team: Membership, benchmark: Offered) -> Looks:
         used_ever=len(charged),
         held=held,
         remaining=max(0, remaining - held),
-        renews=quota.renews(charged, now),
+        renews=None if spent else quota.renews(charged, now),
         shared_with=tuple(name for name in allowance if name != team.team),
     )

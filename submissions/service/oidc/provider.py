@@ -29,7 +29,6 @@ from submissions.service.settings import Provider, ServiceSettings, SettingsErro
 
 PLACE = "/team/sign-in/provider"
 BACK = f"{PLACE}/back"
-AFTER = "/team"
 COOKIE = "__Host-sequestra-login"
 ASYMMETRIC = frozenset(
     {
@@ -165,8 +164,8 @@ async def back(request: Request) -> Response:
         raise _refused("The provider sent no ID token")
     principal = await run_in_threadpool(signed_in_or_none, request)
     person_id = await run_in_threadpool(_person, request, attempt, principal, str(identity["sub"]))
-    answer = RedirectResponse(AFTER, 303)
     settings: ServiceSettings = request.app.state.settings
+    answer = RedirectResponse(settings.home, 303)
     await run_in_threadpool(sessions.give, answer, request.app.state.store, person_id, settings)
     answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return answer

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.voting.votes import Votes
 from submissions.service.entries import own
 from submissions.service.offered import Offered
 from submissions.service.pages.forms import Form, posted, sentence_of
@@ -36,8 +37,9 @@ MEANINGS: Mapping[State, str] = {
     State.QUEUED: "It waits for its run on the sequestered cases.",
     State.RUNNING: "It runs on the sequestered cases.",
     State.SCORING: "Its predictions are scored.",
-    State.HELD: "The steward looks at the result before it is released.",
+    State.HELD: "Held for review: reviewers look at the result before it is released.",
     State.RELEASED: "The result is public.",
+    State.REFUSED: "Reviewers refused to release the result, and say why. It was a look.",
     State.REJECTED: "The image did not get to the sequestered cases. This costs no look.",
     State.FAILED: "It ended without a result.",
 }
@@ -153,6 +155,7 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
         meaning=MEANINGS[shown.state],
         bad=_bad(shown),
         finding=sentence_of(finding) if mine and finding else "",
+        questions=Votes(ledger).questions(name) if mine and shown.state is State.HELD else (),
         may_withdraw=mine and may_withdraw(shown),
         history=ledger.history(name),
         meanings=MEANINGS,
@@ -164,7 +167,7 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
 
 
 def _bad(submission: Submission) -> bool:
-    return submission.state in (State.REJECTED, State.FAILED)
+    return submission.state in (State.REJECTED, State.REFUSED, State.FAILED)
 
 
 def _titles(request: Request) -> dict[str, str]:

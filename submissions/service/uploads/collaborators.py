@@ -12,7 +12,9 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from submissions.drop import Drop
+from submissions.ledger import retirement
 from submissions.ledger.ledger import Ledger
+from submissions.quota import QuotaError
 from submissions.service.database import new_id
 from submissions.service.offered import Offered
 from submissions.service.principal import Principal
@@ -100,8 +102,11 @@ class Uploads:
             )
 
         try:
+            self._ledger.read(
+                lambda held: retirement.refuse_spent(held, benchmark.name, benchmark.quota)
+            )
             self.store.reserve(upload, judge)
-        except NoLook as error:
+        except (NoLook, QuotaError) as error:
             raise Problem(429, "No look left", str(error), type="quota-used") from error
         return upload
 

@@ -10,7 +10,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from submissions.service.principal import COOKIE
 from submissions.service.problems import MEDIA_TYPE, Problem, forbidden
 from submissions.service.settings import ServiceSettings
 
@@ -103,7 +102,7 @@ class Guards:
         foreign = (origin is not None and origin.lower() != self._settings.origin) or (
             site is not None and site != "same-origin"
         )
-        if foreign or (not named and f"{COOKIE}=" in headers.get("cookie", "")):
+        if foreign or (not named and f"{self._settings.cookie}=" in headers.get("cookie", "")):
             raise forbidden(
                 f"The request comes from {(origin or 'a page that is not named')[:100]!r}, and "
                 f"only pages of {self._settings.origin} may change anything; open the page there "

@@ -448,7 +448,7 @@ def test_a_screen_says_how_many_figures_the_files_have_and_p_only_where_one_is(
     assert f"write all {len(table.read_text().splitlines()) - 1} figures" in printed
     (head,) = (line.split() for line in printed.splitlines() if "gaps that matter" in line)
     assert head[-1] == "interval"
-    assert "no gap was declared to be tested" in printed
+    assert "the plan names no gap to be tested" in printed
     plan = tmp_path / "plan.toml"
     plan.write_text('[analysis]\nsubgroups = ["sex"]\nprimary_gap = "auroc by sex"\n')
     (head,) = (

@@ -82,7 +82,7 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
         },
         "Steward: run the installation": {
             *("run", "practice", "rescore", "prune", "release", "audit", "doctor"),
-            *("user", "team", "token", "up"),
+            *("user", "team", "token", "up", "console", "review"),
         },
         "Researcher: train, check, submit": {
             *("train", "export", "package", "init", "adapt", "check"),

@@ -125,7 +125,7 @@ def test_every_release_has_one_mlflow_run_with_bounds_and_digests(walked: Walked
         assert run.data.metrics["auroc"] == overall(released, "auroc")
         assert {"auroc.low", "auroc.high"} <= set(run.data.metrics)
         names = {found.path for found in client.list_artifacts(run.info.run_id)}
-        assert {"report.html", "release.json", "figures"} <= names
+        assert {"report.html", "release.json", "figures.csv", "charts"} <= names
 
 
 def test_no_patient_or_case_of_the_cohort_is_named_where_others_may_read(walked: Walked) -> None:

@@ -187,7 +187,7 @@ def joint_tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return n.reshape(shape), np.round(n * share).astype(int).reshape(shape)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(joint_tables())
 def test_no_withheld_level_follows_from_what_is_shown(
     tables: tuple[np.ndarray, np.ndarray],
@@ -533,6 +533,8 @@ def test_every_key_is_read() -> None:
         "roc_step": 0.1,
     }
     assert read_disclosure(table, BENCHMARK) == Disclosure(20, "held", 10, 3, 0.1)
+    nested: dict[str, object] = {"nested": [["manufacturer", "site"]]}
+    assert read_disclosure(nested, BENCHMARK).nested == (("manufacturer", "site"),)
 
 
 @pytest.mark.parametrize(
@@ -545,6 +547,11 @@ def test_every_key_is_read() -> None:
         ({"minimum_cell": True}, "minimum_cell is True"),
         ({"minimum_cell": "10"}, "minimum_cell is '10'"),
         ({"feedback": "all"}, "feedback is 'all'; give one of 'open', 'held'"),
+        (
+            {"nested": [["manufacturer", "site", "view"]]},
+            r"nested is .*; give a list of pairs of attributes, as ",
+        ),
+        ({"nested": [["site", "site"]]}, "give a list of pairs of attributes"),
         ({"roc_step": 0.03}, "roc_step is 0.03; give one of 0.025"),
         (
             {"minimum": 10},

@@ -177,7 +177,7 @@ def test_a_group_that_is_everyone_equals_overall() -> None:
 def test_curves_are_aggregated() -> None:
     y, s, _ = _cases()
     found = score(y, s)
-    roc, reliability = found.curves
+    roc, reliability, _ = found.curves
     assert roc.name == "roc"
     assert len(roc.points) == 41
     assert (roc.points[0].x, roc.points[-1].x, roc.points[-1].y) == (0.0, 1.0, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from evaluator.scoring.results import Evaluation
 from evaluator.scoring.score import AnalysisPlan, score
 from metrics import arrays
 from metrics.calibration.ece_interval import ece_interval
-from metrics.comparison.board import auroc_board
+from metrics.comparison.ranking import Ranked, Submitted, ranked
 
 N = 300
 PLAN = AnalysisPlan(
@@ -93,17 +95,22 @@ def test_many_keys_do_not_overflow() -> None:
     assert arrays.canonical_order(s, y, keys).tolist() == expected.tolist()
 
 
-def test_a_board_without_patients_ranks_alike_in_every_order() -> None:
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_board_ranks_alike_in_every_order(repeated: bool) -> None:
     generator = np.random.default_rng(8)
     y = generator.random(200) < 0.4
-    submissions = {name: np.round(0.3 * y + generator.random(200), 1) for name in "abc"}
-    first = auroc_board(y, submissions, replicates=200)
-    order = generator.permutation(200)
-    again = auroc_board(y[order], {k: s[order] for k, s in submissions.items()}, replicates=200)
-    assert again.ranks == first.ranks
-    fewer = auroc_board(y, {name: submissions[name] for name in "ab"}, replicates=200)
-    pair = fewer.pairs[0].difference
-    assert pair == first.pairs[0].difference
+    patients = generator.integers(0, 90, 200) if repeated else None
+    scores = {name: np.round(0.3 * y + generator.random(200), 1) for name in "abc"}
+
+    def board(order: Ints, names: str) -> Ranked:
+        given = {name: Submitted(scores=scores[name][order], team="one") for name in names}
+        mine = None if patients is None else patients[order]
+        return ranked(y[order], given, mine, replicates=200)
+
+    first = board(np.arange(200), "abc")
+    assert board(generator.permutation(200), "abc") == first
+    fewer, pair = board(np.arange(200), "ab").pairs[0], first.pairs[0]
+    assert replace(fewer, adjusted_p_value=1.0) == replace(pair, adjusted_p_value=1.0)
 
 
 def test_the_interval_of_ece_does_not_follow_the_rows() -> None:

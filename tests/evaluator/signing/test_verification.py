@@ -19,7 +19,7 @@ from submissions.submission import Failure, State
 from tests.support.former_ledger import restore
 from tests.support.openssl import key_pair
 from tests.support.postgresql import another, raw
-from tests.support.signed_home import computed_again, cut_off, opened, publish, received
+from tests.support.signed_home import compare, computed_again, cut_off, opened, publish, received
 
 
 def own(installation: Installation) -> list[VerifyingKey]:
@@ -50,6 +50,7 @@ def tracked(
             ledger.reject("s2", Failure.IMAGE_INVALID, "the image has no entry point")
             ledger.admitted("s3", "sha256:" + "3" * 64, State.LINTED, State.DRY_RUN)
             ledger.practised("s3", "{}", state=State.QUEUED)
+            compare(installation, ledger)
             sign(installation, ledger)
         assert problems(installation) == []
         with raw(url, unguarded=True) as connection:
@@ -144,6 +145,12 @@ def test_a_migrated_ledger_is_signed_and_verified(
         "UPDATE release_signatures SET signature = 'AAAA'",
         "UPDATE release_signatures SET statement = replace(statement, '0.75', '0.95')",
         "DELETE FROM audit WHERE number = 2",
+        "UPDATE comparisons SET document = '{}'",
+        "UPDATE comparisons SET cause = 'another'",
+        "UPDATE comparisons SET at = '2020-01-01 00:00:00'",
+        "UPDATE comparisons SET digest = 'another'",
+        "UPDATE comparisons SET signature = 'AAAA'",
+        "DELETE FROM comparisons",
     ],
 )
 def test_every_edit_is_found(tracked: tuple[Installation, str, Rows], change: str) -> None:
@@ -210,7 +217,7 @@ def test_a_cut_off_end_is_found_by_any_later_head_or_release(
     cut_off(database, first)
     with raw(database, unguarded=True) as connection:
         for table in (
-            *("stage_times", "fact_sheets", "admissions", "entries"),
+            *("stage_times", "fact_sheets", "admissions", "entries", "exposures"),
             *("releases", "transitions", "submissions"),
         ):
             connection.execute(text(f"DELETE FROM {table}"))

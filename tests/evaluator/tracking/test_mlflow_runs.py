@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,13 +14,19 @@ import pytest
 
 from evaluator.scoring.results import OVERALL, Result
 from evaluator.stores.installation import Installation
+from evaluator.tracking.headline import HEADLINE, MOST_GROUPS, WORST_GROUP
 from evaluator.tracking.keys import KEYS_FILE, keys, named
 from evaluator.tracking.mlflow_runs import prepare, track, track_releases
+from evaluator.tracking.page import page
 from evaluator.tracking.process import TrackingError
 from metrics.estimate import Estimate
 from submissions.fact_sheet import FactSheet, template
 from submissions.ledger.ledger import PublishedRelease
+from submissions.submission import State
+from tests.support.filed_home import publish
 from tests.support.hand_made import evaluation, released
+from tests.support.repository import REPOSITORY
+from tests.support.services import TrackingServer, started
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy:DeprecationWarning"  # mlflow 3.17 with SQLAlchemy 2.1
@@ -123,21 +131,129 @@ def test_the_ugliest_levels_each_have_their_figures_in_mlflow(
     from mlflow import MlflowClient
 
     sheet = FactSheet.from_toml(template())
-    run_id = track(published(1, UGLY), installation, sheet)
     client = MlflowClient(tracking_uri=installation.tracking_uri)
-    metrics = client.get_run(run_id).data.metrics
-    told = json.loads(Path(client.download_artifacts(run_id, KEYS_FILE, str(tmp_path))).read_text())
-    by_name = {(each["figure"], each["attribute"], each["level"]): k for k, each in told.items()}
+    for number, first in enumerate(range(0, len(UGLY), MOST_GROUPS), start=10):
+        levels = UGLY[first : first + MOST_GROUPS]
+        run_id = track(published(number, levels), installation, sheet)
+        metrics = client.get_run(run_id).data.metrics
+        place = tmp_path / str(number)
+        place.mkdir()
+        told = json.loads(
+            Path(client.download_artifacts(run_id, KEYS_FILE, str(place))).read_text()
+        )
+        by_name = {(e["figure"], e["attribute"], e["level"]): k for k, e in told.items()}
+        for step, level in enumerate(levels):
+            key = by_name["auroc", "site", level]
+            value = 0.5 + step / 1000
+            assert metrics[key] == pytest.approx(value)
+            assert f"{key}.low" not in metrics
+        assert set(told) | {WORST_GROUP} == {
+            key for key in metrics if not key.endswith((".low", ".high"))
+        }
+        assert named(next(figures(()))) in by_name
+        kept = client.download_artifacts(run_id, "fact-sheet.json", str(place))
+        assert FactSheet.from_json(Path(kept).read_text()) == sheet
+
+
+def test_however_many_levels_a_run_has_a_bounded_number_of_metrics_and_every_figure_as_a_file(
+    installation: Installation, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=installation.tracking_uri)
+    run_id = track(published(1, UGLY), installation)
+    assert len(UGLY) > 2 * MOST_GROUPS
+    shown = {key for key in client.get_run(run_id).data.metrics if "." not in key[-5:]}
+    assert len([key for key in shown if key.startswith("auroc/")]) == MOST_GROUPS
+    assert len(shown) <= len(HEADLINE) + MOST_GROUPS + 3
+    with Path(client.download_artifacts(run_id, "figures.csv", str(tmp_path))).open(
+        newline=""
+    ) as lines:
+        rows = {
+            (row["figure"], row["attribute"], row["level"]): row for row in csv.DictReader(lines)
+        }
     for number, level in enumerate(UGLY):
-        key = by_name["auroc", "site", level]
-        value = 0.5 + number / 1000
-        assert metrics[key] == pytest.approx(value)
-        assert metrics[f"{key}.low"] == pytest.approx(value - 0.0001)
-        assert metrics[f"{key}.high"] == pytest.approx(value + 0.0001)
-    assert set(told) == {key for key in metrics if not key.endswith((".low", ".high"))}
-    assert named(next(figures(()))) in by_name
-    kept = Path(client.download_artifacts(run_id, "fact-sheet.json", str(tmp_path))).read_text()
-    assert FactSheet.from_json(kept) == sheet
+        if level.strip() and "\x00" not in level:
+            assert float(rows["auroc", "site", level]["value"]) == 0.5 + number / 1000
+
+
+def test_a_real_server_shows_people_what_they_compare_by_and_open(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = TrackingServer(tmp_path / "server", installation.root / "mlflow" / "mlflow.db")
+    scored = replace(evaluation(), declared_gaps=(("auroc", "sex"),))
+    found = replace(released("s-77", team="Équipe", model="日本 2", scored=scored))
+    release = replace(published(77, ()), submission_id="s-77", document=found.to_json())
+    with started(server):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        run_id = track(release, installation)
+        assert track(release, installation) == run_id
+
+        def asked(path: str) -> bytes:
+            with urllib.request.urlopen(f"{server.uri}/{path}", timeout=60) as answer:
+                return bytes(answer.read())
+
+        run = json.loads(asked(f"api/2.0/mlflow/runs/get?run_id={run_id}"))["run"]
+        report = asked(f"get-artifact?path=report.html&run_uuid={run_id}").decode()
+        drawn = asked(f"get-artifact?path=charts/roc.svg&run_uuid={run_id}").decode()
+        kept = asked(f"get-artifact?path=release.json&run_uuid={run_id}").decode()
+    tags = {each["key"]: each["value"] for each in run["data"]["tags"]}
+    assert (tags["team"], tags["model"], tags["benchmark"]) == ("Équipe", "日本 2", "chest-opacity")
+    # Received on 3 January at 09:30, published at 12: whole hours, whatever the run took.
+    assert datetime.fromtimestamp(run["info"]["start_time"] / 1000, UTC).hour == 9
+    assert run["info"]["start_time"] % 3_600_000 == 0
+    assert run["info"]["end_time"] - run["info"]["start_time"] == 3 * 3_600_000
+    metrics = {each["key"]: each for each in run["data"]["metrics"]}
+    gap = found.find("auroc_gap", "sex", "max - min")
+    assert gap is not None
+    assert metrics["primary_gap"]["value"] == gap.value
+    assert {each["timestamp"] for each in metrics.values()} == {run["info"]["start_time"]}
+    (dataset,) = run["inputs"]["dataset_inputs"]
+    assert dataset["dataset"]["name"] == "chest-opacity"
+    assert found.cohort_digest.removeprefix("sha256:").startswith(dataset["dataset"]["digest"])
+    assert report.startswith("<!doctype html>")
+    assert drawn.startswith("<svg")
+    assert kept == release.document
+
+
+def test_the_page_of_names_is_that_of_the_names() -> None:
+    assert (REPOSITORY / "docs" / "mlflow.md").read_text() == page()
+
+
+def test_a_held_result_has_no_run_and_a_withheld_group_is_in_none(
+    installation: Installation, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    ledger = installation.ledger()
+    found = released("s-held")
+    publish(installation, ledger, released("s-held"), hold=True)
+    assert ledger.untracked() == []
+    ledger.move("s-held", State.RELEASED)
+    (waiting,) = ledger.untracked()
+    ledger.close()
+    run_id = track(waiting, installation)
+    client = MlflowClient(tracking_uri=installation.tracking_uri)
+    names = " ".join(client.get_run(run_id).data.metrics)
+    kept = Path(client.download_artifacts(run_id, "figures.csv", str(tmp_path))).read_text()
+    hidden = {each.level for each in found.withheld if each.attribute == "race"}
+    assert hidden == {"American Indian or Alaska Native", "Not Reported"}
+    assert not [level for level in hidden if level in names or f",race,{level}," in kept]
+
+
+def test_a_run_that_a_former_build_finished_stays_as_it_is(installation: Installation) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=installation.tracking_uri)
+    release = published(500, ())
+    experiment = client.get_experiment_by_name(f"sequestra/{release.benchmark}")
+    assert experiment is not None
+    tags = {"sequestra.release": f"{release.submission_id}/{release.number}"}
+    former = client.create_run(experiment.experiment_id, tags=tags).info.run_id
+    client.log_metric(former, "f1/site/North", 0.25)
+    client.set_terminated(former, "FINISHED")
+    assert track(release, installation) == former
+    assert client.get_run(former).data.metrics == {"f1/site/North": 0.25}
 
 
 class _Waiting:

@@ -13,10 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
+from submissions.ledger.records import FrozenComparison
 from submissions.ledger.tables import METADATA, TABLES
+from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota, QuotaError
+from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, Owner, State, Submission
 from tests.support.postgresql import raw
 
 QUOTA = Quota(per_team=2, days=7)
@@ -33,6 +36,19 @@ def submission(name: str = "s1", team: str = "a team") -> Submission:
         threshold=0.5,
         state=State.RECEIVED,
         received=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+
+
+def compared(cause: str = "2026-01-03") -> FrozenComparison:
+    return FrozenComparison(
+        benchmark="chest",
+        cohort_digest="sha256:" + "6" * 64,
+        cause=cause,
+        through=1,
+        at=datetime(2026, 1, 3, tzinfo=UTC),
+        document="{}",
+        digest="sha256:" + "7" * 64,
+        signed=Signed(statement="{}", key_id="8" * 64, signature=b"9"),
     )
 
 
@@ -68,8 +84,45 @@ def test_a_held_release_is_not_shown(ledger: Ledger) -> None:
     walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
     ledger.publish("s1", "k", "{}", state=State.HELD)
     assert ledger.releases("chest") == []
-    ledger.move("s1", State.RELEASED)
+    with pytest.raises(LedgerError, match="not the part of the queue"):
+        ledger.move("s1", State.RELEASED)
+    ledger.move("s1", State.RELEASED, by=Owner.STEWARD)
     assert len(ledger.releases("chest")) == 1
+
+
+def test_a_comparison_is_read_back_and_its_cause_brings_no_second(ledger: Ledger) -> None:
+    ledger.receive(submission(), QUOTA)
+    walk(ledger, State.LINTED, State.QUEUED, State.RUNNING, State.SCORING)
+    assert ledger.comparisons.last("chest") is None
+    ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    ledger.comparisons.append(compared())
+    with pytest.raises(LedgerError, match="second such row"):
+        ledger.comparisons.append(compared())
+    ledger.comparisons.append(compared("release 1"))
+    assert [replace(each, number=0) for each in ledger.comparisons.every()] == [
+        compared(),
+        compared("release 1"),
+    ]
+    last = ledger.comparisons.last("chest")
+    assert last is not None
+    assert (last.through, last.at) == (1, compared().at)
+    assert ledger.comparisons.numbered(last.number).cause == "release 1"
+    assert ledger.comparisons.last("another") is None
+    assert ledger.audit_problems() == []
+
+
+def test_the_first_release_of_a_submission_counts_once(ledger: Ledger) -> None:
+    for name in ("s1", "s2", "s3"):
+        ledger.receive(submission(name, team=name), QUOTA)
+        for state in (State.LINTED, State.QUEUED, State.RUNNING, State.SCORING):
+            ledger.move(name, state)
+    ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    ledger.publish("s2", "k", "{}", state=State.RELEASED)
+    ledger.publish("s1", "again", "{}", state=State.RELEASED)
+    ledger.publish("s3", "k", "{}", state=State.HELD)
+    found = ledger.comparisons.first_releases("chest")
+    assert [(each.submission_id, each.number) for each in found] == [("s1", 1), ("s2", 2)]
+    assert [ledger.comparisons.released_since("chest", number) for number in (0, 1, 2)] == [2, 1, 0]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -81,8 +134,17 @@ def test_no_row_can_be_changed_or_removed(ledger: Ledger, database: str, table: 
     ledger.receive(submission("s2"), QUOTA)
     ledger.reject("s2", Failure.IMAGE_INVALID, "the image declares a VOLUME")
     ledger.record_times("s1", {Stage.QUEUE: 1.0})
-    ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    ledger.publish("s1", "k", "{}", state=State.HELD)
+    vote = Vote(
+        submission_id="s1",
+        evaluation_key="k",
+        document="0" * 64,
+        reviewer="a person",
+        choice=Choice.RELEASE,
+    )
+    Votes(ledger).cast(vote, 1)
     ledger.tracked(1, "run")
+    ledger.comparisons.append(compared())
     with raw(database) as connection:
         for signed in ("heads (audit_number", "release_signatures (release_number"):
             columns = f"{signed}, statement, key_id, signature)"

@@ -18,7 +18,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from submissions.ledger.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.notices.channels import Channels, Hook, Mail, NoticeError, read_channels
 from submissions.notices.notices import WAITS, Notices
 from submissions.quota import Quota
@@ -247,6 +249,31 @@ def test_a_web_hook_gets_signed_json(desk: Desk, hook: tuple[type[Hooked], str])
     handler.status = 200
     desk.now += WAITS[0]
     assert notices.round() == 1
+
+
+def test_a_refusal_is_told_with_its_reason(desk: Desk, hook: tuple[type[Hooked], str]) -> None:
+    handler, address = hook
+    notices = desk.notices(Channels(hook=Hook(KEY), hook_address=address))
+    name = desk.enter()
+    for state in (State.LINTED, State.QUEUED, State.RUNNING, State.SCORING, State.HELD):
+        desk.ledger.move(name, state)
+    assert notices.round() == 1
+    cast = Vote(
+        submission_id=name,
+        evaluation_key="k",
+        document=digest_of("{}"),
+        reviewer="ann",
+        choice=Choice.REFUSE,
+        reason="trained on these cases",
+    )
+    Votes(desk.ledger).cast(cast, 1)
+    Votes(desk.ledger).refuse(name, "{}")
+    assert notices.round() == 1
+    told = [json.loads(body) for body, _ in handler.told]
+    assert [(each["state"], each["meaning"]) for each in told] == [
+        ("held", "The run has ended well; reviewers look at the result before it is released."),
+        ("refused", "Reviewers refused to release the result. Trained on these cases."),
+    ]
 
 
 def test_the_thread_works_and_ends(desk: Desk, hook: tuple[type[Hooked], str]) -> None:

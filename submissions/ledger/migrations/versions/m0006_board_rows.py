@@ -9,7 +9,7 @@ from submissions.ledger import board_rows
 from submissions.ledger.append_only import ACTS, trigger
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0005"
 
 
 def upgrade() -> None:

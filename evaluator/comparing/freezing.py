@@ -1,0 +1,119 @@
+"""Makes the comparisons that are due, for the process that runs the queue.
+
+A comparison is made of the predictions and labels in the enclave, signed, and appended to the
+ledger in one transaction: a process that is killed leaves it whole or not at all, and the next one
+makes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, date, datetime
+
+from evaluator.comparing.comparison import Comparison
+from evaluator.comparing.due import Due, due
+from evaluator.comparing.rows import Rows
+from evaluator.signing.key import SigningError
+from evaluator.signing.signer import Signer
+from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
+from submissions import signatures
+from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.ledger import Ledger, LedgerError
+from submissions.ledger.records import FrozenComparison
+
+SECONDS_BETWEEN = 60.0
+"""How often :meth:`Freezer.keep_up` looks whether a comparison is due."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Freezer:
+    """Compares the submissions of one installation's boards when that is due."""
+
+    def __init__(
+        self, installation: Installation, ledger: Ledger, signer: Signer, rows: Rows
+    ) -> None:
+        """Work on an installation's benchmarks; ``rows`` is how its boards choose their rows."""
+        self._installation = installation
+        self._ledger = ledger
+        self._signer = signer
+        self._rows = rows
+        self._enclave: Enclave = installation.enclave()
+        self._looked_at = -SECONDS_BETWEEN
+        self._looked_through: dict[str, tuple[int | None, date]] = {}
+
+    def keep_up(self) -> None:
+        """Make what is due, at most once a minute: for a queue that goes on."""
+        if time.monotonic() - self._looked_at >= SECONDS_BETWEEN:
+            self.freeze()
+
+    def freeze(self, now: datetime | None = None) -> list[str]:
+        """Make each comparison that is due at ``now``; return the names of its benchmarks.
+
+        A fault that concerns one benchmark is logged, and that benchmark left alone until something
+        is released or another day begins. What is wrong with the stores or the key is raised.
+        """
+        self._looked_at = time.monotonic()
+        today, made = now or datetime.now(UTC), []
+        for name in self._installation.names():
+            state = self._ledger.comparisons.newest_release(name), today.date()
+            if state[0] is None or self._looked_through.get(name) == state:
+                continue  # nothing was released, or nothing since and no day has begun
+            try:
+                while self._freeze(name, today):  # a day may have brought one, and a number too
+                    made.append(name)
+            except (OSError, LedgerError, SigningError):
+                raise
+            except Exception:
+                _LOG.exception("the submissions of %s could not be compared", name)
+            self._looked_through[name] = state
+        return made
+
+    def _freeze(self, name: str, now: datetime) -> bool:
+        if not self._enclave.is_sealed(name):
+            return False
+        benchmark = self._installation.benchmark(name)
+        if not benchmark.board.declared or benchmark.disclosure.feedback != "open":
+            return False
+        comparisons = self._ledger.comparisons
+        wanted = due(
+            benchmark.board,
+            comparisons.first_releases(benchmark.name),
+            comparisons.last(benchmark.name),
+            now,
+        )
+        if wanted is None:
+            return False
+        cohort = self._enclave.cohort(benchmark.name)
+        if cohort.report.get(BENCHMARK_DIGEST) != benchmark.digest:
+            return False  # the queue says so where it would run on it
+        from evaluator.comparing.gathering import Sources, gathered  # scoring is slow to import
+
+        sources = Sources(self._ledger, self._enclave, benchmark, cohort)
+        comparison = gathered(sources, wanted, now, self._rows)
+        comparisons.append(self._signed(comparison, wanted))
+        return True
+
+    def _signed(self, comparison: Comparison, wanted: Due) -> FrozenComparison:
+        document = comparison.to_json()
+        content = {
+            "format": signatures.COMPARISON,
+            "benchmark": comparison.benchmark,
+            "cohort_digest": comparison.cohort_digest,
+            "cause": wanted.cause,
+            "through": wanted.through,
+            "at": wanted.at.isoformat(),
+            "document_sha256": digest_of(document),
+        }
+        return FrozenComparison(
+            benchmark=comparison.benchmark,
+            cohort_digest=comparison.cohort_digest,
+            cause=wanted.cause,
+            through=wanted.through,
+            at=wanted.at,
+            document=document,
+            digest=comparison.digest,
+            signed=self._signer.state(content),
+        )

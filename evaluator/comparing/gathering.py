@@ -1,0 +1,157 @@
+"""Gathers what a comparison is made of: releases that are covered, predictions, labels, looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.benchmark.specification import Benchmark
+from evaluator.comparing.compared import Candidate, Cases, Terms, compared
+from evaluator.comparing.comparison import (
+    ANOTHER_PLAN,
+    OTHER_OF_MODEL,
+    Comparison,
+    NotCompared,
+)
+from evaluator.comparing.due import Due
+from evaluator.comparing.looks import looks
+from evaluator.comparing.rows import Row, Rows
+from evaluator.disclosure.control import Release
+from evaluator.evaluation import ScoredCases, read_cases, told_apart
+from evaluator.scoring.code_version import code_version
+from evaluator.scoring.score import choices_of
+from evaluator.stores.enclave import Enclave
+from submissions.ledger.ledger import Ledger
+
+REPLICATES = 2_000
+_PURPOSE = "comparison"
+"""What the seed of the replicates is drawn for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The two stores, and the benchmark whose submissions are compared, with its cohort."""
+
+    ledger: Ledger
+    enclave: Enclave
+    benchmark: Benchmark
+    cohort: Cohort
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A release that this enclave scored, with its cases."""
+
+    release: Release
+    given: ScoredCases
+
+
+def gathered(sources: Sources, wanted: Due, now: datetime, rows: Rows) -> Comparison:
+    """Compare the submissions that a due comparison covers.
+
+    Only releases that this enclave scored take part, under the benchmark's plan and on its cohort.
+    Looks are counted up to ``now``.
+    """
+    plan = sources.benchmark.analysis
+    kept, others = _kept(sources, wanted)
+    chosen = rows([each.release for each in kept.values()], plan.primary)
+    standing = {each.submission_id for each in chosen}
+    others += [
+        NotCompared(submission_id=name, reason=OTHER_OF_MODEL)
+        for name in kept
+        if name not in standing
+    ]
+    terms = Terms(
+        figure=plan.primary,
+        confidence=plan.confidence,
+        replicates=REPLICATES,
+        seed=sources.enclave.seed(plan.seed, _PURPOSE),
+        design=plan.sampling_design,
+        choices=choices_of(plan, plan.threshold),
+        rule=sources.benchmark.disclosure,
+    )
+    candidates = _candidates(sources, wanted, now, chosen, kept)
+    found = compared(candidates, _cases(kept, chosen), terms)
+    return Comparison(
+        benchmark=sources.benchmark.name,
+        cohort_digest=sources.cohort.digest,
+        plan_digest=plan.digest,
+        figure=plan.primary,
+        confidence=plan.confidence,
+        replicates=REPLICATES,
+        seed_note=f"{REPLICATES:,} replicates of the cohort's patients, the same for every "
+        f"submission and in every comparison of this cohort; drawn from a secret of the "
+        f"installation",
+        frozen_at=wanted.at,
+        code_version=code_version(),
+        entries=found.entries,
+        pairs=found.pairs,
+        others=tuple(sorted((*others, *found.others), key=lambda each: each.submission_id)),
+    )
+
+
+def _kept(sources: Sources, wanted: Due) -> tuple[dict[str, _Kept], list[NotCompared]]:
+    """The covered releases that can be compared, oldest first, and those that cannot."""
+    covered = {each.submission_id for each in wanted.covered}
+    digests = sources.cohort.digest, sources.benchmark.analysis.digest
+    kept: dict[str, _Kept] = {}
+    others = []
+    first: ScoredCases | None = None
+    for found in sources.ledger.releases(sources.benchmark.name):
+        name = found.submission_id
+        if name not in covered:
+            continue
+        predictions = sources.enclave.predictions(name, sources.cohort.digest)
+        release = Release.from_json(found.document)
+        ours = sources.enclave.vouches(name, found.evaluation_key, found.document)
+        if (
+            predictions is None
+            or not ours
+            or (release.cohort_digest, release.plan_digest) != digests
+        ):
+            others.append(NotCompared(submission_id=name, reason=ANOTHER_PLAN))
+            continue
+        if first is None:
+            first = read_cases(sources.cohort, predictions)
+        scores = np.array([predictions.values[case.case_id][0] for case in first.cases])
+        kept[name] = _Kept(release, replace(first, scores=scores))
+    return kept, others
+
+
+def _cases(kept: Mapping[str, _Kept], chosen: Sequence[Row]) -> Cases:
+    """Labels, patients and levels, which all share; none where nobody is chosen."""
+    if not chosen:
+        none = np.array([], dtype=np.str_)
+        return Cases(labels=np.array([], dtype=np.bool_), patients=none, attributes={})
+    given = kept[chosen[0].submission_id].given
+    return Cases(labels=given.labels, patients=given.patients, attributes=given.attributes)
+
+
+def _candidates(
+    sources: Sources,
+    wanted: Due,
+    now: datetime,
+    chosen: Sequence[Row],
+    kept: Mapping[str, _Kept],
+) -> list[Candidate]:
+    entered = {each.submission_id: each.number for each in wanted.covered}
+    counted = looks(sources.ledger, sources.benchmark.name, now)
+    candidates = []
+    for row in chosen:
+        one = kept[row.submission_id]
+        submission = sources.ledger.submission(row.submission_id)
+        candidates.append(
+            Candidate(
+                release=one.release,
+                scores=one.given.scores,
+                apart=told_apart(submission, sources.benchmark, one.given),
+                looks=counted[submission.team.casefold()],
+                baseline=row.baseline,
+                entered=entered[row.submission_id],
+            )
+        )
+    return candidates

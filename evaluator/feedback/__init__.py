@@ -1,0 +1,8 @@
+"""Feedback of one figure: the ladder, Thresholdout, and who has seen what of a cohort.
+
+**Look**: a charged run on sequestered cases. **Step**: a look whose AUROC is told, since the data
+support that it is better than the team's best so far. **Load factor**: how many looks read a case,
+as a mean over a cohort.
+
+Order of reading: ``answering``, ``ladder``, ``thresholdout``, ``exposure``, ``load_factor``.
+"""

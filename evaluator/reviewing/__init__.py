@@ -1,0 +1,6 @@
+"""What the process that runs the queue has to do with held results.
+
+**Held document**: the release that reviewers decide on.
+
+Order of reading: ``held``, ``decisions``.
+"""

@@ -1,0 +1,176 @@
+"""Retires a spent cohort and leads to a fresh one: the next draw, and the bridge between them.
+
+The next draw is a benchmark of its own, by the same file under another name, since a sealed cohort
+and its board never change. The earlier draw stays, with its board, and takes no more submissions.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort_selection.matching import next_draw
+from evaluator.benchmark.specification import Benchmark, read_benchmark
+from evaluator.feedback.load_factor import patient_loads
+from evaluator.steward import steward
+from evaluator.steward.pool import StewardError, hidden_cases
+from evaluator.steward.steward import Accepted, Sealed
+from evaluator.stores.installation import Installation
+from submissions.ledger import retirement
+from submissions.ledger.retirement import NEXT_DRAW, RETIRED
+
+_NOTHING = Accepted()
+_DRAW = re.compile(r"(?P<root>.+)-draw-(?P<number>[0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The next draw of a benchmark: name, seal, and the patients shared with earlier ones."""
+
+    name: str
+    sealed: Sealed
+    n_patients: int
+    n_shared: int
+
+
+def draw_next(
+    installation: Installation,
+    name: str,
+    catalog_folder: Path,
+    *,
+    share: float | None = None,
+    look: bool = True,
+    accepted: Accepted = _NOTHING,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Drawn:
+    """Retire the cohort of a benchmark, draw the next one from the pool and seal it.
+
+    ``share`` is the most of the new cohort that earlier draws may have too; None takes the fewest
+    that the pool allows. What was cut off is taken up again. Raises StewardError where the
+    benchmark has a next draw already, MatchingError where the pool does not suffice.
+    """
+    benchmark, _ = installation.sealed(name)
+    ledger, enclave = installation.ledger(), installation.enclave()
+    there = ledger.read(lambda connection: retirement.next_draw(connection, name))
+    if there is not None:
+        raise StewardError(
+            f"benchmark {name!r} has a next draw, {there!r}; draw the next one of that"
+        )
+    successor = _install(installation, benchmark)
+    reads = patient_loads(enclave, [enclave.cohort(each) for each in lineage(installation, name)])
+    if enclave.is_sealed(successor.name) and ledger.is_recorded("seal", successor.name):
+        sealed = steward.as_sealed(enclave.cohort(successor.name))
+    else:
+        if not enclave.is_sealed(successor.name):
+            _match(installation, successor, catalog_folder, reads, share)
+        sealed = steward.seal_cohort(
+            installation, successor, catalog_folder, look=look, accepted=accepted, progress=progress
+        )
+    patients = {patient for _, patient in sealed.cohort.sources().values()}
+    n_shared = len(patients & reads.keys())
+    if not ledger.is_recorded(RETIRED, name):
+        ledger.record(RETIRED, name, "the steward has drawn the next one")
+    told = f"{n_shared} of {len(patients)} patients were drawn before"
+    ledger.record(NEXT_DRAW, name, f"{successor.name}; {told}")
+    return Drawn(successor.name, sealed, len(patients), n_shared)
+
+
+def _match(
+    installation: Installation,
+    successor: Benchmark,
+    catalog_folder: Path,
+    reads: Mapping[str, int],
+    share: float | None,
+) -> None:
+    """Draw the successor's cohort and keep its list."""
+    plan = successor.cohort
+    pool = hidden_cases(installation, successor, catalog_folder)
+    found = next_draw.draw_next(
+        pool,
+        reads,
+        plan.drawn_target,
+        plan.size,
+        installation.enclave().seed(plan.seed, f"matching {successor.name}"),
+        share=share,
+        cases_per_patient=plan.cases_per_patient,
+        tolerance=plan.tolerance,
+        minimum=plan.minimum,
+    )
+    steward.keep_match(installation, successor, pool, found.matched)
+
+
+def lineage(installation: Installation, name: str) -> list[str]:
+    """The draws before this one and itself, by the names of their benchmarks, oldest first."""
+    ledger = installation.ledger()
+    before = {
+        entry.content.partition(";")[0]: entry.subject
+        for entry in ledger.audit_entries(event=NEXT_DRAW)
+    }
+    found = [name]
+    while found[0] in before:
+        found.insert(0, before[found[0]])
+    return found
+
+
+def _install(installation: Installation, benchmark: Benchmark) -> Benchmark:
+    """Install the same file under the next name; one that is installed stays as it is."""
+    name = next_name(benchmark.name)
+    if name in installation.names():
+        return installation.benchmark(name)
+    text = renamed(benchmark.path.read_text(encoding="utf-8"), name, benchmark.title)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{name}.toml"
+        file.write_text(text, encoding="utf-8")
+        tables = benchmark.path.with_suffix("")
+        installation.install(read_benchmark(file, tables, installed=True))
+    return installation.benchmark(name)
+
+
+def next_name(name: str) -> str:
+    """The name of the next draw: chest-draw-2 after chest, chest-draw-3 after that."""
+    found = _DRAW.fullmatch(name)
+    if found is None:
+        return f"{name}-draw-2"
+    return f"{found['root']}-draw-{int(found['number']) + 1}"
+
+
+def renamed(text: str, name: str, title: str) -> str:
+    """A benchmark's file with another name and title; all else stays as it is, comments too.
+
+    Raises StewardError where the file is written so that this cannot be done line by line.
+    """
+    wanted = tomllib.loads(text)
+    table = wanted.setdefault("benchmark", {})
+    number = name.rpartition("-")[2]
+    plain = re.sub(r", draw [0-9]+$", "", title)
+    table["name"], table["title"] = name, f"{plain}, draw {number}"
+    lines, inside, there = [], False, False
+    for line in text.splitlines():
+        header = re.match(r"\s*\[", line)
+        if header:
+            inside = re.match(r"\s*\[\s*benchmark\s*\]", line) is not None
+        if inside and re.match(r"\s*(name|title)\s*=", line):
+            continue
+        lines.append(line)
+        if header and inside:
+            there = True
+            lines += [f"{key} = {json.dumps(table[key])}" for key in ("name", "title")]
+    if not there:
+        lines += ["", "[benchmark]"]
+        lines += [f"{key} = {json.dumps(table[key])}" for key in ("name", "title")]
+    made = "\n".join(lines) + "\n"
+    try:
+        same = tomllib.loads(made) == wanted
+    except tomllib.TOMLDecodeError:
+        same = False
+    if not same:
+        raise StewardError(
+            "the benchmark's file has its name or title in more than one line; write each in one "
+            'line of the table [benchmark], as name = "chest"'
+        )
+    return made

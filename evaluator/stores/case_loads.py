@@ -1,0 +1,55 @@
+"""How often each case was read by a run, over all draws: kept inside the enclave."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import func, insert, select
+
+from evaluator.stores.enclave import Enclave
+from evaluator.stores.enclave_tables import DRAWN, PREDICTIONS
+
+
+def is_kept(enclave: Enclave, cohort_digest: str) -> bool:
+    """Whether the cases of a sealed cohort are stored."""
+    query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == cohort_digest).limit(1)
+    with enclave.transaction() as connection:
+        return connection.execute(query).first() is not None
+
+
+def keep_drawn(enclave: Enclave, cohort_digest: str, case_ids: Collection[str]) -> None:
+    """Store which cases a sealed cohort has, by the ids of the source; once."""
+    if not is_kept(enclave, cohort_digest):
+        rows = [{"cohort_digest": cohort_digest, "case_id": each} for each in case_ids]
+        with enclave.transaction() as connection:
+            connection.execute(insert(DRAWN), rows)
+
+
+def shared(enclave: Enclave, cohort_digest: str) -> Mapping[str, int]:
+    """For each stored cohort, how many cases it shares with this one; itself has all of its own."""
+    mine, other = DRAWN.alias(), DRAWN.alias()
+    query = (
+        select(other.c.cohort_digest, func.count())
+        .join(mine, mine.c.case_id == other.c.case_id)
+        .where(mine.c.cohort_digest == cohort_digest)
+        .group_by(other.c.cohort_digest)
+    )
+    with enclave.transaction() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def runs(enclave: Enclave) -> Mapping[str, int]:
+    """For each cohort, how many submissions have predictions of its cases."""
+    query = select(PREDICTIONS.c.cohort_digest, func.count()).group_by(PREDICTIONS.c.cohort_digest)
+    with enclave.transaction() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def loads(enclave: Enclave) -> Mapping[str, int]:
+    """For each case that was ever drawn, how many runs read it: its load."""
+    of_cohort = runs(enclave)
+    found: dict[str, int] = {}
+    with enclave.transaction() as connection:
+        for row in connection.execute(select(DRAWN)):
+            found[row.case_id] = found.get(row.case_id, 0) + of_cohort.get(row.cohort_digest, 0)
+    return found

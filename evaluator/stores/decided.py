@@ -1,0 +1,75 @@
+"""Releases in the order in which they were decided, for those of one team that come later.
+
+A release depends on the team's releases that were decided before it, and on no later one: the same
+evaluation, decided again, gives the same document. What reviewers refused counts as well, and no
+other team's release does.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select
+
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.disclosure.control import Release
+from evaluator.disclosure.earlier import Earlier, Shared
+from evaluator.stores import case_loads
+from evaluator.stores.enclave import Enclave
+from evaluator.stores.enclave_tables import DECIDED, DRAWN
+from submissions.submission import Submission
+
+
+def before(
+    enclave: Enclave, submission: Submission, key: str, cohort: Cohort
+) -> tuple[Earlier, ...]:
+    """The team's releases that were decided before the evaluation with this key, oldest first.
+
+    Those of other cohorts come with the number of cases that the two cohorts share.
+    """
+    mine = (DECIDED.c.submission_id == submission.submission_id) & (DECIDED.c.evaluation_key == key)
+    query = select(DECIDED).where(DECIDED.c.team == submission.team.casefold())
+    with enclave.transaction() as connection:
+        own = connection.execute(select(DECIDED.c.number).where(mine)).scalar_one_or_none()
+        if own is not None:
+            query = query.where(DECIDED.c.number < own)
+        rows = connection.execute(query.order_by(DECIDED.c.number)).all()
+    of_cohort: dict[str, Shared | None] = {cohort.digest: None}
+    found = []
+    for row in rows:
+        if row.cohort_digest not in of_cohort:
+            of_cohort[row.cohort_digest] = _shared(enclave, cohort, row.cohort_digest)
+        document = zlib.decompress(row.document).decode()
+        found.append(Earlier(Release.from_json(document), of_cohort[row.cohort_digest]))
+    return tuple(found)
+
+
+def keep(enclave: Enclave, key: str, cohort: Cohort, release: Release) -> None:
+    """Remember a release as it was first decided, and which cases its cohort has."""
+    if not case_loads.is_kept(enclave, cohort.digest):
+        cases = [case_id for case_id, _ in cohort.sources().values()]
+        case_loads.keep_drawn(enclave, cohort.digest, cases)
+    mine = (DECIDED.c.submission_id == release.submission_id) & (DECIDED.c.evaluation_key == key)
+    with enclave.transaction() as connection:
+        if connection.execute(select(DECIDED.c.number).where(mine)).first() is None:
+            connection.execute(
+                insert(DECIDED).values(
+                    submission_id=release.submission_id,
+                    evaluation_key=key,
+                    team=release.team.casefold(),
+                    cohort_digest=cohort.digest,
+                    at=datetime.now(UTC),
+                    document=zlib.compress(release.to_json().encode()),
+                )
+            )
+
+
+def _shared(enclave: Enclave, cohort: Cohort, other: str) -> Shared:
+    """Cases of a cohort, by class, that another one has too."""
+    with enclave.transaction() as connection:
+        query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == other)
+        theirs = set(connection.execute(query).scalars())
+    sources = cohort.sources()
+    labels = [case.label for case in cohort.cases() if sources[case.case_id][0] in theirs]
+    return Shared(labels.count(1), labels.count(0))

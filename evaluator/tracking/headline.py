@@ -1,0 +1,75 @@
+"""What a run in MLflow shows as metrics: a dozen headline figures, and one figure by group.
+
+MLflow draws a chart of its own for each metric and lists them all beside each other, so a thousand
+are of no use there. The full figures are the artifacts ``release.json`` and ``figures.csv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluator.disclosure.control import Release
+from evaluator.disclosure.suppression import JOINT, group_figures
+from evaluator.leaderboard.board.ranking import worst_group
+from evaluator.scoring.results import ALL_LEVELS, OVERALL, Result
+from metrics.figure_name import FigureName, Kind
+from metrics.gaps.differences import MAX_MIN
+
+HEADLINE = (
+    *("auroc", "average_precision", "brier", "calibration_slope", "calibration_in_the_large"),
+    *("ece", "sensitivity", "specificity", "ppv", "npv", "net_benefit"),
+)
+"""Figures over all cases that every run shows where they are released, after the primary one."""
+
+PRIMARY_GAP = "primary_gap"
+PRIMARY_GAP_P = "primary_gap_p_adjusted"
+WORST_GROUP = "worst_group"
+"""Metrics of our own names: what they are of may differ from benchmark to benchmark."""
+
+MOST_GROUPS = 24
+"""Levels whose primary figure is a metric; the others stand in ``figures.csv``."""
+
+
+def headline(release: Release, primary: str) -> list[Result]:
+    """The figures over all cases, the primary one first."""
+    found = {result.metric: result for result in release.results if result.group == OVERALL}
+    names = dict.fromkeys((primary, *HEADLINE))
+    return [found[name] for name in names if name in found]
+
+
+def groups(release: Release, primary: str) -> list[Result]:
+    """The primary figure of the first MOST_GROUPS levels, in the order of the plan.
+
+    Intersections are not among them.
+    """
+    if FigureName.read(primary) not in group_figures(release.results):
+        return []
+    return [
+        result
+        for result in release.results
+        if result.metric == primary
+        and result.group != OVERALL
+        and JOINT not in result.attribute
+        and result.estimate.value is not None
+    ][:MOST_GROUPS]
+
+
+def named(release: Release, primary: str) -> Sequence[tuple[str, Result]]:
+    """The primary gap, its test, and the group that is worst off, under names of their own."""
+    found: list[tuple[str, Result]] = []
+    if release.declared_gaps:
+        metric, attribute = release.declared_gaps[0]
+        of = FigureName.read(metric)
+        for name, wanted, level in (
+            (PRIMARY_GAP, of.of_kind(Kind.GAP), MAX_MIN),
+            (PRIMARY_GAP_P, of.of_kind(Kind.GAP_P_ADJUSTED), ALL_LEVELS),
+        ):
+            found += [
+                (name, result)
+                for result in release.results
+                if result.figure == wanted and result.group == (attribute, level)
+            ]
+    worst = worst_group(release, primary)
+    if worst is not None:
+        found.append((WORST_GROUP, worst))
+    return found

@@ -1,0 +1,136 @@
+"""Reads and appends comparisons, each with its signature and its audit entry."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select
+
+from submissions.addresses.database import aware
+from submissions.ledger import audit_chain, reading
+from submissions.ledger.records import FirstRelease, FrozenComparison, LastComparison
+from submissions.ledger.tables import COMPARISONS, RELEASES
+from submissions.ledger.verification import comparison_content
+from submissions.signatures import Signed
+from submissions.submission import State
+
+Opened = Callable[[], AbstractContextManager[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """The comparisons of a ledger."""
+
+    reading: Opened
+    transaction: Opened
+
+    def append(self, frozen: FrozenComparison) -> None:
+        """Append a comparison; raise LedgerError where its cause has brought one already."""
+        with self.transaction() as connection:
+            connection.execute(insert(COMPARISONS).values(_row(frozen)))
+            told = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)
+            audit_chain.append(connection, audit_chain.COMPARISON, frozen.benchmark, told)
+
+    def last(self, benchmark: str) -> LastComparison | None:
+        """Which comparison of a benchmark is the newest; no document is read."""
+        of = COMPARISONS.c
+        query = select(of.number, of.through, of.at).where(of.benchmark == benchmark)
+        with self.reading() as connection:
+            row = connection.execute(query.order_by(of.number.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        return LastComparison(number=row.number, through=row.through, at=aware(row.at))
+
+    def numbered(self, number: int) -> FrozenComparison:
+        """One comparison, with its document."""
+        return self._all(select(COMPARISONS).where(COMPARISONS.c.number == number))[0]
+
+    def every(self) -> list[FrozenComparison]:
+        """Every comparison that was ever made, oldest first."""
+        return self._all(select(COMPARISONS).order_by(COMPARISONS.c.number))
+
+    def newest_release(self, benchmark: str) -> int | None:
+        """The number of a benchmark's newest release, or None."""
+        query = select(func.max(RELEASES.c.number)).where(RELEASES.c.benchmark == benchmark)
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def released_since(self, benchmark: str, through: int) -> int:
+        """How many submissions were first released after the release ``through``."""
+        later = (
+            select(RELEASES.c.submission_id)
+            .where(RELEASES.c.benchmark == benchmark)
+            .group_by(RELEASES.c.submission_id)
+            .having(func.min(RELEASES.c.number) > through)
+        )
+        with self.reading() as connection:
+            return len(reading.submissions(connection, reading.in_state(State.RELEASED), later))
+
+    def first_releases(self, benchmark: str) -> list[FirstRelease]:
+        """The first release of each submission that is shown, oldest first; no document is read."""
+        first = (
+            select(
+                RELEASES.c.submission_id,
+                func.min(RELEASES.c.number).label("number"),
+                func.min(RELEASES.c.published).label("published"),
+            )
+            .where(RELEASES.c.benchmark == benchmark)
+            .group_by(RELEASES.c.submission_id)
+            .order_by(func.min(RELEASES.c.number))
+        )
+        with self.reading() as connection:
+            rows = connection.execute(first).all()
+            names = select(RELEASES.c.submission_id).where(RELEASES.c.benchmark == benchmark)
+            shown = reading.submissions(connection, reading.in_state(State.RELEASED), names)
+        teams = {each.submission_id: each.team for each in shown}
+        return [
+            FirstRelease(
+                submission_id=row.submission_id,
+                team=teams[row.submission_id],
+                number=row.number,
+                published=aware(row.published),
+            )
+            for row in rows
+            if row.submission_id in teams
+        ]
+
+    def _all(self, query: Select[Any]) -> list[FrozenComparison]:
+        with self.reading() as connection:
+            return [_frozen(row) for row in connection.execute(query)]
+
+
+def _row(frozen: FrozenComparison) -> dict[str, object]:
+    return {
+        "benchmark": frozen.benchmark,
+        "cohort_digest": frozen.cohort_digest,
+        "cause": frozen.cause,
+        "through": frozen.through,
+        "at": frozen.at,
+        "document": frozen.document,
+        "digest": frozen.digest,
+        "statement": frozen.signed.statement,
+        "key_id": frozen.signed.key_id,
+        "signature": frozen.signed.encoded,
+    }
+
+
+def _frozen(row: Row[Any]) -> FrozenComparison:
+    return FrozenComparison(
+        number=row.number,
+        benchmark=row.benchmark,
+        cohort_digest=row.cohort_digest,
+        cause=row.cause,
+        through=row.through,
+        at=aware(row.at),
+        document=row.document,
+        digest=row.digest,
+        signed=Signed(
+            statement=row.statement,
+            key_id=row.key_id,
+            signature=base64.b64decode(row.signature),
+        ),
+    )

@@ -1,0 +1,29 @@
+"""Scores each case: read the list of cases, ask the model, write one row for each."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from model import Model
+
+INPUT = Path("/input")
+OUTPUT = Path("/output/predictions.csv")
+OUTPUTS = ("probability",)
+
+
+def main() -> None:
+    """Score every case, and write the one file that the container may write."""
+    model = Model(len(OUTPUTS))
+    with (INPUT / "cases.csv").open(encoding="utf-8", newline="") as file:
+        case_ids = [row["case_id"] for row in csv.DictReader(file)]
+    with OUTPUT.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["case_id", *OUTPUTS])
+        for case_id in case_ids:
+            files = sorted((INPUT / "images" / case_id).glob("*.dcm"))
+            rows.writerow([case_id, *(f"{value:.6f}" for value in model.score(files))])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""A process that has the libraries and waits; each command runs in a fork of it.
+
+A command of its own process spends most of its time on importing numpy, SQLAlchemy and others. A
+fork has them, and imports Sequestra itself as any process would.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+
+from tests.support.repository import REPOSITORY
+
+LIBRARIES = (
+    "alembic.migration",
+    "docker",
+    "jinja2",
+    "numba",
+    "numpy",
+    "pyarrow.csv",
+    "pyarrow.parquet",
+    "pydantic",
+    "pydicom",
+    "rich.table",
+    "scipy.optimize",
+    "scipy.special",
+    "scipy.stats",
+    "sqlalchemy.orm",
+    "typer",
+)
+"""What commands import; none of it looks at the environment or starts a thread by that."""
+
+
+class ReadyProcess:
+    """Runs one command at a time; another one meanwhile has to start a process of its own."""
+
+    def __init__(self) -> None:
+        """Nothing starts before the first command."""
+        self._turn = Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, arguments: Sequence[str], cwd: Path | None, env: Mapping[str, str], timeout: float
+    ) -> tuple[int, str, str] | None:
+        """Exit code, standard output and standard error; None where a command is under way."""
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                streams = [Path(folder, name) for name in ("out", "err")]
+                asked = {
+                    "arguments": list(arguments),
+                    "cwd": str(cwd or Path.cwd()),
+                    "env": dict(env),
+                    "streams": [str(stream) for stream in streams],
+                }
+                code = self._answer(asked, timeout)
+                out, err = (stream.read_text(encoding="utf-8") for stream in streams)
+                return code, out, err
+        finally:
+            self._turn.release()
+
+    def _answer(self, asked: Mapping[str, object], timeout: float) -> int:
+        process = self._process or self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        child = int(process.stdout.readline())
+        if not select.select([process.stdout], [], [], timeout)[0]:
+            os.kill(child, signal.SIGKILL)
+            process.stdout.readline()
+            raise subprocess.TimeoutExpired(str(asked["arguments"]), timeout)
+        return int(process.stdout.readline())
+
+    def _started(self) -> subprocess.Popen[str]:
+        program = "from tests.support.ready_process import serve; serve()"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        atexit.register(self._end)
+        return self._process
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.communicate()
+
+
+def serve() -> None:
+    """Fork for each line; the fork leaves this function's loop and ends as any process ends."""
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _become(**asked)
+            from evaluator.cli import main
+
+            main()
+            return
+        for told in (child, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])):
+            sys.stdout.write(f"{told}\n")
+            sys.stdout.flush()
+
+
+def _become(
+    arguments: Sequence[str], cwd: str, env: Mapping[str, str], streams: Sequence[str]
+) -> None:
+    """Take the place of a process that was started with these arguments."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    for number, stream in enumerate(streams, start=1):
+        file = os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, number)
+        os.close(file)
+    os.close(nothing)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.argv = ["-c", *arguments]
