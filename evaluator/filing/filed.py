@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from evaluator.disclosure.control import Release
-from evaluator.feedback.exposure import in_words
+from evaluator.feedback.looks import in_words
 from evaluator.filing.blocks import Attachment
 from evaluator.filing.content import Contents, parts
 from evaluator.filing.independence import independence
