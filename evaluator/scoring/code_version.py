@@ -37,9 +37,7 @@ _SCORING = (
 _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
-_FORMERLY: dict[str, str] = {
-    "0.1.0+21211108d2ed": "0.1.0+28035a7426bc",
-}
+_FORMERLY: dict[str, str] = {}
 """The present version, and a former one whose code gives the same figures."""
 
 
