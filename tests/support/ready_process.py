@@ -47,7 +47,7 @@ class ReadyProcess:
     def __init__(self) -> None:
         """Nothing starts before the first command."""
         self._turn = Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def run(
         self, arguments: Sequence[str], cwd: Path | None, env: Mapping[str, str], timeout: float
@@ -74,7 +74,7 @@ class ReadyProcess:
         process = self._process or self._started()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.write(json.dumps(asked).encode() + b"\n")
         process.stdin.flush()
         child = int(process.stdout.readline())
         if not select.select([process.stdout], [], [], timeout)[0]:
@@ -83,13 +83,13 @@ class ReadyProcess:
             raise subprocess.TimeoutExpired(str(asked["arguments"]), timeout)
         return int(process.stdout.readline())
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[bytes]:
         program = "from tests.support.ready_process import serve; serve()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            bufsize=0,  # a buffer could hold the second line, and select would wait for it
             cwd=REPOSITORY,
         )
         atexit.register(self._end)
@@ -113,9 +113,13 @@ def serve() -> None:
 
             main()
             return
-        for told in (child, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])):
-            sys.stdout.write(f"{told}\n")
-            sys.stdout.flush()
+        _tell(child)  # at once, so that one who loses patience can end it
+        _tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def _tell(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 def _become(
