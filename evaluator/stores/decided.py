@@ -20,7 +20,6 @@ from evaluator.stores.enclave import Enclave
 from evaluator.stores.enclave_tables import DECIDED, DRAWN
 from submissions.submission import Submission
 
-
 MOST_BESIDE = 40
 """Releases that a new one is put beside, the newest: each makes the programme larger."""
 
