@@ -207,7 +207,7 @@ _OF_MADE = {
     Made.GAP_P: TEST,
     Made.GAP_P_ADJUSTED: TEST,
 }
-CURVES = {"roc": CURVE, "reliability": CURVE}
+CURVES = {"roc": CURVE, "reliability": CURVE, "decision": CURVE}
 """Each curve that is released, by name."""
 
 COUNTS = {

@@ -30,9 +30,9 @@ from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import listed, suppressed
 from evaluator.scoring.results import Evaluation
 
-GIVES_BACK = "withheld: beside earlier releases of the team it would give back a withheld group"
-DISAGREES = "withheld: its counts and those of earlier releases of the team cannot both be right"
-TOO_NEAR = "withheld: the cohort differs by few cases from one of which the team has a release"
+GIVES_BACK = "no figure is shown: beside the team's earlier ones it would tell of a withheld group"
+DISAGREES = "no figure is shown: its counts contradict those of the team's earlier releases"
+TOO_NEAR = "no figure is shown: the cohort differs by few cases from another that the team saw"
 
 
 @dataclass(frozen=True, slots=True)

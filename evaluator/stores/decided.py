@@ -20,11 +20,16 @@ from evaluator.stores.enclave import Enclave
 from evaluator.stores.enclave_tables import DECIDED, DRAWN
 from submissions.submission import Submission
 
+MOST_BESIDE = 40
+"""Releases that a new one is put beside, the newest: each makes the programme larger."""
+
 
 def before(
     enclave: Enclave, submission: Submission, key: str, cohort: Cohort
 ) -> tuple[Earlier, ...]:
     """The team's releases that were decided before the evaluation with this key, oldest first.
+
+    They are the newest ``MOST_BESIDE`` of them.
 
     Those of other cohorts come with the number of cases that the two cohorts share.
     """
@@ -34,7 +39,8 @@ def before(
         own = connection.execute(select(DECIDED.c.number).where(mine)).scalar_one_or_none()
         if own is not None:
             query = query.where(DECIDED.c.number < own)
-        rows = connection.execute(query.order_by(DECIDED.c.number)).all()
+        newest = query.order_by(DECIDED.c.number.desc()).limit(MOST_BESIDE)
+        rows = connection.execute(newest).all()[::-1]
     of_cohort: dict[str, Shared | None] = {cohort.digest: None}
     found = []
     for row in rows:

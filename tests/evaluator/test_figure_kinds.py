@@ -54,9 +54,10 @@ def test_every_figure_that_scoring_makes_has_a_class() -> None:
         partial_auroc=(0.0, 0.2),
         primary_gap=("auroc", "sex"),
     )
-    found = released(scored=score(y, s, None, {"sex": sex}, plan, 0.5))
+    scored = score(y, s, None, {"sex": sex}, plan, 0.5)
+    assert {curve.name for curve in scored.curves} == set(CURVES)
+    found = released(scored=scored)
     assert {str(r.figure) for r in found.results if kind_of(r.figure) is NO_KIND} == set()
-    assert {curve.name for curve in found.curves} == set(CURVES)
     assert not any(each.kind == NO_KIND.name for each in covered(found))
 
 

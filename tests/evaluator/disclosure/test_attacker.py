@@ -25,6 +25,7 @@ from evaluator.disclosure.earlier import Document, Earlier, Shared
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import counted_groups, listed, suppressed
+from evaluator.leaderboard.report import render_report
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from evaluator.scoring.score import score
@@ -395,7 +396,9 @@ def test_a_cohort_that_differs_by_few_cases_has_no_second_release() -> None:
     more = scored(grown({"A": (2, 1, 1, 2)}), PLAN, ("site",))
     refused = decided(more, Earlier(first, Shared(79 + 17, 21 + 94)))
     assert refused.results == ()
-    assert refused.withheld[0].reason.startswith("withheld: the cohort differs by few cases")
+    reason = "no figure is shown: the cohort differs by few cases from another"
+    assert refused.withheld[0].reason.startswith(reason)
+    assert reason in render_report(refused)
     assert Release.from_json(refused.to_json()) == refused
 
 
