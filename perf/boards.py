@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m perf.boards", description=__doc__)
     parser.add_argument("--releases", type=int, default=10_000)
     parser.add_argument("--former", default="main", help="revision of the former build")
-    parser.add_argument("--former-releases", type=int, default=1_000)
+    parser.add_argument("--former-releases", type=int, default=1_000, help="0 leaves it out")
     parser.add_argument("--kept", type=Path, help="JSON to write")
     parser.add_argument("--requests", type=int, default=200)
     options = parser.parse_args()
@@ -72,7 +72,7 @@ def _both(folder: Path, former: Path, options: argparse.Namespace) -> dict[str, 
         "releases": options.releases,
         "releases_of_former": options.former_releases,
         "bytes_of_a_release": template.stat().st_size,
-        "former": _told_so_far(_measured(former, home, 5, None)),
+        "former": _measured(former, home, 5, None) if options.former_releases else None,
     }
     fill(options.former_releases, options.releases)
     began = time.perf_counter()
@@ -80,11 +80,6 @@ def _both(folder: Path, former: Path, options: argparse.Namespace) -> dict[str, 
     found["brought up to date, once (s)"] = round(time.perf_counter() - began, 2)
     n_pages = -(-options.releases // 100)
     found["new"] = _measured(REPOSITORY, home, options.requests, n_pages)
-    return found
-
-
-def _told_so_far(found: dict[str, object]) -> dict[str, object]:
-    print(json.dumps(found, indent=1), flush=True)
     return found
 
 
@@ -192,6 +187,7 @@ def _measured(build: Path, home: Path, requests: int, n_pages: int | None) -> di
         found["empty route"] = _told(empty, empty)
         for name, path in _ways(n_pages).items():
             found[name] = _told(_many(client, pid, path, requests), empty)
+            print(name, found[name], flush=True)
         rows = "" if n_pages is None else "?rows=1000"
         found["first paint (s)"] = _painted(f"{url}/benchmarks/{NAME}{rows}")
     before = _children()
@@ -267,6 +263,9 @@ def _many(client: httpx.Client, pid: int, path: Callable[[int], str], n: int) ->
     return _Asked(found, _cpu(pid) - before)
 
 
+_PAINTED = "performance.getEntriesByName('first-contentful-paint')"
+
+
 def _painted(url: str) -> float:
     """Seconds to the first contentful paint in Chromium, the best of three new contexts."""
     from playwright.sync_api import sync_playwright
@@ -278,11 +277,8 @@ def _painted(url: str) -> float:
         for _ in range(3):
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
             page.goto(url)
-            found.append(
-                page.evaluate(
-                    "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
-                )
-            )
+            page.wait_for_function(f"{_PAINTED}.length")
+            found.append(page.evaluate(f"{_PAINTED}[0].startTime / 1000"))
             page.context.close()
         browser.close()
     return round(min(found), 3)

@@ -8,9 +8,9 @@ from evaluator.disclosure.rule import THRESHOLDOUT
 from evaluator.feedback.load_factor import load_factor
 from evaluator.stores import answers
 from evaluator.stores.enclave import Enclave
-from submissions.ledger.exposures import Use
+from submissions.ledger.beside_releases.exposures import Use
+from submissions.ledger.beside_releases.retirement import RETIRED
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.retirement import RETIRED
 
 
 def use_of(enclave: Enclave, benchmark: Benchmark, cohort: Cohort) -> Use:

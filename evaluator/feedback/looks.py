@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from submissions.ledger import exposures
-from submissions.ledger.exposures import Exposure
+from submissions.ledger.beside_releases import exposures
+from submissions.ledger.beside_releases.exposures import Exposure
 from submissions.ledger.ledger import Ledger
 
 

@@ -15,9 +15,12 @@ from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
-from submissions.ledger import board_rows
+from submissions.ledger.beside_releases import board_rows
+from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.records import BoardRow
+
+_MOST_DETAILS = 2_000
+"""Rows whose details stay in memory."""
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
@@ -168,6 +171,7 @@ class OfLedger:
         self._entrants: dict[str, list[Entrant]] = {}
         self._boards: dict[tuple[str, str], Board] = {}
         self._checked: dict[tuple[str, str], tuple[int, int]] = {}
+        self._details: dict[int, Details] = {}
 
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark; only rows of new releases are read."""
@@ -202,9 +206,18 @@ class OfLedger:
         return entrants
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
-        """The rest that a board shows of releases, by their numbers."""
-        found = self._ledger.boards.shown(numbers)
-        return {number: Details(json.loads(text)) for number, text in found.items()}
+        """The rest that a board shows of releases, by their numbers; none ever changes."""
+        known = self._details
+        found = {number: known[number] for number in numbers if number in known}
+        if len(found) < len(numbers):
+            asked = [number for number in numbers if number not in found]
+            texts = self._ledger.boards.shown(asked)
+            new = {number: Details(json.loads(text)) for number, text in texts.items()}
+            found |= new
+            if len(known) + len(new) > _MOST_DETAILS:
+                known = {}
+            self._details = {**known, **new} if len(new) <= _MOST_DETAILS else known
+        return found
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
@@ -213,7 +226,7 @@ class OfLedger:
 
     def moment(self) -> int | None:
         """The number of the last audit entry: everything that is written has one."""
-        return self._ledger.head()[0]
+        return self._ledger.chain.head()[0]
 
     def waiting(self, benchmark: str) -> int | None:
         """How many submissions wait for the queue."""

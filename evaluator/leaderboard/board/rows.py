@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from string import ascii_lowercase
 
 from markupsafe import Markup
@@ -178,9 +179,15 @@ class _Making:
             return Cell(css, label, self.reasons.absent("the release has no such figure"))
         if estimate.value is None:
             return Cell(css, label, self.reasons.absent(estimate.undefined or "undefined"))
-        return Cell(css, label, numbers.board_value(estimate), numbers.board_interval(estimate))
+        return Cell(css, label, *_texts(estimate))
 
 
+@lru_cache(maxsize=65_536)  # a board is asked for in many orders
+def _texts(estimate: Estimate) -> tuple[str, str]:
+    return numbers.board_value(estimate), numbers.board_interval(estimate)
+
+
+@lru_cache(maxsize=4_096)
 def _day(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} {:%b %Y}</time>').format(
         moment.isoformat(), moment.day, moment

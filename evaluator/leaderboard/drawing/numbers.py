@@ -28,7 +28,7 @@ def digits(estimate: Estimate) -> int:
     return max([2, *(_decimals(number) for number in numbers if number is not None)])
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65_536)  # thousands of figures have few different values
 def _decimals(number: float) -> int:
     exponent = Decimal(repr(number)).normalize().as_tuple().exponent
     return -exponent if isinstance(exponent, int) and exponent < 0 else 0

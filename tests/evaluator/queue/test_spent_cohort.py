@@ -94,4 +94,4 @@ def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
     (again,) = bridge(at_home, engine, SECOND, [entered[0]])
     assert again.successor is not None
     assert (again.successor.submission_id, again.successor.state) == (linked[0], State.RELEASED)
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
