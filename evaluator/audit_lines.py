@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from evaluator.signing.verification import Verified
-from submissions.ledger import audit_chain, retirement
-from submissions.ledger.audit_chain import STATE
+from submissions.ledger.beside_releases import retirement
+from submissions.ledger.database import audit_chain
+from submissions.ledger.database.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
 from submissions.service.agreements import EVENT as AGREEMENT
 from submissions.submission import Failure, State, Submission
@@ -64,7 +65,7 @@ def lines(ledger: Ledger, *, submission: str, team: str, event: str) -> list[str
     return [
         f"{each.number:>6}  {each.at:%Y-%m-%d %H:00}  {_who(each, arrivals, known)}: "
         f"{_what(each, known)}"
-        for each in ledger.audit_entries(subjects=subjects, event=event or None)
+        for each in ledger.chain.entries(subjects=subjects, event=event or None)
     ]
 
 

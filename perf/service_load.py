@@ -195,7 +195,7 @@ def _print(seen: Seen, took: float, folder: Path) -> None:
         f"  entered {len(expected)}; in the ledger {len(rows)}, as entered {rows == expected}; "
         f"different archives {len(set(rows.values()))}, digests right {right}; "
         f"left in the drop folder {len(Drop(folder / 'drop').arriving())}; "
-        f"faults of the audit chain {len(ledger.audit_problems())}"
+        f"faults of the audit chain {len(ledger.chain.problems())}"
     )
     ledger.close()
 

@@ -36,8 +36,11 @@ FLOORS: dict[str, list[str]] = {
         "addresses contract design drop fact_sheet period practice practice_archive quota"
         " signatures stage_times",
         "host starter submission",
-        "adapters client image ledger predictions service.credentials states_page",
-        "ledger.migrations ledger.migrations.versions ledger.voting receiving",
+        "adapters client image ledger.database predictions service.credentials states_page",
+        "ledger.beside_releases",
+        "ledger.migrations ledger.migrations.versions",
+        "ledger",
+        "ledger.voting receiving",
         "service",
         "service.uploads",
         "service.entries",

@@ -138,9 +138,12 @@ class Attacker:
                 ends.append(sign * value)
                 rests_on |= used
                 self._points.append(point)
-            high, low = ends
-            if not target.protected(low, high):
-                return Won(target, low, high, frozenset(rests_on))
+                if self._seen(target, places):
+                    break
+            else:
+                high, low = ends
+                if not target.protected(low, high):
+                    return Won(target, low, high, frozenset(rests_on))
         return None
 
     def _seen(self, target: Target, places: Mapping[Target, Sequence[int]]) -> bool:

@@ -141,7 +141,7 @@ def head(
     from evaluator.signing.key import SigningError
     from evaluator.stores.installation import Installation
 
-    heads = Installation.existing(home).ledger().signed_heads()
+    heads = Installation.existing(home).ledger().chain.signed_heads()
     if not heads:
         raise SigningError("no head of the audit chain is signed yet; `sequestra run` signs one")
     write_bytes(output, heads[-1].signed.to_json().encode())
@@ -154,9 +154,9 @@ def protect(home: Home = HOME) -> None:
     from evaluator.stores.installation import Installation
 
     ledger = Installation.existing(home).ledger(examine=True)
-    for fault in ledger.protect():
+    for fault in ledger.chain.protect():
         console.print(f"found: {fault}")
-    left = ledger.guard_faults()
+    left = ledger.chain.guard_faults()
     for fault in left:
         console.print(styled((f"left: {fault}; drop it by hand", "red")))
     if not left:

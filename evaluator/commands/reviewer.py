@@ -95,7 +95,9 @@ def report(
     shown = published.released(ledger, submission_id)
     primary = published.primary_figure(installation, shown.benchmark)
     sheet = published.fact_sheet(ledger, submission_id)
-    write_bytes(output, render_report(shown, primary=primary, fact_sheet=sheet).encode())
+    looked = published.exposure(ledger, submission_id)
+    page = render_report(shown, primary=primary, fact_sheet=sheet, exposure=looked)
+    write_bytes(output, page.encode())
     console.print(f"wrote {output}")
 
 

@@ -256,7 +256,7 @@ def verify(benchmark: BenchmarkName, home: Home = HOME) -> None:
 
     installation = Installation.existing(home)
     cohort = installation.enclave().cohort(benchmark)
-    problems = [*check_cohort(cohort), *installation.ledger().audit_problems()]
+    problems = [*check_cohort(cohort), *installation.ledger().chain.problems()]
     console.print(printing.verified(cohort, problems))
     raise typer.Exit(1 if problems else 0)
 

@@ -238,7 +238,7 @@ def _too_alike(
     masks: Mapping[Group, NDArray[np.bool_]],
     terms: Terms,
 ) -> set[tuple[frozenset[str], str]]:
-    """Pairs of rows and attributes in one level of which few predictions differ."""
+    """Pairs of rows, and attributes that have a level in which few of their predictions differ."""
     figure, minimum = FigureName.read(terms.figure), terms.rule.minimum_cell
     found = set()
     for group, mask in masks.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
 from evaluator.benchmark.board import Freezes
-from submissions.ledger.records import FirstRelease, LastComparison
+from submissions.ledger.database.records import FirstRelease, LastComparison
 
 FEWEST_TEAMS = 2
 """Teams that a number of new releases must come from: a team alone brings no comparison about."""

@@ -19,9 +19,9 @@ from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from submissions import signatures
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
+from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.ledger import Ledger, LedgerError
-from submissions.ledger.records import FrozenComparison
 
 SECONDS_BETWEEN = 60.0
 """How often :meth:`Freezer.keep_up` looks whether a comparison is due."""

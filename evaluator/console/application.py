@@ -68,5 +68,8 @@ def _tell_refusals(app: FastAPI) -> None:
     @app.exception_handler(HeldUnavailable)
     async def silent(request: Request, error: HeldUnavailable) -> Response:
         _LOG.error("%s %s: %s", request.method, request.url.path, error)
-        sentence = "The held results cannot be read; the console's log says why."
+        sentence = (
+            "The held results cannot be read now; start `sequestra run`, which puts the enclave in "
+            "order, or see the console's log."
+        )
         return shown(request, Problem(503, "Not ready", sentence, type="not-ready"))

@@ -22,7 +22,7 @@ from evaluator.leaderboard.report import render_report
 from evaluator.stores.held_results import HeldDocument, HeldResults
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
-from submissions.ledger.audit_chain import OVERRIDDEN
+from submissions.ledger.database.audit_chain import OVERRIDDEN
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes, final, open_votes
 from submissions.service.store import Store, StoreError
@@ -173,7 +173,7 @@ class Desk:
     def decisions(self) -> list[Decided]:
         """Submissions that were decided, the newest first; open rounds are not among them."""
         rounds = Votes(self._ledger).decided()
-        at_shell = {entry.subject for entry in self._ledger.audit_entries(event=OVERRIDDEN)}
+        at_shell = {entry.subject for entry in self._ledger.chain.entries(event=OVERRIDDEN)}
         found = [
             Decided(
                 submission,

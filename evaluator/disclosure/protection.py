@@ -61,11 +61,8 @@ def protection(
     own = OwnCounts(evaluation, given, nesting or {})
     few, without_figures = suppressed(given)
     state = State(frozenset(few), frozenset(without_figures))
-    state = _grown(_OfCounts(own), state)
-    if own.of_patients:
-        state = _grown(_OfPatients(own), state)
-    state = _grown(_OfCalls(own, state), state)
-    state = _grown(_OfRelease(own), state)
+    if next(own.targets(state), None) is not None:
+        state = _alone(own, state)
     beside = [each for each in earlier if each.shared is None or each.shared.n_cases]
     if any(_too_near(given.everyone, each, rule.minimum_cell) for each in beside):
         state = replace(state, refused=TOO_NEAR)
@@ -80,6 +77,18 @@ def protection(
     )
 
 
+def _alone(own: OwnCounts, state: State) -> State:
+    """Withhold more until the release on its own gives nothing back."""
+    state = _grown(_OfCounts(own), state)
+    if own.of_patients:
+        state = _grown(_OfPatients(own), state)
+    beside_others = _OfCalls(own, state)
+    state = _grown(beside_others, state)
+    last = _OfRelease(own)
+    last.attacker = beside_others.attacker  # with fewer facts, its solutions still hold
+    return _grown(last, state)
+
+
 class _OfCounts:
     """What an attacker knows and wants of counts, for any choice of what is withheld.
 
@@ -90,6 +99,7 @@ class _OfCounts:
         self.own = own
         self.given = own.given
         self.programme = self._programme()
+        self.attacker = Attacker(self.programme)
 
     def _programme(self) -> Programme:
         laid = structure(self.own.cells, self.own.complete, self.own.occurring)
@@ -120,10 +130,16 @@ class _OfRelease(_OfCounts):
     """The same with the calls of one model: all that one release tells."""
 
     def _programme(self) -> Programme:
+        hits, alarms = OWN.called
+        misses, passes = "positive, not called", "negative, not called"
         return replace(
             super()._programme(),
-            counts=(POSITIVE, NEGATIVE, *OWN.called),
-            parts=dict(zip(OWN.called, (POSITIVE, NEGATIVE), strict=True)),
+            counts=(hits, misses, alarms, passes),
+            sums={
+                POSITIVE: (hits, misses),
+                NEGATIVE: (alarms, passes),
+                CASES: (hits, misses, alarms, passes),
+            },
         )
 
     def facts(self, state: State) -> list[Fact]:
@@ -241,11 +257,11 @@ class _Beside(_OfRelease):
 
 def _grown(contest: _OfCounts, state: State) -> State:
     """Withhold more until the attacker bounds no withheld count too tightly."""
-    attacker, beyond = Attacker(contest.programme), set[Target]()
+    beyond = set[Target]()
     while True:
         targets = [target for target in contest.targets(state) if target not in beyond]
         try:
-            won = attacker.first_won(contest.facts(state), targets)
+            won = contest.attacker.first_won(contest.facts(state), targets)
         except Contradiction:
             # Counts of one evaluation agree, but for those that a person wrote by hand.
             several = isinstance(contest, _Beside)

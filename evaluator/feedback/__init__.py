@@ -4,5 +4,6 @@
 support that it is better than the team's best so far. **Load factor**: how many looks read a case,
 as a mean over a cohort.
 
-Order of reading: ``answering``, ``ladder``, ``thresholdout``, ``exposure``, ``load_factor``.
+Order of reading: ``answering``, ``ladder``, ``thresholdout``, ``exposure``, ``looks``,
+``load_factor``.
 """

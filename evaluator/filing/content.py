@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
+from evaluator.figure_kinds import covered
 from evaluator.filing import annexes, results
 from evaluator.filing.blocks import Block, charts, heading, listed, paragraph, table
 from evaluator.filing.independence import NOT_SHOWN, Independence
@@ -17,6 +18,7 @@ from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.chart import Chart
 from evaluator.leaderboard.findings import findings
 from evaluator.leaderboard.population import population
+from evaluator.scoring.code_version import code_version
 from metrics.group import SAMPLED
 from submissions.fact_sheet import FactSheet
 from submissions.signatures import Signed
@@ -47,7 +49,10 @@ OF_GROUPS = ("forest", "joint_forest", "heat_map")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a filed report is written from; ``charts`` by name, in the order in which they stand."""
+    """What a filed report is written from; ``charts`` by name, in the order in which they stand.
+
+    ``exposure`` says in sentences how often the cohort was looked at, as the ledger has it.
+    """
 
     release: Release
     primary: str
@@ -58,6 +63,7 @@ class Contents:
     release_number: int
     sheet: FactSheet | None
     charts: Mapping[str, Chart]
+    exposure: tuple[str, ...] = ()
 
 
 def parts(of: Contents) -> list[Block]:
@@ -139,7 +145,7 @@ def _independence(of: Contents) -> Iterator[Block]:
         f"The audit chain of the installation shows this, read up to entry "
         f"{of.independence.up_to}. Each entry holds the digest of the one before."
     )
-    yield listed(of.independence.sentences)
+    yield listed((*of.independence.sentences, *of.exposure))
     yield listed(NOT_SHOWN)
 
 
@@ -220,6 +226,17 @@ def _withheld(of: Contents) -> Iterator[Block]:
             f"Groups without a figure under this rule: {len(release.withheld)}.",
         )
     )
+    if release.code_version == code_version():  # another version may have checked otherwise
+        yield table(
+            "Which checks covered each kind of figure in this release.",
+            ("Kind", "Risk", "Checks"),
+            [
+                (kind.kind, risk.value, "; ".join(check.value for check in checks))
+                for kind in covered(release)
+                for risk, checks in kind.checks.items()
+            ],
+            widths=("2fr", "auto", "4fr"),
+        )
 
 
 def _limits() -> Iterator[Block]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from evaluator.disclosure.control import Release
+from evaluator.feedback.looks import in_words
 from evaluator.filing.blocks import Attachment
 from evaluator.filing.content import Contents, parts
 from evaluator.filing.independence import independence
@@ -25,7 +26,7 @@ from evaluator.leaderboard.drawing.plots import charts
 from evaluator.leaderboard.published import NotReleased, fact_sheet, primary_figure
 from evaluator.stores.installation import Installation
 from submissions.fact_sheet import FactSheet
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger, PublishedRelease
 from submissions.signatures import Signed
 
@@ -98,6 +99,7 @@ def document(
         release_number=published.number,
         sheet=sheet,
         charts=charts(release, primary),
+        exposure=in_words(ledger, published.submission_id),
     )
     hour = published.published
     return Document(
@@ -153,13 +155,11 @@ def _attachments(
 
 
 def _newest(ledger: Ledger, submission_id: str) -> PublishedRelease:
-    submission = ledger.submission(submission_id)
-    for found in reversed(ledger.releases(submission.benchmark)):
-        if found.submission_id == submission_id:
-            return found
-    raise NotReleased(
-        f"submission {submission_id} is {submission.state.value}; it has no released result"
-    )
+    found = ledger.boards.newest(submission_id)
+    if found is None:
+        state = ledger.submission(submission_id).state
+        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+    return found
 
 
 def _kept(place: Path, record: Path, published: PublishedRelease, signed: Signed) -> Filed:

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from submissions.ledger import audit_chain
-from submissions.ledger.audit_chain import STATE, digest_of
+from submissions.ledger.database import audit_chain
+from submissions.ledger.database.audit_chain import STATE, digest_of
+from submissions.ledger.database.reading import UNCHARGED
 from submissions.ledger.ledger import AuditEntry, Ledger, PublishedRelease
-from submissions.ledger.reading import UNCHARGED
 from submissions.signatures import Signed
 from submissions.submission import State, Submission
 
 SEAL = "seal"
-VOTE = "vote"
-OVERRIDDEN = "released-at-shell"
-"""Events of the audit chain: a seal, a reviewer's vote, a release at the shell without votes."""
+"""The event of a steward's seal; the content begins with the cohort's digest."""
 
 NOT_SHOWN = (
     "The chain does not show whether the makers of the model had these images, or others of these "
@@ -47,7 +45,7 @@ def independence(
     """Read the statement off the ledger's chain."""
     submissions = {each.submission_id: each for each in ledger.submissions()}
     return stated(
-        ledger.audit_entries(), submissions, published, cohort_digest, _head(signed), signed
+        ledger.chain.entries(), submissions, published, cohort_digest, _head(signed), signed
     )
 
 
@@ -172,8 +170,8 @@ def _released(entries: Sequence[AuditEntry], own: str, release: AuditEntry | Non
 def _reviewed(entries: Sequence[AuditEntry], own: str, held: int, freed: int, freed_at: str) -> str:
     """Who let a held result go, as the entries between the hold and the release tell it."""
     between = [each for each in entries if each.subject == own and held < each.number <= freed]
-    shell = [each.number for each in between if each.event == OVERRIDDEN]
-    votes = [each for each in between if each.event == VOTE]
+    shell = [each.number for each in between if each.event == audit_chain.OVERRIDDEN]
+    votes = [each for each in between if each.event == audit_chain.VOTE]
     if shell:
         return f"a steward released it at the shell, without votes (entry {shell[-1]}, {freed_at})"
     if not votes:
@@ -182,7 +180,7 @@ def _reviewed(entries: Sequence[AuditEntry], own: str, held: int, freed: int, fr
     numbers = ", ".join(str(each.number) for each in votes)
     return (
         f"{people} reviewer{'s' * (people > 1)} voted (entries {numbers}, which have digests of "
-        f"the votes), and the queue released it ({freed_at})"
+        f"the votes), and it was released ({freed_at})"
     )
 
 

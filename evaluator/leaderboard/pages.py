@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.feedback_choice import told_how
 from evaluator.glossary import Figure, figure
 from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.board.ranking import POLICY
@@ -126,9 +127,16 @@ def render_board(listing: Listing, board: Board, view: View, kept: Kept) -> str:
             who=WHO,
             sizes=SIZES,
             warnings=_warnings(board),
-            policy=POLICY,
+            policy=_policy(listing),
         )
     )
+
+
+def _policy(listing: Listing) -> str:
+    """How a board is ranked, after how its values are told where not plainly."""
+    of = listing.benchmark
+    told = None if of is None else told_how(of.disclosure)
+    return POLICY if told is None else f"{told} {POLICY}"
 
 
 def _pages(page: int, n_pages: int) -> list[int]:

@@ -10,6 +10,8 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.comparing.comparison import Comparison, refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
+from evaluator.disclosure.feedback_choice import told_how
+from evaluator.feedback import looks
 from evaluator.leaderboard.board.kept import OfLedger
 from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
@@ -95,7 +97,8 @@ def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
     """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
     kept = OfLedger(ledger, lambda name: comparison(ledger, name))
     board = kept.board(benchmark.name, benchmark.analysis.primary)
-    return render_terminal(board, kept, title=benchmark.title, page=page)
+    told = told_how(benchmark.disclosure) or ""
+    return render_terminal(board, kept, title=benchmark.title, page=page, told=told)
 
 
 class _Listings(Sequence[Listing]):
@@ -139,6 +142,11 @@ def cohort_card(installation: Installation, ledger: Ledger, benchmark: str) -> C
     return CohortCard.from_json(path.read_text(encoding="utf-8"))
 
 
+def exposure(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
+    """Sentences on which look a released submission was, and how often the cohort was read."""
+    return looks.in_words(ledger, submission_id)
+
+
 def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
     """The pages of an installation; they read the public store and nothing else."""
     from evaluator.leaderboard.web import create_app  # the web framework, for `serve` alone
@@ -150,4 +158,5 @@ def web(ledger: Ledger, installed: InstalledBenchmarks) -> FastAPI:
         lambda benchmark: comparison(ledger, benchmark),
         lambda benchmark: later(ledger, benchmark),
         lambda benchmark: cohort_card(installed.installation, ledger, benchmark),
+        lambda submission_id: exposure(ledger, submission_id),
     )

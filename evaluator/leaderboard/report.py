@@ -12,6 +12,7 @@ from functools import cache
 from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
+from evaluator.disclosure.feedback_choice import told_how
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
 from evaluator.leaderboard import fact_sheet_block, footing
@@ -114,6 +115,7 @@ def _words(release: Release) -> dict[str, object]:
         "how": footing.methods(release),
         "methods": _methods(release),
         "provenance": footing.provenance(release),
+        "told_how": told_how(release.rule),
     }
 
 

@@ -53,6 +53,8 @@ Comparisons = Callable[[str], Comparison | None]
 """The newest comparison of a benchmark, or None before one was made."""
 Later = Callable[[str], int]
 """How many submissions of a benchmark were released since its newest comparison."""
+Exposures = Callable[[str], Sequence[str]]
+"""Sentences on which look a submission was, and how often its cohort was read."""
 
 
 class _Site:
@@ -66,7 +68,9 @@ class _Site:
         comparisons: Comparisons,
         later: Later,
         cohort_cards: CohortCards,
+        exposures: Exposures,
     ) -> None:
+        self.exposures = exposures
         self.comparisons = comparisons
         self.later = later
         self.kept = kept
@@ -109,6 +113,7 @@ class _Site:
             primary=of.primary,
             standalone=standalone,
             fact_sheet=self.fact_sheets(submission_id),
+            exposure=self.exposures(submission_id),
         )
 
     def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
@@ -159,6 +164,7 @@ def create_app(
     comparisons: Comparisons = lambda benchmark: None,
     later: Later = lambda benchmark: 0,
     cohort_cards: CohortCards = lambda benchmark: None,
+    exposures: Exposures = lambda submission_id: (),
 ) -> FastAPI:
     """Build the site; it sets no cookie and asks nobody else for anything.
 
@@ -167,7 +173,7 @@ def create_app(
     app = FastAPI(title="Sequestra", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     of = OfReleases(kept) if callable(kept) else kept
-    site = _Site(of, benchmarks, fact_sheets, comparisons, later, cohort_cards)
+    site = _Site(of, benchmarks, fact_sheets, comparisons, later, cohort_cards, exposures)
     _harden(app)
     _tell_problems(app)
     _add_pages(app, site)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from evaluator.queue.lifecycle import SubmissionError, submit
 from evaluator.sandbox.engine import Engine
 from evaluator.stores.installation import Installation
-from submissions.ledger import retirement
+from submissions.ledger.beside_releases import retirement
 from submissions.quota import QuotaError
 from submissions.receiving import EntryError
 from submissions.submission import ContractBroken, State, Submission

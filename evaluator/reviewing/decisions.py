@@ -18,7 +18,7 @@ from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import EnclaveError
 from evaluator.stores.installation import Installation, InstallationError
 from evaluator.tracking.process import Tracker
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.voting.votes import Decision, Votes, final
 from submissions.submission import State, Submission

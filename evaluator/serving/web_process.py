@@ -141,6 +141,7 @@ def _report(installation: Installation, ledger: Ledger, release: PublishedReleas
         title=installation.benchmark(name).title if known else name,
         primary=published.primary_figure(installation, name),
         fact_sheet=published.fact_sheet(ledger, release.submission_id),
+        exposure=published.exposure(ledger, release.submission_id),
     )
 
 

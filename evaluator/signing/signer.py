@@ -14,7 +14,7 @@ from evaluator.signing.key import SigningError, SigningKey
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.installation import Installation
 from submissions import signatures
-from submissions.ledger.audit_chain import GENESIS, SIGNING_KEY, digest_of, hour
+from submissions.ledger.database.audit_chain import GENESIS, SIGNING_KEY, digest_of, hour
 from submissions.ledger.ledger import Ledger, PublishedRelease, SignedHead, SignedRelease
 from submissions.signatures import SignatureError, Signed, read_signed
 
@@ -45,8 +45,8 @@ class Signer:
         SigningError says so.
         """
         self._announce()
-        last = self._ledger.last_signed_head(self._key.public.key_id)
-        number, digest = self._ledger.head()
+        last = self._ledger.chain.last_signed_head(self._key.public.key_id)
+        number, digest = self._ledger.chain.head()
         self._refuse_broken(last)
         releases = [
             SignedRelease(
@@ -78,8 +78,8 @@ class Signer:
         Raises SigningError where the chain does not follow from the last head that was signed.
         """
         self._announce()
-        self._refuse_broken(self._ledger.last_signed_head(self._key.public.key_id))
-        number, digest = self._ledger.head()
+        self._refuse_broken(self._ledger.chain.last_signed_head(self._key.public.key_id))
+        number, digest = self._ledger.chain.head()
         head = {"audit_number": number, "digest": digest}
         return self._key.sign(signatures.stated({**content, "head": head}))
 
@@ -104,12 +104,12 @@ class Signer:
             except SignatureError as error:
                 raise SigningError(f"the audit chain is not signed: {error}") from error
             after, known = head["audit_number"], head["digest"]
-            if self._ledger.digest_at(after) != known:
+            if self._ledger.chain.digest_at(after) != known:
                 raise SigningError(
                     f"the audit chain is not signed: entry {after} is not the one that was signed; "
                     f"`sequestra audit verify` lists what was changed"
                 )
-        if broken := self._ledger.broken_links(after, known):
+        if broken := self._ledger.chain.broken_links(after, known):
             raise SigningError(
                 f"the audit chain is not signed: {broken[0]}; `sequestra audit verify` lists what "
                 f"was changed"

@@ -10,9 +10,9 @@ from evaluator.signing.key import FILE, SigningKey
 from evaluator.signing.signer import LAST_HEAD
 from evaluator.stores.installation import Installation
 from submissions import signatures
-from submissions.ledger.audit_chain import SIGNING_KEY, digest_of
+from submissions.ledger.database.audit_chain import SIGNING_KEY, digest_of
+from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.ledger import Ledger, PublishedRelease
-from submissions.ledger.records import FrozenComparison
 from submissions.signatures import SignatureError, Signed, VerifyingKey, read_signed
 
 
@@ -41,10 +41,10 @@ def verify_ledger(
     of them was signed is found. Raises SignatureError where none of the keys signed one of these.
     """
     known = {key.key_id: key for key in keys}
-    digests = {each.number: each.digest for each in ledger.audit_entries()}
-    problems = [*ledger.guard_faults(), *ledger.audit_problems()]
+    digests = {each.number: each.digest for each in ledger.chain.entries()}
+    problems = [*ledger.chain.guard_faults(), *ledger.chain.problems()]
     foreign = 0
-    heads = ledger.signed_heads()
+    heads = ledger.chain.signed_heads()
     for each in heads:
         name = f"the signed head of audit entry {each.audit_number}"
         if each.signed.key_id not in known:
@@ -106,7 +106,7 @@ def announced_keys(ledger: Ledger) -> list[VerifyingKey]:
     """The keys that the chain itself names: good against accidents, not against a forger."""
     return [
         VerifyingKey.of(base64.b64decode(each.content))
-        for each in ledger.audit_entries(event=SIGNING_KEY)
+        for each in ledger.chain.entries(event=SIGNING_KEY)
     ]
 
 

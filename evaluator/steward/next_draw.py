@@ -21,8 +21,8 @@ from evaluator.steward import steward
 from evaluator.steward.pool import StewardError, hidden_cases
 from evaluator.steward.steward import Accepted, Sealed
 from evaluator.stores.installation import Installation
-from submissions.ledger import retirement
-from submissions.ledger.retirement import NEXT_DRAW, RETIRED
+from submissions.ledger.beside_releases import retirement
+from submissions.ledger.beside_releases.retirement import NEXT_DRAW, RETIRED
 
 _NOTHING = Accepted()
 _DRAW = re.compile(r"(?P<root>.+)-draw-(?P<number>[0-9]+)")
@@ -109,7 +109,7 @@ def lineage(installation: Installation, name: str) -> list[str]:
     ledger = installation.ledger()
     before = {
         entry.content.partition(";")[0]: entry.subject
-        for entry in ledger.audit_entries(event=NEXT_DRAW)
+        for entry in ledger.chain.entries(event=NEXT_DRAW)
     }
     found = [name]
     while found[0] in before:

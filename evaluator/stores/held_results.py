@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from evaluator.scoring.results import Evaluation, read_evaluation
 from evaluator.stores.enclave_tables import EVALUATIONS, HELD
 from submissions.addresses.database import aware
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
 
 
 class HeldUnavailable(OSError):

@@ -14,8 +14,8 @@ from cohort_selection.sealing.cohort import Cohort, verify
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.stores.enclave import Enclave
 from submissions.addresses.tracker import configured_tracker
+from submissions.ledger.database.locks import Taken, file_lock, is_held
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.locks import Taken, file_lock, is_held
 
 BENCHMARK_DIGEST = "benchmark_digest"
 """Where a cohort's seal names the file it was made for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluator.disclosure.control import Release
@@ -26,11 +27,18 @@ COLUMNS = (
 
 
 def write(
-    folder: Path, document: str, released: Release, primary: str, sheet: FactSheet | None
+    folder: Path,
+    document: str,
+    released: Release,
+    primary: str,
+    sheet: FactSheet | None,
+    exposure: Sequence[str] = (),
 ) -> None:
     """Write every artifact of a release into a folder."""
     drawn = charts(released, primary)
-    page = render_report(released, primary=primary, drawn=drawn, fact_sheet=sheet)
+    page = render_report(
+        released, primary=primary, drawn=drawn, fact_sheet=sheet, exposure=exposure
+    )
     (folder / REPORT).write_text(page, encoding="utf-8")
     (folder / RELEASE).write_text(document, encoding="utf-8")
     (folder / FIGURES).write_text(figures(released), encoding="utf-8")

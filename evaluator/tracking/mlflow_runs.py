@@ -20,7 +20,7 @@ from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.board.ranking import worst_group
 from evaluator.leaderboard.pages import environment
-from evaluator.leaderboard.published import fact_sheet, primary_figure
+from evaluator.leaderboard.published import exposure, fact_sheet, primary_figure
 from evaluator.stores.installation import Installation
 from evaluator.tracking import artifacts
 from evaluator.tracking.headline import groups, headline
@@ -69,7 +69,8 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     for number, published in enumerate(waiting):
         try:
             sheet = fact_sheet(ledger, published.submission_id)
-            run_id = track(published, installation, sheet)
+            looked = exposure(ledger, published.submission_id)
+            run_id = track(published, installation, sheet, looked)
         except Exception as error:  # whatever it is, the others are not to wait for it
             refused.append((published, " ".join(str(error).split())[:300]))
             if not _answers(installation):
@@ -111,7 +112,10 @@ def _answers(installation: Installation) -> bool:
 
 
 def track(
-    published: PublishedRelease, installation: Installation, sheet: FactSheet | None = None
+    published: PublishedRelease,
+    installation: Installation,
+    sheet: FactSheet | None = None,
+    looked: Sequence[str] = (),
 ) -> str:
     """Write the release to MLflow, its fact sheet beside it, and return the run's id.
 
@@ -148,7 +152,7 @@ def track(
     client.log_inputs(run_id, [_dataset(released)])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        artifacts.write(folder, published.document, released, primary, sheet)
+        artifacts.write(folder, published.document, released, primary, sheet, looked)
         (folder / KEYS_FILE).write_text(document(found), encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED", end_time=end)

@@ -65,19 +65,15 @@ def delong_pairs(
     clustered = n_patients < y.size
     fewest = fewest_of_a_class(y, patient)
     value = np.array([each.auroc for each in found])
-    covariance = _covariances(found, y, patient, n_patients if clustered else None)
+    moved = _moved(found, y, patient, n_patients if clustered else None)
+    covariance = moved.covariance()
     first, second = np.triu_indices(len(found), 1)
     own = np.diag(covariance)
     variance = own[first] + own[second] - 2.0 * covariance[first, second]
-
-    def apart(a: Placements, b: Placements) -> float:
-        less = Placements(a.auroc - b.auroc, a.positive - b.positive, a.negative - b.negative)
-        if clustered:
-            return clustered_covariance(less, less, y, patient)
-        return delong_covariance(less, less)
-
-    for pair in np.flatnonzero(variance <= _CANCELLED * (own[first] + own[second])):
-        variance[pair] = apart(found[first[pair]], found[second[pair]])
+    lost = variance <= _CANCELLED * (own[first] + own[second])
+    for one in np.unique(first[lost]).tolist():
+        mine = np.flatnonzero(lost & (first == one))
+        variance[mine] = moved.apart(one, second[mine])
     method = "paired DeLong, patient-clustered (Obuchowski)" if clustered else "paired DeLong"
     made = _normal_pairs(value, variance, covariance, confidence, fewest, method)
     np.clip(made.low, -1.0, None, out=made.low)
@@ -86,27 +82,59 @@ def delong_pairs(
     return made
 
 
-def _covariances(
-    found: list[Placements], y: Bools, patient: Ints, n_patients: int | None
-) -> Floats:
-    """Covariances of AUROCs (submissions, submissions); ``n_patients`` None for single cases."""
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Centred placements (submissions, cases of a class), or their sums over patients.
+
+    A covariance is ``of_positive`` times the product of two rows of ``positive``, plus
+    ``of_negative`` times that of ``negative``, plus ``mixed`` times both products of one with the
+    other.
+    """
+
+    positive: Floats
+    negative: Floats
+    of_positive: float
+    of_negative: float
+    mixed: float
+
+    def covariance(self) -> Floats:
+        """Covariances of the AUROCs (submissions, submissions)."""
+        found = self.of_positive * (self.positive @ self.positive.T)
+        found += self.of_negative * (self.negative @ self.negative.T)
+        if self.mixed:
+            both = self.positive @ self.negative.T
+            found += self.mixed * (both + both.T)
+        return found
+
+    def apart(self, one: int, others: Ints) -> Floats:
+        """Variances of the differences of one and others: of differences, so nothing cancels."""
+        positive = self.positive[others] - self.positive[one]
+        negative = self.negative[others] - self.negative[one]
+        found = self.of_positive * (positive**2).sum(axis=1)
+        found += self.of_negative * (negative**2).sum(axis=1)
+        if self.mixed:
+            found += 2.0 * self.mixed * (positive * negative).sum(axis=1)
+        return np.asarray(found)
+
+
+def _moved(found: list[Placements], y: Bools, patient: Ints, n_patients: int | None) -> _Moved:
+    """How far cases, or patients, move each AUROC; ``n_patients`` None where each has one case."""
     value = np.array([each.auroc for each in found])[:, None]
     positive = np.stack([each.positive for each in found]) - value
     negative = np.stack([each.negative for each in found]) - value
     m, n = positive.shape[1], negative.shape[1]
     if n_patients is None:
         delong_covariance(found[0], found[0])  # says so where a class has one case
-        return positive @ positive.T / (m * (m - 1)) + negative @ negative.T / (n * (n - 1))
+        return _Moved(positive, negative, 1.0 / (m * (m - 1)), 1.0 / (n * (n - 1)), 0.0)
     clustered_covariance(found[0], found[0], y, patient)
     i10, i01 = (np.unique(patient[side]).size for side in (y, ~y))
     k = n_patients
-    of_positive = np.stack([np.bincount(patient[y], row, k) for row in positive])
-    of_negative = np.stack([np.bincount(patient[~y], row, k) for row in negative])
-    mixed = of_positive @ of_negative.T
-    return (
-        i10 / ((i10 - 1) * m * m) * (of_positive @ of_positive.T)
-        + i01 / ((i01 - 1) * n * n) * (of_negative @ of_negative.T)
-        + k / ((k - 1) * m * n) * (mixed + mixed.T)
+    return _Moved(
+        np.stack([np.bincount(patient[y], row, k) for row in positive]),
+        np.stack([np.bincount(patient[~y], row, k) for row in negative]),
+        i10 / ((i10 - 1) * m * m),
+        i01 / ((i01 - 1) * n * n),
+        k / ((k - 1) * m * n),
     )
 
 

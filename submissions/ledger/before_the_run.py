@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger import audit_chain
-from submissions.ledger.audit_chain import FINDING, PRACTICE, digest_of, hour
-from submissions.ledger.reading import of_teams
-from submissions.ledger.records import Arrival
-from submissions.ledger.tables import ADMISSIONS, ENTRIES, FINDINGS, PRACTICES, SUBMISSIONS
-from submissions.ledger.verification import practice_content
+from submissions.ledger.database import audit_chain
+from submissions.ledger.database.audit_chain import FINDING, PRACTICE, digest_of, hour
+from submissions.ledger.database.reading import of_teams
+from submissions.ledger.database.records import Arrival
+from submissions.ledger.database.tables import ADMISSIONS, ENTRIES, FINDINGS, PRACTICES, SUBMISSIONS
+from submissions.ledger.database.verification import practice_content
 from submissions.submission import State, Submission
 
 

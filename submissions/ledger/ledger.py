@@ -16,25 +16,15 @@ from weakref import finalize
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from submissions.ledger import (
-    append_only,
-    audit_chain,
-    before_the_run,
-    board_rows,
-    exposures,
-    opening,
-    reading,
-    retirement,
-    schema,
-    signed,
-    verification,
-    writing,
-)
-from submissions.ledger.board_rows import Boards
-from submissions.ledger.comparisons import Comparisons
-from submissions.ledger.exposures import UNKNOWN, Use
-from submissions.ledger.locks import Locks
-from submissions.ledger.records import (
+from submissions.ledger import before_the_run, schema, signed, writing
+from submissions.ledger.beside_releases import retirement
+from submissions.ledger.beside_releases.board_rows import Boards
+from submissions.ledger.beside_releases.comparisons import Comparisons
+from submissions.ledger.beside_releases.exposures import UNKNOWN, Use
+from submissions.ledger.chain import AuditChain
+from submissions.ledger.database import audit_chain, opening, reading
+from submissions.ledger.database.locks import Locks
+from submissions.ledger.database.records import (
     Arrival,
     AuditEntry,
     LedgerError,
@@ -42,7 +32,7 @@ from submissions.ledger.records import (
     SignedHead,
     SignedRelease,
 )
-from submissions.ledger.tables import AUDIT, TABLES
+from submissions.ledger.database.tables import AUDIT
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
@@ -355,62 +345,12 @@ class Ledger:
         """What boards show of releases, and the newest release of one submission."""
         return Boards(self._reading)
 
-    # The audit chain and its signatures
+    @property
+    def chain(self) -> AuditChain:
+        """The audit chain, its signed heads, and what guards the rows."""
+        return AuditChain(self._reading, self._transaction)
 
-    def audit_problems(self) -> list[str]:
-        """Walk the audit chain and hold the tables against it; one sentence for each problem.
-
-        The chain alone has no key: it shows accidents, and changes by a person who did not compute
-        it again. Signed heads show the rest.
-        """
-        with self._reading() as connection:
-            return [
-                *verification.problems(connection),
-                *board_rows.problems(connection),
-                *exposures.problems(connection),
-            ]
-
-    def guard_faults(self) -> list[str]:
-        """How the triggers differ from the exact list that guards the rows; sentences."""
-        with self._reading() as connection:
-            return append_only.faults(connection, TABLES)
-
-    def protect(self) -> list[str]:
-        """Make the triggers again that are missing or differ; return what was wrong.
-
-        The audit chain tells of it. A trigger that is not Sequestra's stays: drop it by hand.
-        """
-        with self._transaction() as connection:
-            faults = append_only.faults(connection, TABLES)
-            if faults:
-                append_only.mend(connection, TABLES)
-                audit_chain.append(connection, audit_chain.PROTECTED, "triggers", "; ".join(faults))
-        return faults
-
-    def broken_links(self, after: int, digest: str) -> list[str]:
-        """Entries later than a known one that do not follow from the one before; sentences."""
-        with self._reading() as connection:
-            return list(audit_chain.broken_links(connection, after, digest))
-
-    def head(self) -> tuple[int, str]:
-        """The number and the digest of the last audit entry."""
-        with self._reading() as connection:
-            return audit_chain.head(connection)
-
-    def digest_at(self, number: int) -> str | None:
-        """The digest of an audit entry, or None where it is not there."""
-        with self._reading() as connection:
-            return audit_chain.digest_at(connection, number)
-
-    def audit_entries(
-        self, *, subjects: Sequence[str] | None = None, event: str | None = None
-    ) -> list[AuditEntry]:
-        """Entries of the audit chain in order; of some subjects or of one event where given.
-
-        An ``event`` that ends with a colon stands for all that begin with it, as "state:".
-        """
-        with self._reading() as connection:
-            return reading.entries(connection, subjects, event)
+    # Releases and their signatures
 
     def arrivals(self) -> dict[str, Arrival]:
         """How each submission came that came through the service, by its id."""
@@ -446,16 +386,6 @@ class Ledger:
                     f"{submission_id}` tells its state"
                 )
             return signed.release(connection, number)
-
-    def signed_heads(self) -> list[SignedHead]:
-        """All signed heads of the audit chain, oldest first."""
-        with self._reading() as connection:
-            return signed.heads(connection)
-
-    def last_signed_head(self, key_id: str) -> SignedHead | None:
-        """The newest head that a key signed."""
-        with self._reading() as connection:
-            return signed.last_head(connection, key_id)
 
     @property
     def comparisons(self) -> Comparisons:

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from submissions.addresses.patience import ANSWER_SECONDS, NoAnswer, within
-from submissions.ledger import append_only, verification
-from submissions.ledger.records import LedgerError
-from submissions.ledger.tables import SUBMISSIONS, TABLES
+from submissions.ledger.database import append_only, verification
+from submissions.ledger.database.records import LedgerError
+from submissions.ledger.database.tables import SUBMISSIONS, TABLES
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The steps of ``migrations/``, oldest first."""

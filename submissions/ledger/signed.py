@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
-from submissions.ledger.records import SignedHead, SignedRelease
-from submissions.ledger.tables import HEADS, RELEASE_SIGNATURES
+from submissions.ledger.database.records import SignedHead, SignedRelease
+from submissions.ledger.database.tables import HEADS, RELEASE_SIGNATURES
 from submissions.signatures import Signed
 
 

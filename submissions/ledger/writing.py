@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select
 
-from submissions.ledger import audit_chain, board_rows, exposures
-from submissions.ledger.audit_chain import (
+from submissions.ledger.beside_releases import board_rows, exposures
+from submissions.ledger.database import audit_chain
+from submissions.ledger.database.audit_chain import (
     ADMISSION,
     ENTRY,
     FACT_SHEET,
@@ -18,8 +19,8 @@ from submissions.ledger.audit_chain import (
     digest_of,
     hour,
 )
-from submissions.ledger.records import Arrival, LedgerError
-from submissions.ledger.tables import (
+from submissions.ledger.database.records import Arrival, LedgerError
+from submissions.ledger.database.tables import (
     ADMISSIONS,
     ENTRIES,
     FACT_SHEETS,
@@ -29,7 +30,7 @@ from submissions.ledger.tables import (
     TRACKED,
     TRANSITIONS,
 )
-from submissions.ledger.verification import (
+from submissions.ledger.database.verification import (
     entry_content,
     release_content,
     stage_times_content,

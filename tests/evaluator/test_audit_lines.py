@@ -76,4 +76,4 @@ def test_entries_are_found_by_submission_team_and_event(ledger: Ledger) -> None:
 
 def test_a_withdrawn_submission_is_cancelled(ledger: Ledger) -> None:
     assert ledger.submission("s2").state is State.FAILED
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []

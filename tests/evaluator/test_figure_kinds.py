@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluator.comparing.comparison import ComparedEntry, ComparedPair
 from evaluator.disclosure.control import Release
 from evaluator.figure_kinds import (
     COMPARED,
@@ -74,6 +75,12 @@ def test_every_number_beside_the_figures_has_a_class() -> None:
     others = of_a_value | kept_inside | told_by_the_benchmark | words
     assert named - others == set(COUNTS)
     assert counted <= set(COUNTS)
+
+
+def test_every_figure_of_a_comparison_of_submissions_has_a_class() -> None:
+    named = {field.name for kind in (ComparedEntry, ComparedPair) for field in fields(kind)}
+    words = {"submission_id", "team", "model", "baseline", "looks", "first", "second"}
+    assert named - words - {"attribute", "level"} == set(COMPARED)
 
 
 def kinds() -> list[FigureKind]:

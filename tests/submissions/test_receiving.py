@@ -171,7 +171,7 @@ def test_of_fifty_at_once_for_one_look_one_is_received(database: str) -> None:
     (standing,) = ledgers[0].submissions()
     assert [each.submission_id for each in received] == [standing.submission_id]
     assert len(refused) == AT_ONCE - 1
-    assert ledgers[0].audit_problems() == []
+    assert ledgers[0].chain.problems() == []
     for opened in ledgers:
         opened.close()
 

@@ -254,7 +254,7 @@ def assert_true_state(
         _assert_ended(each, (failures or {}).get(each.model), enclave, installed, elsewhere)
     _assert_released_once(ledger, submissions, installed.tracking_uri)
     _assert_charged(ledger, enclave, submissions)
-    problems = ledger.audit_problems()
+    problems = ledger.chain.problems()
     assert problems == [], problems
     left = leavings(installed.home)
     assert left == [], left

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from evaluator.signing.signer import Signer
 from evaluator.stores.installation import Installation
+from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.ledger import Arrival, Ledger
-from submissions.ledger.records import FrozenComparison
 from submissions.quota import Quota
 from submissions.stage_times import Stage
 from submissions.submission import State, Submission

@@ -15,9 +15,9 @@ from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
-from submissions.ledger import board_rows
+from submissions.ledger.beside_releases import board_rows
+from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.records import BoardRow
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
@@ -232,7 +232,7 @@ class OfLedger:
 
     def moment(self) -> int | None:
         """The number of the last audit entry: everything that is written has one."""
-        return self._ledger.head()[0]
+        return self._ledger.chain.head()[0]
 
     def waiting(self, benchmark: str) -> int | None:
         """How many submissions wait for the queue."""

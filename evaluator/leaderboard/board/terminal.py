@@ -24,17 +24,20 @@ ROWS = 50
 """Rows on a page."""
 
 
-def render_terminal(board: Board, kept: Kept, *, title: str = "", page: int = 1) -> Sheet:
+def render_terminal(
+    board: Board, kept: Kept, *, title: str = "", page: int = 1, told: str = ""
+) -> Sheet:
     """Lay a page of the board out as a table; names carry no markup.
 
-    Raises ViewError for a page that is not there.
+    ``told`` says how values are told where not plainly. Raises ViewError for a page that is not
+    there.
     """
     found = select(board, View(page=page, size=ROWS), kept)
     short = figure(board.primary).short
     table = Sheet(
         title=title or None,
         title_justify="left",
-        caption=_caption(len(board.places), page, found.n_pages),
+        caption=_caption(len(board.places), page, found.n_pages) or told or None,
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),

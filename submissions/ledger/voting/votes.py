@@ -22,13 +22,14 @@ from itertools import groupby
 from sqlalchemy import Connection, insert, select
 
 from submissions.addresses.database import aware
-from submissions.ledger import audit_chain, before_the_run, reading, writing
-from submissions.ledger.audit_chain import VOTE, digest_of, hour
-from submissions.ledger.exposures import UNKNOWN, Use
+from submissions.ledger import before_the_run, writing
+from submissions.ledger.beside_releases.exposures import UNKNOWN, Use
+from submissions.ledger.database import audit_chain, reading
+from submissions.ledger.database.audit_chain import VOTE, digest_of, hour
+from submissions.ledger.database.records import LedgerError
+from submissions.ledger.database.tables import VOTES
+from submissions.ledger.database.verification import vote_content
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.records import LedgerError
-from submissions.ledger.tables import VOTES
-from submissions.ledger.verification import vote_content
 from submissions.submission import Owner, State
 
 LONGEST_REASON = 2000

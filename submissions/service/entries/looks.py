@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import FastAPI
 from pydantic import ConfigDict
 
-from submissions.ledger import retirement
+from submissions.ledger.beside_releases import retirement
 from submissions.ledger.ledger import Ledger
 from submissions.service.offered import Offered
 from submissions.service.principal import Membership

@@ -32,7 +32,7 @@ def one(app: FastAPI, principal: Principal, submission_id: str) -> Submission:
     try:
         submission: Submission = app.state.ledger.submission(submission_id)
     except LedgerError as error:
-        app.state.ledger.head()  # raises where the ledger does not answer at all
+        app.state.ledger.chain.head()  # raises where the ledger does not answer at all
         raise not_found("submission") from error
     if not principal.may_see(submission.team):
         raise not_found("submission")

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from submissions.drop import Drop
-from submissions.ledger import retirement
+from submissions.ledger.beside_releases import retirement
 from submissions.ledger.ledger import Ledger
 from submissions.quota import QuotaError
 from submissions.service.database import new_id

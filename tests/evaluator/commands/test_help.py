@@ -88,7 +88,7 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
             *("train", "export", "package", "init", "adapt", "check"),
             *("login", "submit", "status", "withdraw", "cancel"),
         },
-        "Reviewer: read the results": {"leaderboard", "report", "serve", "release-file"},
+        "Reviewer: read the results": {"compare", "leaderboard", "report", "serve", "release-file"},
         "Everyone: without an installation": {"score", "demo", "verify-release"},
     }
 

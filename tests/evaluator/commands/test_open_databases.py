@@ -74,7 +74,7 @@ def test_a_ledger_closes_its_file_after_a_refusal(tmp_path: Path, no_collections
     with pytest.raises(LedgerError, match="no submission"):
         ledger.submission("nobody")
     ledger.close()  # and is used again
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
     del ledger
     gc.collect()  # pytest keeps the error, with its frames
     assert opened(tmp_path) == []

@@ -365,7 +365,7 @@ def test_killed_at_any_moment_nothing_is_half_sealed_and_sealing_again_succeeds(
         names = {path.name for path in folder.iterdir()}
         assert names == {"matched.json", "cohort", "enclave.key"}
         assert verify(cohort_of(walked.home)) == []
-        assert installation.ledger().audit_problems() == []
+        assert installation.ledger().chain.problems() == []
         shutil.rmtree(walked.folder)
     assert inside >= 6  # most kills fell into the writing itself
 

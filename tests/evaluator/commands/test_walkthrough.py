@@ -212,7 +212,7 @@ def test_a_run_killed_half_way_ends_with_exactly_one_evaluation(
     assert len(mine) == 1
     assert containers(submission) == []
     assert not list((walked.home / "enclave" / "staging").glob("run-*"))
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_a_second_dispatcher_is_refused(walked: Walked, image_of: ImageBuilder) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from evaluator.benchmark.board import Freezes
 from evaluator.comparing.due import due
-from submissions.ledger.records import FirstRelease, LastComparison
+from submissions.ledger.database.records import FirstRelease, LastComparison
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 DAYS = Freezes(freeze_on=(date(2026, 3, 31), date(2026, 6, 30)))

@@ -25,7 +25,7 @@ from tests.support.installation import Installed
 from tests.support.postgresql import raw
 
 LATE = datetime(2999, 1, 2, tzinfo=UTC)
-APPEND = "submissions.ledger.comparisons:Comparisons.append"
+APPEND = "submissions.ledger.beside_releases.comparisons:Comparisons.append"
 
 
 def the_newest(made: Home) -> Comparison:
@@ -39,7 +39,7 @@ def reasons(comparison: Comparison) -> dict[str, str]:
 def guarded_again(made: Home) -> None:
     """Make the triggers again, as one who changed rows would."""
     ledger = made.installation.ledger(examine=True)
-    ledger.protect()
+    ledger.chain.protect()
     ledger.close()
 
 
@@ -56,7 +56,7 @@ def test_the_fifth_release_brings_one_comparison_and_no_sixth_changes_it(made: H
     assert values == sorted(values, reverse=True)
     assert comparison.cohort_digest == made.cohort.digest
     with made.ledger() as ledger:
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
         assert published.later(ledger, NAME) == 1
 
 
@@ -243,7 +243,7 @@ def test_a_kill_leaves_no_comparison_or_one(made: Home) -> None:
     enter_model(made, 4)
     installed = Installed(made.root)
     # Between the row and the end of its transaction; the first entry announces the key.
-    installed.dies("submissions.ledger.audit_chain:append", "after", "run", nth=2)
+    installed.dies("submissions.ledger.database.audit_chain:append", "after", "run", nth=2)
     assert frozen(made) == []
     installed.dies(APPEND, "after", "run")
     (one,) = frozen(made)

@@ -102,6 +102,35 @@ def test_an_enclave_that_is_not_there_is_not_made(tmp_path: Path, held: HeldHome
     assert "start `sequestra run` once" in sentence
 
 
+KILLED = """
+import os, sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+store.execute("PRAGMA cache_size=1")
+store.execute("BEGIN")
+for number in range(2000):
+    values = ("other", str(number), "2026-01-01 00:00:00.000000", "y" * 1000)
+    columns = "held (submission_id, evaluation_key, at, document)"
+    store.execute(f"INSERT INTO {columns} VALUES (?, ?, ?, ?)", values)
+os._exit(9)
+"""
+"""A process that ends in the middle of a transaction that has spilled into the file."""
+
+
+def test_a_write_that_was_cut_off_is_left_to_the_queue(console: Console) -> None:
+    held = console.held
+    name = held.hold("Net")
+    file = held.home / "enclave" / "enclave.sqlite"
+    subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False, timeout=60)
+    assert file.with_name("enclave.sqlite-journal").exists()
+    with browser(console, "ann") as ann:
+        answer = ann.get(f"/console/held/{name}")
+        assert answer.status_code == 503
+        assert "start <code>sequestra run</code>, which puts the enclave in order" in answer.text
+        assert file.with_name("enclave.sqlite-journal").exists()  # nothing was written
+        assert held.installation.enclave().held(name) is not None  # as the queue opens it
+        assert ann.get(f"/console/held/{name}").status_code == 200
+
+
 def test_no_module_of_the_console_reaches_for_labels_or_keys() -> None:
     hidden = (
         *("evaluator.stores.enclave", "evaluator.evaluation", "cohort_selection.sealing"),

@@ -14,7 +14,7 @@ from tests.support.held_home import BENCHMARK, HeldHome
 
 
 def looks(held: HeldHome, submission: str) -> list[str]:
-    entries = held.ledger.audit_entries(subjects=[submission], event="held-viewed")
+    entries = held.ledger.chain.entries(subjects=[submission], event="held-viewed")
     return [entry.content for entry in entries]
 
 
@@ -42,7 +42,7 @@ def test_a_look_shows_what_is_withheld_and_why_and_is_recorded(held: HeldHome) -
     assert "Net" in html
     assert "itself" not in Release.from_json(shown.document.document).to_json()
     assert looks(held, name) == [held.people["ann"]] * 2
-    assert held.ledger.audit_problems() == []
+    assert held.ledger.chain.problems() == []
 
 
 def test_the_preview_is_the_document_that_is_released(held: HeldHome) -> None:

@@ -91,7 +91,7 @@ def test_two_reviewers_decide_without_seeing_each_other(browser: Browser, consol
     assert "Round 2: refused" in ann.locator("main").inner_text()
     viewers = {
         each.content
-        for each in console.held.ledger.audit_entries(subjects=[name], event="held-viewed")
+        for each in console.held.ledger.chain.entries(subjects=[name], event="held-viewed")
     }
     assert viewers == {console.held.people[each] for each in ("ann", "bea")}
     for context in contexts:

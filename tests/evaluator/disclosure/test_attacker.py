@@ -28,6 +28,7 @@ from evaluator.disclosure.suppression import counted_groups, listed, suppressed
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from evaluator.scoring.score import score
+from metrics.figure_name import Kind
 from tests.support.hand_made import COHORT, estimate, evaluation, submission
 
 MINIMUM = 10
@@ -239,6 +240,28 @@ def test_sensitivities_bound_the_positives_of_a_small_cell_and_no_longer_do() ->
     now.told(shown, few, calls=True)
     assert lost(now, few, withheld) == []
     assert shown  # and not by withholding all
+
+
+# -- comparisons of levels -------------------------------------------------------------------------
+
+
+def test_a_test_over_levels_goes_with_a_level_that_the_attacker_has_withheld() -> None:
+    table: Table = {
+        ("A",): (40, 10, 10, 40), ("B",): (20, 5, 5, 20), ("C",): (8, 2, 2, 8),
+        ("D",): (2, 1, 0, 1), ("E",): (1, 1, 0, 1), ("G",): (1, 1, 0, 1),
+    }  # fmt: skip
+    plan = replace(PLAN, primary_gap=("sensitivity", "site"), minimum_cases=15)
+    found = scored(table, plan, ("site",))
+    assert before(found)[2] == {("site", level) for level in "DEG"}  # ten cases, in three levels
+    release_of_it = decided(found)
+    held = {each.level for each in release_of_it.withheld}
+    assert held == {"C", "D", "E", "G"}
+    # C took part in the test, in the range and in the differences; D, E and G did not.
+    tested = {r.level for r in found.results if r.metric == "sensitivity_gap_p"}
+    assert tested == {"all levels"}
+    left = [r for r in release_of_it.results if r.figure.kind is not Kind.PLAIN]
+    assert {r.level for r in left if r.attribute == "site"} == {"B - A"}
+    assert not any("C" in r.level for r in release_of_it.results)
 
 
 # -- two releases of one team ----------------------------------------------------------------------

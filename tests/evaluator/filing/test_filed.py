@@ -83,14 +83,14 @@ def test_a_filed_report_is_kept_and_given_again_whatever_the_tools_are(
 ) -> None:
     installation, ledger = home
     assert made.kept
-    entries = ledger.audit_entries(event=EVENT)
+    entries = ledger.chain.entries(event=EVENT)
     assert [(each.subject, each.content) for each in entries] == [
         ("s-0001", f"{made.sha256}; {made.tools}")
     ]
     monkeypatch.setattr("evaluator.filing.filed.typeset", lambda _: pytest.fail("set again"))
     assert filed(installation, ledger, "s-0001") == made
-    assert ledger.audit_problems() == []
-    assert len(ledger.audit_entries(event=EVENT)) == 1
+    assert ledger.chain.problems() == []
+    assert len(ledger.chain.entries(event=EVENT)) == 1
 
 
 def test_a_kept_pdf_that_was_changed_is_refused(installation: Installation, ledger: Ledger) -> None:

@@ -111,7 +111,7 @@ def test_votes_are_counted_by_reviewers_and_not_read(
     publish(installation, ledger, released("s-2"), held=True, shell=True)
     sign(installation, ledger)
     assert (
-        "2 reviewers voted (entries 12, 13, 14, which have digests of the votes), and the queue"
+        "2 reviewers voted (entries 12, 13, 14, which have digests of the votes), and it was"
         in (of(ledger, "s-1").sentences[3])
     )
     assert "a steward released it at the shell, without votes" in of(ledger, "s-2").sentences[3]

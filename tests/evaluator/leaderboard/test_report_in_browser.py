@@ -51,9 +51,9 @@ CONTRASTS = """() => {
 
 OVERLAPS = """() => {
   const found = [];
-  for (const svg of document.querySelectorAll("svg.chart")) {
+  for (const svg of document.querySelectorAll("svg.chart, svg.bar")) {
     const boxes = [...svg.querySelectorAll("text")]
-      .map((t) => [t.textContent, t.getBoundingClientRect()]);
+      .map((t) => [t.textContent, t.getBoundingClientRect()]).filter(([, box]) => box.width);
     const frame = svg.getBoundingClientRect();
     boxes.forEach(([name, a], i) => {
       if (a.left < frame.left - 1 || a.right > frame.right + 1) found.push([name, "outside"]);

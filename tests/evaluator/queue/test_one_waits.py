@@ -33,7 +33,7 @@ def test_a_benchmark_whose_file_was_changed_waits_alone(
     kept.write_bytes(whole)
     installed.run()
     assert installed.state(waits) is State.RELEASED
-    assert installed.ledger.audit_problems() == []
+    assert installed.ledger.chain.problems() == []
 
 
 def test_with_nothing_to_do_it_removes_what_killed_ones_left(installed: Installed) -> None:

@@ -81,7 +81,7 @@ def test_a_metric_that_changed_is_scored_without_a_container(
     assert installed.ledger.submission(bad).failure is Failure.CRASHED
     installed.run()
     assert installed.ledger.untracked() == []
-    assert installed.ledger.audit_problems() == []
+    assert installed.ledger.chain.problems() == []
 
 
 def test_the_name_of_no_benchmark_is_refused(installed: Installed) -> None:

@@ -53,4 +53,4 @@ def test_the_releases_of_anothers_benchmarks_are_left_for_it_to_track(
     installed.run()
     assert runs(installed) == [ours]
     assert installed.ledger.untracked() == []
-    assert installed.ledger.audit_problems() == []
+    assert installed.ledger.chain.problems() == []

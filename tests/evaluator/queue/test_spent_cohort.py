@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from evaluator.disclosure.control import Release
-from evaluator.feedback.exposure import in_words, look_of
+from evaluator.feedback.looks import in_words, look_of
+from evaluator.queue.bridge import bridge
+from evaluator.sandbox.engine import Engine
+from evaluator.steward.next_draw import draw_next
+from evaluator.steward.pool import StewardError
 from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Ledger
+from submissions.quota import QuotaError
 from submissions.submission import State
 from tests.support.installation import Installed
 from tests.support.programs import SECOND, SMALLER, seal_second
@@ -40,7 +46,11 @@ def told(release: Release) -> tuple[float | None, str]:
 
 
 def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
-    installed: Installed, sealed: Path, tmp_path: Path, images: dict[str, str]
+    installed: Installed,
+    sealed: Path,
+    tmp_path: Path,
+    images: dict[str, str],
+    engine: Engine,
 ) -> None:
     seal_second(installed, sealed, tmp_path, LINES)
     entered = [
@@ -61,11 +71,9 @@ def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
     assert in_words(ledger, entered[1])[0] == "Look 2 of 3 of the team at this cohort."
 
     installed.submit(images["honest"], benchmark=SECOND, model="C")
-    refused = installed.command(
-        "submit", images["other"], "--benchmark", SECOND, "--team", "Other", "--model", "D"
-    )
-    assert refused.code == 2
-    assert "all teams together have had 3 looks" in refused.complained
+    at_home = Installation(installed.home)
+    with pytest.raises(QuotaError, match="all teams together have had 3 looks"):
+        ledger.admit("Other", SECOND, at_home.benchmark(SECOND).quota)
 
     catalog = ("--catalog", sealed.parent / "catalog")
     ended = installed.command("draw", "next", SECOND, "--no-look", *catalog)
@@ -74,8 +82,8 @@ def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
     one, two = (source_patients(installed.enclave, name) for name in (SECOND, NEXT))
     assert one != two
     assert f"{len(one & two)} of its {len(two)} patients" in ended.printed.replace("\n", " ")
-    again = installed.command("draw", "next", SECOND, "--no-look", *catalog)
-    assert f"has a next draw, '{NEXT}'" in again.complained
+    with pytest.raises(StewardError, match=f"has a next draw, '{NEXT}'"):
+        draw_next(at_home, SECOND, sealed.parent / "catalog")
 
     ended = installed.command("draw", "bridge", SECOND, "--submission", entered[0])
     assert ended.code == 0, ended.complained
@@ -83,7 +91,7 @@ def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
     (linked,) = answers(ledger, NEXT)
     assert "first step of the ladder" in linked[2]
     assert ledger.submission(linked[0]).state is State.RELEASED
-    ended = installed.command("draw", "bridge", SECOND, "--submission", entered[0])
-    assert f"{entered[0]} " in ended.printed
-    assert f"is {linked[0]}, released" in ended.printed.replace("\n", " ")
-    assert ledger.audit_problems() == []
+    (again,) = bridge(at_home, engine, SECOND, [entered[0]])
+    assert again.successor is not None
+    assert (again.successor.submission_id, again.successor.state) == (linked[0], State.RELEASED)
+    assert ledger.chain.problems() == []

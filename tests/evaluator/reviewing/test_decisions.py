@@ -84,8 +84,8 @@ def test_two_votes_and_a_kill_between_vote_and_release(held: HeldHome) -> None:
     (released,) = held.ledger.releases(BENCHMARK)
     assert released.document == (held.installation.enclave().held(name) or ("", ""))[1]
     assert held.ledger.unsigned() == []
-    assert held.ledger.audit_problems() == []
-    entries = held.ledger.audit_entries(subjects=[name])
+    assert held.ledger.chain.problems() == []
+    entries = held.ledger.chain.entries(subjects=[name])
     assert [each.event for each in entries if each.event in ("vote", "release")] == [
         "vote",
         "vote",

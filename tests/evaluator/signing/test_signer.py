@@ -40,7 +40,7 @@ def test_a_release_carries_its_result_its_fact_sheet_and_the_head_of_its_time(
         sign(installation, ledger)
         signed = ledger.signed_release("s1")
         assert signed is not None
-        number, digest = ledger.head()
+        number, digest = ledger.chain.head()
         said = dict(signed.content)
         published = said.pop("published")
         assert published.endswith(":00:00+00:00")
@@ -60,7 +60,7 @@ def test_a_release_carries_its_result_its_fact_sheet_and_the_head_of_its_time(
             "head": {"audit_number": number, "digest": digest},
         }
         assert ledger.unsigned() == []
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
 
 
 def test_openssl_verifies_a_release_and_a_head(installation: Installation, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_openssl_verifies_a_release_and_a_head(installation: Installation, tmp_p
         sign(installation, ledger)
         public.write_text(SigningKey.of(installation.root / "enclave").public.pem)
         release = ledger.signed_release("s1")
-        (head,) = ledger.signed_heads()
+        (head,) = ledger.chain.signed_heads()
     assert release is not None
     for signed in (release, head.signed):
         (tmp_path / "message").write_bytes(signed.message)
@@ -99,9 +99,9 @@ def test_the_chain_names_the_key_before_anything_is_signed(installation: Install
     with opened(installation) as ledger:
         sign(installation, ledger)
         key = SigningKey.of(installation.root / "enclave").public
-        (entry,) = ledger.audit_entries(event="signing-key")
+        (entry,) = ledger.chain.entries(event="signing-key")
         assert entry.subject == key.key_id
-        (head,) = ledger.signed_heads()
+        (head,) = ledger.chain.signed_heads()
         assert head.audit_number >= entry.number
 
 
@@ -114,15 +114,15 @@ def test_a_head_is_signed_when_the_chain_has_grown_and_only_then(
         working.sign()
         working.sign()
         working.keep_up()
-        assert len(ledger.signed_heads()) == 1
+        assert len(ledger.chain.signed_heads()) == 1
         ledger.record("match", "chest", "0" * 64)
         working.keep_up()
-        heads = ledger.signed_heads()
+        heads = ledger.chain.signed_heads()
         assert [each.audit_number for each in heads] == [1, 2]
         monkeypatch.setattr(signer, "SECONDS_BETWEEN", 3600.0)
         ledger.record("match", "chest", "1" * 64)
         working.keep_up()
-        assert len(ledger.signed_heads()) == 2
+        assert len(ledger.chain.signed_heads()) == 2
         kept = read_signed(installation.root / "enclave" / LAST_HEAD)
         assert kept == heads[-1].signed
 
@@ -161,7 +161,7 @@ def test_two_processes_sign_a_release_once(installation: Installation) -> None:
     assert faults == []
     with opened(installation) as ledger:
         assert len(ledger.signed_releases()) == 1
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
 
 
 def test_a_chain_that_was_changed_is_not_signed(installation: Installation, database: str) -> None:
@@ -170,14 +170,14 @@ def test_a_chain_that_was_changed_is_not_signed(installation: Installation, data
         sign(installation, ledger)
         ledger.record("match", "chest", "0" * 64)
         ledger.record("match", "chest", "1" * 64)
-        number, _ = ledger.head()
+        number, _ = ledger.chain.head()
         with raw(database, unguarded=True) as connection:
             change = f"UPDATE audit SET content = 'x' WHERE number = {number - 1}"
             connection.execute(text(change))
-        before = len(ledger.signed_heads())
+        before = len(ledger.chain.signed_heads())
         with pytest.raises(SigningError, match=f"not signed: audit entry {number - 1} does not"):
             sign(installation, ledger)
-        assert len(ledger.signed_heads()) == before
+        assert len(ledger.chain.signed_heads()) == before
 
 
 def test_a_chain_that_was_computed_again_is_not_signed(

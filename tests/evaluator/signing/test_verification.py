@@ -11,8 +11,8 @@ from evaluator.signing.key import SigningKey
 from evaluator.signing.signer import sign
 from evaluator.signing.verification import announced_keys, verify_ledger
 from evaluator.stores.installation import Installation
+from submissions.ledger.database.tables import METADATA
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.tables import METADATA
 from submissions.quota import Quota
 from submissions.signatures import SignatureError, Signed, VerifyingKey
 from submissions.submission import Failure, State
@@ -78,7 +78,7 @@ def problems(installation: Installation, *outside: Signed) -> list[str]:
 
 
 def last_head(ledger: Ledger) -> Signed:
-    return ledger.signed_heads()[-1].signed
+    return ledger.chain.signed_heads()[-1].signed
 
 
 def test_a_whole_ledger_has_no_problem(installation: Installation) -> None:
@@ -175,14 +175,14 @@ def test_an_edit_is_found_though_the_chain_was_computed_again(
         connection.execute(text("UPDATE audit SET content = 'x' WHERE event = 'signing-key'"))
     computed_again(database)
     with opened(installation, examine=True) as ledger:
-        ledger.protect()
+        ledger.chain.protect()
     assert any("is not the one that the signed head" in each for each in problems(installation))
     # One who removes the signatures too is found by a head that was kept elsewhere.
     with raw(database, unguarded=True) as connection:
         connection.execute(text("DELETE FROM heads"))
         connection.execute(text("DELETE FROM release_signatures"))
     with opened(installation, examine=True) as ledger:
-        ledger.protect()
+        ledger.chain.protect()
     assert problems(installation) == []
     (found,) = problems(installation, kept)
     assert "is not the one that file 1 was made of" in found
@@ -207,12 +207,12 @@ def test_a_cut_off_end_is_found_by_any_later_head_or_release(
         ledger.record("match", "chest", "0" * 64)
         sign(installation, ledger)
         early = last_head(ledger)
-        first, _ = ledger.head()
+        first, _ = ledger.chain.head()
     publish(installation, "s1")
     with opened(installation) as ledger:
         sign(installation, ledger)
         late, release = last_head(ledger), ledger.signed_release("s1")
-        last, _ = ledger.head()
+        last, _ = ledger.chain.head()
     assert release is not None
     cut_off(database, first)
     with raw(database, unguarded=True) as connection:
@@ -222,7 +222,7 @@ def test_a_cut_off_end_is_found_by_any_later_head_or_release(
         ):
             connection.execute(text(f"DELETE FROM {table}"))
     with opened(installation, examine=True) as ledger:
-        faults = ledger.guard_faults()
+        faults = ledger.chain.guard_faults()
         assert faults
     kept = set(faults)
     assert set(problems(installation, early)) == kept  # the chain up to there is whole

@@ -22,7 +22,7 @@ from evaluator.tracking.process import TrackingError
 from metrics.estimate import Estimate
 from submissions.fact_sheet import FactSheet, template
 from submissions.ledger.ledger import PublishedRelease
-from submissions.submission import State
+from submissions.submission import Owner, State
 from tests.support.filed_home import publish
 from tests.support.hand_made import evaluation, released
 from tests.support.repository import REPOSITORY
@@ -229,7 +229,7 @@ def test_a_held_result_has_no_run_and_a_withheld_group_is_in_none(
     found = released("s-held")
     publish(installation, ledger, released("s-held"), hold=True)
     assert ledger.untracked() == []
-    ledger.move("s-held", State.RELEASED)
+    ledger.move("s-held", State.RELEASED, by=Owner.STEWARD)
     (waiting,) = ledger.untracked()
     ledger.close()
     run_id = track(waiting, installation)

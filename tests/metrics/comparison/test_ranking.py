@@ -71,7 +71,9 @@ def test_a_copy_shares_rank_tier_and_first_place_and_changes_nothing_else(
     more = {**two, "copy": given.scores["p1"] ** 3}
     after = board(given.y, more, patients=given.patients)
     pair, again = before.pairs[0], after.pairs[0]
-    assert replace(again, adjusted_p_value=0.0) == replace(pair, adjusted_p_value=0.0)
+    assert (again.first, again.second) == (pair.first, pair.second)
+    for field in ("difference", "low", "high", "p_value"):
+        assert getattr(again, field) == pytest.approx(getattr(pair, field), rel=1e-12)
     one, copy = after.standings["p1"], after.standings["copy"]
     assert one == copy
     assert (one.rank, after.standings["p2"].rank) == (1, 3)
@@ -80,6 +82,22 @@ def test_a_copy_shares_rank_tier_and_first_place_and_changes_nothing_else(
     assert (one.low, one.high) == (before.standings["p1"].low, before.standings["p1"].high)
     same = next(pair for pair in after.pairs if (pair.first, pair.second) == ("p1", "copy"))
     assert (same.difference, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_models_that_differ_in_one_case_keep_every_digit(images: int) -> None:
+    random = np.random.default_rng(9)
+    y = random.random(3_000) < 0.3
+    s = random.standard_normal(3_000) + y
+    given = {"s": s, **{f"{i}": np.where(np.arange(3_000) == i, 9.0, s) for i in range(4)}}
+    patients = np.arange(3_000) // images
+    found = board(y, given, patients=patients)
+    assert len(found.pairs) == 10
+    for pair in found.pairs:
+        alone = paired_delong(y, given[pair.first], given[pair.second], patients)
+        mine = pair.difference, pair.low, pair.high, pair.p_value
+        theirs = alone.value, alone.low, alone.high, alone.p_value
+        assert mine == pytest.approx(theirs, rel=1e-7, abs=0.0)
 
 
 def test_one_submission_is_first_for_certain() -> None:

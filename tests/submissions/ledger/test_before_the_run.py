@@ -38,7 +38,7 @@ def test_a_rejection_and_its_finding_come_together_and_cost_nothing(ledger: Ledg
     assert ledger.submission("s1").failure is Failure.IMAGE_INVALID
     assert ledger.finding("s1") == "the image declares VOLUME '/data'; remove it"
     assert ledger.charged("a team", "chest") == []
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_no_finding_is_written_of_an_image_that_is_not_rejected(ledger: Ledger) -> None:
@@ -60,7 +60,7 @@ def test_a_dry_run_and_the_state_it_brings_come_together(ledger: Ledger) -> None
     ledger.practised("s1", '{"n_cases": 5}', state=State.QUEUED)
     assert ledger.practice("s1") == '{"n_cases": 5}'
     assert ledger.submission("s1").state is State.QUEUED
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_a_failed_dry_run_rejects_and_costs_nothing(ledger: Ledger) -> None:
@@ -91,7 +91,7 @@ def test_the_audit_chain_shows_a_change_of_either(
     ledger.reject("s2", Failure.IMAGE_INVALID, "a sentence")
     with raw(database, unguarded=True) as connection:
         connection.execute(text(change))
-    assert any(said in problem for problem in ledger.audit_problems())
+    assert any(said in problem for problem in ledger.chain.problems())
 
 
 def test_the_same_archive_entered_again_is_the_first_submission(ledger: Ledger) -> None:

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from submissions.ledger.database.records import FrozenComparison
+from submissions.ledger.database.tables import METADATA, TABLES
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
-from submissions.ledger.records import FrozenComparison
-from submissions.ledger.tables import METADATA, TABLES
 from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota, QuotaError
 from submissions.signatures import Signed
@@ -108,7 +108,7 @@ def test_a_comparison_is_read_back_and_its_cause_brings_no_second(ledger: Ledger
     assert (last.through, last.at) == (1, compared().at)
     assert ledger.comparisons.numbered(last.number).cause == "release 1"
     assert ledger.comparisons.last("another") is None
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_the_first_release_of_a_submission_counts_once(ledger: Ledger) -> None:
@@ -168,10 +168,10 @@ def test_the_audit_chain_shows_a_changed_entry_and_a_missing_one(
 ) -> None:
     ledger.receive(submission(), QUOTA)
     walk(ledger, State.LINTED, State.QUEUED)
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
     with raw(database, unguarded=True) as connection:
         connection.execute(text("UPDATE audit SET subject='x' WHERE number=3"))
-    assert ledger.audit_problems() == [
+    assert ledger.chain.problems() == [
         "audit entry 3 does not follow from the one before",
         "state:linted of s1 stands in the tables and not in the audit chain",
         "state:linted of x stands in the audit chain and not in the tables",
@@ -183,7 +183,7 @@ def test_the_audit_chain_shows_a_missing_entry(ledger: Ledger, database: str) ->
     walk(ledger, State.LINTED, State.QUEUED)
     with raw(database, unguarded=True) as connection:
         connection.execute(text("DELETE FROM audit WHERE number=3"))
-    assert ledger.audit_problems() == [
+    assert ledger.chain.problems() == [
         "audit entry 4 does not follow from the one before",
         "state:linted of s1 stands in the tables and not in the audit chain",
     ]
@@ -246,7 +246,7 @@ def test_a_forged_release_is_missing_from_the_audit_chain(ledger: Ledger, databa
     with raw(database) as connection:
         row = "('s1', 'released', '2026-01-01 00:00:00')"
         connection.execute(text(f"INSERT INTO transitions (submission_id, state, at) VALUES {row}"))
-    assert ledger.audit_problems() == [
+    assert ledger.chain.problems() == [
         "state:released of s1 stands in the tables and not in the audit chain"
     ]
 
@@ -310,7 +310,7 @@ def test_a_new_release_takes_the_place_of_the_old_one_which_stays(
     assert [found.document for found in ledger.releases("chest")] == ["new"]
     with raw(database) as connection:
         assert connection.execute(text("SELECT count(*) FROM releases")).scalar_one() == 2
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_stage_times_are_told_in_powers_of_two_the_latest_run_s(ledger: Ledger) -> None:

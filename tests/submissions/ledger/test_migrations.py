@@ -18,9 +18,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from submissions.ledger import append_only, schema
+from submissions.ledger import schema
+from submissions.ledger.database import append_only
+from submissions.ledger.database.tables import METADATA, TABLES
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
-from submissions.ledger.tables import METADATA, TABLES
 from submissions.quota import Quota
 from submissions.stage_times import Stage
 from submissions.submission import Failure, State, Submission
@@ -102,14 +103,14 @@ def test_a_filled_ledger_is_read_as_before_and_goes_on(database: str) -> None:
         assert ledger.times(RELEASED) == {Stage.QUEUE: 1, Stage.INFER: 128, Stage.SCORE: 4}
         assert [each.number for each in ledger.untracked()] == [2]
         assert len(ledger.charged("north", "chest")) == 1
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
         ledger.receive(received(), Quota(2, 7), arrival=Arrival(submitted_by="p" * 12))
         ledger.admitted("d" * 12, "sha256:" + "d" * 64, State.LINTED, State.QUEUED)
         ledger.tracked(2, "run-of-the-second")
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
     with opened(database) as ledger:  # and a second opening changes nothing
         assert ledger.submission("d" * 12).image_digest == "sha256:" + "d" * 64
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_rows_from_before_the_migration_are_held_too(database: str, change: str)
     with opened(database) as ledger:
         with raw(database, unguarded=True) as connection:
             assert connection.execute(text(change)).rowcount > 0
-        assert ledger.audit_problems() == [
+        assert ledger.chain.problems() == [
             "the rows from before the migration are not those that it found"
         ]
 
@@ -186,7 +187,7 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(database: str) -> No
     with raw(database) as connection:
         connection.execute(text("DROP TABLE release_signatures"))
     with opened(database) as ledger:
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -197,7 +198,7 @@ def test_a_migration_that_is_killed_leaves_the_ledger_as_it_was(
     before, there = rows(database), tables(database)
     home = tmp_path / "home"
     home.mkdir()
-    where = "submissions.ledger.verification:append_migration"
+    where = "submissions.ledger.database.verification:append_migration"
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "tests.support.dying", where, when, "1"),
@@ -213,7 +214,7 @@ def test_a_migration_that_is_killed_leaves_the_ledger_as_it_was(
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert (rows(database), tables(database)) == (before, there)
     with opened(database) as ledger:
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
 
 
 def test_of_many_that_open_a_former_ledger_at_once_one_migrates_it(database: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.notices.channels import Channels, Hook, Mail, NoticeError, read_channels

@@ -195,7 +195,7 @@ def test_the_agreement_must_be_accepted_and_is_recorded_by_opaque_id(service: Ru
             "SELECT subject, content FROM audit WHERE event = 'agreement-accepted'"
         ).fetchall()
     assert rows == [(person, shown["version"])]
-    assert service.ledger.audit_problems() == []
+    assert service.ledger.chain.problems() == []
 
 
 def test_a_person_without_a_team_enters_nothing(service: Running) -> None:

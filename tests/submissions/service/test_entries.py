@@ -186,7 +186,7 @@ def test_the_chain_names_the_person_who_withdraws(service: Running) -> None:
     submission_id = submission_of(service, service.ada)
     with service.client(service.ada) as client:
         assert client.post(f"/api/v1/submissions/{submission_id}/withdraw").status_code == 200
-    (entry,) = service.ledger.audit_entries(event="withdrawn")
+    (entry,) = service.ledger.chain.entries(event="withdrawn")
     assert (entry.subject, entry.content) == (submission_id, service.ada.person_id)
 
 

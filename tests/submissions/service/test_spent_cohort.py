@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from submissions.ledger import retirement
+from submissions.ledger.beside_releases import retirement
 from tests.support.service_entries import created, entered, sent
 from tests.support.service_running import Running
 

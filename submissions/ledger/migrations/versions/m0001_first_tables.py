@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from submissions.ledger.append_only import FUNCTION, trigger
+from submissions.ledger.database.append_only import FUNCTION, trigger
 
 revision = "0001"
 down_revision = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from submissions.ledger.append_only import ACTS, trigger
+from submissions.ledger.database.append_only import ACTS, trigger
 
 revision = "0004"
 down_revision = "0003"

@@ -8,7 +8,7 @@ from collections import Counter
 import sqlalchemy as sa
 from alembic import op
 
-from submissions.ledger.append_only import ACTS, trigger
+from submissions.ledger.database.append_only import ACTS, trigger
 
 revision = "0005"
 down_revision = "0004"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from submissions.ledger import board_rows
-from submissions.ledger.append_only import ACTS, trigger
+from submissions.ledger.beside_releases import board_rows
+from submissions.ledger.database.append_only import ACTS, trigger
 
 revision = "0006"
 down_revision = "0005"

@@ -65,7 +65,7 @@ def test_two_votes_to_release_let_this_very_document_out(ledger: Ledger) -> None
     Votes(ledger).release("s1", "k", DOCUMENT)
     assert [each.document for each in ledger.releases("chest")] == [DOCUMENT]
     assert ledger.submission("s1").state is State.RELEASED
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_two_votes_to_refuse_end_it_and_the_team_reads_the_reasons(ledger: Ledger) -> None:
@@ -158,11 +158,11 @@ def test_a_release_at_the_shell_is_told_by_the_chain(ledger: Ledger) -> None:
 def test_the_chain_tells_who_voted_and_not_what(ledger: Ledger) -> None:
     held(ledger)
     cast(ledger, "ann", Choice.REFUSE, "secret until both have voted")
-    (entry,) = ledger.audit_entries(event="vote")
+    (entry,) = ledger.chain.entries(event="vote")
     assert entry.content.split()[0] == "ann"
     assert "refuse" not in entry.content
     assert "secret" not in entry.content
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_a_changed_vote_is_found(ledger: Ledger, database: str) -> None:
@@ -170,7 +170,7 @@ def test_a_changed_vote_is_found(ledger: Ledger, database: str) -> None:
     cast(ledger, "ann", Choice.REFUSE)
     with raw(database, unguarded=True) as connection:
         connection.execute(text("UPDATE votes SET vote = 'release'"))
-    assert ledger.audit_problems() == [
+    assert ledger.chain.problems() == [
         "vote of s1 stands in the tables and not in the audit chain",
         "vote of s1 stands in the audit chain and not in the tables",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from submissions.ledger.audit_chain import digest_of
+from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.submission import State
 from tests.submissions.service.pages.seeded import entered

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, func, insert, literal, select
 
 from submissions.addresses.database import aware
-from submissions.ledger.records import BoardRow, PublishedRelease
-from submissions.ledger.tables import AUDIT, BOARD_ROWS, RELEASES, SUBMISSIONS, TRANSITIONS
+from submissions.ledger.database.records import BoardRow, PublishedRelease
+from submissions.ledger.database.tables import AUDIT, BOARD_ROWS, RELEASES, SUBMISSIONS, TRANSITIONS
 from submissions.submission import UNDER_WAY, WAITING, State
 
 _OVERALL = ["overall", "all"]

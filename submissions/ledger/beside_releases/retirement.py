@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from submissions.ledger.exposures import newest_load
-from submissions.ledger.reading import charged_submissions
-from submissions.ledger.tables import AUDIT
+from submissions.ledger.beside_releases.exposures import newest_load
+from submissions.ledger.database.reading import charged_submissions
+from submissions.ledger.database.tables import AUDIT
 from submissions.quota import Quota, QuotaError
 
 RETIRED = "retired"

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from submissions.addresses.database import aware
-from submissions.ledger.records import Arrival, AuditEntry, PublishedRelease
-from submissions.ledger.tables import (
+from submissions.ledger.database.records import Arrival, AuditEntry, PublishedRelease
+from submissions.ledger.database.tables import (
     ADMISSIONS,
     AUDIT,
     ENTRIES,

@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
 )
 
-from submissions.ledger import append_only
+from submissions.ledger.database import append_only
 
 METADATA = MetaData()
 

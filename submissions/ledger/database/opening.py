@@ -13,7 +13,7 @@ from submissions.addresses.database import (
     open_engine,
     without_password,
 )
-from submissions.ledger.records import LedgerError
+from submissions.ledger.database.records import LedgerError
 
 
 def open_database(url: str) -> Engine:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import text
 
-from submissions.ledger import board_rows
+from submissions.ledger.beside_releases import board_rows
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.submission import Failure, State
 from tests.support.former_ledger import RELEASED, restore
@@ -57,7 +57,7 @@ def test_a_document_that_is_no_release_has_a_row_without_figures(ledger: Ledger)
     ledger.publish("s-0001", "k", '{"results": [0.25]}', state=State.RELEASED)
     (row,) = ledger.boards.rows(BENCHMARK)
     assert (row.figures, row.cohort_digest) == ("{}", "")
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_rows_after_a_number_are_those_of_newer_releases(ledger: Ledger) -> None:
@@ -114,7 +114,7 @@ def test_the_releases_of_a_former_build_get_their_rows_once(database: str) -> No
             (RELEASED, 1),
             (RELEASED, 2),
         }
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
     with raw(database) as connection:
         assert connection.execute(text("SELECT count(*) FROM board_rows")).scalar_one() == 2
     with opened(database) as ledger:
@@ -134,12 +134,12 @@ def test_the_releases_of_a_former_build_get_their_rows_once(database: str) -> No
 def test_a_row_that_does_not_follow_from_its_release_is_found(database: str, change: str) -> None:
     with opened(database) as ledger:
         publish(ledger, released())
-        assert ledger.audit_problems() == []
+        assert ledger.chain.problems() == []
         with raw(database) as connection, pytest.raises(Exception, match="the ledger only grows"):
             connection.execute(text(change))
         with raw(database, unguarded=True) as connection:
             assert connection.execute(text(change)).rowcount == 1
-        assert ledger.audit_problems() == [
+        assert ledger.chain.problems() == [
             "the board's row of release 1 does not follow from the release"
         ]
 

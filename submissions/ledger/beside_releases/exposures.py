@@ -15,9 +15,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, insert, select
 
 from submissions.addresses.database import aware
-from submissions.ledger.audit_chain import hour
-from submissions.ledger.reading import charged_submissions
-from submissions.ledger.tables import EXPOSURES, RELEASES, SUBMISSIONS
+from submissions.ledger.database.audit_chain import hour
+from submissions.ledger.database.reading import charged_submissions
+from submissions.ledger.database.tables import EXPOSURES, RELEASES, SUBMISSIONS
 
 RELEASE = "release"
 COMPARISON = "comparison"

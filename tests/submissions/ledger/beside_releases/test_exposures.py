@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from submissions.ledger import exposures, retirement
-from submissions.ledger.exposures import Use
+from submissions.ledger.beside_releases import exposures, retirement
+from submissions.ledger.beside_releases.exposures import Use
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota, QuotaError
 from submissions.submission import Failure, State, Submission
@@ -62,7 +62,7 @@ def test_a_release_is_a_row_with_its_figures_and_its_look(ledger: Ledger) -> Non
     assert north.figures == {"auroc": 2, "brier": 1}
     assert north.cohort_digest == "sha256:" + "c" * 64
     assert (south.team, south.look, south.lifetime, south.load_factor) == ("South", 1, None, None)
-    assert ledger.audit_problems() == []
+    assert ledger.chain.problems() == []
 
 
 def test_a_comparison_is_a_row_for_each_team(ledger: Ledger) -> None:
@@ -120,5 +120,5 @@ def test_an_exposure_that_is_not_its_releases_is_found(ledger: Ledger) -> None:
     release(ledger, "s1")
     with ledger._transaction() as connection:
         exposures.of_release(connection, "s1", "chest", DOCUMENT.replace("brier", "ece"), Use())
-    (problem,) = ledger.audit_problems()
+    (problem,) = ledger.chain.problems()
     assert problem == "the exposures of s1 are not those of its releases"

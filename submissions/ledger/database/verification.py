@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from submissions.addresses.database import aware
-from submissions.ledger import audit_chain
-from submissions.ledger.audit_chain import (
+from submissions.ledger.database import audit_chain
+from submissions.ledger.database.audit_chain import (
     ADMISSION,
     COMPARISON,
     ENTRY,
@@ -27,7 +27,7 @@ from submissions.ledger.audit_chain import (
     digest_of,
     digest_of_row,
 )
-from submissions.ledger.tables import (
+from submissions.ledger.database.tables import (
     ADMISSIONS,
     AUDIT,
     COMPARISONS,

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from submissions.addresses.database import aware
-from submissions.ledger import audit_chain, reading
-from submissions.ledger.records import FirstRelease, FrozenComparison, LastComparison
-from submissions.ledger.tables import COMPARISONS, RELEASES
-from submissions.ledger.verification import comparison_content
+from submissions.ledger.database import audit_chain, reading
+from submissions.ledger.database.records import FirstRelease, FrozenComparison, LastComparison
+from submissions.ledger.database.tables import COMPARISONS, RELEASES
+from submissions.ledger.database.verification import comparison_content
 from submissions.signatures import Signed
 from submissions.submission import State
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from submissions.ledger.opening import no_answer
-from submissions.ledger.records import LedgerError
+from submissions.ledger.database.opening import no_answer
+from submissions.ledger.database.records import LedgerError
 
 _DISPATCHING = 0x5E9_0E57
 _TRACKING = 0x5E9_0E59

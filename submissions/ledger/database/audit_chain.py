@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, insert, select
 
 from submissions.addresses.database import aware
-from submissions.ledger.tables import AUDIT
+from submissions.ledger.database.tables import AUDIT
 
 STATE = "state:"
 """What the event of a change of state begins with; the state follows."""

@@ -1,0 +1,38 @@
+"""What pages tell of a look: its number, and how often the cohort was read; the ledger has it."""
+
+from __future__ import annotations
+
+from submissions.ledger.beside_releases import exposures
+from submissions.ledger.beside_releases.exposures import Exposure
+from submissions.ledger.ledger import Ledger
+
+
+def look_of(ledger: Ledger, submission_id: str) -> tuple[int, int | None] | None:
+    """Which look of its team a released submission was, and of how many in all.
+
+    The second is None where the benchmark sets no limit; the whole is None where no look was
+    counted, as for a release of a former build.
+    """
+    found = _shown(ledger, submission_id)
+    if found is None or found.look is None:
+        return None
+    return found.look, found.lifetime
+
+
+def in_words(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
+    """Sentences for a report: 'look n of m', and the load factor of the cohort at that time."""
+    found = _shown(ledger, submission_id)
+    if found is None or found.look is None:
+        return ()
+    of_all = f" of {found.lifetime}" if found.lifetime is not None else ""
+    told = [f"Look {found.look}{of_all} of the team at this cohort."]
+    if found.load_factor is not None:
+        told.append(
+            f"Load factor of the cohort: {found.load_factor:g}. So many looks of all teams had "
+            f"read each case, as a mean."
+        )
+    return tuple(told)
+
+
+def _shown(ledger: Ledger, submission_id: str) -> Exposure | None:
+    return ledger.read(lambda connection: exposures.of_submission(connection, submission_id))

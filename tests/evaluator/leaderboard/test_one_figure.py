@@ -1,0 +1,131 @@
+"""Board, report, terminal, MLflow's files and the filed report of releases of one figure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from evaluator.benchmark.specification import read_benchmark
+from evaluator.disclosure.control import Release
+from evaluator.disclosure.rule import Disclosure
+from evaluator.feedback import answering
+from evaluator.leaderboard.board.kept import OfReleases
+from evaluator.leaderboard.board.ranking import rank
+from evaluator.leaderboard.board.terminal import render_terminal
+from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.web import create_app
+from evaluator.scoring.results import OVERALL, Result
+from evaluator.screen import console
+from evaluator.tracking import artifacts
+from metrics.estimate import Estimate
+from submissions.quota import Quota
+from tests.support.repository import REPOSITORY
+from tests.support.serving import serving
+
+AUROC = Estimate(
+    value=0.81,
+    low=0.75,
+    high=0.86,
+    n_cases=200,
+    n_patients=150,
+    n_positive=80,
+    method="DeLong; first step of the ladder",
+)
+
+
+def release(name: str, model: str, told: Estimate, kind: str) -> Release:
+    return answering._alone(
+        Release(
+            submission_id=name,
+            team="North",
+            model=model,
+            benchmark="simulated-opacity",
+            received=datetime(2026, 1, 2, int(name[-1]), tzinfo=UTC),
+            image_digest="sha256:" + "1" * 64,
+            cohort_digest="sha256:" + "2" * 64,
+            plan_digest="3" * 64,
+            code_version="0.1.0+0",
+            threshold=0.5,
+            confidence=0.95,
+            n_cases=200,
+            n_patients=150,
+            n_positive=80,
+            results=(Result.named("auroc", *OVERALL, told),),
+            curves=(),
+            withheld=(),
+            rule=Disclosure(feedback=kind),
+        ),
+        replace(told, n_positive=0),
+    )
+
+
+REPEATED = replace(
+    AUROC, method="no improvement that the data support; the value is that of submission s1"
+)
+NOISY = replace(AUROC, low=None, high=None, value=0.77, method="Thresholdout, no interval")
+NONE = replace(NOISY, value=None, undefined=answering.BUDGET_SPENT)
+KINDS = {
+    "ladder": [release("s1", "A", AUROC, "ladder"), release("s2", "B", REPEATED, "ladder")],
+    "thresholdout": [
+        release("s1", "A", NOISY, "thresholdout"),
+        release("s2", "B", NONE, "thresholdout"),
+    ],
+}
+
+
+def words(page: str) -> str:
+    page = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", page).replace("\u00a0", " ").split())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_report_tells_the_figure_how_it_is_told_and_nothing_untrue(kind: str) -> None:
+    for each in KINDS[kind]:
+        shown = words(render_report(each, exposure=("Look 2 of 5 of the team at this cohort.",)))
+        assert "Look 2 of 5" in shown
+        assert ("last step" if kind == "ladder" else "practice cases") in shown
+        assert each.results[0].estimate.method.split(";")[0] in shown or each is KINDS[kind][1]
+        for untrue in ("too small in one class", "Subgroups", "0 of the cases positive", "None"):
+            assert untrue not in shown, untrue
+    assert "no improvement that the data support" in words(render_report(KINDS["ladder"][1]))
+    assert "budget of answers is spent" in words(render_report(KINDS["thresholdout"][1]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_board_says_how_its_values_are_told(kind: str) -> None:
+    task = read_benchmark(REPOSITORY / "benchmarks" / "simulated-opacity.toml")
+    task = replace(task, disclosure=Disclosure(feedback=kind), quota=Quota(lifetime=5))
+    listing = Listing(task.name, task.title, task.description, benchmark=task)
+    app = create_app(
+        lambda _: KINDS[kind], [listing], exposures=lambda name: (f"Look 1 of 5, {name}.",)
+    )
+    with serving(app) as address:
+        board = words(httpx.get(f"{address}/benchmarks/{task.name}").text)
+        report = words(httpx.get(f"{address}/submissions/s2").text)
+    assert ("last step" if kind == "ladder" else "with noise (Thresholdout)") in board
+    assert "Look 1 of 5, s2." in report
+    assert [place.rank for place in rank(KINDS[kind])] == (
+        [1, 1] if kind == "ladder" else [1, None]
+    )
+
+
+def test_terminal_and_mlflow_files_hold_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, releases in KINDS.items():
+        kept = OfReleases(lambda _, of=releases: of)  # type: ignore[misc]
+        board = kept.board("simulated-opacity", "auroc")
+        console.print(render_terminal(board, kept, told="Each value is told so."))
+        assert "Each value is told so." in capsys.readouterr().out
+        for each in releases:
+            folder = tmp_path / kind / each.submission_id
+            folder.mkdir(parents=True)
+            artifacts.write(folder, each.to_json(), each, "auroc", None, ("Look 2 of 5.",))
+            assert "Look 2 of 5." in words((folder / artifacts.REPORT).read_text())
+            assert (folder / artifacts.FIGURES).read_text().count("\n") == 2
