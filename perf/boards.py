@@ -38,7 +38,7 @@ def main() -> None:
     """Measure both builds and print what was found."""
     parser = argparse.ArgumentParser(prog="python -m perf.boards", description=__doc__)
     parser.add_argument("--releases", type=int, default=10_000)
-    parser.add_argument("--former", default="main", help="revision of the former build")
+    parser.add_argument("--former", default="e754f3d", help="revision of the former build")
     parser.add_argument("--former-releases", type=int, default=1_000, help="0 leaves it out")
     parser.add_argument("--kept", type=Path, help="JSON to write")
     parser.add_argument("--requests", type=int, default=200)

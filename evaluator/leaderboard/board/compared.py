@@ -43,24 +43,32 @@ class ComparedEntry(Protocol):
         """Upper end of it."""
 
 
-class Comparison(Protocol):
-    """Submissions of one benchmark, compared on the same resamples."""
+class NotCompared(Protocol):
+    """A submission that was released and took no part."""
 
     @property
-    def figure(self) -> str:
-        """The figure that was compared."""
+    def submission_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def reason(self) -> str:
+        """Why it took no part."""
+
+
+class Comparison(Protocol):
+    """Submissions of one benchmark, compared on the same resamples."""
 
     @property
     def frozen_at(self) -> datetime:
         """When it was made."""
 
     @property
-    def cohort_digest(self) -> str:
-        """The cohort on which it was made."""
-
-    @property
     def entries(self) -> Sequence[ComparedEntry]:
         """The submissions in it."""
+
+    @property
+    def others(self) -> Sequence[NotCompared]:
+        """Those that were released and are not in it."""
 
 
 Comparisons = Callable[[str], Comparison | None]

@@ -117,6 +117,12 @@ class Board:
         return {entry.submission_id: entry for entry in entries}
 
     @cached_property
+    def left_out(self) -> Mapping[str, str]:
+        """Why released submissions took no part in the comparison."""
+        others = () if self.comparison is None else self.comparison.others
+        return {other.submission_id: other.reason for other in others}
+
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Figures that a row has a value of, in the glossary's order."""
         there: set[str] = set()

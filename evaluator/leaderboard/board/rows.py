@@ -142,7 +142,7 @@ class _Making:
     ) -> Cell:
         key = column.key
         if key in (TIER, LOOKS, CORRECTED):
-            return self._of_comparison(column, entry)
+            return self._of_comparison(column, place, entry)
         if key == WORST:
             worst = details.worst(self.board.primary)
             if worst is None:
@@ -156,9 +156,11 @@ class _Making:
         value = place.entrant.figures.get(column.metric)
         return self._figure(key, column.metric, details.estimate(column.metric, value), column)
 
-    def _of_comparison(self, column: Column, entry: ComparedEntry | None) -> Cell:
+    def _of_comparison(self, column: Column, place: Place, entry: ComparedEntry | None) -> Cell:
         if entry is None:
-            return Cell("num", column.short, self.reasons.absent("not in the last comparison"))
+            later = "released after the last comparison"
+            reason = self.board.left_out.get(place.entrant.submission_id, later)
+            return Cell("num", column.short, self.reasons.absent(reason))
         if column.key == TIER:
             share = f"first in {entry.first_share:.1f}"
             return Cell("num", column.short, str(entry.tier), share)

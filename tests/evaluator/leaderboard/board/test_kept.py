@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from evaluator.comparing.comparison import (
+    ANOTHER_PLAN,
+    ComparedEntry,
+    Comparison,
+    NotCompared,
+)
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.board.kept import Board, OfLedger, OfReleases
 from evaluator.leaderboard.board.selection import plain_rows
@@ -142,36 +147,49 @@ def test_a_page_beside_the_queue_says_how_many_wait(ledger: Ledger, client: http
 # -- what a comparison adds ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Entry:
-    submission_id: str
-    rank_low: int
-    rank_high: int
-    tier: int
-    first_share: float
-    looks: int
-    corrected_low: float | None = None
-    corrected_high: float | None = None
+def entry(name: str, value: float, **more: float) -> ComparedEntry:
+    return ComparedEntry(
+        submission_id=name,
+        team=f"Team {name}",
+        model="a model",
+        baseline=False,
+        value=value,
+        low=value - 0.03,
+        high=value + 0.03,
+        rank_low=1,
+        rank_high=2,
+        tier=1,
+        **{"first_share": 0.4, "looks": 1, **more},  # type: ignore[arg-type]
+    )
 
 
-@dataclass(frozen=True)
-class Frozen:
-    frozen_at: datetime
-    entries: tuple[Entry, ...]
-    figure: str = "auroc"
-    cohort_digest: str = ""
+def compared(*entries: ComparedEntry) -> Comparison:
+    return Comparison(
+        benchmark=NAME,
+        cohort_digest="c",
+        plan_digest="p",
+        figure="auroc",
+        confidence=0.95,
+        replicates=2000,
+        seed_note="",
+        frozen_at=datetime(2026, 2, 3, tzinfo=UTC),
+        code_version="",
+        entries=entries,
+        pairs=(),
+        others=(NotCompared(submission_id="d", reason=ANOTHER_PLAN),),
+    )
 
 
 def test_a_comparison_is_shown_as_soon_as_it_is_frozen(ledger: Ledger) -> None:
-    frozen: list[Frozen] = []
+    frozen: list[Comparison] = []
     kept = OfLedger(ledger, lambda _: frozen[-1] if frozen else None)
     app = create_app(kept, [Listing(NAME, "Airspace opacity", "Adults.")])
-    for name, auroc in (("a", 0.88), ("b", 0.87), ("c", 0.6)):
+    for name, auroc in (("a", 0.88), ("b", 0.87), ("c", 0.6), ("d", 0.5)):
         publish(ledger, scored(name, auroc))
     with serving(app) as address, httpx.Client(base_url=address, timeout=None) as client:
         assert "Tier" not in client.get(PATH).text
-        entries = Entry("a", 1, 2, 1, 0.6, 7, 0.83, 0.9), Entry("b", 1, 2, 1, 0.4, 1)
-        frozen.append(Frozen(datetime(2026, 2, 3, tzinfo=UTC), entries))
+        best = entry("a", 0.88, first_share=0.6, looks=7, corrected_low=0.83, corrected_high=0.9)
+        frozen.append(compared(best, entry("b", 0.87)))
         ledger.record("comparison", NAME, "digest")  # what is written has an entry in the chain
         page = client.get(PATH).text
         rows = client.get(f"/api{PATH}/leaderboard.json").json()["rows"]
@@ -181,11 +199,14 @@ def test_a_comparison_is_shown_as_soon_as_it_is_frozen(ledger: Ledger) -> None:
     assert ">1 to 2<" in page
     assert "first in 0.6" in page
     assert '<line class="wider"' in page
-    assert "not in the last comparison" in page  # of c
+    assert "released after the last comparison" in page  # of c
+    assert ANOTHER_PLAN in page  # of d
+    assert f'href="/compare?benchmark={NAME}"' in page
     assert [(row["tier"], row["looks"], row["corrected_low"]) for row in rows] == [
         (1, 7, 0.83),
         (1, 1, None),
         (None, None, None),
+        (None, None, None),
     ]
-    places = [turned.index(f"/submissions/{name}") for name in "abc"]
+    places = [turned.index(f"/submissions/{name}") for name in "abcd"]
     assert places == sorted(places)
