@@ -61,7 +61,7 @@ def compare(
 
 @app.command(
     rich_help_panel=REVIEWER,
-    help="Write the report of a result, as one HTML file that works offline, or as a PDF to file."
+    help="Write the report of a result: an HTML file that works offline, or a PDF to file."
     f"\n\n{RULE}",
 )
 def report(
