@@ -16,7 +16,7 @@ from tests.support.commands import refused, succeed
 from tests.support.filed_home import SHEET, home_with
 
 OWN = {"PYTHONHASHSEED": "0"}
-"""Any such variable gives a command a process of its own: a forked one waits for typst's threads."""
+"""Any such variable gives a command a process of its own; a forked one did not end here."""
 
 
 @pytest.fixture(scope="module")
