@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from metrics.figure_name import FigureName, Kind
@@ -376,3 +377,8 @@ def figure(metric: str) -> Figure:
         return Figure(f"{long} {at}", f"{short} {at}", section, better, "", ideal)
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")
+
+
+def named(metrics: Iterable[str]) -> list[Figure]:
+    """The entries of ``metrics``, in order."""
+    return [figure(metric) for metric in metrics]

@@ -19,11 +19,10 @@ from cohort_selection.plan.cohort_plan import (
     read_cohort_plan,
     years_are_no_level,
 )
-from evaluator import shipped
+from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
-from evaluator.disclosure import feedback_choice
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure

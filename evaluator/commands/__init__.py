@@ -3,5 +3,5 @@
 **Panel**: the commands of one role, as the help groups them.
 
 Order of reading: ``main``, ``options``, ``option_values``, ``steward``, ``benchmark``, ``draw``,
-``queue``, ``review``, ``researcher``, ``reviewer``, ``accounts``, ``audit``, ``demo``, ``page``.
+``queue``, ``review``, ``researcher``, ``reviewer``, ``accounts``, ``audit``.
 """

@@ -35,7 +35,7 @@ def check(
     Nothing is written. The exit code is 1 where the file does not fit the catalog.
     """
     from evaluator.benchmark.specification import read_benchmark
-    from evaluator.disclosure.feedback_choice import explained
+    from evaluator.feedback_choice import explained
 
     benchmark = read_benchmark(file)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))

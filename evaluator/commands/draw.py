@@ -84,7 +84,7 @@ def bridge(
     """
     from contextlib import closing
 
-    from evaluator.queue.bridge import bridge as enter
+    from evaluator.bridge import bridge as enter
     from evaluator.sandbox.engine import Engine
     from evaluator.stores.installation import Installation
 

@@ -78,7 +78,7 @@ def report(
     from cohort_selection.atomic_files import write_bytes
     from evaluator.entering.place import place
     from evaluator.leaderboard import published
-    from evaluator.leaderboard.report import render_report
+    from evaluator.leaderboard.reports.report import render_report
     from evaluator.stores.installation import Installation
 
     where = place(server, home, HOME)
@@ -299,6 +299,6 @@ def demo(
     ] = True,
 ) -> None:
     """Run the whole path on simulated images."""
-    from evaluator.commands.demo import walk
+    from evaluator.demonstration import walk
 
     walk(folder, patients=patients, serve=serve_page, console=console)

@@ -18,7 +18,7 @@ from evaluator.console.reviewers import OwnResult, Reviewer, ReviewError, is_own
 from evaluator.console.withholding import Withholding, figures_left_out, withholdings
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.stores.held_results import HeldDocument, HeldResults
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks

@@ -3,6 +3,6 @@
 **Withheld**: not shown, with the reason. **Cell**: the cases of one group and label.
 **Probing**: predictions made to read labels off a release.
 
-Order of reading: ``rule``, ``feedback_choice``, ``control``, ``suppression``, ``protection``,
+Order of reading: ``rule``, ``control``, ``suppression``, ``protection``,
 ``earlier``, ``rounding``, ``shown_figures``, ``curves``, ``probing``, ``cohort_card``.
 """

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.feedback_choice import AUROC, NO_IMPROVEMENT
 from evaluator.disclosure.rounding import INSUFFICIENT, decimals, plain
 from evaluator.disclosure.rule import LADDER
 from evaluator.feedback import ladder, thresholdout
+from evaluator.feedback_choice import AUROC, NO_IMPROVEMENT
 from evaluator.scoring.results import OVERALL, Result
 from evaluator.stores import answers
 from evaluator.stores.answers import Answer

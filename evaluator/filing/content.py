@@ -13,11 +13,11 @@ from evaluator.filing.blocks import Block, charts, heading, listed, paragraph, t
 from evaluator.filing.independence import NOT_SHOWN, Independence
 from evaluator.filing.typesetting import tools
 from evaluator.glossary import figure
-from evaluator.leaderboard import fact_sheet_block, footing
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.chart import Chart
-from evaluator.leaderboard.findings import findings
-from evaluator.leaderboard.population import population
+from evaluator.leaderboard.reports import fact_sheet_block, footing
+from evaluator.leaderboard.reports.findings import findings
+from evaluator.leaderboard.reports.population import population
 from evaluator.scoring.code_version import code_version
 from metrics.group import SAMPLED
 from submissions.fact_sheet import FactSheet

@@ -10,7 +10,7 @@ from evaluator.filing.blocks import Block, heading, paragraph, table
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import attributes_of, readable, readable_level
-from evaluator.leaderboard.gap_rows import declared_gaps
+from evaluator.leaderboard.reports.gap_rows import declared_gaps
 from evaluator.scoring.results import OVERALL, Result
 from metrics.estimate import Estimate
 from metrics.figure_name import Kind

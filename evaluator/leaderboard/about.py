@@ -9,12 +9,13 @@ from cohort_selection.cases import LABEL
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
-from evaluator.glossary import figure
+from evaluator.glossary import figure, named
 from evaluator.leaderboard.board.columns import BESIDE
 from evaluator.leaderboard.board.kept import Board
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
-from evaluator.leaderboard.pages import Listing, environment, named
+from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.templating.environment import environment
 from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import allowance, opening
 from submissions.service.pages.contract_rows import contract_rows

@@ -17,11 +17,11 @@ from evaluator.comparing.comparison import (
 )
 from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
-from evaluator.leaderboard import pages
 from evaluator.leaderboard.board.columns import BESIDE
 from evaluator.leaderboard.drawing import bars, numbers
 from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.templating.environment import environment
 from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 
@@ -101,7 +101,7 @@ def render_comparison(
     shared = bars.axis([difference(pair, comparison) for pair in chosen.pairs])
     making = _Making({side.entry.submission_id: side for side in sides}, comparison, shared)
     return (
-        pages.environment()
+        environment()
         .get_template("compare.html")
         .render(
             listing=listing,
@@ -139,7 +139,7 @@ def render_choice(
 ) -> str:
     """The page on which submissions are chosen; ``problem`` says what was wrong with a choice."""
     return (
-        pages.environment()
+        environment()
         .get_template("compare.html")
         .render(
             listing=listing,

@@ -14,8 +14,8 @@ from cohort_selection.atomic_files import write_bytes
 from evaluator.case_tables.scoring_input import ScoringInputError
 from evaluator.disclosure.control import release
 from evaluator.disclosure.rule import Disclosure
-from evaluator.leaderboard.footing import OWN_SCORES
-from evaluator.leaderboard.report import PRIMARY, render_report
+from evaluator.leaderboard.reports.footing import OWN_SCORES
+from evaluator.leaderboard.reports.report import PRIMARY, render_report
 from evaluator.scoring.results import Evaluation, as_mapping
 from submissions.submission import State, Submission
 

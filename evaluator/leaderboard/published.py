@@ -10,12 +10,12 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.comparing.comparison import Comparison, refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.feedback_choice import told_how
 from evaluator.feedback import looks
+from evaluator.feedback_choice import told_how
 from evaluator.leaderboard.board.kept import OfLedger
 from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.report import PRIMARY
+from evaluator.leaderboard.reports.report import PRIMARY
 from evaluator.screen import Sheet
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation

@@ -25,7 +25,8 @@ from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
 from evaluator.leaderboard.board.selection import columns_of, plain_rows
 from evaluator.leaderboard.board.view import ViewError, read_view
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
+from evaluator.leaderboard.templating.environment import STATIC
 from submissions.design.stylesheet import STYLESHEET
 from submissions.fact_sheet import FactSheet
 
@@ -178,7 +179,7 @@ def create_app(
     _tell_problems(app)
     _add_pages(app, site)
     _add_files(app, site)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 

@@ -5,5 +5,5 @@ of one container.
 
 Order of reading: ``lifecycle``, ``admission``, ``admission_thread``, ``registry``,
 ``practice_run``, ``dry_run``, ``dispatcher``, ``job``, ``image_supply``, ``completion``,
-``record``, ``readiness``, ``determinism``, ``bridge``.
+``record``, ``readiness``, ``determinism``.
 """

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.serving.offering import OfferedBenchmarks
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks

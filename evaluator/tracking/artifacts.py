@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.drawing.plots import charts
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.results import as_mapping
 from submissions.fact_sheet import FactSheet
 

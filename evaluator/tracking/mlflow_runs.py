@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from evaluator.disclosure.control import Release
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.board.ranking import worst_group
-from evaluator.leaderboard.pages import environment
 from evaluator.leaderboard.published import exposure, fact_sheet, primary_figure
+from evaluator.leaderboard.templating.environment import environment
 from evaluator.stores.installation import Installation
 from evaluator.tracking import artifacts
 from evaluator.tracking.headline import groups, headline

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from evaluator.commands import page as commands_page
+from evaluator import commands_page as commands_page
 from submissions.submission import NEXT
 from tests.support.repository import REPOSITORY
 

@@ -25,7 +25,7 @@ from evaluator.disclosure.earlier import Document, Earlier, Shared
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import counted_groups, listed, suppressed
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import OVERALL, Evaluation, Result
 from evaluator.scoring.score import score

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from metrics.figure_name import FigureName, Kind
 
 STORED = Path(__file__).with_name("former_release.json").read_text()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cohort_selection.cases import Case
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rule import Disclosure
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.results import OVERALL, Evaluation
 from evaluator.scoring.score import AnalysisPlan, score
 from evaluator.scoring.target_population import TargetWeights, against_target

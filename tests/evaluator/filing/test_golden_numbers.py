@@ -27,7 +27,7 @@ from evaluator.disclosure.control import Release, release
 from evaluator.disclosure.rule import Disclosure
 from evaluator.filing.filed import filed
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.score import AnalysisPlan
 from evaluator.scoring.score_tables import score_tables
 from evaluator.signing.signer import sign

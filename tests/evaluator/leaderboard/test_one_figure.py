@@ -18,7 +18,7 @@ from evaluator.leaderboard.board.kept import OfReleases
 from evaluator.leaderboard.board.ranking import rank
 from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.leaderboard.web import create_app
 from evaluator.scoring.results import OVERALL, Result
 from evaluator.screen import console

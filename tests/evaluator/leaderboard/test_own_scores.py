@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from evaluator.leaderboard.footing import footing
 from evaluator.leaderboard.own_scores import write_reports
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.footing import footing
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.results import Result
 from tests.support.hand_made import estimate, evaluation, released
 

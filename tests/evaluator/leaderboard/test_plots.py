@@ -19,7 +19,7 @@ from evaluator.leaderboard.drawing import released_points as derived
 from evaluator.leaderboard.drawing.levels import in_order
 from evaluator.leaderboard.drawing.palette import DARK
 from evaluator.leaderboard.drawing.plots import Chart, charts
-from evaluator.leaderboard.pages import STATIC
+from evaluator.leaderboard.templating.environment import STATIC
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint
 from metrics.all_figures import Choices, names
 from metrics.estimate import Estimate

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.bridge import bridge
 from evaluator.disclosure.control import Release
 from evaluator.feedback.looks import in_words, look_of
-from evaluator.queue.bridge import bridge
 from evaluator.sandbox.engine import Engine
 from evaluator.steward.next_draw import draw_next
 from evaluator.steward.pool import StewardError

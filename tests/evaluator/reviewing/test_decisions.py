@@ -15,7 +15,7 @@ import pytest
 from evaluator.audit_lines import lines
 from evaluator.console.desk import NotHeld, desk_for
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.queue.lifecycle import release_held
 from evaluator.reviewing.decisions import Reviews
 from evaluator.signing.signer import Signer

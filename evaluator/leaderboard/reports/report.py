@@ -12,19 +12,19 @@ from functools import cache
 from markupsafe import Markup
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.feedback_choice import told_how
 from evaluator.disclosure.suppression import JOINT, group_figures
-from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure
-from evaluator.leaderboard import fact_sheet_block, footing
+from evaluator.feedback_choice import told_how
+from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure, named
 from evaluator.leaderboard.board.ranking import BASELINE_TEAMS
 from evaluator.leaderboard.drawing import numbers, released_points
 from evaluator.leaderboard.drawing.levels import attributes_of
 from evaluator.leaderboard.drawing.plots import Chart, charts
-from evaluator.leaderboard.findings import calibration_in_words, findings
-from evaluator.leaderboard.gap_rows import declared_gaps
-from evaluator.leaderboard.group_tables import GroupTable, group_table
-from evaluator.leaderboard.pages import STATIC, environment, named
-from evaluator.leaderboard.population import Population, population
+from evaluator.leaderboard.reports import fact_sheet_block, footing
+from evaluator.leaderboard.reports.findings import calibration_in_words, findings
+from evaluator.leaderboard.reports.gap_rows import declared_gaps
+from evaluator.leaderboard.reports.group_tables import GroupTable, group_table
+from evaluator.leaderboard.reports.population import Population, population
+from evaluator.leaderboard.templating.environment import STATIC, environment
 from evaluator.scoring.results import ALL_LEVELS, OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind

@@ -9,8 +9,8 @@ import pytest
 from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.specification import read_benchmark
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.feedback_choice import explained, practice_error, refusal, told_how
 from evaluator.disclosure.rule import Disclosure, DisclosureError, read_disclosure, stored
+from evaluator.feedback_choice import explained, practice_error, refusal, told_how
 from tests.support.repository import REPOSITORY
 
 LADDER, THRESHOLDOUT = Disclosure(feedback="ladder"), Disclosure(feedback="thresholdout")

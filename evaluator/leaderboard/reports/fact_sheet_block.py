@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluator.leaderboard.pages import environment
+from evaluator.leaderboard.templating.environment import environment
 from submissions.fact_sheet import FactSheet, Used
 
 ANCHOR, HEADING = "fact-sheet", "Fact sheet"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.results import OVERALL, Curve, CurvePoint, Result
 from tests.support.hand_made import TABLES, estimate, evaluation, released
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.leaderboard.web import create_app
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import OVERALL, Evaluation, Result, TargetComparison, TargetLevel

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from evaluator.disclosure.control import Release
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
-from evaluator.leaderboard.footing import footing, of_prevalence
-from evaluator.leaderboard.gap_rows import gap_sentences
+from evaluator.leaderboard.reports.footing import footing, of_prevalence
+from evaluator.leaderboard.reports.gap_rows import gap_sentences
 from metrics.estimate import Estimate
 
 PERCENT = "\N{NO-BREAK SPACE}%"

@@ -1,6 +1,6 @@
 """Writes docs/commands.md, the list of commands with their options.
 
-``python -m evaluator.commands.page > docs/commands.md`` writes it from the command line's own help.
+``python -m evaluator.commands_page > docs/commands.md`` writes it from the command line's own help.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evaluator.commands import main
 _HEAD = """\
 # Commands
 
-Made from the command line's help by `python -m evaluator.commands.page`; do not edit. The pages of
+Made from the command line's help by `python -m evaluator.commands_page`; do not edit. The pages of
 the [roles](roles/index.md) show the commands in their order, with examples.
 `sequestra COMMAND --help` prints the same in the terminal. An option takes a value unless its
 default is *on* or *off*.

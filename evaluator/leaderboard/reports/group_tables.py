@@ -12,7 +12,7 @@ from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.suppression import group_figures
 from evaluator.leaderboard.drawing import bars
 from evaluator.leaderboard.drawing.levels import in_order, readable, readable_level
-from evaluator.leaderboard.gap_rows import Comparisons, comparisons
+from evaluator.leaderboard.reports.gap_rows import Comparisons, comparisons
 from evaluator.scoring.results import Result
 from metrics.estimate import Estimate
 

@@ -9,7 +9,7 @@ from evaluator.disclosure.control import WITHHELD, Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import in_order, readable, readable_level
-from evaluator.leaderboard.footing import footing
+from evaluator.leaderboard.reports.footing import footing
 from evaluator.scoring.results import ALL_LEVELS, VERSUS, Result
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
-from evaluator.leaderboard.report import render_report
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.leaderboard.web import create_app
 from submissions.fact_sheet import FactSheet
 from tests.support.hand_made import released

@@ -1,0 +1,7 @@
+"""The report of one result: its sentences, tables and charts on one page.
+
+**Footing**: what kind of report it is, sealed or self-scored. **Findings**: what heads it.
+
+Order of reading: ``report``, ``footing``, ``findings``, ``population``, ``group_tables``,
+``gap_rows``, ``fact_sheet_block``.
+"""
