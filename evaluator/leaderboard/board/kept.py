@@ -132,6 +132,14 @@ class Board:
         return (*known, *sorted(there - set(known)))
 
     @cached_property
+    def searched(self) -> Mapping[int, str]:
+        """Model and team of each row in the letters that a search compares, by release number."""
+        return {
+            place.entrant.number: f"{place.entrant.model}\n{place.entrant.team}".casefold()
+            for place in self.places
+        }
+
+    @cached_property
     def latest(self) -> datetime | None:
         """When the last submission was received that is shown."""
         return max((each.received for each in self.entrants), default=None)

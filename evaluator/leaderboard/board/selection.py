@@ -48,8 +48,8 @@ def select(board: Board, view: View, kept: Kept) -> Selection:
         wanted = view.who == BASELINES
         found = tuple(place for place in found if place.entrant.baseline == wanted)
     if view.search:
-        wanted_text = view.search.casefold()
-        found = tuple(place for place in found if _matches(place, wanted_text))
+        text, searched = view.search.casefold(), board.searched
+        found = tuple(place for place in found if text in searched[place.entrant.number])
     n_pages = pages_of(len(found), view)
     start = (view.page - 1) * view.size
     shown = found[start : start + view.size]
@@ -60,10 +60,6 @@ def details_of(places: Sequence[Place], kept: Kept) -> tuple[Details, ...]:
     """The rest that a board shows of rows."""
     found = kept.details([place.entrant.number for place in places])
     return tuple(found[place.entrant.number] for place in places)
-
-
-def _matches(place: Place, text: str) -> bool:
-    return text in place.entrant.model.casefold() or text in place.entrant.team.casefold()
 
 
 def _sorted(board: Board, view: View, kept: Kept) -> tuple[Place, ...]:
