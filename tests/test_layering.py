@@ -118,7 +118,7 @@ HOMES = {
     },
     "alembic": {"submissions/ledger/"},
     "sqlite3": set(),
-    "typer": {"evaluator/commands/", "baselines/commands.py"},
+    "typer": {"evaluator/commands/", "evaluator/commands_page.py", "baselines/commands.py"},
 }
 
 
