@@ -130,7 +130,7 @@ def test_every_release_has_one_mlflow_run_with_bounds_and_digests(walked: Walked
 
 def test_no_patient_or_case_of_the_cohort_is_named_where_others_may_read(walked: Walked) -> None:
     # By another process: in this one, to close the file would take SQLite's locks on it away.
-    files = map(str, (walked.home / "public").iterdir())
+    files = [str(path) for path in (walked.home / "public").rglob("*") if path.is_file()]
     public = subprocess.run(["cat", *files], check=True, capture_output=True).stdout
     assert walked.benchmark.encode() in public
     sources = Enclave(walked.home / "enclave").cohort(walked.benchmark).sources()
