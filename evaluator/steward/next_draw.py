@@ -10,10 +10,11 @@ import json
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cohort_selection.cases import Case
 from cohort_selection.matching import next_draw
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.feedback.load_factor import patient_loads
@@ -67,7 +68,11 @@ def draw_next(
         sealed = steward.as_sealed(enclave.cohort(successor.name))
     else:
         if not enclave.is_sealed(successor.name):
-            _match(installation, successor, catalog_folder, reads, share)
+            before = {
+                each: [case_id for case_id, _ in enclave.cohort(each).sources().values()]
+                for each in lineage(installation, name)
+            }
+            _match(installation, successor, catalog_folder, reads, before, share)
         sealed = steward.seal_cohort(
             installation, successor, catalog_folder, look=look, accepted=accepted, progress=progress
         )
@@ -85,9 +90,10 @@ def _match(
     successor: Benchmark,
     catalog_folder: Path,
     reads: Mapping[str, int],
+    before: Mapping[str, Collection[str]],
     share: float | None,
 ) -> None:
-    """Draw the successor's cohort and keep its list."""
+    """Draw the successor's cohort and keep its list; ``before`` has the cases of earlier draws."""
     plan = successor.cohort
     pool = hidden_cases(installation, successor, catalog_folder)
     found = next_draw.draw_next(
@@ -101,7 +107,35 @@ def _match(
         tolerance=plan.tolerance,
         minimum=plan.minimum,
     )
+    for name, earlier in before.items():
+        told = too_near(found.matched.cases, pool, set(earlier), successor.disclosure.minimum_cell)
+        if told:
+            raise StewardError(
+                f"the next draw and {name!r} would differ by {told}, and their figures by these "
+                f"alone, so that a team which has seen one could be shown nothing of the other; "
+                f"add patients to the pool, or make the cohort smaller"
+            )
     steward.keep_match(installation, successor, pool, found.matched)
+
+
+def too_near(
+    drawn: Sequence[Case], pool: Sequence[Case], earlier: Collection[str], minimum: int
+) -> str:
+    """By how few cases of a class two cohorts differ, in words; empty where by none or enough.
+
+    ``earlier`` has the case ids of the other cohort. Cases that left the pool since count for none.
+    """
+    ids = {case.case_id for case in drawn}
+    sides = (
+        [case for case in drawn if case.case_id not in earlier],
+        [case for case in pool if case.case_id in earlier and case.case_id not in ids],
+    )
+    for side in sides:
+        n_positive = sum(case.label for case in side)
+        for number, kind in ((n_positive, "positive"), (len(side) - n_positive, "negative")):
+            if 0 < number < minimum:
+                return f"{number} {kind} case{'s' * (number > 1)}, fewer than {minimum}"
+    return ""
 
 
 def lineage(installation: Installation, name: str) -> list[str]:

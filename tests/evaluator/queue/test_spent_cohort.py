@@ -18,7 +18,7 @@ from submissions.ledger.ledger import Ledger
 from submissions.quota import QuotaError
 from submissions.submission import State
 from tests.support.installation import Installed
-from tests.support.programs import SECOND, SMALLER, seal_second
+from tests.support.programs import CASES, SECOND, SMALLER, seal_second
 
 pytestmark = pytest.mark.engine
 
@@ -27,6 +27,7 @@ LINES = {
     "per_team = 20": "per_team = 3\nlifetime = 3\ncohort_looks = 3",
     'feedback = "open"': 'feedback = "ladder"',
     "minimum_cell = 10": "minimum_cell = 5",
+    f"size = {CASES}": "size = 20",
 }
 NEXT = f"{SECOND}-draw-2"
 
