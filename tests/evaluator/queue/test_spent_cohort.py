@@ -27,7 +27,7 @@ LINES = {
     "per_team = 20": "per_team = 3\nlifetime = 3\ncohort_looks = 3",
     'feedback = "open"': 'feedback = "ladder"',
     "minimum_cell = 10": "minimum_cell = 5",
-    f"size = {CASES}": "size = 20",
+    f"size = {CASES}": "size = 28",
 }
 NEXT = f"{SECOND}-draw-2"
 
