@@ -118,8 +118,8 @@ def _estimand(of: Contents) -> Iterator[Block]:
     yield paragraph(
         f"The report estimates the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
         f"the image of the digest below computes it, in {_where(release.target)}, against the "
-        f"reference standard of the benchmark. Calls are made at the threshold of {release.threshold:g}. The unit is the "
-        f"case; patients are what was sampled."
+        f"reference standard of the benchmark. Calls are made at the threshold of "
+        f"{release.threshold:g}. The unit is the case; patients are what was sampled."
     )
     if about is None:
         return
