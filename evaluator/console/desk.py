@@ -256,9 +256,9 @@ class Desk:
 
     def _difference(self, release: Release, submission: Submission) -> Difference | None:
         teams = {name.casefold() for name in self._allowance(submission.team)}
-        for found in reversed(published.releases(self._ledger, submission.benchmark)):
-            if found.team.casefold() in teams:
-                return difference(release, found)
+        for row in reversed(self._ledger.boards.rows(submission.benchmark)):
+            if row.team.casefold() in teams:
+                return difference(release, published.released(self._ledger, row.submission_id))
         return None
 
     def _looks(self, submission: Submission) -> str:

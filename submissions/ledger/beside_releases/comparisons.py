@@ -31,7 +31,7 @@ class Comparisons:
     transaction: Opened
 
     def append(self, frozen: FrozenComparison) -> None:
-        """Append a comparison, and who saw it; raise LedgerError where its cause has brought one."""
+        """Append a comparison, and who saw it; a cause brings one alone, else LedgerError."""
         with self.transaction() as connection:
             connection.execute(insert(COMPARISONS).values(_row(frozen)))
             told = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)

@@ -420,6 +420,36 @@ def test_a_successor_does_not_give_back_what_its_predecessor_withheld() -> None:
     assert unrelated.withheld == ()
 
 
+# -- the same cases by two labels ------------------------------------------------------------------
+
+# As many cases of each site as SITES has, by another finding.
+OTHER_FINDING: Table = {
+    ("A",): (12, 3, 9, 60), ("B",): (10, 3, 8, 45), ("C",): (11, 2, 6, 30), ("D",): (2, 1, 3, 6),
+}  # fmt: skip
+BY_OTHER = Shared(44, 167, same_label=False)
+
+
+def test_a_benchmark_of_another_finding_contradicts_nothing() -> None:
+    """Fourteen findings of the same radiographs are fourteen benchmarks."""
+    assert [sum(n) for n in OTHER_FINDING.values()] == [sum(n) for n in SITES.values()]
+    first = decided(scored(SITES, PLAN, ("site",)))
+    found = scored(OTHER_FINDING, PLAN, ("site",))
+    assert BY_OTHER.n_cases == found.n_cases
+    assert decided(found, Earlier(first, BY_OTHER)) == decided(found)
+    assert decided(found).results
+
+
+def test_a_benchmark_of_another_finding_gives_no_number_of_cases_back() -> None:
+    first = decided(scored(SITES, PLAN, ("site",)))
+    assert {held.level for held in first.withheld} == {"C", "D"}
+    more = {("D",): (10, 10, 10, 2)}  # twenty cases more
+    found = scored({**OTHER_FINDING, **more}, PLAN, ("site",))
+    assert decided(found).withheld == ()
+    beside = decided(found, Earlier(first, BY_OTHER))
+    assert {held.level for held in beside.withheld} >= {"D"}
+    assert beside.results
+
+
 # -- levels that nest ------------------------------------------------------------------------------
 
 
