@@ -440,13 +440,20 @@ def test_a_benchmark_of_another_finding_contradicts_nothing() -> None:
 
 
 def test_a_benchmark_of_another_finding_gives_no_number_of_cases_back() -> None:
-    first = decided(scored(SITES, PLAN, ("site",)))
-    assert {held.level for held in first.withheld} == {"C", "D"}
-    more = {("D",): (10, 10, 10, 2)}  # twenty cases more
-    found = scored({**OTHER_FINDING, **more}, PLAN, ("site",))
-    assert decided(found).withheld == ()
-    beside = decided(found, Earlier(first, BY_OTHER))
-    assert {held.level for held in beside.withheld} >= {"D"}
+    """Under a rule of its own it would show how many cases the smallest site has."""
+    first = decided(scored({**SITES, ("D",): (2, 1, 1, 2)}, PLAN, ("site",)))
+    found = scored({**OTHER_FINDING, ("D",): (1, 1, 2, 2)}, PLAN, ("site",))
+    five = Disclosure(minimum_cell=5)
+    shared = Shared(43, 162, same_label=False)
+    assert shared.n_cases == found.n_cases
+
+    def of_site_d(of: Release) -> list[tuple[str, int | None]]:
+        return [(held.reason, held.n_cases) for held in of.withheld if held.level == "D"]
+
+    assert of_site_d(first) == [(WITHHELD, None)]
+    assert of_site_d(decided(found, rule=five)) == [(INSUFFICIENT, 5)]
+    beside = decided(found, Earlier(first, shared), rule=five)
+    assert of_site_d(beside) == [(WITHHELD, None)]
     assert beside.results
 
 
