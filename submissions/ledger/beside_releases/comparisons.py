@@ -114,11 +114,12 @@ class Comparisons:
 
 def _shown(document: str) -> dict[str, Any]:
     """The teams in a comparison, and how many differences of its figure it shows."""
-    found = json.loads(document)
-    return {
-        "teams": [entry["team"] for entry in found["entries"]],
-        "figures": {found["figure"]: len(found["pairs"])},
-    }
+    try:
+        found = json.loads(document)
+        teams = [str(entry["team"]) for entry in found["entries"]]
+        return {"teams": teams, "figures": {str(found["figure"]): len(found["pairs"])}}
+    except (ValueError, TypeError, KeyError):
+        return {"teams": [], "figures": {}}  # a document that pages cannot read either
 
 
 def _row(frozen: FrozenComparison) -> dict[str, object]:
