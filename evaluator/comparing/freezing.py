@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 
 from evaluator.comparing.comparison import Comparison
 from evaluator.comparing.due import Due, due
+from evaluator.comparing.looks import tied_teams
 from evaluator.comparing.rows import Rows
 from evaluator.signing.key import SigningError
 from evaluator.signing.signer import Signer
@@ -83,6 +84,7 @@ class Freezer:
             comparisons.first_releases(benchmark.name),
             comparisons.last(benchmark.name),
             now,
+            tied_teams(self._ledger, benchmark.name),
         )
         if wanted is None:
             return False

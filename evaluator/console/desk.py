@@ -26,6 +26,7 @@ from submissions.ledger.database.audit_chain import OVERRIDDEN
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes, final, open_votes
 from submissions.service.store import Store, StoreError
+from submissions.service.texts import paragraph
 from submissions.submission import State, Submission
 
 REALM = "console "
@@ -160,18 +161,25 @@ class Desk:
                 f"the result of submission {submission_id} has changed since you opened it; look "
                 f"at it again, then vote"
             )
+        try:
+            told = paragraph(reason) if reason.strip() else ""
+        except ValueError as error:
+            raise LedgerError(f"the reason {error}") from None
         vote = Vote(
             submission_id=submission_id,
             evaluation_key=document.evaluation_key,
             document=document.digest,
             reviewer=reviewer.person_id,
             choice=choice,
-            reason=reason,
+            reason=told,
         )
         return Votes(self._ledger).cast(vote, waiting.needed)
 
-    def decisions(self) -> list[Decided]:
-        """Submissions that were decided, the newest first; open rounds are not among them."""
+    def decisions(self, reviewer: Reviewer) -> list[Decided]:
+        """Submissions that were decided, the newest first; open rounds are not among them.
+
+        Nor is a reviewer's own: its rounds have names and reasons that are for reviewers alone.
+        """
         rounds = Votes(self._ledger).decided()
         at_shell = {entry.subject for entry in self._ledger.chain.entries(event=OVERRIDDEN)}
         found = [
@@ -181,7 +189,8 @@ class Desk:
                 submission.submission_id in at_shell,
             )
             for submission in self._ledger.submissions()
-            if submission.submission_id in rounds or submission.submission_id in at_shell
+            if (submission.submission_id in rounds or submission.submission_id in at_shell)
+            and not is_own(self._store, self._ledger, reviewer.person_id, submission)
         ]
         return found[::-1]
 
@@ -232,7 +241,7 @@ class Desk:
             age=age(since, datetime.now(UTC)),
             votes=len(votes),
             needed=benchmark.disclosure.reviewers,
-            decision=final(rounds, digest),
+            decision=final(rounds, digest, benchmark.disclosure.reviewers),
             rounds=sum(each.decision is not None for each in rounds),
             own=is_own(self._store, self._ledger, reviewer.person_id, submission),
             voted=any(vote.reviewer == reviewer.person_id for vote in votes),
@@ -252,9 +261,9 @@ class Desk:
 
     def _difference(self, release: Release, submission: Submission) -> Difference | None:
         teams = {name.casefold() for name in self._allowance(submission.team)}
-        for found in reversed(published.releases(self._ledger, submission.benchmark)):
-            if found.team.casefold() in teams:
-                return difference(release, found)
+        for row in reversed(self._ledger.boards.rows(submission.benchmark)):
+            if row.team.casefold() in teams:
+                return difference(release, published.released(self._ledger, row.submission_id))
         return None
 
     def _looks(self, submission: Submission) -> str:

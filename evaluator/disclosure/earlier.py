@@ -25,10 +25,11 @@ _MOST_TRIED = 200
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Cases that two cohorts have in common."""
+    """Cases that two cohorts have in common; the other's classes may be by another label."""
 
     n_positive: int
     n_negative: int
+    same_label: bool = True
 
     @property
     def n_cases(self) -> int:
@@ -67,6 +68,10 @@ class Document:
         withheld = {(held.attribute, held.level) for held in self.earlier.release.withheld}
         named = dict.fromkeys((set(self.groups) | withheld) - {OVERALL}, Counts(0, 0, 0))
         return cells_of(named)[0]
+
+    def of_these(self, count: str) -> bool:
+        """Whether a count is one of the programme: classes by another label are not."""
+        return count == self.names.cases or getattr(self.earlier.shared, "same_label", True)
 
     def shares(self) -> set[Cell]:
         """The cells of its comparison with the target."""

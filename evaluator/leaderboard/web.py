@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from evaluator.comparing.chosen import MOST_CHOSEN
 from evaluator.comparing.comparison import Comparison
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
@@ -123,10 +124,12 @@ class _Site:
             raise HTTPException(
                 400, "No submission is named; open a board and choose those that you compare."
             )
-        releases = [self.release(name)[1] for name in dict.fromkeys(named)]
+        names = list(dict.fromkeys(named))
+        # An address names hundreds, and more than these are refused.
+        releases = [self.release(name)[1] for name in names[:MOST_CHOSEN]]
         listing = self.listing(releases[0].benchmark if releases else benchmark)
         return comparison_page.render(
-            listing, self.comparisons(listing.name), self.later(listing.name), releases
+            listing, self.comparisons(listing.name), self.later(listing.name), names, releases
         )
 
     def give(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from submissions.addresses.database import aware
+from submissions.ledger.beside_releases import exposures
 from submissions.ledger.database import audit_chain, reading
 from submissions.ledger.database.records import FirstRelease, FrozenComparison, LastComparison
 from submissions.ledger.database.tables import COMPARISONS, RELEASES
@@ -29,11 +31,18 @@ class Comparisons:
     transaction: Opened
 
     def append(self, frozen: FrozenComparison) -> None:
-        """Append a comparison; raise LedgerError where its cause has brought one already."""
+        """Append a comparison, and who saw it; a cause brings one alone, else LedgerError."""
         with self.transaction() as connection:
             connection.execute(insert(COMPARISONS).values(_row(frozen)))
             told = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)
             audit_chain.append(connection, audit_chain.COMPARISON, frozen.benchmark, told)
+            exposures.of_comparison(
+                connection,
+                frozen.digest,
+                frozen.benchmark,
+                frozen.cohort_digest,
+                **_shown(frozen.document),
+            )
 
     def last(self, benchmark: str) -> LastComparison | None:
         """Which comparison of a benchmark is the newest; no document is read."""
@@ -101,6 +110,16 @@ class Comparisons:
     def _all(self, query: Select[Any]) -> list[FrozenComparison]:
         with self.reading() as connection:
             return [_frozen(row) for row in connection.execute(query)]
+
+
+def _shown(document: str) -> dict[str, Any]:
+    """The teams in a comparison, and how many differences of its figure it shows."""
+    try:
+        found = json.loads(document)
+        teams = [str(entry["team"]) for entry in found["entries"]]
+        return {"teams": teams, "figures": {str(found["figure"]): len(found["pairs"])}}
+    except (ValueError, TypeError, KeyError):
+        return {"teams": [], "figures": {}}  # a document that pages cannot read either
 
 
 def _row(frozen: FrozenComparison) -> dict[str, object]:

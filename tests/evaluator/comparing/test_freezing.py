@@ -20,6 +20,7 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.signing.verification import own_keys, verify_ledger
 from metrics.comparison.pairs import paired_delong
+from submissions.ledger.beside_releases import exposures
 from tests.support.frozen_home import NAME, Home, enter_model, freeze, frozen, home, name_of
 from tests.support.installation import Installed
 from tests.support.postgresql import raw
@@ -249,6 +250,31 @@ def test_every_look_of_a_team_counts(made: Home) -> None:
         assert entry.corrected_low is not None
         assert entry.corrected_high is not None
         assert entry.corrected_low < entry.value < entry.corrected_high
+
+
+def test_one_person_under_two_names_brings_no_comparison_about(tmp_path: Path) -> None:
+    made = home(tmp_path / "home")
+    for number in range(5):
+        team = "East" if number % 2 else "West"
+        scores = made.scores(2.2 - 0.3 * number, seed=number)
+        made.enter(name_of(number), f"Model {number}", scores, team=team, person="p" * 12)
+    assert freeze(made) == []
+    enter_model(made, 5)
+    assert freeze(made) == [NAME]
+
+
+def test_who_saw_a_comparison_is_kept(made: Home) -> None:
+    enter_model(made, 4)
+    freeze(made)
+    (comparison,) = frozen(made)
+    with made.ledger() as ledger:
+        seen = ledger.read(lambda held: exposures.read(held, benchmark=NAME))
+        assert ledger.chain.problems() == []
+    told = [each for each in seen if each.kind == exposures.COMPARISON]
+    assert [each.team for each in told] == ["North", "South"]
+    for each in told:
+        assert (each.subject, each.cohort_digest) == (comparison.digest, made.cohort.digest)
+        assert each.figures == {"auroc": len(comparison.pairs)}
 
 
 def test_a_release_that_the_enclave_did_not_score_takes_no_part(made: Home) -> None:
