@@ -62,7 +62,7 @@ FLOORS: dict[str, list[str]] = {
         "sandbox scoring",
         "attacker",
         "disclosure",
-        "feedback_choice figure_kinds leaderboard.drawing",
+        "comparison feedback_choice figure_kinds leaderboard.drawing",
         "benchmark leaderboard.templating",
         "identity leaderboard.board stores workers",
         "feedback",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ComparedEntry,
     ComparedPair,
     Comparison,

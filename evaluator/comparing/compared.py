@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.comparing.alike import Scales, few_called_otherwise, few_differ, scales
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ALIKE,
     NO_FIGURE,
     SETS_APART,

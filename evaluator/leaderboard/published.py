@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from weakref import WeakKeyDictionary
 
 from evaluator.benchmark.specification import Benchmark
-from evaluator.comparing.comparison import Comparison, refuse_several
+from evaluator.comparison import Comparison, refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.feedback import looks

@@ -15,13 +15,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from evaluator.comparing.comparison import Comparison
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import comparison_page, pages
 from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.answers import Answers
-from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
+from evaluator.leaderboard.board.kept import Board, Comparisons, Kept, OfReleases, Reader
 from evaluator.leaderboard.board.selection import columns_of, plain_rows
 from evaluator.leaderboard.board.view import ViewError, read_view
 from evaluator.leaderboard.pages import Listing
@@ -49,9 +48,6 @@ FactSheets = Callable[[str], FactSheet | None]
 CohortCards = Callable[[str], CohortCard | None]
 """The public card of a benchmark's cohort, or None where it was sealed without."""
 
-
-Comparisons = Callable[[str], Comparison | None]
-"""The newest comparison of a benchmark, or None before one was made."""
 Later = Callable[[str], int]
 """How many submissions of a benchmark were released since its newest comparison."""
 Exposures = Callable[[str], Sequence[str]]

@@ -10,6 +10,7 @@ from string import ascii_lowercase
 
 from markupsafe import Markup
 
+from evaluator.comparison import ComparedEntry
 from evaluator.leaderboard.board.columns import (
     CASES,
     CORRECTED,
@@ -21,7 +22,6 @@ from evaluator.leaderboard.board.columns import (
     WORST,
     Column,
 )
-from evaluator.leaderboard.board.compared import ComparedEntry
 from evaluator.leaderboard.board.kept import Board, Details
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import Selection

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from submissions.addresses.database import aware
+from submissions.ledger.beside_releases import exposures
 from submissions.ledger.database import audit_chain, reading
 from submissions.ledger.database.records import FirstRelease, FrozenComparison, LastComparison
 from submissions.ledger.database.tables import COMPARISONS, RELEASES
@@ -32,6 +33,7 @@ class Comparisons:
         """Append a comparison; raise LedgerError where its cause has brought one already."""
         with self.transaction() as connection:
             connection.execute(insert(COMPARISONS).values(_row(frozen)))
+            exposures.of_comparison(connection, frozen)
             told = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)
             audit_chain.append(connection, audit_chain.COMPARISON, frozen.benchmark, told)
 

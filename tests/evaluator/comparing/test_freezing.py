@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ALIKE,
     ANOTHER_PLAN,
     NO_FIGURE,
@@ -20,6 +20,7 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.signing.verification import own_keys, verify_ledger
 from metrics.comparison.pairs import paired_delong
+from submissions.ledger.beside_releases import exposures
 from tests.support.frozen_home import NAME, Home, enter_model, freeze, frozen, home, name_of
 from tests.support.installation import Installed
 from tests.support.postgresql import raw
@@ -58,6 +59,10 @@ def test_the_fifth_release_brings_one_comparison_and_no_sixth_changes_it(made: H
     with made.ledger() as ledger:
         assert ledger.chain.problems() == []
         assert published.later(ledger, NAME) == 1
+        rows = ledger.read(lambda connection: exposures.read(connection, benchmark=NAME))
+    saw = [(row.team, row.subject) for row in rows if row.kind == exposures.COMPARISON]
+    teams = sorted({each.team for each in comparison.entries})
+    assert saw == [(team, comparison.digest) for team in teams]
 
 
 def test_a_day_brings_a_comparison_of_all_that_was_released_before_it(made: Home) -> None:
