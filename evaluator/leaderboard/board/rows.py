@@ -28,6 +28,7 @@ from evaluator.leaderboard.board.selection import Selection
 from evaluator.leaderboard.drawing import bars, numbers
 from evaluator.leaderboard.drawing.levels import readable_level
 from metrics.estimate import Estimate
+from submissions.design.dates import short_day
 
 _MOST_REASONS = 12
 _OTHER_REASON = "another reason; the report tells it"
@@ -191,9 +192,7 @@ def _texts(estimate: Estimate) -> tuple[str, str]:
 
 @lru_cache(maxsize=4_096)
 def _day(moment: datetime) -> Markup:
-    return Markup('<time datetime="{}">{} {:%b %Y}</time>').format(
-        moment.isoformat(), moment.day, moment
-    )
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), short_day(moment))
 
 
 def _best_of(place: Place, entry: ComparedEntry | None) -> str:
