@@ -57,6 +57,15 @@ Group = tuple[str, str]
 _Ends = tuple[float | None, float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What may be shown: rows, pairs, and the rows that took no part."""
+
+    entries: tuple[ComparedEntry, ...]
+    pairs: tuple[ComparedPair, ...]
+    others: tuple[NotCompared, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A row of the board: its release, its scores (cases,), and where these set cases apart.
@@ -105,15 +114,6 @@ class Terms:
     design: str
     choices: Choices
     rule: Disclosure
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What may be shown: rows, pairs, and the rows that took no part."""
-
-    entries: tuple[ComparedEntry, ...]
-    pairs: tuple[ComparedPair, ...]
-    others: tuple[NotCompared, ...]
 
 
 def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:
