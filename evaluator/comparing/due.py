@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -10,7 +10,9 @@ from evaluator.benchmark.board import Freezes
 from submissions.ledger.database.records import FirstRelease, LastComparison
 
 FEWEST_TEAMS = 2
-"""Teams that a number of new releases must come from: a team alone brings no comparison about."""
+"""Teams that a number of new releases must come from: a team alone brings no comparison about.
+
+Nor do two for which the same person enters submissions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,14 @@ def due(
     released: Sequence[FirstRelease],
     newest: LastComparison | None,
     now: datetime,
+    tied: Iterable[Collection[str]] = (),
 ) -> Due | None:
     """The comparison that is due at the time ``now``; None where none is.
 
     A declared day covers what was released before it began, however late it is asked for. Of
     several days that passed without a comparison the last one counts, and a day before the newest
     comparison is past. A number counts submissions whose first release came after all that the
-    newest comparison covers.
+    newest comparison covers. Teams that people tie together, in lower case in ``tied``, are one.
     """
     passed = [
         datetime.combine(day, time(), UTC)
@@ -55,7 +58,8 @@ def due(
     if declared.freeze_every is None:
         return None
     new = [each for each in released if newest is None or each.number > newest.through]
-    teams = {each.team.casefold() for each in new}
+    one_of = {team: min(group) for group in tied for team in group}
+    teams = {one_of.get(each.team.casefold(), each.team.casefold()) for each in new}
     if len(new) < declared.freeze_every or len(teams) < FEWEST_TEAMS:
         return None
     last = max(each.number for each in new)

@@ -12,6 +12,7 @@ import time
 from datetime import UTC, date, datetime
 
 from evaluator.comparing.due import Due, due
+from evaluator.comparing.looks import tied_teams
 from evaluator.comparison import Comparison
 from evaluator.signing.key import SigningError
 from evaluator.signing.signer import Signer
@@ -79,6 +80,7 @@ class Freezer:
             comparisons.first_releases(benchmark.name),
             comparisons.last(benchmark.name),
             now,
+            tied_teams(self._ledger, benchmark.name),
         )
         if wanted is None:
             return False

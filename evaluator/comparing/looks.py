@@ -16,20 +16,26 @@ def looks(ledger: Ledger, benchmark: str, before: datetime) -> Mapping[str, int]
     having entered anything is not known here: that stands in the accounts, which the process that
     scores does not open.
     """
-    submissions = [each for each in ledger.submissions() if each.benchmark == benchmark]
-    arrivals = ledger.arrivals()
-    people: dict[str, set[str]] = {}
-    for each in submissions:
-        arrival = arrivals.get(each.submission_id)
-        who = people.setdefault(each.team.casefold(), set())
-        if arrival is not None and arrival.submitted_by is not None:
-            who.add(arrival.submitted_by)
     counts: dict[str, int] = {}
-    for group in _sharing(people):
+    for group in tied_teams(ledger, benchmark):
         first, *others = sorted(group)
         charged = ledger.charged(first, benchmark, allowance=others)
         counts |= dict.fromkeys(group, sum(at <= before for at in charged))
     return counts
+
+
+def tied_teams(ledger: Ledger, benchmark: str) -> list[set[str]]:
+    """The teams of a benchmark in lower case, those together for which the same people entered."""
+    arrivals = ledger.arrivals()
+    people: dict[str, set[str]] = {}
+    for each in ledger.submissions():
+        if each.benchmark != benchmark:
+            continue
+        arrival = arrivals.get(each.submission_id)
+        who = people.setdefault(each.team.casefold(), set())
+        if arrival is not None and arrival.submitted_by is not None:
+            who.add(arrival.submitted_by)
+    return _sharing(people)
 
 
 def _sharing(people: Mapping[str, set[str]]) -> list[set[str]]:

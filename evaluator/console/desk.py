@@ -170,8 +170,11 @@ class Desk:
         )
         return Votes(self._ledger).cast(vote, waiting.needed)
 
-    def decisions(self) -> list[Decided]:
-        """Submissions that were decided, the newest first; open rounds are not among them."""
+    def decisions(self, reviewer: Reviewer) -> list[Decided]:
+        """Submissions that were decided, the newest first; open rounds are not among them.
+
+        Nor is a reviewer's own: its rounds have names and reasons that are for reviewers alone.
+        """
         rounds = Votes(self._ledger).decided()
         at_shell = {entry.subject for entry in self._ledger.chain.entries(event=OVERRIDDEN)}
         found = [
@@ -181,7 +184,8 @@ class Desk:
                 submission.submission_id in at_shell,
             )
             for submission in self._ledger.submissions()
-            if submission.submission_id in rounds or submission.submission_id in at_shell
+            if (submission.submission_id in rounds or submission.submission_id in at_shell)
+            and not is_own(self._store, self._ledger, reviewer.person_id, submission)
         ]
         return found[::-1]
 
@@ -232,7 +236,7 @@ class Desk:
             age=age(since, datetime.now(UTC)),
             votes=len(votes),
             needed=benchmark.disclosure.reviewers,
-            decision=final(rounds, digest),
+            decision=final(rounds, digest, benchmark.disclosure.reviewers),
             rounds=sum(each.decision is not None for each in rounds),
             own=is_own(self._store, self._ledger, reviewer.person_id, submission),
             voted=any(vote.reviewer == reviewer.person_id for vote in votes),

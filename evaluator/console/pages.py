@@ -117,7 +117,7 @@ def vote(
 @router.get(f"{HOME}/decisions")
 def decisions(request: Request, desk: TheDesk, signed: Signed) -> Response:
     """What was decided, the newest first."""
-    return page(request, "decisions.html", reviewer=signed, decided=desk.decisions())
+    return page(request, "decisions.html", reviewer=signed, decided=desk.decisions(signed))
 
 
 @router.get(SIGN_IN)

@@ -80,13 +80,17 @@ def stated(
 
 
 def looks(entries: Iterable[AuditEntry], submissions: set[str]) -> list[str]:
-    """The submissions whose run on the sealed cohort began and was charged, in that order."""
+    """The submissions whose run on the sealed cohort began and was charged, in that order.
+
+    One whose image had run there before goes straight on to scoring, and is charged as well.
+    """
+    began = {f"{STATE}{State.RUNNING.value}", f"{STATE}{State.SCORING.value}"}
     ran: dict[str, None] = {}
     uncharged = {failure.value for failure in UNCHARGED}
     for each in entries:
         if each.subject not in submissions:
             continue
-        if each.event == f"{STATE}{State.RUNNING.value}":
+        if each.event in began:
             ran[each.subject] = None
         elif each.event == f"{STATE}{State.FAILED.value}" and each.content in uncharged:
             ran.pop(each.subject, None)

@@ -69,13 +69,17 @@ class Table:
 
 
 def render(
-    listing: Listing, comparison: Comparison | None, later: int, releases: Sequence[Release]
+    listing: Listing,
+    comparison: Comparison | None,
+    later: int,
+    names: Sequence[str],
+    releases: Sequence[Release],
 ) -> tuple[str, int]:
-    """The page of the submissions whose ``releases`` these are, with its status.
+    """The page of the submissions ``names``, with its status.
 
-    With fewer than two it is the page on which they are chosen.
+    ``releases`` are theirs, of the first MOST_CHOSEN alone. With fewer than two names it is the
+    page on which submissions are chosen.
     """
-    names = [each.submission_id for each in releases]
     if len(names) < 2:
         return render_choice(listing, comparison, later, named=names), 200
     boards = sorted({each.benchmark for each in releases})

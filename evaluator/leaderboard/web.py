@@ -119,10 +119,12 @@ class _Site:
             raise HTTPException(
                 400, "No submission is named; open a board and choose those that you compare."
             )
-        releases = [self.release(name)[1] for name in dict.fromkeys(named)]
+        names = list(dict.fromkeys(named))
+        # An address names hundreds, and more than these are refused.
+        releases = [self.release(name)[1] for name in names[: comparison_page.MOST_CHOSEN]]
         listing = self.listing(releases[0].benchmark if releases else benchmark)
         return comparison_page.render(
-            listing, self.comparisons(listing.name), self.later(listing.name), releases
+            listing, self.comparisons(listing.name), self.later(listing.name), names, releases
         )
 
     def give(

@@ -82,15 +82,10 @@ class Reviews:
             return False
         key, document = held
         rounds = Votes(self._ledger).rounds(name)
-        decision = final(rounds, digest_of(document))
+        asked = self._installation.benchmark(submission.benchmark).disclosure.reviewers
+        decision = final(rounds, digest_of(document), asked)
         if decision is None:
             return False
-        asked = self._installation.benchmark(submission.benchmark).disclosure.reviewers
-        if rounds[-1].needed < asked:
-            raise HeldError(
-                f"its votes were cast for {rounds[-1].needed} reviewers, and its benchmark asks "
-                f"for {asked}; release it with `sequestra release`, as the person who checked it"
-            )
         if decision is Decision.REFUSE:
             Votes(self._ledger).refuse(name, document)
             self._tell(submission, State.REFUSED)

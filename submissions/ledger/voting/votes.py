@@ -180,8 +180,17 @@ class Votes:
     def override(
         self, submission_id: str, evaluation_key: str, document: str, use: Use = UNKNOWN
     ) -> None:
-        """Publish a held document without votes, for a steward at the shell; the chain says so."""
+        """Publish a held document without votes, for a steward at the shell; the chain says so.
+
+        Raises LedgerError where the reviewers have decided to refuse it.
+        """
         with self._ledger.transaction() as connection:
+            decision = final(_rounds(connection, submission_id), digest_of(document), asked=1)
+            if decision is Decision.REFUSE:
+                raise LedgerError(
+                    f"the reviewers of submission {submission_id} have decided to refuse it, and "
+                    f"nobody releases it; `sequestra run` ends it"
+                )
             audit_chain.append(connection, audit_chain.OVERRIDDEN, submission_id, "")
             writing.publish(
                 connection,
@@ -206,9 +215,12 @@ def open_votes(rounds: Sequence[Round], document: str) -> tuple[Vote, ...]:
     return ()
 
 
-def final(rounds: Sequence[Round], document: str) -> Decision | None:
-    """What the last round decided of a document for good; None where votes are still taken."""
-    if rounds and rounds[-1].document == document:
+def final(rounds: Sequence[Round], document: str, asked: int) -> Decision | None:
+    """What the last round decided of a document for good; None where votes are still taken.
+
+    A round of fewer votes than the benchmark asks for, ``asked``, decides nothing.
+    """
+    if rounds and rounds[-1].document == document and rounds[-1].needed >= asked:
         decision = rounds[-1].decision
         if decision in (Decision.RELEASE, Decision.REFUSE):
             return decision
@@ -227,7 +239,7 @@ def _refuse_not_held(connection: Connection, submission_id: str) -> None:
 
 def _open_round(rounds: Sequence[Round], vote: Vote, needed: int) -> int:
     """The number of the round that a vote belongs to; raise LedgerError where it has none."""
-    decision = final(rounds, vote.document)
+    decision = final(rounds, vote.document, needed)
     if decision is not None:
         raise LedgerError(
             f"the reviewers of submission {vote.submission_id} have decided to {decision.value} "
@@ -267,7 +279,7 @@ def _refuse_undecided(
     connection: Connection, submission_id: str, decision: Decision, document: str
 ) -> Round:
     rounds = _rounds(connection, submission_id)
-    if final(rounds, digest_of(document)) is not decision:
+    if final(rounds, digest_of(document), asked=1) is not decision:
         raise LedgerError(
             f"the reviewers of submission {submission_id} have not decided to {decision.value} "
             f"this document; `sequestra review list` shows what is missing"

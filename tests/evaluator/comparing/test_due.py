@@ -86,3 +86,10 @@ def test_a_team_alone_brings_no_comparison_about() -> None:
 
 def test_nothing_is_due_where_nothing_is_declared() -> None:
     assert due(Freezes(), released(*"ABCDEFGHIJ"), None, NOON) is None
+
+
+def test_teams_that_a_person_ties_bring_no_comparison_about() -> None:
+    mine = released("A", "b", "A", "B", "A")
+    assert due(FIVE, mine, None, NOON) is not None
+    assert due(FIVE, mine, None, NOON, [{"a", "b"}, {"c"}]) is None
+    assert due(FIVE, [*mine, *released("C", first=6)], None, NOON, [{"a", "b"}, {"c"}]) is not None

@@ -59,10 +59,6 @@ def test_the_fifth_release_brings_one_comparison_and_no_sixth_changes_it(made: H
     with made.ledger() as ledger:
         assert ledger.chain.problems() == []
         assert published.later(ledger, NAME) == 1
-        rows = ledger.read(lambda connection: exposures.read(connection, benchmark=NAME))
-    saw = [(row.team, row.subject) for row in rows if row.kind == exposures.COMPARISON]
-    teams = sorted({each.team for each in comparison.entries})
-    assert saw == [(team, comparison.digest) for team in teams]
 
 
 def test_a_day_brings_a_comparison_of_all_that_was_released_before_it(made: Home) -> None:
@@ -225,6 +221,31 @@ def test_every_look_of_a_team_counts(made: Home) -> None:
         assert entry.corrected_low is not None
         assert entry.corrected_high is not None
         assert entry.corrected_low < entry.value < entry.corrected_high
+
+
+def test_one_person_under_two_names_brings_no_comparison_about(tmp_path: Path) -> None:
+    made = home(tmp_path / "home")
+    for number in range(5):
+        team = "East" if number % 2 else "West"
+        scores = made.scores(2.2 - 0.3 * number, seed=number)
+        made.enter(name_of(number), f"Model {number}", scores, team=team, person="p" * 12)
+    assert freeze(made) == []
+    enter_model(made, 5)
+    assert freeze(made) == [NAME]
+
+
+def test_who_saw_a_comparison_is_kept(made: Home) -> None:
+    enter_model(made, 4)
+    freeze(made)
+    (comparison,) = frozen(made)
+    with made.ledger() as ledger:
+        seen = ledger.read(lambda held: exposures.read(held, benchmark=NAME))
+        assert ledger.chain.problems() == []
+    told = [each for each in seen if each.kind == exposures.COMPARISON]
+    assert [each.team for each in told] == ["North", "South"]
+    for each in told:
+        assert (each.subject, each.cohort_digest) == (comparison.digest, made.cohort.digest)
+        assert each.figures == {"auroc": len(comparison.pairs)}
 
 
 def test_a_release_that_the_enclave_did_not_score_takes_no_part(made: Home) -> None:

@@ -64,7 +64,7 @@ def test_reviewers_are_blind_to_each_other_until_both_have_voted(held: HeldHome)
         desk.vote(ann, name, Choice.REFUSE, "leaked")
         seen = desk.look(bea, name)
         assert (seen.waiting.votes, seen.own_vote, seen.rounds) == (1, None, ())
-        assert desk.decisions() == []
+        assert desk.decisions(bea) == []
         own = desk.look(ann, name).own_vote
         assert own is not None
         assert own.reason == "leaked"
@@ -75,7 +75,7 @@ def test_reviewers_are_blind_to_each_other_until_both_have_voted(held: HeldHome)
             ("Ann", "leaked"),
             ("Bea", "fine"),
         ]
-        (decided,) = desk.decisions()
+        (decided,) = desk.decisions(bea)
         assert decided.submission.submission_id == name
 
 
@@ -94,6 +94,21 @@ def test_nobody_sees_or_decides_a_result_of_their_own(held: HeldHome, who: str) 
             with pytest.raises(OwnResult, match="of your own team, or of one that shares"):
                 act()
     assert looks(held, name) == []
+
+
+@pytest.mark.parametrize("who", ["tess", "oda"])
+def test_nobody_reads_the_rounds_of_a_result_of_their_own(held: HeldHome, who: str) -> None:
+    """Names of reviewers, and reasons that the team is not told, stay among reviewers."""
+    split, released = held.hold("Net"), held.hold("Other")
+    with desk_of(held.installation) as (desk, _):
+        ann, bea = (Reviewer(held.people[each], each) for each in ("ann", "bea"))
+        desk.vote(ann, split, Choice.REFUSE, "leaked")
+        desk.vote(bea, split, Choice.RELEASE, "fine")
+    release(held, released)
+    with desk_for(held.home, f"{who}@example.org") as (desk, person):
+        assert desk.decisions(person) == []
+    with desk_for(held.home, "ann@example.org") as (desk, person):
+        assert len(desk.decisions(person)) == 2
 
 
 def test_who_entered_a_result_for_another_team_does_not_review_it(held: HeldHome) -> None:
@@ -124,7 +139,7 @@ def test_the_difference_to_the_teams_last_release_is_shown(held: HeldHome) -> No
     before = Release.from_json(held.ledger.releases(BENCHMARK)[0].document).find("auroc")
     with desk_for(held.home, "ann@example.org") as (desk, ann):
         shown = desk.look(ann, second)
-        (at_shell,) = desk.decisions()
+        (at_shell,) = desk.decisions(ann)
     now = shown.release.find("auroc")
     assert before is not None
     assert now is not None

@@ -86,7 +86,7 @@ def test_two_reviewers_decide_without_seeing_each_other(browser: Browser, consol
         vote(page, "refuse", "Trained on these cases")
     assert "The reviewers have decided: refuse" in ann.locator("main").inner_text()
     rounds = Votes(console.held.ledger).rounds(name)
-    assert final(rounds, rounds[-1].document) is Decision.REFUSE
+    assert final(rounds, rounds[-1].document, 2) is Decision.REFUSE
     ann.goto(f"{console.url}/console/decisions")
     assert "Round 2: refused" in ann.locator("main").inner_text()
     viewers = {

@@ -8,8 +8,8 @@ from evaluator.filing.independence import NOT_SHOWN, Independence, independence
 from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Ledger
-from submissions.submission import Failure
-from tests.support.filed_home import failed, home_with, publish, seal
+from submissions.submission import Failure, State
+from tests.support.filed_home import entered, failed, home_with, publish, seal
 from tests.support.hand_made import COHORT, released
 
 
@@ -66,6 +66,21 @@ def test_looks_are_counted_over_the_team_and_over_all_but_not_our_failures(
         "This is look 2 of 2 that the team had on this cohort so far; all teams together had 3."
         in found.sentences
     )
+
+
+def test_a_run_of_an_image_that_had_run_before_is_a_look_too(
+    installation: Installation, ledger: Ledger
+) -> None:
+    """It goes from the queue straight on to scoring, and the ledger charges it."""
+    home_with(installation, ledger)
+    again = released("s-0002")
+    entered(ledger, again)
+    ledger.admitted("s-0002", again.image_digest, State.LINTED, State.QUEUED)
+    ledger.move("s-0002", State.SCORING)
+    ledger.publish("s-0002", "a" * 64, again.to_json(), state=State.RELEASED)
+    assert len(ledger.charged(again.team, again.benchmark)) == 2
+    assert (of(ledger, "s-0002").looks, of(ledger, "s-0002").cohort_looks) == (2, 2)
+    assert "This is look 2 of 2 that the team had" in of(ledger, "s-0002").sentences[2]
 
 
 def test_looks_on_a_benchmarks_former_cohort_are_not_counted(

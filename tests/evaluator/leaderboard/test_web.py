@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from evaluator.disclosure.control import Release
+from evaluator.leaderboard.board.kept import OfReleases
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
 from tests.support.hand_made import TYPICAL, evaluation, released
@@ -407,3 +408,21 @@ def test_the_board_reads_without_scripts(browser: Browser, address: str) -> None
     page.goto(f"{address}/submissions/s-1")
     assert page.locator("svg.chart").count() > 4
     context.close()
+
+
+def test_of_hundreds_that_an_address_compares_few_are_read() -> None:
+    class Counting(OfReleases):
+        read = 0
+
+        def release(self, submission_id: str) -> Release | None:
+            self.read += 1
+            return super().release(submission_id)
+
+    many = [_named(_scored(0.7), f"s-{n}", "Group A", f"net {n}", 2) for n in range(30)]
+    kept = Counting(lambda _: many)
+    with serving(create_app(kept, LISTINGS)) as address:
+        names = "&".join(f"s=s-{n}" for n in range(30))
+        page = httpx.get(f"{address}/compare?{names}")
+    assert page.status_code == 400
+    assert "30 submissions named; name 2 to 8 different ones of one board" in page.text
+    assert kept.read <= 8

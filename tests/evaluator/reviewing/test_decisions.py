@@ -21,6 +21,7 @@ from evaluator.reviewing.decisions import Reviews
 from evaluator.signing.signer import Signer
 from evaluator.stores.installation import Installation
 from evaluator.tracking.process import Tracker
+from submissions.ledger.ledger import LedgerError
 from submissions.ledger.voting.votes import Choice, Decision, Votes
 from submissions.submission import State, Submission
 from tests.support.commands import Ended, environment, refused, succeed
@@ -174,6 +175,19 @@ def test_where_one_reviewer_is_enough_the_steward_may_release_and_it_is_said(
         assert "until one reviewer, or the steward, releases them" in report
 
 
+def test_what_reviewers_refused_is_not_released_at_the_shell_before_the_queue_ends_it(
+    tmp_path: Path,
+) -> None:
+    with opened(sealed_home(tmp_path, reviewers=1)) as held:
+        name = held.hold("Net")
+        vote(held, name, "ann", Choice.REFUSE, "trained on these cases")
+        with pytest.raises(LedgerError, match="have decided to refuse it"):
+            release_held(held.installation, name)
+        assert held.ledger.releases(BENCHMARK) == []
+        assert not held.ledger.is_recorded("released-at-shell", name)
+        assert follow(held) == [f"{name} refused"]
+
+
 def test_votes_for_one_reviewer_do_not_release_where_two_are_asked_for(held: HeldHome) -> None:
     """A benchmark's file that was changed for a while: the votes name how many were needed."""
     name = held.hold("Net")
@@ -184,3 +198,8 @@ def test_votes_for_one_reviewer_do_not_release_where_two_are_asked_for(held: Hel
     file.write_text(sealed)
     assert follow(held) == []
     assert held.ledger.submission(name).state is State.HELD
+    for who in ("ann", "bea"):  # a new round is open
+        assert follow(held) == []
+        vote(held, name, who, Choice.RELEASE)
+    assert follow(held) == [f"{name} released"]
+    assert [each.needed for each in Votes(held.ledger).rounds(name)] == [1, 2]
