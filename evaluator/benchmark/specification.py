@@ -252,6 +252,22 @@ def _agree(benchmark: Benchmark) -> None:
             f"{feedback!r}, which tells of no submission beside another; leave freeze_on and "
             f'freeze_every out, or give feedback = "open"'
         )
+    if benchmark.board.declared:
+        _refuse_unrankable(benchmark)
+
+
+def _refuse_unrankable(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where submissions cannot be compared by the primary figure."""
+    from metrics.comparison.rankable import rankable  # slow to import, and few files ask for it
+    from metrics.estimate import UndefinedMetric
+
+    try:
+        rankable(benchmark.analysis.primary, 0.5)
+    except UndefinedMetric as problem:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [board] declares comparisons, but {problem}; or leave "
+            f"freeze_on and freeze_every out"
+        ) from problem
 
 
 def _document(path: Path) -> tuple[bytes, dict[str, object]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -50,6 +50,7 @@ MOST_PAIRED = 100
 MOST_BY_LEVEL = 30
 """Rows, from the first, whose differences are given for each level too."""
 
+_AT_COHORT = "_at_cohort_prevalence"
 _FEW = 100
 """Replicates where nothing that is used comes of them."""
 
@@ -205,17 +206,26 @@ def _by_level(
     masks = {group: cases.inside(group) for group in groups}
     closed = _too_alike(rows, shown, masks, terms)
     replicates = _FEW if terms.figure == "auroc" else terms.replicates
+    of_level = replace(terms, figure=_at_prevalence(terms.figure, cases.labels))
     for group in groups:
         here = [each for each in rows if group in shown[each.name]]
         if len(here) < 2:
             continue
         try:
-            found = _ranked(here, cases, terms, replicates=replicates, mask=masks[group])
+            found = _ranked(here, cases, of_level, replicates=replicates, mask=masks[group])
         except UndefinedMetric:
             continue
         for pair in found.pairs:
             if (frozenset((pair.first, pair.second)), group[0]) not in closed:
                 yield group, pair
+
+
+def _at_prevalence(figure: str, labels: NDArray[np.bool_]) -> str:
+    """A figure at the prevalence of the cohort by its value, so that a level has the same one."""
+    plain_name = figure.removesuffix(_AT_COHORT)
+    if plain_name == figure:
+        return figure
+    return f"{plain_name}_at_prevalence_{labels.mean():g}"
 
 
 def _levels(candidate: Candidate, terms: Terms) -> set[Group]:

@@ -17,8 +17,9 @@ from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.chart import Chart
 from evaluator.leaderboard.reports import fact_sheet_block, footing
 from evaluator.leaderboard.reports.findings import findings
-from evaluator.leaderboard.reports.population import population
+from evaluator.leaderboard.reports.population import MET, population
 from evaluator.scoring.code_version import code_version
+from evaluator.scoring.results import TargetComparison
 from metrics.group import SAMPLED
 from submissions.fact_sheet import FactSheet
 from submissions.signatures import Signed
@@ -114,16 +115,11 @@ def _estimand(of: Contents) -> Iterator[Block]:
     release, primary = of.release, figure(of.primary)
     yield heading("Estimand")
     about = population(release)
-    where = (
-        "the population that the benchmark's target describes"
-        if release.target is not None and not release.target.case_control
-        else "the patients of the pool from which the cohort was drawn"
-    )
     yield paragraph(
         f"The report estimates the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
-        f"the image of the digest below computes it, in {where}, against the reference standard of "
-        f"the benchmark. Calls are made at the threshold of {release.threshold:g}. The unit is the "
-        f"case; patients are what was sampled."
+        f"the image of the digest below computes it, in {_where(release.target)}, against the "
+        f"reference standard of the benchmark. Calls are made at the threshold of "
+        f"{release.threshold:g}. The unit is the case; patients are what was sampled."
     )
     if about is None:
         return
@@ -137,6 +133,17 @@ def _estimand(of: Contents) -> Iterator[Block]:
             right=(2, 3),
             widths=("2fr", "3fr", "auto", "auto"),
         )
+
+
+def _where(target: TargetComparison | None) -> str:
+    """The population of the report's figures, which a missed target does not become."""
+    if target is None:
+        return "the patients of the pool from which the cohort was drawn"
+    if target.case_control:
+        return "positive and negative cases with the same attributes, as they were drawn"
+    if target.effective_patients is not None or target.note.startswith(MET):
+        return "the population that the benchmark's target describes"
+    return "patients like those of this cohort, which need not have the shares of its target"
 
 
 def _independence(of: Contents) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from evaluator.disclosure.control import Release
+from evaluator.feedback_choice import told_how
 from evaluator.glossary import figure
 from evaluator.scoring.results import OVERALL, Result
 from metrics.figure_name import Kind
@@ -135,7 +136,8 @@ def _metric(part: ET.Element, goal: str, chosen: Sequence[Result], release: Rele
         row = _part(results, "MetricResult")
         _text(row, "Label", "No figure was released")
         _text(row, "ValueJson", json.dumps({"kind": "text", "value": "not released"}))
-    _text(part, "Interpretation", "See the attached report, which has methods and limits.")
+    told = told_how(release.rule) or "See the attached report, which has methods and limits."
+    _text(part, "Interpretation", told)
     _text(part, "TestType", "Retrospective test of the model alone on a sequestered cohort.")
     _text(part, "TestingDataDescription", f"{_cases(release)}; cohort {release.cohort_digest}.")
     _text(

@@ -10,6 +10,7 @@ from evaluator.benchmark.offered import offered
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
+from evaluator.feedback_choice import explained
 from evaluator.glossary import figure, named
 from evaluator.leaderboard.board.columns import BESIDE
 from evaluator.leaderboard.board.kept import Board
@@ -19,15 +20,6 @@ from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.templating.environment import environment
 from submissions.service.pages.benchmarks import allowance, opening
 from submissions.service.pages.contract_rows import contract_rows
-
-_FEEDBACK = {
-    "open": "A result is released as soon as it is scored.",
-    "held": "A steward releases each result; until then nobody sees it.",
-    "ladder": (
-        "Only the primary figure is told, and only where it is better than the team's best so far."
-    ),
-    "thresholdout": "Only the primary figure is told, with noise where it would tell too much.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +104,12 @@ def _rules(benchmark: Benchmark) -> list[str]:
         found.append(f"In all, a team has {quota.lifetime} looks at this cohort.")
     if benchmark.practice.cases:
         found.append("Each image is tried on practice cases first.")
-    found.append(_FEEDBACK.get(shown.feedback, ""))
+    found += explained(shown, lifetime=quota.lifetime, practice_cases=benchmark.practice.cases)
     found.append(
-        f"A group with fewer than {shown.minimum_cell} cases, patients, positives or negatives is "
-        f"not shown, nor is what would give it away."
+        f"A group with fewer than {shown.minimum_cell} cases or patients is not shown. One with "
+        f"fewer positive or negative cases has no figure. What would give either away is withheld."
     )
-    return [sentence for sentence in found if sentence]
+    return found
 
 
 def _shares(card: CohortCard) -> list[tuple[str, list[_Share]]]:

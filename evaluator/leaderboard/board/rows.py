@@ -230,7 +230,8 @@ def _legend(
         found.append(
             (
                 "best of N",
-                "the row is the best of so many; the best of several looks better than it is",
+                "the best of its model, after so many looks of the team or submissions of the "
+                "model; the best of several looks better than it is",
             )
         )
     if any(row.baseline for row in rows):
@@ -252,15 +253,16 @@ def _legend(
 def _of_comparison(keys: set[str], rows: Sequence[Row]) -> list[tuple[str, str]]:
     found = []
     if any(row.rank_below for row in rows):
-        found.append(("1 to 4 below a rank", "interval of ranks that the data support"))
+        said = "interval of ranks that the data support, among the models compared"
+        found.append(("1 to 4 below a rank", said))
     if TIER in keys:
         found += [
-            ("Tier", "models of one tier are not distinguishable from each other"),
+            ("Tier", "models of one tier are not distinguishable from its first"),
             ("first in 0.4", "share of resamples in first place, here 0.4 of them"),
         ]
     found.append(
         ("Dotted line", "interval corrected for the choice of the best of the team's looks")
     )
     if LOOKS in keys:
-        found.append(("Looks", "submissions of the team that read the sequestered cases"))
+        found.append(("Looks", "charged looks of the team at this cohort, all models together"))
     return found

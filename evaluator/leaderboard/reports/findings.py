@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
+from evaluator.disclosure.rule import THRESHOLDOUT
+from evaluator.feedback_choice import NO_IMPROVEMENT, told_how
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.reports.footing import footing, of_prevalence
@@ -14,7 +16,7 @@ from metrics.estimate import Estimate
 PERCENT = "\N{NO-BREAK SPACE}%"
 _SPOKEN_OF = ("sensitivity", "specificity")
 _ALL_EQUAL = "predictions that differ"
-"""In the reason why a figure is undefined where every prediction is the same."""
+"""In the reason why the slope over all cases is undefined where every prediction is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,12 @@ def _cohort(release: Release, cases: str) -> list[str]:
 
 def _alarms(release: Release) -> list[str]:
     """An inverted or constant model, and one that calls every case alike."""
-    if any(_ALL_EQUAL in (result.estimate.undefined or "") for result in release.results):
+    slope = release.find("calibration_slope")
+    if slope is not None and _ALL_EQUAL in (slope.undefined or ""):
         return ["The model gives every case the same score: it tells no case from another."]
     found = []
     auroc = release.find("auroc")
-    if auroc is not None and auroc.value is not None:
+    if auroc is not None and auroc.value is not None and NO_IMPROVEMENT not in auroc.method:
         if auroc.high is not None and auroc.high < 0.5:
             found.append(
                 f"The model is inverted: it scores positive cases lower than negative ones (AUROC "
@@ -97,6 +100,10 @@ def _in_words(release: Release) -> list[str]:
     auroc = release.find("auroc")
     if auroc is None or auroc.value is None:
         return []
+    if NO_IMPROVEMENT in auroc.method:  # it is another submission's
+        return [f"{auroc.method[:1].upper()}{auroc.method[1:]}."]
+    if release.rule.feedback == THRESHOLDOUT:
+        return [told_how(release.rule) or ""]
     return [
         f"Given one positive and one negative case at random, the model scores the positive "
         f"one higher {_share(auroc)} of the time; a coin would do so 50{PERCENT}."
@@ -159,7 +166,9 @@ def calibration_in_words(release: Release) -> list[str]:
 def _spread(slope: Estimate | None) -> str:
     if slope is None or slope.value is None or slope.low is None:
         return ""
-    if slope.high is not None and slope.high < 1:
+    if slope.high is not None and slope.high < 0:
+        said = "Predictions run the wrong way: the higher they are, the fewer cases are positive"
+    elif slope.high is not None and slope.high < 1:
         said = "Predictions are too extreme: high ones too high, low ones too low"
     elif slope.low > 1:
         said = "Predictions are too timid: they spread less than the outcomes do"

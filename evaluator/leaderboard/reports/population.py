@@ -12,6 +12,9 @@ from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import Kind
 
+MET = "every margin"
+"""How the note of a target begins that the cohort has the shares of."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelRow:
@@ -94,7 +97,7 @@ def _sentences(release: Release) -> list[str]:
         )
     elif target.note:
         found.append(f"Standardised figures are not given: {target.note}.")
-    if target.note.startswith("every margin"):
+    if target.note.startswith(MET):
         found = [
             "The cohort has the shares of its target within one point: the plain figures estimate "
             "those of the target population."

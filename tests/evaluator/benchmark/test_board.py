@@ -56,3 +56,12 @@ def test_a_held_benchmark_compares_nothing(tmp_path: Path) -> None:
     assert "[board] declares comparisons and [disclosure] feedback is 'held'" in sentence
     assert 'or give feedback = "open"' in sentence
     read_benchmark(written(tmp_path, "", "held"))
+
+
+def test_a_figure_that_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "freeze_every = 5")
+    path.write_text(path.read_text().replace('primary = "auroc"', 'primary = "ici"'))
+    sentence = refused("benchmark", "check", path)
+    assert "[board] declares comparisons, but submissions cannot be ranked by 'ici'" in sentence
+    path.write_text(path.read_text().replace("freeze_every = 5", ""))
+    read_benchmark(path)

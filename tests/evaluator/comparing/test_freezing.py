@@ -148,6 +148,35 @@ def test_a_figure_that_is_better_the_lower_is_compared_too(tmp_path: Path) -> No
     assert pair.low < pair.difference < pair.high
 
 
+def test_a_level_is_compared_at_the_prevalence_of_the_whole_cohort(tmp_path: Path) -> None:
+    made = home(tmp_path / "ppv", primary="ppv_at_cohort_prevalence")
+    for number in (0, 6):
+        enter_model(made, number)
+    freeze(made, LATE)
+    cases = made.cohort.cases()
+    labels = np.array([case.label == 1 for case in cases])
+    calls = {
+        name_of(number): np.array(
+            [made.scores(2.2 - 0.3 * number, seed=number)[case.case_id] >= 0.5 for case in cases]
+        )
+        for number in (0, 6)
+    }
+
+    def ppv(called: np.ndarray, inside: np.ndarray) -> float:
+        """By Bayes, at the share of positives in the whole cohort."""
+        hit = called[inside & labels].mean() * labels.mean()
+        alarm = called[inside & ~labels].mean() * (1.0 - labels.mean())
+        return float(hit / (hit + alarm))
+
+    sexes = np.array([case.attributes["sex"] for case in cases])
+    pairs = [each for each in the_newest(made).pairs if each.attribute == "sex"]
+    assert len(pairs) == 2
+    for pair in pairs:
+        inside = sexes == pair.level
+        exact = ppv(calls[pair.first], inside) - ppv(calls[pair.second], inside)
+        assert pair.difference == pytest.approx(exact, abs=0.0005 + 1e-9)
+
+
 def test_an_entry_shows_what_its_release_shows(made: Home) -> None:
     freeze(made, LATE)
     with made.ledger() as ledger:

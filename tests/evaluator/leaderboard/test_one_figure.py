@@ -14,6 +14,7 @@ from evaluator.benchmark.specification import read_benchmark
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rule import Disclosure
 from evaluator.feedback import answering
+from evaluator.filing.model_card import model_card
 from evaluator.leaderboard.board.kept import OfReleases
 from evaluator.leaderboard.board.ranking import placed
 from evaluator.leaderboard.board.terminal import render_terminal
@@ -93,8 +94,27 @@ def test_a_report_tells_the_figure_how_it_is_told_and_nothing_untrue(kind: str) 
         assert each.results[0].estimate.method.split(";")[0] in shown or each is KINDS[kind][1]
         for untrue in ("too small in one class", "Subgroups", "0 of the cases positive", "None"):
             assert untrue not in shown, untrue
-    assert "no improvement that the data support" in words(render_report(KINDS["ladder"][1]))
+    repeated = words(render_report(KINDS["ladder"][1]))
+    assert "No improvement that the data support; the value is that of submission s1." in repeated
+    assert "the model scores the positive one higher" not in repeated
+    assert "one higher 81 % (75 to 86 %) of the time" in words(render_report(KINDS["ladder"][0]))
+    noisy = words(render_report(KINDS["thresholdout"][0]))
+    assert "the model scores the positive one higher" not in noisy
     assert "budget of answers is spent" in words(render_report(KINDS["thresholdout"][1]))
+
+
+def test_an_inverted_step_is_no_alarm_for_a_later_submission() -> None:
+    low = replace(AUROC, value=0.2, low=0.15, high=0.26)
+    first = release("s1", "A", low, "ladder")
+    later = release("s2", "B", replace(low, method=REPEATED.method), "ladder")
+    assert "The model is inverted" in words(render_report(first))
+    assert "The model is inverted" not in words(render_report(later))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_card_says_how_the_figure_is_told(kind: str) -> None:
+    card = model_card(KINDS[kind][0], datetime(2026, 1, 3, tzinfo=UTC), None)
+    assert ("last step" if kind == "ladder" else "practice cases") in card
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,6 +128,9 @@ def test_a_board_says_how_its_values_are_told(kind: str) -> None:
     with serving(app) as address:
         board = words(httpx.get(f"{address}/benchmarks/{task.name}").text)
         report = words(httpx.get(f"{address}/submissions/s2").text)
+        about = words(httpx.get(f"{address}/benchmarks/{task.name}/about").text)
+    # The first look is told, better than another or not; practice cases are told without noise.
+    assert ("AUROC of its last step" if kind == "ladder" else "practice cases, unless") in about
     assert ("last step" if kind == "ladder" else "with noise (Thresholdout)") in board
     assert "Look 1 of 5, s2." in report
     assert [place.rank for place in placed(KINDS[kind])] == (

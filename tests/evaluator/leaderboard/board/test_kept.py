@@ -196,6 +196,9 @@ def test_a_comparison_is_shown_as_soon_as_it_is_frozen(ledger: Ledger) -> None:
         turned = client.get(f"{PATH}?sort=looks&order=desc").text
     assert "comparison of 3 February 2026" in page
     assert "best of 7 looks" in page
+    # A tier ends where a row differs from the tier's first; two others of it may still differ.
+    assert "models of one tier are not distinguishable from its first" in page
+    assert "from each other" not in page
     assert ">1 to 2<" in page
     assert "first in 0.6" in page
     assert '<line class="wider"' in page

@@ -274,6 +274,8 @@ def test_the_slope_is_read_off_its_interval_only() -> None:
 
     assert "Predictions are too extreme" in said(0.7, 0.5, 0.9)
     assert "Predictions are too timid" in said(1.4, 1.2, 1.6)
+    assert "run the wrong way" in said(-0.7, -0.9, -0.5)
+    assert "run the wrong way" not in said(0.1, -0.2, 0.4)
     assert "compatible with that of a calibrated model" in said(0.8, 0.6, 1.1)
 
 
@@ -317,6 +319,18 @@ def test_a_constant_model_is_called_out() -> None:
     found = score(y, np.full(300, 0.3), plan=AnalysisPlan(replicates=0), threshold=0.5)
     words = Page(render_report(released(scored=found))).words
     assert "The model gives every case the same score" in words
+
+
+def test_a_model_that_is_constant_in_one_group_alone_is_not_called_constant() -> None:
+    y = np.arange(400) % 2
+    site = np.array(["A", "B"])[np.arange(400) // 200]
+    s = np.where(site == "A", 0.3, np.random.default_rng(3).random(400) / 2 + 0.4 * y)
+    plan = AnalysisPlan(replicates=0, subgroups=("site",))
+    found = score(y, s, attributes={"site": site}, plan=plan, threshold=0.5)
+    reason = found.find("calibration_slope", "site", "A")
+    assert reason is not None
+    assert "predictions that differ" in (reason.undefined or "")
+    assert "gives every case the same score" not in words_of(found)
 
 
 def test_calibration_is_told_in_words_at_the_top() -> None:
