@@ -30,7 +30,7 @@ class Comparisons:
     transaction: Opened
 
     def append(self, frozen: FrozenComparison) -> None:
-        """Append a comparison, and who saw it; raise LedgerError where its cause has brought one."""
+        """Append a comparison, and who saw it; LedgerError where its cause has brought one."""
         with self.transaction() as connection:
             connection.execute(insert(COMPARISONS).values(_row(frozen)))
             exposures.of_comparison(connection, frozen)
