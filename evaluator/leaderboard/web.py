@@ -23,6 +23,7 @@ from evaluator.leaderboard.answers import Answers
 from evaluator.leaderboard.board.kept import Board, Comparisons, Kept, OfReleases, Reader
 from evaluator.leaderboard.board.selection import columns_of, plain_rows
 from evaluator.leaderboard.board.view import ViewError, read_view
+from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.reports.report import render_report
 from evaluator.leaderboard.templating.environment import STATIC
@@ -293,6 +294,10 @@ def _add_files(app: FastAPI, site: _Site) -> None:
     @app.api_route("/static/style.css", methods=_READ)
     def stylesheet() -> FileResponse:
         return FileResponse(STYLESHEET, media_type="text/css")
+
+    @app.api_route("/static/charts.css", methods=_READ)
+    def colours() -> Response:
+        return Response(in_the_dark(), media_type="text/css")
 
     @app.api_route("/healthz", methods=_READ)
     def healthz() -> JSONResponse:

@@ -20,6 +20,7 @@ def templates(*folders: Path) -> Environment:
     )
 
 
-def version_of(files: Iterable[Path]) -> str:
-    """Changes when one of the files does, so that no browser shows a kept one with a new page."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+def version_of(files: Iterable[Path], made: str = "") -> str:
+    """Another for other files or other text that is ``made``: no browser keeps a former one."""
+    content = b"".join(path.read_bytes() for path in files)
+    return hashlib.sha256(content + made.encode()).hexdigest()[:12]

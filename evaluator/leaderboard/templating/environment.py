@@ -9,6 +9,7 @@ from jinja2 import Environment
 
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable_level
+from evaluator.leaderboard.drawing.palette import in_the_dark
 from submissions.design.dates import day
 from submissions.design.stylesheet import STYLESHEET
 from submissions.design.templating import templates, version_of
@@ -37,4 +38,4 @@ def environment() -> Environment:
 @cache
 def static_version() -> str:
     """Changes when a static file does, so that a cached one is never shown with a new page."""
-    return version_of([STYLESHEET, *sorted(STATIC.iterdir())])
+    return version_of([STYLESHEET, *sorted(STATIC.iterdir())], in_the_dark())
