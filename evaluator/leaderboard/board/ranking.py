@@ -40,7 +40,7 @@ class Entrant:
     @property
     def baseline(self) -> bool:
         """Whether the row is marked as a baseline's."""
-        return self.team.strip().lower() in BASELINE_TEAMS
+        return is_baseline(self.team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,11 @@ class Place:
     rank: int | None
     entrant: Entrant
     entries: int
+
+
+def is_baseline(team: str) -> bool:
+    """Whether the rows of a team are marked as baselines."""
+    return team.strip().lower() in BASELINE_TEAMS
 
 
 def places(entrants: Sequence[Entrant], primary: str = "auroc") -> tuple[Place, ...]:

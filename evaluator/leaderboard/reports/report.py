@@ -15,7 +15,7 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.feedback_choice import told_how
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure, named
-from evaluator.leaderboard.board.ranking import BASELINE_TEAMS
+from evaluator.leaderboard.board.ranking import is_baseline
 from evaluator.leaderboard.drawing import numbers, released_points
 from evaluator.leaderboard.drawing.levels import attributes_of
 from evaluator.leaderboard.drawing.palette import in_the_dark
@@ -92,7 +92,7 @@ def render_report(
             release=release,
             title=title or release.benchmark,
             standalone=standalone,
-            baseline=release.team.strip().lower() in BASELINE_TEAMS,
+            baseline=is_baseline(release.team),
             confidence=numbers.percent(release.confidence),
             primary=figure(primary),
             headline=release.find(primary),
