@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from submissions.addresses.database import aware
 from submissions.ledger.beside_releases import exposures
-from submissions.ledger.database import audit_chain, reading
+from submissions.ledger.database import audit_chain, reading, signed
 from submissions.ledger.database.records import FirstRelease, FrozenComparison, LastComparison
 from submissions.ledger.database.tables import COMPARISONS, RELEASES
 from submissions.ledger.database.verification import comparison_content
-from submissions.signatures import Signed
 from submissions.submission import State
 
 Opened = Callable[[], AbstractContextManager[Connection]]
@@ -114,9 +112,7 @@ def _row(frozen: FrozenComparison) -> dict[str, object]:
         "at": frozen.at,
         "document": frozen.document,
         "digest": frozen.digest,
-        "statement": frozen.signed.statement,
-        "key_id": frozen.signed.key_id,
-        "signature": frozen.signed.encoded,
+        **signed.columns(frozen.signed),
     }
 
 
@@ -130,9 +126,5 @@ def _frozen(row: Row[Any]) -> FrozenComparison:
         at=aware(row.at),
         document=row.document,
         digest=row.digest,
-        signed=Signed(
-            statement=row.statement,
-            key_id=row.key_id,
-            signature=base64.b64decode(row.signature),
-        ),
+        signed=signed.of_row(row),
     )
