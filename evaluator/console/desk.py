@@ -26,6 +26,7 @@ from submissions.ledger.database.audit_chain import OVERRIDDEN
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes, final, open_votes
 from submissions.service.store import Store, StoreError
+from submissions.service.texts import paragraph
 from submissions.submission import State, Submission
 
 REALM = "console "
@@ -160,13 +161,17 @@ class Desk:
                 f"the result of submission {submission_id} has changed since you opened it; look "
                 f"at it again, then vote"
             )
+        try:
+            told = paragraph(reason) if reason.strip() else ""
+        except ValueError as error:
+            raise LedgerError(f"the reason {error}") from None
         vote = Vote(
             submission_id=submission_id,
             evaluation_key=document.evaluation_key,
             document=document.digest,
             reviewer=reviewer.person_id,
             choice=choice,
-            reason=reason,
+            reason=told,
         )
         return Votes(self._ledger).cast(vote, waiting.needed)
 
@@ -256,9 +261,9 @@ class Desk:
 
     def _difference(self, release: Release, submission: Submission) -> Difference | None:
         teams = {name.casefold() for name in self._allowance(submission.team)}
-        for found in reversed(published.releases(self._ledger, submission.benchmark)):
-            if found.team.casefold() in teams:
-                return difference(release, found)
+        for row in reversed(self._ledger.boards.rows(submission.benchmark)):
+            if row.team.casefold() in teams:
+                return difference(release, published.released(self._ledger, row.submission_id))
         return None
 
     def _looks(self, submission: Submission) -> str:

@@ -312,8 +312,8 @@ def _of_other(names: Names) -> tuple[tuple[str, str], tuple[str, str]]:
 def _too_near(everyone: Counts, earlier: Earlier, minimum: int) -> bool:
     """Whether two cohorts differ by so few cases that their figures differ by these alone."""
     shared, other = earlier.shared, earlier.release
-    if shared is None:
-        return False
+    if shared is None or not shared.same_label:
+        return False  # figures by another label differ by more than these cases
     differing = [everyone.n_positive - shared.n_positive, everyone.n_negative - shared.n_negative]
     if other.n_positive is not None:
         differing += [

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from evaluator.comparing.chosen import MOST_CHOSEN
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import comparison_page, pages
@@ -122,7 +123,7 @@ class _Site:
             )
         names = list(dict.fromkeys(named))
         # An address names hundreds, and more than these are refused.
-        releases = [self.release(name)[1] for name in names[: comparison_page.MOST_CHOSEN]]
+        releases = [self.release(name)[1] for name in names[:MOST_CHOSEN]]
         listing = self.listing(releases[0].benchmark if releases else benchmark)
         return comparison_page.render(
             listing, self.comparisons(listing.name), self.later(listing.name), names, releases

@@ -44,10 +44,10 @@ def before(
     of_cohort: dict[str, Shared | None] = {cohort.digest: None}
     found = []
     for row in rows:
+        release = Release.from_json(zlib.decompress(row.document).decode())
         if row.cohort_digest not in of_cohort:
-            of_cohort[row.cohort_digest] = _shared(enclave, cohort, row.cohort_digest)
-        document = zlib.decompress(row.document).decode()
-        found.append(Earlier(Release.from_json(document), of_cohort[row.cohort_digest]))
+            of_cohort[row.cohort_digest] = _shared(enclave, cohort, release)
+        found.append(Earlier(release, of_cohort[row.cohort_digest]))
     return tuple(found)
 
 
@@ -69,11 +69,26 @@ def keep(enclave: Enclave, key: str, cohort: Cohort, release: Release) -> None:
             )
 
 
-def _shared(enclave: Enclave, cohort: Cohort, other: str) -> Shared:
-    """Cases of a cohort, by class, that another one has too."""
+def _shared(enclave: Enclave, cohort: Cohort, other: Release) -> Shared:
+    """Cases of a cohort, by class, that the cohort of another release has too."""
     with enclave.transaction() as connection:
-        query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == other)
+        query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == other.cohort_digest)
         theirs = set(connection.execute(query).scalars())
     sources = cohort.sources()
     labels = [case.label for case in cohort.cases() if sources[case.case_id][0] in theirs]
-    return Shared(labels.count(1), labels.count(0))
+    return Shared(labels.count(1), labels.count(0), _has_same_label(enclave, cohort, other))
+
+
+def _has_same_label(enclave: Enclave, cohort: Cohort, other: Release) -> bool:
+    """Whether a release is by the same reference standard; by that of a former seal it counts so.
+
+    Benchmarks of several findings share their cases, and each has labels of its own.
+    """
+    if not enclave.is_sealed(other.benchmark):
+        return True
+    theirs = enclave.cohort(other.benchmark)
+    return theirs.digest != other.cohort_digest or _label(theirs) == _label(cohort)
+
+
+def _label(cohort: Cohort) -> tuple[object, object]:
+    return cohort.criteria.get("label"), cohort.criteria.get("invert_label", False)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cohort_selection.matching.target import Target
+from cohort_selection.sealing.cohort import Cohort, seal
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.evaluation import evaluate
 from evaluator.scoring.analysis_plan import AnalysisPlan
@@ -129,3 +131,25 @@ def test_cohorts_are_known_to_share_their_cases(tmp_path: Path, benchmark: Bench
     labels = [case.label for case in cohort.cases()]
     assert earlier.shared is not None
     assert (earlier.shared.n_positive, earlier.shared.n_negative) == (sum(labels), 8 - sum(labels))
+
+
+def test_releases_by_another_label_are_known_as_such(tmp_path: Path, benchmark: Benchmark) -> None:
+    enclave = Enclave(tmp_path / "enclave")
+    cases = small_commons(tmp_path / "commons")
+
+    def cohort_of(name: str, label: str) -> Cohort:
+        place = enclave.benchmark_folder(name) / "cohort"
+        target = Target({"sex": {"Female": 0.5, "Male": 0.5}})
+        criteria = {"label": {"column": label}}
+        return seal(
+            list(cases), place, name=name, seed=7, criteria=criteria, target=target, report={}
+        )
+
+    first = cohort_of(SUBMISSION.benchmark, "opacity")
+    predictions = Predictions({case.case_id: (0.5,) for case in first.cases()})
+    evaluate(SUBMISSION, benchmark, first, predictions, enclave)
+    for name, label, same in (("draw-2", "opacity", True), ("effusions", "effusion", False)):
+        (earlier,) = decided.before(enclave, SUBMISSION, "key", cohort_of(name, label))
+        assert earlier.shared is not None
+        assert earlier.shared.n_cases == 8
+        assert earlier.shared.same_label == same

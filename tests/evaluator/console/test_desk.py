@@ -166,6 +166,17 @@ def test_a_changed_document_is_not_voted_on_unseen(held: HeldHome) -> None:
         assert desk.vote(ann, name, Choice.RELEASE, "", seen=seen).decision is None
 
 
+@pytest.mark.parametrize("hidden", ["\u202e", "\x1b", "\x00", "\u200b"])
+def test_a_reason_hides_nothing(held: HeldHome, hidden: str) -> None:
+    """The team reads it on a page, in a message and at a terminal."""
+    name = held.hold("Net")
+    with desk_for(held.home, "ann@example.org") as (desk, ann):
+        with pytest.raises(LedgerError, match="the reason has the hidden character U"):
+            desk.vote(ann, name, Choice.REFUSE, f"trained {hidden} on these cases")
+        cast = desk.vote(ann, name, Choice.REFUSE, "trained on\r\nthese cases ")
+    assert cast.votes[0].reason == "trained on\nthese cases"
+
+
 def test_what_is_not_held_is_named(held: HeldHome) -> None:
     name = held.hold("Net")
     release(held, name)

@@ -420,6 +420,43 @@ def test_a_successor_does_not_give_back_what_its_predecessor_withheld() -> None:
     assert unrelated.withheld == ()
 
 
+# -- the same cases by two labels ------------------------------------------------------------------
+
+# As many cases of each site as SITES has, by another finding.
+OTHER_FINDING: Table = {
+    ("A",): (12, 3, 9, 60), ("B",): (10, 3, 8, 45), ("C",): (11, 2, 6, 30), ("D",): (2, 1, 3, 6),
+}  # fmt: skip
+BY_OTHER = Shared(44, 167, same_label=False)
+
+
+def test_a_benchmark_of_another_finding_contradicts_nothing() -> None:
+    """Fourteen findings of the same radiographs are fourteen benchmarks."""
+    assert [sum(n) for n in OTHER_FINDING.values()] == [sum(n) for n in SITES.values()]
+    first = decided(scored(SITES, PLAN, ("site",)))
+    found = scored(OTHER_FINDING, PLAN, ("site",))
+    assert BY_OTHER.n_cases == found.n_cases
+    assert decided(found, Earlier(first, BY_OTHER)) == decided(found)
+    assert decided(found).results
+
+
+def test_a_benchmark_of_another_finding_gives_no_number_of_cases_back() -> None:
+    """Under a rule of its own it would show how many cases the smallest site has."""
+    first = decided(scored({**SITES, ("D",): (2, 1, 1, 2)}, PLAN, ("site",)))
+    found = scored({**OTHER_FINDING, ("D",): (1, 1, 2, 2)}, PLAN, ("site",))
+    five = Disclosure(minimum_cell=5)
+    shared = Shared(43, 162, same_label=False)
+    assert shared.n_cases == found.n_cases
+
+    def of_site_d(of: Release) -> list[tuple[str, int | None]]:
+        return [(held.reason, held.n_cases) for held in of.withheld if held.level == "D"]
+
+    assert of_site_d(first) == [(WITHHELD, None)]
+    assert of_site_d(decided(found, rule=five)) == [(INSUFFICIENT, 5)]
+    beside = decided(found, Earlier(first, shared), rule=five)
+    assert of_site_d(beside) == [(WITHHELD, None)]
+    assert beside.results
+
+
 # -- levels that nest ------------------------------------------------------------------------------
 
 
