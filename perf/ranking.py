@@ -30,12 +30,11 @@ from metrics.resampling import replicates as resampling
 from perf.coverage import study
 from perf.coverage.counting import ABOVE, BELOW, DEFINED, REJECTED, TESTED, Cell, Counts, generator
 from perf.coverage.study import Kept
+from perf.coverage.table import DOCUMENT, replaced
 from perf.timing import Program, Timed, peak_memory, side_by_side, table
 
 KEPT = Path(__file__).resolve().parent / "ranking.json"
-DOCUMENT = KEPT.parents[1] / "docs" / "intervals.md"
 BEGIN = "<!-- made by `python -m perf.ranking --table` -->"
-END = "<!-- end of what it makes -->"
 
 PREVALENCE = 0.3
 CONFIDENCE = 0.95
@@ -283,15 +282,6 @@ def speed(n: int = 5_000, submissions: int = 500) -> list[Timed]:
     return rows
 
 
-def replaced(document: str, block: str) -> str:
-    """The document with what stands between the marks replaced."""
-    before, _, rest = document.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"{DOCUMENT.name} needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{block}\n{END}{after}"
-
-
 def block(kept: Mapping[str, Kept]) -> str:
     """Every table, from the results that are kept."""
     return "\n".join((*_best_table(kept), "", *_rank_table(kept), "", *_pair_table(kept), ""))
@@ -411,7 +401,7 @@ def main() -> None:
             workers=options.workers,
             say=lambda line: print(line, flush=True),
         )
-    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), block(study.read(KEPT))))
+    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), block(study.read(KEPT)), BEGIN))
 
 
 if __name__ == "__main__":

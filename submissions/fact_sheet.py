@@ -16,7 +16,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-FILE_NAME = "fact-sheet.toml"
 LARGEST = 64_000
 """Bytes of a fact sheet as a file."""
 LINE, TEXT, LINES = 200, 3000, 40

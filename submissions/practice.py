@@ -12,6 +12,8 @@ from pydantic import ConfigDict, Field
 from cohort_selection.benchmark_keys.keys import Whole
 from cohort_selection.benchmark_keys.reading import read_table
 
+_CASES = "cases of the open part on which each submission is tried before it is queued; 0 for none"
+
 
 class PracticeError(ValueError):
     """The [practice] table is not what it should be."""
@@ -23,15 +25,7 @@ class Practice:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    cases: Annotated[
-        Whole,
-        Field(
-            ge=0,
-            le=1_000,
-            description="cases of the open part on which each submission is tried before it is "
-            "queued; 0 for none",
-        ),
-    ] = 0
+    cases: Annotated[Whole, Field(ge=0, le=1_000, description=_CASES)] = 0
 
 
 def read_practice(table: Mapping[str, object], path: Path) -> Practice:

@@ -159,24 +159,29 @@ def _step(before: State | None, after: State, when: str, *owners: Owner) -> Step
 
 _CANCELLED = (Owner.QUEUE, Owner.TEAM, Owner.STEWARD)
 
+
+def _given_up(before: State) -> Step:
+    return _step(before, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED)
+
+
 STEPS: tuple[Step, ...] = (
     _step(None, State.RECEIVED, "an image is entered", Owner.TEAM, Owner.STEWARD),
     _step(State.RECEIVED, State.LINTED, "the image keeps the contract"),
     _step(State.RECEIVED, State.REJECTED, "the image breaks the contract"),
-    _step(State.RECEIVED, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _given_up(State.RECEIVED),
     _step(State.LINTED, State.DRY_RUN, "it runs on practice cases"),
     _step(State.LINTED, State.QUEUED, "the benchmark has no practice cases"),
     _step(State.LINTED, State.REJECTED, "the image breaks the contract"),
-    _step(State.LINTED, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _given_up(State.LINTED),
     # It read no sequestered case.
     _step(State.DRY_RUN, State.DRY_RUN, "a dry run that was cut off is done again"),
     _step(State.DRY_RUN, State.LINTED, "a dry run was cut off"),
     _step(State.DRY_RUN, State.QUEUED, "the dry run ended well"),
     _step(State.DRY_RUN, State.REJECTED, "the dry run failed"),
-    _step(State.DRY_RUN, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _given_up(State.DRY_RUN),
     _step(State.QUEUED, State.RUNNING, "its container runs on the sequestered cases"),
     _step(State.QUEUED, State.SCORING, "the same image ran on the same cohort before"),
-    _step(State.QUEUED, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _given_up(State.QUEUED),
     _step(State.RUNNING, State.RUNNING, "a run that was cut off begins again"),
     _step(State.RUNNING, State.QUEUED, "the queue ended, or lost the image or the workers"),
     _step(State.RUNNING, State.SCORING, "its predictions are complete"),
@@ -186,7 +191,7 @@ STEPS: tuple[Step, ...] = (
     _step(State.SCORING, State.RUNNING, "the enclave lacks its predictions"),
     _step(State.SCORING, State.HELD, "the benchmark holds results for a review"),
     _step(State.SCORING, State.RELEASED, "the benchmark releases results at once"),
-    _step(State.SCORING, State.FAILED, "it is withdrawn, or the harness failed", *_CANCELLED),
+    _given_up(State.SCORING),
     _step(
         State.HELD,
         State.RELEASED,

@@ -62,7 +62,7 @@ FLOORS: dict[str, list[str]] = {
         "sandbox scoring",
         "attacker",
         "disclosure",
-        "feedback_choice figure_kinds leaderboard.drawing",
+        "comparison feedback_choice figure_kinds leaderboard.drawing",
         "benchmark leaderboard.templating",
         "identity leaderboard.board stores workers",
         "feedback",
@@ -106,7 +106,7 @@ HOMES = {
     "limits": {"submissions/service/rates.py"},
     "authlib": {"submissions/service/oidc/"},
     "joserfc": {"submissions/service/oidc/"},
-    "uvicorn": {"evaluator/console/console_process.py", "evaluator/serving/web_process.py"},
+    "uvicorn": {"evaluator/serving/server.py"},
     "dask": {"evaluator/workers/workers.py"},
     "distributed": {"evaluator/workers/workers.py"},
     "sqlalchemy": {

@@ -55,14 +55,5 @@ def needed_for_auroc(
     return split(high)
 
 
-def _growth(positives: int, negatives: int, minimum_cases: int, minimum_per_class: int) -> float:
-    """By what factor a cohort must grow for a level to reach its minima."""
-    return max(
-        minimum_cases / max(positives + negatives, 1),
-        minimum_per_class / max(positives, 1),
-        minimum_per_class / max(negatives, 1),
-    )
-
-
 def _counts(needed: Needed) -> tuple[int, int]:
     return needed.positives, needed.negatives

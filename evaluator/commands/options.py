@@ -22,9 +22,6 @@ Home = Annotated[
 ]
 HOME = Path("sequestra-home")
 BenchmarkName = Annotated[str, typer.Argument(help="Name of an installed benchmark.")]
-BenchmarkOption = Annotated[
-    str, typer.Option("--benchmark", "-b", help="Name of an installed benchmark.")
-]
 CatalogFolder = Annotated[
     Path, typer.Option("--catalog", "-c", help="Folder that `sequestra index` wrote.")
 ]

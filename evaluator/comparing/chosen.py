@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ComparedEntry,
     ComparedPair,
     Comparison,
     ComparisonError,
 )
 from evaluator.scoring.results import OVERALL
+from submissions.design.dates import moment
 
 MOST_CHOSEN = 8
 """Submissions that are compared side by side."""
@@ -43,18 +44,12 @@ class Chosen:
         return tuple(sorted(mine, key=lambda each: each.level))
 
 
-def day(comparison: Comparison) -> str:
-    """When a comparison was made, as 1 December 2026, 00:00 UTC."""
-    at = comparison.frozen_at
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
-
-
 def coverage(comparison: Comparison, later: int) -> str:
     """What a comparison covers, where ``later`` submissions were released since; a sentence."""
     since = {0: "none was released since", 1: "1 later one is not in it"}
     return (
         f"This comparison covers the {_counted(len(comparison.covered))} released by "
-        f"{day(comparison)}; {since.get(later, f'{later} later ones are not in it')}."
+        f"{moment(comparison.frozen_at)}; {since.get(later, f'{later} later ones are not in it')}."
     )
 
 
@@ -85,14 +80,15 @@ def choose(comparison: Comparison | None, benchmark: str, names: Sequence[str]) 
 
 
 def _absent(comparison: Comparison, name: str) -> str:
+    made = moment(comparison.frozen_at)
     for other in comparison.others:
         if other.submission_id == name:
             return (
-                f"submission {name} takes no part in the comparison of {day(comparison)}: "
+                f"submission {name} takes no part in the comparison of {made}: "
                 f"{other.reason}; name another, such as {_example(comparison)}"
             )
     return (
-        f"submission {name} is not in the comparison of {day(comparison)}, which was made before "
+        f"submission {name} is not in the comparison of {made}, which was made before "
         f"its release; wait for the next one, or name another, such as {_example(comparison)}"
     )
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.comparing.alike import Scales, few_called_otherwise, few_differ, scales
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ALIKE,
     NO_FIGURE,
     SETS_APART,
@@ -56,6 +56,15 @@ _FEW = 100
 
 Group = tuple[str, str]
 _Ends = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What may be shown: rows, pairs, and the rows that took no part."""
+
+    entries: tuple[ComparedEntry, ...]
+    pairs: tuple[ComparedPair, ...]
+    others: tuple[NotCompared, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +115,6 @@ class Terms:
     design: str
     choices: Choices
     rule: Disclosure
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What may be shown: rows, pairs, and the rows that took no part."""
-
-    entries: tuple[ComparedEntry, ...]
-    pairs: tuple[ComparedPair, ...]
-    others: tuple[NotCompared, ...]
 
 
 def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:

@@ -11,10 +11,9 @@ import logging
 import time
 from datetime import UTC, date, datetime
 
-from evaluator.comparing.comparison import Comparison
 from evaluator.comparing.due import Due, due
 from evaluator.comparing.looks import tied_teams
-from evaluator.comparing.rows import Rows
+from evaluator.comparison import Comparison
 from evaluator.signing.key import SigningError
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave
@@ -33,14 +32,11 @@ _LOG = logging.getLogger(__name__)
 class Freezer:
     """Compares the submissions of one installation's boards when that is due."""
 
-    def __init__(
-        self, installation: Installation, ledger: Ledger, signer: Signer, rows: Rows
-    ) -> None:
-        """Work on an installation's benchmarks; ``rows`` is how its boards choose their rows."""
+    def __init__(self, installation: Installation, ledger: Ledger, signer: Signer) -> None:
+        """Work on an installation's benchmarks."""
         self._installation = installation
         self._ledger = ledger
         self._signer = signer
-        self._rows = rows
         self._enclave: Enclave = installation.enclave()
         self._looked_at = -SECONDS_BETWEEN
         self._looked_through: dict[str, tuple[int | None, date]] = {}
@@ -94,7 +90,7 @@ class Freezer:
         from evaluator.comparing.gathering import Sources, gathered  # scoring is slow to import
 
         sources = Sources(self._ledger, self._enclave, benchmark, cohort)
-        comparison = gathered(sources, wanted, now, self._rows)
+        comparison = gathered(sources, wanted, now)
         comparisons.append(self._signed(comparison, wanted))
         return True
 

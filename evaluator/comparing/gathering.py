@@ -11,17 +11,17 @@ import numpy as np
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
 from evaluator.comparing.compared import Candidate, Cases, Terms, compared
-from evaluator.comparing.comparison import (
+from evaluator.comparing.due import Due
+from evaluator.comparing.looks import looks
+from evaluator.comparison import (
     ANOTHER_PLAN,
     OTHER_OF_MODEL,
     Comparison,
     NotCompared,
 )
-from evaluator.comparing.due import Due
-from evaluator.comparing.looks import looks
-from evaluator.comparing.rows import Row, Rows
 from evaluator.disclosure.control import Release
 from evaluator.evaluation import ScoredCases, read_cases, told_apart
+from evaluator.leaderboard.board.ranking import Entrant, placed
 from evaluator.scoring.code_version import code_version
 from evaluator.scoring.score import choices_of
 from evaluator.stores.enclave import Enclave
@@ -50,7 +50,7 @@ class _Kept:
     given: ScoredCases
 
 
-def gathered(sources: Sources, wanted: Due, now: datetime, rows: Rows) -> Comparison:
+def gathered(sources: Sources, wanted: Due, now: datetime) -> Comparison:
     """Compare the submissions that a due comparison covers.
 
     Only releases that this enclave scored take part, under the benchmark's plan and on its cohort.
@@ -58,7 +58,8 @@ def gathered(sources: Sources, wanted: Due, now: datetime, rows: Rows) -> Compar
     """
     plan = sources.benchmark.analysis
     kept, others = _kept(sources, wanted)
-    chosen = rows([each.release for each in kept.values()], plan.primary)
+    board = placed([each.release for each in kept.values()], plan.primary)
+    chosen = [place.entrant for place in board]
     standing = {each.submission_id for each in chosen}
     others += [
         NotCompared(submission_id=name, reason=OTHER_OF_MODEL)
@@ -122,7 +123,7 @@ def _kept(sources: Sources, wanted: Due) -> tuple[dict[str, _Kept], list[NotComp
     return kept, others
 
 
-def _cases(kept: Mapping[str, _Kept], chosen: Sequence[Row]) -> Cases:
+def _cases(kept: Mapping[str, _Kept], chosen: Sequence[Entrant]) -> Cases:
     """Labels, patients and levels, which all share; none where nobody is chosen."""
     if not chosen:
         none = np.array([], dtype=np.str_)
@@ -135,7 +136,7 @@ def _candidates(
     sources: Sources,
     wanted: Due,
     now: datetime,
-    chosen: Sequence[Row],
+    chosen: Sequence[Entrant],
     kept: Mapping[str, _Kept],
 ) -> list[Candidate]:
     entered = {each.submission_id: each.number for each in wanted.covered}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from evaluator.console.desk import Desk, desk_of
 from evaluator.console.shown import HOME
 from evaluator.serving.listening import listening
+from evaluator.serving.server import serve_on
 from evaluator.serving.web_process import settings_of
 from evaluator.stores.installation import Installation
 from submissions.service.settings import ServiceSettings
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 COOKIE = "__Host-sequestra-console"
-
-_GRACE_SECONDS = 5
 
 
 def console_settings(settings: ServiceSettings) -> ServiceSettings:
@@ -42,19 +41,9 @@ def serve(
     installation: Installation, *, host: str, port: int, address: str, proxies: Sequence[str]
 ) -> None:
     """Serve until the process is ended. ``address`` is the public one, or "" for the socket's."""
-    import uvicorn
-
     from evaluator.screen import console
 
     with desk_of(installation) as (desk, store), listening(host, port) as (taken, own):
         app = application(settings_of(installation, address or own), desk, store)
         console.print(f"serving {address or own}{HOME} (stop with Ctrl-C)")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=list(proxies),
-            server_header=False,
-        )
-        uvicorn.Server(config).run(sockets=[taken])
+        serve_on(taken, app, proxies)

@@ -91,5 +91,4 @@ def _text(estimate: Estimate | None) -> str:
         return ABSENT
     if estimate.value is None:
         return estimate.undefined or ABSENT
-    interval = numbers.interval(estimate)
-    return numbers.value(estimate) + (f" ({interval})" if interval else "")
+    return numbers.with_interval(estimate)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from evaluator.console.reviewers import Reviewer
+from submissions.design.dates import day, moment
 from submissions.design.stylesheet import STYLESHEET
+from submissions.design.templating import templates, version_of
 from submissions.service.pages import shown as team_pages
 from submissions.service.pages.forms import Form, sentence_of
 
@@ -47,23 +48,16 @@ PREVIEW_HEADERS = {
 @cache
 def environment() -> Environment:
     """The console's templates, and those of the team pages for the fields of forms."""
-    templates = Environment(
-        loader=FileSystemLoader([HERE / "templates", team_pages.HERE / "templates"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {
-        "day": team_pages.day,
-        "moment": team_pages.moment,
+    made = templates(HERE / "templates", team_pages.HERE / "templates")
+    made.filters |= {
+        "day": day,
+        "moment": moment,
         "with_code": team_pages.with_code,
         "sentence": sentence_of,
     }
-    content = b"".join(path.read_bytes() for path in FILES.values())
-    version = hashlib.sha256(content).hexdigest()[:12]
-    templates.globals |= {"version": version, "home": HOME, "empty_form": Form()}
-    return templates
+    version = version_of(FILES.values())
+    made.globals |= {"version": version, "home": HOME, "empty_form": Form()}
+    return made
 
 
 def page(

@@ -17,7 +17,7 @@ from evaluator.stores.enclave import Enclave
 
 def load_factor(enclave: Enclave, cohort: Cohort) -> float:
     """Mean load of the cohort's cases, by the runs that are kept now."""
-    _keep(enclave, cohort)
+    case_loads.keep_drawn(enclave, cohort)
     of_cohort, shared = case_loads.runs(enclave), case_loads.shared(enclave, cohort.digest)
     pairings = sum(n_shared * of_cohort.get(digest, 0) for digest, n_shared in shared.items())
     return pairings / shared[cohort.digest]
@@ -30,16 +30,10 @@ def patient_loads(enclave: Enclave, cohorts: Iterable[Cohort]) -> Mapping[str, i
     """
     drawn = list(cohorts)
     for cohort in drawn:
-        _keep(enclave, cohort)
+        case_loads.keep_drawn(enclave, cohort)
     loads = case_loads.loads(enclave)
     found: dict[str, int] = {}
     for cohort in drawn:
         for case_id, patient_id in cohort.sources().values():
             found[patient_id] = max(found.get(patient_id, 0), loads[case_id])
     return found
-
-
-def _keep(enclave: Enclave, cohort: Cohort) -> None:
-    if not case_loads.is_kept(enclave, cohort.digest):
-        sources = [case_id for case_id, _ in cohort.sources().values()]
-        case_loads.keep_drawn(enclave, cohort.digest, sources)

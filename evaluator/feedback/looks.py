@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from submissions.ledger.beside_releases import exposures
-from submissions.ledger.beside_releases.exposures import Exposure
 from submissions.ledger.ledger import Ledger
-
-
-def look_of(ledger: Ledger, submission_id: str) -> tuple[int, int | None] | None:
-    """Which look of its team a released submission was, and of how many in all.
-
-    The second is None where the benchmark sets no limit; the whole is None where no look was
-    counted, as for a release of a former build.
-    """
-    found = _shown(ledger, submission_id)
-    if found is None or found.look is None:
-        return None
-    return found.look, found.lifetime
 
 
 def in_words(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
     """Sentences for a report: 'look n of m', and the load factor of the cohort at that time."""
-    found = _shown(ledger, submission_id)
+    found = ledger.read(lambda connection: exposures.of_submission(connection, submission_id))
     if found is None or found.look is None:
         return ()
     of_all = f" of {found.lifetime}" if found.lifetime is not None else ""
@@ -32,7 +19,3 @@ def in_words(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
             f"read each case, as a mean."
         )
     return tuple(told)
-
-
-def _shown(ledger: Ledger, submission_id: str) -> Exposure | None:
-    return ledger.read(lambda connection: exposures.of_submission(connection, submission_id))

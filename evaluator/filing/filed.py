@@ -23,7 +23,7 @@ from evaluator.filing.model_card import NAME as MODEL_CARD
 from evaluator.filing.model_card import model_card
 from evaluator.filing.typesetting import Document, FilingError, tools, typeset
 from evaluator.leaderboard.drawing.plots import charts
-from evaluator.leaderboard.published import NotReleased, fact_sheet, primary_figure
+from evaluator.leaderboard.published import fact_sheet, newest, primary_figure
 from evaluator.stores.installation import Installation
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.database.audit_chain import digest_of
@@ -55,7 +55,7 @@ def filed(installation: Installation, ledger: Ledger, submission_id: str) -> Fil
     A release without a signature is set but not kept. Raises NotReleased, LedgerError, and
     FilingError where a kept PDF is not the one that was filed.
     """
-    published = _newest(ledger, submission_id)
+    published = newest(ledger, submission_id)
     signed = ledger.signed_release(submission_id)
     place = installation.root / FOLDER / f"{submission_id}-{published.number}.pdf"
     record = place.with_suffix(".json")
@@ -152,14 +152,6 @@ def _attachments(
         "application/xml",
         "alternative",
     )
-
-
-def _newest(ledger: Ledger, submission_id: str) -> PublishedRelease:
-    found = ledger.boards.newest(submission_id)
-    if found is None:
-        state = ledger.submission(submission_id).state
-        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
-    return found
 
 
 def _kept(place: Path, record: Path, published: PublishedRelease, signed: Signed) -> Filed:

@@ -186,8 +186,7 @@ def _cell(estimate: Estimate | None) -> str:
         return numbers.DASH
     if estimate.value is None:
         return estimate.undefined or "undefined"
-    interval = numbers.interval(estimate)
-    return f"{numbers.value(estimate)} ({interval})" if interval else numbers.value(estimate)
+    return numbers.with_interval(estimate)
 
 
 def _bounds(low: float | None, high: float | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from cohort_selection.cases import LABEL
+from evaluator.benchmark.offered import offered
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
@@ -17,7 +18,6 @@ from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.templating.environment import environment
-from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import allowance, opening
 from submissions.service.pages.contract_rows import contract_rows
 
@@ -47,27 +47,13 @@ def render_about(
             card=card,
             shares=[] if card is None else _shares(card),
             waiting=waiting,
-            opening="" if benchmark is None else opening(_offered(benchmark), today),
-            is_open=benchmark is not None and _offered(benchmark).is_open(today),
+            opening="" if benchmark is None else opening(offered(benchmark), today),
+            is_open=benchmark is not None and offered(benchmark).is_open(today),
             criteria=[] if benchmark is None else _criteria(benchmark),
             scoring=[] if benchmark is None else _scoring(benchmark),
             rules=[] if benchmark is None else _rules(benchmark),
             contract=[] if benchmark is None else contract_rows(benchmark.contract),
         )
-    )
-
-
-def _offered(benchmark: Benchmark) -> Offered:
-    """The benchmark as the pages of teams know it: they have the sentences on dates and quota."""
-    return Offered(
-        name=benchmark.name,
-        title=benchmark.title,
-        description=benchmark.description,
-        primary=benchmark.analysis.primary,
-        contract=benchmark.contract,
-        quota=benchmark.quota,
-        opens=benchmark.period.opens,
-        closes=benchmark.period.closes,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from evaluator.comparing.chosen import MOST_CHOSEN, Chosen, choose, coverage
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ComparedEntry,
     ComparedPair,
     Comparison,

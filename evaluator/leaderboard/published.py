@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from weakref import WeakKeyDictionary
 
 from evaluator.benchmark.specification import Benchmark
-from evaluator.comparing.comparison import Comparison, refuse_several
+from evaluator.comparison import Comparison, refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.feedback import looks
@@ -21,7 +21,7 @@ from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
-from submissions.ledger.ledger import Ledger
+from submissions.ledger.ledger import Ledger, PublishedRelease
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,13 +36,18 @@ def releases(ledger: Ledger, benchmark: str | None = None) -> list[Release]:
     return [Release.from_json(found.document) for found in ledger.releases(benchmark)]
 
 
-def released(ledger: Ledger, submission_id: str) -> Release:
-    """The newest release of one submission; raise NotReleased where there is none."""
+def newest(ledger: Ledger, submission_id: str) -> PublishedRelease:
+    """The newest release of one submission as the ledger has it; NotReleased without one."""
     found = ledger.boards.newest(submission_id)
     if found is None:
         state = ledger.submission(submission_id).state
         raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
-    return Release.from_json(found.document)
+    return found
+
+
+def released(ledger: Ledger, submission_id: str) -> Release:
+    """The newest release of one submission; raise NotReleased where there is none."""
+    return Release.from_json(newest(ledger, submission_id).document)
 
 
 def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:

@@ -16,15 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from evaluator.comparing.chosen import MOST_CHOSEN
-from evaluator.comparing.comparison import Comparison
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import comparison_page, pages
 from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.answers import Answers
-from evaluator.leaderboard.board.kept import Board, Kept, OfReleases, Reader
+from evaluator.leaderboard.board.kept import Board, Comparisons, Kept, OfReleases, Reader
 from evaluator.leaderboard.board.selection import columns_of, plain_rows
 from evaluator.leaderboard.board.view import ViewError, read_view
+from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.reports.report import render_report
 from evaluator.leaderboard.templating.environment import STATIC
@@ -50,9 +50,6 @@ FactSheets = Callable[[str], FactSheet | None]
 CohortCards = Callable[[str], CohortCard | None]
 """The public card of a benchmark's cohort, or None where it was sealed without."""
 
-
-Comparisons = Callable[[str], Comparison | None]
-"""The newest comparison of a benchmark, or None before one was made."""
 Later = Callable[[str], int]
 """How many submissions of a benchmark were released since its newest comparison."""
 Exposures = Callable[[str], Sequence[str]]
@@ -298,6 +295,10 @@ def _add_files(app: FastAPI, site: _Site) -> None:
     @app.api_route("/static/style.css", methods=_READ)
     def stylesheet() -> FileResponse:
         return FileResponse(STYLESHEET, media_type="text/css")
+
+    @app.api_route("/static/charts.css", methods=_READ)
+    def colours() -> Response:
+        return Response(in_the_dark(), media_type="text/css")
 
     @app.api_route("/healthz", methods=_READ)
     def healthz() -> JSONResponse:

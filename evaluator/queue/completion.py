@@ -8,7 +8,6 @@ from collections.abc import Callable
 from evaluator.comparing.freezing import Freezer
 from evaluator.feedback.exposure import retire_if_spent, use_of
 from evaluator.identity import run_key
-from evaluator.leaderboard.board.ranking import rank
 from evaluator.queue.determinism import compared
 from evaluator.queue.dry_run import practice_auroc
 from evaluator.queue.job import Job
@@ -44,7 +43,7 @@ class Completion:
         self._record = record
         self._tracker = tracker
         self._signer = Signer(installation, ledger)
-        self._freezer = Freezer(installation, ledger, self._signer, rank)
+        self._freezer = Freezer(installation, ledger, self._signer)
         self._shards = shards
 
     def keep_up(self) -> None:

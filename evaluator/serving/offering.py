@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from dataclasses import replace
 
+from evaluator.benchmark.offered import offered
 from evaluator.benchmark.specification import Benchmark
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
@@ -17,23 +19,11 @@ _ASK_SECONDS = 1.0
 """How seldom the ledger is asked whether a benchmark has been sealed meanwhile."""
 
 
-def offered(installation: Installation, benchmark: Benchmark) -> Offered:
-    """What the web process knows of a benchmark."""
-    practised = benchmark.practice.cases > 0
-    return Offered(
-        name=benchmark.name,
-        title=benchmark.title,
-        description=benchmark.description,
-        primary=benchmark.analysis.primary,
-        contract=benchmark.contract,
-        quota=benchmark.quota,
-        opens=benchmark.period.opens,
-        closes=benchmark.period.closes,
-        practice=practised,
-        threshold=benchmark.analysis.threshold,
-        toml=benchmark.path.read_bytes(),
-        practice_folder=practice_folder(installation, benchmark.name) if practised else None,
-    )
+def _with_files(installation: Installation, benchmark: Benchmark) -> Offered:
+    """What the web process knows of a benchmark, with the files that it gives away."""
+    found = offered(benchmark)
+    folder = practice_folder(installation, benchmark.name) if found.practice else None
+    return replace(found, toml=benchmark.path.read_bytes(), practice_folder=folder)
 
 
 class OfferedBenchmarks(Mapping[str, Offered]):
@@ -65,7 +55,7 @@ class OfferedBenchmarks(Mapping[str, Offered]):
                 changed = changed or bool(sealed)
             if changed:
                 self._offered = {
-                    each.name: offered(self._installation, each)
+                    each.name: _with_files(self._installation, each)
                     for each in found
                     if each.name in self._sealed
                 }

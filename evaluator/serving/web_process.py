@@ -32,8 +32,6 @@ from submissions.service.settings import (
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_GRACE_SECONDS = 5
-
 
 def settings_of(installation: Installation, address: str) -> ServiceSettings:
     """Settings of the service under a public address; raise SettingsError.
@@ -82,10 +80,9 @@ def serve(
     installation: Installation, *, host: str, port: int, address: str, proxies: Sequence[str]
 ) -> None:
     """Serve until the process is ended. ``address`` is the public one, or "" for the socket's."""
-    import uvicorn
-
     from evaluator.screen import console
     from evaluator.serving.listening import listening
+    from evaluator.serving.server import serve_on
     from submissions.notices.channels import read_channels
     from submissions.notices.notices import telling
 
@@ -94,16 +91,8 @@ def serve(
         settings = settings_of(installation, address or own)
         app = application(installation, settings)
         console.print(f"serving {address or own} (stop with Ctrl-C)")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=list(proxies),
-            server_header=False,
-        )
         with telling(channels, app.state.ledger, app.state.store, settings.base_url):
-            uvicorn.Server(config).run(sockets=[taken])
+            serve_on(taken, app, proxies)
 
 
 def up(commands: Sequence[Sequence[str]]) -> int:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy import func, insert, select
 
+from cohort_selection.sealing.cohort import Cohort
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.enclave_tables import DRAWN, PREDICTIONS
 
 
-def is_kept(enclave: Enclave, cohort_digest: str) -> bool:
-    """Whether the cases of a sealed cohort are stored."""
-    query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == cohort_digest).limit(1)
-    with enclave.transaction() as connection:
-        return connection.execute(query).first() is not None
-
-
-def keep_drawn(enclave: Enclave, cohort_digest: str, case_ids: Collection[str]) -> None:
+def keep_drawn(enclave: Enclave, cohort: Cohort) -> None:
     """Store which cases a sealed cohort has, by the ids of the source; once."""
-    if not is_kept(enclave, cohort_digest):
-        rows = [{"cohort_digest": cohort_digest, "case_id": each} for each in case_ids]
-        with enclave.transaction() as connection:
-            connection.execute(insert(DRAWN), rows)
+    query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == cohort.digest).limit(1)
+    with enclave.transaction() as connection:
+        if connection.execute(query).first() is not None:
+            return
+    cases = [case_id for case_id, _ in cohort.sources().values()]
+    rows = [{"cohort_digest": cohort.digest, "case_id": each} for each in cases]
+    with enclave.transaction() as connection:
+        connection.execute(insert(DRAWN), rows)
 
 
 def shared(enclave: Enclave, cohort_digest: str) -> Mapping[str, int]:

@@ -53,9 +53,7 @@ def before(
 
 def keep(enclave: Enclave, key: str, cohort: Cohort, release: Release) -> None:
     """Remember a release as it was first decided, and which cases its cohort has."""
-    if not case_loads.is_kept(enclave, cohort.digest):
-        cases = [case_id for case_id, _ in cohort.sources().values()]
-        case_loads.keep_drawn(enclave, cohort.digest, cases)
+    case_loads.keep_drawn(enclave, cohort)
     mine = (DECIDED.c.submission_id == release.submission_id) & (DECIDED.c.evaluation_key == key)
     with enclave.transaction() as connection:
         if connection.execute(select(DECIDED.c.number).where(mine)).first() is None:

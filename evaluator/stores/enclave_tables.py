@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -17,6 +19,24 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
+
+
+def _numbered(*, index: bool = False) -> tuple[Column[int], Column[str]]:
+    """Rows in the order in which they were appended, and the submission of each."""
+    return (
+        Column("number", Integer, primary_key=True, autoincrement=True),
+        Column("submission_id", String(32), nullable=False, index=index),
+    )
+
+
+def _written() -> tuple[Column[datetime], Column[str]]:
+    """When a document was written, and the document."""
+    return (
+        Column("at", DateTime(timezone=True), nullable=False),
+        Column("document", Text, nullable=False),
+    )
+
+
 KEYS = Table(
     "blinding_keys",
     METADATA,
@@ -26,8 +46,7 @@ KEYS = Table(
 ATTEMPTS = Table(
     "attempts",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False, index=True),
+    *_numbered(index=True),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("cohort_digest", String(80), nullable=False),
     Column("event", String(20), nullable=False),
@@ -38,11 +57,9 @@ ATTEMPTS = Table(
 PREDICTIONS = Table(
     "predictions",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
+    *_numbered(),
     Column("cohort_digest", String(80), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("document", Text, nullable=False),
+    *_written(),
     UniqueConstraint("submission_id", "cohort_digest", name="predicted_once"),
 )
 RUNS = Table(
@@ -54,8 +71,7 @@ RUNS = Table(
 STAGES = Table(
     "stages",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False, index=True),
+    *_numbered(index=True),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("stage", String(20), nullable=False),
     Column("seconds", Float, nullable=False),
@@ -64,27 +80,22 @@ STAGES = Table(
 EVALUATIONS = Table(
     "evaluations",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
+    *_numbered(),
     Column("evaluation_key", String(64), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("document", Text, nullable=False),
+    *_written(),
     UniqueConstraint("submission_id", "evaluation_key", name="evaluated_once"),
 )
 HELD = Table(
     "held",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False, index=True),
+    *_numbered(index=True),
     Column("evaluation_key", String(64), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("document", Text, nullable=False),
+    *_written(),
 )
 RELEASED = Table(
     "released",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
+    *_numbered(),
     Column("evaluation_key", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
@@ -93,8 +104,7 @@ RELEASED = Table(
 DECIDED = Table(
     "decided",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
+    *_numbered(),
     Column("evaluation_key", String(64), nullable=False),
     Column("team", String(200), nullable=False, index=True),
     Column("cohort_digest", String(80), nullable=False),
@@ -105,8 +115,7 @@ DECIDED = Table(
 ANSWERS = Table(
     "answers",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", String(32), nullable=False),
+    *_numbered(),
     Column("cohort_digest", String(80), nullable=False, index=True),
     Column("team", String(200), nullable=False),
     Column("evaluation_key", String(64), nullable=False),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE_HEAD
 
 from evaluator.comparing.chosen import Chosen, coverage
-from evaluator.comparing.comparison import ComparedPair
+from evaluator.comparison import ComparedPair
 from evaluator.glossary import figure
 from evaluator.leaderboard.comparison_page import difference, p_value, told_apart
 from evaluator.leaderboard.drawing import numbers

@@ -44,13 +44,13 @@ NEAR = 0.03
 _Results = Mapping[str, Kept]
 
 
-def replaced(document: str, block: str) -> str:
+def replaced(document: str, block: str, begin: str = BEGIN) -> str:
     """The document with what stands between the marks replaced."""
-    before, _, rest = document.partition(BEGIN)
+    before, _, rest = document.partition(begin)
     _, found, after = rest.partition(END)
     if not found:
-        raise ValueError(f"docs/intervals.md needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{block}\n{END}{after}"
+        raise ValueError(f"{DOCUMENT.name} needs the lines {begin} and {END}")
+    return f"{before}{begin}\n\n{block}\n{END}{after}"
 
 
 def block(results: _Results | None = None) -> str:

@@ -1,1 +1,4 @@
-"""The look that boards, reports and the pages of a team share."""
+"""The look that boards, reports and the pages of a team share.
+
+Order of reading: ``stylesheet``, ``templating``, ``dates``.
+"""

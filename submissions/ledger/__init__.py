@@ -3,5 +3,5 @@
 **Entry**: one line of the audit chain. **Head**: the newest entry, whose digest covers all
 before it.
 
-Order of reading: ``ledger``, ``schema``, ``writing``, ``before_the_run``, ``chain``, ``signed``.
+Order of reading: ``ledger``, ``schema``, ``writing``, ``before_the_run``, ``chain``.
 """

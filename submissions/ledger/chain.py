@@ -7,9 +7,8 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection
 
-from submissions.ledger import signed
 from submissions.ledger.beside_releases import board_rows, exposures
-from submissions.ledger.database import append_only, audit_chain, reading, verification
+from submissions.ledger.database import append_only, audit_chain, reading, signed, verification
 from submissions.ledger.database.records import AuditEntry, SignedHead
 from submissions.ledger.database.tables import TABLES
 

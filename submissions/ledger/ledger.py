@@ -16,13 +16,13 @@ from weakref import finalize
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from submissions.ledger import before_the_run, schema, signed, writing
+from submissions.ledger import before_the_run, schema, writing
 from submissions.ledger.beside_releases import retirement
 from submissions.ledger.beside_releases.board_rows import Boards
 from submissions.ledger.beside_releases.comparisons import Comparisons
 from submissions.ledger.beside_releases.exposures import UNKNOWN, Use
 from submissions.ledger.chain import AuditChain
-from submissions.ledger.database import audit_chain, opening, reading
+from submissions.ledger.database import audit_chain, opening, reading, signed
 from submissions.ledger.database.locks import Locks
 from submissions.ledger.database.records import (
     Arrival,

@@ -159,10 +159,6 @@ def in_a_layer(layer: bytes) -> bytes:
     return tar_of(Image(layer=layer).files())
 
 
-def packed_layer(layer: bytes, pack: Callable[[bytes], bytes]) -> bytes:
-    return tar_of({**Image(layer=layer).files(), "one/layer.tar": pack(layer)})
-
-
 OTHER_PACKINGS = {
     "gzip": b"\x1f\x8b\x08",
     "bzip2": b"BZh9",

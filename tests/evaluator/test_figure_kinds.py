@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.comparing.comparison import ComparedEntry, ComparedPair
+from evaluator.comparison import ComparedEntry, ComparedPair
 from evaluator.disclosure.control import Release
 from evaluator.figure_kinds import (
     COMPARED,

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from cohort_selection.cases import Case
 from cohort_selection.sealing.cohort import Cohort, seal
 from evaluator.benchmark.specification import Benchmark, read_benchmark
-from evaluator.comparing.comparison import Comparison
 from evaluator.comparing.freezing import Freezer
+from evaluator.comparison import Comparison
 from evaluator.evaluation import evaluate
-from evaluator.leaderboard.board.ranking import rank
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
@@ -215,7 +214,7 @@ def freeze(made: Home, now: datetime | None = None) -> list[str]:
     """Make what is due, as the process that runs the queue does."""
     with made.ledger() as ledger:
         signer = Signer(made.installation, ledger)
-        return Freezer(made.installation, ledger, signer, rank).freeze(now)
+        return Freezer(made.installation, ledger, signer).freeze(now)
 
 
 def frozen(made: Home) -> list[Comparison]:

@@ -10,9 +10,9 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Protocol
 
+from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
-from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows
@@ -21,6 +21,9 @@ from submissions.ledger.ledger import Ledger
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
+
+Comparisons = Callable[[str], Comparison | None]
+"""The newest comparison of a benchmark, or None before there is one."""
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
@@ -177,7 +180,7 @@ class Kept(Protocol):
 class OfLedger:
     """Reads the public store; a board stays in memory until its benchmark has a new release."""
 
-    def __init__(self, ledger: Ledger, comparisons: Comparisons = none) -> None:
+    def __init__(self, ledger: Ledger, comparisons: Comparisons = lambda benchmark: None) -> None:
         """Nothing is read before it is asked for."""
         self._ledger = ledger
         self._comparisons = comparisons
@@ -250,7 +253,7 @@ class OfLedger:
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
 
-    def __init__(self, read: Reader, comparisons: Comparisons = none) -> None:
+    def __init__(self, read: Reader, comparisons: Comparisons = lambda benchmark: None) -> None:
         """``read`` gives the releases of one benchmark or of all."""
         self._read = read
         self._comparisons = comparisons

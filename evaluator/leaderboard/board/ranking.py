@@ -40,7 +40,7 @@ class Entrant:
     @property
     def baseline(self) -> bool:
         """Whether the row is marked as a baseline's."""
-        return self.team.strip().lower() in BASELINE_TEAMS
+        return is_baseline(self.team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +55,9 @@ class Place:
     entries: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """One row of a board with its primary figure; see :class:`Place`."""
-
-    rank: int | None
-    team: str
-    model: str
-    submission_id: str
-    primary: Estimate
-    received: datetime
-    baseline: bool
-    entries: int
+def is_baseline(team: str) -> bool:
+    """Whether the rows of a team are marked as baselines."""
+    return team.strip().lower() in BASELINE_TEAMS
 
 
 def places(entrants: Sequence[Entrant], primary: str = "auroc") -> tuple[Place, ...]:
@@ -105,52 +96,25 @@ def places(entrants: Sequence[Entrant], primary: str = "auroc") -> tuple[Place, 
     return tuple(found)
 
 
-def rank(releases: Sequence[Release], primary: str = "auroc") -> tuple[Standing, ...]:
+def placed(releases: Sequence[Release], primary: str = "auroc") -> tuple[Place, ...]:
     """Rank releases, which come oldest first, as :func:`places` ranks what is kept of them."""
-    by_id = {release.submission_id: release for release in releases}
-    entrants = [
-        entrant_of(release, (primary,), number) for number, release in enumerate(releases, start=1)
-    ]
-    return tuple(
-        Standing(
-            rank=place.rank,
-            team=place.entrant.team,
-            model=place.entrant.model,
-            submission_id=place.entrant.submission_id,
-            primary=primary_of(by_id[place.entrant.submission_id], primary),
-            received=place.entrant.received,
-            baseline=place.entrant.baseline,
-            entries=place.entries,
+    entrants = []
+    for number, release in enumerate(releases, start=1):
+        found = release.find(primary)
+        value = None if found is None else found.value
+        entrants.append(
+            Entrant(
+                number=number,
+                submission_id=release.submission_id,
+                team=release.team,
+                model=release.model,
+                received=release.received,
+                figures={} if value is None else {primary: value},
+                cohort_digest=release.cohort_digest,
+                plan_digest=release.plan_digest,
+            )
         )
-        for place in places(entrants, primary)
-    )
-
-
-def entrant_of(release: Release, metrics: Sequence[str], number: int) -> Entrant:
-    """What ranking needs of a release, with the overall values of ``metrics`` that it has."""
-    found = {metric: release.find(metric) for metric in metrics}
-    return Entrant(
-        number=number,
-        submission_id=release.submission_id,
-        team=release.team,
-        model=release.model,
-        received=release.received,
-        figures={
-            metric: estimate.value
-            for metric, estimate in found.items()
-            if estimate is not None and estimate.value is not None
-        },
-        cohort_digest=release.cohort_digest,
-        plan_digest=release.plan_digest,
-    )
-
-
-def primary_of(release: Release, primary: str) -> Estimate:
-    """The overall primary figure, or an undefined estimate where the release holds none."""
-    found = release.find(primary)
-    if found is not None:
-        return found
-    return not_released(release.n_cases, release.n_patients)
+    return places(entrants, primary)
 
 
 def not_released(n_cases: int, n_patients: int) -> Estimate:

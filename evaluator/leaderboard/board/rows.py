@@ -10,6 +10,7 @@ from string import ascii_lowercase
 
 from markupsafe import Markup
 
+from evaluator.comparison import ComparedEntry
 from evaluator.leaderboard.board.columns import (
     CASES,
     CORRECTED,
@@ -21,13 +22,13 @@ from evaluator.leaderboard.board.columns import (
     WORST,
     Column,
 )
-from evaluator.leaderboard.board.compared import ComparedEntry
 from evaluator.leaderboard.board.kept import Board, Details
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import Selection
 from evaluator.leaderboard.drawing import bars, numbers
 from evaluator.leaderboard.drawing.levels import readable_level
 from metrics.estimate import Estimate
+from submissions.design.dates import short_day
 
 _MOST_REASONS = 12
 _OTHER_REASON = "another reason; the report tells it"
@@ -132,7 +133,7 @@ class _Making:
             best_of=_best_of(place, entry),
             rank=numbers.DASH if place.rank is None else str(place.rank),
             rank_below="" if entry is None else f"{entry.rank_low} to {entry.rank_high}",
-            primary=self._figure(PRIMARY, self.board.primary, primary),
+            primary=self._figure(PRIMARY, primary),
             bar=bars.bar(primary, self.shared, wider=_corrected(entry)),
             cells=tuple(self._cell(column, place, details, entry) for column in self.columns),
         )
@@ -154,7 +155,7 @@ class _Making:
         if key == RECEIVED:
             return Cell("date", column.short, _day(place.entrant.received))
         value = place.entrant.figures.get(column.metric)
-        return self._figure(key, column.metric, details.estimate(column.metric, value), column)
+        return self._figure(key, details.estimate(column.metric, value), column)
 
     def _of_comparison(self, column: Column, place: Place, entry: ComparedEntry | None) -> Cell:
         if entry is None:
@@ -172,9 +173,7 @@ class _Making:
         low, high = (numbers.number(end, numbers.ON_BOARD) for end in ends)
         return Cell("num", column.short, f"{low}{numbers.DASH}{high}")
 
-    def _figure(
-        self, key: str, metric: str, estimate: Estimate | None, column: Column | None = None
-    ) -> Cell:
+    def _figure(self, key: str, estimate: Estimate | None, column: Column | None = None) -> Cell:
         label = "" if column is None else column.short
         css = "num primary" if key == PRIMARY else "num"
         if estimate is None:
@@ -191,9 +190,7 @@ def _texts(estimate: Estimate) -> tuple[str, str]:
 
 @lru_cache(maxsize=4_096)
 def _day(moment: datetime) -> Markup:
-    return Markup('<time datetime="{}">{} {:%b %Y}</time>').format(
-        moment.isoformat(), moment.day, moment
-    )
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), short_day(moment))
 
 
 def _best_of(place: Place, entry: ComparedEntry | None) -> str:

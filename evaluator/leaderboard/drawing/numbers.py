@@ -66,6 +66,12 @@ def compact(estimate: Estimate | None, most: int = MOST) -> str:
     return text if MINUS in text else text.replace(" to ", DASH)
 
 
+def with_interval(estimate: Estimate) -> str:
+    """The value with its interval behind it, as "0.84 (0.81 to 0.87)"."""
+    between = interval(estimate)
+    return f"{value(estimate)} ({between})" if between else value(estimate)
+
+
 def board_value(estimate: Estimate | None) -> str:
     """The value on a board, where the figures of all models stand under each other."""
     return value(estimate, ON_BOARD)

@@ -38,3 +38,14 @@ DARK = {
     ABOVE: "#1d3a44",
     FAR_ABOVE: "#22596a",
 }
+"""The counterpart of each colour on a dark page."""
+
+
+def in_the_dark() -> str:
+    """The style sheet by which the colours of charts give way to their counterparts."""
+    rules = "\n".join(
+        f'svg.chart [{part}="{light}"] {{{part}: {dark};}}'
+        for light, dark in DARK.items()
+        for part in ("fill", "stroke")
+    )
+    return f"@media screen and (prefers-color-scheme: dark) {{\n{rules}\n}}\n"

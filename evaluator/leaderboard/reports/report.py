@@ -15,9 +15,10 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
 from evaluator.feedback_choice import told_how
 from evaluator.glossary import FIGURES, OPERATING, SECTIONS, Figure, figure, named
-from evaluator.leaderboard.board.ranking import BASELINE_TEAMS
+from evaluator.leaderboard.board.ranking import is_baseline
 from evaluator.leaderboard.drawing import numbers, released_points
 from evaluator.leaderboard.drawing.levels import attributes_of
+from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.drawing.plots import Chart, charts
 from evaluator.leaderboard.reports import fact_sheet_block, footing
 from evaluator.leaderboard.reports.findings import calibration_in_words, findings
@@ -91,7 +92,7 @@ def render_report(
             release=release,
             title=title or release.benchmark,
             standalone=standalone,
-            baseline=release.team.strip().lower() in BASELINE_TEAMS,
+            baseline=is_baseline(release.team),
             confidence=numbers.percent(release.confidence),
             primary=figure(primary),
             headline=release.find(primary),
@@ -177,7 +178,8 @@ def _contents(
 @cache
 def _inlined() -> dict[str, object]:
     """Style and script of a page that asks for nothing else, and the policy that allows these."""
-    style = _squeezed(STYLESHEET.read_text("utf-8") + (STATIC / "report.css").read_text("utf-8"))
+    sheets = (path.read_text("utf-8") for path in (STYLESHEET, STATIC / "report.css"))
+    style = _squeezed("".join((*sheets, in_the_dark())))
     script = (STATIC / "figures.js").read_text(encoding="utf-8").strip()
     return {
         "stylesheet": Markup(style),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,11 +11,10 @@ from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from submissions.addresses.database import aware
 from submissions.ledger.beside_releases import exposures
-from submissions.ledger.database import audit_chain, reading
+from submissions.ledger.database import audit_chain, reading, signed
 from submissions.ledger.database.records import FirstRelease, FrozenComparison, LastComparison
 from submissions.ledger.database.tables import COMPARISONS, RELEASES
 from submissions.ledger.database.verification import comparison_content
-from submissions.signatures import Signed
 from submissions.submission import State
 
 Opened = Callable[[], AbstractContextManager[Connection]]
@@ -31,18 +28,12 @@ class Comparisons:
     transaction: Opened
 
     def append(self, frozen: FrozenComparison) -> None:
-        """Append a comparison, and who saw it; a cause brings one alone, else LedgerError."""
+        """Append a comparison, and who saw it; LedgerError where its cause has brought one."""
         with self.transaction() as connection:
             connection.execute(insert(COMPARISONS).values(_row(frozen)))
+            exposures.of_comparison(connection, frozen)
             told = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)
             audit_chain.append(connection, audit_chain.COMPARISON, frozen.benchmark, told)
-            exposures.of_comparison(
-                connection,
-                frozen.digest,
-                frozen.benchmark,
-                frozen.cohort_digest,
-                **_shown(frozen.document),
-            )
 
     def last(self, benchmark: str) -> LastComparison | None:
         """Which comparison of a benchmark is the newest; no document is read."""
@@ -112,16 +103,6 @@ class Comparisons:
             return [_frozen(row) for row in connection.execute(query)]
 
 
-def _shown(document: str) -> dict[str, Any]:
-    """The teams in a comparison, and how many differences of its figure it shows."""
-    try:
-        found = json.loads(document)
-        teams = [str(entry["team"]) for entry in found["entries"]]
-        return {"teams": teams, "figures": {str(found["figure"]): len(found["pairs"])}}
-    except (ValueError, TypeError, KeyError):
-        return {"teams": [], "figures": {}}  # a document that pages cannot read either
-
-
 def _row(frozen: FrozenComparison) -> dict[str, object]:
     return {
         "benchmark": frozen.benchmark,
@@ -131,9 +112,7 @@ def _row(frozen: FrozenComparison) -> dict[str, object]:
         "at": frozen.at,
         "document": frozen.document,
         "digest": frozen.digest,
-        "statement": frozen.signed.statement,
-        "key_id": frozen.signed.key_id,
-        "signature": frozen.signed.encoded,
+        **signed.columns(frozen.signed),
     }
 
 
@@ -147,9 +126,5 @@ def _frozen(row: Row[Any]) -> FrozenComparison:
         at=aware(row.at),
         document=row.document,
         digest=row.digest,
-        signed=Signed(
-            statement=row.statement,
-            key_id=row.key_id,
-            signature=base64.b64decode(row.signature),
-        ),
+        signed=signed.of_row(row),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, insert, select
 from submissions.addresses.database import aware
 from submissions.ledger.database.audit_chain import hour
 from submissions.ledger.database.reading import charged_submissions
+from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.database.tables import EXPOSURES, RELEASES, SUBMISSIONS
 
 RELEASE = "release"
@@ -82,32 +83,22 @@ def of_release(
     )
 
 
-def of_comparison(
-    connection: Connection,
-    digest: str,
-    benchmark: str,
-    cohort_digest: str,
-    *,
-    teams: Sequence[str],
-    figures: Mapping[str, int],
-) -> None:
-    """Append that a comparison of a freeze was shown, a row for each team in it.
+def of_comparison(connection: Connection, frozen: FrozenComparison) -> None:
+    """Append that a comparison was shown, a row for each team in it.
 
-    ``digest`` is the comparison's, ``figures`` maps what is compared to the number of comparisons.
-    Call it in the transaction that stores the comparison.
+    Its figure comes with the number of differences. Call it in the transaction that stores the
+    comparison.
     """
-    for team in sorted(set(teams)):
+    teams, figures = _compared(frozen.document)
+    for team in sorted(teams):
         connection.execute(
             insert(EXPOSURES).values(
                 kind=COMPARISON,
-                subject=digest,
+                subject=frozen.digest,
                 team=team,
-                benchmark=benchmark,
-                cohort_digest=cohort_digest,
-                figures=json.dumps(dict(figures), sort_keys=True),
-                look=None,
-                lifetime=None,
-                load_factor=None,
+                benchmark=frozen.benchmark,
+                cohort_digest=frozen.cohort_digest,
+                figures=figures,
                 at=hour(),
             )
         )
@@ -171,6 +162,16 @@ def _shown(document: str) -> tuple[str, str]:
         return str(found["cohort_digest"]), json.dumps(counted, sort_keys=True)
     except (ValueError, TypeError, KeyError):
         return "", "{}"  # a document that boards cannot read either
+
+
+def _compared(document: str) -> tuple[set[str], str]:
+    """The teams of a comparison, and its figure with the number of differences."""
+    try:
+        found = json.loads(document)
+        teams = {str(entry["team"]) for entry in found["entries"]}
+        return teams, json.dumps({str(found["figure"]): len(found["pairs"])})
+    except (ValueError, TypeError, KeyError):
+        return set(), "{}"  # a document that pages cannot read either
 
 
 def _look(connection: Connection, submission_id: str, team: str, benchmark: str) -> int | None:

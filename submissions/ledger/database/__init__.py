@@ -4,5 +4,5 @@
 the digest of the one before it.
 
 Order of reading: ``records``, ``tables``, ``append_only``, ``audit_chain``, ``opening``,
-``reading``, ``verification``, ``locks``.
+``reading``, ``signed``, ``verification``, ``locks``.
 """

@@ -30,11 +30,6 @@ def is_right(password: str, kept: str | None) -> bool:
     return hmac.compare_digest(attempt, base64.b64decode(digest)) and kept is not None
 
 
-def is_outdated(kept: str) -> bool:
-    """Whether a hash has other parameters than those of today."""
-    return kept.split("$")[1:4] != [str(_N), str(_R), str(_P)]
-
-
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=_MEMORY, dklen=32)
 

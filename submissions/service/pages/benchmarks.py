@@ -8,11 +8,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from submissions.design.dates import day
 from submissions.quota import Quota
 from submissions.service.entries.looks import looks
 from submissions.service.offered import Offered
 from submissions.service.pages.contract_rows import contract_rows
-from submissions.service.pages.shown import day, page
+from submissions.service.pages.shown import page
 from submissions.service.principal import Principal, signed_in_or_none
 from submissions.service.problems import not_found
 

@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import from_json
 
+from submissions.design.dates import moment
 from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.receiving import EntryError, named, operating_point
 from submissions.service.entries import entering, own
@@ -186,12 +187,7 @@ def no_look(left: Looks) -> str:
         )
     if left.renews is None:
         return f"Team {left.team} has used all its looks at this cohort; wait for the next cohort."
-    return f"Team {left.team} has no look left; the next comes back on {_when(left)}."
-
-
-def _when(left: Looks) -> str:
-    assert left.renews is not None
-    return f"{left.renews.day} {left.renews:%B %Y at %H:%M} UTC"
+    return f"Team {left.team} has no look left; the next comes back on {moment(left.renews)}."
 
 
 def _number(text: str) -> float:

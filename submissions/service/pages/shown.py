@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from submissions.design.dates import day, moment
 from submissions.design.stylesheet import STYLESHEET
+from submissions.design.templating import templates, version_of
 from submissions.service.pages.forms import Form
 from submissions.service.principal import signed_in_or_none
 
@@ -40,23 +40,16 @@ HEADERS = {
 @cache
 def environment() -> Environment:
     """Templates with escaping on and undefined names refused."""
-    templates = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"day": day, "moment": moment, "size": size, "with_code": with_code}
-    templates.globals |= {"version": static_version(), "home": HOME, "empty_form": Form()}
-    return templates
+    made = templates(HERE / "templates")
+    made.filters |= {"day": day, "moment": moment, "size": size, "with_code": with_code}
+    made.globals |= {"version": static_version(), "home": HOME, "empty_form": Form()}
+    return made
 
 
 @cache
 def static_version() -> str:
     """Changes when a static file does, so that a cached one is never shown with a new page."""
-    content = b"".join(path.read_bytes() for path in [STYLESHEET, *sorted(STATIC.iterdir())])
-    return hashlib.sha256(content).hexdigest()[:12]
+    return version_of([STYLESHEET, *sorted(STATIC.iterdir())])
 
 
 def page(
@@ -89,17 +82,6 @@ def go_to(path: str) -> RedirectResponse:
 def with_code(text: str) -> Markup:
     """A sentence in which text between backticks is a command or a name."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def day(when: date | datetime) -> str:
-    """A date as 3 January 2026."""
-    return f"{when.day} {when:%B %Y}"
-
-
-def moment(when: datetime) -> str:
-    """A time to the minute, in UTC."""
-    there = when.astimezone(UTC)
-    return f"{day(there)}, {there:%H:%M} UTC"
 
 
 def seconds(number: float) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from evaluator.comparing.chosen import choose, coverage
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ALIKE,
     ComparedEntry,
     ComparedPair,

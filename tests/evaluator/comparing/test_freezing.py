@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ALIKE,
     ANOTHER_PLAN,
     NO_FIGURE,

@@ -16,7 +16,7 @@ from evaluator.disclosure.rule import Disclosure
 from evaluator.feedback import answering
 from evaluator.filing.model_card import model_card
 from evaluator.leaderboard.board.kept import OfReleases
-from evaluator.leaderboard.board.ranking import rank
+from evaluator.leaderboard.board.ranking import placed
 from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.reports.report import render_report
@@ -133,7 +133,7 @@ def test_a_board_says_how_its_values_are_told(kind: str) -> None:
     assert ("AUROC of its last step" if kind == "ladder" else "practice cases, unless") in about
     assert ("last step" if kind == "ladder" else "with noise (Thresholdout)") in board
     assert "Look 1 of 5, s2." in report
-    assert [place.rank for place in rank(KINDS[kind])] == (
+    assert [place.rank for place in placed(KINDS[kind])] == (
         [1, 1] if kind == "ladder" else [1, None]
     )
 

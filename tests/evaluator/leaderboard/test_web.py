@@ -123,6 +123,7 @@ def test_a_submission_of_a_benchmark_that_is_not_listed_is_not_shown() -> None:
         "/nowhere",
         "/static/board.js",
         "/static/report.css",
+        "/static/charts.css",
         "/api/benchmarks/chest-opacity/leaderboard.json",
         "/healthz",
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evaluator.comparing.comparison import (
+from evaluator.comparison import (
     ANOTHER_PLAN,
     ComparedEntry,
     Comparison,

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.board.kept import OfReleases
-from evaluator.leaderboard.board.ranking import rank, worst_group
+from evaluator.leaderboard.board.ranking import placed, worst_group
 from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.board.view import ViewError
 from evaluator.scoring.results import OVERALL
@@ -46,8 +46,8 @@ def scored(name: str, auroc: float | None, *, team: str | None = None, day: int 
 
 
 def test_higher_auroc_stands_first() -> None:
-    board = rank([scored("a", 0.7), scored("b", 0.9), scored("c", 0.8)])
-    assert [(s.rank, s.submission_id) for s in board] == [(1, "b"), (2, "c"), (3, "a")]
+    board = placed([scored("a", 0.7), scored("b", 0.9), scored("c", 0.8)])
+    assert [(s.rank, s.entrant.submission_id) for s in board] == [(1, "b"), (2, "c"), (3, "a")]
 
 
 def test_lower_brier_stands_first() -> None:
@@ -55,47 +55,51 @@ def test_lower_brier_stands_first() -> None:
         released(name, team=name, scored=evaluation({}, values={"brier": value}))
         for name, value in (("a", 0.21), ("b", 0.14))
     ]
-    assert [s.submission_id for s in rank(releases, "brier")] == ["b", "a"]
+    assert [s.entrant.submission_id for s in placed(releases, "brier")] == ["b", "a"]
 
 
 def test_ties_share_a_rank_and_the_next_is_skipped() -> None:
-    board = rank([scored("a", 0.8), scored("b", 0.8), scored("c", 0.7), scored("d", 0.9)])
-    assert [(s.rank, s.submission_id) for s in board] == [(1, "d"), (2, "a"), (2, "b"), (4, "c")]
+    board = placed([scored("a", 0.8), scored("b", 0.8), scored("c", 0.7), scored("d", 0.9)])
+    assert [(s.rank, s.entrant.submission_id) for s in board] == [
+        (1, "d"),
+        (2, "a"),
+        (2, "b"),
+        (4, "c"),
+    ]
 
 
 def test_values_that_are_equal_once_released_share_a_rank() -> None:
-    board = rank([scored("a", 0.80012), scored("b", 0.80041)])
+    board = placed([scored("a", 0.80012), scored("b", 0.80041)])
     assert [s.rank for s in board] == [1, 1]
 
 
 def test_an_undefined_primary_has_no_rank_and_stands_last() -> None:
-    board = rank([scored("a", None), scored("b", 0.4)])
-    assert [(s.rank, s.submission_id) for s in board] == [(1, "b"), (None, "a")]
-    assert board[1].primary.undefined == "needs both classes"
+    board = placed([scored("a", None), scored("b", 0.4)])
+    assert [(s.rank, s.entrant.submission_id) for s in board] == [(1, "b"), (None, "a")]
 
 
 def test_a_release_without_any_figure_stands_last() -> None:
     nothing = released("a", team="a", scored=evaluation({}, overall=(120, 3)))
-    board = rank([nothing, scored("b", 0.4)])
-    assert [(s.rank, s.submission_id) for s in board] == [(1, "b"), (None, "a")]
+    board = placed([nothing, scored("b", 0.4)])
+    assert [(s.rank, s.entrant.submission_id) for s in board] == [(1, "b"), (None, "a")]
 
 
 def test_a_model_stands_once_with_its_best() -> None:
     team = "one team"
     releases = [scored("a", 0.7, team=team), scored("b", 0.8, team=team), scored("c", 0.75)]
-    board = rank(releases)
-    assert [(s.submission_id, s.entries) for s in board] == [("b", 2), ("c", 1)]
+    board = placed(releases)
+    assert [(s.entrant.submission_id, s.entries) for s in board] == [("b", 2), ("c", 1)]
 
 
 def test_of_equal_submissions_of_one_model_the_earlier_stands() -> None:
     team = "one team"
     releases = [scored("late", 0.8, team=team, day=9), scored("early", 0.8, team=team, day=2)]
-    assert [s.submission_id for s in rank(releases)] == ["early"]
+    assert [s.entrant.submission_id for s in placed(releases)] == ["early"]
 
 
 def test_of_a_submission_that_was_scored_again_the_newest_release_counts() -> None:
-    board = rank([scored("a", 0.9), scored("b", 0.8), scored("a", 0.7)])
-    assert [(s.submission_id, s.primary.value, s.entries) for s in board] == [
+    board = placed([scored("a", 0.9), scored("b", 0.8), scored("a", 0.7)])
+    assert [(s.entrant.submission_id, s.entrant.figures["auroc"], s.entries) for s in board] == [
         ("b", 0.8, 1),
         ("a", 0.7, 1),
     ]
@@ -105,21 +109,24 @@ def test_order_of_the_releases_does_not_matter() -> None:
     releases = [
         scored(name, value) for name, value in zip("abcd", (0.7, 0.9, 0.7, None), strict=True)
     ]
-    assert rank(releases) == rank(releases[::-1])
+    there, back = placed(releases), placed(releases[::-1])
+    assert [(s.rank, s.entrant.submission_id) for s in there] == [
+        (s.rank, s.entrant.submission_id) for s in back
+    ]
 
 
 def test_baselines_are_marked() -> None:
-    board = rank([scored("a", 0.7, team="Baseline"), scored("b", 0.8)])
-    assert [s.baseline for s in board] == [False, True]
+    board = placed([scored("a", 0.7, team="Baseline"), scored("b", 0.8)])
+    assert [s.entrant.baseline for s in board] == [False, True]
 
 
-def test_a_figure_with_a_target_value_cannot_rank() -> None:
+def test_a_figure_with_a_target_value_cannot_placed() -> None:
     with pytest.raises(ValueError, match="'calibration_slope', which has no better direction"):
-        rank([scored("a", 0.7)], "calibration_slope")
+        placed([scored("a", 0.7)], "calibration_slope")
 
 
 def test_nothing_released_is_an_empty_board() -> None:
-    assert rank([]) == ()
+    assert placed([]) == ()
 
 
 def test_the_worst_group_is_the_least_shown_value() -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from submissions.ledger.beside_releases import exposures, retirement
 from submissions.ledger.beside_releases.exposures import Use
+from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota, QuotaError
+from submissions.signatures import Signed
 from submissions.submission import Failure, State, Submission
 
 WIDE = Quota(per_team=100, days=7)
@@ -65,15 +67,28 @@ def test_a_release_is_a_row_with_its_figures_and_its_look(ledger: Ledger) -> Non
     assert ledger.chain.problems() == []
 
 
-def test_a_comparison_is_a_row_for_each_team(ledger: Ledger) -> None:
-    with ledger._transaction() as connection:
-        exposures.of_comparison(
-            connection, "d" * 64, "chest", "c", teams=["South", "North", "South"], figures={"a": 3}
+def test_a_comparison_is_a_row_for_each_team_in_it(ledger: Ledger) -> None:
+    enter(ledger, "s1")
+    release(ledger, "s1")
+    teams = [{"team": name} for name in ("South", "North", "South")]
+    ledger.comparisons.append(
+        FrozenComparison(
+            benchmark="chest",
+            cohort_digest="sha256:" + "c" * 64,
+            cause="2026-01-03",
+            through=1,
+            at=datetime(2026, 1, 3, tzinfo=UTC),
+            document=json.dumps({"figure": "auroc", "entries": teams, "pairs": [{}, {}, {}]}),
+            digest="sha256:" + "d" * 64,
+            signed=Signed(statement="{}", key_id="8" * 64, signature=b"9"),
         )
-    assert [(row.kind, row.team, row.figures) for row in seen(ledger)] == [
-        ("comparison", "North", {"a": 3}),
-        ("comparison", "South", {"a": 3}),
+    )
+    rows = [row for row in seen(ledger) if row.kind == "comparison"]
+    assert [(row.subject[-1], row.team, row.figures, row.look) for row in rows] == [
+        ("d", "North", {"auroc": 3}, None),
+        ("d", "South", {"auroc": 3}, None),
     ]
+    assert ledger.chain.problems() == []
 
 
 def test_looks_of_all_teams_spend_a_cohort(ledger: Ledger) -> None:

@@ -103,9 +103,9 @@ class Comparison:
     seed_note: str
     frozen_at: datetime
     code_version: str
+    others: tuple[NotCompared, ...] = ()
     entries: tuple[ComparedEntry, ...]
     pairs: tuple[ComparedPair, ...]
-    others: tuple[NotCompared, ...] = ()
 
     @property
     def covered(self) -> frozenset[str]:
@@ -131,6 +131,11 @@ class Comparison:
             found.setdefault(frozenset((pair.first, pair.second)), []).append(pair)
         return found
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON."""
+        return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
+
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
         document = as_mapping(self) | {"schema": SCHEMA, "frozen_at": self.frozen_at.isoformat()}
@@ -142,22 +147,6 @@ class Comparison:
     def from_json(cls, text: str) -> Comparison:
         """Read what ``to_json`` wrote; raises ComparisonError for anything else."""
         return _read(text)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the canonical JSON."""
-        return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
-
-
-@lru_cache(maxsize=16)  # pages read it again and again, and it never changes
-def _read(text: str) -> Comparison:
-    try:
-        return _parse(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
-        raise ComparisonError(
-            f"a stored comparison cannot be read ({problem}); expected the JSON document of "
-            f"schema {SCHEMA} that `sequestra run` writes: restore the ledger from a backup"
-        ) from problem
 
 
 def _parse(document: dict[str, Any]) -> Comparison:
@@ -171,3 +160,14 @@ def _parse(document: dict[str, Any]) -> Comparison:
         others=tuple(NotCompared(**other) for other in document.pop("others")),
         **document,
     )
+
+
+@lru_cache(maxsize=16)  # pages read it again and again, and it never changes
+def _read(text: str) -> Comparison:
+    try:
+        return _parse(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise ComparisonError(
+            f"a stored comparison cannot be read ({problem}); expected the JSON document of "
+            f"schema {SCHEMA} that `sequestra run` writes: restore the ledger from a backup"
+        ) from problem
