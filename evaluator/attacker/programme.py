@@ -123,7 +123,8 @@ class Attacker:
         """The first target that the facts bound too tightly; None where all are protected.
 
         Each call's facts must be those of the call before, or fewer: then its solutions still hold.
-        Raises Contradiction where no counts at all agree with the facts.
+        Raises Contradiction where no counts at all agree with the facts, Unsolved where the solver
+        gives up.
         """
         rows = _Rows(self._programme, facts)
         places = {t: self._programme.places(t.cell, t.count) for t in targets}
@@ -170,6 +171,10 @@ def _sum(places: Sequence[int], sign: float, size: int) -> NDArray[np.float64]:
     found = np.zeros(size)
     found[list(places)] = sign
     return found
+
+
+class Unsolved(RuntimeError):
+    """The solver failed, so that nobody knows what the facts tell."""
 
 
 class Contradiction(ValueError):
@@ -241,7 +246,9 @@ class _Rows:
         if found.status == 3:  # not bounded: nothing is known
             raise Contradiction("a count has no bound: the number of all cases is missing")
         if found.x is None:
-            raise Contradiction(found.message)
+            if found.status == 2 or "infeasible" in found.message.lower():
+                raise Contradiction(found.message)
+            raise Unsolved(f"no bounds were found, and nothing may be shown: {found.message}")
         used: set[Cell] = set()
         for marks, side in ((self._of_equal, "eqlin"), (self._of_below, "ineqlin")):
             if marks:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from evaluator.attacker.cells import Counts, Group, Nesting
+from evaluator.attacker.programme import Unsolved
 from evaluator.attacker.told import OWN
 from evaluator.disclosure.control import WITHHELD, Release, release
 from evaluator.disclosure.earlier import Document, Earlier, Shared
@@ -203,6 +205,13 @@ def test_margins_bound_a_withheld_cell_and_no_longer_do() -> None:
     now.told(shown, few, calls=True)
     now.named(withheld)
     assert lost(now, few, withheld) == []
+
+
+def test_a_solver_that_gives_up_lets_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    gave_up = SimpleNamespace(status=4, x=None, message="numerical difficulties")
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: gave_up)
+    with pytest.raises(Unsolved, match="numerical difficulties"):
+        decided(scored(MARGINS, BOTH))
 
 
 def test_rounded_counts_are_as_good_as_exact_ones_beside_a_sensitivity() -> None:
