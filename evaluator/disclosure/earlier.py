@@ -25,11 +25,7 @@ _MOST_TRIED = 200
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Cases that two cohorts have in common, by class.
-
-    Where the other cohort has not the ``same_label``, the classes are this one's, and nothing that
-    the other's releases tell of classes is of them.
-    """
+    """Cases that two cohorts have in common; the other's classes may be by another label."""
 
     n_positive: int
     n_negative: int
@@ -73,6 +69,10 @@ class Document:
         named = dict.fromkeys((set(self.groups) | withheld) - {OVERALL}, Counts(0, 0, 0))
         return cells_of(named)[0]
 
+    def of_these(self, count: str) -> bool:
+        """Whether a count is one of the programme: classes by another label are not."""
+        return count == self.names.cases or getattr(self.earlier.shared, "same_label", True)
+
     def shares(self) -> set[Cell]:
         """The cells of its comparison with the target."""
         return {cell for row in self._shares() if (cell := share_cell(row))}
@@ -86,18 +86,6 @@ class Document:
 
     def targets(self) -> Iterator[Target]:
         """What it withheld, and has to stay so under its own minimum."""
-        return (target for target in self._targets() if self._speaks_of(target.count))
-
-    def facts(self) -> Iterator[Fact]:
-        """What it tells: counts as rounded, and counts of calls as sensitivities give them."""
-        return (fact for fact in self._facts() if self._speaks_of(fact.count))
-
-    def _speaks_of(self, count: str) -> bool:
-        """Whether a count is one of this programme: classes by another label are not."""
-        shared = self.earlier.shared
-        return shared is None or shared.same_label or count == self.names.cases
-
-    def _targets(self) -> Iterator[Target]:
         cells, minimum = self.cells(), self.earlier.release.rule.minimum_cell
         for held in self.earlier.release.withheld:
             cell = cells.get((held.attribute, held.level))
@@ -108,7 +96,8 @@ class Document:
             for count in (self.names.positive, self.names.negative):
                 yield Target(cell, count, 0, minimum)
 
-    def _facts(self) -> Iterator[Fact]:
+    def facts(self) -> Iterator[Fact]:
+        """What it tells: counts as rounded, and counts of calls as sensitivities give them."""
         release, names = self.earlier.release, self.names
         cells = self.cells()
         yield Fact((), names.cases, release.n_cases, release.n_cases)

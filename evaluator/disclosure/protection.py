@@ -189,12 +189,14 @@ class _Beside(_OfRelease):
             for number, each in enumerate(earlier)
             for digest in [each.release.cohort_digest]
         ]
-        self.beside = [fact for document in self.documents for fact in document.facts()]
+        told = [(each, fact) for each in self.documents for fact in each.facts()]
+        self.beside = [fact for document, fact in told if document.of_these(fact.count)]
         for shared, names in self._others():
             both, _ = _of_other(names)
             counts = (shared.n_positive, shared.n_negative)
             self.beside += [Fact((), name, n, n) for name, n in zip(both, counts, strict=True)]
-        self._wanted = [target for document in self.documents for target in document.targets()]
+        kept = [(each, target) for each in self.documents for target in each.targets()]
+        self._wanted = [target for document, target in kept if document.of_these(target.count)]
         super().__init__(own)
 
     def _others(self) -> list[tuple[Shared, Names]]:
