@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.disclosure.control import Release
+from evaluator.feedback_choice import told_how
 from evaluator.garbage_collection import few_collections
 from evaluator.leaderboard.board.ranking import worst_group
 from evaluator.leaderboard.published import exposure, fact_sheet, primary_figure
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 DIGEST = 36
 """Characters of a dataset's digest; MLflow takes no more."""
+
+HOW = "how values are told"
+"""The tag of a run whose one figure may be another submission's, or of practice cases."""
 
 _LOG = logging.getLogger(__name__)
 _RELEASE_TAG = "sequestra.release"
@@ -195,6 +199,8 @@ def _hours(released: Release, published: PublishedRelease) -> tuple[int, int]:
 def _tags(released: Release, primary: str) -> dict[str, str]:
     worst = worst_group(released, primary)
     told = {} if worst is None else {"worst group": f"{worst.attribute}: {worst.level}"}
+    if how := told_how(released.rule):
+        told[HOW] = how
     return told | {
         "team": released.team,
         "model": released.model,

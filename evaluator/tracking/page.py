@@ -74,6 +74,7 @@ level of such a metric in full. Runs of former builds keep the metrics that they
 _ELSE = {
     "run name": "team and model",
     "tags `team`, `model`, `benchmark`, `worst group`": "as on the board",
+    "tag `how values are told`": "under `ladder` and `thresholdout`: which AUROC the metric is",
     "tags `sequestra.*`": "submission, release, and the digests of image, cohort, analysis plan "
     "and code",
     "parameters": "threshold and counts of the release",

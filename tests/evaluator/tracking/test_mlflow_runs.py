@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.results import OVERALL, Result
 from evaluator.stores.installation import Installation
 from evaluator.tracking.headline import HEADLINE, MOST_GROUPS, WORST_GROUP
@@ -239,6 +240,19 @@ def test_a_held_result_has_no_run_and_a_withheld_group_is_in_none(
     hidden = {each.level for each in found.withheld if each.attribute == "race"}
     assert hidden == {"American Indian or Alaska Native", "Not Reported"}
     assert not [level for level in hidden if level in names or f",race,{level}," in kept]
+
+
+def test_a_run_of_the_ladder_says_whose_figure_it_has(installation: Installation) -> None:
+    from mlflow import MlflowClient
+
+    ledger = installation.ledger()
+    publish(installation, ledger, replace(released("s-step"), rule=Disclosure(feedback="ladder")))
+    (waiting,) = (each for each in ledger.untracked() if each.submission_id == "s-step")
+    run_id = track(waiting, installation)
+    ledger.tracked(waiting.number, run_id)
+    ledger.close()
+    run = MlflowClient(tracking_uri=installation.tracking_uri).get_run(run_id)
+    assert "the AUROC of the team's last step" in run.data.tags["how values are told"]
 
 
 def test_a_run_that_a_former_build_finished_stays_as_it_is(installation: Installation) -> None:
