@@ -50,7 +50,7 @@ def bridge(
     if unknown := sorted(set(chosen) - released.keys()):
         raise SubmissionError(
             f"benchmark {name!r} has no released submission {unknown[0]!r}; `sequestra status` "
-            f"lists the ones there are"
+            f"lists all submissions"
         )
     successor = installation.benchmark(there)
     standing = {

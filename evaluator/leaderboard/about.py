@@ -11,7 +11,7 @@ from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure, named
 from evaluator.leaderboard.board.columns import BESIDE
-from evaluator.leaderboard.board.kept import Board
+from evaluator.leaderboard.board.kept import Board, Kept, Spent
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing
@@ -19,14 +19,19 @@ from evaluator.leaderboard.templating.environment import environment
 from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import allowance, opening
 from submissions.service.pages.contract_rows import contract_rows
+from submissions.service.pages.shown import day
 
 _FEEDBACK = {
     "open": "A result is released as soon as it is scored.",
-    "held": "A steward releases each result; until then nobody sees it.",
+    "held": "Each result is held until reviewers, or the steward, release it.",
     "ladder": (
-        "Only the primary figure is told, and only where it is better than the team's best so far."
+        "Only the AUROC is told, and a new value only where the data support that a submission is "
+        "better than the team's last step; otherwise that step's value is repeated."
     ),
-    "thresholdout": "Only the primary figure is told, with noise where it would tell too much.",
+    "thresholdout": (
+        "Only the AUROC is told: the one on practice cases, or the one on sequestered cases with "
+        "noise where the two differ."
+    ),
 }
 
 
@@ -40,10 +45,11 @@ class _Share:
 
 
 def render_about(
-    listing: Listing, board: Board, card: CohortCard | None, waiting: int | None, today: date
+    listing: Listing, board: Board, card: CohortCard | None, kept: Kept, today: date
 ) -> str:
     """The page of a benchmark; the card is None where its cohort was sealed without one."""
     benchmark = listing.benchmark
+    spent = None if benchmark is None else kept.spent(benchmark.name, benchmark.quota)
     return (
         environment()
         .get_template("about.html")
@@ -54,9 +60,9 @@ def render_about(
             beside=named(metric for metric in BESIDE if metric != listing.primary),
             card=card,
             shares=[] if card is None else _shares(card),
-            waiting=waiting,
-            opening="" if benchmark is None else opening(_offered(benchmark), today),
-            is_open=benchmark is not None and _offered(benchmark).is_open(today),
+            waiting=kept.waiting(listing.name),
+            opening="" if benchmark is None else _opening(benchmark, spent, today),
+            is_open=benchmark is not None and not spent and _offered(benchmark).is_open(today),
             criteria=[] if benchmark is None else _criteria(benchmark),
             scoring=[] if benchmark is None else _scoring(benchmark),
             rules=[] if benchmark is None else _rules(benchmark),
@@ -77,6 +83,14 @@ def _offered(benchmark: Benchmark) -> Offered:
         opens=benchmark.period.opens,
         closes=benchmark.period.closes,
     )
+
+
+def _opening(benchmark: Benchmark, spent: Spent | None, today: date) -> str:
+    """When the benchmark takes submissions, or why it takes no more."""
+    if spent is None:
+        return opening(_offered(benchmark), today)
+    further = f" The benchmark {spent.successor} has the next draw." if spent.successor else ""
+    return f"It takes no new submissions, since its cohort is spent: {spent.why}.{further}"
 
 
 def _criteria(benchmark: Benchmark) -> list[tuple[str, str]]:
@@ -110,7 +124,7 @@ def _scoring(benchmark: Benchmark) -> list[tuple[str, str]]:
         ("Threshold", threshold),
         ("Subgroups", ", ".join(groups) or "none"),
         (
-            "Declared comparisons",
+            "Declared gaps",
             "; ".join(f"{figure(metric).name} by {by}" for metric, by in plan.declared_gaps)
             or "none",
         ),
@@ -124,9 +138,19 @@ def _rules(benchmark: Benchmark) -> list[str]:
     found = [f"A team has {allowance(quota)}."]
     if quota.lifetime is not None:
         found.append(f"In all, a team has {quota.lifetime} looks at this cohort.")
+    if quota.cohort_looks is not None:
+        found.append(f"All teams together have {quota.cohort_looks} looks at this cohort.")
     if benchmark.practice.cases:
         found.append("Each image is tried on practice cases first.")
     found.append(_FEEDBACK.get(shown.feedback, ""))
+    if benchmark.board.freeze_on:
+        days = ", ".join(day(each) for each in benchmark.board.freeze_on)
+        found.append(f"Submissions are compared with one another as of {days} (UTC).")
+    if benchmark.board.freeze_every is not None:
+        found.append(
+            f"Submissions are compared with one another after every {benchmark.board.freeze_every} "
+            f"new releases of two teams or more."
+        )
     found.append(
         f"A group with fewer than {shown.minimum_cell} cases, patients, positives or negatives is "
         f"not shown, nor is what would give it away."

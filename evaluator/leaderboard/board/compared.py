@@ -24,7 +24,7 @@ class ComparedEntry(Protocol):
 
     @property
     def tier(self) -> int:
-        """Group of submissions that the data do not tell apart; 1 is the best."""
+        """Group of submissions that the data do not tell from its first; 1 is the best."""
 
     @property
     def first_share(self) -> float:

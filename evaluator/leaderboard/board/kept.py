@@ -10,20 +10,31 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
-from submissions.ledger.beside_releases import board_rows
+from submissions.ledger.beside_releases import board_rows, retirement
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
+from submissions.quota import Quota
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Why the cohort of a benchmark is spent; ``successor`` is the benchmark of the next draw."""
+
+    why: str
+    successor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,9 @@ class Kept(Protocol):
     def waiting(self, benchmark: str) -> int | None:
         """How many submissions wait for the queue; None where nobody knows."""
 
+    def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Why a benchmark takes no more submissions; None where its cohort is not spent."""
+
 
 class OfLedger:
     """Reads the public store; a board stays in memory until its benchmark has a new release."""
@@ -246,6 +260,15 @@ class OfLedger:
         """How many submissions wait for the queue."""
         return self._ledger.boards.waiting(benchmark)
 
+    def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Why a benchmark takes no more submissions, and which one has the next draw."""
+
+        def read(connection: Connection) -> Spent | None:
+            why = retirement.spent(connection, benchmark, quota)
+            return None if why is None else Spent(why, retirement.next_draw(connection, benchmark))
+
+        return self._ledger.read(read)
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -293,6 +316,10 @@ class OfReleases:
 
     def waiting(self, benchmark: str) -> int | None:
         """Nobody waits here."""
+        return None
+
+    def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Nothing tells here."""
         return None
 
 

@@ -258,12 +258,12 @@ def _of_comparison(keys: set[str], rows: Sequence[Row]) -> list[tuple[str, str]]
         found.append(("1 to 4 below a rank", "interval of ranks that the data support"))
     if TIER in keys:
         found += [
-            ("Tier", "models of one tier are not distinguishable from each other"),
+            ("Tier", "models of one tier are not distinguishable from its first"),
             ("first in 0.4", "share of resamples in first place, here 0.4 of them"),
         ]
     found.append(
         ("Dotted line", "interval corrected for the choice of the best of the team's looks")
     )
     if LOOKS in keys:
-        found.append(("Looks", "submissions of the team that read the sequestered cases"))
+        found.append(("Looks", "charged runs of the team on this cohort, failed ones too"))
     return found

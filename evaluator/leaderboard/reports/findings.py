@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
+from evaluator.feedback_choice import told_how
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.reports.footing import footing, of_prevalence
@@ -42,6 +43,12 @@ def findings(release: Release, primary: str) -> Findings:
             f"under the rule of this benchmark."
         )
         return Findings((), (Finding("Cohort", (small,)),))
+    told = told_how(release.rule)
+    if told is not None:  # the value may be of other cases, or of another submission
+        of = release.find(primary)
+        how = [f"Here: {of.method}."] if of is not None and of.value is not None else []
+        cohort = Finding("Cohort", tuple(_cohort(release, cases)))
+        return Findings((), (cohort, Finding("Value", (told, *how))))
     parts = {
         "Cohort": _cohort(release, cases),
         "Ranking": [*_headline(release, primary), *_in_words(release)],

@@ -44,7 +44,7 @@ def spent(connection: Connection, benchmark: str, quota: Quota) -> str | None:
         looks = len(charged_submissions(connection, None, benchmark))
         if looks >= quota.cohort_looks:
             return (
-                f"all teams together have had {looks} looks, and {quota.cohort_looks} are its all"
+                f"all teams together have had {looks} looks of the {quota.cohort_looks} that it allows"
             )
     if quota.load_factor is not None:
         load = newest_load(connection, benchmark)
