@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from evaluator.benchmark.board import Freezes
 from evaluator.benchmark.specification import read_benchmark
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rule import Disclosure
 from evaluator.feedback import answering
+from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.board.kept import OfReleases
 from evaluator.leaderboard.board.ranking import rank
 from evaluator.leaderboard.board.terminal import render_terminal
@@ -91,10 +93,51 @@ def test_a_report_tells_the_figure_how_it_is_told_and_nothing_untrue(kind: str) 
         assert "Look 2 of 5" in shown
         assert ("last step" if kind == "ladder" else "practice cases") in shown
         assert each.results[0].estimate.method.split(";")[0] in shown or each is KINDS[kind][1]
-        for untrue in ("too small in one class", "Subgroups", "0 of the cases positive", "None"):
+        for untrue in (
+            "too small in one class",
+            "Subgroups",
+            "0 of the cases positive",
+            "None",
+            "the model scores the positive one higher",  # it may be another's, or of other cases
+        ):
             assert untrue not in shown, untrue
     assert "no improvement that the data support" in words(render_report(KINDS["ladder"][1]))
     assert "budget of answers is spent" in words(render_report(KINDS["thresholdout"][1]))
+
+
+def test_no_model_is_called_inverted_by_the_value_of_another() -> None:
+    low = replace(REPEATED, value=0.31, low=0.25, high=0.37)
+    shown = words(render_report(release("s3", "C", low, "ladder")))
+    assert "inverted" not in shown
+    assert "Here: no improvement that the data support; the value is that of submission s1" in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("open", "A result is released as soon as it is scored."),
+        ("held", "Each result is held until reviewers, or the steward, release it."),
+        ("ladder", "otherwise that step&#39;s value is repeated."),
+        ("thresholdout", "the one on practice cases, or the one on sequestered cases with noise"),
+    ],
+)
+def test_the_page_of_a_benchmark_says_how_much_is_told(kind: str, said: str) -> None:
+    task = read_benchmark(REPOSITORY / "benchmarks" / "simulated-opacity.toml")
+    task = replace(
+        task,
+        disclosure=Disclosure(feedback=kind),
+        quota=Quota(lifetime=5, cohort_looks=40),
+        board=Freezes(freeze_on=(date(2026, 6, 30),), freeze_every=10),
+    )
+    listing = Listing(task.name, task.title, task.description, benchmark=task)
+    kept = OfReleases(lambda _: [])
+    page = words(
+        render_about(listing, kept.board(task.name, "auroc"), None, kept, date(2026, 1, 1))
+    )
+    assert said in page
+    assert "All teams together have 40 looks at this cohort." in page
+    assert "compared with one another as of 30 June 2026 (UTC)." in page
+    assert "after every 10 new releases of two teams or more." in page
 
 
 @pytest.mark.parametrize("kind", KINDS)
