@@ -43,7 +43,7 @@ def spent(connection: Connection, benchmark: str, quota: Quota) -> str | None:
     if quota.cohort_looks is not None:
         looks = len(charged_submissions(connection, None, benchmark))
         if looks >= quota.cohort_looks:
-            return f"all teams together have had {looks} looks of the {quota.cohort_looks} that it allows"
+            return f"all teams together have had {looks} looks; {quota.cohort_looks} are allowed"
     if quota.load_factor is not None:
         load = newest_load(connection, benchmark)
         if load is not None and load >= quota.load_factor:

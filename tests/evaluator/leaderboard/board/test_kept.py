@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from evaluator.benchmark.specification import read_benchmark
 from evaluator.comparing.comparison import (
     ANOTHER_PLAN,
     ComparedEntry,
     Comparison,
     NotCompared,
 )
-from evaluator.benchmark.specification import read_benchmark
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.board.kept import Board, OfLedger, OfReleases
 from evaluator.leaderboard.board.selection import plain_rows
