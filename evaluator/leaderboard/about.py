@@ -11,11 +11,12 @@ from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure, named
 from evaluator.leaderboard.board.columns import BESIDE
-from evaluator.leaderboard.board.kept import Board, Kept, Spent
+from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.templating.environment import environment
+from submissions.ledger.beside_releases.retirement import Spent
 from submissions.service.offered import Offered
 from submissions.service.pages.benchmarks import allowance, opening
 from submissions.service.pages.contract_rows import contract_rows

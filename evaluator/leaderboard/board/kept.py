@@ -10,14 +10,13 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
-
 from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.compared import ComparedEntry, Comparison, Comparisons, none
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows, retirement
+from submissions.ledger.beside_releases.retirement import Spent
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
@@ -27,14 +26,6 @@ _MOST_DETAILS = 2_000
 
 Reader = Callable[[str | None], Sequence[Release]]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Why the cohort of a benchmark is spent; ``successor`` is the benchmark of the next draw."""
-
-    why: str
-    successor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +253,7 @@ class OfLedger:
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Why a benchmark takes no more submissions, and which one has the next draw."""
-
-        def read(connection: Connection) -> Spent | None:
-            why = retirement.spent(connection, benchmark, quota)
-            return None if why is None else Spent(why, retirement.next_draw(connection, benchmark))
-
-        return self._ledger.read(read)
+        return self._ledger.read(lambda held: retirement.ending(held, benchmark, quota))
 
 
 class OfReleases:
