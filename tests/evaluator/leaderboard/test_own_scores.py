@@ -65,7 +65,8 @@ def test_no_sentence_claims_what_a_sequestered_run_alone_could(page: str, claim:
 def test_the_same_words_stand_in_a_sequestered_report() -> None:
     told = words(render_report(released(scored=evaluation()))).lower()
     missing = [claim for claim in CLAIMS if claim not in told]
-    assert set(missing) <= {"unseen", "hidden", "in advance", "a benchmark's"}
+    assert set(missing) <= {"unseen", "hidden", "in advance", "a benchmark's", "never seen"}
+    assert "never seen" not in told  # the audit chain cannot show what makers have from elsewhere
 
 
 def test_the_banner_comes_before_any_figure_and_the_denials_are_there(page: str) -> None:
