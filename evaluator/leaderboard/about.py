@@ -145,7 +145,7 @@ def _rules(benchmark: Benchmark) -> list[str]:
         found.append("Each image is tried on practice cases first.")
     found.append(_FEEDBACK.get(shown.feedback, ""))
     if benchmark.board.freeze_on:
-        days = ", ".join(day(each) for each in benchmark.board.freeze_on)
+        days = " and ".join(day(each) for each in benchmark.board.freeze_on)
         found.append(f"Submissions are compared with one another as of {days} (UTC).")
     if benchmark.board.freeze_every is not None:
         found.append(

@@ -191,6 +191,6 @@ def _level(release: Release) -> str:
         of = f"{100 * ratio.value:.0f} positive cases for 100 that it expects; "
     return (
         f"{said} ({of}calibration in the large {numbers.value(large)}, "
-        f"{numbers.interval(large)}; 0 is ideal). It moves with prevalence, "
+        f"{numbers.interval(large)}; 0 is ideal). This figure moves with prevalence, "
         f"{of_prevalence(release)}."
     )

@@ -85,6 +85,11 @@ def test_no_image_and_no_cohort_are_named_that_were_never_there(page: str) -> No
     assert "own scores own scores" not in page.lower()
 
 
+def test_counts_that_are_not_rounded_are_not_called_so(page: str) -> None:
+    assert "to the nearest" not in page
+    assert "Counts to the nearest 5" in words(render_report(released(scored=evaluation())))
+
+
 def test_gaps_of_a_plan_are_called_named_and_not_declared(page: str) -> None:
     assert "adjusted for 2 named gaps" in page
     assert "A gap that the analysis plan names is tested" in page
