@@ -36,6 +36,7 @@ def bridge(
     is used up, is told and stops no other. Raises SubmissionError where the benchmark has no next
     draw, or has no such released submission.
     """
+    installation.benchmark(name)  # refuses a name that no benchmark has
     ledger = installation.ledger()
     there = ledger.read(lambda connection: retirement.next_draw(connection, name))
     if there is None:
@@ -50,7 +51,7 @@ def bridge(
     if unknown := sorted(set(chosen) - released.keys()):
         raise SubmissionError(
             f"benchmark {name!r} has no released submission {unknown[0]!r}; `sequestra status` "
-            f"lists the ones there are"
+            f"lists all submissions"
         )
     successor = installation.benchmark(there)
     standing = {

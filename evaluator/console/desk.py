@@ -201,7 +201,10 @@ class Desk:
         try:
             submission = self._ledger.submission(submission_id)
         except LedgerError as error:
-            raise NotHeld(f"no submission {submission_id!r} is held here") from error
+            raise NotHeld(
+                f"no submission {submission_id!r} is held here; choose one from the list of "
+                f"held results"
+            ) from error
         benchmark = self._benchmarks().get(submission.benchmark)
         if benchmark is None or submission.state is not State.HELD:
             raise NotHeld(

@@ -99,7 +99,7 @@ class Disclosure:
         InFile(list[list[Text]], _pairs),
         Give('a list of pairs of attributes, as [["manufacturer", "site"]]'),
         Field(
-            description="pairs of attributes of which everyone knows that the levels of the first "
+            description="pairs of attributes; everyone knows that the levels of the first "
             "lie within those of the second, as scanners within sites: "
             '`[["manufacturer", "site"]]`; which lies in which is read from the cohort'
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
+from evaluator.feedback_choice import told_how
 from evaluator.figure_kinds import covered
 from evaluator.filing import annexes, results
 from evaluator.filing.blocks import Block, charts, heading, listed, paragraph, table
@@ -115,12 +116,16 @@ def _estimand(of: Contents) -> Iterator[Block]:
     release, primary = of.release, figure(of.primary)
     yield heading("Estimand")
     about = population(release)
+    told = told_how(release.rule)
+    estimates = "The report estimates" if told is None else "The benchmark asks for"
     yield paragraph(
-        f"The report estimates the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
+        f"{estimates} the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
         f"the image of the digest below computes it, in {_where(release.target)}, against the "
         f"reference standard of the benchmark. Calls are made at the threshold of "
         f"{release.threshold:g}. The unit is the case; patients are what was sampled."
     )
+    if told is not None:
+        yield paragraph(told)
     if about is None:
         return
     for sentence in about.sentences:
@@ -173,7 +178,7 @@ def _groups(of: Contents) -> Iterator[Block]:
     yield heading("Groups")
     made = list(results.groups(of.release, of.primary))
     if not made:
-        yield paragraph("The benchmark declares no groups.")
+        yield paragraph("The release shows no groups.")
     else:
         yield paragraph(
             "The groups were declared before scoring. A group that is too small for a figure has "

@@ -13,11 +13,13 @@ from evaluator.disclosure.suppression import JOINT
 from evaluator.feedback_choice import explained
 from evaluator.glossary import figure, named
 from evaluator.leaderboard.board.columns import BESIDE
-from evaluator.leaderboard.board.kept import Board
+from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.templating.environment import environment
+from submissions.design.dates import day
+from submissions.ledger.beside_releases.retirement import Spent
 from submissions.service.pages.benchmarks import allowance, opening
 from submissions.service.pages.contract_rows import contract_rows
 
@@ -32,10 +34,11 @@ class _Share:
 
 
 def render_about(
-    listing: Listing, board: Board, card: CohortCard | None, waiting: int | None, today: date
+    listing: Listing, board: Board, card: CohortCard | None, kept: Kept, today: date
 ) -> str:
     """The page of a benchmark; the card is None where its cohort was sealed without one."""
     benchmark = listing.benchmark
+    spent = None if benchmark is None else kept.spent(benchmark.name, benchmark.quota)
     return (
         environment()
         .get_template("about.html")
@@ -46,15 +49,23 @@ def render_about(
             beside=named(metric for metric in BESIDE if metric != listing.primary),
             card=card,
             shares=[] if card is None else _shares(card),
-            waiting=waiting,
-            opening="" if benchmark is None else opening(offered(benchmark), today),
-            is_open=benchmark is not None and offered(benchmark).is_open(today),
+            waiting=kept.waiting(listing.name),
+            opening="" if benchmark is None else _opening(benchmark, spent, today),
+            is_open=benchmark is not None and not spent and offered(benchmark).is_open(today),
             criteria=[] if benchmark is None else _criteria(benchmark),
             scoring=[] if benchmark is None else _scoring(benchmark),
             rules=[] if benchmark is None else _rules(benchmark),
             contract=[] if benchmark is None else contract_rows(benchmark.contract),
         )
     )
+
+
+def _opening(benchmark: Benchmark, spent: Spent | None, today: date) -> str:
+    """When the benchmark takes submissions, or why it takes no more."""
+    if spent is None:
+        return opening(offered(benchmark), today)
+    further = f" The benchmark {spent.successor} has the next draw." if spent.successor else ""
+    return f"It takes no new submissions, since its cohort is spent: {spent.why}.{further}"
 
 
 def _criteria(benchmark: Benchmark) -> list[tuple[str, str]]:
@@ -88,7 +99,7 @@ def _scoring(benchmark: Benchmark) -> list[tuple[str, str]]:
         ("Threshold", threshold),
         ("Subgroups", ", ".join(groups) or "none"),
         (
-            "Declared comparisons",
+            "Declared gaps",
             "; ".join(f"{figure(metric).name} by {by}" for metric, by in plan.declared_gaps)
             or "none",
         ),
@@ -102,9 +113,19 @@ def _rules(benchmark: Benchmark) -> list[str]:
     found = [f"A team has {allowance(quota)}."]
     if quota.lifetime is not None:
         found.append(f"In all, a team has {quota.lifetime} looks at this cohort.")
+    if quota.cohort_looks is not None:
+        found.append(f"All teams together have {quota.cohort_looks} looks at this cohort.")
     if benchmark.practice.cases:
         found.append("Each image is tried on practice cases first.")
     found += explained(shown, lifetime=quota.lifetime, practice_cases=benchmark.practice.cases)
+    if benchmark.board.freeze_on:
+        days = " and ".join(day(each) for each in benchmark.board.freeze_on)
+        found.append(f"Submissions are compared with one another as of {days} (UTC).")
+    if benchmark.board.freeze_every is not None:
+        found.append(
+            f"Submissions are compared with one another after every {benchmark.board.freeze_every} "
+            f"new releases of two teams or more."
+        )
     found.append(
         f"A group with fewer than {shown.minimum_cell} cases or patients is not shown. One with "
         f"fewer positive or negative cases has no figure. What would give either away is withheld."

@@ -87,7 +87,7 @@ class _Site:
         """A benchmark by name; 404 where there is none."""
         found = self.listings.get(name)
         if found is None:
-            raise HTTPException(404, "There is no benchmark of this name here.")
+            raise HTTPException(404, "No benchmark here has this name; choose one from the list.")
         return found
 
     def board(self, name: str) -> tuple[Listing, Board]:
@@ -100,7 +100,7 @@ class _Site:
         release = self.kept.release(submission_id)
         listing = None if release is None else self.listings.get(release.benchmark)
         if release is None or listing is None:
-            raise HTTPException(404, "There is no released submission with this id.")
+            raise HTTPException(404, "No released submission has this id; open it from its board.")
         return listing, release
 
     def report(self, submission_id: str, *, standalone: bool) -> str:
@@ -237,7 +237,7 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
         return site.give(
             request,
             site.key("about", listing, found.stamp, card, today),
-            lambda: render_about(listing, found, card, site.kept.waiting(name), today),
+            lambda: render_about(listing, found, card, site.kept, today),
         )
 
     @app.api_route("/submissions/{submission_id}", methods=_READ)

@@ -17,7 +17,8 @@ from evaluator.screen import Sheet
 NOTE = (
     "Each interval is that of one difference on the same cases; p is adjusted (Holm) for all pairs "
     "of the board, by subgroup for all levels and pairs together. A pair that is not told apart is "
-    "not shown to be equal."
+    "not shown to be equal. 'First in' is the share of resamples in first place; the corrected "
+    "interval allows for the best of all looks of the team."
 )
 
 

@@ -241,7 +241,7 @@ class Ledger:
             found = reading.submissions(connection, names=[submission_id])
         if not found:
             raise LedgerError(
-                f"no submission {submission_id!r}; `sequestra status` lists the ones there are"
+                f"no submission {submission_id!r}; `sequestra status` lists all submissions"
             )
         return found[0]
 

@@ -15,9 +15,11 @@ from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
-from submissions.ledger.beside_releases import board_rows
+from submissions.ledger.beside_releases import board_rows, retirement
+from submissions.ledger.beside_releases.retirement import Spent
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
+from submissions.quota import Quota
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
@@ -176,6 +178,9 @@ class Kept(Protocol):
     def waiting(self, benchmark: str) -> int | None:
         """How many submissions wait for the queue; None where nobody knows."""
 
+    def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Why a benchmark takes no more submissions; None where its cohort is not spent."""
+
 
 class OfLedger:
     """Reads the public store; a board stays in memory until its benchmark has a new release."""
@@ -249,6 +254,10 @@ class OfLedger:
         """How many submissions wait for the queue."""
         return self._ledger.boards.waiting(benchmark)
 
+    def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Why a benchmark takes no more submissions, and which one has the next draw."""
+        return self._ledger.read(lambda held: retirement.ending(held, benchmark, quota))
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -296,6 +305,10 @@ class OfReleases:
 
     def waiting(self, benchmark: str) -> int | None:
         """Nobody waits here."""
+        return None
+
+    def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Nothing tells here."""
         return None
 
 

@@ -264,5 +264,5 @@ def _of_comparison(keys: set[str], rows: Sequence[Row]) -> list[tuple[str, str]]
         ("Dotted line", "interval corrected for the choice of the best of the team's looks")
     )
     if LOOKS in keys:
-        found.append(("Looks", "charged looks of the team at this cohort, all models together"))
+        found.append(("Looks", "charged runs of the team on this cohort, failed ones too"))
     return found

@@ -56,11 +56,15 @@ def scale(shared: Axis | None) -> Markup:
     marks = Markup("").join(
         Markup(
             '<line class="axis" x1="{x}" y1="19" x2="{x}" y2="26"/>'
-            '<text x="{x}" y="14" text-anchor="{anchor}">{tick:g}</text>'
-        ).format(x=shared.at(tick), tick=tick, anchor=_anchor(shared, tick))
+            '<text x="{x}" y="14" text-anchor="{anchor}">{tick}</text>'
+        ).format(x=shared.at(tick), tick=_tick(tick), anchor=_anchor(shared, tick))
         for tick in shared.ticks
     )
     return _drawing(marks)
+
+
+def _tick(tick: float) -> str:
+    return f"{tick:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def bar(

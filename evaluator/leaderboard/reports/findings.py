@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.rule import THRESHOLDOUT
-from evaluator.feedback_choice import NO_IMPROVEMENT, told_how
+from evaluator.feedback_choice import told_how
 from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.reports.footing import footing, of_prevalence
@@ -44,6 +43,12 @@ def findings(release: Release, primary: str) -> Findings:
             f"under the rule of this benchmark."
         )
         return Findings((), (Finding("Cohort", (small,)),))
+    told = told_how(release.rule)
+    if told is not None:  # the value may be of other cases, or of another submission
+        of = release.find(primary)
+        how = [f"Here: {of.method}."] if of is not None and of.value is not None else []
+        cohort = Finding("Cohort", tuple(_cohort(release, cases)))
+        return Findings((), (cohort, Finding("Value", (told, *how))))
     parts = {
         "Cohort": _cohort(release, cases),
         "Ranking": [*_headline(release, primary), *_in_words(release)],
@@ -72,7 +77,7 @@ def _alarms(release: Release) -> list[str]:
         return ["The model gives every case the same score: it tells no case from another."]
     found = []
     auroc = release.find("auroc")
-    if auroc is not None and auroc.value is not None and NO_IMPROVEMENT not in auroc.method:
+    if auroc is not None and auroc.value is not None:
         if auroc.high is not None and auroc.high < 0.5:
             found.append(
                 f"The model is inverted: it scores positive cases lower than negative ones (AUROC "
@@ -100,10 +105,6 @@ def _in_words(release: Release) -> list[str]:
     auroc = release.find("auroc")
     if auroc is None or auroc.value is None:
         return []
-    if NO_IMPROVEMENT in auroc.method:  # it is another submission's
-        return [f"{auroc.method[:1].upper()}{auroc.method[1:]}."]
-    if release.rule.feedback == THRESHOLDOUT:
-        return [told_how(release.rule) or ""]
     return [
         f"Given one positive and one negative case at random, the model scores the positive "
         f"one higher {_share(auroc)} of the time; a coin would do so 50{PERCENT}."
@@ -193,6 +194,6 @@ def _level(release: Release) -> str:
         of = f"{100 * ratio.value:.0f} positive cases for 100 that it expects; "
     return (
         f"{said} ({of}calibration in the large {numbers.value(large)}, "
-        f"{numbers.interval(large)}; 0 is ideal). It moves with prevalence, "
+        f"{numbers.interval(large)}; 0 is ideal). This figure moves with prevalence, "
         f"{of_prevalence(release)}."
     )

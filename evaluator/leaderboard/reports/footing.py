@@ -46,7 +46,7 @@ class Footing:
 _SEQUESTERED = Footing(
     own=False,
     banner="",
-    colophon="Models are run in sealed containers on cases that their makers have never seen. "
+    colophon="Models are run in sealed containers on cases that are kept from their makers. "
     "What stands here passed the disclosure rule of its benchmark; no figure of a single case is "
     "ever shown.",
     evaluated=" that were kept from the team",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select
 
 from submissions.ledger.beside_releases.exposures import newest_load
@@ -19,6 +21,14 @@ name of the new one."""
 BRIDGE = "bridge"
 """The event of a run that links two draws: the subject is its submission, the content the former
 one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Why the cohort of a benchmark is spent; ``successor`` is the benchmark of the next draw."""
+
+    why: str
+    successor: str | None
 
 
 def refuse_spent(connection: Connection, benchmark: str, quota: Quota) -> None:
@@ -43,14 +53,18 @@ def spent(connection: Connection, benchmark: str, quota: Quota) -> str | None:
     if quota.cohort_looks is not None:
         looks = len(charged_submissions(connection, None, benchmark))
         if looks >= quota.cohort_looks:
-            return (
-                f"all teams together have had {looks} looks, and {quota.cohort_looks} are its all"
-            )
+            return f"all teams together have had {looks} looks; {quota.cohort_looks} are allowed"
     if quota.load_factor is not None:
         load = newest_load(connection, benchmark)
         if load is not None and load >= quota.load_factor:
             return f"its load factor is {load:g}, and {quota.load_factor:g} is the most"
     return None
+
+
+def ending(connection: Connection, benchmark: str, quota: Quota) -> Spent | None:
+    """Why a benchmark takes no more submissions, and where to go; None where it takes them."""
+    why = spent(connection, benchmark, quota)
+    return None if why is None else Spent(why, next_draw(connection, benchmark))
 
 
 def next_draw(connection: Connection, benchmark: str) -> str | None:

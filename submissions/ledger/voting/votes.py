@@ -110,7 +110,9 @@ class Votes:
         """
         reason = vote.reason.strip()
         if vote.choice is not Choice.RELEASE and not reason:
-            raise LedgerError(f"a vote to {vote.choice.value} has no reason; the team reads it")
+            raise LedgerError(
+                f"a vote to {vote.choice.value} has no reason; the team reads it, so give one"
+            )
         if len(reason) > LONGEST_REASON:
             raise LedgerError(
                 f"the reason has {len(reason)} characters; give at most {LONGEST_REASON}"

@@ -95,10 +95,10 @@ def test_no_submission_between_two_comparisons_changes_a_byte(
     ("query", "status", "said"),
     [
         ("", 400, "No submission is named"),
-        ("?benchmark=nowhere", 404, "no benchmark of this name"),
-        ("?s=nobody&s=nothing", 404, "no released submission with this id"),
+        ("?benchmark=nowhere", 404, "No benchmark here has this name"),
+        ("?s=nobody&s=nothing", 404, "No released submission has this id"),
         (f"?s={A}&s={A}", 200, "Choose submissions"),
-        (f"?s={A}&s={'x' * 3000}", 404, "no released submission with this id"),
+        (f"?s={A}&s={'x' * 3000}", 404, "No released submission has this id"),
         (f"?benchmark={NAME}", 200, "Model 3"),
     ],
 )

@@ -202,7 +202,7 @@ def test_bad_requests_get_one_sentence(console: Console) -> None:
     name = console.held.hold("Net")
     with browser(console, "ann") as client:
         for path, status, sentence in (
-            ("/console/held/x", 404, "No submission &#39;x&#39; is held here."),
+            ("/console/held/x", 404, "No submission &#39;x&#39; is held here; choose one"),
             ("/console/nothing", 404, "Nothing is at /console/nothing"),
             ("/console/static/x.css", 404, "No file of this name"),
         ):

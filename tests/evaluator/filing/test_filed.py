@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.disclosure.rule import Disclosure
+from evaluator.feedback import answering
 from evaluator.filing.filed import EVENT, Filed, document, filed
 from evaluator.filing.typesetting import FilingError, attached, typeset
 from evaluator.leaderboard.published import NotReleased
@@ -161,6 +163,28 @@ def test_a_release_without_any_figure_can_be_filed(
     text = text_of(filed(installation, ledger, "s-0001").pdf)
     assert "No figure over all cases was released." in text
     assert "is too small in one class for any figure to be released" in text
+
+
+def test_a_report_of_the_ladder_says_that_the_value_may_be_another_models(
+    installation: Installation, ledger: Ledger
+) -> None:
+    whole = replace(released("s-0001"), rule=Disclosure(feedback="ladder"))
+    auroc = whole.find("auroc")
+    assert auroc is not None
+    method = "no improvement that the data support; the value is that of submission s-0000"
+    seal(ledger)
+    publish(installation, ledger, answering._alone(whole, replace(auroc, method=method)))
+    sign(installation, ledger)
+    text = " ".join(text_of(filed(installation, ledger, "s-0001").pdf).split())
+    assert "A later submission that is no step repeats that value." in text
+    assert "the value is that of submission s-0000" in text
+    assert "The release shows no groups." in text
+    for untrue in (
+        "The report estimates",
+        "the model scores the positive one higher",
+        "The benchmark declares no groups",  # nobody is told whether it does
+    ):
+        assert untrue not in text
 
 
 def test_a_submission_without_a_result_is_refused_in_a_sentence(

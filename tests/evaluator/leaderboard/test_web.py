@@ -106,7 +106,7 @@ def test_what_is_not_there_is_a_page_that_says_so(client: httpx.Client, path: st
 def test_a_missing_board_is_json_where_json_was_asked_for(client: httpx.Client) -> None:
     answer = client.get("/api/benchmarks/none/leaderboard.json")
     assert answer.status_code == 404
-    assert answer.json() == {"detail": "There is no benchmark of this name here."}
+    assert answer.json() == {"detail": "No benchmark here has this name; choose one from the list."}
 
 
 def test_a_submission_of_a_benchmark_that_is_not_listed_is_not_shown() -> None:

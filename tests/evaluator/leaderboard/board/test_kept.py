@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from evaluator.benchmark.specification import read_benchmark
 from evaluator.comparison import (
     ANOTHER_PLAN,
     ComparedEntry,
@@ -22,10 +23,12 @@ from evaluator.leaderboard.board.kept import Board, OfLedger, OfReleases
 from evaluator.leaderboard.board.selection import plain_rows
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
+from submissions.ledger.beside_releases import retirement
 from submissions.ledger.ledger import Ledger
 from submissions.submission import State
 from tests.support.hand_made import TYPICAL, evaluation, released
 from tests.support.published import entered, publish
+from tests.support.repository import REPOSITORY
 from tests.support.serving import serving
 
 NAME = "chest-opacity"
@@ -142,6 +145,24 @@ def test_a_page_beside_the_queue_says_how_many_wait(ledger: Ledger, client: http
     ledger.move("b", State.RUNNING)
     entered(ledger, scored("c", 0.9))
     assert "<dt>Submissions in the queue</dt><dd>2</dd>" in client.get(f"{PATH}/about").text
+
+
+def test_the_page_of_a_spent_cohort_does_not_say_that_it_is_open(ledger: Ledger) -> None:
+    task = read_benchmark(REPOSITORY / "benchmarks" / "simulated-opacity.toml")
+    about = f"/benchmarks/{task.name}/about"
+    listing = Listing(task.name, task.title, task.description, benchmark=task)
+    app = create_app(OfLedger(ledger), [listing])
+    with serving(app) as address, httpx.Client(base_url=address, timeout=None) as client:
+        before = client.get(about).text
+        ledger.record(retirement.RETIRED, task.name, "its 100 answers with noise are given")
+        ledger.record(retirement.NEXT_DRAW, task.name, "opacity-draw-2; 0 of 200 patients")
+        after = client.get(about).text
+    assert "It is open" in before
+    assert "Enter a model" in before
+    assert "It is open" not in after
+    assert "Enter a model" not in after
+    assert "its cohort is spent: its 100 answers with noise are given." in after
+    assert "The benchmark opacity-draw-2 has the next draw." in after
 
 
 # -- what a comparison adds ------------------------------------------------------------------------

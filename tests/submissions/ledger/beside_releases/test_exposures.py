@@ -100,7 +100,7 @@ def test_looks_of_all_teams_spend_a_cohort(ledger: Ledger) -> None:
     with pytest.raises(
         QuotaError,
         match="'chest' takes no new submissions, since its cohort is spent: all teams together "
-        "have had 2 looks, and 2 are its all; ask the steward for the next draw",
+        "have had 2 looks; 2 are allowed; ask the steward for the next draw",
     ):
         enter(ledger, "s4", quota=quota)
     with pytest.raises(QuotaError, match="takes no new submissions"):
