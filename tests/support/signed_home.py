@@ -14,6 +14,7 @@ from evaluator.signing.signer import Signer
 from evaluator.stores.installation import Installation
 from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.ledger import Arrival, Ledger
+from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota
 from submissions.stage_times import Stage
 from submissions.submission import State, Submission
@@ -61,6 +62,22 @@ def publish(
         if scored:
             installation.enclave().keep_release(name, KEY, document)
         ledger.publish(name, KEY, document, state=State.RELEASED)
+
+
+def hold(ledger: Ledger, name: str) -> None:
+    """Enter a submission whose result is held, with the vote of one of two reviewers."""
+    ledger.receive(received(name), Quota(100, 7))
+    states = (State.LINTED, State.QUEUED, State.RUNNING, State.SCORING, State.HELD)
+    ledger.admitted(name, "sha256:" + "4" * 64, *states)
+    vote = Vote(
+        submission_id=name,
+        evaluation_key=KEY,
+        document="7" * 64,
+        reviewer=PERSON,
+        choice=Choice.REFUSE,
+        reason="the cohort was the wrong one",
+    )
+    Votes(ledger).cast(vote, needed=2)
 
 
 def compare(installation: Installation, ledger: Ledger, through: int = 1) -> None:

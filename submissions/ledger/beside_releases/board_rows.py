@@ -223,13 +223,20 @@ class Boards:
 
 def problems(connection: Connection) -> Iterator[str]:
     """Hold each row against its release; one sentence for each that does not follow from it."""
-    query = select(RELEASES).order_by(RELEASES.c.number)
+    query = (
+        select(RELEASES, SUBMISSIONS.c.team, SUBMISSIONS.c.model)
+        .join(SUBMISSIONS, SUBMISSIONS.c.submission_id == RELEASES.c.submission_id)
+        .order_by(RELEASES.c.number)
+    )
     kept = {row.release_number: row for row in connection.execute(select(BOARD_ROWS))}
     for release in connection.execute(query):
         row = kept.pop(release.number, None)
         same = (
             row is not None
-            and (row.submission_id, row.benchmark) == (release.submission_id, release.benchmark)
+            and all(
+                getattr(row, name) == getattr(release, name)
+                for name in ("submission_id", "benchmark", "team", "model")
+            )
             and all(getattr(row, name) == text for name, text in derived(release.document).items())
             and _named_alike(row, release.document)
         )

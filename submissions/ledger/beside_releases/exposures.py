@@ -137,15 +137,17 @@ def newest_load(connection: Connection, benchmark: str) -> float | None:
 
 def problems(connection: Connection) -> list[str]:
     """Hold the rows of releases against the releases themselves; one sentence for each problem."""
-    stored: dict[str, list[tuple[str, str, str]]] = {}
+    stored: dict[str, list[tuple[str, ...]]] = {}
     rows = select(EXPOSURES).where(EXPOSURES.c.kind == RELEASE).order_by(EXPOSURES.c.number)
     for row in connection.execute(rows):
-        told = (row.benchmark, row.cohort_digest, row.figures)
+        told = (row.team, row.benchmark, row.cohort_digest, row.figures)
         stored.setdefault(row.subject, []).append(told)
-    released: dict[str, list[tuple[str, str, str]]] = {}
-    query = select(RELEASES.c.submission_id, RELEASES.c.benchmark, RELEASES.c.document)
+    released: dict[str, list[tuple[str, ...]]] = {}
+    query = select(RELEASES, SUBMISSIONS.c.team).join(
+        SUBMISSIONS, SUBMISSIONS.c.submission_id == RELEASES.c.submission_id
+    )
     for row in connection.execute(query.order_by(RELEASES.c.number)):
-        told = (row.benchmark, *_shown(row.document))
+        told = (row.team, row.benchmark, *_shown(row.document))
         released.setdefault(row.submission_id, []).append(told)
     return [
         f"the exposures of {name} are not those of its releases"

@@ -17,7 +17,7 @@ from evaluator.signing.signer import LAST_HEAD, Signer, sign
 from evaluator.stores.installation import Installation
 from submissions.quota import Quota
 from submissions.signatures import read_signed
-from submissions.submission import State
+from submissions.submission import Owner, State
 from tests.support import openssl
 from tests.support.postgresql import raw
 from tests.support.signed_home import (
@@ -214,7 +214,7 @@ def test_a_held_result_is_signed_when_it_is_released(installation: Installation)
             ledger.move("s1", state)
         sign(installation, ledger)
         installation.enclave().keep_release("s1", KEY, DOCUMENT)
-        ledger.publish("s1", KEY, DOCUMENT, state=State.RELEASED)
+        ledger.publish("s1", KEY, DOCUMENT, state=State.RELEASED, by=Owner.REVIEWERS)
         sign(installation, ledger)
         signed = ledger.signed_release("s1")
         assert signed is not None

@@ -19,7 +19,15 @@ from submissions.submission import Failure, State
 from tests.support.former_ledger import restore
 from tests.support.openssl import key_pair
 from tests.support.postgresql import another, raw
-from tests.support.signed_home import compare, computed_again, cut_off, opened, publish, received
+from tests.support.signed_home import (
+    compare,
+    computed_again,
+    cut_off,
+    hold,
+    opened,
+    publish,
+    received,
+)
 
 
 def own(installation: Installation) -> list[VerifyingKey]:
@@ -50,6 +58,7 @@ def tracked(
             ledger.reject("s2", Failure.IMAGE_INVALID, "the image has no entry point")
             ledger.admitted("s3", "sha256:" + "3" * 64, State.LINTED, State.DRY_RUN)
             ledger.practised("s3", "{}", state=State.QUEUED)
+            hold(ledger, "s4")
             compare(installation, ledger)
             sign(installation, ledger)
         assert problems(installation) == []
@@ -127,7 +136,7 @@ def test_a_migrated_ledger_is_signed_and_verified(
         "UPDATE transitions SET failure = 'crashed' WHERE state = 'released'",
         "UPDATE transitions SET at = '2020-01-01 00:00:00' WHERE state = 'running'",
         "DELETE FROM transitions WHERE state = 'running'",
-        "UPDATE transitions SET number = 1000 WHERE state = 'running'",
+        "UPDATE transitions SET number = 1000 WHERE submission_id = 's1' AND state = 'running'",
         "INSERT INTO transitions (submission_id, state, at) VALUES ('s1', 'held', '2026-01-01')",
         "UPDATE releases SET document = '{}'",
         "UPDATE releases SET evaluation_key = 'another'",
@@ -151,6 +160,15 @@ def test_a_migrated_ledger_is_signed_and_verified(
         "UPDATE comparisons SET digest = 'another'",
         "UPDATE comparisons SET signature = 'AAAA'",
         "DELETE FROM comparisons",
+        "UPDATE votes SET vote = 'release'",
+        "UPDATE votes SET reason = 'another'",
+        "UPDATE votes SET document = 'another'",
+        "DELETE FROM votes",
+        "UPDATE board_rows SET shown = '{}'",
+        "UPDATE board_rows SET team = 'South'",
+        "DELETE FROM board_rows",
+        "UPDATE exposures SET team = 'South'",
+        "DELETE FROM exposures",
     ],
 )
 def test_every_edit_is_found(tracked: tuple[Installation, str, Rows], change: str) -> None:
@@ -217,7 +235,7 @@ def test_a_cut_off_end_is_found_by_any_later_head_or_release(
     cut_off(database, first)
     with raw(database, unguarded=True) as connection:
         for table in (
-            *("stage_times", "fact_sheets", "admissions", "entries", "exposures"),
+            *("stage_times", "fact_sheets", "admissions", "entries", "exposures", "board_rows"),
             *("releases", "transitions", "submissions"),
         ):
             connection.execute(text(f"DELETE FROM {table}"))

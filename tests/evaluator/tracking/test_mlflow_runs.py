@@ -280,6 +280,9 @@ class _Waiting:
     def fact_sheet(self, submission_id: str) -> None:
         """These came without one."""
 
+    def read(self, question: object) -> None:
+        """Nobody's looks were counted."""
+
     def untracked(self) -> list[PublishedRelease]:
         return [each for each in self._waiting if each.number not in self.runs]
 
