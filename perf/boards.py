@@ -35,7 +35,7 @@ _CASES = 1_500
 
 
 def main() -> None:
-    """Measure both builds and print what was found."""
+    """Measure both builds and print their times."""
     parser = argparse.ArgumentParser(prog="python -m perf.boards", description=__doc__)
     parser.add_argument("--releases", type=int, default=10_000)
     parser.add_argument("--former", default="e754f3d", help="revision of the former build")

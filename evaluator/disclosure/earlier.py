@@ -162,7 +162,7 @@ def _by_rate(
     half = 0.5 * 10.0**-digits + 1e-9
     fitting = []
     for n in range(among[0], among[1] + 1):
-        # from the least to the largest number of hits of which the share is rounded to the value
+        # the numbers of hits whose share, rounded, is the value
         low, high = max(0, ceil((value - half) * n)), min(n, floor((value + half) * n))
         if low <= high and n:
             fitting.append((n, low, high))

@@ -44,7 +44,7 @@ POSITIVE, NEGATIVE, CASES = (0, 1), (2, 3), (0, 1, 2, 3)
 
 
 def scored(table: Table, plan: AnalysisPlan, names: Sequence[str] = ("sex", "site")) -> Evaluation:
-    """Score cases of which each class of each cell has the number that the table says."""
+    """Score cases: each class of each cell has as many as the table says."""
     rows = [
         (levels, label, call)
         for levels, classes in table.items()

@@ -20,7 +20,7 @@ def whole(annex: Annex) -> list[int]:
 
 @pytest.mark.parametrize(
     ("annex", "last", "rows"),
-    # Sounderajah 2025: 40 items, of which 15 has four parts, 16 three, and 17, 26 and 40 two each.
+    # Sounderajah 2025: 40 items; 15 has four parts, 16 three, and 17, 26 and 40 two each.
     # Collins 2024: 27 items, 52 with their parts. Tejani 2024: 44. IMDRF N88: ten principles.
     [(STARD_AI, 40, 48), (TRIPOD_AI, 27, 52), (CLAIM, 44, 44), (N88, 10, 10)],
     ids=["STARD-AI", "TRIPOD+AI", "CLAIM 2024", "N88"],
