@@ -15,7 +15,7 @@ def in_words(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
     told = [f"Look {found.look}{of_all} of the team at this cohort."]
     if found.load_factor is not None:
         told.append(
-            f"Load factor of the cohort: {found.load_factor:g}. So many looks of all teams had "
-            f"read each case, as a mean."
+            f"Load factor of the cohort: {found.load_factor:g}, the mean number of looks, of all "
+            f"teams together, that have read a case."
         )
     return tuple(told)
