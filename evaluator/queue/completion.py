@@ -42,19 +42,19 @@ class Completion:
         self._enclave: Enclave = installation.enclave()
         self._record = record
         self._tracker = tracker
-        self._signer = Signer(installation, ledger)
-        self._freezer = Freezer(installation, ledger, self._signer)
+        self.signer = Signer(installation, ledger)
+        self._freezer = Freezer(installation, ledger, self.signer)
         self._shards = shards
 
     def keep_up(self) -> None:
         """Compare what is due, and sign, each at most once a minute."""
         self._freezer.keep_up()
-        self._signer.keep_up()
+        self.signer.keep_up()
 
     def conclude(self) -> None:
         """Compare what is due, and sign, as the queue ends."""
         self._freezer.freeze()
-        self._signer.sign()
+        self.signer.sign()
 
     def stands(self, job: Job) -> bool:
         """Whether an earlier run stands, and is now complete: its own, or one of its image."""
@@ -134,7 +134,7 @@ class Completion:
                     job.name, evaluated.key, document, state=State.RELEASED, use=use
                 )
             self._record.tell(job.submission, State.RELEASED)
-            self._signer.sign()
+            self.signer.sign()
             self._tracker.owe()
         published = time.monotonic()
         self._record.times(

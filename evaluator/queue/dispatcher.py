@@ -29,7 +29,6 @@ from evaluator.reviewing.decisions import Reviews
 from evaluator.sandbox.engine import EngineUnavailable
 from evaluator.scoring.code_version import code_version
 from evaluator.signing.key import SigningError
-from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import Enclave, EnclaveUnavailable, Event
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import PracticeError
@@ -112,7 +111,7 @@ class _Dispatcher:
         self._record = Record(ledger, self._enclave, report)
         self._completion = Completion(installation, ledger, self._record, tracker, work.shards)
         self._reviews = Reviews(
-            installation, ledger, self._record.tell, Signer(installation, ledger), tracker
+            installation, ledger, self._record.tell, self._completion.signer, tracker
         )
         self._practice = PracticeRuns(installation, ledger, self._record, work.shards)
         self._workers: Workers | None = None

@@ -63,14 +63,15 @@ def draw_next(
             f"benchmark {name!r} has a next draw, {there!r}; draw the next one of that"
         )
     successor = _install(installation, benchmark)
-    reads = patient_loads(enclave, [enclave.cohort(each) for each in lineage(installation, name)])
+    draws = {each: enclave.cohort(each) for each in lineage(installation, name)}
+    reads = patient_loads(enclave, list(draws.values()))
     if enclave.is_sealed(successor.name) and ledger.is_recorded("seal", successor.name):
         sealed = steward.as_sealed(enclave.cohort(successor.name))
     else:
         if not enclave.is_sealed(successor.name):
             before = {
-                each: [case_id for case_id, _ in enclave.cohort(each).sources().values()]
-                for each in lineage(installation, name)
+                each: {case_id for case_id, _ in cohort.sources().values()}
+                for each, cohort in draws.items()
             }
             _match(installation, successor, catalog_folder, reads, before, share)
         sealed = steward.seal_cohort(
@@ -108,7 +109,7 @@ def _match(
         minimum=plan.minimum,
     )
     for name, earlier in before.items():
-        told = too_near(found.matched.cases, pool, set(earlier), successor.disclosure.minimum_cell)
+        told = too_near(found.matched.cases, pool, earlier, successor.disclosure.minimum_cell)
         if told:
             raise StewardError(
                 f"the next draw and {name!r} would differ by {told}, and their figures by these "

@@ -1,4 +1,4 @@
-"""Which choices of feedback make no sense, and what is said of those that do."""
+"""Choices of feedback: those that make no sense, and a sentence on each of the others."""
 
 from __future__ import annotations
 
