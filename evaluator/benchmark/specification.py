@@ -74,16 +74,17 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         )
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
+    analysis = _by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path)
     found = Benchmark(
         name=name,
         title=name if about.title is None else about.title,
         description=about.description,
         period=Period(about.opens, about.closes),
-        cohort=cohort,
+        cohort=_of_figures(cohort, analysis),
         contract=read_contract(tables["contract"], path),
         quota=read_quota(tables["quota"], path),
         practice=read_practice(tables["practice"], path),
-        analysis=_by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path),
+        analysis=analysis,
         disclosure=read_disclosure(tables["disclosure"], path),
         board=read_board(tables["board"], path),
         path=path,
@@ -119,6 +120,12 @@ def _by_design(
         if LABEL in name.split(JOINT)
     )
     return replace(plan, fixed_attributes=tuple(sorted({name for name in tied if name})))
+
+
+def _of_figures(cohort: CohortPlan, analysis: AnalysisPlan) -> CohortPlan:
+    """Plan the minimum of a subgroup for the interval that its figures will have."""
+    minimum = replace(cohort.minimum, confidence=analysis.confidence, interval=analysis.interval)
+    return replace(cohort, minimum=minimum)
 
 
 def read_clinical_columns(path: Path) -> dict[str, str]:

@@ -7,7 +7,13 @@ from dataclasses import replace
 from itertools import groupby
 
 from cohort_selection.cases import Case
-from cohort_selection.matching.feasibility import PlannedGap, Prospect, Subgroup, prospect
+from cohort_selection.matching.feasibility import (
+    PlannedGap,
+    Precision,
+    Prospect,
+    Subgroup,
+    prospect,
+)
 from evaluator.benchmark.specification import Benchmark
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from metrics.gaps.multiplicity import gap_weights
@@ -22,6 +28,9 @@ def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
         plan.size,
         seed,
         subgroups=analysis.subgroups,
+        precision=Precision(
+            dict(analysis.assumed)["auroc"], analysis.confidence, analysis.interval
+        ),
         cases_per_patient=plan.cases_per_patient,
         tolerance=plan.tolerance,
         minimum=plan.minimum,
