@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics.arrays import Floats
+from metrics.arrays import Floats, Ints
 
 _NEGLIGIBLE = 1e-12
-"""Chance below which a number of discordant pairs is left out."""
+"""Chance of the numbers of discordant pairs that are left out, at either end."""
 
 
 def power(
@@ -19,8 +19,8 @@ def power(
     """Chance that Tango's lower bound of first less second reaches ``goal``.
 
     ``n`` (sizes,) pairs; the first alone is right with chance ``only_first``, the second alone with
-    ``only_second``. Exact, over the trinomial, but for numbers of discordant pairs whose chance is
-    below 1e-12 each.
+    ``only_second``. Exact, over the trinomial, but for numbers of discordant pairs beyond a chance of
+    1e-12.
     """
     n_ = np.atleast_1d(np.asarray(n, dtype=np.int64))
     found = [_power(int(each), goal, only_first, only_second, level) for each in n_.ravel()]
@@ -39,14 +39,26 @@ def _power(n: int, goal: float, only_first: float, only_second: float, level: fl
     if not both > 0.0:
         met = of_pairs(np.zeros(1), np.zeros(1), n, goal) <= level
         return float(met[0])
-    apart = np.arange(n + 1)
+    first, last = (int(binom.ppf(at, n, both)) for at in (_NEGLIGIBLE, 1.0 - _NEGLIGIBLE))
+    apart = np.arange(first, last + 1)
     chance = binom.pmf(apart, n, both)
-    apart, chance = apart[chance > _NEGLIGIBLE], chance[chance > _NEGLIGIBLE]
-    first = np.arange(int(apart.max()) + 1)[np.newaxis, :]
-    second = apart[:, np.newaxis] - first
-    of_first = binom.pmf(first, apart[:, np.newaxis], only_first / both)
-    kept = (second >= 0) & (of_first > _NEGLIGIBLE)
-    met = np.zeros(kept.shape, dtype=np.bool_)
-    b = np.broadcast_to(first, kept.shape)[kept].astype(np.float64)
-    met[kept] = of_pairs(b, second[kept].astype(np.float64), n, goal) <= level
-    return float(chance @ (of_first * met).sum(axis=1))
+    least = _least_first(apart, n, goal, level)
+    return float(chance @ binom.sf(least - 1, apart, only_first / both))
+
+
+def _least_first(apart: Ints, n: int, goal: float, level: float) -> Ints:
+    """Fewest of ``apart`` (numbers,) discordant pairs that the first must win; one more: never.
+
+    The bound rises with the pairs that the first wins of so many discordant ones.
+    """
+    from metrics.claims.needed import of_pairs
+
+    low, high = np.zeros_like(apart), apart + 1
+    while (low < high).any():
+        middle = (low + high) // 2
+        won = np.minimum(middle, apart).astype(np.float64)
+        met = (of_pairs(won, apart - won, n, goal) <= level) & (middle <= apart)
+        undecided = low < high
+        high = np.where(undecided & met, middle, high)
+        low = np.where(undecided & ~met, middle + 1, low)
+    return np.asarray(np.minimum(low, apart + 1))

@@ -14,6 +14,8 @@ CLOPPER_PEARSON = "clopper-pearson"
 """The bound of a claim: it never errs above its level."""
 WILSON = "wilson"
 """The interval of figures beside claims."""
+OfCounts = Callable[[Ints], Floats]
+"""Power over an array of counts."""
 
 
 def least_hits(n: ArrayLike, goal: float, level: float, rule: str = CLOPPER_PEARSON) -> Ints:
@@ -62,8 +64,8 @@ def power(
 def left_to_chance(
     n_cases: int,
     prevalence: float,
-    of_positives: Callable[[Ints], Floats],
-    of_negatives: Callable[[Ints], Floats],
+    of_positives: OfCounts,
+    of_negatives: OfCounts,
 ) -> float:
     """Power where the number of positives among ``n_cases`` is left to chance.
 

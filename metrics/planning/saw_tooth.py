@@ -9,21 +9,20 @@ import numpy as np
 
 from metrics.arrays import Floats, Ints
 
-FIRST_BLOCK = 512
 MOST = 100_000
 """Sizes beyond which none is looked for."""
+_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """A size from which every larger one up to ``looked_to`` has the power.
+    """A size from which every larger one up to ``looked_to`` has the power; ``power`` is its own.
 
-    ``first`` is the smallest that has it; some between the two lack it. ``power`` is that at ``n``.
+    The size below it lacks the power. A smaller one yet may have it: the first tooth above.
     """
 
     n: int
     power: float
-    first: int
     looked_to: int
 
 
@@ -32,28 +31,38 @@ def first_always(
 ) -> Always | None:
     """The first size from which every larger one has the power ``wanted``; None if none has.
 
-    ``power_of`` gives the power of an array of sizes. Sizes are looked at up to twice the first
-    that has the power and a hundred more, and to ``least_looked`` at least.
+    ``power_of`` gives the power of an array of sizes. Sizes are looked at from twice one that has
+    the power and a hundred more, or from ``least_looked`` where that is larger, downwards.
     """
-    found = np.array([], dtype=float)
-    end = FIRST_BLOCK
-    while True:
-        sizes = np.arange(found.size + 1, end + 1)
-        found = np.concatenate([found, power_of(sizes)])
-        has = found >= wanted
-        if has.any():
-            first = int(np.argmax(has)) + 1
-            needed = max(2 * first + 100, least_looked)
-            if found.size >= needed:
-                has, found = has[:needed], found[:needed]
-                break
-            end = needed
-        elif found.size >= MOST:
-            return None
-        else:
-            end = 2 * end
-    lacking = np.flatnonzero(~has)
-    n = int(lacking[-1]) + 2 if lacking.size else 1
-    if n > found.size:
+    has = _one_that_has(power_of, wanted)
+    if has is None:
         return None
-    return Always(n, float(found[n - 1]), first, found.size)
+    looked_to = max(2 * has + 100, least_looked)
+    above = 0.0
+    for end in range(looked_to, 0, -_BLOCK):
+        sizes = np.arange(max(1, end - _BLOCK + 1), end + 1)
+        found = power_of(sizes)
+        lacking = np.flatnonzero(found < wanted)
+        if lacking.size:
+            place = int(lacking[-1]) + 1
+            n = int(sizes[0]) + place
+            return Always(n, float(found[place]) if place < found.size else above, looked_to)
+        above = float(found[0])
+    return Always(1, above, looked_to)
+
+
+def _one_that_has(power_of: Callable[[Ints], Floats], wanted: float) -> int | None:
+    """A size that has the power, near the smallest."""
+
+    def has(n: int) -> bool:
+        return bool(power_of(np.array([n]))[0] >= wanted)
+
+    low, high = 0, 16
+    while not has(high):
+        low, high = high, 2 * high
+        if low > MOST:
+            return None
+    while high - low > max(1, low // 16):
+        middle = (low + high) // 2
+        low, high = (low, middle) if has(middle) else (middle, high)
+    return high

@@ -11,7 +11,7 @@ import numpy as np
 from metrics.arrays import Bools, Floats, Ints
 from metrics.claims import kernels, needed, shares
 from metrics.claims.claim import Part
-from metrics.planning.truth import PlannedCohort, Truth, belongs, group_of
+from metrics.planning.truth import PlannedCohort, Truth, apportioned, belongs, group_of
 
 LeastLevels = Floats
 """(parts, studies): the least level at which the bound of each part reaches its goal."""
@@ -87,14 +87,21 @@ def _blocks(cohort: PlannedCohort, runs: int) -> Iterator[tuple[PlannedCohort, i
 
 
 def _with_share(cohort: PlannedCohort, at: float) -> PlannedCohort:
-    """The cohort with numbers of positives at a quantile of what chance gives each stratum."""
+    """The cohort with numbers of positives at a quantile of what chance gives."""
     from scipy.stats import binom  # scipy is costly to import
 
-    strata = []
-    for each in cohort.strata:
-        size = each.positives + each.negatives
-        positives = int(binom.ppf(at, size, each.positives / size)) if size else 0
-        strata.append(replace(each, positives=positives, negatives=size - positives))
+    positives, negatives = cohort.counts
+    cases = positives + negatives
+    if not cases:
+        return cohort
+    total = int(binom.ppf(at, cases, positives / cases))
+    expected = [each.positives / max(positives, 1) for each in cohort.strata]
+    sizes = [each.positives + each.negatives for each in cohort.strata]
+    found = [min(m, size) for m, size in zip(apportioned(total, expected), sizes, strict=True)]
+    strata = (
+        replace(each, positives=m, negatives=size - m)
+        for each, m, size in zip(cohort.strata, found, sizes, strict=True)
+    )
     return replace(cohort, strata=tuple(strata))
 
 

@@ -108,8 +108,8 @@ class Shape:
 
     def cohort(self, positives: int) -> PlannedCohort:
         """The cohort that has so many positives to score."""
-        m = _apportioned(positives, self.positives)
-        n = _apportioned(round(positives * self.ratio), self.negatives)
+        m = apportioned(positives, self.positives)
+        n = apportioned(round(positives * self.ratio), self.negatives)
         return PlannedCohort(
             strata=tuple(
                 Stratum(positives=one, negatives=other, groups=group)
@@ -131,7 +131,7 @@ def group_of(part: Part) -> tuple[str, str]:
     return part.attribute, part.level
 
 
-def _apportioned(total: int, shares: Sequence[float]) -> list[int]:
+def apportioned(total: int, shares: Sequence[float]) -> list[int]:
     """Whole numbers in these shares that sum to ``total``, by largest remainder."""
     wanted = np.asarray(shares, dtype=np.float64) * total
     found = np.floor(wanted + 1e-9).astype(np.int64)
