@@ -157,10 +157,10 @@ def seal(
     """De-identify the cases into ``directory``, encrypt their labels, and put a digest on it all.
 
     ``criteria`` is a dataclass or a mapping of JSON values. ``design``, by case id, is encrypted
-    with the labels, and so is what each of the ``comparators`` said, by case id. The folder appears whole or not at all, and must not exist before. ``progress``
-    is called with the cases written and all cases. Raises CohortError for cases that contradict
-    each other, DeidentificationError that names every image that cannot be copied, OSError where
-    the disk fails.
+    with the labels, and so is what each of the ``comparators`` said, by case id. The folder appears
+    whole or not at all, and must not exist before. ``progress`` is called with the cases written
+    and all cases. Raises CohortError for cases that contradict each other, DeidentificationError
+    that names every image that cannot be copied, OSError where the disk fails.
     """
     from cohort_selection.deidentification.copy import Copies  # slow, and only sealing needs it
 

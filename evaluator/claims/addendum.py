@@ -11,17 +11,14 @@ from typing import Any
 
 from evaluator.claims import sealed_study
 from evaluator.claims.sealed_study import SealedStudy
-from submissions.ledger.database.audit_chain import AuditEntry
-from submissions.ledger.ledger import Ledger
+from submissions.ledger.ledger import AuditEntry, Ledger
 from submissions.signatures import ADDENDUM, Signed, stated
 
 EVENT = "claims-addendum"
 """The event of an addendum: the subject is the benchmark, the content the signed statement."""
 
 
-def statement(
-    benchmark: str, cohort_digest: str, study: SealedStudy, file: str
-) -> dict[str, Any]:
+def statement(benchmark: str, cohort_digest: str, study: SealedStudy, file: str) -> dict[str, Any]:
     """What is signed; ``file`` is the text that declares the claims."""
     return {
         "format": ADDENDUM,

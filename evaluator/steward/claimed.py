@@ -53,9 +53,7 @@ def claimed(
         if name == benchmark.name or name in apart_from or not enclave.is_sealed(name):
             continue
         cohort = enclave.cohort(name)
-        has_claims = (
-            sealed_study.of(cohort) is not None or addendum.of(ledger, name) is not None
-        )
+        has_claims = sealed_study.of(cohort) is not None or addendum.of(ledger, name) is not None
         if benchmark.study is None and not has_claims:
             continue
         if is_living(ledger, installation.benchmark(name)):
