@@ -148,8 +148,10 @@ def prospect(
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
     if minimum.auroc:
         precision = replace(precision, auroc=minimum.auroc)
-    parts = [part for gap in gaps for part in gap.attribute.split(JOINED)]
-    counted = replace(minimum, attributes=tuple(dict.fromkeys([*shown, *parts])) or (LABEL,))
+    named = (*shown, *(gap.attribute for gap in gaps))
+    parts = [part for name in named for part in name.split(JOINED)]
+    attributes = tuple(dict.fromkeys([*minimum.attributes, *parts]))
+    counted = replace(minimum, attributes=attributes or (LABEL,))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
