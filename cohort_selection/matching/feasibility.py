@@ -102,6 +102,15 @@ class GapProspect:
     levels: tuple[LevelGap, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """Patients expected of one combination of levels."""
+
+    levels: tuple[str, ...]
+    positives: float
+    negatives: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """What a draw would reach, without one: sizes, margins, subgroups, and what stands in the way.
@@ -122,6 +131,7 @@ class Prospect:
     notes: tuple[str, ...]
     precision: Precision
     gaps: tuple[GapProspect, ...] = ()
+    crossed: tuple[Crossed, ...] = ()
 
 
 def prospect(
@@ -137,18 +147,20 @@ def prospect(
     minimum: Minimum = NO_MINIMUM,
     gaps: Sequence[PlannedGap] = (),
     least: tuple[int, int] = (20, 10),
+    crossed: Sequence[str] = (),
 ) -> Prospect:
     """Say what :func:`match` would reach with the same arguments; draws no patient.
 
     The expected positives and negatives of the whole cohort and of the levels of ``subgroups`` are
     told, with half the width of the interval that an AUROC would have on them, as ``precision``
     says; a minimum's AUROC goes before that one. ``gaps`` are those declared; a level with fewer
-    patients than ``least``, in all and of either class, is not tested.
+    patients than ``least``, in all and of either class, is not tested. Expected numbers of every
+    combination of the levels of ``crossed`` are told too.
     """
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
     if minimum.auroc:
         precision = replace(precision, auroc=minimum.auroc)
-    named = (*shown, *(gap.attribute for gap in gaps))
+    named = (*shown, *(gap.attribute for gap in gaps), *crossed)
     parts = [part for name in named for part in name.split(JOINED)]
     attributes = tuple(dict.fromkeys([*minimum.attributes, *parts]))
     counted = replace(minimum, attributes=attributes or (LABEL,))
@@ -184,6 +196,7 @@ def prospect(
             binding=(*nobody.binding, *shortfalls(asked, allocation, nobody.size)),
             notes=(*nobody.notes, *allocation.notes),
             gaps=tuple(_findable(pool.cells, expected, gap, least) for gap in gaps),
+            crossed=_crossed(pool.cells, expected, crossed),
         )
     if asked.shares and (found.refusal or found.binding):
         return replace(found, helped=would_help(asked, found.size))
@@ -217,25 +230,36 @@ def _expected(
 
     The empty attribute has one level, everybody.
     """
+    names = attribute.split(JOINED) if attribute else ()
+    return [
+        (JOINED.join(each.levels), each.positives, each.negatives)
+        for each in _crossed(cells, expected, names)
+    ]
+
+
+def _crossed(
+    cells: Cells, expected: NDArray[np.float64], names: Sequence[str]
+) -> tuple[Crossed, ...]:
+    """Every combination of the levels of some attributes; of none, everybody."""
     label = cells.indicator(cells.attributes.index(LABEL)).T
     of_label = dict(zip(cells.levels[cells.attributes.index(LABEL)], label, strict=True))
     nobody = np.zeros(len(expected))
-    members = [("", np.ones(len(expected)))]
-    for name in attribute.split(JOINED) if attribute else ():
+    members: list[tuple[tuple[str, ...], NDArray[np.float64]]] = [((), np.ones(len(expected)))]
+    for name in names:
         k = cells.attributes.index(name)
         members = [
-            (f"{before}{JOINED}{level}" if before else level, member * here)
+            ((*before, level), member * here)
             for before, member in members
             for level, here in zip(cells.levels[k], cells.indicator(k).T, strict=True)
         ]
-    return [
-        (
-            level,
+    return tuple(
+        Crossed(
+            levels,
             float(expected @ (member * of_label.get("1", nobody))),
             float(expected @ (member * of_label.get("0", nobody))),
         )
-        for level, member in members
-    ]
+        for levels, member in members
+    )
 
 
 def _findable(

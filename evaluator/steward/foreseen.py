@@ -15,6 +15,7 @@ from cohort_selection.matching.feasibility import (
     prospect,
 )
 from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from metrics.gaps.multiplicity import gap_weights
 
@@ -37,6 +38,7 @@ def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
         minimum=plan.minimum,
         gaps=planned_gaps(analysis),
         least=(analysis.minimum_cases, analysis.minimum_per_class),
+        crossed=tuple(dict.fromkeys(name for by in claimed for name in by.split(JOINT))),
     )
     return replace(found, subgroups=held_back(found.subgroups, benchmark))
 

@@ -54,7 +54,7 @@ def of_cohort(
     found = 1.0
     for place, part in enumerate(claim.parts):
         n = cohort.of(group_of(part))[_side(part)]
-        at = used(claim.name, place, level)
+        at = used(part, level)
         found *= float(part_power(part, truths[claim.name, place], np.array([n]), at)[0])
     return found
 
@@ -94,7 +94,7 @@ def _left_to_chance(
             found = np.ones(n.size)
             for place, part in enumerate(claim.parts):
                 if _side(part) == side:
-                    at = used(claim.name, place, level)
+                    at = used(part, level)
                     found *= part_power(part, truths[claim.name, place], n, at)
             return found
 

@@ -15,8 +15,8 @@ from metrics.claims.spending import level_of_look
 from metrics.planning.simulated import least_levels
 from metrics.planning.truth import PlannedCohort, Truths
 
-Used = Callable[[str, int, float], float]
-"""The level at which the bound of a part is made: claim, place of the part, nominal level."""
+Used = Callable[[Part, float], float]
+"""The level at which the bound of a part is made in place of a nominal one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class StudyPower:
     together: Power
 
 
-def nominal(claim: str, place: int, level: float) -> float:
+def nominal(part: Part, level: float) -> float:
     """The level itself, where no bound is tightened."""
-    del claim, place
+    del part
     return level
 
 
@@ -83,8 +83,8 @@ def study_power(
     for claim in study.claims:
         level = first_level(study, claim.name, look)
         holds = np.ones(runs, dtype=np.bool_)
-        for place in range(len(claim.parts)):
-            holds &= least[row[claim.name, place]] <= used(claim.name, place, level)
+        for place, part in enumerate(claim.parts):
+            holds &= least[row[claim.name, place]] <= used(part, level)
         alone[claim.name] = Power.of(float(holds.mean()), runs)
     met = _met(study, least, row, used, look)
     return StudyPower(
@@ -100,32 +100,21 @@ def _met(
     """Which studies met each claim: each pattern of bounds that occurs is decided once."""
     alpha = level_of_look(look, study.looks, study.alpha, study.spending)
     levels = _levels(study, alpha)
-    reached = np.stack(
-        [
-            least[k] <= used(claim, place, level)
-            for (claim, place), k in row.items()
-            for level in levels
-        ]
-    )
-    column = {
-        (claim, place, level): i
-        for i, (claim, place, level) in enumerate(
-            (claim, place, level) for claim, place in row for level in levels
-        )
-    }
-    patterns, which = np.unique(reached, axis=1, return_inverse=True)
-    which = which.ravel()
-    place_of = {
-        id(part): (claim.name, place)
+    places = [
+        (part, row[claim.name, place], level)
         for claim in study.claims
         for place, part in enumerate(claim.parts)
-    }
+        for level in levels
+    ]
+    reached = np.stack([least[k] <= used(part, level) for part, k, level in places])
+    column = {(id(part), level): i for i, (part, _, level) in enumerate(places)}
+    patterns, which = np.unique(reached, axis=1, return_inverse=True)
+    which = which.ravel()
     verdicts = np.empty((len(study.claims), patterns.shape[1]), dtype=np.bool_)
     for i in range(patterns.shape[1]):
 
         def bound_of(part: Part, level: float, i: int = i) -> Bound:
-            holds = bool(patterns[column[(*place_of[id(part)], level)], i])
-            return _bound(part, level, holds=holds)
+            return _bound(part, level, holds=bool(patterns[column[id(part), level], i]))
 
         verdicts[:, i] = [each.verdict is Verdict.MET for each in decided(study, bound_of, alpha)]
     return {claim.name: verdicts[k, which] for k, claim in enumerate(study.claims)}
