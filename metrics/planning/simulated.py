@@ -135,6 +135,21 @@ def _class(
     )
 
 
+def patients_of(cohort: PlannedCohort, part: Part) -> tuple[Ints, Ints]:
+    """Patient of each positive and of each negative case that a part is about, (cases,) each."""
+    found = []
+    before = 0
+    here = np.array([belongs(each, group_of(part)) for each in cohort.strata], dtype=np.bool_)
+    for counts in (
+        [each.positives for each in cohort.strata],
+        [each.negatives for each in cohort.strata],
+    ):
+        number = _patients(counts, cohort.images) + before
+        before = int(number.max()) + 1 if number.size else before
+        found.append(number[here[np.repeat(np.arange(len(counts)), counts)]])
+    return found[0], found[1]
+
+
 def _patients(counts: Sequence[int], images: float) -> Ints:
     """Patient of each case: as many of each stratum as have ``images`` cases on average."""
     found, before = [], 0
