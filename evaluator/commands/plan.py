@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import option_values
 from evaluator.commands.options import HOME, STEWARD, Home
 from evaluator.screen import console, styled
 
@@ -48,7 +47,7 @@ def plan(
     from evaluator.planning.printed import printed
     from evaluator.steward.planned_study import planned
 
-    given = assumed(option_values.pairs(assume or []))
+    given = assumed(assume or [])
     found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
     console.print(printed(found.plan, found.basis.study, found.errors))
     for note in found.notes:
