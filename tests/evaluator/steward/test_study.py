@@ -13,13 +13,18 @@ from cohort_selection.catalog import catalog
 from cohort_selection.clinical import records
 from cohort_selection.commons.simulation import simulate
 from evaluator.benchmark.specification import Benchmark, read_benchmark
-from evaluator.claims import sealed_study
+from evaluator.claims import addendum, sealed_study
 from evaluator.claims.declaration import ClaimsError
+from evaluator.signing.signer import Signer
+from evaluator.signing.verification import own_keys, verify_ledger
 from evaluator.steward import steward
+from evaluator.steward.addenda import add_claims
 from evaluator.steward.file_check import try_file
 from evaluator.steward.pool import StewardError, hidden_cases
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
+from metrics.claims.claim import Claim, Part, Study
+from submissions.predictions import Predictions
 from tests.support.claims_file import with_claims
 from tests.support.walkthrough import always_the_same_draw
 
@@ -214,3 +219,99 @@ def test_a_comparator_that_lacks_drawn_cases_is_refused_at_the_seal(
     with pytest.raises(ClaimsError, match=r"reader.csv has no call for \d+ of \d+ cases"):
         steward.seal_cohort(commons.home, benchmark, commons.catalog, look=False)
     assert not commons.home.enclave().is_sealed("lacking")
+
+
+ADDED = """
+[study]
+looks = 2
+[[claims]]
+name = "Specificity"
+figure = "specificity"
+at_least = 0.50
+"""
+
+
+def test_claims_are_added_once_signed_and_only_before_the_first_look(
+    commons: Commons, tmp_path: Path
+) -> None:
+    plain = commons.benchmark(tmp_path, "plain", "")
+    commons.assign(plain)
+    steward.match(commons.home, plain, commons.catalog)
+    cohort = steward.seal_cohort(commons.home, plain, commons.catalog, look=False).cohort
+    ledger = commons.home.ledger()
+    signer = Signer(commons.home, ledger)
+    file = tmp_path / "claims.toml"
+
+    def refused(text: str) -> str:
+        file.write_text(text)
+        with pytest.raises(ValueError, match=r"\w") as found:
+            add_claims(commons.home, "plain", file, signer.state)
+        return str(found.value)
+
+    assert "[comparators], which are sealed with the labels" in refused(
+        ADDED + '[comparators.a]\nfile = "a.csv"\n'
+    )
+    assert "has 'quota', which is no table" in refused(ADDED + "[quota]\n")
+    assert "has no [[claims]]" in refused("")
+    assert "which disclosure control does not show" in refused(ADDED + 'each = "race"\n')
+    assert addendum.of(ledger, "plain") is None
+
+    file.write_text(ADDED)
+    added = add_claims(commons.home, "plain", file, signer.state)
+    assert added.addendum
+    assert addendum.of(ledger, "plain") == added
+    assert sealed_study.of(cohort) is None
+    (entry,) = ledger.chain.entries(event=addendum.EVENT)
+    statement = addendum.signed(entry)
+    assert statement.content["file"] == ADDED
+    assert statement.content["cohort_digest"] == cohort.digest
+    assert [each.content for each in ledger.chain.entries(event="claims")] == [f"{added.digest} 2"]
+    signer.sign()
+    assert not verify_ledger(ledger, own_keys(commons.home)).problems
+    assert "claims were added to 'plain' on" in refused(ADDED)
+
+    late = commons.benchmark(tmp_path, "late", "")
+    commons.assign(late)
+    found = steward.match(commons.home, late, commons.catalog)
+    assert "which still takes submissions, and claims allow no case in two" in found.notes[-1]
+    sealed = steward.seal_cohort(commons.home, late, commons.catalog, look=False).cohort
+    commons.home.enclave().record_predictions("s", sealed.digest, Predictions({}), run_key=None)
+    with pytest.raises(ClaimsError, match="1 submissions have read the cohort of 'late'"):
+        add_claims(commons.home, "late", file, signer.state)
+
+
+def test_an_addendum_that_is_not_the_signed_one_is_found(commons: Commons, tmp_path: Path) -> None:
+    """Another study stands in it, before it was signed or after."""
+    ledger = commons.home.ledger()
+    study = sealed_study.SealedStudy(
+        study=Study(claims=(Claim(name="a", parts=(Part(figure="auroc", goal=0.8),)),)),
+        levels=(),
+        declaration="sha256:0",
+        sealed_at="2026-01-01T00:00:00+00:00",
+        addendum=True,
+    )
+    content = addendum.statement("plain", "sha256:1", study, "")
+    content["study"]["alpha"] = 0.05
+    signed = Signer(commons.home, ledger).state(content)
+    ledger.record(addendum.EVENT, "plain", signed.to_json())
+    with pytest.raises(ClaimsError, match="are not those that were signed"):
+        addendum.of(ledger, "plain")
+    other = signed.to_json().replace('"goal":0.8', '"goal":0.7')
+    assert other != signed.to_json()
+    ledger.record(addendum.EVENT, "other", other)
+    (problem,) = verify_ledger(ledger, own_keys(commons.home)).problems
+    assert problem == "the signature of the claims added to other is not what was signed"
+
+
+def test_a_claims_benchmark_draws_nobody_of_a_living_board(
+    commons: Commons, tmp_path: Path
+) -> None:
+    board = commons.benchmark(tmp_path, "board", "")
+    commons.assign(board)
+    steward.match(commons.home, board, commons.catalog)
+    cohort = steward.seal_cohort(commons.home, board, commons.catalog, look=False).cohort
+    study = commons.benchmark(tmp_path, "study")
+    commons.assign(study)
+    found = steward.match(commons.home, study, commons.catalog)
+    taken = {patient for _, patient in cohort.sources().values()}
+    assert not taken & {case.patient_id for case in found.cases}
