@@ -8,5 +8,5 @@ pool, and is shown with its source beside every number. The numbers are those of
 true, with where it was said.
 
 Order of reading: ``assumptions_of``, ``options``, ``shape``, ``study_plan``, ``errors``,
-``drawing``, ``document``, ``printed``.
+``drawing``, ``document``, ``printed``, ``beside_drawn``.
 """

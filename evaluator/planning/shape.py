@@ -91,9 +91,9 @@ def from_target(benchmark: Benchmark, said: Mapping[str, Assumption]) -> Ground:
     return _ground(benchmark, study, crossed, {**said, "prevalence": prevalence}, patients=0)
 
 
-def drawn(benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within: float) -> (
-    PlannedCohort
-):
+def drawn(
+    benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within: float
+) -> PlannedCohort:
     """The cohort of drawn cases, with its own counts."""
     names = _names(_study(benchmark))
     counts = Counter((*(case.attributes[name] for name in names), case.label) for case in cases)
@@ -110,6 +110,21 @@ def drawn(benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within
         ),
         images=len(cases) / max(1, patients),
         within=within,
+    )
+
+
+def shape_of(cohort: PlannedCohort, unreadable: float) -> Shape:
+    """Cohorts of any size in the proportions of this one."""
+    positives, negatives = (max(1, each) for each in cohort.counts)
+    return Shape(
+        ratio=negatives / positives,
+        positives=[each.positives / positives for each in cohort.strata],
+        negatives=[each.negatives / negatives for each in cohort.strata],
+        groups=[each.groups for each in cohort.strata],
+        images=cohort.images,
+        within=cohort.within,
+        sampled=cohort.sampled,
+        unreadable=unreadable,
     )
 
 

@@ -20,7 +20,7 @@ from evaluator.planning.assumptions_of import (
     truths,
     used_keys,
 )
-from evaluator.planning.shape import Ground, drawn, from_pool, from_target
+from evaluator.planning.shape import Ground, drawn, from_pool, from_target, shape_of
 from metrics.claims.claim import Claim, Study
 from metrics.planning import exact, sizes
 from metrics.planning.joint import Power, Used, first_level, nominal, study_power
@@ -214,10 +214,8 @@ def too_small(found: Basis, name: str, power: Power) -> str:
     )
 
 
-def of_drawn(
-    benchmark: Benchmark, cases: Sequence[Case], *, used: Used = nominal, runs: int = RUNS
-) -> tuple[Basis, PlannedCohort, dict[str, tuple[Power, Power]]]:
-    """Power of the study on drawn cases, with their own counts."""
+def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, PlannedCohort]:
+    """The study on drawn cases, and the cohort with their own counts."""
     declared = benchmark.study
     if declared is None:
         raise PlanningError(f"{benchmark.name} declares no claims, so there is nothing to plan")
@@ -231,15 +229,12 @@ def of_drawn(
         claim.name: assumed_of(claim, declared, Assumed(), benchmark.analysis)
         for claim in declared.claims
     }
-    positives, negatives = cohort.counts
-    shape = Shape(ratio=negatives / max(1, positives), images=cohort.images)
+    shape = shape_of(cohort, of_study["unreadable"].value)
+    ground = Ground(shape=shape, columns=columns, said=of_study, cohort=cohort)
     found = Basis(
-        study=study,
-        truths=truths(study, assumed),
-        ground=Ground(shape=shape, columns=columns, said=of_study, cohort=cohort),
-        assumed=assumed,
+        study=study, truths=truths(study, assumed), ground=ground, assumed=assumed
     )
-    return found, cohort, powers(found, cohort, runs=runs, used=used)
+    return found, cohort
 
 
 def to_draw(cases: int, unreadable: float) -> int:
