@@ -27,7 +27,9 @@ def plan(
     ] = None,
     pilot: Annotated[
         Path | None,
-        typer.Option(help="Table of scores and labels of the open part, in place of an assumed AUROC."),
+        typer.Option(
+            help="Table of scores and labels of the open part, in place of an assumed AUROC."
+        ),
     ] = None,
     assume: Annotated[
         list[str] | None,

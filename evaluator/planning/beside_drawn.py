@@ -40,7 +40,9 @@ def rows(
         groups = {(part.attribute, part.level) for part in claim.parts}
         fewest = tuple(min(cohort.of(group)[k] for group in groups) for k in (0, 1))
         level = first_level(study, claim.name)
-        row = _row(claim.name, level, size, (fewest[0], fewest[1]), at[claim.name], shape.unreadable)
+        row = _row(
+            claim.name, level, size, (fewest[0], fewest[1]), at[claim.name], shape.unreadable
+        )
         made.append(replace(row, assumed=_assumed(found, claim.name)))
     if len(study.claims) > 1:
         size = sizes.for_all(study, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)

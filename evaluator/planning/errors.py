@@ -48,9 +48,7 @@ class Levels:
     @classmethod
     def of(cls, errors: Sequence[PartError]) -> Levels:
         """Those of a study's parts."""
-        return cls(
-            {(each.part, one.nominal): one.used for each in errors for one in each.levels}
-        )
+        return cls({(each.part, one.nominal): one.used for each in errors for one in each.levels})
 
     def __call__(self, part: Part, level: float) -> float:
         """The level of one part."""

@@ -15,9 +15,7 @@ from metrics.planning.joint import Power
 from metrics.planning.sizes import POWERS, Size
 
 
-def printed(
-    plan: StudyPlan, study: Study, errors: Sequence[PartError] = ()
-) -> RenderableType:
+def printed(plan: StudyPlan, study: Study, errors: Sequence[PartError] = ()) -> RenderableType:
     """Needed cases, power of the pool's cohort, levels, and what was assumed."""
     shown: list[RenderableType] = [_needed(plan), *_remarks(plan)]
     if plan.cohort is not None:
@@ -60,9 +58,7 @@ def _remarks(plan: StudyPlan) -> list[str]:
         "larger one has the power too. +- is two standard errors of the simulation."
     ]
     if any(each.looked_to for claim in plan.claims for each in claim.sizes.values() if each):
-        most = max(
-            each.looked_to for claim in plan.claims for each in claim.sizes.values() if each
-        )
+        most = max(each.looked_to for claim in plan.claims for each in claim.sizes.values() if each)
         lines.append(f"Exact numbers were looked at up to {most} positives.")
     return lines
 

@@ -175,9 +175,7 @@ def _ground(
             sampled=sampled,
             unreadable=unreadable,
         ),
-        columns={
-            name: [each.levels[k] for each in kept] for k, name in enumerate(names)
-        },
+        columns={name: [each.levels[k] for each in kept] for k, name in enumerate(names)},
         said=said,
         cohort=cohort,
         patients=round(patients),

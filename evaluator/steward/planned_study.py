@@ -1,4 +1,4 @@
-"""Plans the study of a benchmark's file, or of an installed benchmark, with a catalog or without."""
+"""Plans the study of a benchmark's file or of an installed one, with a catalog or without."""
 
 from __future__ import annotations
 

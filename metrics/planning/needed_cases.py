@@ -55,9 +55,7 @@ def needed(
     return _rate(part, given, level, power, negatives_per_positive)
 
 
-def _rate(
-    part: Part, truth: Truth, level: float, power: float, ratio: float
-) -> NeededCases | None:
+def _rate(part: Part, truth: Truth, level: float, power: float, ratio: float) -> NeededCases | None:
     claim = Claim(name="", parts=(replace(part, attribute="", level=""),))
     shape = Shape(ratio=ratio)
     try:
@@ -71,9 +69,7 @@ def _rate(
     return NeededCases(found.n, round(found.n * ratio), exact=True)
 
 
-def _area(
-    part: Part, truth: float, level: float, power: float, ratio: float
-) -> NeededCases | None:
+def _area(part: Part, truth: float, level: float, power: float, ratio: float) -> NeededCases | None:
     if not 0.0 < truth < 1.0:
         return None
     away = abs(math.log(truth / (1.0 - truth)) - math.log(part.goal / (1.0 - part.goal)))

@@ -86,9 +86,7 @@ def for_all(
 ) -> dict[float, Size | None]:
     """The size at which all claims are met by the procedure, with each of ``powers``."""
     if len(study.claims) == 1:
-        return for_claim(
-            study, study.claims[0], truths, shape, powers=powers, runs=runs, seed=seed
-        )
+        return for_claim(study, study.claims[0], truths, shape, powers=powers, runs=runs, seed=seed)
 
     def power(positives: int, runs: int) -> Power:
         return study_power(
