@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.commands.options import HOME, STEWARD, Home
-from evaluator.screen import console, styled
+from evaluator.screen import console
 
 app = typer.Typer()
 
@@ -51,9 +51,7 @@ def plan(
 
     given = assumed(assume or [])
     found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
-    console.print(printed(found.plan, found.basis.study, found.errors))
-    for note in found.notes:
-        console.print(styled(note))
+    console.print(printed(found.plan, found.basis.study, found.errors, found.notes))
     if output is not None:
         write(output, found.plan, found.errors)
         console.print(f"wrote {output}")
