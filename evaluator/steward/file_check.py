@@ -16,6 +16,8 @@ from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.declaration import ClaimsError
+from evaluator.planning.assumptions_of import PlanningError
+from evaluator.planning.study_plan import hopeless
 from evaluator.scoring.analysis_plan import PlanError
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.study import of_hidden, said_by_comparators, sealable
@@ -85,8 +87,18 @@ def try_file(
     if found.refusal and not problems:
         problems.append(found.refusal)
     problems += _of_claims(benchmark, pool, found)
+    if benchmark.study is not None and not problems:
+        problems += _hopeless(benchmark, pool, found)
     hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]
     return Tried(len(cases), tuple(problems), tuple(hidden), found)
+
+
+def _hopeless(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> list[str]:
+    """Claims that a cohort of this pool would show with a power below 0.5."""
+    try:
+        return list(hopeless(benchmark, (found, pool)))
+    except (PlanningError, ClaimsError) as problem:
+        return [str(problem)]
 
 
 def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str]:
