@@ -31,6 +31,7 @@ from tests.support.walkthrough import always_the_same_draw
 CLAIMS = """
 [study]
 looks = 2
+assumed = { sensitivity = 0.97, difference = 0.6, discordance = 0.62 }
 
 [[claims]]
 name = "Sensitivity"
