@@ -76,10 +76,12 @@ def report(
 ) -> None:
     """Write the report of a result, from a server or from this machine."""
     from cohort_selection.atomic_files import write_bytes
+    from evaluator.claims.words import in_words
     from evaluator.entering.place import place
     from evaluator.leaderboard import published
     from evaluator.leaderboard.reports.report import render_report
     from evaluator.stores.installation import Installation
+    from evaluator.terminal import verdicts
 
     where = place(server, home, HOME)
     if pdf:
@@ -98,6 +100,8 @@ def report(
     looked = published.exposure(ledger, submission_id)
     page = render_report(shown, primary=primary, fact_sheet=sheet, exposure=looked)
     write_bytes(output, page.encode())
+    if shown.verdict is not None:
+        console.print(verdicts.verdict(in_words(shown.verdict)))
     console.print(f"wrote {output}")
 
 

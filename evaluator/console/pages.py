@@ -198,6 +198,8 @@ def _result(
         reviewer=signed,
         status=status,
         shown=shown,
+        verdict=shown.verdict,
+        told=shown.told,
         form=form,
         choices=CHOICES,
     )
