@@ -22,6 +22,7 @@ FLOORS: dict[str, list[str]] = {
         "calibration discrimination grades",
         "all_figures target_population",
         "comparison gaps",
+        "claims",
         "figures_page",
     ],
     "cohort_selection": [
@@ -60,7 +61,7 @@ FLOORS: dict[str, list[str]] = {
     "evaluator": [
         "case_tables garbage_collection glossary host screen setup shipped system_calls",
         "sandbox scoring",
-        "attacker",
+        "attacker claims",
         "disclosure",
         "comparison feedback_choice figure_kinds leaderboard.drawing",
         "benchmark leaderboard.templating",
