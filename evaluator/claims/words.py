@@ -169,11 +169,9 @@ def _declared(claim: DeclaredClaim, parts: Sequence[Part]) -> str:
 
 
 def what(part: Part) -> str:
-    """The figure of a part with its group and comparator, as 'sensitivity of sex: Female'."""
+    """The figure of a part, less that of its comparator if any, as 'sensitivity'."""
     name = _figure(part)
-    if part.comparator is not None:
-        name = f"{name} less that of {part.comparator}"
-    return f"{name} of {group(part)}" if part.attribute else name
+    return name if part.comparator is None else f"{name} less that of {part.comparator}"
 
 
 def group(part: Part) -> str:
@@ -202,7 +200,7 @@ def claimed(part: Part) -> str:
     if part.figure != "auroc":
         at = "the submitted threshold"
         said += f" at {at if part.threshold is None else f'the threshold {part.threshold:g}'}"
-    return f"{said}, of {group(part)}" if part.attribute else said
+    return f"{said}, in {group(part)}" if part.attribute else said
 
 
 def _figure(part: Part) -> str:
@@ -249,13 +247,16 @@ def _reach(judged: JudgedPart) -> float:
 def _part(parts: Sequence[JudgedPart], at: str, level: float, needed: Needed | None) -> str:
     worst = deciding(parts)
     part, bound = worst.part, worst.bound
-    of = f", worst of {len(parts)} levels of {part.attribute}" if len(parts) > 1 else ""
+    where = f" in {group(part)}" if part.attribute else ""
+    if len(parts) > 1:
+        where += f" (the worst of {len(parts)} levels)"
     if bound is None:
-        return f"Not shown: {what(part)}{of}: {worst.undefined or 'insufficient data'}, {at}."
+        why = worst.undefined or "insufficient data"
+        return f"Not shown: {what(part)}{where}: {why}, {at}."
     met = _reach(worst) >= 0.0
     side = "upper" if part.upper else "lower"
     said = (
-        f"{'Met' if met else 'Not shown'}: {what(part)} {bound.value:.3f}{of}, {side} bound "
+        f"{'Met' if met else 'Not shown'}: {what(part)} {bound.value:.3f}{where}, {side} bound "
         f"{bound.bound:.3f}, {goal(part)} ({_counts(part, bound)}), {at}"
     )
     more = "" if met or needed is None else needed(part, bound, level)
