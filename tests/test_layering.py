@@ -38,7 +38,7 @@ FLOORS: dict[str, list[str]] = {
         " signatures stage_times",
         "host starter submission",
         "adapters client image ledger.database predictions service.credentials states_page",
-        "ledger.beside_releases",
+        "ledger.beside_releases ledger.verdicts",
         "ledger.migrations ledger.migrations.versions",
         "ledger",
         "ledger.voting receiving",

@@ -25,19 +25,6 @@ def sentences(told: ToldVerdict) -> tuple[str, ...]:
     return (*found, REPEATED) if told.repeated else tuple(found)
 
 
-def as_mapping(told: ToldVerdict) -> dict[str, object]:
-    """The same for JSON: look, level, and each claim with its outcome."""
-    return {
-        "look": told.look,
-        "looks": told.looks,
-        "level": told.level,
-        "claims_digest": told.claims_digest,
-        "claims": [{"name": each.name, "verdict": each.verdict} for each in told.claims],
-        "repeated": told.repeated,
-        "sentences": list(sentences(told)),
-    }
-
-
 def level_text(level: float) -> str:
     """A level to four decimals, and a small one to two digits: 0.0083, 0.025, 0.00038."""
     return f"{level:.4f}".rstrip("0") if level >= 0.001 else f"{level:.2g}"
