@@ -163,9 +163,10 @@ class _Making:
     def _claims(self, column: Column, details: Details) -> Cell:
         if not details.verdict:
             return Cell("num", column.short, self.reasons.absent("no claim was judged"))
-        told = "; ".join(
-            f"{number} {outcome}" for number, (_, outcome) in enumerate(details.verdict, start=1)
-        )
+        numbered: dict[str, list[str]] = {}
+        for number, (_, outcome) in enumerate(details.verdict, start=1):
+            numbered.setdefault(outcome, []).append(str(number))
+        told = "; ".join(f"{outcome} {', '.join(which)}" for outcome, which in numbered.items())
         return Cell("num group", column.short, f"{details.n_met} of {len(details.verdict)}", told)
 
     def _of_comparison(self, column: Column, place: Place, entry: ComparedEntry | None) -> Cell:

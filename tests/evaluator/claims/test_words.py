@@ -25,7 +25,9 @@ def test_a_met_claim_has_figure_bound_goal_count_look_and_level() -> None:
 
 
 def test_a_claim_that_was_not_shown_says_how_many_would_show_it() -> None:
-    told = words.in_words(verdict(NOT_SHOWN), lambda part, bound, level: "900 positives would").claims
+    told = words.in_words(
+        verdict(NOT_SHOWN), lambda part, bound, level: "900 positives would"
+    ).claims
     assert told[0].sentences == (
         "Not shown: AUROC 0.912, lower bound 0.884, goal 0.900 (200 positives, 517 negatives), "
         "look 1 of 3 at 0.0083; 900 positives would.",
@@ -87,9 +89,10 @@ def test_an_upper_bound_and_a_comparator_are_named_with_goal_and_margin() -> Non
 
 
 def test_patients_are_counted_where_they_have_several_cases() -> None:
-    assert "(217 positives, 300 patients in all)" in sentences(
-        judged("sensitivity", 0.85, 0.912, 0.874, patients=300)
-    )[0]
+    assert (
+        "(217 positives, 300 patients in all)"
+        in sentences(judged("sensitivity", 0.85, 0.912, 0.874, patients=300))[0]
+    )
 
 
 def test_the_notes_tell_when_it_was_declared_for_ever() -> None:

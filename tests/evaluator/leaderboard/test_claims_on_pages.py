@@ -26,13 +26,17 @@ from tests.support.serving import serving
 from tests.support.verdicts import DIGEST, MET, NOT_SHOWN, SEALED, claim, verdict
 
 EVIL = "<b>Claim</b>"
-BOTH = replace(released("both"), model="Both", verdict=verdict(MET, replace(NOT_SHOWN, verdict=Verdict.MET)))
+BOTH = replace(
+    released("both"), model="Both", verdict=verdict(MET, replace(NOT_SHOWN, verdict=Verdict.MET))
+)
 ONE = replace(released("one"), model="One", verdict=verdict())
 BEFORE = replace(released("before"), model="Before the claims", verdict=None)
 NONE = replace(
     released("none"),
     model="None",
-    verdict=verdict(claim(EVIL, Verdict.NOT_SHOWN, *NOT_SHOWN.parts), claim("B", Verdict.NOT_TESTED)),
+    verdict=verdict(
+        claim(EVIL, Verdict.NOT_SHOWN, *NOT_SHOWN.parts), claim("B", Verdict.NOT_TESTED)
+    ),
 )
 CARD = CohortCard(
     n_cases=200,
@@ -70,8 +74,8 @@ def words(page: str) -> str:
 def test_the_board_has_a_column_of_claims_and_names_them(client: httpx.Client) -> None:
     page = client.get("/benchmarks/chest-opacity").text
     assert "Claims met" in page
-    assert "1 of 2 1 met; 2 not shown" in words(page)
-    assert "0 of 2 1 not shown; 2 not tested" in words(page)
+    assert "1 of 2 met 1; not shown 2" in words(page)
+    assert "0 of 2 not shown 1; not tested 2" in words(page)
     assert "no claim was judged" in words(page)
     assert EVIL not in page
     order = client.get("/benchmarks/chest-opacity?sort=claims").text
