@@ -56,9 +56,9 @@ class BenchmarkFile:
     board: Annotated[
         Freezes, Field(description="When submissions are compared with one another.")
     ] = field(default_factory=Freezes)
-    study: Annotated[
-        StudyTable, Field(description="The error that all claims share, and how.")
-    ] = field(default_factory=StudyTable)
+    study: Annotated[StudyTable, Field(description="The error that all claims share, and how.")] = (
+        field(default_factory=StudyTable)
+    )
     claims: Annotated[
         tuple[DeclaredClaim, ...],
         Called("claim"),

@@ -40,7 +40,6 @@ from submissions.period import Period
 from submissions.practice import Practice, read_practice
 from submissions.quota import Quota, read_quota
 
-
 _OF_CLAIMS = ("study", "claims", "comparators")
 
 
@@ -85,9 +84,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         )
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
-    analysis = _by_design(
-        read_plan(tables["analysis"], path), tables["analysis"], cohort, path
-    )
+    analysis = _by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path)
     study = study_of(document, analysis, path)
     found = Benchmark(
         name=name,

@@ -24,6 +24,7 @@ from evaluator.claims.declaration import (
 )
 from metrics.claims.claim import Claim, Part, Study
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredStudy:
     """All that a benchmark's file claims; the levels of ``each`` are not known yet.
@@ -176,9 +177,7 @@ def read_study(
             f"{path.name}: comparators is {shown(against)}; give each a table [comparators.NAME]"
         )
     found = DeclaredStudy(
-        table=read_table(
-            StudyTable, {} if study is None else study, path, "study", ClaimsError
-        ),
+        table=read_table(StudyTable, {} if study is None else study, path, "study", ClaimsError),
         claims=declared,
         comparators={
             name: read_table(Comparator, table, path, f"comparators.{name}", ClaimsError)

@@ -55,9 +55,10 @@ def with_claims(
 ) -> Path:
     """Write the shipped benchmark with ``claims`` before its tables, and with these values."""
     text = SHIPPED
+    crossed = f'intersections = {intersections}\ninterval = "{interval}"'
     for old, new in (
         ('feedback = "open"', f'feedback = "{feedback}"'),
-        ('intersections = [["race", "sex"]]', f'intersections = {intersections}\ninterval = "{interval}"'),
+        ('intersections = [["race", "sex"]]', crossed),
         ("days = 7", f"days = 7\n{quota}"),
         ('name = "simulated-opacity"', f'name = "{name}"'),
     ):

@@ -108,6 +108,20 @@ class Verdicts:
             row = _of(connection, submission_id)
         return None if row is None else read_told(row)
 
+    def first_of(self, submission_id: str) -> str:
+        """The submission that made the same look first; its own id where it is the first."""
+        with self.reading() as connection:
+            row = _of(connection, submission_id)
+            if row is None or row.repeats is None:
+                return submission_id
+            query = select(VERDICTS.c.submission_id).where(VERDICTS.c.number == row.repeats)
+            return connection.execute(query).scalar_one()
+
+    def sharing(self, team: str) -> frozenset[str]:
+        """The teams, in lower case, that share a team's allowance, as the ledger knows it."""
+        with self.reading() as connection:
+            return tied(connection, [team])
+
     def teams_that_tried(self, benchmark: str) -> int:
         """How many teams had claims of a benchmark judged, whatever came of it."""
         query = select(VERDICTS.c.team).where(VERDICTS.c.benchmark == benchmark)

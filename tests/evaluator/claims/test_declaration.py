@@ -18,7 +18,7 @@ def read(folder: Path, claims: str, **others: str) -> Benchmark:
 
 def refused(folder: Path, claims: str, **others: str) -> str:
     """The sentence with which the file is refused."""
-    with pytest.raises(ValueError) as found:
+    with pytest.raises(ValueError, match=r"^b\.toml: ") as found:
         read(folder, claims, **others)
     return str(found.value)
 
@@ -102,7 +102,7 @@ CLAIM = '[[claims]]\nname = "a"\n'
         ('noninferior_to = "p"', "noninferior_to 'p' without a margin; give one"),
         ("at_least = 0.8\nmargin = 0.1", "auroc has a margin beside at_least; leave it out"),
         ("at_least = 0.8\nthreshold = 0.5", "an AUROC has no operating point; leave threshold out"),
-        ("at_least = 0.8\natleast = 0.8", "has 'atleast', which is no key (did you mean 'at_least'"),
+        ("at_least = 0.8\natleast = 0.8", "'atleast', which is no key (did you mean 'at_least'"),
         (
             'superior_to = "predikate"\n[comparators.predicate]\nfile = "p.csv"',
             "no table [comparators.predikate] is there (did you mean 'predicate'?)",
@@ -147,7 +147,6 @@ def test_one_sentence_says_what_is_wrong_with_a_claim(
 ) -> None:
     told = refused(tmp_path, f'{CLAIM}figure = "auroc"\n{claims}\n')
     assert said in told
-    assert told.startswith("b.toml: ")
 
 
 @pytest.mark.parametrize(
