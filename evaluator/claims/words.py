@@ -12,7 +12,14 @@ from datetime import datetime
 
 from evaluator.claims.declaration import DeclaredClaim
 from evaluator.claims.declared_study import DeclaredStudy
-from evaluator.claims.verdict import ClaimVerdict, JudgedPart, StudyVerdict
+from evaluator.claims.verdict import (
+    MET_BEFORE,
+    NEVER_MET,
+    CasesApart,
+    ClaimVerdict,
+    JudgedPart,
+    StudyVerdict,
+)
 from evaluator.glossary import figure
 from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part
 from metrics.claims.procedures import Verdict
@@ -98,21 +105,30 @@ def outcomes(verdict: StudyVerdict) -> tuple[tuple[str, str], ...]:
 
 
 def notes(verdict: StudyVerdict) -> tuple[str, ...]:
-    """When the claims were declared, how the level is shared, and that a verdict is final."""
+    """When the claims were declared, how the level is shared, cases met before, and finality."""
     found = [SELF_SCORED] if verdict.self_scored else [declared(verdict.declared, verdict.addendum)]
     found.append(shared(verdict.alpha, verdict.procedure, verdict.looks, verdict.spending))
+    found += [_apart(each) for each in verdict.apart]
     if not verdict.self_scored:
         found.append(FINAL)
     return tuple(found)
 
 
+def _apart(of: CasesApart) -> str:
+    """A figure on the cases that the team met before, or on those it never met."""
+    which = {MET_BEFORE: "Cases that the team met before", NEVER_MET: "Cases that it never met"}
+    said = _figure(of.figure)
+    if of.value is None:
+        return f"{which.get(of.cases, of.cases)}: {said}: {of.undefined or 'insufficient data'}."
+    return (
+        f"{which.get(of.cases, of.cases)}: {said} {of.value:.3f} ({of.n_cases} cases, "
+        f"{of.n_positive} positives)."
+    )
+
+
 def declared(at: str, addendum: bool) -> str:
     """When the claims were declared, and for ever whether that was after the seal."""
-    when = at
-    try:
-        when = day(datetime.fromisoformat(at))
-    except ValueError:
-        pass
+    when = day(datetime.fromisoformat(at))
     if addendum:
         return f"Declared after the seal, on {when}."
     return f"Declared before the cohort was sealed, on {when}."
@@ -170,7 +186,7 @@ def _declared(claim: DeclaredClaim, parts: Sequence[Part]) -> str:
 
 def what(part: Part) -> str:
     """The figure of a part, less that of its comparator if any, as 'sensitivity'."""
-    name = _figure(part)
+    name = _figure(part.figure)
     return name if part.comparator is None else f"{name} less that of {part.comparator}"
 
 
@@ -188,7 +204,7 @@ def goal(part: Part) -> str:
 
 def claimed(part: Part) -> str:
     """What a part claims, as a clause: 'sensitivity at least 0.850 at the submitted threshold'."""
-    said = _figure(part)
+    said = _figure(part.figure)
     if part.comparator is not None:
         said += (
             f" better than that of {part.comparator}"
@@ -203,15 +219,18 @@ def claimed(part: Part) -> str:
     return f"{said}, in {group(part)}" if part.attribute else said
 
 
-def _figure(part: Part) -> str:
-    name = figure(part.figure)
-    return name.short if part.figure == "auroc" else name.name.lower()
+def _figure(name: str) -> str:
+    """A figure within a sentence, as 'AUROC' or 'sensitivity'."""
+    known = figure(name)
+    return known.short if name == "auroc" else known.name.lower()
 
 
 def _sentences(
     verdict: StudyVerdict, claim: ClaimVerdict, needed: Needed | None
 ) -> tuple[str, ...]:
     """One sentence for a part, or for the level that decided of those that were tested alike."""
+    if claim.verdict is Verdict.NOT_TESTED and verdict.look > verdict.looks:
+        return (f"Not tested: the team had no look left of {verdict.looks}.",)
     if claim.verdict is Verdict.NOT_TESTED:
         before = "the claims that it stands after were" if claim.after else "a claim before it was"
         return (f"Not tested: {before} not met.",)

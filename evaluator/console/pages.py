@@ -201,7 +201,7 @@ def _result(
         verdict=shown.verdict,
         told=shown.told,
         form=form,
-        choices=CHOICES,
+        choices=[each for each in CHOICES if not shown.told or each[0] != Choice.ASK_AGAIN.value],
     )
 
 

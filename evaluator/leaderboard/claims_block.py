@@ -1,4 +1,4 @@
-"""The declared claims on a benchmark's page: what must hold, since when, and how many teams tried."""
+"""The declared claims on a benchmark's page: what must hold, since when, who tried."""
 
 from __future__ import annotations
 
