@@ -28,8 +28,8 @@ from submissions.ledger.verdicts.sentences import level_text
 
 JOINT = " x "
 SELF_SCORED = (
-    "Self-scored: judged by whoever ran the command, on scores and labels of their own. The claims "
-    "may have been written after the scores were known."
+    "Self-scored: the claims were judged on scores and labels that the reader gave, and may have "
+    "been written after the scores were known."
 )
 READ_OFF = (
     "A claim is met exactly where its printed bound, rounded outward to three decimals, reaches "

@@ -289,11 +289,12 @@ def score(
         "patient_column": patient_column,
         "weight_column": weight_column,
     }
+    judged = None
     if claims is not None:
-        found_of_claims = own_claims.judge_tables(
+        judged = own_claims.judge_tables(
             claims, predictions, truth, threshold=threshold, symmetric=symmetric, **reading
         )
-        console.print(verdicts.verdict(in_words(found_of_claims)))
+        console.print(verdicts.verdict(in_words(judged)))
     found = score_tables(
         predictions, truth, chosen, tell=notes.append, threshold=threshold, **reading
     )
@@ -303,7 +304,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file, chosen.primary)
+        own_scores.write_reports(found, report_file, chosen.primary, judged)
 
 
 @app.command(rich_help_panel=EVERYONE)
