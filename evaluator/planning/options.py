@@ -1,0 +1,26 @@
+"""Assumptions that are given as options of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cohort_selection.benchmark_keys.reading import read_table
+from evaluator.assumptions import Assumed
+from evaluator.planning.assumptions_of import PlanningError
+
+
+def assumed(options: Mapping[str, str]) -> Assumed:
+    """What options such as sensitivity=0.9 say, held to the bounds of the file's keys.
+
+    Raises PlanningError.
+    """
+    given: dict[str, object] = {}
+    for key, text in options.items():
+        try:
+            given[key] = float(text)
+        except ValueError:
+            raise PlanningError(
+                f"--assume {key} is {text!r}; give a number, as {key}=0.9"
+            ) from None
+    return read_table(Assumed, given, Path("--assume"), "study.assumed", PlanningError)
