@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from evaluator.comparing.freezing import Freezer
-from evaluator.feedback.claims_judged import StudyJudge
 from evaluator.feedback.exposure import retire_if_spent, use_of
 from evaluator.identity import run_key
 from evaluator.queue.determinism import compared
@@ -110,6 +109,7 @@ class Completion:
 
     def _score(self, job: Job, predictions: Predictions) -> None:
         from evaluator.evaluation import evaluate
+        from evaluator.feedback.claims_judged import StudyJudge
 
         self._record.move(job, State.SCORING)
         began = time.monotonic()

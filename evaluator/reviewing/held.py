@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.closing import is_closed
-from evaluator.feedback.claims_judged import StudyJudge
 from evaluator.stores.enclave import Enclave
 from submissions.ledger.ledger import Ledger
 from submissions.submission import Submission
@@ -44,7 +43,9 @@ def prepared(
     A verdict on claims is the one that was told; it is judged once and never here. Raises HeldError
     where the enclave has lost what was predicted.
     """
-    from evaluator.evaluation import evaluate  # slow to import, and few queues need it here
+    # Slow to import, and few queues need them here.
+    from evaluator.evaluation import evaluate
+    from evaluator.feedback.claims_judged import StudyJudge
 
     predictions = enclave.predictions(submission.submission_id, cohort.digest)
     if predictions is None:
