@@ -198,7 +198,7 @@ def release(
         withheld=held_back,
         rule=rule,
         sampling_design=evaluation.sampling_design,
-        effective_patients=evaluation.effective_patients and round(evaluation.effective_patients),
+        effective_patients=None if (n := evaluation.effective_patients) is None else round(n),
         declared_gaps=evaluation.declared_gaps,
         target=target if enough else None,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
-from evaluator.claims import sealed_study
+from evaluator.claims import addendum, sealed_study
 from evaluator.claims.judging import Asked, Cases, judge_study
 from evaluator.claims.sealed_study import SealedStudy
 from evaluator.claims.verdict import StudyVerdict
@@ -51,7 +51,7 @@ class StudyJudge:
         Raises EnclaveError where the enclave has lost the verdict that the ledger tells of, and
         another would come of judging again.
         """
-        sealed = sealed_study.of(cohort)
+        sealed = sealed_study.of(cohort) or addendum.of(self.ledger, benchmark.name)
         if sealed is None:
             return None
         look = _OneLook(

@@ -77,6 +77,11 @@ class Verdicts:
             if _declared(connection, benchmark) != content:
                 audit_chain.append(connection, CLAIMS, benchmark, content)
 
+    def are_declared(self, benchmark: str) -> bool:
+        """Whether a benchmark has claims: until its cohort closes, no figure of it is told."""
+        with self.reading() as connection:
+            return _declared(connection, benchmark) is not None
+
     def spend(self, look: Look, judge: Callable[[int], tuple[float, str]]) -> ToldVerdict:
         """The verdict of a look, which costs one of the allowance's unless it had the same before.
 
