@@ -6,12 +6,13 @@ the pages of a team may import nothing of the evaluator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from evaluator.claims.declaration import DeclaredClaim
 from evaluator.claims.declared_study import DeclaredStudy
+from evaluator.claims.needed import needed
 from evaluator.claims.verdict import (
     MET_BEFORE,
     NEVER_MET,
@@ -41,10 +42,6 @@ WHEN_TOLD = (
 )
 FINAL = "A verdict is final: it does not change where the submission is scored again."
 
-Needed = Callable[[Part, Bound, float], str]
-"""How many cases would show a part that was not shown, in words; empty where nobody can say."""
-
-
 @dataclass(frozen=True, slots=True)
 class ClaimWords:
     """One claim of a verdict in words; ``outcome`` is 'met', 'not shown' or 'not tested'."""
@@ -69,13 +66,10 @@ class VerdictWords:
     notes: tuple[str, ...]
 
 
-def in_words(verdict: StudyVerdict, needed: Needed | None = None) -> VerdictWords:
-    """The whole verdict, for whoever may read figures: reviewers, and all once no look is open.
-
-    ``needed`` says how many cases would show a claim that was not shown.
-    """
+def in_words(verdict: StudyVerdict) -> VerdictWords:
+    """The whole verdict, for reviewers, and for all readers once no look is open."""
     claims = tuple(
-        ClaimWords(number, claim.name, str(claim.verdict.value), _sentences(verdict, claim, needed))
+        ClaimWords(number, claim.name, str(claim.verdict.value), _sentences(verdict, claim))
         for number, claim in enumerate(verdict.claims, start=1)
     )
     return VerdictWords(summary(verdict), claims, notes(verdict))
@@ -225,9 +219,7 @@ def _figure(name: str) -> str:
     return known.short if name == "auroc" else known.name.lower()
 
 
-def _sentences(
-    verdict: StudyVerdict, claim: ClaimVerdict, needed: Needed | None
-) -> tuple[str, ...]:
+def _sentences(verdict: StudyVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
     """One sentence for a part, or for the level that decided of those that were tested alike."""
     if claim.verdict is Verdict.NOT_TESTED and verdict.look > verdict.looks:
         return (f"Not tested: the team had no look left of {verdict.looks}.",)
@@ -237,7 +229,7 @@ def _sentences(
     at = f"look {verdict.look} of {verdict.looks} at {level_text(claim.level)}"
     if verdict.self_scored:
         at = f"at {level_text(claim.level)}"
-    return tuple(_part(parts, at, claim.level, needed) for parts in families(claim.parts))
+    return tuple(_part(parts, at) for parts in families(claim.parts))
 
 
 def families(parts: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
@@ -263,7 +255,7 @@ def _reach(judged: JudgedPart) -> float:
     return -beyond if judged.part.upper else beyond
 
 
-def _part(parts: Sequence[JudgedPart], at: str, level: float, needed: Needed | None) -> str:
+def _part(parts: Sequence[JudgedPart], at: str) -> str:
     worst = deciding(parts)
     part, bound = worst.part, worst.bound
     where = f" in {group(part)}" if part.attribute else ""
@@ -278,7 +270,7 @@ def _part(parts: Sequence[JudgedPart], at: str, level: float, needed: Needed | N
         f"{'Met' if met else 'Not shown'}: {what(part)} {bound.value:.3f}{where}, {side} bound "
         f"{bound.bound:.3f}, {goal(part)} ({_counts(part, bound)}), {at}"
     )
-    more = "" if met or needed is None else needed(part, bound, level)
+    more = "" if met else needed(part, bound)
     return f"{said}; {more}." if more else f"{said}."
 
 
