@@ -114,3 +114,7 @@ class Assumed:
                 for mine in (getattr(self, each.name),)
             }
         )
+
+
+NOTHING_SAID = Assumed()
+"""No assumption."""

@@ -23,6 +23,7 @@ FLOORS: dict[str, list[str]] = {
         "all_figures target_population",
         "comparison gaps",
         "claims",
+        "planning",
         "figures_page",
     ],
     "cohort_selection": [
@@ -66,7 +67,7 @@ FLOORS: dict[str, list[str]] = {
         "disclosure",
         "comparison feedback_choice figure_kinds leaderboard.drawing",
         "benchmark leaderboard.templating",
-        "identity leaderboard.board stores workers",
+        "identity leaderboard.board planning stores workers",
         "feedback",
         "evaluation signing steward",
         "comparing leaderboard.reports",

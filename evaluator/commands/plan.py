@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import option_values
 from evaluator.commands.options import HOME, STEWARD, Home
-from evaluator.screen import console, styled
+from evaluator.screen import console
 
 app = typer.Typer()
 
@@ -28,7 +27,9 @@ def plan(
     ] = None,
     pilot: Annotated[
         Path | None,
-        typer.Option(help="Table of scores and labels of the open part, in place of an assumed AUROC."),
+        typer.Option(
+            help="Table of scores and labels of the open part, in place of an assumed AUROC."
+        ),
     ] = None,
     assume: Annotated[
         list[str] | None,
@@ -48,11 +49,9 @@ def plan(
     from evaluator.planning.printed import printed
     from evaluator.steward.planned_study import planned
 
-    given = assumed(option_values.pairs(assume or []))
+    given = assumed(assume or [])
     found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
-    console.print(printed(found.plan, found.basis.study, found.errors))
-    for note in found.notes:
-        console.print(styled(note))
+    console.print(printed(found.plan, found.basis.study, found.errors, found.notes))
     if output is not None:
         write(output, found.plan, found.errors)
         console.print(f"wrote {output}")

@@ -7,6 +7,6 @@ pool, and is shown with its source beside every number. The numbers are those of
 **Plan**: sizes and powers of a study before anybody is drawn. **Assumption**: a value taken to be
 true, with where it was said.
 
-Order of reading: ``assumptions_of``, ``options``, ``shape``, ``study_plan``, ``errors``, ``drawing``,
-``document``, ``printed``.
+Order of reading: ``assumptions_of``, ``options``, ``shape``, ``study_plan``, ``errors``,
+``drawing``, ``document``, ``printed``, ``beside_drawn``.
 """

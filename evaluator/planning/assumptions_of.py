@@ -76,9 +76,7 @@ def used_keys(claim_parts: tuple[Part, ...], images: float) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def truths(
-    study: Study, assumed: Mapping[str, Assumptions], pilot: Pilot | None = None
-) -> Truths:
+def truths(study: Study, assumed: Mapping[str, Assumptions], pilot: Pilot | None = None) -> Truths:
     """The truth of every part; raise PlanningError where no claim could be true or shown."""
     found = {}
     for claim in study.claims:
@@ -119,5 +117,5 @@ def _refuse_untrue(claim: str, part: Part, truth: Truth, given: Assumptions) -> 
     raise PlanningError(
         f"claim {claim!r} has the goal {part.goal:g} and its {what} is assumed to be {value:g} "
         f"(from {given[key].source}); no cohort shows what is not true: assume a value {how} the "
-        f"goal, as assumed = {{ {key} = ... }} in the claim or by --{key}"
+        f"goal, as assumed = {{ {key} = ... }} in the claim or by --assume {key}=..."
     )

@@ -75,8 +75,8 @@ def _short(name: str) -> str:
 
 def _note(plan: StudyPlan) -> str:
     said = [
-        f"{claim.name}: " + ", ".join(f"{key} {each.value:.3g}" for key, each in
-                                      claim.assumed.items())
+        f"{claim.name}: "
+        + ", ".join(f"{key} {each.value:.3g}" for key, each in claim.assumed.items())
         for claim in plan.claims
         if claim.assumed
     ]

@@ -1,4 +1,4 @@
-"""The error of every bound at its goal on the planned cohort, look by look, and levels tightened."""
+"""The error of every bound at its goal on the planned cohort, and the levels tightened for it."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ class Levels:
     @classmethod
     def of(cls, errors: Sequence[PartError]) -> Levels:
         """Those of a study's parts."""
-        return cls(
-            {(each.part, one.nominal): one.used for each in errors for one in each.levels}
-        )
+        return cls({(each.part, one.nominal): one.used for each in errors for one in each.levels})
 
     def __call__(self, part: Part, level: float) -> float:
         """The level of one part."""

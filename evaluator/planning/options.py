@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from cohort_selection.benchmark_keys.reading import read_table
@@ -10,17 +10,18 @@ from evaluator.assumptions import Assumed
 from evaluator.planning.assumptions_of import PlanningError
 
 
-def assumed(options: Mapping[str, str]) -> Assumed:
-    """What options such as sensitivity=0.9 say, held to the bounds of the file's keys.
+def assumed(options: Sequence[str]) -> Assumed:
+    """What options such as "sensitivity=0.9" say, held to the bounds of the file's keys.
 
     Raises PlanningError.
     """
     given: dict[str, object] = {}
-    for key, text in options.items():
+    for text in options:
+        key, _, value = text.partition("=")
         try:
-            given[key] = float(text)
+            given[key] = float(value)
         except ValueError:
             raise PlanningError(
-                f"--assume {key} is {text!r}; give a number, as {key}=0.9"
+                f"--assume is {text!r}; give a key and a number, as sensitivity=0.9"
             ) from None
     return read_table(Assumed, given, Path("--assume"), "study.assumed", PlanningError)

@@ -91,25 +91,40 @@ def from_target(benchmark: Benchmark, said: Mapping[str, Assumption]) -> Ground:
     return _ground(benchmark, study, crossed, {**said, "prevalence": prevalence}, patients=0)
 
 
-def drawn(benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within: float) -> (
-    PlannedCohort
-):
+def drawn(
+    benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within: float
+) -> PlannedCohort:
     """The cohort of drawn cases, with its own counts."""
     names = _names(_study(benchmark))
-    counts = Counter((*(case.attributes[name] for name in names), case.label) for case in cases)
-    kinds = sorted({key[:-1] for key in counts})
+    counts = Counter((tuple(case.attributes[name] for name in names), case.label) for case in cases)
+    kinds = sorted({levels for levels, _ in counts})
     patients = len({case.patient_id for case in cases})
     return PlannedCohort(
         strata=tuple(
             Stratum(
-                positives=_readable(counts[*levels, 1], unreadable),
-                negatives=_readable(counts[*levels, 0], unreadable),
+                positives=_readable(counts[levels, 1], unreadable),
+                negatives=_readable(counts[levels, 0], unreadable),
                 groups=_groups(_study(benchmark), names, levels),
             )
             for levels in kinds
         ),
         images=len(cases) / max(1, patients),
         within=within,
+    )
+
+
+def shape_of(cohort: PlannedCohort, unreadable: float) -> Shape:
+    """Cohorts of any size in the proportions of this one."""
+    positives, negatives = (max(1, each) for each in cohort.counts)
+    return Shape(
+        ratio=negatives / positives,
+        positives=[each.positives / positives for each in cohort.strata],
+        negatives=[each.negatives / negatives for each in cohort.strata],
+        groups=[each.groups for each in cohort.strata],
+        images=cohort.images,
+        within=cohort.within,
+        sampled=cohort.sampled,
+        unreadable=unreadable,
     )
 
 
@@ -160,9 +175,7 @@ def _ground(
             sampled=sampled,
             unreadable=unreadable,
         ),
-        columns={
-            name: [each.levels[k] for each in kept] for k, name in enumerate(names)
-        },
+        columns={name: [each.levels[k] for each in kept] for k, name in enumerate(names)},
         said=said,
         cohort=cohort,
         patients=round(patients),

@@ -8,7 +8,7 @@ from math import ceil
 
 from cohort_selection.cases import Case
 from cohort_selection.matching.feasibility import Prospect
-from evaluator.assumptions import Assumed
+from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.benchmark.specification import Benchmark
 from evaluator.planning.assumptions_of import (
     PILOT,
@@ -20,7 +20,7 @@ from evaluator.planning.assumptions_of import (
     truths,
     used_keys,
 )
-from evaluator.planning.shape import Ground, drawn, from_pool, from_target
+from evaluator.planning.shape import Ground, drawn, from_pool, from_target, shape_of
 from metrics.claims.claim import Claim, Study
 from metrics.planning import exact, sizes
 from metrics.planning.joint import Power, Used, first_level, nominal, study_power
@@ -87,7 +87,7 @@ class StudyPlan:
 
 def basis(
     benchmark: Benchmark,
-    options: Assumed = Assumed(),
+    options: Assumed = NOTHING_SAID,
     *,
     pool: tuple[Prospect, Sequence[Case]] | None = None,
     pilot: Pilot | None = None,
@@ -115,9 +115,7 @@ def basis(
     if pilot is not None:
         of_pilot = {"auroc": Assumption(pilot.auroc, PILOT)}
         assumed = {name: {**each, **of_pilot} for name, each in assumed.items()}
-    return Basis(
-        study=study, truths=truths(study, assumed, pilot), ground=ground, assumed=assumed
-    )
+    return Basis(study=study, truths=truths(study, assumed, pilot), ground=ground, assumed=assumed)
 
 
 def plan(found: Basis, name: str, *, runs: int = RUNS, used: Used = nominal) -> StudyPlan:
@@ -129,9 +127,7 @@ def plan(found: Basis, name: str, *, runs: int = RUNS, used: Used = nominal) -> 
     of_a_size = max(200, round(runs * RUNS_OF_A_SIZE / RUNS))
     planned = []
     for claim in study.claims:
-        size = sizes.for_claim(
-            study, claim, found.truths, ground.shape, runs=of_a_size, seed=SEED
-        )
+        size = sizes.for_claim(study, claim, found.truths, ground.shape, runs=of_a_size, seed=SEED)
         planned.append(_planned(found, claim, size, at_pool))
     together = sizes.for_all(study, found.truths, ground.shape, runs=of_a_size, seed=SEED)
     planned.append(
@@ -185,7 +181,7 @@ def powers(
 def hopeless(
     benchmark: Benchmark,
     pool: tuple[Prospect, Sequence[Case]],
-    options: Assumed = Assumed(),
+    options: Assumed = NOTHING_SAID,
     pilot: Pilot | None = None,
     runs: int = 2000,
 ) -> Iterator[str]:
@@ -214,32 +210,23 @@ def too_small(found: Basis, name: str, power: Power) -> str:
     )
 
 
-def of_drawn(
-    benchmark: Benchmark, cases: Sequence[Case], *, used: Used = nominal, runs: int = RUNS
-) -> tuple[Basis, PlannedCohort, dict[str, tuple[Power, Power]]]:
-    """Power of the study on drawn cases, with their own counts."""
+def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, PlannedCohort]:
+    """The study on drawn cases, and the cohort with their own counts."""
     declared = benchmark.study
     if declared is None:
         raise PlanningError(f"{benchmark.name} declares no claims, so there is nothing to plan")
-    of_study = assumed_of(None, declared, Assumed(), benchmark.analysis)
-    cohort = drawn(
-        benchmark, cases, of_study["unreadable"].value, of_study["within_patient"].value
-    )
+    of_study = assumed_of(None, declared, NOTHING_SAID, benchmark.analysis)
+    cohort = drawn(benchmark, cases, of_study["unreadable"].value, of_study["within_patient"].value)
     columns = {name: [case.attributes[name] for case in cases] for name in cases[0].attributes}
     study = declared.with_levels(columns)
     assumed = {
-        claim.name: assumed_of(claim, declared, Assumed(), benchmark.analysis)
+        claim.name: assumed_of(claim, declared, NOTHING_SAID, benchmark.analysis)
         for claim in declared.claims
     }
-    positives, negatives = cohort.counts
-    shape = Shape(ratio=negatives / max(1, positives), images=cohort.images)
-    found = Basis(
-        study=study,
-        truths=truths(study, assumed),
-        ground=Ground(shape=shape, columns=columns, said=of_study, cohort=cohort),
-        assumed=assumed,
-    )
-    return found, cohort, powers(found, cohort, runs=runs, used=used)
+    shape = shape_of(cohort, of_study["unreadable"].value)
+    ground = Ground(shape=shape, columns=columns, said=of_study, cohort=cohort)
+    found = Basis(study=study, truths=truths(study, assumed), ground=ground, assumed=assumed)
+    return found, cohort
 
 
 def to_draw(cases: int, unreadable: float) -> int:
@@ -271,9 +258,7 @@ def _planned(
     )
 
 
-def _curve(
-    found: Basis, planned: Sequence[PlannedClaim], runs: int
-) -> dict[int, dict[str, Power]]:
+def _curve(found: Basis, planned: Sequence[PlannedClaim], runs: int) -> dict[int, dict[str, Power]]:
     """Power over the number of positives, about the size for all claims together."""
     reached = [size.positives for each in planned for size in each.sizes.values() if size]
     if not reached:
@@ -287,4 +272,3 @@ def _curve(
         answers = powers(found, cohort, runs=runs)
         curve[positives] = {name: alone for name, (alone, _) in answers.items()}
     return curve
-

@@ -37,9 +37,7 @@ def is_exact(claim: Claim, shape: Shape | PlannedCohort) -> bool:
         return False
     sides = [(_side(part), *group_of(part)) for part in claim.parts]
     return len(set(sides)) == len(sides) and all(
-        _apart(one, other)
-        for k, one in enumerate(claim.parts)
-        for other in claim.parts[:k]
+        _apart(one, other) for k, one in enumerate(claim.parts) for other in claim.parts[:k]
     )
 
 
@@ -59,9 +57,7 @@ def of_cohort(
     return found
 
 
-def of_sizes(
-    claim: Claim, truths: Truths, shape: Shape, sizes: Ints, level: float
-) -> Floats:
+def of_sizes(claim: Claim, truths: Truths, shape: Shape, sizes: Ints, level: float) -> Floats:
     """The same for cohorts of ``shape`` with ``sizes`` (sizes,) positives."""
     if shape.sampled:
         cases = sizes + np.rint(sizes * shape.ratio).astype(np.int64)

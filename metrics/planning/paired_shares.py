@@ -13,14 +13,12 @@ _NEGLIGIBLE = 1e-12
 """Chance of the numbers of discordant pairs that are left out, at either end."""
 
 
-def power(
-    n: ArrayLike, goal: float, only_first: float, only_second: float, level: float
-) -> Floats:
+def power(n: ArrayLike, goal: float, only_first: float, only_second: float, level: float) -> Floats:
     """Chance that Tango's lower bound of first less second reaches ``goal``.
 
-    ``n`` (sizes,) pairs; the first alone is right with chance ``only_first``, the second alone with
-    ``only_second``. Exact, over the trinomial, but for numbers of discordant pairs beyond a chance of
-    1e-12.
+    ``n`` (sizes,) pairs; the first alone is right with chance ``only_first``, the second alone
+    with ``only_second``. Exact, over the trinomial, but for numbers of discordant pairs beyond a
+    chance of 1e-12.
     """
     n_ = np.atleast_1d(np.asarray(n, dtype=np.int64))
     found = [_power(int(each), goal, only_first, only_second, level) for each in n_.ravel()]

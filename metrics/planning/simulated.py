@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metrics.arrays import Bools, Floats, Ints
-from metrics.claims import kernels, needed, shares
+from metrics.claims import needed, shares
 from metrics.claims.claim import Part
 from metrics.planning.truth import PlannedCohort, Truth, apportioned, belongs, group_of
 
@@ -65,9 +65,7 @@ def least_levels(
     for number, (each, studies) in enumerate(_blocks(cohort, runs)):
         rng = np.random.default_rng([seed, number])
         classes = _drawn(each, studies, paired, rng)
-        found.append(
-            np.stack([_least(part, truth, each, classes) for part, truth in parts])
-        )
+        found.append(np.stack([_least(part, truth, each, classes) for part, truth in parts]))
     return np.concatenate(found, axis=1)
 
 
@@ -193,6 +191,8 @@ def _least(
 def _of_area(
     part: Part, truth: Truth, positive: _Class, negative: _Class, fewest: int, *, clustered: bool
 ) -> Floats:
+    from metrics.claims import kernels  # numba is costly to import
+
     patients = (positive.patient, negative.patient) if clustered else None
     first = _scores(truth, truth.value, positive.model, negative.model)
     if part.comparator is None:
@@ -263,4 +263,3 @@ def _clustered_pairs(apart: Floats, patient: Ints, goal: float) -> Floats:
     effective = np.array([each[0] for each in found])
     first, second = ((side * apart > 0).sum(axis=1) * effective / n for side in (1, -1))
     return needed.of_pairs(first, second, effective, goal, found[0][1])
-

@@ -86,9 +86,7 @@ def for_all(
 ) -> dict[float, Size | None]:
     """The size at which all claims are met by the procedure, with each of ``powers``."""
     if len(study.claims) == 1:
-        return for_claim(
-            study, study.claims[0], truths, shape, powers=powers, runs=runs, seed=seed
-        )
+        return for_claim(study, study.claims[0], truths, shape, powers=powers, runs=runs, seed=seed)
 
     def power(positives: int, runs: int) -> Power:
         return study_power(
@@ -104,12 +102,14 @@ def _exact(
     found: dict[float, Size | None] = {}
     for wanted in powers:
         always = first_always(power_of, wanted, least_looked=least_looked)
-        found[wanted] = always and Size(
-            positives=always.n,
-            negatives=round(always.n * shape.ratio),
-            power=always.power,
-            looked_to=always.looked_to,
-        )
+        found[wanted] = None
+        if always is not None:
+            found[wanted] = Size(
+                positives=always.n,
+                negatives=round(always.n * shape.ratio),
+                power=always.power,
+                looked_to=always.looked_to,
+            )
     return found
 
 

@@ -31,11 +31,12 @@ from tests.support.walkthrough import always_the_same_draw
 CLAIMS = """
 [study]
 looks = 2
+assumed = { sensitivity = 0.97, difference = 0.6, discordance = 0.65 }
 
 [[claims]]
 name = "Sensitivity"
 figure = "sensitivity"
-at_least = 0.60
+at_least = 0.50
 threshold = 0.5
 
 [[claims]]
@@ -122,9 +123,18 @@ def commons(indexed: Path, tmp_path: Path) -> Commons:
             '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\neach = "race"\n',
             "claim 'a' is about race 'Asian', which disclosure control does not show",
         ),
+        (
+            '[study]\nlooks = 50\nspending = "decreasing"\n'
+            '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\n',
+            "claim 'a': the level 6.1e-06 of a claim on auroc is too small to be checked",
+        ),
+        (
+            '[[claims]]\nname = "a"\nfigure = "sensitivity"\nat_least = 0.75\n',
+            "not worth its cases",
+        ),
     ],
 )
-def test_the_check_names_groups_that_are_not_there_or_not_shown(
+def test_the_check_names_what_cannot_be_sealed(
     commons: Commons, tmp_path: Path, claims: str, said: str
 ) -> None:
     tried = try_file(commons.benchmark(tmp_path, "checked", claims), commons.catalog)
@@ -164,10 +174,12 @@ def test_a_study_is_sealed_with_its_cohort_and_keeps_its_patients(
     assert study.declaration == first.study.digest
     assert study.sealed_at == cohort.created
     assert not study.addendum
-    part = study.study.claims[0].parts[0]
-    assert study.used(part, 0.0125) == 0.0125  # an exact bound keeps the level of its look
+    exact, paired = (claim.parts[0] for claim in study.study.claims)
+    assert study.used(exact, 0.0125) == 0.0125  # an exact bound keeps the level of its look
+    assert 0.0 < study.used(paired, 0.0125) <= 0.0125
     with pytest.raises(KeyError):
-        study.used(part, 0.025)
+        study.used(exact, 0.025)
+    assert all(each.error <= 1.12 * each.nominal for each in study.levels)
     said = cohort.comparators()["reader"]
     place = {uid: number for number, uid in enumerate(commons.studies())}
     assert said == {
