@@ -134,6 +134,10 @@ CLAIM = '[[claims]]\nname = "a"\n'
             'at_least = 0.8\nwithin = { sex = "Female" }\neach = "sex"',
             "is within one level of sex and for each of its levels",
         ),
+        (
+            'at_least = 0.8\nwithin = { age_group = "60-75" }',
+            "the age group '60-75' (did you mean '60-74'?); [cohort] age_bands make under 18, ",
+        ),
         ('at_least = 0.8\neach = "rase"', "[analysis] subgroups has sex, age_group, race, site"),
         ('at_least = 0.8\neach = "sex x race"', "add ['sex', 'race'] there"),
         (
