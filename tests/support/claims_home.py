@@ -252,7 +252,7 @@ def main() -> None:
     A fork has the libraries of this process; the exit codes are printed, a line each.
     """
     home, name, *steps = sys.argv[1:]
-    importlib.import_module("evaluator.evaluation")
+    importlib.import_module("evaluator.evaluation").prepare()
     importlib.import_module("evaluator.feedback.claims_judged")
     for step in steps:
         where, _, when = step.rpartition(" ")
