@@ -26,6 +26,7 @@ from cohort_selection.representativeness.card import (
     TextCheck,
 )
 from cohort_selection.representativeness.distance import Deviation
+from cohort_selection.representativeness.planned_row import NeededFor
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1a2128;--muted:#5b6672;--grid:#d5dae0;--paper:#fff;
@@ -74,6 +75,7 @@ def render_card(card: Card) -> str:
         *_level_parts(card.levels),
         "<h2>The draw</h2>",
         *_draw_parts(card),
+        *_plan_parts(card),
         "<h2>Distances</h2>",
         "<p class=note>Jensen-Shannon distance, base 2: 0 for equal shares, 1 for disjoint ones. "
         "Chance is the distance of random draws of as many patients: median and 95 % point. A "
@@ -102,6 +104,54 @@ def _flow_table(card: Card) -> str:
             for s in card.flow
         ],
     )
+
+
+def _plan_parts(card: Card) -> list[str]:
+    """What each claim needs beside what was drawn; nothing where no claim is declared."""
+    if not card.planned and not card.unplanned:
+        return []
+    head = "<h2>The plan of the study</h2>"
+    if not card.planned:
+        return [head, f"<p class=note>{escape(card.unplanned)}</p>"]
+    wanted = sorted({each.power for row in card.planned for each in row.needed})
+    rows = []
+    for row in card.planned:
+        needed = {each.power: each for each in row.needed}
+        rows.append(
+            (
+                row.claim or "All claims together",
+                row.assumed or "as above",
+                f"{row.level:.4g}",
+                *(_needed(needed.get(power)) for power in wanted),
+                f"{row.positives:,} + {row.negatives:,}",
+                f"{row.power:.2f}" + (f" \u00b1 {row.error:.3f}" if row.error else ""),
+            )
+        )
+    return [
+        head,
+        "<p class=note>Cases as positives + negatives. Needed: of the whole cohort, for the power "
+        "at the top; exact where no error is given, and every larger number has it too. Drawn: of "
+        "the smallest group that the claim is about. Power: through the procedure at the first "
+        "look, with the drawn numbers. An error is two standard errors of a simulation.</p>",
+        _table(
+            (
+                "Claim",
+                "Assumed",
+                "Level",
+                *(f"Needed for {power:g}" for power in wanted),
+                "Drawn",
+                "Power",
+            ),
+            rows,
+        ),
+    ]
+
+
+def _needed(each: NeededFor | None) -> str:
+    if each is None:
+        return "over 100,000"
+    error = f" \u00b1 {each.error:.1f}" if each.error else ""
+    return f"{each.positives:,}{error} + {each.negatives:,}"
 
 
 def _level_parts(levels: Sequence[LevelShares]) -> list[str]:

@@ -91,7 +91,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         title=name if about.title is None else about.title,
         description=about.description,
         period=Period(about.opens, about.closes),
-        cohort=cohort,
+        cohort=_of_figures(cohort, analysis),
         contract=read_contract(tables["contract"], path),
         quota=with_looks(read_quota(tables["quota"], path), study, path),
         practice=read_practice(tables["practice"], path),
@@ -132,6 +132,12 @@ def _by_design(
         if LABEL in name.split(JOINT)
     )
     return replace(plan, fixed_attributes=tuple(sorted({name for name in tied if name})))
+
+
+def _of_figures(cohort: CohortPlan, analysis: AnalysisPlan) -> CohortPlan:
+    """Plan the minimum of a subgroup for the interval that its figures will have."""
+    minimum = replace(cohort.minimum, confidence=analysis.confidence, interval=analysis.interval)
+    return replace(cohort, minimum=minimum)
 
 
 def read_clinical_columns(path: Path) -> dict[str, str]:

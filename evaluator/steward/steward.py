@@ -34,7 +34,7 @@ from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
-from evaluator.steward.claimed import claimed, refuse_claimed
+from evaluator.steward.claimed import claimed
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import (
     Cut,
@@ -212,9 +212,8 @@ def seal_cohort(
     if (cut_off := _cut_off(installation, benchmark)) is not None:
         return cut_off
     _refuse_sealed(installation, benchmark)
-    cut = cut_of(installation, benchmark, catalog_folder)
-    refuse_claimed(installation, benchmark, cut.cohort)
-    claims = to_seal(installation.enclave(), benchmark, cut.cohort)
+    plan, cut = benchmark.cohort, cut_of(installation, benchmark, catalog_folder)
+    claims = to_seal(installation, benchmark, cut.cohort)
     shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
     if not accepted.shortcuts.strip():
         refuse_alarms(shortcuts)
@@ -229,7 +228,6 @@ def seal_cohort(
     repeats = _repeated(
         installation, benchmark, cut, look, accepted, act(progress, "pictures of the pool")
     )
-    plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
     _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
     publish_card(installation, benchmark, cut, claims.study)
@@ -242,8 +240,7 @@ def seal_cohort(
         target=plan.target,
         report={
             BENCHMARK_DIGEST: benchmark.digest,
-            **_of_checks(deviations, shortcuts, wall, repeats),
-            "accepted": asdict(accepted),
+            **_of_checks(deviations, shortcuts, wall, repeats, accepted),
             "estimand": plan.estimand.value,
             **claims.report,
         },
@@ -287,6 +284,7 @@ def _of_checks(
     shortcuts: Sequence[Shortcut],
     wall: WallCheck,
     repeats: RepeatCounts,
+    accepted: Accepted,
 ) -> dict[str, object]:
     """What is sealed of the checks, which ``as_sealed`` reads."""
     return {
@@ -295,6 +293,7 @@ def _of_checks(
         "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
         "wall": asdict(replace(wall, listed=())),
         "repeats": asdict(repeats),
+        "accepted": asdict(accepted),
     }
 
 

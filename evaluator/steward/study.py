@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case, value
+from cohort_selection.matching import draw
 from cohort_selection.matching.feasibility import Subgroup
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
@@ -15,8 +16,10 @@ from evaluator.claims.comparators import read_comparator
 from evaluator.claims.declaration import ClaimsError
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.claims.sealed_study import STUDY, SealedStudy
+from evaluator.steward.claimed import refuse_claimed
 from evaluator.steward.foreseen import held_back
 from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import Installation
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,44 @@ def said_by_comparators(
     }
 
 
-def to_seal(enclave: Enclave, benchmark: Benchmark, cases: Sequence[Case]) -> ToSeal:
-    """Fix a study on the drawn cases; raise ClaimsError where they cannot bear it."""
-    declared = benchmark.study
-    if declared is None:
+def to_seal(installation: Installation, benchmark: Benchmark, cases: Sequence[Case]) -> ToSeal:
+    """Fix a study on the drawn cases; raise ClaimsError where they cannot bear it.
+
+    Without claims too, raise StewardError where another benchmark has claims on a drawn patient.
+    """
+    refuse_claimed(installation, benchmark, cases)
+    if benchmark.study is None:
         return ToSeal()
+    folder = comparators_folder(installation.enclave(), benchmark.name)
+    return fixed(benchmark, benchmark.study, folder, cases)
+
+
+def fixed(
+    benchmark: Benchmark, declared: DeclaredStudy, folder: Path, cases: Sequence[Case]
+) -> ToSeal:
+    """A study on these cases, the comparators' tables lying in ``folder``; raise ClaimsError."""
     for problem in hidden_groups(declared, benchmark, cases):
         raise ClaimsError(problem)
-    said = said_by_comparators(declared, comparators_folder(enclave, benchmark.name), cases)
-    return ToSeal(sealed_study.sealed(declared, cases), said or None)
+    said = said_by_comparators(declared, folder, cases)
+    return ToSeal(sealed_study.sealed(declared, cases, said), said or None)
+
+
+def sealable(benchmark: Benchmark, declared: DeclaredStudy, pool: Sequence[Case]) -> ToSeal:
+    """A study on one cohort of the pool, drawn by chance and kept nowhere; raise ClaimsError.
+
+    The tables of the comparators lie beside the benchmark's file.
+    """
+    plan = benchmark.cohort
+    drawn = draw.match(
+        pool,
+        plan.drawn_target,
+        plan.size,
+        plan.seed,
+        cases_per_patient=plan.cases_per_patient,
+        tolerance=plan.tolerance,
+        minimum=plan.minimum,
+    )
+    return fixed(benchmark, declared, benchmark.path.parent, drawn.cases)
 
 
 def hidden_groups(
