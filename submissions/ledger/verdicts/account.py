@@ -77,6 +77,11 @@ class Verdicts:
             if _declared(connection, benchmark) != content:
                 audit_chain.append(connection, CLAIMS, benchmark, content)
 
+    def are_declared(self, benchmark: str) -> bool:
+        """Whether a benchmark has claims: until its cohort closes, no figure of it is told."""
+        with self.reading() as connection:
+            return _declared(connection, benchmark) is not None
+
     def spend(self, look: Look, judge: Callable[[int], tuple[float, str]]) -> ToldVerdict:
         """The verdict of a look, which costs one of the allowance's unless it had the same before.
 
@@ -107,6 +112,20 @@ class Verdicts:
         with self.reading() as connection:
             row = _of(connection, submission_id)
         return None if row is None else read_told(row)
+
+    def first_of(self, submission_id: str) -> str:
+        """The submission that made the same look first; its own id where it is the first."""
+        with self.reading() as connection:
+            row = _of(connection, submission_id)
+            if row is None or row.repeats is None:
+                return submission_id
+            query = select(VERDICTS.c.submission_id).where(VERDICTS.c.number == row.repeats)
+            return connection.execute(query).scalar_one()
+
+    def sharing(self, team: str) -> frozenset[str]:
+        """The teams, in lower case, that share a team's allowance, as the ledger knows it."""
+        with self.reading() as connection:
+            return tied(connection, [team])
 
     def teams_that_tried(self, benchmark: str) -> int:
         """How many teams had claims of a benchmark judged, whatever came of it."""

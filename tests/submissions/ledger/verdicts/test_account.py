@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -118,12 +119,7 @@ def test_another_threshold_or_claim_is_another_look(ledger: Ledger) -> None:
         enter(ledger, name, "North", *SCORED)
     assert spend(ledger, look("s1", "image 1")).look == 1
     assert spend(ledger, look("s2", "image 1", claims="sha256:" + "4" * 64)).look == 2
-    lower = look("s3", "image 1")
-    assert spend(ledger, Look(**{**_members(lower), "threshold": 0.4})).look == 3
-
-
-def _members(found: Look) -> dict[str, object]:
-    return {name: getattr(found, name) for name in Look.__slots__}
+    assert spend(ledger, replace(look("s3", "image 1"), threshold=0.4)).look == 3
 
 
 def test_another_team_has_looks_of_its_own_and_is_counted(ledger: Ledger) -> None:
