@@ -42,6 +42,7 @@ WHEN_TOLD = (
 )
 FINAL = "A verdict is final: it does not change where the submission is scored again."
 
+
 @dataclass(frozen=True, slots=True)
 class ClaimWords:
     """One claim of a verdict in words; ``outcome`` is 'met', 'not shown' or 'not tested'."""
