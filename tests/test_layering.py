@@ -22,6 +22,7 @@ FLOORS: dict[str, list[str]] = {
         "calibration discrimination grades",
         "all_figures target_population",
         "comparison gaps",
+        "claims",
         "figures_page",
     ],
     "cohort_selection": [
