@@ -6,9 +6,10 @@ the pages of a team may import nothing of the evaluator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from evaluator.claims.declaration import DeclaredClaim
 from evaluator.claims.declared_study import DeclaredStudy
@@ -41,6 +42,7 @@ WHEN_TOLD = (
     "cases is open."
 )
 FINAL = "A verdict is final: it does not change where the submission is scored again."
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimWords:
@@ -154,9 +156,12 @@ def tried(teams: int) -> str:
     return "1 team has tried these claims." if teams == 1 else f"{teams} teams tried these claims."
 
 
-def planned(power: float | None) -> str:
-    """The power that was planned for a claim, in words; empty where none was."""
-    return "" if power is None else f"planned power {power:.2f}"
+def planned(row: Mapping[str, Any] | None) -> str:
+    """The power that was planned for a claim and what was assumed; empty where none was."""
+    if row is None:
+        return ""
+    said = f"Planned power {row['power']:.2f}"
+    return f"{said}, assuming {row['assumed']}." if row.get("assumed") else f"{said}."
 
 
 def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:

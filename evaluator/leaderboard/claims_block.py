@@ -9,6 +9,10 @@ from evaluator.claims import words
 from evaluator.disclosure.cohort_card import CohortCard
 
 
+TOGETHER = ""
+"""The name under which a plan has all claims together."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimLine:
     """One claim: its name, what it claims, and its planned power in words or nothing."""
@@ -20,12 +24,16 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class ClaimsShown:
-    """The study of a benchmark; ``digest`` and ``declared`` are empty before the seal."""
+    """The study of a benchmark; ``digest`` and ``declared`` are empty before the seal.
+
+    ``together`` is the planned power of all claims at once.
+    """
 
     claims: tuple[ClaimLine, ...]
     rules: tuple[str, ...]
     digest: str
     declared: str
+    together: str
     tried: str
 
 
@@ -44,7 +52,7 @@ def claims_shown(
     rules = [words.shared(table.alpha, table.procedure, table.looks, table.spending)]
     if sealed:
         rules.insert(0, words.declared(str(sealed["declared"]), bool(sealed.get("addendum"))))
-    planned = sealed.get("planned", {})
+    planned = {str(each["claim"]): each for each in sealed.get("planned", ())}
     return ClaimsShown(
         claims=tuple(
             ClaimLine(name, text, words.planned(planned.get(name)))
@@ -53,5 +61,6 @@ def claims_shown(
         rules=(*rules, words.READ_OFF, words.WHEN_TOLD),
         digest=str(sealed.get("digest", "")),
         declared=str(sealed.get("declared", "")),
+        together=words.planned(planned.get(TOGETHER)),
         tried="" if tried is None else words.tried(tried),
     )

@@ -47,7 +47,14 @@ CARD = CohortCard(
     count_step=5,
     flow=(),
     levels=(),
-    claims={"digest": DIGEST, "declared": SEALED},
+    claims={
+        "digest": DIGEST,
+        "declared": SEALED,
+        "planned": [
+            {"claim": "Women", "power": 0.8312, "assumed": "AUROC 0.82"},
+            {"claim": "", "power": 0.5249, "assumed": ""},
+        ],
+    },
 )
 
 
@@ -117,7 +124,9 @@ def test_the_benchmarks_page_lists_the_claims_before_anybody_tried(client: httpx
         "Sensitivity at least 0.850 at the submitted threshold and specificity at least 0.750 at "
         "the threshold 0.4.",
         "AUROC not worse than that of predicate by more than 0.050.",
-        "AUROC at least 0.700, in sex: Female. Tested only where met: AUROC above 0.80.",
+        "AUROC at least 0.700, in sex: Female. Tested only where met: AUROC above 0.80. Planned "
+        "power 0.83, assuming AUROC 0.82.",
+        "All claims together: Planned power 0.52.",
         "Declared before the cohort was sealed, on 2 January 2026.",
         "0.025 for 3 looks of a team, at 0.0083 each; claims are tested in order",
         f"Declaration {DIGEST} , {SEALED}",
