@@ -7,7 +7,7 @@ the pages of a team may import nothing of the evaluator.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from evaluator.claims.verdict import (
     StudyVerdict,
 )
 from evaluator.glossary import figure
-from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part
+from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part, Study
 from metrics.claims.procedures import Verdict
 from submissions.design.dates import day
 from submissions.ledger.verdicts.sentences import level_text
@@ -173,6 +173,24 @@ def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:
     )
 
 
+def sealed_claims(study: Study) -> tuple[tuple[str, str], ...]:
+    """Name and text of each claim of a study whose levels are fixed, in its order."""
+    found = []
+    for claim in study.claims:
+        said = []
+        for parts in _alike(claim.parts):
+            text = claimed(parts[0])
+            if len(parts) > 1:
+                levels = ", ".join(part.level for part in parts)
+                plain = claimed(replace(parts[0], attribute="", level=""))
+                text = f"{plain}, in every level of {parts[0].attribute} ({levels})"
+            said.append(text)
+        text = " and ".join(said)
+        after = f" Tested only where met: {', '.join(claim.after)}." if claim.after else ""
+        found.append((claim.name, f"{text[:1].upper()}{text[1:]}.{after}"))
+    return tuple(found)
+
+
 def _declared(claim: DeclaredClaim, parts: Sequence[Part]) -> str:
     said = " and ".join(claimed(part) for part in parts)
     where = [f"in {name}: {level}" for name, level in claim.within]
@@ -237,13 +255,16 @@ def _sentences(verdict: StudyVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
     return tuple(_part(parts, at) for parts in families(claim.parts))
 
 
-def families(parts: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
+def families(judged: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
     """The parts of a claim; those that differ in their level alone stand together."""
-    found: dict[tuple[object, ...], list[JudgedPart]] = {}
-    for each in parts:
-        part = each.part
-        key = (part.figure, part.goal, part.upper, part.threshold, part.comparator, part.attribute)
-        found.setdefault(key, []).append(each)
+    of = {each.part: each for each in judged}
+    return [tuple(of[part] for part in parts) for parts in _alike(list(of))]
+
+
+def _alike(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    found: dict[Part, list[Part]] = {}
+    for part in parts:
+        found.setdefault(replace(part, level=""), []).append(part)
     return [tuple(each) for each in found.values()]
 
 
