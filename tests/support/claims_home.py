@@ -208,7 +208,7 @@ def sealed_home(folder: Path, file: str = FILE) -> Installation:
         for i, site in enumerate(sites)
     ]
     assert benchmark.study is not None
-    study = sealed_study.sealed(benchmark.study, cases)
+    study = sealed_study.sealed(benchmark.study, cases, {})
     seal(
         cases,
         installation.enclave().benchmark_folder(BENCHMARK) / "cohort",

@@ -40,7 +40,7 @@ def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 def words(home: ClaimsHome, name: str) -> list[str]:
-    told = home.ledger.verdicts.of(name)
+    told = home.ledger.verdicts.recorded(name)
     assert told is not None
     return [each.verdict for each in told.claims]
 
@@ -51,6 +51,12 @@ def held(home: ClaimsHome, name: str) -> StudyVerdict:
     found = Release.from_json(kept[1]).verdict
     assert found is not None
     return found
+
+
+def told(home: ClaimsHome, name: str) -> list[str]:
+    found = home.ledger.verdicts.of(name)
+    assert found is not None
+    return [each.verdict for each in found.claims]
 
 
 def spent(home: ClaimsHome) -> int:
@@ -82,10 +88,10 @@ def test_a_verdict_is_read_off_the_bounds_that_scipy_gives_at_the_level_of_the_l
         assert bound.bound == math.floor(1000 * lowest) / 1000
         assert bound.value == round(k / 60, 3)
         assert (bound.n_cases, bound.n_positive) == (120, 60)
-    told = home.ledger.verdicts.of(name)
-    assert told is not None
-    assert "bound" not in told.document
-    assert str(area.value) not in told.document
+    kept = home.ledger.verdicts.recorded(name)
+    assert kept is not None
+    assert "bound" not in kept.document
+    assert str(area.value) not in kept.document
 
 
 def test_the_same_image_by_a_tied_team_costs_nothing_and_repeats_the_verdict(
@@ -121,9 +127,12 @@ def test_a_run_without_predictions_costs_no_look_and_three_use_the_account_up(
 ) -> None:
     crashed = home.enter("Crash")
     home.ledger.move(crashed, State.FAILED, Failure.CRASHED)
+    names = []
     for seed in range(3):
-        home.run(f"Chance {seed}", home.scores(0.0, seed))
+        assert all(told(home, name) == ["told later"] * 2 for name in names)
+        names.append(home.run(f"Chance {seed}", home.scores(0.0, seed)))
     assert spent(home) == 3
+    assert [told(home, name) for name in names] == [["not shown", "not tested"]] * 3
     with pytest.raises(QuotaError, match="used all its 3 looks"):
         home.enter("Fourth")
     with pytest.raises(QuotaError, match="used all its 3 looks"):
@@ -164,9 +173,9 @@ def test_an_enclave_that_lost_a_verdict_has_the_same_again_or_says_so(
     submission = home.ledger.submission(name)
     sealed = home.installation.sealed(BENCHMARK)
     enclave = home.installation.enclave()
-    told = home.ledger.verdicts.of(name)
-    assert told is not None
-    assert study_verdicts.whole(enclave, name, told.document) is not None
+    kept = home.ledger.verdicts.recorded(name)
+    assert kept is not None
+    assert study_verdicts.whole(enclave, name, kept.document) is not None
     monkeypatch.setattr(study_verdicts, "whole", lambda *_: None)
     assert prepared(submission, *sealed, enclave, home.ledger).release.verdict == before
     monkeypatch.setattr(claims_judged, "sets_apart", lambda *_: True)
