@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,7 @@ def test_without_claims_a_benchmark_is_as_before(tmp_path: Path) -> None:
     plain = read_benchmark(path)
     assert plain.study is None
     assert plain.quota.lifetime is None
+    assert plain.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_digest_is_of_every_choice(tmp_path: Path) -> None:
