@@ -5,13 +5,17 @@ A cohort of 60 positives and 60 negatives has two claims, in a fixed sequence: a
 'met' for the second claim is false. The team has 50 looks, each at 0.025 / 50.
 
 **Steering**: a model adds noise to an honest score that depends on the picture alone, as a
-network's would. The noise of the next model leans towards that of the models whose first claim was
-met and away from that of the others. It is a unit vector over independent normal features, so that
-the true AUROC of each model stays 0.80 on new patients, whatever steers it.
+network's would. The noise of the next model leans towards that of the models of which the team was
+told more, and away from that of the others. It is a unit vector over independent normal features,
+so that the true AUROC of each model stays 0.80 on new patients, whatever steers it.
+
+The service tells of a look with several claims whether all are met, and which ones with the last
+look. ``claim by claim`` is what would come of telling each claim at once: the words on the true
+claim choose models, and the levels of looks do not hold.
 
 The verdicts come from the parts that decide in the queue: the levels of looks, the tightened levels
-that are sealed, and the procedure. A share of 20,000 teams is kept in
-``perf/claims_account.json``. ``--ledger`` has 20 of the same teams go the whole way from
+that are sealed, and the procedure. What came of 20,000 teams is kept in
+``perf/claims_account.json``. ``--ledger 20`` has 20 of the same teams go the whole way from
 predictions on, scored, judged and kept in the ledger, and compares each verdict.
 """
 
@@ -55,10 +59,9 @@ STUDY = Study(
     looks=LOOKS,
 )
 
-Told = Bools
-"""Whether the first and the second claim is met, (teams, 2)."""
-Judge = Callable[[int, Floats, Floats], Told]
-"""Gives what is told of a look: its number, scores (teams, 60) of positives and of negatives."""
+Judge = Callable[[int, Floats, Floats], Bools]
+"""Gives whether each claim is met, (teams, 2), of a look: its number, scores (teams, 60) of
+positives and of negatives."""
 
 
 @dataclass
@@ -75,13 +78,18 @@ class Teams:
         shape = (teams, LOOKS, POSITIVES)
         return cls(rng.standard_normal(shape), rng.standard_normal((teams, LOOKS, NEGATIVES)))
 
-    def look(self, judge: Judge, *, steered: bool = True) -> Bools:
-        """All looks in turn: what was told of each, (teams, looks, 2)."""
+    def look(self, judge: Judge, *, claim_by_claim: bool = False) -> Bools:
+        """All looks in turn: which claims each met, (teams, looks, 2).
+
+        A look is steered by whether all claims were met before, or each of them.
+        """
         teams = len(self.positive)
         ways = np.zeros((teams, LOOKS, LOOKS))
         told = np.zeros((teams, LOOKS, 2), dtype=np.bool_)
         for look in range(LOOKS):
-            ways[:, look] = _way(ways[:, :look], told[:, :look, 0], look, steered=steered)
+            before = told[:, :look]
+            heard = before.sum(axis=2) if claim_by_claim else before.all(axis=2)
+            ways[:, look] = _way(ways[:, :look], heard.astype(np.float64), look)
             noise = [
                 np.einsum("tf,tfc->tc", ways[:, look], each)
                 for each in (self.positive, self.negative)
@@ -90,13 +98,16 @@ class Teams:
         return told
 
 
-def _way(before: Floats, met: Bools, look: int, *, steered: bool) -> Floats:
-    """The unit vector of the next model's noise, (teams, features); its own feature is new."""
+def _way(before: Floats, heard: Floats, look: int) -> Floats:
+    """The unit vector of the next model's noise, (teams, features); its own feature is new.
+
+    ``before`` has those of the earlier models, ``heard`` how much of each was told, (teams, look).
+    """
     fresh = np.zeros((len(before), LOOKS))
     fresh[:, look] = 1.0
-    if not steered or not look:
+    if not look:
         return fresh
-    weights = met - met.mean(axis=1, keepdims=True)
+    weights = heard - heard.mean(axis=1, keepdims=True)
     lean = np.einsum("tl,tlf->tf", weights, before)
     length = np.linalg.norm(lean, axis=1, keepdims=True)
     towards = np.divide(lean, length, out=np.zeros_like(lean), where=length > 1e-9)
@@ -118,7 +129,7 @@ class Account:
         self._spends = spends
         self._outcomes: dict[tuple[bool, ...], tuple[bool, ...]] = {}
 
-    def __call__(self, look: int, positive: Floats, negative: Floats) -> Told:
+    def __call__(self, look: int, positive: Floats, negative: Floats) -> Bools:
         """Judge one look of all teams."""
         level = level_of_look(look, LOOKS, ALPHA, STUDY.spending) if self._spends else ALPHA
         value, variance = kernels.areas((positive, negative))
@@ -163,12 +174,14 @@ def sealed_levels() -> dict[tuple[Part, float], float]:
     return {(part, level): tightened(part, counts, [level])[level].used for part in PARTS}
 
 
-def simulated(teams: int, account: Account, *, steered: bool) -> dict[str, float]:
+def simulated(teams: int, account: Account, *, claim_by_claim: bool = False) -> dict[str, float]:
     """The share of teams that are told one false 'met' or more, and its standard error."""
     falsely = first = 0
     began = time.perf_counter()
     for chunk in range(0, teams, CHUNK):
-        told = Teams.drawn(min(CHUNK, teams - chunk), chunk).look(account, steered=steered)
+        told = Teams.drawn(min(CHUNK, teams - chunk), chunk).look(
+            account, claim_by_claim=claim_by_claim
+        )
         falsely += int(told[:, :, 1].any(axis=1).sum())
         first += int(told[:, :, 0].sum())
     share = falsely / teams
@@ -213,16 +226,13 @@ def main() -> None:
     else:
         levels = sealed_levels()
         nominal = level_of_look(1, LOOKS, ALPHA, STUDY.spending)
-        kept["levels"] = {
-            "nominal": nominal,
-            **{f"{p.goal:.2f}": levels[p, nominal] for p in PARTS},
-        }
-        for name, account, steered in (
-            ("steered", Account(levels), True),
-            ("not steered", Account(levels), False),
-            ("steered, each look at all alpha", Account({}, spends=False), True),
+        kept["levels"] = {f"{part.goal:.2f}": levels[part, nominal] for part in PARTS}
+        for name, account, claim_by_claim in (
+            ("as the service tells", Account(levels), False),
+            ("claim by claim", Account(levels), True),
+            ("as the service tells, each look at all alpha", Account({}, spends=False), False),
         ):
-            kept[name] = simulated(options.teams, account, steered=steered)
+            kept[name] = simulated(options.teams, account, claim_by_claim=claim_by_claim)
             print(name, kept[name], flush=True)
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
