@@ -10,6 +10,8 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Protocol
 
+from evaluator.claims import addendum
+from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
@@ -17,6 +19,7 @@ from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, pl
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows, retirement
 from submissions.ledger.beside_releases.retirement import Spent
+from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
@@ -175,6 +178,19 @@ class Board:
         return len({place.entrant.plan_digest for place in self.places})
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Which claims stand for a benchmark, by their digest, and since when (ISO, whole hours).
+
+    ``added`` is the study of claims that were declared after the seal, None where the benchmark's
+    own file has them.
+    """
+
+    digest: str
+    at: str
+    added: SealedStudy | None = None
+
+
 class Kept(Protocol):
     """What boards and reports are read from."""
 
@@ -198,6 +214,9 @@ class Kept(Protocol):
 
     def tried(self, benchmark: str) -> int | None:
         """How many teams had its claims judged; None where nobody knows."""
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark; None where none was sealed or added."""
 
 
 class OfLedger:
@@ -286,6 +305,16 @@ class OfLedger:
         """How many teams had the claims of a benchmark judged."""
         return self._ledger.verdicts.teams_that_tried(benchmark)
 
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark, as the audit chain has them."""
+        found = list(self._ledger.chain.entries(subjects=[benchmark], event=CLAIMS))
+        if not found:
+            return None
+        digest, _, _ = found[-1].content.partition(" ")
+        added = addendum.of(self._ledger, benchmark)
+        at = found[-1].at.isoformat() if added is None else added.sealed_at
+        return Declaration(digest, at, added)
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -343,6 +372,10 @@ class OfReleases:
 
     def tried(self, benchmark: str) -> int | None:
         """Nobody counts here."""
+        return None
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """Nothing tells here."""
         return None
 
 
