@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ __all__ = ["base_image", "creating", "engine", "image_of"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs behind it deaf to interrupts, and so are its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A thousand commands are started: where no bytecode may be kept, each compiles all modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 LONG = [

@@ -23,6 +23,7 @@ from tests.support.repository import REPOSITORY
 
 LIBRARIES = (
     "alembic.migration",
+    "distributed",
     "docker",
     "jinja2",
     "numba",
@@ -38,7 +39,10 @@ LIBRARIES = (
     "sqlalchemy.orm",
     "typer",
 )
-"""What commands import; none of it looks at the environment or starts a thread by that."""
+"""What commands import; none of it starts a thread by that.
+
+Nor does any look at a variable that a test gives its commands (``KNOWN_LATER`` in commands.py).
+"""
 
 
 class ReadyProcess:
