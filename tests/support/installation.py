@@ -204,13 +204,16 @@ def kill(started: subprocess.Popen[str]) -> None:
 def until(
     what: Callable[[], object], seconds: float = PATIENCE, *, while_lives: object = None
 ) -> None:
-    """Wait until something is so."""
+    """Wait until something is so; to ask takes a fifth of the time, and leaves the processors."""
     deadline = time.monotonic() + seconds
+    asked = time.monotonic()
     while not what():
+        now = time.monotonic()
         if isinstance(while_lives, subprocess.Popen):
             assert while_lives.poll() is None, while_lives.communicate()[0]
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        assert now < deadline, "waited in vain"
+        time.sleep(min(max(4 * (now - asked), 0.05), 1.0))
+        asked = time.monotonic()
 
 
 def folder_of(container: str) -> Path:

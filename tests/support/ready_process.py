@@ -94,12 +94,17 @@ class ReadyProcess:
             stdout=subprocess.PIPE,
             bufsize=0,  # a buffer would take the second line with the first, unseen by select
             cwd=REPOSITORY,
+            # Linux shares processors out among sessions: what tracks at the lowest rank for a
+            # command would else wait for all tests that run beside it.
+            start_new_session=True,
         )
         atexit.register(self._end)
         return self._process
 
     def _end(self) -> None:
+        """End it; a command that is under way then belongs to a test that was interrupted."""
         assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 

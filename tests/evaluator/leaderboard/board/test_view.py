@@ -19,7 +19,6 @@ _ODD = {**TYPICAL, "auroc": 0.55}
 del _ODD["calibration_slope"]
 
 
-
 def releases() -> list[Release]:
     """120 models; one has no calibration slope."""
     found = [
@@ -29,12 +28,19 @@ def releases() -> list[Release]:
             model=f"Model {number}",
             day=1 + number % 28,
             scored=evaluation(
-                values={**TYPICAL, "auroc": round(0.9 - number / 500, 3), "brier": 0.1 + number / 1000}
+                values={
+                    **TYPICAL,
+                    "auroc": round(0.9 - number / 500, 3),
+                    "brier": 0.1 + number / 1000,
+                }
             ),
         )
         for number in range(119)
     ]
-    return [*found, released("odd", team="Team Ü", model="no slope", scored=evaluation(values=_ODD))]
+    return [
+        *found,
+        released("odd", team="Team Ü", model="no slope", scored=evaluation(values=_ODD)),
+    ]
 
 
 @pytest.fixture(scope="module")
