@@ -172,6 +172,9 @@ class Kept(Protocol):
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
 
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+
     def moment(self) -> int | None:
         """Another number as soon as anything is another; None where nothing tells."""
 
@@ -243,8 +246,13 @@ class OfLedger:
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
+        found = self.document(submission_id)
+        return None if found is None else Release.from_json(found)
+
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
         found = self._ledger.boards.newest(submission_id)
-        return None if found is None else Release.from_json(found.document)
+        return None if found is None else found.document
 
     def moment(self) -> int | None:
         """The number of the last audit entry: everything that is written has one."""
@@ -298,6 +306,11 @@ class OfReleases:
         """The newest release of a submission; None where it has none."""
         found = [each for each in self._read(None) if each.submission_id == submission_id]
         return found[-1] if found else None
+
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+        found = self.release(submission_id)
+        return None if found is None else found.to_json()
 
     def moment(self) -> int | None:
         """Nothing tells whether the releases are the same."""
