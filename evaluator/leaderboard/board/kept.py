@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evaluator.comparison import ComparedEntry, Comparison
-from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
@@ -21,13 +20,16 @@ from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
 
+if TYPE_CHECKING:
+    from evaluator.disclosure.control import Release
+
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
 
 Comparisons = Callable[[str], Comparison | None]
 """The newest comparison of a benchmark, or None before there is one."""
 
-Reader = Callable[[str | None], Sequence[Release]]
+Reader = Callable[[str | None], "Sequence[Release]"]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
 
 
@@ -227,7 +229,7 @@ class OfLedger:
         entrants = self._entrants.setdefault(benchmark, [])
         after = entrants[-1].number if entrants else 0
         if after < newest:
-            entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
+            entrants += _entrants(self._ledger.boards.rows(benchmark, after=after))
         return entrants
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
@@ -246,6 +248,8 @@ class OfLedger:
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
+        from evaluator.disclosure.control import Release  # slow, and boards need none
+
         found = self.document(submission_id)
         return None if found is None else Release.from_json(found)
 
@@ -277,11 +281,13 @@ class OfReleases:
 
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark."""
-        entrants = [
-            _entrant(_row(number, release))
-            for number, release in enumerate(self._read(None), start=1)
-            if release.benchmark == benchmark
-        ]
+        entrants = _entrants(
+            [
+                _row(number, release)
+                for number, release in enumerate(self._read(None), start=1)
+                if release.benchmark == benchmark
+            ]
+        )
         newest = {each.submission_id: each for each in entrants}
         comparison = self._comparisons(benchmark)
         frozen = "" if comparison is None else comparison.frozen_at.isoformat()
@@ -341,21 +347,23 @@ def _row(number: int, release: Release) -> BoardRow:
 
 
 _SAME: dict[str, str] = {}
-"""One object for each name and digest that thousands of rows repeat."""
+"""One object for each digest that thousands of rows repeat."""
 
 
-def _entrant(row: BoardRow) -> Entrant:
+def _entrants(rows: Sequence[BoardRow]) -> list[Entrant]:
+    """What is ranked of rows; their figures are read as one text, which keeps each name once."""
+    figures = json.loads(f"[{','.join(row.figures for row in rows)}]")
+    return [_entrant(row, found) for row, found in zip(rows, figures, strict=True)]
+
+
+def _entrant(row: BoardRow, figures: Mapping[str, float]) -> Entrant:
     return Entrant(
         number=row.number,
         submission_id=row.submission_id,
         team=row.team,
         model=row.model,
         received=row.received,
-        figures={_SAME.setdefault(name, name): found for name, found in _figures(row.figures)},
+        figures=figures,
         cohort_digest=_SAME.setdefault(row.cohort_digest, row.cohort_digest),
         plan_digest=_SAME.setdefault(row.plan_digest, row.plan_digest),
     )
-
-
-def _figures(text: str) -> Iterable[tuple[str, float]]:
-    return json.loads(text).items()
