@@ -22,6 +22,7 @@ FLOORS: dict[str, list[str]] = {
         "calibration discrimination grades",
         "all_figures target_population",
         "comparison gaps",
+        "claims",
         "figures_page",
     ],
     "cohort_selection": [
@@ -37,7 +38,7 @@ FLOORS: dict[str, list[str]] = {
         " signatures stage_times",
         "host starter submission",
         "adapters client image ledger.database predictions service.credentials states_page",
-        "ledger.beside_releases",
+        "ledger.beside_releases ledger.verdicts",
         "ledger.migrations ledger.migrations.versions",
         "ledger",
         "ledger.voting receiving",
@@ -60,7 +61,7 @@ FLOORS: dict[str, list[str]] = {
     "evaluator": [
         "case_tables garbage_collection glossary host screen setup shipped system_calls",
         "sandbox scoring",
-        "attacker",
+        "attacker claims",
         "disclosure",
         "comparison feedback_choice figure_kinds leaderboard.drawing",
         "benchmark leaderboard.templating",

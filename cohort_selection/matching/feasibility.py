@@ -132,8 +132,9 @@ def prospect(
     tested.
     """
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
-    parts = [part for gap in gaps for part in gap.attribute.split(JOINED)]
-    counted = replace(minimum, attributes=tuple(dict.fromkeys([*shown, *parts])))
+    named = (*shown, *(gap.attribute for gap in gaps))
+    parts = [part for name in named for part in name.split(JOINED)]
+    counted = replace(minimum, attributes=tuple(dict.fromkeys([*minimum.attributes, *parts])))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))

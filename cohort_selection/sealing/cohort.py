@@ -65,6 +65,7 @@ class _Row:
     case: Case
     source: tuple[str, str]
     design: CaseDesign | None
+    compared: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,14 @@ class Cohort:
         found = {row.case.case_id: row.design for row in self._reference()}
         known = {case_id: design for case_id, design in found.items() if design is not None}
         return known if len(known) == len(found) else None
+
+    def comparators(self) -> Mapping[str, Mapping[str, float]]:
+        """Comparator -> sealed case id -> its score or call; empty where none was sealed."""
+        found: dict[str, dict[str, float]] = {}
+        for row in self._reference():
+            for name, value in row.compared.items():
+                found.setdefault(name, {})[row.case.case_id] = value
+        return found
 
     def blinded(self, key: bytes, visible: Sequence[str] = ()) -> tuple[BlindedCase, ...]:
         """Give the cases as one submission may see them: ids, order and files drawn by ``key``.
@@ -142,15 +151,16 @@ def seal(
     target: Target | None,
     report: Mapping[str, object] | None = None,
     design: Mapping[str, CaseDesign] | None = None,
+    comparators: Mapping[str, Mapping[str, float]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Cohort:
     """De-identify the cases into ``directory``, encrypt their labels, and put a digest on it all.
 
     ``criteria`` is a dataclass or a mapping of JSON values. ``design``, by case id, is encrypted
-    with the labels. The folder appears whole or not at all, and must not exist before. ``progress``
-    is called with the cases written and all cases. Raises CohortError for cases that contradict
-    each other, DeidentificationError that names every image that cannot be copied, OSError where
-    the disk fails.
+    with the labels, and so is what each of the ``comparators`` said, by case id. The folder appears
+    whole or not at all, and must not exist before. ``progress`` is called with the cases written
+    and all cases. Raises CohortError for cases that contradict each other, DeidentificationError
+    that names every image that cannot be copied, OSError where the disk fails.
     """
     from cohort_selection.deidentification.copy import Copies  # slow, and only sealing needs it
 
@@ -170,6 +180,7 @@ def seal(
             entries.append(
                 _entry(sealed_id, pseudonyms[case.patient_id], case)
                 | ({} if design is None else asdict(design[case.case_id]))
+                | _compared(comparators, case)
             )
             if progress is not None:
                 progress(i, len(ordered))
@@ -238,6 +249,15 @@ def _entry(sealed_id: str, pseudonym: str, case: Case) -> dict[str, object]:
         "source_case_id": case.case_id,
         "source_patient_id": case.patient_id,
     }
+
+
+def _compared(
+    comparators: Mapping[str, Mapping[str, float]] | None, case: Case
+) -> dict[str, object]:
+    """What comparators said of a case, for its line; without any the line is as before."""
+    if not comparators:
+        return {}
+    return {"comparators": {name: values[case.case_id] for name, values in comparators.items()}}
 
 
 def _write_sealed(
@@ -409,6 +429,7 @@ def _read_reference(cohort: Cohort) -> list[_Row]:
             ),
             (entry["source_case_id"], entry["source_patient_id"]),
             _read_design(entry),
+            entry.get("comparators", {}),
         )
         for entry in json.loads(_decrypt(cohort, enclave, found["labels"]))["cases"]
     ]

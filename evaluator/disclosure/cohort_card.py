@@ -72,7 +72,10 @@ class PublicLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortCard:
-    """What everybody may know of a cohort; ``n_positive`` is None where it is withheld."""
+    """What everybody may know of a cohort; ``n_positive`` is None where it is withheld.
+
+    ``claims`` has the digest of the study that is sealed with it; None where it claims nothing.
+    """
 
     n_cases: int
     n_patients: int
@@ -82,10 +85,14 @@ class CohortCard:
     count_step: int
     flow: tuple[PublicStep, ...]
     levels: tuple[PublicLevel, ...]
+    claims: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Write JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        content = asdict(self)
+        if self.claims is None:  # a card of a former build is so written as it was read
+            del content["claims"]
+        return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> CohortCard:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,8 +16,10 @@ from cohort_selection.matching.achievable import MatchingError
 from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.declaration import ClaimsError
 from evaluator.scoring.analysis_plan import PlanError
 from evaluator.steward.foreseen import foreseen
+from evaluator.steward.study import of_hidden, said_by_comparators
 
 MOST_LEVELS = 12
 """Levels of an attribute that a sentence lists."""
@@ -82,6 +85,7 @@ def try_file(
         return Tried(len(cases), (*problems, str(refusal)))
     if found.refusal and not problems:
         problems.append(found.refusal)
+    problems += _of_claims(benchmark, pool, found)
     hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]
     return Tried(len(cases), tuple(problems), tuple(hidden), found)
 
@@ -96,6 +100,8 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
         if share
     ]
     named += [("[analysis] references", *each) for each in benchmark.analysis.references]
+    claims = () if benchmark.study is None else benchmark.study.claims
+    named += [(f"claim {claim.name!r}", *each) for claim in claims for each in claim.within]
     occurring: dict[str, dict[str, set[str]]] = {}
     told: set[tuple[str, str, str]] = set()
     for where, attribute, level in named:
@@ -112,6 +118,44 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
                     f"{did_you_mean(part, there)}; the levels that occur, with their patients, are "
                     f"{_listed(there)}: give one of these"
                 )
+
+
+def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> Iterator[str]:
+    """What keeps the claims from being sealed on a cohort of this pool."""
+    study = benchmark.study
+    if study is None:
+        return
+    columns = {name: [case.attributes[name] for case in pool] for name in pool[0].attributes}
+    try:
+        yield from of_hidden(study, columns, found.subgroups)
+    except ClaimsError as refusal:
+        yield str(refusal)
+    for name, comparator in study.comparators.items():
+        try:
+            said_by_comparators(
+                replace(study, comparators={name: comparator}), benchmark.path.parent, pool
+            )
+        except ClaimsError as refusal:
+            yield str(refusal)
+    yield from _of_repeated_patients(benchmark, pool)
+
+
+def _of_repeated_patients(benchmark: Benchmark, pool: Sequence[Case]) -> Iterator[str]:
+    """Claims on shares of cases that no bound covers where patients repeat."""
+    if benchmark.study is None or benchmark.cohort.cases_per_patient == "one":
+        return
+    n_cases = Counter((case.patient_id, case.label) for case in pool)
+    repeated = [label for (_, label), number in n_cases.items() if number > 1]
+    for claim, part in benchmark.study.parts:
+        label = {"sensitivity": 1, "specificity": 0}.get(part.figure)
+        n_patients = sum(its == label for its in repeated)
+        if n_patients:
+            kind = "positive" if label == 1 else "negative"
+            yield (
+                f"claim {claim.name!r}: {n_patients} patients have several {kind} cases, and no "
+                f"bound of {part.figure} over patients keeps its error; give cases_per_patient = "
+                f'"one", or claim the AUROC'
+            )
 
 
 def _listed(levels: Mapping[str, Collection[str]]) -> str:

@@ -16,12 +16,13 @@ from metrics.gaps.multiplicity import gap_weights
 def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
     """What a draw from ``pool``, the sequestered cases, would reach; nobody is drawn."""
     plan, analysis = benchmark.cohort, benchmark.analysis
+    claimed = () if benchmark.study is None else benchmark.study.grouped_by
     found = prospect(
         pool,
         plan.drawn_target,
         plan.size,
         seed,
-        subgroups=analysis.subgroups,
+        subgroups=tuple(dict.fromkeys((*analysis.subgroups, *claimed))),
         cases_per_patient=plan.cases_per_patient,
         tolerance=plan.tolerance,
         minimum=plan.minimum,

@@ -33,6 +33,8 @@ from cohort_selection.sequestration.assignment import (
 from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims import sealed_study
+from evaluator.steward.claimed import claimed, refuse_claimed
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import (
     Cut,
@@ -46,6 +48,7 @@ from evaluator.steward.pool import (
     sides,
 )
 from evaluator.steward.public_card import publish_card
+from evaluator.steward.study import keep_comparators, to_seal
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from evaluator.stores.practice_cases import lay_out
 
@@ -78,6 +81,7 @@ def sequester(
     benchmark is open for none. ``batch`` names the patients that are new, for figures over time;
     empty, they are named after the benchmark.
     """
+    keep_comparators(installation.enclave(), benchmark, benchmark.path.parent)
     installation.install(benchmark)
     selected = select_cases(benchmark, catalog.read(catalog_folder))
     path = assignment_list(installation)
@@ -115,9 +119,10 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     """
     _refuse_sealed(installation, benchmark)
     hidden = hidden_cases(installation, benchmark, catalog_folder)
+    barred = claimed(installation, benchmark)
     plan = benchmark.cohort
     matched = draw.match(
-        hidden,
+        barred.free(hidden),
         plan.drawn_target,
         plan.size,
         installation.enclave().seed(plan.seed, "matching"),
@@ -125,7 +130,8 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
         tolerance=plan.tolerance,
         minimum=plan.minimum,
     )
-    return keep_match(installation, benchmark, hidden, matched)
+    told = replace(matched, notes=(*matched.notes, *barred.said(hidden)))
+    return keep_match(installation, benchmark, hidden, told)
 
 
 def keep_match(
@@ -154,7 +160,9 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
     hidden = hidden_cases(installation, benchmark, catalog_folder)
     seed = installation.enclave().seed(benchmark.cohort.seed, "matching")
-    return foreseen(benchmark, hidden, seed)
+    barred = claimed(installation, benchmark)
+    found = foreseen(benchmark, barred.free(hidden), seed)
+    return replace(found, notes=(*found.notes, *barred.said(hidden)))
 
 
 def assigned(installation: Installation) -> dict[str, Part]:
@@ -205,6 +213,8 @@ def seal_cohort(
         return cut_off
     _refuse_sealed(installation, benchmark)
     cut = cut_of(installation, benchmark, catalog_folder)
+    refuse_claimed(installation, benchmark, cut.cohort)
+    claims = to_seal(installation.enclave(), benchmark, cut.cohort)
     shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
     if not accepted.shortcuts.strip():
         refuse_alarms(shortcuts)
@@ -222,7 +232,7 @@ def seal_cohort(
     plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
     _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
-    publish_card(installation, benchmark, cut)
+    publish_card(installation, benchmark, cut, claims.study)
     cohort = seal(
         cut.cohort,
         installation.enclave().benchmark_folder(benchmark.name) / "cohort",
@@ -235,8 +245,10 @@ def seal_cohort(
             **_of_checks(deviations, shortcuts, wall, repeats),
             "accepted": asdict(accepted),
             "estimand": plan.estimand.value,
+            **claims.report,
         },
         design=_design(cut, plan.target),
+        comparators=claims.comparators,
         progress=act(progress, "sealing cases"),
     )
     return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
@@ -358,7 +370,10 @@ def as_sealed(cohort: Cohort) -> Sealed:
 def _recorded(installation: Installation, sealed: Sealed, accepted: Accepted) -> Sealed:
     said = [sealed.cohort.digest, f"pictures {'' if sealed.wall.looked else 'not '}compared"]
     said += [f"{what.replace('_', ' ')} accepted" for what, why in asdict(accepted).items() if why]
-    installation.ledger().record("seal", sealed.cohort.name, "; ".join(said))
+    ledger, study = installation.ledger(), sealed_study.of(sealed.cohort)
+    if study is not None:
+        ledger.verdicts.declare(sealed.cohort.name, study.digest, study.study.looks)
+    ledger.record("seal", sealed.cohort.name, "; ".join(said))
     return sealed
 
 

@@ -117,6 +117,11 @@ class Votes:
             raise LedgerError(
                 f"the reason has {len(reason)} characters; give at most {LONGEST_REASON}"
             )
+        if vote.choice is Choice.ASK_AGAIN and self._ledger.verdicts.of(vote.submission_id):
+            raise LedgerError(
+                f"submission {vote.submission_id} has a verdict on declared claims, and a question "
+                f"would tell its team more than that; vote to release or to refuse it"
+            )
         with self._ledger.transaction() as connection:
             _refuse_not_held(connection, vote.submission_id)
             present = _open_round(_rounds(connection, vote.submission_id), vote, needed)
