@@ -44,7 +44,7 @@ FLOORS: dict[str, list[str]] = {
         "ledger",
         "ledger.voting receiving",
         "service",
-        "service.uploads",
+        "service.resets service.uploads",
         "service.entries",
         "service.api",
         "service.pages",
