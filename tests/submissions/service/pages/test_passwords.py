@@ -15,7 +15,6 @@ from submissions.service.resets import links as links_module
 from submissions.service.resets.asking import Asking
 from submissions.service.resets.links import Links
 from tests.support.commands import refused, succeed
-from tests.support.installation import bare_home
 from tests.support.service_running import PASSWORD, Running
 
 NEW = "another long pass phrase"
@@ -123,7 +122,8 @@ def test_without_a_mail_server_the_page_says_whom_to_ask(unchanged: Running) -> 
 
 
 def test_a_steward_makes_a_link(tmp_path: Path) -> None:
-    home = bare_home(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
     succeed("user", "add", "Ada", "ada@example.org", "--team", "North", "--home", home)
     printed = succeed(
         "user", "reset", "ada@example.org", "--address", "https://x.example.org/", "--home", home
