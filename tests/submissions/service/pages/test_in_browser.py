@@ -428,7 +428,7 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
 
 
 def test_axe_finds_nothing_serious(browser: Browser, roomy: Running) -> None:
-    name = practised(roomy)
+    name = practised(roomy, "Net")
     public = ("sign-in", "sign-up", "password", "benchmarks", "benchmarks/chest")
     own = ("submissions", f"submissions/{name}", "people", "tokens", "benchmarks/chest/enter")
     secret = roomy.store.sessions.open(roomy.ada.person_id, 1)
