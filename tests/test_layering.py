@@ -75,7 +75,7 @@ FLOORS: dict[str, list[str]] = {
         "filing tracking",
         "reviewing",
         "audit_lines doctor queue serving",
-        "bridge console demonstration",
+        "bridge console demonstration own_claims",
         "terminal",
         "entering",
         "commands",

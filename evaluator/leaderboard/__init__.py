@@ -3,5 +3,5 @@
 **Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
 
 Order of reading: ``published``, ``pages``, ``about``, ``answers``, ``web``, ``comparison_page``,
-``own_scores``.
+``own_scores``, ``claims_block``.
 """

@@ -76,9 +76,7 @@ def planned(
     return _planned(standing, found.name, runs, notes or ())
 
 
-def planned_draw(
-    installation: Installation, benchmark: Benchmark, catalog_folder: Path
-) -> Planned:
+def planned_draw(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Planned:
     """Plan the study of a benchmark on what its next draw would reach, for `match --plan`.
 
     A claim that would be shown with a power below 0.5 is told in a note.

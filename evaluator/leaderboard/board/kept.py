@@ -21,6 +21,9 @@ from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
 
+MET = "met"
+"""The outcome of a claim that was shown, as a verdict's document has it."""
+
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
 
@@ -63,6 +66,16 @@ class Details:
             return None
         low, high, n_cases, undefined = kept
         return _estimate(value, low, high, n_cases, undefined)
+
+    @property
+    def verdict(self) -> tuple[tuple[str, str], ...]:
+        """Name and outcome of each declared claim, in order; empty where none is declared."""
+        return tuple((str(name), str(outcome)) for name, outcome in self.found.get("verdict", ()))
+
+    @property
+    def n_met(self) -> int:
+        """Declared claims that were met."""
+        return sum(outcome == MET for _, outcome in self.verdict)
 
     def primary(self, metric: str, value: float | None) -> Estimate:
         """The primary figure, or an undefined estimate where the release has none."""
@@ -112,6 +125,8 @@ class Board:
     places: tuple[Place, ...]
     entrants: tuple[Entrant, ...]
     comparison: Comparison | None = None
+    claims: bool = False
+    """Whether its submissions were judged by declared claims."""
     ordered: dict[tuple[str, bool], tuple[Place, ...]] = field(default_factory=dict, compare=False)
     """Orders that were asked for before."""
 
@@ -181,6 +196,9 @@ class Kept(Protocol):
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Why a benchmark takes no more submissions; None where its cohort is not spent."""
 
+    def tried(self, benchmark: str) -> int | None:
+        """How many teams had its claims judged; None where nobody knows."""
+
 
 class OfLedger:
     """Reads the public store; a board stays in memory until its benchmark has a new release."""
@@ -214,6 +232,7 @@ class OfLedger:
                     places=places(entrants, primary),
                     entrants=tuple(newest.values()),
                     comparison=comparison,
+                    claims=self._claims(entrants),
                 )
                 self._boards[key] = board
             self._checked[key] = stamp
@@ -226,6 +245,11 @@ class OfLedger:
         if after < newest:
             entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
         return entrants
+
+    def _claims(self, entrants: Sequence[Entrant]) -> bool:
+        """Whether the newest release has a verdict: all of a benchmark have one, or none."""
+        newest = [each.number for each in entrants[-1:]]
+        return any(details.verdict for details in self.details(newest).values())
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
         """The rest that a board shows of releases, by their numbers; none ever changes."""
@@ -258,6 +282,10 @@ class OfLedger:
         """Why a benchmark takes no more submissions, and which one has the next draw."""
         return self._ledger.read(lambda held: retirement.ending(held, benchmark, quota))
 
+    def tried(self, benchmark: str) -> int | None:
+        """How many teams had the claims of a benchmark judged."""
+        return self._ledger.verdicts.teams_that_tried(benchmark)
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -275,6 +303,7 @@ class OfReleases:
             if release.benchmark == benchmark
         ]
         newest = {each.submission_id: each for each in entrants}
+        last = self.details([each.number for each in entrants[-1:]])
         comparison = self._comparisons(benchmark)
         frozen = "" if comparison is None else comparison.frozen_at.isoformat()
         return Board(
@@ -283,6 +312,7 @@ class OfReleases:
             places=places(entrants, primary),
             entrants=tuple(newest.values()),
             comparison=comparison,
+            claims=any(each.verdict for each in last.values()),
         )
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
@@ -309,6 +339,10 @@ class OfReleases:
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Nothing tells here."""
+        return None
+
+    def tried(self, benchmark: str) -> int | None:
+        """Nobody counts here."""
         return None
 
 
