@@ -72,7 +72,6 @@ def judge_tables(
         )
     (given,) = inputs.values()
     cases = _cases(given)
-    fixed = sealed(study, cases)
     comparators = {
         name: read_comparator(
             name, declared, _folder(declared.file, claims, (predictions, truth))
@@ -80,7 +79,7 @@ def judge_tables(
         for name, declared in study.comparators.items()
     }
     judged = judge_study(
-        fixed,
+        sealed(study, cases, comparators),
         _Given(
             labels=given.y,
             scores=given.scores,

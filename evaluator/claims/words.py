@@ -6,9 +6,10 @@ the pages of a team may import nothing of the evaluator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from evaluator.claims.declaration import DeclaredClaim
 from evaluator.claims.declared_study import DeclaredStudy
@@ -22,7 +23,7 @@ from evaluator.claims.verdict import (
     StudyVerdict,
 )
 from evaluator.glossary import figure
-from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part
+from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part, Study
 from metrics.claims.procedures import Verdict
 from submissions.design.dates import day
 from submissions.ledger.verdicts.sentences import level_text
@@ -41,6 +42,7 @@ WHEN_TOLD = (
     "cases is open."
 )
 FINAL = "A verdict is final: it does not change where the submission is scored again."
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimWords:
@@ -154,9 +156,12 @@ def tried(teams: int) -> str:
     return "1 team has tried these claims." if teams == 1 else f"{teams} teams tried these claims."
 
 
-def planned(power: float | None) -> str:
-    """The power that was planned for a claim, in words; empty where none was."""
-    return "" if power is None else f"planned power {power:.2f}"
+def planned(row: Mapping[str, Any] | None) -> str:
+    """The power that was planned for a claim and what was assumed; empty where none was."""
+    if row is None:
+        return ""
+    said = f"Planned power {row['power']:.2f}"
+    return f"{said}, assuming {row['assumed']}." if row.get("assumed") else f"{said}."
 
 
 def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:
@@ -166,6 +171,24 @@ def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:
         (claim.name, _declared(declared, claim.parts))
         for declared, claim in zip(study.claims, plain, strict=True)
     )
+
+
+def sealed_claims(study: Study) -> tuple[tuple[str, str], ...]:
+    """Name and text of each claim of a study whose levels are fixed, in its order."""
+    found = []
+    for claim in study.claims:
+        said = []
+        for parts in _alike(claim.parts):
+            text = claimed(parts[0])
+            if len(parts) > 1:
+                levels = ", ".join(part.level for part in parts)
+                plain = claimed(replace(parts[0], attribute="", level=""))
+                text = f"{plain}, in every level of {parts[0].attribute} ({levels})"
+            said.append(text)
+        text = " and ".join(said)
+        after = f" Tested only where met: {', '.join(claim.after)}." if claim.after else ""
+        found.append((claim.name, f"{text[:1].upper()}{text[1:]}.{after}"))
+    return tuple(found)
 
 
 def _declared(claim: DeclaredClaim, parts: Sequence[Part]) -> str:
@@ -232,13 +255,16 @@ def _sentences(verdict: StudyVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
     return tuple(_part(parts, at) for parts in families(claim.parts))
 
 
-def families(parts: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
+def families(judged: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
     """The parts of a claim; those that differ in their level alone stand together."""
-    found: dict[tuple[object, ...], list[JudgedPart]] = {}
-    for each in parts:
-        part = each.part
-        key = (part.figure, part.goal, part.upper, part.threshold, part.comparator, part.attribute)
-        found.setdefault(key, []).append(each)
+    of = {each.part: each for each in judged}
+    return [tuple(of[part] for part in parts) for parts in _alike(list(of))]
+
+
+def _alike(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    found: dict[Part, list[Part]] = {}
+    for part in parts:
+        found.setdefault(replace(part, level=""), []).append(part)
     return [tuple(each) for each in found.values()]
 
 

@@ -56,7 +56,7 @@ def render_about(
             criteria=[] if benchmark is None else _criteria(benchmark),
             scoring=[] if benchmark is None else _scoring(benchmark),
             rules=[] if benchmark is None else _rules(benchmark),
-            claims=claims_shown(benchmark, card, kept.tried(listing.name)),
+            claims=claims_shown(benchmark, card, kept),
             contract=[] if benchmark is None else contract_rows(benchmark.contract),
         )
     )

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from evaluator.claims import addendum
+from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
-from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows, retirement
 from submissions.ledger.beside_releases.retirement import Spent
+from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
+
+if TYPE_CHECKING:
+    from evaluator.disclosure.control import Release
 
 MET = "met"
 """The outcome of a claim that was shown, as a verdict's document has it."""
@@ -30,7 +35,7 @@ _MOST_DETAILS = 2_000
 Comparisons = Callable[[str], Comparison | None]
 """The newest comparison of a benchmark, or None before there is one."""
 
-Reader = Callable[[str | None], Sequence[Release]]
+Reader = Callable[[str | None], "Sequence[Release]"]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
 
 
@@ -175,6 +180,19 @@ class Board:
         return len({place.entrant.plan_digest for place in self.places})
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Which claims stand for a benchmark, by their digest, and since when (ISO, whole hours).
+
+    ``added`` is the study of claims that were declared after the seal, None where the benchmark's
+    own file has them.
+    """
+
+    digest: str
+    at: str
+    added: SealedStudy | None = None
+
+
 class Kept(Protocol):
     """What boards and reports are read from."""
 
@@ -187,6 +205,9 @@ class Kept(Protocol):
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
 
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+
     def moment(self) -> int | None:
         """Another number as soon as anything is another; None where nothing tells."""
 
@@ -198,6 +219,9 @@ class Kept(Protocol):
 
     def tried(self, benchmark: str) -> int | None:
         """How many teams had its claims judged; None where nobody knows."""
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark; None where none was sealed or added."""
 
 
 class OfLedger:
@@ -243,7 +267,7 @@ class OfLedger:
         entrants = self._entrants.setdefault(benchmark, [])
         after = entrants[-1].number if entrants else 0
         if after < newest:
-            entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
+            entrants += _entrants(self._ledger.boards.rows(benchmark, after=after))
         return entrants
 
     def _claims(self, entrants: Sequence[Entrant]) -> bool:
@@ -267,8 +291,15 @@ class OfLedger:
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
+        from evaluator.disclosure.control import Release  # slow, and boards need none
+
+        found = self.document(submission_id)
+        return None if found is None else Release.from_json(found)
+
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
         found = self._ledger.boards.newest(submission_id)
-        return None if found is None else Release.from_json(found.document)
+        return None if found is None else found.document
 
     def moment(self) -> int | None:
         """The number of the last audit entry: everything that is written has one."""
@@ -286,6 +317,16 @@ class OfLedger:
         """How many teams had the claims of a benchmark judged."""
         return self._ledger.verdicts.teams_that_tried(benchmark)
 
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark, as the audit chain has them."""
+        found = list(self._ledger.chain.entries(subjects=[benchmark], event=CLAIMS))
+        if not found:
+            return None
+        digest, _, _ = found[-1].content.partition(" ")
+        added = addendum.of(self._ledger, benchmark)
+        at = found[-1].at.isoformat() if added is None else added.sealed_at
+        return Declaration(digest, at, added)
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -297,11 +338,13 @@ class OfReleases:
 
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark."""
-        entrants = [
-            _entrant(_row(number, release))
-            for number, release in enumerate(self._read(None), start=1)
-            if release.benchmark == benchmark
-        ]
+        entrants = _entrants(
+            [
+                _row(number, release)
+                for number, release in enumerate(self._read(None), start=1)
+                if release.benchmark == benchmark
+            ]
+        )
         newest = {each.submission_id: each for each in entrants}
         last = self.details([each.number for each in entrants[-1:]])
         comparison = self._comparisons(benchmark)
@@ -329,6 +372,11 @@ class OfReleases:
         found = [each for each in self._read(None) if each.submission_id == submission_id]
         return found[-1] if found else None
 
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+        found = self.release(submission_id)
+        return None if found is None else found.to_json()
+
     def moment(self) -> int | None:
         """Nothing tells whether the releases are the same."""
         return None
@@ -343,6 +391,10 @@ class OfReleases:
 
     def tried(self, benchmark: str) -> int | None:
         """Nobody counts here."""
+        return None
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """Nothing tells here."""
         return None
 
 
@@ -362,21 +414,23 @@ def _row(number: int, release: Release) -> BoardRow:
 
 
 _SAME: dict[str, str] = {}
-"""One object for each name and digest that thousands of rows repeat."""
+"""One object for each digest that thousands of rows repeat."""
 
 
-def _entrant(row: BoardRow) -> Entrant:
+def _entrants(rows: Sequence[BoardRow]) -> list[Entrant]:
+    """What is ranked of rows; their figures are read as one text, which keeps each name once."""
+    figures = json.loads(f"[{','.join(row.figures for row in rows)}]")
+    return [_entrant(row, found) for row, found in zip(rows, figures, strict=True)]
+
+
+def _entrant(row: BoardRow, figures: Mapping[str, float]) -> Entrant:
     return Entrant(
         number=row.number,
         submission_id=row.submission_id,
         team=row.team,
         model=row.model,
         received=row.received,
-        figures={_SAME.setdefault(name, name): found for name, found in _figures(row.figures)},
+        figures=figures,
         cohort_digest=_SAME.setdefault(row.cohort_digest, row.cohort_digest),
         plan_digest=_SAME.setdefault(row.plan_digest, row.plan_digest),
     )
-
-
-def _figures(text: str) -> Iterable[tuple[str, float]]:
-    return json.loads(text).items()

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from statistics import NormalDist
 
-import numpy as np
 import pytest
-from scipy.special import expit, logit
 from scipy.stats import binom
 
 from evaluator.claims.needed import needed
-from metrics.claims.bounds import bound
-from metrics.claims.claim import CaseData, Part
 from tests.support.verdicts import judged
 
 
@@ -48,19 +42,11 @@ def test_an_aurocs_number_is_near_that_of_simulated_delong(
     auroc: float, goal: float, ratio: int, expected: int
 ) -> None:
     """Sizes at which 0.8 of 10,000 simulated studies with equal spread have the logit bound."""
-    generator = np.random.default_rng(5)
-    positive, apart = 150, np.sqrt(2.0) * NormalDist().inv_cdf(auroc)
-    labels = np.repeat([True, False], [positive, positive * ratio])
-    part = Part(figure="auroc", goal=goal)
-    numbers = []
-    for _ in range(40):
-        scores = generator.normal(size=labels.size) + apart * labels
-        found = bound(part, CaseData(labels=labels, scores=scores), 0.025)
-        lower = expit(logit(auroc) + logit(found.bound) - logit(found.value))
-        told = needed(part, replace(found, value=auroc, bound=float(lower)))
-        assert f"with {ratio} negatives for each" in told
-        numbers.append(number(told))
-    assert np.median(numbers) == pytest.approx(expected, rel=0.12)
+    cases = 100 * (1 + ratio)
+    told = of("auroc", goal, auroc, goal - 0.02, positive=100, cases=cases)
+    assert f"with {ratio} negatives for each" in told
+    assert told.startswith("about ")
+    assert number(told) == pytest.approx(expected, rel=0.1)
 
 
 def test_what_lies_beyond_the_goal_on_the_wrong_side_is_never_shown() -> None:

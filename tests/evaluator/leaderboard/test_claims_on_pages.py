@@ -14,14 +14,18 @@ import httpx
 import pytest
 
 from evaluator.benchmark.specification import read_benchmark
+from evaluator.claims.sealed_study import SealedStudy
 from evaluator.disclosure.cohort_card import CohortCard
-from evaluator.leaderboard.board.kept import OfReleases
+from evaluator.disclosure.control import Release
+from evaluator.leaderboard.board.kept import Declaration, OfReleases
 from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
+from metrics.claims.claim import Claim, Part, Study
 from metrics.claims.procedures import Verdict
 from tests.support.claims_file import with_claims
 from tests.support.hand_made import released
+from tests.support.repository import REPOSITORY
 from tests.support.serving import serving
 from tests.support.verdicts import DIGEST, MET, NOT_SHOWN, SEALED, claim, verdict
 
@@ -47,8 +51,48 @@ CARD = CohortCard(
     count_step=5,
     flow=(),
     levels=(),
-    claims={"digest": DIGEST, "declared": SEALED},
+    claims={
+        "planned": [
+            {"claim": "Women", "power": 0.8312, "assumed": "AUROC 0.82"},
+            {"claim": "", "power": 0.5249, "assumed": ""},
+        ],
+    },
 )
+
+
+ADDED = SealedStudy(
+    study=Study(
+        claims=(
+            Claim(
+                name="No race below 0.75",
+                parts=tuple(
+                    Part(figure="sensitivity", goal=0.75, attribute="race", level=level)
+                    for level in ("Asian", "White")
+                ),
+            ),
+        ),
+    ),
+    levels=(),
+    declaration=DIGEST,
+    sealed_at="2026-03-05T10:00:00+00:00",
+    addendum=True,
+)
+
+
+class Sealed(OfReleases):
+    """Releases of a benchmark whose claims were sealed, and that three teams tried."""
+
+    def __init__(self, releases: list[Release], added: SealedStudy | None = None) -> None:
+        super().__init__(lambda _: releases)
+        self.added = added
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        return Declaration(
+            DIGEST, SEALED if self.added is None else self.added.sealed_at, self.added
+        )
+
+    def tried(self, benchmark: str) -> int | None:
+        return 3
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +102,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         Listing("chest-opacity", "Airspace opacity", "Adults.", benchmark=task),
         Listing("plain", "No claims", "Adults."),
     ]
-    app = create_app(
-        lambda _: [BEFORE, NONE, ONE, BOTH, replace(released("p"), benchmark="plain")],
-        listings,
-        cohort_cards=lambda _: CARD,
-    )
+    kept = Sealed([BEFORE, NONE, ONE, BOTH, replace(released("p"), benchmark="plain")])
+    app = create_app(kept, listings, cohort_cards=lambda _: CARD)
     with serving(app) as address, httpx.Client(base_url=address, timeout=None) as found:
         yield found
 
@@ -117,7 +158,10 @@ def test_the_benchmarks_page_lists_the_claims_before_anybody_tried(client: httpx
         "Sensitivity at least 0.850 at the submitted threshold and specificity at least 0.750 at "
         "the threshold 0.4.",
         "AUROC not worse than that of predicate by more than 0.050.",
-        "AUROC at least 0.700, in sex: Female. Tested only where met: AUROC above 0.80.",
+        "AUROC at least 0.700, in sex: Female. Tested only where met: AUROC above 0.80. Planned "
+        "power 0.83, assuming AUROC 0.82.",
+        "All claims together: Planned power 0.52.",
+        "3 teams tried these claims.",
         "Declared before the cohort was sealed, on 2 January 2026.",
         "0.025 for 3 looks of a team, at 0.0083 each; claims are tested in order",
         f"Declaration {DIGEST} , {SEALED}",
@@ -148,3 +192,15 @@ def test_a_claim_that_came_after_the_seal_is_marked(tmp_path: Path) -> None:
     with serving(app) as address:
         told = words(httpx.get(f"{address}/submissions/one").text)
     assert "Declared after the seal, on 2 January 2026." in told
+
+
+def test_claims_that_were_added_are_listed_with_their_fixed_levels(tmp_path: Path) -> None:
+    plain = read_benchmark(REPOSITORY / "benchmarks" / "simulated-opacity.toml")
+    listing = Listing(plain.name, "Airspace opacity", "Adults.", benchmark=plain)
+    with serving(create_app(Sealed([], ADDED), [listing])) as address:
+        told = words(httpx.get(f"{address}/benchmarks/{plain.name}/about").text)
+    assert "Declared after the seal, on 5 March 2026." in told
+    assert (
+        "No race below 0.75 Sensitivity at least 0.750 at the submitted threshold, in every level "
+        "of race (Asian, White)." in told
+    )

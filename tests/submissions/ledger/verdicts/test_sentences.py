@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from submissions.ledger.verdicts.sentences import REPEATED, level_text, sentences
+from submissions.ledger.verdicts.sentences import LATER, REPEATED, level_text, sentences
 from submissions.ledger.verdicts.told import ToldClaim, ToldVerdict
 
 TOLD = ToldVerdict(
@@ -31,6 +31,13 @@ def test_each_claim_is_told_with_its_look_and_level() -> None:
 
 def test_a_look_that_was_made_before_says_that_it_cost_nothing() -> None:
     assert sentences(replace(TOLD, repeated=True))[-1] == REPEATED
+
+
+def test_which_claims_are_met_may_be_told_later() -> None:
+    masked = replace(
+        TOLD, claims=tuple(replace(each, verdict="told later") for each in TOLD.claims)
+    )
+    assert sentences(masked) == ("Not every claim is met (look 1 of 3, at 0.0083).", LATER)
 
 
 @pytest.mark.parametrize(
