@@ -28,22 +28,9 @@ from cohort_selection.sampling.joint_table import Cells
 from cohort_selection.sampling.randomness import generator
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.power import Detectable, detectable_gaps
-from metrics.planning.widths import ASSURANCE, auroc_half_width
+from metrics.planning.widths import USUAL, Precision
 
 JOINED = " x "
-
-
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """What the widths of a prospect stand for: an AUROC, its interval, and in how many cohorts.
-
-    ``assurance`` is the share of cohorts whose interval is no wider.
-    """
-
-    auroc: float = 0.85
-    confidence: float = 0.95
-    interval: str = "score"
-    assurance: float = ASSURANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +128,7 @@ def prospect(
     seed: int,
     *,
     subgroups: Sequence[str] = (),
-    precision: Precision = Precision(),
+    precision: Precision = USUAL,
     cases_per_patient: str = "one",
     tolerance: Tolerance,
     minimum: Minimum = NO_MINIMUM,
@@ -158,24 +145,18 @@ def prospect(
     combination of the levels of ``crossed`` are told too.
     """
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
-    precision = replace(precision, auroc=minimum.auroc or precision.auroc)
     counted = _counted(minimum, (*shown, *(gap.attribute for gap in gaps), *crossed))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
     drawable = drawable_size(asked, bound.bound)
-    nobody = Prospect(
-        n_patients=len(pool.patients),
+    nobody = _nobody(
         size=size or drawable,
+        n_patients=len(pool.patients),
         largest=bound,
         drawable=drawable,
-        margins=(),
-        subgroups=(),
-        binding=bound.binding,
-        helped=(),
-        refusal="",
         notes=(*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum)),
-        precision=precision,
+        precision=replace(precision, auroc=minimum.auroc or precision.auroc),
     )
     if not nobody.size:
         return replace(nobody, drawable=0, refusal=none_of_any_size(asked))
@@ -188,7 +169,7 @@ def prospect(
         found = replace(
             nobody,
             margins=report_margins(pool.cells, target, allocation, nobody.size),
-            subgroups=_subgroups(pool.cells, expected, shown, precision),
+            subgroups=_subgroups(pool.cells, expected, shown, nobody.precision),
             binding=(*nobody.binding, *shortfalls(asked, allocation, nobody.size)),
             notes=(*nobody.notes, *allocation.notes),
             gaps=tuple(_findable(pool.cells, expected, gap, least) for gap in gaps),
@@ -197,6 +178,31 @@ def prospect(
     if asked.shares and (found.refusal or found.binding):
         return replace(found, helped=would_help(asked, found.size))
     return found
+
+
+def _nobody(
+    *,
+    n_patients: int,
+    size: int,
+    largest: Largest,
+    drawable: int,
+    notes: tuple[str, ...],
+    precision: Precision,
+) -> Prospect:
+    """A prospect before any patient was allocated."""
+    return Prospect(
+        n_patients=n_patients,
+        size=size,
+        largest=largest,
+        drawable=drawable,
+        margins=(),
+        subgroups=(),
+        binding=largest.binding,
+        helped=(),
+        refusal="",
+        notes=notes,
+        precision=precision,
+    )
 
 
 def _counted(minimum: Minimum, named: Sequence[str]) -> Minimum:
@@ -209,21 +215,11 @@ def _counted(minimum: Minimum, named: Sequence[str]) -> Minimum:
 def _subgroups(
     cells: Cells, expected: NDArray[np.float64], attributes: Sequence[str], precision: Precision
 ) -> tuple[Subgroup, ...]:
-    found = []
-    for name in ("", *attributes):
-        for level, positives, negatives in _expected(cells, expected, name):
-            width = None
-            if min(round(positives), round(negatives)) >= 2:
-                width = auroc_half_width(
-                    precision.auroc,
-                    round(positives),
-                    round(negatives),
-                    confidence=precision.confidence,
-                    interval=precision.interval,
-                    assurance=precision.assurance,
-                )
-            found.append(Subgroup(name, level, positives, negatives, width))
-    return tuple(found)
+    return tuple(
+        Subgroup(name, level, m, n, precision.half_width(round(m), round(n)))
+        for name in ("", *attributes)
+        for level, m, n in _expected(cells, expected, name)
+    )
 
 
 def _expected(
