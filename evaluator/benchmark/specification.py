@@ -22,7 +22,7 @@ from cohort_selection.plan.cohort_plan import (
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.beside_claims import (
-    refuse_unfit_analysis,
+    refuse_unfit_groups,
     refuse_what_tells_too_much,
     study_of,
     with_looks,
@@ -252,10 +252,11 @@ def _agree(benchmark: Benchmark) -> None:
             f"probabilities: give one from 0 to 1"
         )
     if benchmark.study is not None:
+        analysis, bands = benchmark.analysis, benchmark.cohort.criteria.age_bands
         refuse_what_tells_too_much(
             benchmark.study, benchmark.disclosure, benchmark.board, benchmark.path
         )
-        refuse_unfit_analysis(benchmark.study, benchmark.analysis, benchmark.path)
+        refuse_unfit_groups(benchmark.study, analysis, bands, benchmark.path)
     senseless = feedback_choice.refusal(
         benchmark.disclosure,
         primary=benchmark.analysis.primary,

@@ -19,7 +19,7 @@ from cohort_selection.benchmark_keys.keys import (
     Whole,
 )
 from cohort_selection.benchmark_keys.reading import did_you_mean, shown
-from evaluator.assumptions import Assumed
+from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.glossary import FIGURES as KNOWN_FIGURES
 from metrics.claims.claim import FIGURES, FIXED_SEQUENCE, PROCEDURES, thousandths
 from metrics.claims.spending import EQUAL, SPENDINGS
@@ -209,7 +209,7 @@ class DeclaredClaim:
         Field(
             description="`[claims.assumed]`: what `sequestra plan` takes to be true for this claim"
         ),
-    ] = Assumed()
+    ] = NOTHING_SAID
 
     def __post_init__(self) -> None:
         """Raise ClaimsError where keys contradict each other."""
@@ -325,7 +325,7 @@ class StudyTable:
         Assumed,
         Absent("see [planning](planning.md)"),
         Field(description="`[study.assumed]`: what `sequestra plan` takes to be true"),
-    ] = Assumed()
+    ] = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

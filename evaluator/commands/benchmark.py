@@ -36,8 +36,10 @@ def check(
     """
     from evaluator.benchmark.specification import read_benchmark
     from evaluator.feedback_choice import explained
+    from evaluator.steward.study import read_comparators
 
     benchmark = read_benchmark(file)
+    read_comparators(benchmark.study, benchmark.path.parent)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
     quota, practice = benchmark.quota, benchmark.practice
     for sentence in explained(
@@ -76,10 +78,7 @@ def add_claims(
     file: Annotated[Path, typer.Argument(help="TOML file with [study] and [[claims]].")],
     home: Home = HOME,
 ) -> None:
-    """Add claims to a cohort that was sealed without any and that nobody has read.
-
-    The addendum is dated and signed, and its verdicts are marked for ever.
-    """
+    """Add claims, dated and signed, to a cohort sealed without any that nobody has read."""
     from evaluator.signing.signer import Signer
     from evaluator.steward.addenda import add_claims as add
     from evaluator.stores.installation import Installation

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.commands.options import HOME, STEWARD, Home
-from evaluator.screen import console, styled
+from evaluator.screen import console
 
 app = typer.Typer()
 
@@ -33,14 +33,14 @@ def plan(
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(help="A key of [study.assumed], as sensitivity=0.9; may be repeated."),
+        typer.Option(help="What is assumed, as sensitivity=0.9; may be repeated."),
     ] = None,
     runs: Annotated[
         int, typer.Option(min=200, max=1_000_000, help="Simulated studies of a cohort.")
     ] = 10_000,
     home: Home = HOME,
 ) -> None:
-    """Tell how many cases the claims of a benchmark need, and their power on the pool's cohort.
+    """Tell how many cases a benchmark's claims need, and their power on the pool's cohort.
 
     --assume goes before what the benchmark's file assumes. Nobody is drawn.
     """
@@ -51,9 +51,7 @@ def plan(
 
     given = assumed(assume or [])
     found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
-    console.print(printed(found.plan, found.basis.study, found.errors))
-    for note in found.notes:
-        console.print(styled(note))
+    console.print(printed(found.plan, found.basis.study, found.errors, found.notes))
     if output is not None:
         write(output, found.plan, found.errors)
         console.print(f"wrote {output}")

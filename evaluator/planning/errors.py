@@ -1,4 +1,4 @@
-"""The error of every bound at its goal on the planned cohort, look by look, and levels tightened."""
+"""The error of every bound at its goal on the planned cohort, and the levels tightened for it."""
 
 from __future__ import annotations
 

@@ -9,13 +9,18 @@ from rich.console import Group, RenderableType
 from evaluator.planning.assumptions_of import Assumption
 from evaluator.planning.errors import PartError, looks_at
 from evaluator.planning.study_plan import ALL, PlannedClaim, StudyPlan, to_draw
-from evaluator.screen import Sheet
+from evaluator.screen import Sheet, styled
 from metrics.claims.claim import Part, Study
 from metrics.planning.joint import Power
 from metrics.planning.sizes import POWERS, Size
 
 
-def printed(plan: StudyPlan, study: Study, errors: Sequence[PartError] = ()) -> RenderableType:
+def printed(
+    plan: StudyPlan,
+    study: Study,
+    errors: Sequence[PartError] = (),
+    notes: Sequence[str] = (),
+) -> RenderableType:
     """Needed cases, power of the pool's cohort, levels, and what was assumed."""
     shown: list[RenderableType] = [_needed(plan), *_remarks(plan)]
     if plan.cohort is not None:
@@ -23,7 +28,7 @@ def printed(plan: StudyPlan, study: Study, errors: Sequence[PartError] = ()) -> 
     if errors:
         shown.append(_levels(study, errors))
         shown += [f"not to be sealed: claim {e.claim!r}: {e.refused}" for e in errors if e.refused]
-    return Group(*shown, _assumptions(plan))
+    return Group(*shown, _assumptions(plan), *map(styled, notes))
 
 
 def _needed(plan: StudyPlan) -> Sheet:

@@ -96,14 +96,14 @@ def drawn(
 ) -> PlannedCohort:
     """The cohort of drawn cases, with its own counts."""
     names = _names(_study(benchmark))
-    counts = Counter((*(case.attributes[name] for name in names), case.label) for case in cases)
-    kinds = sorted({key[:-1] for key in counts})
+    counts = Counter((tuple(case.attributes[name] for name in names), case.label) for case in cases)
+    kinds = sorted({levels for levels, _ in counts})
     patients = len({case.patient_id for case in cases})
     return PlannedCohort(
         strata=tuple(
             Stratum(
-                positives=_readable(counts[*levels, 1], unreadable),
-                negatives=_readable(counts[*levels, 0], unreadable),
+                positives=_readable(counts[levels, 1], unreadable),
+                negatives=_readable(counts[levels, 0], unreadable),
                 groups=_groups(_study(benchmark), names, levels),
             )
             for levels in kinds

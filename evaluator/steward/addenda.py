@@ -12,7 +12,7 @@ from typing import Any
 from cohort_selection.benchmark_keys.reading import no_such_key
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.beside_claims import (
-    refuse_unfit_analysis,
+    refuse_unfit_groups,
     refuse_what_tells_too_much,
 )
 from evaluator.benchmark.specification import Benchmark
@@ -126,7 +126,8 @@ def _read(file: Path, benchmark: Benchmark) -> tuple[str, DeclaredStudy]:
         raise ClaimsError(f"{file.name} has no [[claims]]; give one table for each claim")
     study = replace(found, intersections=benchmark.analysis.intersections)
     refuse_what_tells_too_much(study, benchmark.disclosure, benchmark.board, benchmark.path)
-    refuse_unfit_analysis(study, benchmark.analysis, benchmark.path)
+    bands = benchmark.cohort.criteria.age_bands
+    refuse_unfit_groups(study, benchmark.analysis, bands, benchmark.path)
     quota = benchmark.quota
     if quota.cohort_looks is None and quota.load_factor is None:
         raise ClaimsError(

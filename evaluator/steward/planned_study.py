@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from evaluator.planning.assumptions_of import Pilot, PlanningError
 from evaluator.planning.errors import Levels, PartError, errors_at_goal
 from evaluator.planning.study_plan import (
     LEAST_POWER,
+    RUNS,
     Basis,
     StudyPlan,
     basis,
@@ -51,8 +52,7 @@ def planned(
     home: Path,
     catalog_folder: Path | None = None,
     pilot: Path | None = None,
-    runs: int,
-    errors: bool = True,
+    runs: int = RUNS,
 ) -> Planned:
     """Plan the study of a file, or of a benchmark that is installed in ``home``.
 
@@ -66,21 +66,41 @@ def planned(
     else:
         installation = Installation.existing(home)
         found = installation.benchmark(benchmark)
+    read = None if pilot is None else read_pilot(pilot)
     pool = notes = None
     if catalog_folder is not None:
         pool, notes = _pool(found, installation, catalog_folder)
-    read = None if pilot is None else read_pilot(pilot)
     standing = basis(found, options, pool=pool, pilot=read)
+    for sentence in _too_small(standing, runs):
+        raise PlanningError(sentence)
+    return _planned(standing, found.name, runs, notes or ())
+
+
+def planned_draw(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Planned:
+    """Plan the study of a benchmark on what its next draw would reach, for `match --plan`.
+
+    A claim that would be shown with a power below 0.5 is told in a note.
+    """
+    pool, notes = _pool(benchmark, installation, catalog_folder)
+    standing = basis(benchmark, pool=pool)
+    small = tuple(_too_small(standing, RUNS))
+    return _planned(standing, benchmark.name, RUNS, (*small, *notes))
+
+
+def _too_small(standing: Basis, runs: int) -> Iterator[str]:
     cohort = standing.ground.cohort
-    simulated: tuple[PartError, ...] = ()
-    if cohort is not None:
-        for name, (alone, _) in powers(standing, cohort, runs=runs).items():
-            if name and alone.value + alone.error < LEAST_POWER:
-                raise PlanningError(too_small(standing, name, alone))
-        if errors:
-            simulated = errors_at_goal(standing.study, cohort)
-    made = plan(standing, found.name, runs=runs, used=Levels.of(simulated))
-    return Planned(made, standing, simulated, notes or ())
+    if cohort is None:
+        return
+    for name, (alone, _) in powers(standing, cohort, runs=runs).items():
+        if name and alone.value + alone.error < LEAST_POWER:
+            yield too_small(standing, name, alone)
+
+
+def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> Planned:
+    cohort = standing.ground.cohort
+    simulated = () if cohort is None else errors_at_goal(standing.study, cohort)
+    made = plan(standing, name, runs=runs, used=Levels.of(simulated))
+    return Planned(made, standing, simulated, notes)
 
 
 def _pool(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from cohort_selection.matching import draw
 from cohort_selection.matching.feasibility import Subgroup
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
-from evaluator.claims.comparators import read_comparator
+from evaluator.claims.comparators import ComparatorTable, read_comparator
 from evaluator.claims.declaration import ClaimsError
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.claims.sealed_study import STUDY, SealedStudy
@@ -42,13 +42,17 @@ def keep_comparators(enclave: Enclave, benchmark: Benchmark, folder: Path) -> No
     """
     if benchmark.study is None or enclave.is_sealed(benchmark.name):
         return
-    declared = benchmark.study.comparators
-    for name, comparator in declared.items():
-        read_comparator(name, comparator, folder)
+    read_comparators(benchmark.study, folder)
     kept = comparators_folder(enclave, benchmark.name)
-    for comparator in declared.values():
+    for comparator in benchmark.study.comparators.values():
         kept.mkdir(mode=0o700, exist_ok=True)
         write_bytes(kept / comparator.file, (folder / comparator.file).read_bytes())
+
+
+def read_comparators(study: DeclaredStudy | None, folder: Path) -> tuple[ComparatorTable, ...]:
+    """The tables of a study's comparators in ``folder``; raise ClaimsError for one that fails."""
+    declared = {} if study is None else study.comparators
+    return tuple(read_comparator(name, each, folder) for name, each in declared.items())
 
 
 def comparators_folder(enclave: Enclave, name: str) -> Path:
@@ -60,18 +64,21 @@ def said_by_comparators(
     study: DeclaredStudy, folder: Path, cases: Sequence[Case]
 ) -> dict[str, dict[str, float]]:
     """Comparator -> case id -> score or call; raise ClaimsError where a case has none."""
-    return {
-        name: read_comparator(name, comparator, folder).of(cases)
-        for name, comparator in study.comparators.items()
-    }
+    return {table.name: table.of(cases) for table in read_comparators(study, folder)}
 
 
-def to_seal(installation: Installation, benchmark: Benchmark, cases: Sequence[Case]) -> ToSeal:
+def to_seal(
+    installation: Installation,
+    benchmark: Benchmark,
+    cases: Sequence[Case],
+    ending: Collection[str] = (),
+) -> ToSeal:
     """Fix a study on the drawn cases; raise ClaimsError where they cannot bear it.
 
-    Without claims too, raise StewardError where another benchmark has claims on a drawn patient.
+    Without claims too, raise StewardError where another benchmark has claims on a drawn patient;
+    those that are ``ending`` with this seal have none.
     """
-    refuse_claimed(installation, benchmark, cases)
+    refuse_claimed(installation, benchmark, cases, ending)
     if benchmark.study is None:
         return ToSeal()
     folder = comparators_folder(installation.enclave(), benchmark.name)

@@ -102,12 +102,14 @@ def _exact(
     found: dict[float, Size | None] = {}
     for wanted in powers:
         always = first_always(power_of, wanted, least_looked=least_looked)
-        found[wanted] = always and Size(
-            positives=always.n,
-            negatives=round(always.n * shape.ratio),
-            power=always.power,
-            looked_to=always.looked_to,
-        )
+        found[wanted] = None
+        if always is not None:
+            found[wanted] = Size(
+                positives=always.n,
+                negatives=round(always.n * shape.ratio),
+                power=always.power,
+                looked_to=always.looked_to,
+            )
     return found
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cohort_selection.catalog import catalog
 from cohort_selection.clinical import records
@@ -20,22 +22,26 @@ from evaluator.signing.verification import own_keys, verify_ledger
 from evaluator.steward import steward
 from evaluator.steward.addenda import add_claims
 from evaluator.steward.file_check import try_file
+from evaluator.steward.next_draw import draw_next
 from evaluator.steward.pool import StewardError, hidden_cases
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
+from evaluator.terminal import printing
 from metrics.claims.claim import Claim, Part, Study
 from submissions.predictions import Predictions
 from tests.support.claims_file import with_claims
+from tests.support.commands import refused
 from tests.support.walkthrough import always_the_same_draw
 
 CLAIMS = """
 [study]
 looks = 2
+assumed = { sensitivity = 0.97, difference = 0.6, discordance = 0.65 }
 
 [[claims]]
 name = "Sensitivity"
 figure = "sensitivity"
-at_least = 0.60
+at_least = 0.50
 threshold = 0.5
 
 [[claims]]
@@ -127,6 +133,10 @@ def commons(indexed: Path, tmp_path: Path) -> Commons:
             '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\n',
             "claim 'a': the level 6.1e-06 of a claim on auroc is too small to be checked",
         ),
+        (
+            '[[claims]]\nname = "a"\nfigure = "sensitivity"\nat_least = 0.75\n',
+            "not worth its cases",
+        ),
     ],
 )
 def test_the_check_names_what_cannot_be_sealed(
@@ -162,9 +172,14 @@ def test_a_study_is_sealed_with_its_cohort_and_keeps_its_patients(
     assert kept.is_file()
     assert "reader.csv" not in {path.name for path in (commons.home.root / "benchmarks").rglob("*")}
 
-    cohort = steward.seal_cohort(commons.home, first, commons.catalog, look=False).cohort
-    study = sealed_study.of(cohort)
+    sealed = steward.seal_cohort(commons.home, first, commons.catalog, look=False)
+    cohort, study = sealed.cohort, sealed_study.of(sealed.cohort)
     assert study is not None
+    console = Console(file=io.StringIO(), width=300, record=True)
+    console.print(printing.sealed(sealed))
+    printed = console.export_text()
+    assert f"2 looks of each team; claims {study.digest}" in printed
+    assert "sensitivity at least 0.500 at the threshold 0.5" in printed
     assert first.study is not None
     assert study.declaration == first.study.digest
     assert study.sealed_at == cohort.created
@@ -202,6 +217,33 @@ def test_a_study_is_sealed_with_its_cohort_and_keeps_its_patients(
     commons.home.ledger().record("retired", "first", "the steward said so")
     again = steward.match(commons.home, other, commons.catalog)
     assert not any("left out" in note for note in again.notes)
+
+
+def test_a_next_draw_has_the_claims_and_comparators_of_the_former(
+    commons: Commons, tmp_path: Path
+) -> None:
+    first = commons.benchmark(tmp_path, "first")
+    commons.assign(first)
+    steward.match(commons.home, first, commons.catalog)
+    former = steward.seal_cohort(commons.home, first, commons.catalog, look=False).cohort
+    (tmp_path / "reader.csv").unlink()
+    drawn = draw_next(commons.home, "first", commons.catalog, share=0.5, look=False)
+    assert drawn.n_shared > 0  # of a draw that ends with this one
+    cohort = drawn.sealed.cohort
+    one, two = sealed_study.of(former), sealed_study.of(cohort)
+    assert one is not None
+    assert two is not None
+    assert one.declaration == two.declaration
+    assert set(cohort.comparators()["reader"]) == {case.case_id for case in cohort.cases()}
+
+
+def test_the_check_reads_the_comparators_without_a_catalog_too(
+    commons: Commons, tmp_path: Path
+) -> None:
+    path = commons.benchmark(tmp_path, "checked").path
+    (tmp_path / "reader.csv").write_text("Study UID,call\n1.2.3,perhaps\n")
+    told = refused("benchmark", "check", path)
+    assert "[comparators.reader]: reader.csv line 2: call is 'perhaps'; give 0 or 1" in told
 
 
 def test_a_case_of_a_claims_cohort_that_was_sealed_since_the_draw_is_refused(
@@ -249,18 +291,18 @@ def test_claims_are_added_once_signed_and_only_before_the_first_look(
     signer = Signer(commons.home, ledger)
     file = tmp_path / "claims.toml"
 
-    def refused(text: str) -> str:
+    def sentence(text: str) -> str:
         file.write_text(text)
         with pytest.raises(ValueError, match=r"\w") as found:
             add_claims(commons.home, "plain", file, signer.state)
         return str(found.value)
 
-    assert "[comparators], which are sealed with the labels" in refused(
+    assert "[comparators], which are sealed with the labels" in sentence(
         ADDED + '[comparators.a]\nfile = "a.csv"\n'
     )
-    assert "has 'quota', which is no table" in refused(ADDED + "[quota]\n")
-    assert "has no [[claims]]" in refused("")
-    assert "which disclosure control does not show" in refused(ADDED + 'each = "race"\n')
+    assert "has 'quota', which is no table" in sentence(ADDED + "[quota]\n")
+    assert "has no [[claims]]" in sentence("")
+    assert "which disclosure control does not show" in sentence(ADDED + 'each = "race"\n')
     assert addendum.of(ledger, "plain") is None
 
     file.write_text(ADDED)
@@ -275,7 +317,7 @@ def test_claims_are_added_once_signed_and_only_before_the_first_look(
     assert [each.content for each in ledger.chain.entries(event="claims")] == [f"{added.digest} 2"]
     signer.sign()
     assert not verify_ledger(ledger, own_keys(commons.home)).problems
-    assert "claims were added to 'plain' on" in refused(ADDED)
+    assert "claims were added to 'plain' on" in sentence(ADDED)
 
     late = commons.benchmark(tmp_path, "late", "")
     commons.assign(late)
