@@ -124,10 +124,10 @@ def test_few_cases_between_two_thresholds_are_seen_before_labels_and_after() -> 
     study = sealed(FIRST, Claim(name="fixed", parts=(fixed,)))
     assert thresholds(study, 0.5) == (0.5, 0.30005)
     scores = Cases().scores
-    assert not crowded(scores, (0.5, 0.300195), 10)  # no score lies between
-    assert crowded(scores, (0.5, 0.30019), 10)
+    assert not crowded(scores, (0.5, 0.30019), 10)  # no score lies between
+    assert crowded(scores, (0.5, 0.300185), 10)
     assert not crowded(scores, (0.5, 0.30005), 10)
-    # Between them lie ten positives that were missed and the negatives but for few.
+    # Between them lie ten positives that were missed, and ninety negatives.
     asked = Asked(threshold=0.5, look=1, minimum=10)
     shown = judge_study(study, Cases(), asked)
     assert [claim.parts[0].few for claim in shown.claims] == [False, False]
