@@ -220,20 +220,22 @@ def main() -> None:
     parser.add_argument("--teams", type=int, default=20_000)
     parser.add_argument("--ledger", type=int, default=0, help="teams that go the whole way")
     options = parser.parse_args()
-    kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    found: dict[str, object] = {}
     if options.ledger:
-        kept["through the ledger"] = through_the_ledger(options.ledger)
+        found["through the ledger"] = through_the_ledger(options.ledger)
     else:
         levels = sealed_levels()
         nominal = level_of_look(1, LOOKS, ALPHA, STUDY.spending)
-        kept["levels"] = {f"{part.goal:.2f}": levels[part, nominal] for part in PARTS}
+        found["levels"] = {f"{part.goal:.2f}": levels[part, nominal] for part in PARTS}
         for name, account, claim_by_claim in (
             ("as the service tells", Account(levels), False),
             ("claim by claim", Account(levels), True),
             ("as the service tells, each look at all alpha", Account({}, spends=False), False),
         ):
-            kept[name] = simulated(options.teams, account, claim_by_claim=claim_by_claim)
-            print(name, kept[name], flush=True)
+            found[name] = simulated(options.teams, account, claim_by_claim=claim_by_claim)
+            print(name, found[name], flush=True)
+    kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    kept |= found
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
 
