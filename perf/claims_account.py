@@ -26,7 +26,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -214,12 +214,30 @@ def through_the_ledger(teams: int) -> dict[str, float]:
     }
 
 
+def table(kept: Mapping[str, Mapping[str, float]]) -> str:
+    """The table of docs/claims.md."""
+    rows = [
+        "| told of each look | teams | any false 'met' | standard error |",
+        "| --- | --- | --- | --- |",
+    ]
+    rows += [
+        f"| {name} | {found['teams']:,} | {found['false_met']:.4f} | {found['standard_error']:.4f} |"
+        for name, found in kept.items()
+        if "standard_error" in found
+    ]
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
     """Simulate, or go through the ledger, and keep what came of it."""
     parser = argparse.ArgumentParser(prog="python -m perf.claims_account", description=__doc__)
     parser.add_argument("--teams", type=int, default=20_000)
     parser.add_argument("--ledger", type=int, default=0, help="teams that go the whole way")
+    parser.add_argument("--table", action="store_true", help="print the table of what is kept")
     options = parser.parse_args()
+    if options.table:
+        print(table(json.loads(KEPT.read_text())), end="")
+        return
     found: dict[str, object] = {}
     if options.ledger:
         found["through the ledger"] = through_the_ledger(options.ledger)

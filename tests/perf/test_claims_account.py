@@ -57,3 +57,8 @@ def test_the_kept_study_holds_alpha_and_shows_what_telling_each_claim_would_do()
     assert (whole["teams"], whole["looks"]) == (20, 1_000)
     assert whole["verdicts_as_simulated"] == 1_000
     assert whole["false_met"] == whole["false_met_simulated"]
+
+
+def test_the_page_has_the_table_of_the_kept_study() -> None:
+    kept = json.loads((REPOSITORY / "perf" / "claims_account.json").read_text())
+    assert study.table(kept) in (REPOSITORY / "docs" / "claims.md").read_text()
