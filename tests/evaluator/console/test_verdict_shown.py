@@ -12,6 +12,7 @@ import httpx
 import pytest
 from rich.console import Console, RenderableType
 
+from evaluator.console.console_process import COOKIE as CONSOLE
 from evaluator.console.desk import desk_of
 from evaluator.console.reviewers import reviewer
 from evaluator.leaderboard.published import NotReleased, released
@@ -21,7 +22,7 @@ from evaluator.terminal import held as printed
 from submissions.service.principal import COOKIE, Role, Scope
 from tests.evaluator.console.conftest import served
 from tests.support.claims_home import BENCHMARK, ClaimsHome, opened, sealed_once
-from tests.support.held_home import PASSWORD, HeldHome
+from tests.support.held_home import HeldHome
 from tests.support.held_home import opened as with_people
 from tests.support.serving import serving
 
@@ -63,16 +64,15 @@ def test_reviewers_see_the_whole_verdict_and_what_its_team_is_told(
 ) -> None:
     """At the shell and on the page; they cannot ask again, since a question would tell more."""
     ann = reviewer(people.people["ann"], "Ann", [Role.REVIEWER])
-    with desk_of(home.installation) as (desk, _):
+    with desk_of(home.installation) as (desk, store):
+        cookie = store.sessions.open(ann.person_id, 1)
         shown = desk.look(ann, judged)
         text = console_text(printed.result(shown))
     assert shown.verdict is not None
     assert [each.outcome for each in shown.verdict.claims] == ["met", "not shown"]
-    with served(people) as console, httpx.Client(base_url=console.url) as browser:
-        browser.headers.update({"Origin": console.url, "Sec-Fetch-Site": "same-origin"})
-        given = {"email": "ann@example.org", "password": PASSWORD}
-        assert browser.post("/console/sign-in", data=given).status_code == 303
-        told = browser.get(f"/console/held/{judged}").text
+    with served(people) as console:
+        headers = {"Cookie": f"{CONSOLE}={cookie}"}
+        told = httpx.get(f"{console.url}/console/held/{judged}", headers=headers).text
     flat = " ".join(unescape(re.sub(r"<[^>]+>", " ", told)).split())
     for where in (flat, " ".join(text.split())):
         assert "Verdict: 1 of 2 claims met" in where
