@@ -158,12 +158,8 @@ def prospect(
     combination of the levels of ``crossed`` are told too.
     """
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
-    if minimum.auroc:
-        precision = replace(precision, auroc=minimum.auroc)
-    named = (*shown, *(gap.attribute for gap in gaps), *crossed)
-    parts = [part for name in named for part in name.split(JOINED)]
-    attributes = tuple(dict.fromkeys([*minimum.attributes, *parts]))
-    counted = replace(minimum, attributes=attributes or (LABEL,))
+    precision = replace(precision, auroc=minimum.auroc or precision.auroc)
+    counted = _counted(minimum, (*shown, *(gap.attribute for gap in gaps), *crossed))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
@@ -201,6 +197,13 @@ def prospect(
     if asked.shares and (found.refusal or found.binding):
         return replace(found, helped=would_help(asked, found.size))
     return found
+
+
+def _counted(minimum: Minimum, named: Sequence[str]) -> Minimum:
+    """The minimum, with every attribute by which patients are counted; the label at least."""
+    parts = [part for name in named for part in name.split(JOINED)]
+    attributes = tuple(dict.fromkeys([*minimum.attributes, *parts]))
+    return replace(minimum, attributes=attributes or (LABEL,))
 
 
 def _subgroups(

@@ -33,14 +33,14 @@ def plan(
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(help="A key of [study.assumed], as sensitivity=0.9; may be repeated."),
+        typer.Option(help="What is assumed, as sensitivity=0.9; may be repeated."),
     ] = None,
     runs: Annotated[
         int, typer.Option(min=200, max=1_000_000, help="Simulated studies of a cohort.")
     ] = 10_000,
     home: Home = HOME,
 ) -> None:
-    """Tell how many cases the claims of a benchmark need, and their power on the pool's cohort.
+    """Tell how many cases a benchmark's claims need, and their power on the pool's cohort.
 
     --assume goes before what the benchmark's file assumes. Nobody is drawn.
     """

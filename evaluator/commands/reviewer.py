@@ -31,12 +31,12 @@ def leaderboard(
     home: Home = HOME,
 ) -> None:
     """Print the board of a benchmark, a page at a time."""
-    from evaluator.leaderboard import published
+    from evaluator.leaderboard import printed
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
-    console.print(published.terminal(installation.ledger(), found, page=page))
+    console.print(printed.terminal(installation.ledger(), found, page=page))
 
 
 @app.command(rich_help_panel=REVIEWER)

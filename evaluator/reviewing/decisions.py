@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 from evaluator.feedback.exposure import use_of
+from evaluator.reviewing.entitled import all_entitled
 from evaluator.reviewing.held import HeldError, prepared, waits_for_others
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import EnclaveError
@@ -24,6 +25,7 @@ from evaluator.tracking.process import Tracker
 from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.voting.votes import Decision, Votes, final
+from submissions.service.store import StoreError
 from submissions.submission import State, Submission
 
 LOOK_SECONDS = 1.0
@@ -67,7 +69,7 @@ class Reviews:
             try:
                 if self._follow(submission):
                     done.append(name)
-            except (HeldError, InstallationError, EnclaveError) as error:
+            except (HeldError, InstallationError, EnclaveError, StoreError) as error:
                 if name not in self._skipped:
                     self._skipped.add(name)
                     _LOG.warning("held submission %s waits: %s", name, error)
@@ -89,6 +91,9 @@ class Reviews:
         decision = final(rounds, digest_of(document), benchmark.disclosure.reviewers)
         if decision is None or waits_for_others(self._ledger, benchmark):
             return False
+        voters = {vote.reviewer for vote in rounds[-1].votes}
+        if not all_entitled(self._installation.accounts_url, voters):
+            return False  # a new round is open: who lost the role decides nothing
         if decision is Decision.REFUSE:
             Votes(self._ledger).refuse(name, document)
             self._tell(submission, State.REFUSED)

@@ -279,6 +279,9 @@ def distances(rows: Sequence[Deviation]) -> RenderableType:
 
 def sealed(done: Sealed) -> RenderableType:
     """The digest of a sealed cohort, its distance from the target and what the checks found."""
+    from evaluator.claims import sealed_study
+    from evaluator.terminal.sealed_claims import sealed_claims
+
     table = Sheet(title="Against the target", title_justify="left")
     table.add_column("attribute")
     table.add_column("Jensen-Shannon distance", justify="right")
@@ -319,6 +322,8 @@ def sealed(done: Sealed) -> RenderableType:
     burned = cohort.report.get("burned_in_annotation_files")
     if burned:
         told.append(styled((f"{burned} files say that text is burned into their pixels", "yellow")))
+    if (study := sealed_study.of(cohort)) is not None:
+        told.append(sealed_claims(study))
     line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
     return Group(table, *told, line)
 

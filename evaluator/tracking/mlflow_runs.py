@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -59,8 +60,11 @@ def prepare(installation: Installation) -> None:
     logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
     environment().get_template("report.html")
     if not _unreachable(installation.tracking_uri):
+        # Sent away in the midst of this, it would leave a store that is half made.
+        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         with suppress(Exception):  # said again, and heard, when there is something to track
             mlflow.MlflowClient(tracking_uri=_prepared(installation))
+        signal.signal(signal.SIGTERM, before)
 
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:

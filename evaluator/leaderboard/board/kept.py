@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evaluator.claims import addendum
 from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
-from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
@@ -24,6 +23,9 @@ from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
 
+if TYPE_CHECKING:
+    from evaluator.disclosure.control import Release
+
 MET = "met"
 """The outcome of a claim that was shown, as a verdict's document has it."""
 
@@ -33,7 +35,7 @@ _MOST_DETAILS = 2_000
 Comparisons = Callable[[str], Comparison | None]
 """The newest comparison of a benchmark, or None before there is one."""
 
-Reader = Callable[[str | None], Sequence[Release]]
+Reader = Callable[[str | None], "Sequence[Release]"]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
 
 
@@ -203,6 +205,9 @@ class Kept(Protocol):
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
 
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+
     def moment(self) -> int | None:
         """Another number as soon as anything is another; None where nothing tells."""
 
@@ -262,7 +267,7 @@ class OfLedger:
         entrants = self._entrants.setdefault(benchmark, [])
         after = entrants[-1].number if entrants else 0
         if after < newest:
-            entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
+            entrants += _entrants(self._ledger.boards.rows(benchmark, after=after))
         return entrants
 
     def _claims(self, entrants: Sequence[Entrant]) -> bool:
@@ -286,8 +291,15 @@ class OfLedger:
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
+        from evaluator.disclosure.control import Release  # slow, and boards need none
+
+        found = self.document(submission_id)
+        return None if found is None else Release.from_json(found)
+
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
         found = self._ledger.boards.newest(submission_id)
-        return None if found is None else Release.from_json(found.document)
+        return None if found is None else found.document
 
     def moment(self) -> int | None:
         """The number of the last audit entry: everything that is written has one."""
@@ -326,11 +338,13 @@ class OfReleases:
 
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark."""
-        entrants = [
-            _entrant(_row(number, release))
-            for number, release in enumerate(self._read(None), start=1)
-            if release.benchmark == benchmark
-        ]
+        entrants = _entrants(
+            [
+                _row(number, release)
+                for number, release in enumerate(self._read(None), start=1)
+                if release.benchmark == benchmark
+            ]
+        )
         newest = {each.submission_id: each for each in entrants}
         last = self.details([each.number for each in entrants[-1:]])
         comparison = self._comparisons(benchmark)
@@ -357,6 +371,11 @@ class OfReleases:
         """The newest release of a submission; None where it has none."""
         found = [each for each in self._read(None) if each.submission_id == submission_id]
         return found[-1] if found else None
+
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+        found = self.release(submission_id)
+        return None if found is None else found.to_json()
 
     def moment(self) -> int | None:
         """Nothing tells whether the releases are the same."""
@@ -395,21 +414,23 @@ def _row(number: int, release: Release) -> BoardRow:
 
 
 _SAME: dict[str, str] = {}
-"""One object for each name and digest that thousands of rows repeat."""
+"""One object for each digest that thousands of rows repeat."""
 
 
-def _entrant(row: BoardRow) -> Entrant:
+def _entrants(rows: Sequence[BoardRow]) -> list[Entrant]:
+    """What is ranked of rows; their figures are read as one text, which keeps each name once."""
+    figures = json.loads(f"[{','.join(row.figures for row in rows)}]")
+    return [_entrant(row, found) for row, found in zip(rows, figures, strict=True)]
+
+
+def _entrant(row: BoardRow, figures: Mapping[str, float]) -> Entrant:
     return Entrant(
         number=row.number,
         submission_id=row.submission_id,
         team=row.team,
         model=row.model,
         received=row.received,
-        figures={_SAME.setdefault(name, name): found for name, found in _figures(row.figures)},
+        figures=figures,
         cohort_digest=_SAME.setdefault(row.cohort_digest, row.cohort_digest),
         plan_digest=_SAME.setdefault(row.plan_digest, row.plan_digest),
     )
-
-
-def _figures(text: str) -> Iterable[tuple[str, float]]:
-    return json.loads(text).items()

@@ -41,8 +41,19 @@ def of_person(connection: Connection, person: str | None) -> frozenset[str]:
 
 def tied(connection: Connection, teams: Iterable[str]) -> frozenset[str]:
     """The teams, in lower case, that share an allowance with one of these, these included."""
-    found = {team.casefold() for team in teams}
-    ties = _ties(connection)
+    return _reached({team.casefold() for team in teams}, _ties(connection))
+
+
+def grouped(connection: Connection, teams: Iterable[str]) -> list[frozenset[str]]:
+    """The allowances of teams, each once: names in lower case, with all that share it."""
+    ties, known = _ties(connection), set[frozenset[str]]()
+    for team in teams:
+        if not any(team.casefold() in each for each in known):
+            known.add(_reached({team.casefold()}, ties))
+    return sorted(known, key=sorted)
+
+
+def _reached(found: set[str], ties: Iterable[set[str]]) -> frozenset[str]:
     while True:
         reached = [tie for tie in ties if not found.isdisjoint(tie)]
         more = found.union(*reached)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cohort_selection.catalog import catalog
 from cohort_selection.clinical import records
@@ -24,6 +26,7 @@ from evaluator.steward.next_draw import draw_next
 from evaluator.steward.pool import StewardError, hidden_cases
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
+from evaluator.terminal import printing
 from metrics.claims.claim import Claim, Part, Study
 from submissions.predictions import Predictions
 from tests.support.claims_file import with_claims
@@ -169,9 +172,14 @@ def test_a_study_is_sealed_with_its_cohort_and_keeps_its_patients(
     assert kept.is_file()
     assert "reader.csv" not in {path.name for path in (commons.home.root / "benchmarks").rglob("*")}
 
-    cohort = steward.seal_cohort(commons.home, first, commons.catalog, look=False).cohort
-    study = sealed_study.of(cohort)
+    sealed = steward.seal_cohort(commons.home, first, commons.catalog, look=False)
+    cohort, study = sealed.cohort, sealed_study.of(sealed.cohort)
     assert study is not None
+    console = Console(file=io.StringIO(), width=300, record=True)
+    console.print(printing.sealed(sealed))
+    printed = console.export_text()
+    assert f"2 looks of each team; claims {study.digest}" in printed
+    assert "sensitivity at least 0.500 at the threshold 0.5" in printed
     assert first.study is not None
     assert study.declaration == first.study.digest
     assert study.sealed_at == cohort.created
