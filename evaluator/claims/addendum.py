@@ -40,14 +40,18 @@ def of(ledger: Ledger, benchmark: str) -> SealedStudy | None:
     found = entry(ledger, benchmark)
     if found is None:
         return None
+    changed = ClaimsError(
+        f"the claims that were added to {benchmark!r} are not those that were signed; "
+        f"`sequestra audit verify` lists what was changed"
+    )
     content = signed(found).content
-    study = sealed_study.read(content, sealed_at=content["at"], addendum=True)
-    if study.digest != content["claims_digest"]:
-        raise ClaimsError(
-            f"the claims that were added to {benchmark!r} are not those that were signed; "
-            f"`sequestra audit verify` lists what was changed"
-        )
-    return study
+    try:
+        study = sealed_study.read(content, sealed_at=content["at"], addendum=True)
+        if study.digest == content["claims_digest"]:
+            return study
+    except (KeyError, TypeError, ValueError) as problem:
+        raise changed from problem
+    raise changed
 
 
 def entry(ledger: Ledger, benchmark: str) -> AuditEntry | None:
@@ -56,10 +60,16 @@ def entry(ledger: Ledger, benchmark: str) -> AuditEntry | None:
 
 
 def signed(found: AuditEntry) -> Signed:
-    """The signed statement of an addendum's entry."""
-    document = json.loads(found.content)
-    return Signed(
-        statement=stated(document["statement"]),
-        key_id=document["key_id"],
-        signature=base64.b64decode(document["signature"]),
-    )
+    """The signed statement of an addendum's entry; raise ClaimsError where it holds none."""
+    try:
+        document = json.loads(found.content)
+        return Signed(
+            statement=stated(document["statement"]),
+            key_id=document["key_id"],
+            signature=base64.b64decode(document["signature"]),
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ClaimsError(
+            f"audit entry {found.number}, claims added to {found.subject!r}, holds no signed "
+            f"statement: it was changed; restore the ledger from a copy"
+        ) from problem

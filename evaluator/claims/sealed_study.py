@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -80,7 +81,7 @@ class SealedStudy:
 def sealed(
     declared: DeclaredStudy,
     cases: Sequence[Case],
-    comparators: Mapping[str, Mapping[str, float]],
+    comparators: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     *,
     at: str = "",
     addendum: bool = False,
@@ -202,6 +203,11 @@ def _assumed(part: Part, drawn: _Drawn, declared: Mapping[str, Comparator]) -> A
     """The comparator's own figure on the cases of the part; None where it has none."""
     if part.comparator is None:
         return None
+    if part.comparator not in drawn.comparators:
+        raise ValueError(
+            f"nothing is known of what the comparator {part.comparator!r} said of these cases; "
+            f"give its table"
+        )
     data = case_data(
         part,
         drawn.labels,

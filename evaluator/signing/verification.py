@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.claims import addendum
+from evaluator.claims.declaration import ClaimsError
 from evaluator.signing.key import FILE, SigningKey
 from evaluator.signing.signer import LAST_HEAD
 from evaluator.stores.installation import Installation
@@ -73,12 +74,9 @@ def verify_ledger(
         problems += _statement_faults(comparison.signed, known, name)
         problems += _head_faults(_head(comparison.signed.content), digests, name)
         problems += _comparison_faults(comparison, name)
-    for entry in ledger.chain.entries(event=addendum.EVENT):
-        name = f"the signature of the claims added to {entry.subject}"
-        statement = addendum.signed(entry)
-        foreign += statement.key_id not in known
-        problems += _statement_faults(statement, known, name)
-        problems += _head_faults(_head(statement.content), digests, name)
+    added, strangers = _addenda(ledger, known, digests)
+    problems += added
+    foreign += strangers
     for name, statement in outside:
         problems += _outside_faults(statement, known, digests, name)
     return Verified(
@@ -89,6 +87,24 @@ def verify_ledger(
         foreign=foreign,
         problems=problems,
     )
+
+
+def _addenda(
+    ledger: Ledger, known: Mapping[str, VerifyingKey], digests: Mapping[int, str]
+) -> tuple[list[str], int]:
+    """What is wrong with claims that were added to cohorts, and how many others' keys signed."""
+    problems, foreign = [], 0
+    for entry in ledger.chain.entries(event=addendum.EVENT):
+        name = f"the signature of the claims added to {entry.subject}"
+        try:
+            statement = addendum.signed(entry)
+        except ClaimsError as problem:
+            problems.append(str(problem))
+            continue
+        foreign += statement.key_id not in known
+        problems += _statement_faults(statement, known, name)
+        problems += _head_faults(_head(statement.content), digests, name)
+    return problems, foreign
 
 
 def own_keys(installation: Installation) -> list[VerifyingKey]:

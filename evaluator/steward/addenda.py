@@ -54,7 +54,7 @@ def add_claims(
         for problem in hidden_groups(declared, benchmark, cases):
             raise ClaimsError(f"{file.name}: {problem}")
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        study = sealed_study.sealed(declared, cases, {}, at=at, addendum=True)
+        study = sealed_study.sealed(declared, cases, at=at, addendum=True)
         signed = sign(addendum.statement(name, cohort.digest, study, text))
         ledger.record(addendum.EVENT, name, signed.to_json())
         _declare(ledger, name, study)

@@ -2,7 +2,7 @@
 
 A figure that another benchmark told of the same cases would steer a team between its looks. A
 benchmark with claims leaves out the patients of every other living cohort, and every benchmark
-leaves out those of a living cohort with claims.
+leaves out those of a living cohort with claims. A cohort lives until no look at it is open.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from datetime import UTC, datetime
 from cohort_selection.cases import Case
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import addendum, sealed_study
+from evaluator.claims.closing import is_closed
 from evaluator.steward.pool import StewardError
 from evaluator.stores.installation import Installation
-from submissions.ledger.beside_releases import retirement
-from submissions.ledger.ledger import Ledger
-from submissions.submission import ENDED, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +54,10 @@ def claimed(
         has_claims = sealed_study.of(cohort) is not None or addendum.of(ledger, name) is not None
         if benchmark.study is None and not has_claims:
             continue
-        if is_living(ledger, installation.benchmark(name)):
+        other = installation.benchmark(name)
+        if not is_closed(ledger, name, other.period, other.quota, datetime.now(UTC).date()):
             found[name] = frozenset(patient for _, patient in cohort.sources().values())
     return Claimed(found)
-
-
-def is_living(ledger: Ledger, benchmark: Benchmark) -> bool:
-    """Whether a sealed cohort may still be read: its period is not over and it is not spent."""
-    closes = benchmark.period.closes
-    if closes is not None and datetime.now(UTC).date() > closes:
-        return _is_under_way(ledger, benchmark.name)
-    why = ledger.read(
-        lambda connection: retirement.spent(connection, benchmark.name, benchmark.quota)
-    )
-    return why is None or _is_under_way(ledger, benchmark.name)
-
-
-def _is_under_way(ledger: Ledger, name: str) -> bool:
-    """Whether a submission to the benchmark may still read its cases."""
-    done = {State.HELD, *ENDED}
-    return any(each.benchmark == name and each.state not in done for each in ledger.submissions())
 
 
 def refuse_claimed(

@@ -348,8 +348,12 @@ def test_an_addendum_that_is_not_the_signed_one_is_found(commons: Commons, tmp_p
     other = signed.to_json().replace('"goal":0.8', '"goal":0.7')
     assert other != signed.to_json()
     ledger.record(addendum.EVENT, "other", other)
-    (problem,) = verify_ledger(ledger, own_keys(commons.home)).problems
-    assert problem == "the signature of the claims added to other is not what was signed"
+    ledger.record(addendum.EVENT, "none", "no JSON")
+    with pytest.raises(ClaimsError, match="holds no signed statement"):
+        addendum.of(ledger, "none")
+    changed, none = verify_ledger(ledger, own_keys(commons.home)).problems
+    assert changed == "the signature of the claims added to other is not what was signed"
+    assert "claims added to 'none', holds no signed statement" in none
 
 
 def test_a_claims_benchmark_draws_nobody_of_a_living_board(
