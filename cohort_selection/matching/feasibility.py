@@ -158,24 +158,18 @@ def prospect(
     combination of the levels of ``crossed`` are told too.
     """
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
-    precision = replace(precision, auroc=minimum.auroc or precision.auroc)
     counted = _counted(minimum, (*shown, *(gap.attribute for gap in gaps), *crossed))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
     drawable = drawable_size(asked, bound.bound)
-    nobody = Prospect(
-        n_patients=len(pool.patients),
+    nobody = _nobody(
         size=size or drawable,
+        n_patients=len(pool.patients),
         largest=bound,
         drawable=drawable,
-        margins=(),
-        subgroups=(),
-        binding=bound.binding,
-        helped=(),
-        refusal="",
         notes=(*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum)),
-        precision=precision,
+        precision=replace(precision, auroc=minimum.auroc or precision.auroc),
     )
     if not nobody.size:
         return replace(nobody, drawable=0, refusal=none_of_any_size(asked))
@@ -188,7 +182,7 @@ def prospect(
         found = replace(
             nobody,
             margins=report_margins(pool.cells, target, allocation, nobody.size),
-            subgroups=_subgroups(pool.cells, expected, shown, precision),
+            subgroups=_subgroups(pool.cells, expected, shown, nobody.precision),
             binding=(*nobody.binding, *shortfalls(asked, allocation, nobody.size)),
             notes=(*nobody.notes, *allocation.notes),
             gaps=tuple(_findable(pool.cells, expected, gap, least) for gap in gaps),
@@ -197,6 +191,31 @@ def prospect(
     if asked.shares and (found.refusal or found.binding):
         return replace(found, helped=would_help(asked, found.size))
     return found
+
+
+def _nobody(
+    *,
+    n_patients: int,
+    size: int,
+    largest: Largest,
+    drawable: int,
+    notes: tuple[str, ...],
+    precision: Precision,
+) -> Prospect:
+    """A prospect before any patient was allocated."""
+    return Prospect(
+        n_patients=n_patients,
+        size=size,
+        largest=largest,
+        drawable=drawable,
+        margins=(),
+        subgroups=(),
+        binding=largest.binding,
+        helped=(),
+        refusal="",
+        notes=notes,
+        precision=precision,
+    )
 
 
 def _counted(minimum: Minimum, named: Sequence[str]) -> Minimum:

@@ -37,9 +37,9 @@ class PlannedRow:
 
 HOW_READ = (
     "Cases as positives + negatives. Needed: of the whole cohort, for the power at the top; exact "
-    "where no error is given, and every larger number has it too. Drawn: of the smallest group that "
-    "the claim is about. Power: through the procedure at the first look, with the drawn numbers. An "
-    "error is two standard errors of a simulation."
+    "where no error is given, and every larger number has it too. Drawn: of the smallest group "
+    "that the claim is about. Power: through the procedure at the first look, with the drawn "
+    "numbers. An error is two standard errors of a simulation."
 )
 """How the table of a card is read."""
 

@@ -3,5 +3,5 @@
 **Cut**: a commons as a benchmark divides it.
 
 Order of reading: ``file_check``, ``foreseen``, ``steward``, ``next_draw``, ``pool``, ``claimed``,
-``study``, ``addenda``, ``public_card``, ``card``.
+``study``, ``planned_study``, ``addenda``, ``public_card``, ``card``.
 """
