@@ -162,6 +162,7 @@ def test_the_benchmarks_page_lists_the_claims_before_anybody_tried(client: httpx
         "power 0.83, assuming AUROC 0.82.",
         "All claims together: Planned power 0.52.",
         "3 teams tried these claims.",
+        "a team is told whether all claims are met; which ones, with its last look.",
         "Declared before the cohort was sealed, on 2 January 2026.",
         "0.025 for 3 looks of a team, at 0.0083 each; claims are tested in order",
         f"Declaration {DIGEST} , {SEALED}",
