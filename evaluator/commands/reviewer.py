@@ -293,9 +293,8 @@ def score(
             claims, predictions, truth, threshold=threshold, symmetric=symmetric, **reading
         )
         console.print(verdicts.verdict(judged))
-    found = score_tables(
-        predictions, truth, chosen, tell=notes.append, threshold=threshold, **reading
-    )
+    reading["tell"] = notes.append
+    found = score_tables(predictions, truth, chosen, threshold=threshold, **reading)
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
         own_scores.write_json(found, output)
