@@ -61,8 +61,8 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
-        "assumptions case_tables garbage_collection glossary host screen setup shipped"
-        " system_calls",
+        "assumptions case_tables garbage_collection glossary host option_values screen setup"
+        " shipped system_calls",
         "sandbox scoring",
         "attacker claims",
         "disclosure",

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import option_values
 from evaluator.commands.options import HOME, STEWARD, BenchmarkName, Home
+from evaluator.option_values import OptionError
 from evaluator.screen import console, styled
 from evaluator.terminal import printing
 
@@ -42,17 +42,12 @@ def check(
     read_comparators(benchmark.study, benchmark.path.parent)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
     quota, practice = benchmark.quota, benchmark.practice
-    for sentence in explained(
-        benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases
-    ):
-        console.print(styled(sentence))
-    if advice := benchmark.disclosure.advice:
-        console.print(styled(advice), soft_wrap=True)
+    told = explained(benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases)
+    for sentence in filter(None, (*told, benchmark.disclosure.advice)):
+        console.print(styled(sentence), soft_wrap=True)
     if catalog is None:
         if home is not None:
-            raise option_values.OptionError(
-                "--home is given without --catalog; give both, or neither"
-            )
+            raise OptionError("--home is given without --catalog; give both, or neither")
         return
     from evaluator.steward import steward
     from evaluator.steward.file_check import try_file
@@ -82,14 +77,9 @@ def add_claims(
     from evaluator.signing.signer import Signer
     from evaluator.steward.addenda import add_claims as add
     from evaluator.stores.installation import Installation
+    from evaluator.terminal.sealed_claims import sealed_claims
 
     installation = Installation.existing(home)
     signer = Signer(installation, installation.ledger())
-    study = add(installation, benchmark, file, signer.state)
+    console.print(sealed_claims(add(installation, benchmark, file, signer.state)))
     signer.sign()
-    console.print(
-        styled(
-            f"{benchmark} has {len(study.study.claims)} claims since {study.sealed_at}, "
-            f"{study.digest}"
-        )
-    )

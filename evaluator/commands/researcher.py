@@ -96,7 +96,7 @@ def adapt(
     column: Annotated[str, typer.Option(help="The benchmark's output.")] = "probability",
 ) -> None:
     """Build an image for this contract from one of another platform."""
-    from evaluator.commands.option_values import pairs
+    from evaluator.option_values import pairs
     from submissions.adapters import adapt as adapting
 
     places = tuple(path.as_posix() for path in redirect or ())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands import option_values
+from evaluator import option_values
 from evaluator.commands.options import (
     HOME,
     STEWARD,
