@@ -28,22 +28,9 @@ from cohort_selection.sampling.joint_table import Cells
 from cohort_selection.sampling.randomness import generator
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.power import Detectable, detectable_gaps
-from metrics.planning.widths import ASSURANCE, auroc_half_width
+from metrics.planning.widths import USUAL, Precision
 
 JOINED = " x "
-
-
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """What the widths of a prospect stand for: an AUROC, its interval, and in how many cohorts.
-
-    ``assurance`` is the share of cohorts whose interval is no wider.
-    """
-
-    auroc: float = 0.85
-    confidence: float = 0.95
-    interval: str = "score"
-    assurance: float = ASSURANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +128,7 @@ def prospect(
     seed: int,
     *,
     subgroups: Sequence[str] = (),
-    precision: Precision = Precision(),
+    precision: Precision = USUAL,
     cases_per_patient: str = "one",
     tolerance: Tolerance,
     minimum: Minimum = NO_MINIMUM,
@@ -228,21 +215,11 @@ def _counted(minimum: Minimum, named: Sequence[str]) -> Minimum:
 def _subgroups(
     cells: Cells, expected: NDArray[np.float64], attributes: Sequence[str], precision: Precision
 ) -> tuple[Subgroup, ...]:
-    found = []
-    for name in ("", *attributes):
-        for level, positives, negatives in _expected(cells, expected, name):
-            width = None
-            if min(round(positives), round(negatives)) >= 2:
-                width = auroc_half_width(
-                    precision.auroc,
-                    round(positives),
-                    round(negatives),
-                    confidence=precision.confidence,
-                    interval=precision.interval,
-                    assurance=precision.assurance,
-                )
-            found.append(Subgroup(name, level, positives, negatives, width))
-    return tuple(found)
+    return tuple(
+        Subgroup(name, level, m, n, precision.half_width(round(m), round(n)))
+        for name in ("", *attributes)
+        for level, m, n in _expected(cells, expected, name)
+    )
 
 
 def _expected(

@@ -146,18 +146,14 @@ def match(
 ) -> None:
     """Draw a test cohort that matches the target population."""
     from evaluator.steward import steward
+    from evaluator.steward.planned_study import planned_draw
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
     if plan:
         console.print(printing.prospect(steward.foresee(installation, found, catalog)))
-        if found.study is not None:
-            from evaluator.planning.printed import printed
-            from evaluator.steward.planned_study import planned_draw
-
-            drawn = planned_draw(installation, found, catalog)
-            console.print(printed(drawn.plan, drawn.basis.study, drawn.errors, drawn.notes))
+        console.print(planned_draw(installation, found, catalog))
     else:
         console.print(printing.matched(steward.match(installation, found, catalog)))
 

@@ -9,7 +9,6 @@ from itertools import groupby
 from cohort_selection.cases import Case
 from cohort_selection.matching.feasibility import (
     PlannedGap,
-    Precision,
     Prospect,
     Subgroup,
     prospect,
@@ -18,6 +17,7 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from metrics.gaps.multiplicity import gap_weights
+from metrics.planning.widths import Precision
 
 
 def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:

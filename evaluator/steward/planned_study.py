@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Group, RenderableType
+
 from cohort_selection.cases import Case
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.criteria import select
@@ -14,8 +16,10 @@ from cohort_selection.sequestration.split import Part, split
 from evaluator.assumptions import Assumed
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.case_tables.scoring_input import read_tables
+from evaluator.claims.declaration import ClaimsError
 from evaluator.planning.assumptions_of import Pilot, PlanningError
 from evaluator.planning.errors import Levels, PartError, errors_at_goal
+from evaluator.planning.printed import printed
 from evaluator.planning.study_plan import (
     LEAST_POWER,
     RUNS,
@@ -26,6 +30,7 @@ from evaluator.planning.study_plan import (
     powers,
     too_small,
 )
+from evaluator.screen import styled
 from evaluator.steward.claimed import claimed
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import hidden_cases
@@ -76,11 +81,26 @@ def planned(
     return _planned(standing, found.name, runs, notes or ())
 
 
-def planned_draw(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Planned:
-    """Plan the study of a benchmark on what its next draw would reach, for `match --plan`.
+def planned_draw(
+    installation: Installation, benchmark: Benchmark, catalog_folder: Path
+) -> RenderableType:
+    """The plan of a study on what its next draw would reach, for `match --plan`.
 
-    A claim that would be shown with a power below 0.5 is told in a note.
+    Empty without claims. A claim that would be shown with a power below 0.5 is told in a note, and
+    what cannot be planned in a sentence.
     """
+    if benchmark.study is None:
+        return Group()
+    try:
+        found = _planned_draw(installation, benchmark, catalog_folder)
+    except (PlanningError, ClaimsError) as problem:
+        return styled(f"no plan of the study: {problem}")
+    return printed(found.plan, found.basis.study, found.errors, found.notes)
+
+
+def _planned_draw(
+    installation: Installation, benchmark: Benchmark, catalog_folder: Path
+) -> Planned:
     pool, notes = _pool(benchmark, installation, catalog_folder)
     standing = basis(benchmark, pool=pool)
     small = tuple(_too_small(standing, RUNS))

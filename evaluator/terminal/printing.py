@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from evaluator.screen import Sheet, console, styled
+from metrics.planning.widths import Precision
 
 if TYPE_CHECKING:
     from cohort_selection.catalog.catalog import Indexed
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cohort_selection.dicom.header import Quarantined
     from cohort_selection.leakage.repeated_pictures import RepeatCounts
     from cohort_selection.matching.draw import Margin, Matched
-    from cohort_selection.matching.feasibility import GapProspect, Precision, Prospect
+    from cohort_selection.matching.feasibility import GapProspect, Prospect
     from cohort_selection.representativeness.distance import Deviation
     from cohort_selection.sealing.cohort import Cohort
     from evaluator.doctor import Finding

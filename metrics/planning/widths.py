@@ -25,6 +25,36 @@ class Needed:
     negatives: int
 
 
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What a planned width stands for: an AUROC, its interval, and in how many cohorts.
+
+    ``assurance`` is the share of cohorts whose interval is no wider.
+    """
+
+    auroc: float = 0.85
+    confidence: float = 0.95
+    interval: str = "score"
+    assurance: float = ASSURANCE
+
+    def half_width(self, positives: int, negatives: int) -> float | None:
+        """Half of the width with so many cases; None with fewer than two of a class."""
+        if min(positives, negatives) < 2:
+            return None
+        return auroc_half_width(
+            self.auroc,
+            positives,
+            negatives,
+            confidence=self.confidence,
+            interval=self.interval,
+            assurance=self.assurance,
+        )
+
+
+USUAL = Precision()
+"""Where a benchmark says nothing."""
+
+
 def auroc_half_width(
     auroc: float,
     positives: int,

@@ -27,7 +27,6 @@ from cohort_selection.matching.feasibility import (
     GapProspect,
     LevelGap,
     PlannedGap,
-    Precision,
     Prospect,
     Subgroup,
 )
@@ -38,6 +37,7 @@ from evaluator.scoring.results import OVERALL
 from evaluator.screen import Screen, Sheet, shown
 from evaluator.steward.steward import Sequestered
 from evaluator.terminal import printing, score_screen
+from metrics.planning.widths import Precision
 from tests.support.commands import PROGRAM, environment
 from tests.support.hand_made import TABLES, evaluation, released
 

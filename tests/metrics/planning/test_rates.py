@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from metrics.arrays import Floats, Ints
 from metrics.claims.bounds import bound
 from metrics.claims.claim import CaseData, Claim, Part, Study, reaches
 from metrics.planning import exact, paired_shares, proportions, sizes
@@ -44,13 +45,12 @@ def test_one_rate_needs_the_reference_number_to_the_case(known: Any) -> None:
     """Wilson's rows test the figure, Clopper-Pearson's the verdict."""
     for row in known["b_single_proportion"][::2]:
         rule = row["rule"].replace("_", "-")
-        found = first_always(
-            lambda n, row=row, rule=rule: proportions.power(
-                n, row["goal"], row["true"], LEVEL, rule=rule
-            ),
-            row["power_wanted"],
-            least_looked=1500,
-        )
+        goal, true = row["goal"], row["true"]
+
+        def of_sizes(n: Ints, goal: float = goal, true: float = true, rule: str = rule) -> Floats:
+            return proportions.power(n, goal, true, LEVEL, rule=rule)
+
+        found = first_always(of_sizes, row["power_wanted"], least_looked=1500)
         assert found is not None
         assert found.n == row["n_always"], row
         assert found.power == pytest.approx(row["power_at_always"], abs=1e-6)
