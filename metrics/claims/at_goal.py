@@ -101,8 +101,8 @@ def at_goal(
     """The distribution for every kind of data that ``part`` is checked on.
 
     An AUROC: binormal scores whose negatives spread 0.6, 1 and 1.6 times as wide as the positives.
-    A difference of two: such scores with the correlation assumed, and with that of programs of
-    which one is the other with noise of its own. A rate: exact sums over the binomial; where
+    A difference of two: such scores with the correlation assumed, and with that of two programs
+    where one is the other with noise of its own. A rate: exact sums over the binomial; where
     patients repeat, answers alike in a patient by 0.2, 0.5 and 0.8. A difference of rates: exact
     sums over the trinomial, for chances of 0 to 0.2 that the comparator alone is right beyond what
     the goal asks; where patients repeat, simulated answers. ``seed`` and the kind of data fix the
