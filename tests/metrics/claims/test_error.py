@@ -226,7 +226,7 @@ def test_many_studies_have_the_areas_of_each_with_ties_and_patients() -> None:
 
 def test_a_level_is_tightened_to_what_was_declared_and_rounded_down() -> None:
     part = Part(figure="auroc", goal=0.8)
-    cohort = counts(20, 150)
+    cohort = counts(12, 90)
     found = tightened(part, cohort, (0.025, 0.01), seed=3)
     assert found == tightened(part, cohort, (0.025, 0.01), seed=3)
     for nominal, each in found.items():
