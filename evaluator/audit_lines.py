@@ -49,6 +49,8 @@ _WHO = {
     audit_chain.MIGRATION: PROGRAM,
     audit_chain.PROTECTED: STEWARD,
     audit_chain.OVERRIDDEN: STEWARD,
+    audit_chain.VERDICT: QUEUE,
+    audit_chain.CLAIMS: STEWARD,
 }
 _OF_SENDER = {audit_chain.ENTRY, audit_chain.FACT_SHEET, f"{STATE}{State.RECEIVED.value}"}
 
@@ -135,6 +137,10 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.WITHDRAWN: f"withdrew {subject}",
         audit_chain.VOTE: f"voted on {subject}",
         audit_chain.VIEWED: f"looked at the held result of {subject}",
+        audit_chain.VERDICT: f"judged the claims on {subject}",
+        audit_chain.CLAIMS: f"claims of {subject} declared, looks of a team: "
+        f"{content.rpartition(' ')[2]}",
+        audit_chain.ALLOWANCE: f"teams that share the looks of {subject} kept",
         audit_chain.OVERRIDDEN: f"released {subject} at the shell, without votes",
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",

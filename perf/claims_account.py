@@ -26,7 +26,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -214,26 +214,46 @@ def through_the_ledger(teams: int) -> dict[str, float]:
     }
 
 
+def table(kept: Mapping[str, Mapping[str, float]]) -> str:
+    """The table of docs/claims.md."""
+    rows = [
+        "| told of each look | teams | any false 'met' | standard error |",
+        "| --- | --- | --- | --- |",
+    ]
+    rows += [
+        f"| {name} | {found['teams']:,} | {found['false_met']:.4f} | {found['standard_error']:.4f} |"
+        for name, found in kept.items()
+        if "standard_error" in found
+    ]
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
     """Simulate, or go through the ledger, and keep what came of it."""
     parser = argparse.ArgumentParser(prog="python -m perf.claims_account", description=__doc__)
     parser.add_argument("--teams", type=int, default=20_000)
     parser.add_argument("--ledger", type=int, default=0, help="teams that go the whole way")
+    parser.add_argument("--table", action="store_true", help="print the table of what is kept")
     options = parser.parse_args()
-    kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    if options.table:
+        print(table(json.loads(KEPT.read_text())), end="")
+        return
+    found: dict[str, object] = {}
     if options.ledger:
-        kept["through the ledger"] = through_the_ledger(options.ledger)
+        found["through the ledger"] = through_the_ledger(options.ledger)
     else:
         levels = sealed_levels()
         nominal = level_of_look(1, LOOKS, ALPHA, STUDY.spending)
-        kept["levels"] = {f"{part.goal:.2f}": levels[part, nominal] for part in PARTS}
+        found["levels"] = {f"{part.goal:.2f}": levels[part, nominal] for part in PARTS}
         for name, account, claim_by_claim in (
             ("as the service tells", Account(levels), False),
             ("claim by claim", Account(levels), True),
             ("as the service tells, each look at all alpha", Account({}, spends=False), False),
         ):
-            kept[name] = simulated(options.teams, account, claim_by_claim=claim_by_claim)
-            print(name, kept[name], flush=True)
+            found[name] = simulated(options.teams, account, claim_by_claim=claim_by_claim)
+            print(name, found[name], flush=True)
+    kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    kept |= found
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
 

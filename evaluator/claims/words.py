@@ -37,10 +37,7 @@ READ_OFF = (
     "A claim is met exactly where its printed bound, rounded outward to three decimals, reaches "
     "the goal."
 )
-WHEN_TOLD = (
-    "A team is told whether each claim is met, and no more, until no look of any team at these "
-    "cases is open."
-)
+FIGURES_LATER = "Figures and bounds are told when no look of any team at these cases is open."
 FINAL = "A verdict is final: it does not change where the submission is scored again."
 
 
@@ -147,6 +144,16 @@ def shared(alpha: float, procedure: str, looks: int, spending: str) -> str:
             f"later one at less"
         )
     return f"One-sided level {level_text(alpha)} for {of_looks}; {order}."
+
+
+def when_told(claims: int, looks: int) -> str:
+    """What a team is told at a look, and when the rest follows."""
+    if claims > 1 and looks > 1:
+        return (
+            "At a look, a team is told whether all claims are met; which ones, with its last look. "
+            + FIGURES_LATER
+        )
+    return f"At a look, a team is told which claims are met. {FIGURES_LATER}"
 
 
 def tried(teams: int) -> str:

@@ -76,7 +76,6 @@ def report(
 ) -> None:
     """Write the report of a result, from a server or from this machine."""
     from cohort_selection.atomic_files import write_bytes
-    from evaluator.claims.words import in_words
     from evaluator.entering.place import place
     from evaluator.leaderboard import published
     from evaluator.leaderboard.reports.report import render_report
@@ -101,7 +100,7 @@ def report(
     page = render_report(shown, primary=primary, fact_sheet=sheet, exposure=looked)
     write_bytes(output, page.encode())
     if shown.verdict is not None:
-        console.print(verdicts.verdict(in_words(shown.verdict)))
+        console.print(verdicts.verdict(shown.verdict))
     console.print(f"wrote {output}")
 
 
@@ -258,7 +257,6 @@ def score(
     from evaluator import own_claims
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.case_tables.scoring_input import Reading
-    from evaluator.claims.words import in_words
     from evaluator.leaderboard import own_scores
     from evaluator.scoring.score import Labels
     from evaluator.scoring.score_tables import score_tables
@@ -294,10 +292,9 @@ def score(
         judged = own_claims.judge_tables(
             claims, predictions, truth, threshold=threshold, symmetric=symmetric, **reading
         )
-        console.print(verdicts.verdict(in_words(judged)))
-    found = score_tables(
-        predictions, truth, chosen, tell=notes.append, threshold=threshold, **reading
-    )
+        console.print(verdicts.verdict(judged))
+    reading["tell"] = notes.append
+    found = score_tables(predictions, truth, chosen, threshold=threshold, **reading)
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
         own_scores.write_json(found, output)

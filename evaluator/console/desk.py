@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.verdict import StudyVerdict
 from evaluator.claims.words import VerdictWords, in_words
 from evaluator.console.difference import Difference, difference
 from evaluator.console.reviewers import OwnResult, Reviewer, ReviewError, is_own, reviewer
@@ -97,11 +98,14 @@ class HeldResult:
     own_vote: Vote | None
     told: tuple[str, ...] = ()
     """What the team is told of the verdict while looks are open."""
+    judged: StudyVerdict | None = None
+    """The verdict with every bound and count, also of groups that the release hides."""
 
     @property
     def verdict(self) -> VerdictWords | None:
         """The whole verdict on the declared claims; None where the benchmark has none."""
-        return None if self.release.verdict is None else in_words(self.release.verdict)
+        found = self.judged or self.release.verdict
+        return None if found is None else in_words(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class Desk:
             rounds=self._shown(rounds),
             own_vote=mine[0] if mine else None,
             told=self._told(submission_id),
+            judged=self._judged(submission_id),
         )
 
     def report(self, reviewer: Reviewer, submission_id: str) -> str:
@@ -308,6 +313,10 @@ class Desk:
             f"This is look {number} of {len(made)} that the team has made at this benchmark"
             f"{shared if len(teams) > 1 else ''}; its quota is {limit}."
         )
+
+    def _judged(self, submission_id: str) -> StudyVerdict | None:
+        recorded = self._ledger.verdicts.recorded(submission_id)
+        return None if recorded is None else self._held.verdict(submission_id, recorded.document)
 
     def _told(self, submission_id: str) -> tuple[str, ...]:
         told = self._ledger.verdicts.of(submission_id)

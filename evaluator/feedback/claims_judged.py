@@ -21,6 +21,7 @@ from evaluator.feedback.claims_shown import shown
 from evaluator.feedback.probed_claims import sets_apart
 from evaluator.stores import study_verdicts
 from evaluator.stores.enclave import Enclave, EnclaveError
+from submissions.ledger.beside_releases.retirement import BRIDGE
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.verdicts.account import Look
 from submissions.ledger.verdicts.told import ToldVerdict
@@ -59,7 +60,9 @@ class StudyJudge:
         )
         told = self.ledger.verdicts.recorded(submission.submission_id)
         if told is None:
-            if not self.spends:
+            # What links two draws was entered by no team, and costs none a look.
+            linked = self.ledger.is_recorded(BRIDGE, submission.submission_id)
+            if linked or not self.spends:
                 return None
             told = look.spend()
         return shown(look.kept(told), release)

@@ -50,10 +50,12 @@ def claims_shown(
         table = benchmark.study.table
         claims = words.declared_claims(benchmark.study)
         shared = words.shared(table.alpha, table.procedure, table.looks, table.spending)
+        looks = table.looks
     elif stands is not None and stands.added is not None:
         study = stands.added.study
         claims = words.sealed_claims(study)
         shared = words.shared(study.alpha, study.procedure, study.looks, study.spending)
+        looks = study.looks
     else:
         return None
     tried = kept.tried(benchmark.name)
@@ -62,7 +64,7 @@ def claims_shown(
         claims=tuple(
             ClaimLine(name, text, words.planned(planned.get(name))) for name, text in claims
         ),
-        rules=(*_declared(stands), shared, words.READ_OFF, words.WHEN_TOLD),
+        rules=(*_declared(stands), shared, words.READ_OFF, words.when_told(len(claims), looks)),
         digest="" if stands is None else stands.digest,
         declared="" if stands is None else stands.at,
         together=words.planned(planned.get(TOGETHER)),

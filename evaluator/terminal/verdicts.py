@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 
-from evaluator.claims.words import VerdictWords
+from evaluator.claims.verdict import StudyVerdict
+from evaluator.claims.words import VerdictWords, in_words
 from evaluator.screen import styled
 
 _COLOURS = {"met": "green", "not shown": "yellow"}
 
 
-def verdict(told: VerdictWords) -> RenderableType:
+def verdict(found: StudyVerdict) -> RenderableType:
     """The summary, each claim with its sentences, and what is to be known of the verdict."""
-    return Group(*lines(told))
+    return Group(*lines(in_words(found)))
 
 
 def lines(told: VerdictWords) -> Iterator[RenderableType]:

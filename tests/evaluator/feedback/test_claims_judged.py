@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 from sklearn.metrics import roc_auc_score
+from sqlalchemy import insert
 
 from evaluator import evaluation
 from evaluator.claims.verdict import StudyVerdict
@@ -24,7 +25,10 @@ from evaluator.feedback.claims_judged import StudyJudge
 from evaluator.reviewing.held import prepared
 from evaluator.stores import study_verdicts
 from evaluator.stores.enclave import EnclaveError
+from evaluator.stores.enclave_tables import DRAWN
 from evaluator.stores.installation import Installation
+from submissions.ledger.beside_releases.retirement import BRIDGE
+from submissions.predictions import Predictions
 from submissions.quota import QuotaError
 from submissions.submission import Failure, State
 from tests.support.claims_home import BENCHMARK, FILE, ClaimsHome, opened, sealed_home, sealed_once
@@ -225,3 +229,37 @@ def test_uses_of_the_cases_are_counted_and_capped(tmp_path: Path) -> None:
             home.run(f"Chance {number}", home.scores(0.0, number), team=team, by=team)
         with pytest.raises(QuotaError, match=r"its load factor is 2\.00, and 2 is the most"):
             home.enter("Third", team="West", by="una")
+
+
+def test_figures_of_cases_that_the_team_met_in_another_draw_stand_apart(home: ClaimsHome) -> None:
+    """Fifty of the 120 cases were in a draw that a team of the same person ran on before."""
+    _, cohort = home.installation.sealed(BENCHMARK)
+    enclave, other = home.installation.enclave(), "sha256:" + "0" * 64
+    earlier = home.enter("Before", team="South")
+    met = {f"study-{number}" for number in range(50)}
+    with enclave.transaction() as connection:
+        rows = [{"cohort_digest": other, "case_id": each} for each in met]
+        connection.execute(insert(DRAWN), rows)
+    enclave.record_predictions(earlier, other, Predictions({}), run_key=None)
+    home.ledger.move(earlier, State.FAILED, Failure.CRASHED)
+    scores = home.scores(2.5)
+    name = home.run("Good", scores)
+    sources = {case_id: source for case_id, (source, _) in cohort.sources().items()}
+    cases = [case for case in cohort.cases() if sources[case.case_id] in met]
+    area = roc_auc_score([each.label for each in cases], [scores[each.case_id] for each in cases])
+    found = {(each.cases, each.figure): each for each in held(home, name).apart}
+    before, never = found["met before", "auroc"], found["never met", "auroc"]
+    assert before.value == pytest.approx(area, abs=0.0051)  # 2 decimals of 50 cases
+    assert (before.n_cases, before.n_positive) == (50, 25)
+    assert (never.n_cases, never.n_positive) == (70, 35)
+    stranger = home.run("Good", scores, team="West", by="una")
+    assert held(home, stranger).apart == ()
+
+
+def test_a_run_that_links_two_draws_is_no_look(home: ClaimsHome) -> None:
+    name = home.enter("Linked")
+    home.ledger.record(BRIDGE, name, "the submission of the former draw")
+    home.predict(name, home.scores(2.5))
+    assert home.finish(name).state is State.HELD
+    assert home.ledger.verdicts.recorded(name) is None
+    assert spent(home) == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 from evaluator.benchmark.specification import read_benchmark
 from evaluator.claims.sealed_study import SealedStudy
@@ -23,6 +24,7 @@ from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
 from metrics.claims.claim import Claim, Part, Study
 from metrics.claims.procedures import Verdict
+from tests.support.axe import serious_on
 from tests.support.claims_file import with_claims
 from tests.support.hand_made import released
 from tests.support.repository import REPOSITORY
@@ -162,6 +164,7 @@ def test_the_benchmarks_page_lists_the_claims_before_anybody_tried(client: httpx
         "power 0.83, assuming AUROC 0.82.",
         "All claims together: Planned power 0.52.",
         "3 teams tried these claims.",
+        "a team is told whether all claims are met; which ones, with its last look.",
         "Declared before the cohort was sealed, on 2 January 2026.",
         "0.025 for 3 looks of a team, at 0.0083 each; claims are tested in order",
         f"Declaration {DIGEST} , {SEALED}",
@@ -204,3 +207,20 @@ def test_claims_that_were_added_are_listed_with_their_fixed_levels(tmp_path: Pat
         "No race below 0.75 Sensitivity at least 0.750 at the submitted threshold, in every level "
         "of race (Asian, White)." in told
     )
+
+
+@pytest.mark.browser
+def test_the_pages_of_claims_fit_a_phone_and_axe_finds_nothing_serious(
+    client: httpx.Client, chromium: str
+) -> None:
+    paths = ("/benchmarks/chest-opacity", "/benchmarks/chest-opacity/about", "/submissions/none")
+    addresses = [str(client.base_url.join(path)) for path in paths]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        assert serious_on(browser, addresses) == []
+        page = browser.new_page(viewport={"width": 360, "height": 800})
+        for address in addresses:
+            page.goto(address)
+            wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not page.evaluate(wide), address
+        browser.close()

@@ -28,6 +28,7 @@ from tests.support.filed_home import publish
 from tests.support.hand_made import evaluation, released
 from tests.support.repository import REPOSITORY
 from tests.support.services import TrackingServer, started
+from tests.support.verdicts import DIGEST, SEALED, verdict
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy:DeprecationWarning"  # mlflow 3.17 with SQLAlchemy 2.1
@@ -253,6 +254,22 @@ def test_a_run_of_the_ladder_says_whose_figure_it_has(installation: Installation
     ledger.close()
     run = MlflowClient(tracking_uri=installation.tracking_uri).get_run(run_id)
     assert "the AUROC of the team's last step" in run.data.tags["how values are told"]
+
+
+def test_a_run_has_the_verdict_and_the_declaration_as_tags(installation: Installation) -> None:
+    from mlflow import MlflowClient
+
+    ledger = installation.ledger()
+    publish(installation, ledger, replace(released("s-claims"), verdict=verdict()))
+    (waiting,) = (each for each in ledger.untracked() if each.submission_id == "s-claims")
+    run_id = track(waiting, installation)
+    ledger.tracked(waiting.number, run_id)
+    ledger.close()
+    tags = MlflowClient(tracking_uri=installation.tracking_uri).get_run(run_id).data.tags
+    assert tags["verdict"] == "1 of 2 claims met"
+    assert tags["claim 2"] == "AUROC above 0.90: not shown"
+    assert tags["sequestra.claims_digest"] == DIGEST
+    assert tags["sequestra.claims_declared"] == SEALED
 
 
 def test_a_run_that_a_former_build_finished_stays_as_it_is(installation: Installation) -> None:
