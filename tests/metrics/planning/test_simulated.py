@@ -182,6 +182,13 @@ def test_a_sentence_names_about_as_many_cases(
     assert needed(part, part.goal - 0.01, 0.025) is None
 
 
+def test_a_group_without_cases_has_no_size() -> None:
+    claim = study((area(0.75, attribute="sex", level="Female"),))
+    shape = Shape(groups=(frozenset([("sex", "Male")]),))
+    given = {("c0", 0): Truth(value=0.85)}
+    assert sizes.for_claim(claim, claim.claims[0], given, shape) == {0.8: None, 0.9: None}
+
+
 def test_an_error_goes_with_a_simulated_power() -> None:
     assert Power.of(0.8, 10_000).error == pytest.approx(0.008)
     assert Power.of(1.0, 10_000).error > 0.0
