@@ -14,7 +14,7 @@ from metrics.claims.claim import Claim, Study
 from metrics.planning import exact
 from metrics.planning.joint import Power, first_level, study_power
 from metrics.planning.saw_tooth import MOST, first_always
-from metrics.planning.truth import Shape, Truths
+from metrics.planning.truth import EVERYBODY, Shape, Truths, group_of
 
 POWERS = (0.8, 0.9)
 _START = 8
@@ -59,6 +59,8 @@ def for_claim(
 
     None where no number of positives up to 100,000 has the power.
     """
+    if not _has_cases(claim, shape):
+        return dict.fromkeys(powers)
     level = first_level(study, claim.name)
     if exact.is_exact(claim, shape):
         return _exact(
@@ -87,6 +89,8 @@ def for_all(
     """The size at which all claims are met by the procedure, with each of ``powers``."""
     if len(study.claims) == 1:
         return for_claim(study, study.claims[0], truths, shape, powers=powers, runs=runs, seed=seed)
+    if not all(_has_cases(claim, shape) for claim in study.claims):
+        return dict.fromkeys(powers)
 
     def power(positives: int, runs: int) -> Power:
         return study_power(
@@ -94,6 +98,20 @@ def for_all(
         ).together
 
     return _simulated(power, shape, powers, runs)
+
+
+def _has_cases(claim: Claim, shape: Shape) -> bool:
+    """Whether cohorts of this shape have cases of each class in every group of the claim."""
+    return all(
+        sum(
+            share
+            for share, groups in zip(shares, shape.groups, strict=True)
+            if group_of(part) == EVERYBODY or group_of(part) in groups
+        )
+        > 0.0
+        for part in claim.parts
+        for shares in (shape.positives, shape.negatives)
+    )
 
 
 def _exact(
@@ -120,6 +138,8 @@ def _simulated(
     if near is None:
         return dict.fromkeys(powers)
     fit = _fit(power, near, runs)
+    if not fit.slope > 0.0:
+        return dict.fromkeys(powers)
     found: dict[float, Size | None] = {}
     for wanted in powers:
         n, error = fit.size(wanted)
