@@ -17,8 +17,6 @@ from metrics.claims.procedures import Verdict
 from tests.support.hand_made import released
 from tests.support.verdicts import claim, judged, verdict
 
-WOMEN = {"attribute": "sex", "level": "F"}
-
 
 def judged_of(*, few: bool = False) -> StudyVerdict:
     """A bound of everyone and one of women, with counts to the case."""
