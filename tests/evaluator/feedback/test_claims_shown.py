@@ -22,7 +22,15 @@ def judged_of(*, few: bool = False) -> StudyVerdict:
     """A bound of everyone and one of women, with counts to the case."""
     everyone = judged("sensitivity", 0.85, 0.91234, 0.874)
     women = judged(
-        "sensitivity", 0.75, 0.9012, 0.812, positive=103, cases=318, patients=317, **WOMEN
+        "sensitivity",
+        0.75,
+        0.9012,
+        0.812,
+        positive=103,
+        cases=318,
+        patients=317,
+        attribute="sex",
+        level="F",
     )
     return verdict(
         claim("all", Verdict.MET, everyone), claim("women", Verdict.MET, replace(women, few=few))
