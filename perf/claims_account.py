@@ -89,7 +89,7 @@ class Teams:
         for look in range(LOOKS):
             before = told[:, :look]
             heard = before.sum(axis=2) if claim_by_claim else before.all(axis=2)
-            ways[:, look] = _way(ways[:, :look], heard.astype(np.float64), look)
+            ways[:, look] = _way(ways[:, :look], np.asarray(heard, dtype=np.float64), look)
             noise = [
                 np.einsum("tf,tfc->tc", ways[:, look], each)
                 for each in (self.positive, self.negative)
