@@ -89,7 +89,7 @@ class Teams:
         for look in range(LOOKS):
             before = told[:, :look]
             heard = before.sum(axis=2) if claim_by_claim else before.all(axis=2)
-            ways[:, look] = _way(ways[:, :look], heard.astype(np.float64), look)
+            ways[:, look] = _way(ways[:, :look], np.asarray(heard, dtype=np.float64), look)
             noise = [
                 np.einsum("tf,tfc->tc", ways[:, look], each)
                 for each in (self.positive, self.negative)
@@ -221,9 +221,9 @@ def table(kept: Mapping[str, Mapping[str, float]]) -> str:
         "| --- | --- | --- | --- |",
     ]
     rows += [
-        f"| {name} | {found['teams']:,} | {found['false_met']:.4f} | {found['standard_error']:.4f} |"
-        for name, found in kept.items()
-        if "standard_error" in found
+        f"| {name} | {of['teams']:,} | {of['false_met']:.4f} | {of['standard_error']:.4f} |"
+        for name, of in kept.items()
+        if "standard_error" in of
     ]
     return "\n".join(rows) + "\n"
 

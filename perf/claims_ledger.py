@@ -69,9 +69,9 @@ class Whole:
     def __init__(self, folder: Path, teams: int) -> None:
         """Seal a cohort in a folder; the teams share no person."""
         self._installation = sealed_home(folder, benchmark(teams))
-        all_figures.curve_intervals = _left_out
+        setattr(all_figures, "curve_intervals", _left_out)  # noqa: B010
         sealed = self._installation.sealed(BENCHMARK)  # verified once, not at each look
-        Installation.sealed = lambda _, __: sealed  # type: ignore[method-assign]
+        setattr(Installation, "sealed", lambda _, __: sealed)  # noqa: B010
 
     def __call__(self, look: int, positive: Floats, negative: Floats) -> Bools:
         """Have one look of every team judged; which claims were met, (teams, 2)."""
