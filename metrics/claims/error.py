@@ -16,10 +16,10 @@ _LEAST_SHARE = 0.05
 """A bound that must be made at less than this share of its level is none."""
 _LEAST_EVENTS = 10.0
 """Studies that may err, or their share is too little known."""
-_EVENTS = 500.0
-"""Studies that err at the smallest level, where as many can be afforded."""
-_FEWEST, _MOST = 50_000, 400_000
-"""Simulated studies of each kind of data."""
+_EVENTS, _FEWEST_EVENTS = 500.0, 25.0
+"""Studies that err at the smallest level: where as many can be afforded, and always."""
+_STUDIES, _FEWEST, _MOST = 50_000, 20_000, 400_000
+"""Simulated studies of each kind of data: where as many can be afforded, always, and at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,10 @@ def tightened(
     ``counts`` are simulated at the goal (``metrics.claims.at_goal``), and the level is the
     largest at which error + 2 standard errors is at most 1.12 times the nominal level, for every
     kind of data. One simulation serves all levels; the same seed gives the same levels.
-    ``affordable`` is the number of cases that may be simulated for one kind of data. ValueError
-    where a class has too few patients, where no level from a twentieth of the nominal one on will
-    do, and where a level is too small for the studies that can be simulated.
+    ``affordable`` is the number of cases that are simulated for one kind of data, more only where
+    fewer studies would not tell. ValueError where a class has too few patients, where no level
+    from a twentieth of the nominal one on will do, and where a level is too small for the studies
+    that can be simulated.
     """
     studies = _studies(min(levels), counts, affordable)
     if is_simulated(part, counts) and events(studies, ALLOWED * min(levels)) < _LEAST_EVENTS:
@@ -68,8 +69,9 @@ def tightened(
 
 def _studies(level: float, counts: Counts, affordable: int) -> int:
     cases = counts.positive.size + counts.negative.size
-    most = min(_MOST, max(_FEWEST, affordable // max(1, cases)))
-    return int(min(most, max(_FEWEST, math.ceil(_EVENTS / level))))
+    wanted = max(_STUDIES, _EVENTS / level)
+    fewest = max(_FEWEST, _FEWEST_EVENTS / level)
+    return math.ceil(min(_MOST, max(fewest, min(wanted, affordable / max(1, cases)))))
 
 
 def _used(part: Part, counts: Counts, nominal: float, found: Sequence[AtGoal]) -> Tightened:

@@ -60,7 +60,7 @@ class ClusteredShare:
 
 @dataclass(frozen=True, slots=True)
 class PairedCounts:
-    """Pairs of which one alone is right: ``only_first``, ``only_second``, of ``n`` pairs.
+    """Pairs in which one alone is right: ``only_first``, ``only_second``, of ``n`` pairs.
 
     Where patients repeat all three are scaled to the effective number of pairs, and ``freedom`` is
     the effective number of patients less 1; endless where none repeats.

@@ -31,7 +31,7 @@ def tables(refvals: Path) -> Any:
 
 
 def hits(found: int, n: int, patients: np.ndarray | None = None) -> CaseData:
-    """``n`` positive cases of which ``found`` score 1, and one negative case."""
+    """``n`` positive cases, ``found`` with the score 1, and one negative case."""
     scores = np.array([1.0] * found + [0.0] * (n - found) + [0.0])
     labels = np.array([True] * n + [False])
     return CaseData(labels=labels, scores=scores, patients=patients, threshold=0.5)
