@@ -37,6 +37,12 @@ class Pilot:
     negatives: Floats
     auroc: float
 
+    @property
+    def assumed(self) -> dict[str, Assumption]:
+        """Its AUROC, and the spread of its scores."""
+        spread = float(self.negatives.std() / self.positives.std())
+        return {"auroc": Assumption(self.auroc, PILOT), "spread": Assumption(spread, PILOT)}
+
 
 Assumptions = Mapping[str, Assumption]
 """Key -> what is assumed, of one claim."""

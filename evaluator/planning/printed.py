@@ -62,6 +62,10 @@ def _remarks(plan: StudyPlan) -> list[str]:
         "Numbers are those to draw for the whole cohort. A number without +- is exact: every "
         "larger one has the power too. +- is two standard errors of the simulation."
     ]
+    if plan.shape.sampled:
+        lines.append(
+            "The number of positives is left to chance: positives and negatives are those expected."
+        )
     if any(each.looked_to for claim in plan.claims for each in claim.sizes.values() if each):
         most = max(each.looked_to for claim in plan.claims for each in claim.sizes.values() if each)
         lines.append(f"Exact numbers were looked at up to {most} positives.")

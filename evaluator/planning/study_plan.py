@@ -11,7 +11,6 @@ from cohort_selection.matching.feasibility import Prospect
 from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.benchmark.specification import Benchmark
 from evaluator.planning.assumptions_of import (
-    PILOT,
     Assumption,
     Assumptions,
     Pilot,
@@ -113,8 +112,7 @@ def basis(
         for claim in declared.claims
     }
     if pilot is not None:
-        of_pilot = {"auroc": Assumption(pilot.auroc, PILOT)}
-        assumed = {name: {**each, **of_pilot} for name, each in assumed.items()}
+        assumed = {name: {**each, **pilot.assumed} for name, each in assumed.items()}
     return Basis(study=study, truths=truths(study, assumed, pilot), ground=ground, assumed=assumed)
 
 

@@ -174,4 +174,9 @@ def read_pilot(path: Path) -> Pilot:
             f"{path.name} has {positives.size} positives and {negatives.size} negatives; a pilot "
             f"needs {_FEWEST_OF_A_PILOT} of each: give more cases, or an expected value instead"
         )
+    if positives.std() == 0.0 or negatives.std() == 0.0:
+        raise PlanningError(
+            f"{path.name} has one score for all cases of a class; a pilot needs scores that vary: "
+            "give the scores of a model"
+        )
     return Pilot(positives, negatives, placements(read.y, read.scores).auroc)

@@ -48,7 +48,8 @@ def of_cohort(
     if cohort.sampled:
         positives, negatives = cohort.counts
         cases = positives + negatives
-        return _left_to_chance(claim, truths, cases, positives / max(cases, 1), level, used)
+        share = positives / max(cases, 1)
+        return float(_left_to_chance(claim, truths, np.array([cases]), share, level, used)[0])
     found = 1.0
     for place, part in enumerate(claim.parts):
         n = cohort.of(group_of(part))[_side(part)]
@@ -62,9 +63,7 @@ def of_sizes(claim: Claim, truths: Truths, shape: Shape, sizes: Ints, level: flo
     if shape.sampled:
         cases = sizes + np.rint(sizes * shape.ratio).astype(np.int64)
         share = 1.0 / (1.0 + shape.ratio)
-        return np.array(
-            [_left_to_chance(claim, truths, int(n), share, level, nominal) for n in cases]
-        )
+        return _left_to_chance(claim, truths, cases, share, level, nominal)
     found = np.ones(sizes.size)
     for place, part in enumerate(claim.parts):
         n = _counts(part, shape, sizes)
@@ -83,20 +82,34 @@ def part_power(part: Part, truth: Truth, n: Ints, level: float) -> Floats:
 
 
 def _left_to_chance(
-    claim: Claim, truths: Truths, cases: int, share: float, level: float, used: Used
-) -> float:
-    def of(side: int) -> proportions.OfCounts:
-        def power(n: Ints) -> Floats:
-            found = np.ones(n.size)
-            for place, part in enumerate(claim.parts):
-                if _side(part) == side:
-                    at = used(part, level)
-                    found *= part_power(part, truths[claim.name, place], n, at)
-            return found
+    claim: Claim, truths: Truths, cases: Ints, share: float, level: float, used: Used
+) -> Floats:
+    """Power of each number of ``cases`` (sizes,), of which a ``share`` is positive by chance."""
+    most, least = (int(each) for each in (cases.max(), cases.min()))
+    ends = [_ends(least, most, share), _ends(least, most, 1.0 - share)]
+    power = [np.ones(high + 1) for _, high in ends]
+    for place, part in enumerate(claim.parts):
+        side = _side(part)
+        counts = np.arange(ends[side][0], ends[side][1] + 1)
+        at = used(part, level)
+        power[side][counts] *= part_power(part, truths[claim.name, place], counts, at)
+    return np.array(
+        [
+            proportions.left_to_chance(
+                int(n), share, lambda m: power[_POSITIVES][m], lambda m: power[_NEGATIVES][m]
+            )
+            for n in cases
+        ]
+    )
 
-        return power
 
-    return proportions.left_to_chance(cases, share, of(_POSITIVES), of(_NEGATIVES))
+def _ends(least: int, most: int, share: float) -> tuple[int, int]:
+    """The counts that occur among ``least`` to ``most`` cases, but for a negligible chance."""
+    from scipy.stats import binom  # scipy is costly to import
+
+    low = int(binom.ppf(proportions.NEGLIGIBLE, least, share)) if least else 0
+    high = int(binom.ppf(1.0 - proportions.NEGLIGIBLE, most, share)) if most else 0
+    return max(0, low - 1), min(most, high + 1)
 
 
 def _counts(part: Part, shape: Shape, sizes: Ints) -> Ints:

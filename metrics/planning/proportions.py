@@ -14,6 +14,8 @@ CLOPPER_PEARSON = "clopper-pearson"
 """The bound of a claim: it never errs above its level."""
 WILSON = "wilson"
 """The interval of figures beside claims."""
+NEGLIGIBLE = 1e-12
+"""Chance of the counts that are left out, at either end."""
 OfCounts = Callable[[Ints], Floats]
 """Power over an array of counts."""
 
@@ -71,10 +73,13 @@ def left_to_chance(
 
     The two functions give the power over arrays of counts, of the claims on positives and of those
     on negatives, which are independent given the counts. Exact, over the binomial number of
-    positives.
+    positives but for those beyond a chance of 1e-12.
     """
     from scipy.stats import binom  # scipy is costly to import
 
     positives = np.arange(n_cases + 1)
+    if n_cases:
+        first, last = binom.ppf([NEGLIGIBLE, 1.0 - NEGLIGIBLE], n_cases, prevalence)
+        positives = np.arange(int(first), int(last) + 1)
     chance = binom.pmf(positives, n_cases, prevalence)
     return float(chance @ (of_positives(positives) * of_negatives(n_cases - positives)))

@@ -30,6 +30,7 @@ from cohort_selection.representativeness.card import (
     weighed,
 )
 from cohort_selection.representativeness.card_page import render_card
+from cohort_selection.representativeness.planned_row import NeededFor, PlannedRow
 from cohort_selection.sealing.cohort import open_cohort
 from tests.support.commands import refused, succeed
 from tests.support.pools import HALF, pool
@@ -105,6 +106,28 @@ def test_what_was_not_looked_at_is_not_called_clean() -> None:
     assert "Not looked for (--no-text)" in page
     assert "not compared: this cohort was sealed by a version without this check" in page
     assert "None in the cohort or its pool" in page
+
+
+def test_the_plan_stands_beside_what_was_drawn() -> None:
+    """A number without an error is exact; claims are texts of others."""
+    needed = (NeededFor(power=0.8, positives=1113, negatives=1670, error=0.0),)
+    both = (*needed, NeededFor(power=0.9, positives=1146, negatives=1719, error=2.5))
+    rows = (
+        PlannedRow(
+            claim="above <0.8>", level=0.025, needed=both, positives=90, negatives=135,
+            power=0.714, error=0.009, assumed="auroc 0.85",
+        ),
+        PlannedRow(
+            claim="", level=0.025, needed=needed, positives=90, negatives=135, power=0.6, error=0.0
+        ),
+    )  # fmt: skip
+    page = render_card(replace(a_card(), planned=rows))
+    assert "above &lt;0.8&gt;" in page
+    for cell in ("1,113 + 1,670", "1,146 \u00b1 2.5 + 1,719", "90 + 135", "0.71 \u00b1 0.009",
+                 "auroc 0.85", "over 100,000", "All claims together", "0.60"):  # fmt: skip
+        assert f">{cell}<" in page, cell
+    assert "The plan of the study" not in render_card(a_card())
+    assert "no plan: &lt;why&gt;" in render_card(replace(a_card(), unplanned="no plan: <why>"))
 
 
 def test_the_json_says_the_same() -> None:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from cohort_selection.cases import Case
+from cohort_selection.eligibility.flow_diagram import FlowStep
 from evaluator.disclosure.cohort_card import CohortCard, PublicStep, cohort_card, public_flow
 from evaluator.disclosure.rule import Disclosure, DisclosureError
 
-
-@dataclass(frozen=True)
-class Step:
-    rule: str
-    excluded: int
-    remaining: int
-    patients: int
-
-
 FLOW = (
-    Step("studies read", 0, 1432, 1198),
-    Step("modality CR or DX", 112, 1320, 1103),
-    Step("age from 18", 3, 1317, 1101),
-    Step("opacity known", 41, 1276, 1062),
+    FlowStep("studies read", 0, 1432, 1198),
+    FlowStep("modality CR or DX", 112, 1320, 1103),
+    FlowStep("age from 18", 3, 1317, 1101),
+    FlowStep("opacity known", 41, 1276, 1062),
 )
 TARGET = {
     "sex": {"Female": 0.5, "Male": 0.5},
@@ -119,7 +111,7 @@ def test_rules_that_excluded_few_are_told_with_the_next_and_all_is_rounded() -> 
 
 
 def test_a_last_rule_that_excluded_few_is_told_with_the_one_before() -> None:
-    flow = (*FLOW[:2], Step("age from 18", 3, 1317, 1101), Step("a rule", 2, 1315, 1100))
+    flow = (*FLOW[:2], FlowStep("age from 18", 3, 1317, 1101), FlowStep("a rule", 2, 1315, 1100))
     assert public_flow(flow, Disclosure())[1:] == (
         PublicStep(("modality CR or DX", "age from 18", "a rule"), 115, 1315, 1100),
     )

@@ -175,3 +175,21 @@ def test_impossible_pairs_are_refused() -> None:
     part = rate("sensitivity", -0.05, margin=0.05, comparator="reader")
     with pytest.raises(ValueError, match=r"give one from 0\.1 to"):
         Truth(value=0.85, difference=0.1, discordance=0.05).refuse_impossible(part)
+
+
+def test_sizes_left_to_chance_have_the_power_and_one_less_lacks_it() -> None:
+    """Summed here over the binomial number of positives, without leaving any out."""
+    claim = study(rate("sensitivity", 0.75))
+    shape = Shape(ratio=4.0, sampled=True)
+    given = truths(Truth(value=0.92))
+    found = sizes.for_claim(claim, claim.claims[0], given, shape, powers=(0.8,))[0.8]
+    assert found is not None
+
+    def by_hand(positives: int) -> float:
+        cases = 5 * positives
+        counts = np.arange(cases + 1)
+        shown = proportions.power(counts, 0.75, 0.92, LEVEL)
+        return float(binom.pmf(counts, cases, 0.2) @ shown)
+
+    assert by_hand(found.positives) == pytest.approx(found.power, abs=1e-9)
+    assert found.power >= 0.8 > by_hand(found.positives - 1)

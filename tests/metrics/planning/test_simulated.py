@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
+from scipy.stats import binom
 
-from metrics.claims.claim import Claim, Part, Study
+from metrics.claims.bounds import bound
+from metrics.claims.claim import Bound, CaseData, Claim, Part, Study
+from metrics.claims.procedures import Verdict, decided
 from metrics.planning import sizes
 from metrics.planning.joint import Power, first_level, study_power
 from metrics.planning.needed_cases import needed
@@ -155,8 +159,6 @@ def test_positives_left_to_chance_cost_power() -> None:
     part = Part(figure="sensitivity", goal=0.8)
     claim, truth = study((part,)), {("c0", 0): Truth(value=0.9)}
     found = study_power(claim, truth, one_group(30, 270, sampled=True), runs=8000, seed=3).together
-    from scipy.stats import binom
-
     counts = np.arange(301)
     expected = float(binom.pmf(counts, 300, 0.1) @ power(counts, 0.8, 0.9, 0.025))
     assert found.value == pytest.approx(expected, abs=found.error + 0.01)
@@ -183,3 +185,26 @@ def test_a_sentence_names_about_as_many_cases(
 def test_an_error_goes_with_a_simulated_power() -> None:
     assert Power.of(0.8, 10_000).error == pytest.approx(0.008)
     assert Power.of(1.0, 10_000).error > 0.0
+
+
+def test_a_planned_size_has_its_power_where_studies_are_judged() -> None:
+    """Scores drawn here, decided by the bounds and the procedure that judge submissions."""
+    parts = (area(0.75), Part(figure="sensitivity", goal=0.75))
+    both = study((parts[0],), (parts[1],), procedure="holm")
+    truth = {("c0", 0): Truth(value=0.83), ("c1", 0): Truth(value=0.88)}
+    size = sizes.for_all(both, truth, Shape(ratio=1.5), powers=(0.8,), runs=800)[0.8]
+    assert size is not None
+    rng = np.random.default_rng(9)
+    labels = np.repeat([True, False], [size.positives, size.negatives])
+    runs, met = 500, 0
+    for _ in range(runs):
+        noise = rng.standard_normal(labels.size)
+        scores = noise + labels * 2**0.5 * ndtri(0.83)
+        calls = np.where(labels, noise > -ndtri(0.88), False).astype(float)
+
+        def bound_of(part: Part, level: float, scores: Any = scores, calls: Any = calls) -> Bound:
+            own = scores if part.figure == "auroc" else calls
+            return bound(part, CaseData(labels=labels, scores=own, threshold=0.5), level)
+
+        met += all(each.verdict is Verdict.MET for each in decided(both, bound_of, 0.025))
+    assert met / runs == pytest.approx(0.8, abs=3 * (0.16 / runs) ** 0.5)
