@@ -221,9 +221,9 @@ def table(kept: Mapping[str, Mapping[str, float]]) -> str:
         "| --- | --- | --- | --- |",
     ]
     rows += [
-        f"| {name} | {found['teams']:,} | {found['false_met']:.4f} | {found['standard_error']:.4f} |"
-        for name, found in kept.items()
-        if "standard_error" in found
+        f"| {name} | {of['teams']:,} | {of['false_met']:.4f} | {of['standard_error']:.4f} |"
+        for name, of in kept.items()
+        if "standard_error" in of
     ]
     return "\n".join(rows) + "\n"
 

@@ -41,7 +41,7 @@ def sealed(*claims: Claim, looks: int = 1) -> SealedStudy:
     study = Study(claims=claims, looks=looks)
     parts = [part for claim in claims for part in claim.parts]
     levels = tuple(
-        UsedLevel(part, nominal, nominal, None, None)
+        UsedLevel(part, nominal, nominal, nominal, 0.0)
         for part in parts
         for nominal in levels_used(study)
     )

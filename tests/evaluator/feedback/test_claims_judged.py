@@ -131,7 +131,7 @@ def test_a_run_without_predictions_costs_no_look_and_three_use_the_account_up(
 ) -> None:
     crashed = home.enter("Crash")
     home.ledger.move(crashed, State.FAILED, Failure.CRASHED)
-    names = []
+    names: list[str] = []
     for seed in range(3):
         assert all(told(home, name) == ["told later"] * 2 for name in names)
         names.append(home.run(f"Chance {seed}", home.scores(0.0, seed)))

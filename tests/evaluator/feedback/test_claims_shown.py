@@ -17,14 +17,20 @@ from metrics.claims.procedures import Verdict
 from tests.support.hand_made import released
 from tests.support.verdicts import claim, judged, verdict
 
-WOMEN = {"attribute": "sex", "level": "F"}
-
 
 def judged_of(*, few: bool = False) -> StudyVerdict:
     """A bound of everyone and one of women, with counts to the case."""
     everyone = judged("sensitivity", 0.85, 0.91234, 0.874)
     women = judged(
-        "sensitivity", 0.75, 0.9012, 0.812, positive=103, cases=318, patients=317, **WOMEN
+        "sensitivity",
+        0.75,
+        0.9012,
+        0.812,
+        positive=103,
+        cases=318,
+        patients=317,
+        attribute="sex",
+        level="F",
     )
     return verdict(
         claim("all", Verdict.MET, everyone), claim("women", Verdict.MET, replace(women, few=few))

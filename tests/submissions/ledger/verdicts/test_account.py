@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -62,7 +63,7 @@ def look(name: str, image: str, team: str = "North", claims: str = CLAIMS) -> Lo
     )
 
 
-def judged(word: str = "not shown") -> object:
+def judged(word: str = "not shown") -> Callable[[int], tuple[float, str]]:
     def judge(number: int) -> tuple[float, str]:
         level = 0.025 / LOOKS
         words = [("AUROC above 0.80", word)]
@@ -73,7 +74,7 @@ def judged(word: str = "not shown") -> object:
 
 
 def spend(ledger: Ledger, asked: Look, word: str = "not shown") -> ToldVerdict:
-    return ledger.verdicts.spend(asked, judged(word))  # type: ignore[arg-type]
+    return ledger.verdicts.spend(asked, judged(word))
 
 
 def unasked(number: int) -> tuple[float, str]:
@@ -224,10 +225,14 @@ def test_a_changed_verdict_shows_in_the_audit_chain(ledger: Ledger, database: st
     assert ledger.chain.problems() == []
 
 
-def both(number: int, first: str, second: str) -> tuple[float, str]:
+def both(first: str, second: str) -> Callable[[int], tuple[float, str]]:
     words = [("AUROC above 0.70", first), ("AUROC above 0.80", second)]
     level = 0.025 / LOOKS
-    return level, document_of(words, look=number, looks=LOOKS, level=level, claims_digest=CLAIMS)
+
+    def judge(at: int) -> tuple[float, str]:
+        return level, document_of(words, look=at, looks=LOOKS, level=level, claims_digest=CLAIMS)
+
+    return judge
 
 
 def test_which_of_several_claims_is_met_is_told_with_the_last_look(ledger: Ledger) -> None:
@@ -236,7 +241,7 @@ def test_which_of_several_claims_is_met_is_told_with_the_last_look(ledger: Ledge
     for number, (first, second) in enumerate(found, start=1):
         enter(ledger, f"s{number}", "North", *SCORED)
         asked = look(f"s{number}", f"image {number}")
-        ledger.verdicts.spend(asked, lambda at, words=(first, second): both(at, *words))
+        ledger.verdicts.spend(asked, both(first, second))
         told = [ledger.verdicts.of(f"s{each}") for each in range(1, number + 1)]
         words = [tuple(claim.verdict for claim in each.claims) for each in told if each]
         later = ("told later", "told later")
@@ -249,7 +254,7 @@ def test_which_of_several_claims_is_met_is_told_with_the_last_look(ledger: Ledge
 
 def test_which_of_several_claims_is_met_is_told_with_the_release(ledger: Ledger) -> None:
     enter(ledger, "s1", "North", *SCORED)
-    ledger.verdicts.spend(look("s1", "image 1"), lambda at: both(at, "met", "not shown"))
+    ledger.verdicts.spend(look("s1", "image 1"), both("met", "not shown"))
     ledger.publish("s1", "k", "{}", state=State.RELEASED)
     told = ledger.verdicts.of("s1")
     assert told is not None
