@@ -247,7 +247,7 @@ def score(
     ] = None,
     claims: Annotated[
         Path | None,
-        typer.Option(help="TOML file with [[claims]]: prints the verdict, self-scored."),
+        typer.Option(help="TOML file that declares claims: prints the verdict, self-scored."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV to write, a row for each figure.")] = None,

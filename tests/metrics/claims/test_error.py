@@ -62,6 +62,58 @@ def test_the_logit_bound_errs_as_published(
     assert apart(float(np.mean(least <= ALPHA)), expected["type1_logit"]) < 4
 
 
+def test_the_logit_bound_of_few_cases_errs_as_published(tables: Any) -> None:
+    expected = row(
+        tables["a_other_bounds"]["type1"],
+        **{"goal": 0.75, "positives": 10, "negatives": 10},
+        sd_ratio_negatives_over_positives=1.0,
+    )
+    drawn = scores(np.random.default_rng(11), RUNS, counts(10, 10), 0.75, Truth())
+    least = needed.of_area(*kernels.areas(drawn), 10, 0.75)
+    assert apart(float(np.mean(least <= ALPHA)), expected["logit"]) < 4
+
+
+def test_all_of_four_groups_are_shown_as_often_as_published(tables: Any) -> None:
+    expected = row(tables["h_all_subgroups"], auroc=0.85, goal=0.75, positives=50)
+    cohort = counts(50, 75)
+    generator = np.random.default_rng(12)
+    shown = np.array(
+        [
+            needed.of_area(*kernels.areas(scores(generator, RUNS, cohort, 0.85, Truth())), 50, 0.75)
+            <= ALPHA
+            for _ in range(4)
+        ]
+    )
+    assert apart(float(shown[0].mean()), expected["power_one"]) < 4
+    assert apart(float(shown.all(axis=0).mean()), expected["power_all_of_4"]) < 4
+
+
+def test_clustered_rates_err_as_published(tables: Any) -> None:
+    expected = row(tables["g_sensitivity_clustered"], patients=60)
+    k, images, icc, goal = 60, expected["images_per_patient"], expected["icc"], expected["goal"]
+    generator = np.random.default_rng(13)
+    both = (1 - icc) / icc
+    chance = generator.beta(goal * both, (1 - goal) * both, (RUNS, k))
+    sums = generator.binomial(images, chance).astype(np.float64)
+    found = sums.sum(axis=1)
+    effective, freedom = effective_numbers(sums, found, np.full(k, float(images)))
+    least = needed.of_clustered_share(found / (k * images), effective, freedom, goal)
+    error = float(np.mean(least <= ALPHA))
+    assert apart(error, expected["type1_product_clustered_wilson"]) < 4
+
+
+def test_clopper_pearson_errs_exactly_as_published(tables: Any) -> None:
+    for each in tables["b_single_proportion"]:
+        if each["rule"] == "clopper_pearson":
+            part = Part(figure="sensitivity", goal=each["goal"])
+            for n, error in (
+                (each["n_always"], each["type1_at_always"]),
+                (each["worst_type1_at_n"], each["worst_type1_n20_1000"]),
+            ):
+                (found,) = at_goal(part, counts(n, 1), 1, Assumed(), 1)
+                assert found.error(ALPHA) == pytest.approx(error, abs=1e-6)
+
+
 def test_paired_delong_errs_as_published(tables: Any) -> None:
     expected = row(tables["d_auroc_noninferiority"], auc_both=0.9, negatives_per_positive=4)
     m = expected["positives"]
