@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.glossary import FIGURES, figure
@@ -162,6 +162,13 @@ class Board:
         return len({place.entrant.plan_digest for place in self.places})
 
 
+class Draws(NamedTuple):
+    """Names of the benchmarks with the draw before and the next one; None without."""
+
+    former: str | None
+    later: str | None
+
+
 class Kept(Protocol):
     """What boards and reports are read from."""
 
@@ -185,6 +192,9 @@ class Kept(Protocol):
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Why a benchmark takes no more submissions; None where its cohort is not spent."""
+
+    def draws(self, benchmark: str) -> Draws:
+        """The benchmarks of the draws before and after that of a benchmark."""
 
 
 class OfLedger:
@@ -270,6 +280,14 @@ class OfLedger:
         """Why a benchmark takes no more submissions, and which one has the next draw."""
         return self._ledger.read(lambda held: retirement.ending(held, benchmark, quota))
 
+    def draws(self, benchmark: str) -> Draws:
+        """The benchmarks of the draws before and after that of a benchmark."""
+        return self._ledger.read(
+            lambda held: Draws(
+                retirement.former_draw(held, benchmark), retirement.next_draw(held, benchmark)
+            )
+        )
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -329,6 +347,10 @@ class OfReleases:
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Nothing tells here."""
         return None
+
+    def draws(self, benchmark: str) -> Draws:
+        """Nothing tells here."""
+        return Draws(None, None)
 
 
 def _row(number: int, release: Release) -> BoardRow:

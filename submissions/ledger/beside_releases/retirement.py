@@ -67,6 +67,15 @@ def ending(connection: Connection, benchmark: str, quota: Quota) -> Spent | None
     return None if why is None else Spent(why, next_draw(connection, benchmark))
 
 
+def former_draw(connection: Connection, benchmark: str) -> str | None:
+    """The name of the benchmark whose next draw this one has, or None."""
+    query = select(AUDIT.c.subject, AUDIT.c.content).where(AUDIT.c.event == NEXT_DRAW)
+    for row in connection.execute(query.order_by(AUDIT.c.number.desc())):
+        if str(row.content).partition(";")[0] == benchmark:
+            return str(row.subject)
+    return None
+
+
 def next_draw(connection: Connection, benchmark: str) -> str | None:
     """The name of the benchmark that has the next draw, or None."""
     query = select(AUDIT.c.content).where(AUDIT.c.event == NEXT_DRAW, AUDIT.c.subject == benchmark)
