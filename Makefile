@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 HOME_FOLDER ?= demo/home
-JOBS ?= 2
+# Each waits for containers a third of its time: three keep two processors at work.
+JOBS ?= 3
 KILLS ?= 200
 SEED ?= 1
 RUNS ?= 1
@@ -37,7 +38,7 @@ demo: engine  ## the whole path on simulated images, then a page (not: DEMO_SERV
 serve: $(READY)  ## pages and queue of the demonstration (HOME_FOLDER=demo/home)
 	$(BIN)/sequestra up --home $(HOME_FOLDER)
 
-test: engine  ## the tests, with real containers, JOBS=2 files at a time
+test: engine  ## the tests, with real containers, JOBS=3 files at a time
 	$(BIN)/python -m tests.support.postgresql
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 

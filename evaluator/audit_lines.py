@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evaluator.claims import addendum
 from evaluator.signing.verification import Verified
 from submissions.ledger.beside_releases import retirement
 from submissions.ledger.database import audit_chain
@@ -35,6 +36,7 @@ _WHO = {
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
+    addendum.EVENT: STEWARD,
     retirement.NEXT_DRAW: STEWARD,
     retirement.BRIDGE: STEWARD,
     "filed": STEWARD,
@@ -137,6 +139,7 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",
         audit_chain.PROTECTED: f"triggers made again: {content}",
+        addendum.EVENT: f"added claims to {subject}, which was sealed without them",
         retirement.RETIRED: f"cohort of {subject} is spent: {content}",
         retirement.NEXT_DRAW: f"next draw of {subject} is {content}",
         retirement.BRIDGE: f"{subject} runs the image of {content} on the next draw",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,28 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs behind it deaf to interrupts, and so are its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A thousand commands are started: where no bytecode may be kept, each compiles all modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+LONGEST = tuple(
+    REPOSITORY / "tests" / file
+    for file in (
+        "docs/test_role_pages.py",
+        "evaluator/commands/test_walkthrough.py",
+        "evaluator/commands/test_real_radiographs.py",
+        "evaluator/queue/test_practice_runs.py",
+        "evaluator/queue/test_twice.py",
+        "evaluator/queue/test_shards.py",
+        "evaluator/queue/test_submitted_archive.py",
+        "evaluator/queue/test_spent_cohort.py",
+        "evaluator/commands/test_seal_command.py",
+        "attacks/test_attacks.py",
+        "submissions/service/pages/test_in_browser.py",
+    )
+)
+"""Files of about a minute and more, the longest first."""
 
 LONG = [
     REPOSITORY / "tests" / folder for folder in ("docs", "evaluator/commands", "evaluator/queue")
@@ -40,12 +63,14 @@ def _shared(folder: str) -> Path:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where files run beside each other the long ones begin: a last one would run alone."""
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist
-        items.sort(key=lambda item: not _is_long(item.path))
+        items.sort(key=lambda item: _turn(item.path))
 
 
-def _is_long(file: Path) -> bool:
-    """Whether its tests go through the front door, or work a queue off."""
-    return file.parent in LONG
+def _turn(file: Path) -> int:
+    """When a file begins: the lower the sooner."""
+    if file in LONGEST:
+        return LONGEST.index(file)
+    return len(LONGEST) + (file.parent not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ FLOORS: dict[str, list[str]] = {
         "all_figures target_population",
         "comparison gaps",
         "claims",
+        "planning",
         "figures_page",
     ],
     "cohort_selection": [
@@ -60,13 +61,14 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
-        "case_tables garbage_collection glossary host screen setup shipped system_calls",
+        "assumptions case_tables garbage_collection glossary host screen setup shipped"
+        " system_calls",
         "sandbox scoring",
         "attacker claims",
         "disclosure",
         "comparison feedback_choice figure_kinds leaderboard.drawing",
         "benchmark leaderboard.templating",
-        "identity leaderboard.board stores workers",
+        "identity leaderboard.board planning stores workers",
         "feedback",
         "evaluation signing steward",
         "comparing leaderboard.reports",
@@ -74,7 +76,7 @@ FLOORS: dict[str, list[str]] = {
         "filing tracking",
         "reviewing",
         "audit_lines doctor queue serving",
-        "bridge console demonstration",
+        "bridge console demonstration own_claims",
         "terminal",
         "entering",
         "commands",

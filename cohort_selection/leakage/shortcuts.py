@@ -171,7 +171,8 @@ def audit_fields(
         whole = (
             np.sum([evidence[name] for name in headers], axis=0) if headers else np.zeros(len(z))
         )
-        return {name: _auroc(each, z) for name, each in evidence.items()}, _auroc(whole, z)
+        *each, together = _aurocs(np.array([*evidence.values(), whole]), z)
+        return dict(zip(evidence, each, strict=True)), together
 
     reached, whole = weighed(y)
     by_chance = []
@@ -251,12 +252,15 @@ def _evidence(
     return score
 
 
-def _auroc(score: NDArray[np.float64], y: NDArray[np.int64]) -> float:
-    """Mann-Whitney with ties counted one half."""
-    ranks = rankdata(score)
+def _aurocs(scores: NDArray[np.float64], y: NDArray[np.int64]) -> list[float]:
+    """Mann-Whitney of each row of ``scores`` (fields, cases), with ties counted one half."""
     n1 = int(y.sum())
     n0 = len(y) - n1
-    return float((ranks[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)) if n1 and n0 else 0.5
+    if not (n1 and n0):
+        return [0.5] * len(scores)
+    ranks = rankdata(scores, axis=1)
+    found: list[float] = ((ranks[:, y == 1].sum(axis=1) - n1 * (n1 + 1) / 2) / (n1 * n0)).tolist()
+    return found
 
 
 def _telling(values: NDArray[np.str_], codes: NDArray[np.int64], y: NDArray[np.int64]) -> str:

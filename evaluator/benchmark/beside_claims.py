@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.clinical.age_bands import age_group
 from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.board import Freezes
 from evaluator.claims.declared_study import DeclaredStudy, read_study
@@ -14,6 +15,8 @@ from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from submissions.quota import Quota
+
+AGE_GROUP = "age_group"
 
 
 def study_of(
@@ -63,8 +66,13 @@ def refuse_what_tells_too_much(
         )
 
 
-def refuse_unfit_analysis(study: DeclaredStudy, analysis: AnalysisPlan, path: Path) -> None:
-    """Raise SpecificationError where figures or groups are not those of the claims."""
+def refuse_unfit_groups(
+    study: DeclaredStudy, analysis: AnalysisPlan, bands: Sequence[int], path: Path
+) -> None:
+    """Raise SpecificationError where figures or groups are not those of the claims.
+
+    ``bands`` are the lower ends of the age groups that the file makes.
+    """
     if analysis.interval == "symmetric":
         raise SpecificationError(
             f"{path.name}: [analysis] interval is 'symmetric' beside [[claims]]; its bound is "
@@ -72,6 +80,15 @@ def refuse_unfit_analysis(study: DeclaredStudy, analysis: AnalysisPlan, path: Pa
         )
     for problem in _missing_groups(study, analysis):
         raise SpecificationError(f"{path.name}: {problem}")
+    made = [age_group(years, bands) for years in (bands[0] - 1, *bands) if years >= 0]
+    for claim in study.claims:
+        for name, level in claim.within:
+            if name == AGE_GROUP and level not in made:
+                raise SpecificationError(
+                    f"{path.name}: claim {claim.name!r} is within the age group {level!r}"
+                    f"{did_you_mean(level, made)}; [cohort] age_bands make {', '.join(made)}: give "
+                    f"one of these"
+                )
 
 
 def _missing_groups(study: DeclaredStudy, analysis: AnalysisPlan) -> Iterator[str]:

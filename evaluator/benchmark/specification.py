@@ -22,7 +22,7 @@ from cohort_selection.plan.cohort_plan import (
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.beside_claims import (
-    refuse_unfit_analysis,
+    refuse_unfit_groups,
     refuse_what_tells_too_much,
     study_of,
     with_looks,
@@ -91,7 +91,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         title=name if about.title is None else about.title,
         description=about.description,
         period=Period(about.opens, about.closes),
-        cohort=cohort,
+        cohort=_of_figures(cohort, analysis),
         contract=read_contract(tables["contract"], path),
         quota=with_looks(read_quota(tables["quota"], path), study, path),
         practice=read_practice(tables["practice"], path),
@@ -132,6 +132,12 @@ def _by_design(
         if LABEL in name.split(JOINT)
     )
     return replace(plan, fixed_attributes=tuple(sorted({name for name in tied if name})))
+
+
+def _of_figures(cohort: CohortPlan, analysis: AnalysisPlan) -> CohortPlan:
+    """Plan the minimum of a subgroup for the interval that its figures will have."""
+    minimum = replace(cohort.minimum, confidence=analysis.confidence, interval=analysis.interval)
+    return replace(cohort, minimum=minimum)
 
 
 def read_clinical_columns(path: Path) -> dict[str, str]:
@@ -246,10 +252,11 @@ def _agree(benchmark: Benchmark) -> None:
             f"probabilities: give one from 0 to 1"
         )
     if benchmark.study is not None:
+        analysis, bands = benchmark.analysis, benchmark.cohort.criteria.age_bands
         refuse_what_tells_too_much(
             benchmark.study, benchmark.disclosure, benchmark.board, benchmark.path
         )
-        refuse_unfit_analysis(benchmark.study, benchmark.analysis, benchmark.path)
+        refuse_unfit_groups(benchmark.study, analysis, bands, benchmark.path)
     senseless = feedback_choice.refusal(
         benchmark.disclosure,
         primary=benchmark.analysis.primary,

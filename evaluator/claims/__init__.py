@@ -4,5 +4,5 @@
 **Look**: a submission that read the cases. **Comparator**: whom submissions are compared with.
 
 Order of reading: ``declaration``, ``declared_study``, ``comparators``, ``sealed_study``,
-``selection``, ``addendum``, ``verdict``, ``judging``, ``closing``.
+``selection``, ``addendum``, ``verdict``, ``judging``, ``closing``, ``needed``, ``words``.
 """

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from evaluator.claims import sealed_study
+from evaluator.claims.declaration import ClaimsError
 from evaluator.claims.sealed_study import SealedStudy
 from submissions.ledger.ledger import AuditEntry, Ledger
 from submissions.signatures import ADDENDUM, Signed, stated
@@ -32,12 +33,21 @@ def statement(benchmark: str, cohort_digest: str, study: SealedStudy, file: str)
 
 
 def of(ledger: Ledger, benchmark: str) -> SealedStudy | None:
-    """The study that was added to a benchmark's sealed cohort; None where none was."""
+    """The study that was added to a benchmark's sealed cohort; None where none was.
+
+    Raises ClaimsError where it is not the one whose digest was signed.
+    """
     found = entry(ledger, benchmark)
     if found is None:
         return None
     content = signed(found).content
-    return sealed_study.read(content, sealed_at=content["at"], addendum=True)
+    study = sealed_study.read(content, sealed_at=content["at"], addendum=True)
+    if study.digest != content["claims_digest"]:
+        raise ClaimsError(
+            f"the claims that were added to {benchmark!r} are not those that were signed; "
+            f"`sequestra audit verify` lists what was changed"
+        )
+    return study
 
 
 def entry(ledger: Ledger, benchmark: str) -> AuditEntry | None:

@@ -19,6 +19,7 @@ from cohort_selection.benchmark_keys.keys import (
     Whole,
 )
 from cohort_selection.benchmark_keys.reading import did_you_mean, shown
+from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.glossary import FIGURES as KNOWN_FIGURES
 from metrics.claims.claim import FIGURES, FIXED_SEQUENCE, PROCEDURES, thousandths
 from metrics.claims.spending import EQUAL, SPENDINGS
@@ -202,6 +203,13 @@ class DeclaredClaim:
             "hold (co-primary)"
         ),
     ] = ()
+    assumed: Annotated[
+        Assumed,
+        Absent("the study's"),
+        Field(
+            description="`[claims.assumed]`: what `sequestra plan` takes to be true for this claim"
+        ),
+    ] = NOTHING_SAID
 
     def __post_init__(self) -> None:
         """Raise ClaimsError where keys contradict each other."""
@@ -313,6 +321,11 @@ class StudyTable:
             description="alpha of look i: `equal`, alpha / looks; `decreasing`, 6 alpha / (pi i)^2"
         ),
     ] = EQUAL
+    assumed: Annotated[
+        Assumed,
+        Absent("see [planning](planning.md)"),
+        Field(description="`[study.assumed]`: what `sequestra plan` takes to be true"),
+    ] = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

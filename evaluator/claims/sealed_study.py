@@ -14,9 +14,13 @@ from cohort_selection.cases import Case
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.claims.declaration import ClaimsError, Comparator
 from evaluator.claims.declared_study import DeclaredStudy
-from evaluator.claims.selection import in_group
-from metrics.claims.claim import Claim, Part, Study
+from evaluator.claims.selection import case_data, in_group
+from metrics.claims.at_goal import Assumed
+from metrics.claims.bounds import bound
+from metrics.claims.claim import CaseData, Claim, Part, Study
+from metrics.claims.error import tightened
 from metrics.claims.procedures import levels_used
+from metrics.claims.studies import Counts
 
 STUDY = "study"
 """Where the report of a sealed cohort keeps its study."""
@@ -26,15 +30,16 @@ STUDY = "study"
 class UsedLevel:
     """The level at which a bound is made in place of the nominal one, and its error at the goal.
 
-    ``error`` and ``standard_error`` are simulated on the cohort's own counts, the largest over
-    the spread ratios tried; None where the bound is exact.
+    ``error`` is the chance that the bound reaches its goal where the goal is the truth, with the
+    cohort's own counts: the largest over all kinds of data tried. ``standard_error`` is that of
+    its simulation, 0 for a sum over all outcomes.
     """
 
     part: Part
     nominal: float
     used: float
-    error: float | None = None
-    standard_error: float | None = None
+    error: float
+    standard_error: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +78,25 @@ class SealedStudy:
 
 
 def sealed(
-    declared: DeclaredStudy, cases: Sequence[Case], *, at: str = "", addendum: bool = False
+    declared: DeclaredStudy,
+    cases: Sequence[Case],
+    comparators: Mapping[str, Mapping[str, float]],
+    *,
+    at: str = "",
+    addendum: bool = False,
 ) -> SealedStudy:
     """Fix the levels of groups to those that ``cases``, the drawn ones, have; tighten the tests.
 
-    Raises ClaimsError where a claim is about no case, or where no level of a claim's bound keeps
-    the error that was declared on these cases: such a study is not sealed.
+    ``comparators`` has what each said, by case id. Raises ClaimsError where a claim is about no
+    case, or where no level of a claim's bound keeps the error that was declared on these cases:
+    such a study is not sealed.
     """
-    attributes = {
-        name: np.array([case.attributes[name] for case in cases]) for name in cases[0].attributes
-    }
-    study = declared.with_levels({name: column.tolist() for name, column in attributes.items()})
+    drawn = _Drawn.of(cases, comparators)
+    columns = {name: column.tolist() for name, column in drawn.attributes.items()}
+    study = declared.with_levels(columns)
     return SealedStudy(
         study=study,
-        levels=_used_levels(study, cases, attributes),
+        levels=_used_levels(study, drawn, declared.comparators),
         comparators=dict(declared.comparators),
         declaration=declared.digest,
         sealed_at=at,
@@ -139,22 +149,70 @@ def read(content: Mapping[str, Any], *, sealed_at: str, addendum: bool = False) 
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """The drawn cases as arrays, (cases,) each."""
+
+    labels: np.ndarray
+    patients: np.ndarray
+    attributes: Mapping[str, np.ndarray]
+    comparators: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, cases: Sequence[Case], said: Mapping[str, Mapping[str, float]]) -> _Drawn:
+        return cls(
+            np.array([case.label == 1 for case in cases]),
+            np.array([case.patient_id for case in cases]),
+            {name: np.array([c.attributes[name] for c in cases]) for name in cases[0].attributes},
+            {
+                name: np.array([values[case.case_id] for case in cases])
+                for name, values in said.items()
+            },
+        )
+
+
 def _used_levels(
-    study: Study, cases: Sequence[Case], attributes: Mapping[str, np.ndarray]
+    study: Study, drawn: _Drawn, declared: Mapping[str, Comparator]
 ) -> tuple[UsedLevel, ...]:
-    labels = np.array([case.label == 1 for case in cases])
-    patients = np.array([case.patient_id for case in cases])
-    found: list[UsedLevel] = []
+    found: dict[Part, list[UsedLevel]] = {}
     for claim in study.claims:
         for part in claim.parts:
-            here = in_group(part, attributes, len(cases))
-            group = f" of {part.attribute} {part.level!r}" if part.attribute else ""
-            if not labels[here].any() or labels[here].all():
-                kind = "positive" if not labels[here].any() else "negative"
-                raise ClaimsError(
-                    f"claim {claim.name!r}: the cohort has no {kind} case{group}; draw some, or "
-                    "leave the claim out"
-                )
-            found += [UsedLevel(part, nominal, nominal) for nominal in levels_used(study)]
-    del patients
-    return tuple(dict.fromkeys(found))
+            if part not in found:
+                try:
+                    found[part] = _of_part(part, levels_used(study), drawn, declared)
+                except ValueError as problem:
+                    group = f" in {part.attribute} {part.level!r}" if part.attribute else ""
+                    raise ClaimsError(f"claim {claim.name!r}{group}: {problem}") from None
+    return tuple(level for levels in found.values() for level in levels)
+
+
+def _of_part(
+    part: Part, levels: Sequence[float], drawn: _Drawn, declared: Mapping[str, Comparator]
+) -> list[UsedLevel]:
+    here = in_group(part, drawn.attributes, len(drawn.labels))
+    counts = Counts.of(drawn.labels[here], drawn.patients[here])
+    tight = tightened(part, counts, levels, assumed=_assumed(part, drawn, declared))
+    return [
+        UsedLevel(part, level, found.used, found.error, found.standard_error)
+        for level, found in tight.items()
+    ]
+
+
+def _assumed(part: Part, drawn: _Drawn, declared: Mapping[str, Comparator]) -> Assumed | None:
+    """The comparator's own figure on the cases of the part; None where it has none."""
+    if part.comparator is None:
+        return None
+    data = case_data(
+        part,
+        drawn.labels,
+        np.zeros(len(drawn.labels)),
+        None,
+        drawn.attributes,
+        comparators=drawn.comparators,
+        declared=declared,
+        threshold=0.5,
+    )
+    assert data.comparator is not None
+    own = Part(figure=part.figure, goal=0.5, threshold=None if part.figure == "auroc" else 0.5)
+    said = CaseData(labels=data.labels, scores=data.comparator)
+    return Assumed(comparator=bound(own, said, 0.025).value)

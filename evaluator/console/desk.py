@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.words import VerdictWords, in_words
 from evaluator.console.difference import Difference, difference
 from evaluator.console.reviewers import OwnResult, Reviewer, ReviewError, is_own, reviewer
 from evaluator.console.withholding import Withholding, figures_left_out, withholdings
@@ -25,6 +26,7 @@ from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.ledger.database.audit_chain import OVERRIDDEN
 from submissions.ledger.ledger import Ledger, LedgerError
+from submissions.ledger.verdicts.sentences import sentences
 from submissions.ledger.voting.votes import (
     Choice,
     Decision,
@@ -93,6 +95,13 @@ class HeldResult:
     looks: str
     rounds: tuple[RoundShown, ...]
     own_vote: Vote | None
+    told: tuple[str, ...] = ()
+    """What the team is told of the verdict while looks are open."""
+
+    @property
+    def verdict(self) -> VerdictWords | None:
+        """The whole verdict on the declared claims; None where the benchmark has none."""
+        return None if self.release.verdict is None else in_words(self.release.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,7 @@ class Desk:
             looks=self._looks(waiting.submission),
             rounds=self._shown(rounds),
             own_vote=mine[0] if mine else None,
+            told=self._told(submission_id),
         )
 
     def report(self, reviewer: Reviewer, submission_id: str) -> str:
@@ -298,6 +308,10 @@ class Desk:
             f"This is look {number} of {len(made)} that the team has made at this benchmark"
             f"{shared if len(teams) > 1 else ''}; its quota is {limit}."
         )
+
+    def _told(self, submission_id: str) -> tuple[str, ...]:
+        told = self._ledger.verdicts.of(submission_id)
+        return () if told is None else sentences(told)
 
     def _shown(self, rounds: Sequence[Round]) -> tuple[RoundShown, ...]:
         names = {person.person_id: person.name for person in self._store.people.people()}

@@ -57,7 +57,7 @@ class StudyJudge:
         look = _OneLook(
             self.ledger, self.enclave, sealed, submission, benchmark, cohort, cases, release
         )
-        told = self.ledger.verdicts.of(submission.submission_id)
+        told = self.ledger.verdicts.recorded(submission.submission_id)
         if told is None:
             if not self.spends:
                 return None

@@ -18,6 +18,7 @@ from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, PublishedRelease
+from submissions.ledger.verdicts.sentences import sentences
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,7 +38,11 @@ def newest(ledger: Ledger, submission_id: str) -> PublishedRelease:
     found = ledger.boards.newest(submission_id)
     if found is None:
         state = ledger.submission(submission_id).state
-        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+        told = ledger.verdicts.of(submission_id)
+        verdict = "" if told is None else f". {'. '.join(sentences(told))}"
+        raise NotReleased(
+            f"submission {submission_id} is {state.value}; it has no released result{verdict}"
+        )
     return found
 
 

@@ -44,13 +44,13 @@ class Claimed:
 
 
 def claimed(
-    installation: Installation, benchmark: Benchmark, apart_from: Collection[str] = ()
+    installation: Installation, benchmark: Benchmark, ending: Collection[str] = ()
 ) -> Claimed:
-    """Who may not be drawn for ``benchmark``; ``apart_from`` names benchmarks that are ending."""
+    """Who may not be drawn for ``benchmark``; ``ending`` names those that it takes the place of."""
     enclave, ledger = installation.enclave(), installation.ledger()
     found: dict[str, frozenset[str]] = {}
     for name in installation.names():
-        if name == benchmark.name or name in apart_from or not enclave.is_sealed(name):
+        if name == benchmark.name or name in ending or not enclave.is_sealed(name):
             continue
         cohort = enclave.cohort(name)
         has_claims = sealed_study.of(cohort) is not None or addendum.of(ledger, name) is not None
@@ -78,9 +78,14 @@ def _is_under_way(ledger: Ledger, name: str) -> bool:
     return any(each.benchmark == name and each.state not in done for each in ledger.submissions())
 
 
-def refuse_claimed(installation: Installation, benchmark: Benchmark, cases: Sequence[Case]) -> None:
+def refuse_claimed(
+    installation: Installation,
+    benchmark: Benchmark,
+    cases: Sequence[Case],
+    ending: Collection[str] = (),
+) -> None:
     """Raise StewardError where a drawn case was sealed by another benchmark since the draw."""
-    for name, patients in claimed(installation, benchmark).patients.items():
+    for name, patients in claimed(installation, benchmark, ending).patients.items():
         shared = patients & {case.patient_id for case in cases}
         if shared:
             raise StewardError(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,9 +16,11 @@ from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.declaration import ClaimsError
+from evaluator.planning.assumptions_of import PlanningError
+from evaluator.planning.study_plan import hopeless
 from evaluator.scoring.analysis_plan import PlanError
 from evaluator.steward.foreseen import foreseen
-from evaluator.steward.study import of_hidden, said_by_comparators
+from evaluator.steward.study import of_hidden, said_by_comparators, sealable
 
 MOST_LEVELS = 12
 """Levels of an attribute that a sentence lists."""
@@ -86,8 +87,18 @@ def try_file(
     if found.refusal and not problems:
         problems.append(found.refusal)
     problems += _of_claims(benchmark, pool, found)
+    if benchmark.study is not None and not problems:
+        problems += _hopeless(benchmark, pool, found)
     hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]
     return Tried(len(cases), tuple(problems), tuple(hidden), found)
+
+
+def _hopeless(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> list[str]:
+    """Claims that a cohort of this pool would show with a power below 0.5."""
+    try:
+        return list(hopeless(benchmark, (found, pool)))
+    except (PlanningError, ClaimsError) as problem:
+        return [str(problem)]
 
 
 def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str]:
@@ -126,36 +137,16 @@ def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> I
     if study is None:
         return
     columns = {name: [case.attributes[name] for case in pool] for name in pool[0].attributes}
+    problems = 0
     try:
-        yield from of_hidden(study, columns, found.subgroups)
+        for problem in of_hidden(study, columns, found.subgroups):
+            problems += 1
+            yield problem
+        said_by_comparators(study, benchmark.path.parent, pool)
+        if not problems and not found.refusal:
+            sealable(benchmark, study, pool)
     except ClaimsError as refusal:
         yield str(refusal)
-    for name, comparator in study.comparators.items():
-        try:
-            said_by_comparators(
-                replace(study, comparators={name: comparator}), benchmark.path.parent, pool
-            )
-        except ClaimsError as refusal:
-            yield str(refusal)
-    yield from _of_repeated_patients(benchmark, pool)
-
-
-def _of_repeated_patients(benchmark: Benchmark, pool: Sequence[Case]) -> Iterator[str]:
-    """Claims on shares of cases that no bound covers where patients repeat."""
-    if benchmark.study is None or benchmark.cohort.cases_per_patient == "one":
-        return
-    n_cases = Counter((case.patient_id, case.label) for case in pool)
-    repeated = [label for (_, label), number in n_cases.items() if number > 1]
-    for claim, part in benchmark.study.parts:
-        label = {"sensitivity": 1, "specificity": 0}.get(part.figure)
-        n_patients = sum(its == label for its in repeated)
-        if n_patients:
-            kind = "positive" if label == 1 else "negative"
-            yield (
-                f"claim {claim.name!r}: {n_patients} patients have several {kind} cases, and no "
-                f"bound of {part.figure} over patients keeps its error; give cases_per_patient = "
-                f'"one", or claim the AUROC'
-            )
 
 
 def _listed(levels: Mapping[str, Collection[str]]) -> str:

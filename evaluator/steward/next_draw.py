@@ -77,7 +77,13 @@ def draw_next(
             }
             _match(installation, successor, catalog_folder, reads, before, share)
         sealed = steward.seal_cohort(
-            installation, successor, catalog_folder, look=look, accepted=accepted, progress=progress
+            installation,
+            successor,
+            catalog_folder,
+            look=look,
+            accepted=accepted,
+            ending=draws,
+            progress=progress,
         )
     patients = {patient for _, patient in sealed.cohort.sources().values()}
     n_shared = len(patients & reads.keys())

@@ -10,6 +10,7 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.sealed_study import SealedStudy
 from evaluator.disclosure.cohort_card import CohortCard, cohort_card
 from evaluator.disclosure.suppression import JOINT
+from evaluator.planning.beside_drawn import public
 from evaluator.steward.pool import Cut
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
@@ -34,7 +35,11 @@ def publish_card(
         rule=benchmark.disclosure,
     )
     if study is not None:
-        card = replace(card, claims={"digest": study.digest, "declaration": study.declaration})
+        claims: dict[str, object] = {"digest": study.digest, "declaration": study.declaration}
+        planned = public(benchmark, cut.cohort, used=study.used, step=card.count_step)
+        if planned:
+            claims["planned"] = planned
+        card = replace(card, claims=claims)
     path = card_file(installation, benchmark.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, card.to_json().encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
-from evaluator.steward.claimed import claimed, refuse_claimed
+from evaluator.steward.claimed import claimed
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import (
     Cut,
@@ -196,6 +196,7 @@ def seal_cohort(
     *,
     look: bool = True,
     accepted: Accepted = Accepted(),
+    ending: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Sealed:
     """Check the matched cohort for leaks and for pictures that repeat, then seal it with a digest.
@@ -204,20 +205,18 @@ def seal_cohort(
     or not: anybody may have it. The pictures of the pool are compared with each other: those under
     several patients, or under both labels, are listed in the enclave.
 
-    ``look`` compares pictures, not stored bytes alone. What was checked, and what
-    was accepted with which reason, is sealed with the cohort; the audit chain, which everybody may
-    read, says that it was and not what. ``progress`` is called with an act, what is done and all.
+    ``look`` compares pictures, not stored bytes alone. What was checked, and what was accepted with
+    which reason, is sealed with the cohort; the audit chain, which everybody may read, says that it
+    was and not what. ``ending`` names the draws whose place this one takes. ``progress`` is called
+    with an act, what is done and all.
     Raises ShortcutError or LeakError where a check finds what was not accepted.
     """
     if (cut_off := _cut_off(installation, benchmark)) is not None:
         return cut_off
     _refuse_sealed(installation, benchmark)
-    cut = cut_of(installation, benchmark, catalog_folder)
-    refuse_claimed(installation, benchmark, cut.cohort)
-    claims = to_seal(installation.enclave(), benchmark, cut.cohort)
-    shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
-    if not accepted.shortcuts.strip():
-        refuse_alarms(shortcuts)
+    plan, cut = benchmark.cohort, cut_of(installation, benchmark, catalog_folder)
+    claims = to_seal(installation, benchmark, cut.cohort, ending)
+    shortcuts = _shortcuts(cut, benchmark, accepted, act(progress, "reading headers"))
     wall = duplicates.check(
         cut.outside,
         cut.cohort,
@@ -229,7 +228,6 @@ def seal_cohort(
     repeats = _repeated(
         installation, benchmark, cut, look, accepted, act(progress, "pictures of the pool")
     )
-    plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
     _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
     publish_card(installation, benchmark, cut, claims.study)
@@ -242,8 +240,7 @@ def seal_cohort(
         target=plan.target,
         report={
             BENCHMARK_DIGEST: benchmark.digest,
-            **_of_checks(deviations, shortcuts, wall, repeats),
-            "accepted": asdict(accepted),
+            **_of_checks(deviations, shortcuts, wall, repeats, accepted),
             "estimand": plan.estimand.value,
             **claims.report,
         },
@@ -287,6 +284,7 @@ def _of_checks(
     shortcuts: Sequence[Shortcut],
     wall: WallCheck,
     repeats: RepeatCounts,
+    accepted: Accepted,
 ) -> dict[str, object]:
     """What is sealed of the checks, which ``as_sealed`` reads."""
     return {
@@ -295,6 +293,7 @@ def _of_checks(
         "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
         "wall": asdict(replace(wall, listed=())),
         "repeats": asdict(repeats),
+        "accepted": asdict(accepted),
     }
 
 
@@ -309,6 +308,18 @@ def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
         )
         for case in cut.cohort
     }
+
+
+def _shortcuts(
+    cut: Cut,
+    benchmark: Benchmark,
+    accepted: Accepted,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Shortcut, ...]:
+    found = header_audit(cut.cohort, benchmark, progress)
+    if not accepted.shortcuts.strip():
+        refuse_alarms(found)
+    return found
 
 
 def header_audit(

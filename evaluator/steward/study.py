@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case, value
+from cohort_selection.matching import draw
 from cohort_selection.matching.feasibility import Subgroup
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
-from evaluator.claims.comparators import read_comparator
+from evaluator.claims.comparators import ComparatorTable, read_comparator
 from evaluator.claims.declaration import ClaimsError
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.claims.sealed_study import STUDY, SealedStudy
+from evaluator.steward.claimed import refuse_claimed
 from evaluator.steward.foreseen import held_back
 from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import Installation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,17 @@ def keep_comparators(enclave: Enclave, benchmark: Benchmark, folder: Path) -> No
     """
     if benchmark.study is None or enclave.is_sealed(benchmark.name):
         return
-    declared = benchmark.study.comparators
-    for name, comparator in declared.items():
-        read_comparator(name, comparator, folder)
+    read_comparators(benchmark.study, folder)
     kept = comparators_folder(enclave, benchmark.name)
-    for comparator in declared.values():
+    for comparator in benchmark.study.comparators.values():
         kept.mkdir(mode=0o700, exist_ok=True)
         write_bytes(kept / comparator.file, (folder / comparator.file).read_bytes())
+
+
+def read_comparators(study: DeclaredStudy | None, folder: Path) -> tuple[ComparatorTable, ...]:
+    """The tables of a study's comparators in ``folder``; raise ClaimsError for one that fails."""
+    declared = {} if study is None else study.comparators
+    return tuple(read_comparator(name, each, folder) for name, each in declared.items())
 
 
 def comparators_folder(enclave: Enclave, name: str) -> Path:
@@ -57,21 +64,53 @@ def said_by_comparators(
     study: DeclaredStudy, folder: Path, cases: Sequence[Case]
 ) -> dict[str, dict[str, float]]:
     """Comparator -> case id -> score or call; raise ClaimsError where a case has none."""
-    return {
-        name: read_comparator(name, comparator, folder).of(cases)
-        for name, comparator in study.comparators.items()
-    }
+    return {table.name: table.of(cases) for table in read_comparators(study, folder)}
 
 
-def to_seal(enclave: Enclave, benchmark: Benchmark, cases: Sequence[Case]) -> ToSeal:
-    """Fix a study on the drawn cases; raise ClaimsError where they cannot bear it."""
-    declared = benchmark.study
-    if declared is None:
+def to_seal(
+    installation: Installation,
+    benchmark: Benchmark,
+    cases: Sequence[Case],
+    ending: Collection[str] = (),
+) -> ToSeal:
+    """Fix a study on the drawn cases; raise ClaimsError where they cannot bear it.
+
+    Without claims too, raise StewardError where another benchmark has claims on a drawn patient;
+    those that are ``ending`` with this seal have none.
+    """
+    refuse_claimed(installation, benchmark, cases, ending)
+    if benchmark.study is None:
         return ToSeal()
+    folder = comparators_folder(installation.enclave(), benchmark.name)
+    return fixed(benchmark, benchmark.study, folder, cases)
+
+
+def fixed(
+    benchmark: Benchmark, declared: DeclaredStudy, folder: Path, cases: Sequence[Case]
+) -> ToSeal:
+    """A study on these cases, the comparators' tables lying in ``folder``; raise ClaimsError."""
     for problem in hidden_groups(declared, benchmark, cases):
         raise ClaimsError(problem)
-    said = said_by_comparators(declared, comparators_folder(enclave, benchmark.name), cases)
-    return ToSeal(sealed_study.sealed(declared, cases), said or None)
+    said = said_by_comparators(declared, folder, cases)
+    return ToSeal(sealed_study.sealed(declared, cases, said), said or None)
+
+
+def sealable(benchmark: Benchmark, declared: DeclaredStudy, pool: Sequence[Case]) -> ToSeal:
+    """A study on one cohort of the pool, drawn by chance and kept nowhere; raise ClaimsError.
+
+    The tables of the comparators lie beside the benchmark's file.
+    """
+    plan = benchmark.cohort
+    drawn = draw.match(
+        pool,
+        plan.drawn_target,
+        plan.size,
+        plan.seed,
+        cases_per_patient=plan.cases_per_patient,
+        tolerance=plan.tolerance,
+        minimum=plan.minimum,
+    )
+    return fixed(benchmark, declared, benchmark.path.parent, drawn.cases)
 
 
 def hidden_groups(

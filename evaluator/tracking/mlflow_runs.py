@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluator.claims import words
 from evaluator.disclosure.control import Release
 from evaluator.feedback_choice import told_how
 from evaluator.garbage_collection import few_collections
@@ -58,8 +60,11 @@ def prepare(installation: Installation) -> None:
     logging.getLogger(mlflow.__name__).setLevel(logging.WARNING)
     environment().get_template("report.html")
     if not _unreachable(installation.tracking_uri):
+        # Sent away in the midst of this, it would leave a store that is half made.
+        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         with suppress(Exception):  # said again, and heard, when there is something to track
             mlflow.MlflowClient(tracking_uri=_prepared(installation))
+        signal.signal(signal.SIGTERM, before)
 
 
 def track_releases(installation: Installation, ledger: Ledger) -> None:
@@ -201,6 +206,8 @@ def _tags(released: Release, primary: str) -> dict[str, str]:
     told = {} if worst is None else {"worst group": f"{worst.attribute}: {worst.level}"}
     if how := told_how(released.rule):
         told[HOW] = how
+    if released.verdict is not None:
+        told |= words.tags(released.verdict)
     return told | {
         "team": released.team,
         "model": released.model,

@@ -149,9 +149,10 @@ class Tracker:
         """Wait until nothing is left to track; raise TrackingError, unless the work itself failed.
 
         After a failure of the work the process still ends what it can, unheard, and so it does
-        where it is not awaited.
+        where it is not awaited. One that got ready for nothing is sent away.
         """
-        if error is None and untracked(self._installation, self._ledger):
+        owed = error is not None or bool(untracked(self._installation, self._ledger))
+        if error is None and owed:
             self._start()
         if self._process is None:
             return
@@ -160,10 +161,12 @@ class Tracker:
                 assert self._process.stdin is not None
                 self._process.stdin.close()
             return
+        if not owed:
+            self._process.terminate()
         said, _ = self._process.communicate()
         if error is None and self._process.returncode == REFUSED:
             raise TrackingError(said.strip())
-        if error is None and self._process.returncode != 0:
+        if owed and error is None and self._process.returncode != 0:
             raise TrackingError(
                 f"the process that tracks ended with code {self._process.returncode}; its "
                 f"releases are on the board, and `sequestra run` tracks them"

@@ -5,5 +5,5 @@ against one goal; a claim holds where all its parts do. **Level**: the one-sided
 that a bound is made for. **Look**: one charged test of a submission against the whole study.
 
 Order of reading: ``spending``, ``claim``, ``tango``, ``shares``, ``areas``, ``bounds``,
-``procedures``.
+``procedures``, ``kernels``, ``studies``, ``needed``, ``at_goal``, ``error``.
 """

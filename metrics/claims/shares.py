@@ -95,23 +95,36 @@ def paired_counts(first: Floats, second: Floats, patient: Ints, n_patients: int)
 
 
 def effective_number(values: Floats, patient: Ints) -> tuple[float, float]:
-    """Independent cases that would tell as much of a mean, and its degrees of freedom.
+    """Independent cases that would tell as much of the mean of ``values`` (cases,).
 
-    Formula: s^2 / V, never above the cases: s^2 the mean square of the values about their mean,
-    V the jackknife variance of the mean over patients (Rao & Scott 1992). Where no value differs,
-    (sum m)^2 / sum m^2 for patients of m cases, as if all of a patient were alike (Kish 1965).
-    Freedom: (sum m^2)^2 / sum m^4 - 1. Undefined with one patient.
+    With the degrees of freedom of its variance, both as in ``effective_numbers``.
     """
-    n = values.size
     size = np.bincount(patient).astype(np.float64)
+    sums = np.bincount(patient, values).astype(np.float64)
+    found, freedom = effective_numbers(sums[None, :], np.array([float(values @ values)]), size)
+    return float(found[0]), freedom
+
+
+def effective_numbers(sums: Floats, squares: Floats, size: Floats) -> tuple[Floats, float]:
+    """Independent cases that would tell as much of a mean, for many studies: (studies,).
+
+    ``sums`` (studies, patients) of the values of each patient's cases, ``squares`` (studies,) the
+    sum of all squared values, ``size`` (patients,) cases of each. Formula: s^2 / V, never above
+    the cases: s^2 the mean square of the values about their mean, V the jackknife variance of the
+    mean over patients (Rao & Scott 1992). Where no value differs, (sum m)^2 / sum m^2 for patients
+    of m cases, as if all of a patient were alike (Kish 1965). Freedom: (sum m^2)^2 / sum m^4 - 1,
+    the same for all. Undefined with one patient.
+    """
+    n = float(size.sum())
     k = int(np.count_nonzero(size))
     if k < 2:
         raise UndefinedMetric("a bound over patients needs two patients; got one")
-    mean = float(values.mean())
-    spread = float(np.mean((values - mean) ** 2))
-    freedom = arrays.kish_effective_n(size**2) - 1.0
-    if not spread > 0.0:
-        return arrays.kish_effective_n(size), freedom
-    moved = (np.bincount(patient, values) - mean * size) / np.maximum(n - size, 0.5)
-    variance = (k - 1) / k * float(moved @ moved)
-    return (min(float(n), spread / variance) if variance > 0.0 else float(n)), freedom
+    mean = sums.sum(axis=1) / n
+    spread = squares / n - mean**2
+    moved = (sums - mean[:, None] * size) / np.maximum(n - size, 0.5)
+    variance = (k - 1) / k * np.einsum("ij,ij->i", moved, moved)
+    differs = spread > 1e-12
+    varies = differs & (variance > 0.0)
+    found = np.where(varies, spread / np.where(varies, variance, 1.0), n)
+    found = np.where(differs, np.minimum(found, n), arrays.kish_effective_n(size))
+    return found, arrays.kish_effective_n(size**2) - 1.0

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
+from numpy.typing import ArrayLike
 
+from metrics.arrays import Floats
 from metrics.estimate import UndefinedMetric
 
 
-def score(only_first: float, only_second: float, n: float, difference: float) -> float:
-    """Standardised distance of the difference that was seen from ``difference``.
+def score(only_first: ArrayLike, only_second: ArrayLike, n: ArrayLike, difference: float) -> Floats:
+    """Standardised distance of the differences that were seen from ``difference``, as arrays.
 
     Formula: T(d) = (b - c - n d) / sqrt(n (2 q + d (1 - d))), b pairs in which the first alone is
     right, c the second alone, and q the likeliest chance of c at d: the upper root of
     2n q^2 + ((2n - b + c) d - b - c) q - c d (1 - d). 0 where neither the pairs nor d differ.
     ``n`` may be an effective number of pairs. Source: Tango 1998, equations 24 and 26.
     """
-    b, c, d = only_first, only_second, difference
-    linear = (2.0 * n - b + c) * d - b - c
+    b, c, whole = (np.asarray(each, dtype=np.float64) for each in (only_first, only_second, n))
+    d = difference
+    linear = (2.0 * whole - b + c) * d - b - c
     constant = -c * d * (1.0 - d)
-    root = math.sqrt(max(linear * linear - 8.0 * n * constant, 0.0))
+    root = np.sqrt(np.maximum(linear * linear - 8.0 * whole * constant, 0.0))
+    falls = linear <= 0.0
+    below = np.where(falls, 1.0, root + linear)
     # the sum that does not cancel
-    q = (root - linear) / (4.0 * n) if linear <= 0.0 else -2.0 * constant / (root + linear)
-    variance = n * (2.0 * q + d * (1.0 - d))
-    apart = b - c - n * d
-    if variance <= 1e-12 * n:
-        return 0.0 if abs(apart) <= 1e-9 else math.copysign(math.inf, apart)
-    return apart / math.sqrt(variance)
+    q = np.where(falls, (root - linear) / (4.0 * whole), -2.0 * constant / below)
+    variance = whole * (2.0 * q + d * (1.0 - d))
+    apart = b - c - whole * d
+    flat = variance <= 1e-12 * whole
+    known = apart / np.sqrt(np.where(flat, 1.0, variance))
+    certain = np.where(np.abs(apart) <= 1e-9, 0.0, np.copysign(np.inf, apart))
+    return np.asarray(np.where(flat, certain, known))
 
 
 def lower_bound(only_first: float, only_second: float, n: float, z: float) -> float:
@@ -44,6 +50,6 @@ def lower_bound(only_first: float, only_second: float, n: float, z: float) -> fl
         return -1.0
 
     def beyond(difference: float) -> float:
-        return score(only_first, only_second, n, difference) - z
+        return float(score(only_first, only_second, n, difference)) - z
 
     return float(brentq(beyond, least, seen, xtol=1e-13, rtol=1e-14))

@@ -115,7 +115,9 @@ class Ledger:
             retirement.refuse_spent(connection, submission.benchmark, quota)
             teams = {submission.team, *allowance}
             charged = reading.charged(connection, teams, submission.benchmark)
-            looked = (submission.benchmark, submission.team, allowance, quota)
+            who = None if arrival is None else arrival.submitted_by
+            sharing = {*allowance, *allowances.of_person(connection, who)}
+            looked = (submission.benchmark, submission.team, sharing, quota)
             account.admitting(connection, *looked).admit(
                 submission.team, charged, submission.received
             )

@@ -16,6 +16,9 @@ PROGRAM = (sys.executable, "-c", "from evaluator.cli import main; main()")
 _READY = ReadyProcess()
 _SECONDS = 900
 
+KNOWN_LATER = ("SEQUESTRA_", "MLFLOW_")
+"""How variables are called that only commands look at, no library that a fork has already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -42,7 +45,7 @@ def sequestra(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Ended:
     """Run a command to its end."""
-    if all(name.startswith("SEQUESTRA_") for name in env or ()):
+    if all(name.startswith(KNOWN_LATER) for name in env or ()):
         forked = _READY.run(list(map(str, arguments)), cwd, environment(env), _SECONDS)
         if forked is not None:
             return Ended(*forked)

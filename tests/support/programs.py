@@ -42,7 +42,6 @@ PROGRAMS = {
     "honest": READ + HONEST,
     "other": READ + HONEST + "# another image\n",
     "slow": READ + "time.sleep(4)\n" + HONEST,
-    "steady": READ + "time.sleep(10)\n" + HONEST,
     "slower": READ + "time.sleep(45)\n" + HONEST,
     "waiting": READ + WAITING + HONEST,
     "waiting, another": READ + WAITING + HONEST + "# another image\n",

@@ -23,6 +23,7 @@ from tests.support.repository import REPOSITORY
 
 LIBRARIES = (
     "alembic.migration",
+    "distributed",
     "docker",
     "jinja2",
     "numba",
@@ -38,7 +39,10 @@ LIBRARIES = (
     "sqlalchemy.orm",
     "typer",
 )
-"""What commands import; none of it looks at the environment or starts a thread by that."""
+"""What commands import; none of it starts a thread by that.
+
+Nor does any look at a variable that a test gives its commands (``KNOWN_LATER`` in commands.py).
+"""
 
 
 class ReadyProcess:
@@ -90,12 +94,17 @@ class ReadyProcess:
             stdout=subprocess.PIPE,
             bufsize=0,  # a buffer would take the second line with the first, unseen by select
             cwd=REPOSITORY,
+            # Linux shares processors out among sessions: what tracks at the lowest rank for a
+            # command would else wait for all tests that run beside it.
+            start_new_session=True,
         )
         atexit.register(self._end)
         return self._process
 
     def _end(self) -> None:
+        """End it; a command that is under way then belongs to a test that was interrupted."""
         assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 

@@ -8,20 +8,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from evaluator.claims import addendum
+from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows, retirement
-from submissions.ledger.beside_releases.retirement import Spent
+from submissions.ledger.beside_releases.retirement import Draws, Spent
+from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
 
 if TYPE_CHECKING:
     from evaluator.disclosure.control import Release
+
+MET = "met"
+"""The outcome of a claim that was shown, as a verdict's document has it."""
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
@@ -65,6 +71,16 @@ class Details:
             return None
         low, high, n_cases, undefined = kept
         return _estimate(value, low, high, n_cases, undefined)
+
+    @property
+    def verdict(self) -> tuple[tuple[str, str], ...]:
+        """Name and outcome of each declared claim, in order; empty where none is declared."""
+        return tuple((str(name), str(outcome)) for name, outcome in self.found.get("verdict", ()))
+
+    @property
+    def n_met(self) -> int:
+        """Declared claims that were met."""
+        return sum(outcome == MET for _, outcome in self.verdict)
 
     def primary(self, metric: str, value: float | None) -> Estimate:
         """The primary figure, or an undefined estimate where the release has none."""
@@ -114,6 +130,8 @@ class Board:
     places: tuple[Place, ...]
     entrants: tuple[Entrant, ...]
     comparison: Comparison | None = None
+    claims: bool = False
+    """Whether its submissions were judged by declared claims."""
     ordered: dict[tuple[str, bool], tuple[Place, ...]] = field(default_factory=dict, compare=False)
     """Orders that were asked for before."""
 
@@ -162,11 +180,17 @@ class Board:
         return len({place.entrant.plan_digest for place in self.places})
 
 
-class Draws(NamedTuple):
-    """Names of the benchmarks with the draw before and the next one; None without."""
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Which claims stand for a benchmark, by their digest, and since when (ISO, whole hours).
 
-    former: str | None
-    later: str | None
+    ``added`` is the study of claims that were declared after the seal, None where the benchmark's
+    own file has them.
+    """
+
+    digest: str
+    at: str
+    added: SealedStudy | None = None
 
 
 class Kept(Protocol):
@@ -192,6 +216,12 @@ class Kept(Protocol):
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Why a benchmark takes no more submissions; None where its cohort is not spent."""
+
+    def tried(self, benchmark: str) -> int | None:
+        """How many teams had its claims judged; None where nobody knows."""
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark; None where none was sealed or added."""
 
     def draws(self, benchmark: str) -> Draws:
         """The benchmarks of the draws before and after that of a benchmark."""
@@ -229,6 +259,7 @@ class OfLedger:
                     places=places(entrants, primary),
                     entrants=tuple(newest.values()),
                     comparison=comparison,
+                    claims=self._claims(entrants),
                 )
                 self._boards[key] = board
             self._checked[key] = stamp
@@ -241,6 +272,11 @@ class OfLedger:
         if after < newest:
             entrants += _entrants(self._ledger.boards.rows(benchmark, after=after))
         return entrants
+
+    def _claims(self, entrants: Sequence[Entrant]) -> bool:
+        """Whether the newest release has a verdict: all of a benchmark have one, or none."""
+        newest = [each.number for each in entrants[-1:]]
+        return any(details.verdict for details in self.details(newest).values())
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
         """The rest that a board shows of releases, by their numbers; none ever changes."""
@@ -280,13 +316,23 @@ class OfLedger:
         """Why a benchmark takes no more submissions, and which one has the next draw."""
         return self._ledger.read(lambda held: retirement.ending(held, benchmark, quota))
 
+    def tried(self, benchmark: str) -> int | None:
+        """How many teams had the claims of a benchmark judged."""
+        return self._ledger.verdicts.teams_that_tried(benchmark)
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark, as the audit chain has them."""
+        found = list(self._ledger.chain.entries(subjects=[benchmark], event=CLAIMS))
+        if not found:
+            return None
+        digest, _, _ = found[-1].content.partition(" ")
+        added = addendum.of(self._ledger, benchmark)
+        at = found[-1].at.isoformat() if added is None else added.sealed_at
+        return Declaration(digest, at, added)
+
     def draws(self, benchmark: str) -> Draws:
         """The benchmarks of the draws before and after that of a benchmark."""
-        return self._ledger.read(
-            lambda held: Draws(
-                retirement.former_draw(held, benchmark), retirement.next_draw(held, benchmark)
-            )
-        )
+        return self._ledger.read(lambda held: retirement.draws(held, benchmark))
 
 
 class OfReleases:
@@ -307,6 +353,7 @@ class OfReleases:
             ]
         )
         newest = {each.submission_id: each for each in entrants}
+        last = self.details([each.number for each in entrants[-1:]])
         comparison = self._comparisons(benchmark)
         frozen = "" if comparison is None else comparison.frozen_at.isoformat()
         return Board(
@@ -315,6 +362,7 @@ class OfReleases:
             places=places(entrants, primary),
             entrants=tuple(newest.values()),
             comparison=comparison,
+            claims=any(each.verdict for each in last.values()),
         )
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
@@ -345,6 +393,14 @@ class OfReleases:
         return None
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Nothing tells here."""
+        return None
+
+    def tried(self, benchmark: str) -> int | None:
+        """Nobody counts here."""
+        return None
+
+    def declaration(self, benchmark: str) -> Declaration | None:
         """Nothing tells here."""
         return None
 

@@ -136,6 +136,9 @@ def provenance(release: Release, digest: str = "") -> list[tuple[str, str]]:
         ("Code version", release.code_version),
         ("This release", digest or release.digest),
     ]
+    if release.verdict is not None:
+        verdict = release.verdict
+        named += [("Declaration of claims", verdict.claims_digest), ("Declared", verdict.declared)]
     if not footing(release).own:
         return named
     told = ("Scored", "Analysis plan", "Code version")

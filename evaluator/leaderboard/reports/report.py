@@ -20,7 +20,7 @@ from evaluator.leaderboard.drawing import numbers, released_points
 from evaluator.leaderboard.drawing.levels import attributes_of
 from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.drawing.plots import Chart, charts
-from evaluator.leaderboard.reports import fact_sheet_block, footing
+from evaluator.leaderboard.reports import fact_sheet_block, footing, verdict_block
 from evaluator.leaderboard.reports.findings import calibration_in_words, findings
 from evaluator.leaderboard.reports.gap_rows import declared_gaps
 from evaluator.leaderboard.reports.group_tables import GroupTable, group_table
@@ -102,6 +102,7 @@ def render_report(
             exposure=exposure,
             charts=drawn,
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
+            verdict=verdict_block.verdict_block(release.verdict),
             **_words(release, digest),
             **_parts(release, primary, drawn, fact_sheet),
             **(_inlined() if standalone else {}),
@@ -137,7 +138,10 @@ def _parts(
         "calibration": bool(calibration) or "reliability" in drawn,
     }
     return {
-        "contents": _contents(sections, about, tables, parts, fact_sheet),
+        "contents": [
+            *([verdict_block.contents(release.verdict)[:2]] if release.verdict else []),
+            *_contents(sections, about, tables, parts, fact_sheet),
+        ],
         "parts": parts,
         "sections": sections,
         "population": about,

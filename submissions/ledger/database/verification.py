@@ -246,6 +246,12 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
         stored[VOTE, row.submission_id].append(
             _Told(event=VOTE, content=vote_content(row.reviewer, row[2:9]), at=aware(row.at))
         )
+    _looks(connection, stored)
+    return dict(stored)
+
+
+def _looks(connection: Connection, stored: _Stories) -> None:
+    """The rows of verdicts on claims, and of teams that share their looks."""
     for row in connection.execute(select(ALLOWANCES)):
         stored[ALLOWANCE, row.submission_id].append(
             _Told(event=ALLOWANCE, content=digest_of(row.teams), at=None)
@@ -254,4 +260,3 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
         stored[VERDICT, row.submission_id].append(
             _Told(event=VERDICT, content=verdict_content(row[2:13]), at=aware(row.at))
         )
-    return dict(stored)

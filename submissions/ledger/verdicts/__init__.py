@@ -4,5 +4,5 @@
 allowance's level for the life of the cohort. **Allowance**: a team and the teams that share its
 people.
 
-Order of reading: ``allowances``, ``told``, ``account``.
+Order of reading: ``allowances``, ``told``, ``account``, ``sentences``.
 """

@@ -21,7 +21,7 @@ from submissions.ledger.database.verification import verdict_content
 from submissions.ledger.verdicts.allowances import tied, written_as
 from submissions.ledger.verdicts.told import ToldVerdict, read_told
 from submissions.quota import Quota, QuotaError
-from submissions.submission import UNDER_WAY, WAITING
+from submissions.submission import UNDER_WAY, WAITING, State
 
 Opened = Callable[[], AbstractContextManager[Connection]]
 
@@ -108,7 +108,20 @@ class Verdicts:
             return read_told(_append(connection, look, written_as(allowance), found))
 
     def of(self, submission_id: str) -> ToldVerdict | None:
-        """What a submission's team may be told of its claims; None where nothing was judged."""
+        """What a submission's team may be told of its claims now; None where nothing was judged.
+
+        Which of several claims are met is told once the allowance has no look left, or the result
+        is released or refused.
+        """
+        with self.reading() as connection:
+            row = _of(connection, submission_id)
+            if row is None:
+                return None
+            told = read_told(row)
+            return told if _may_know_all(connection, row) else told.masked()
+
+    def recorded(self, submission_id: str) -> ToldVerdict | None:
+        """What became of each claim, for the queue and for stewards."""
         with self.reading() as connection:
             row = _of(connection, submission_id)
         return None if row is None else read_told(row)
@@ -208,6 +221,16 @@ def _rows(
 def _of(connection: Connection, submission_id: str) -> Row[Any] | None:
     query = select(VERDICTS).where(VERDICTS.c.submission_id == submission_id)
     return connection.execute(query).one_or_none()
+
+
+def _may_know_all(connection: Connection, row: Row[Any]) -> bool:
+    """Whether no look is left that the words on single claims could steer."""
+    state = reading.history(connection, row.submission_id)[-1][0]
+    if state in (State.RELEASED, State.REFUSED):
+        return True
+    allowance = tied(connection, [row.team])
+    made = _rows(connection, allowance, VERDICTS.c.cohort_digest == row.cohort_digest)
+    return sum(each.repeats is None for each in made) >= row.looks
 
 
 def _append(

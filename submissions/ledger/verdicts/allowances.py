@@ -27,6 +27,18 @@ def keep(connection: Connection, submission_id: str, team: str, allowance: Itera
     audit_chain.append(connection, ALLOWANCE, submission_id, digest_of(written))
 
 
+def of_person(connection: Connection, person: str | None) -> frozenset[str]:
+    """The teams, in lower case, for which a person entered submissions before."""
+    if person is None:
+        return frozenset()
+    query = (
+        select(SUBMISSIONS.c.team)
+        .join(ENTRIES, ENTRIES.c.submission_id == SUBMISSIONS.c.submission_id)
+        .where(ENTRIES.c.submitted_by == person)
+    )
+    return frozenset(team.casefold() for team in connection.execute(query).scalars())
+
+
 def tied(connection: Connection, teams: Iterable[str]) -> frozenset[str]:
     """The teams, in lower case, that share an allowance with one of these, these included."""
     return _reached({team.casefold() for team in teams}, _ties(connection))

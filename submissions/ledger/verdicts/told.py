@@ -2,13 +2,19 @@
 
 The document that the ledger keeps has no figure, bound or number of cases. Whatever else is known
 of a verdict stays in the enclave until the cohort closes.
+
+Levels of looks add up to alpha (Bonferroni) only where a team's models are the same whatever the
+cases: what it was told before must not depend on them. One claim is not shown, look after look,
+until it is met. With several claims the words on a true one would choose the next model, and break
+the level of a false one (``perf/claims_account.py``). So a look of several claims tells whether all
+are met; which ones, it tells with the last look of the allowance.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +22,17 @@ from sqlalchemy import Row
 
 from submissions.addresses.database import aware
 
-WORDS = ("met", "not shown", "not tested")
+MET = "met"
+WORDS = (MET, "not shown", "not tested")
 """What may become of a claim."""
+
+LATER = "told later"
+"""What a team reads in the place of a word that could steer its next look."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToldClaim:
-    """A claim by its name, and one of ``WORDS``."""
+    """A claim by its name, and one of ``WORDS``, or ``LATER``."""
 
     name: str
     verdict: str
@@ -44,6 +54,19 @@ class ToldVerdict:
     at: datetime
     repeated: bool
     document: str
+
+    @property
+    def all_told(self) -> bool:
+        """Whether each claim has its word; else not every claim is met."""
+        return all(claim.verdict != LATER for claim in self.claims)
+
+    def masked(self) -> ToldVerdict:
+        """What may be told while the allowance has looks left."""
+        words = {claim.verdict for claim in self.claims}
+        if len(self.claims) == 1 or words == {MET}:
+            return self
+        claims = tuple(ToldClaim(claim.name, LATER) for claim in self.claims)
+        return replace(self, claims=claims, document="")
 
 
 def document_of(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 
+from submissions.ledger.verdicts.sentences import sentences
 from submissions.ledger.verdicts.told import ToldVerdict
 from submissions.service.api.benchmarks import offered
 from submissions.service.api.documents import Line, Strict, problems
@@ -64,7 +65,10 @@ class ClaimShown(Strict):
 
 
 class VerdictShown(Strict):
-    """What a look brought: no figure, bound or number of cases while looks are open."""
+    """What a look brought: no figure, bound or number of cases while looks are open.
+
+    ``level`` is the one-sided level of the look; ``repeated``: the same look was made before.
+    """
 
     claims: list[ClaimShown]
     look: int
@@ -72,6 +76,8 @@ class VerdictShown(Strict):
     level: float
     claims_digest: str
     at: datetime
+    repeated: bool
+    sentences: list[str]
 
 
 class SubmissionShown(Strict):
@@ -236,6 +242,8 @@ def _verdict(told: ToldVerdict | None) -> VerdictShown | None:
         level=told.level,
         claims_digest=told.claims_digest,
         at=told.at,
+        repeated=told.repeated,
+        sentences=list(sentences(told)),
     )
 
 

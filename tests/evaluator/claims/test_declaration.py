@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,7 @@ def test_without_claims_a_benchmark_is_as_before(tmp_path: Path) -> None:
     plain = read_benchmark(path)
     assert plain.study is None
     assert plain.quota.lifetime is None
+    assert plain.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_digest_is_of_every_choice(tmp_path: Path) -> None:
@@ -133,6 +135,10 @@ CLAIM = '[[claims]]\nname = "a"\n'
         (
             'at_least = 0.8\nwithin = { sex = "Female" }\neach = "sex"',
             "is within one level of sex and for each of its levels",
+        ),
+        (
+            'at_least = 0.8\nwithin = { age_group = "60-75" }',
+            "the age group '60-75' (did you mean '60-74'?); [cohort] age_bands make under 18, ",
         ),
         ('at_least = 0.8\neach = "rase"', "[analysis] subgroups has sex, age_group, race, site"),
         ('at_least = 0.8\neach = "sex x race"', "add ['sex', 'race'] there"),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.engine import ImageBuilder
 from tests.support.installation import OPENED, Installed, copied
+from tests.support.made_once import made_once
 from tests.support.programs import PROGRAMS, sealed_home
 
 
@@ -21,7 +22,7 @@ def images(image_of: ImageBuilder) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home folder of an installation with a sealed cohort; never worked in."""
-    return sealed_home(tmp_path_factory.mktemp("sealed"))
+    return made_once(tmp_path_factory, "sealed", sealed_home) / "home"
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from submissions.host.base_image import docker
 from submissions.submission import State
 from tests.support.commands import environment
 from tests.support.engine import ImageBuilder
-from tests.support.installation import Installed, assert_true_state, one_sentence, process, until
+from tests.support.installation import (
+    PATIENCE,
+    Installed,
+    assert_true_state,
+    one_sentence,
+    process,
+    until,
+)
 from tests.support.programs import HONEST, READ
 
 pytestmark = pytest.mark.engine
@@ -38,15 +46,19 @@ main()
 def test_no_container_runs_before_the_ledger_says_so(
     installed: Installed, images: dict[str, str]
 ) -> None:
-    submission = installed.submit(images["steady"], "Steady")
+    submission = installed.submit(images["slow"], "Slow")
     laid_out = False
     command = (sys.executable, "-c", SLOW_LEDGER, "run", "--wait", "--home", str(installed.home))
     with process(*command, env=environment(installed.env), quiet=True) as dispatcher:
-        while dispatcher.poll() is None:
+        while True:
             there, runs = installed.containers(submission), installed.runs(submission)
-            if installed.state(submission) is State.QUEUED:
-                laid_out = laid_out or bool(there)
-                assert not runs
+            if installed.state(submission) is not State.QUEUED:
+                break
+            assert dispatcher.poll() is None
+            laid_out = laid_out or bool(there)
+            assert not runs
+            time.sleep(0.2)
+        assert dispatcher.wait(PATIENCE) == 0
     assert laid_out  # the container was there, and waited
     assert_true_state(installed)
 

@@ -54,8 +54,7 @@ def test_permuted_rows_give_the_same_report(digits: int, repeated: bool) -> None
     patients = generator.integers(0, 150, N) if repeated else None
     first = scored(given, np.arange(N), patients)
     assert any(r.estimate.low is not None for r in first.results if r.metric == "f1")
-    for _ in range(3):
-        assert scored(given, generator.permutation(N), patients) == first
+    assert scored(given, generator.permutation(N), patients) == first
     assert scored(given, np.arange(N)[::-1], patients) == first
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from evaluator.disclosure.control import Release
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
 from tests.support.hand_made import TYPICAL, evaluation, released
@@ -16,23 +17,36 @@ from tests.support.serving import serving
 PATH = "/benchmarks/chest-opacity"
 _ODD = {**TYPICAL, "auroc": 0.55}
 del _ODD["calibration_slope"]
-RELEASES = [
-    released(
-        f"s-{number:03}",
-        team="baseline" if number == 5 else f"Team {number % 7}",
-        model=f"Model {number}",
-        day=1 + number % 28,
-        scored=evaluation(
-            values={**TYPICAL, "auroc": round(0.9 - number / 500, 3), "brier": 0.1 + number / 1000}
-        ),
-    )
-    for number in range(119)
-] + [released("odd", team="Team Ü", model="no slope", scored=evaluation(values=_ODD))]
+
+
+def releases() -> list[Release]:
+    """120 models; one has no calibration slope."""
+    found = [
+        released(
+            f"s-{number:03}",
+            team="baseline" if number == 5 else f"Team {number % 7}",
+            model=f"Model {number}",
+            day=1 + number % 28,
+            scored=evaluation(
+                values={
+                    **TYPICAL,
+                    "auroc": round(0.9 - number / 500, 3),
+                    "brier": 0.1 + number / 1000,
+                }
+            ),
+        )
+        for number in range(119)
+    ]
+    return [
+        *found,
+        released("odd", team="Team Ü", model="no slope", scored=evaluation(values=_ODD)),
+    ]
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    app = create_app(lambda _: RELEASES, [Listing("chest-opacity", "Airspace opacity", "Adults.")])
+    made = releases()
+    app = create_app(lambda _: made, [Listing("chest-opacity", "Airspace opacity", "Adults.")])
     with serving(app) as address, httpx.Client(base_url=address, timeout=None) as found:
         yield found
 

@@ -224,6 +224,38 @@ def test_a_changed_verdict_shows_in_the_audit_chain(ledger: Ledger, database: st
     assert ledger.chain.problems() == []
 
 
+def both(number: int, first: str, second: str) -> tuple[float, str]:
+    words = [("AUROC above 0.70", first), ("AUROC above 0.80", second)]
+    level = 0.025 / LOOKS
+    return level, document_of(words, look=number, looks=LOOKS, level=level, claims_digest=CLAIMS)
+
+
+def test_which_of_several_claims_is_met_is_told_with_the_last_look(ledger: Ledger) -> None:
+    """The words on a true claim would choose the model of the next look."""
+    found = [("met", "not shown"), ("met", "met"), ("not shown", "not tested")]
+    for number, (first, second) in enumerate(found, start=1):
+        enter(ledger, f"s{number}", "North", *SCORED)
+        asked = look(f"s{number}", f"image {number}")
+        ledger.verdicts.spend(asked, lambda at, words=(first, second): both(at, *words))
+        told = [ledger.verdicts.of(f"s{each}") for each in range(1, number + 1)]
+        words = [tuple(claim.verdict for claim in each.claims) for each in told if each]
+        later = ("told later", "told later")
+        assert words == ([later], [later, ("met", "met")], found)[number - 1]
+        assert all(each and each.all_told == (later not in words) for each in told[:1])
+        recorded = ledger.verdicts.recorded(f"s{number}")
+        assert recorded is not None
+        assert tuple(claim.verdict for claim in recorded.claims) == (first, second)
+
+
+def test_which_of_several_claims_is_met_is_told_with_the_release(ledger: Ledger) -> None:
+    enter(ledger, "s1", "North", *SCORED)
+    ledger.verdicts.spend(look("s1", "image 1"), lambda at: both(at, "met", "not shown"))
+    ledger.publish("s1", "k", "{}", state=State.RELEASED)
+    told = ledger.verdicts.of("s1")
+    assert told is not None
+    assert [claim.verdict for claim in told.claims] == ["met", "not shown"]
+
+
 def test_nothing_but_three_words_can_be_told() -> None:
     with pytest.raises(ValueError, match=r"a verdict is 'met: 0\.912'"):
         document_of([("a", "met: 0.912")], look=1, looks=1, level=0.025, claims_digest=CLAIMS)
