@@ -10,8 +10,6 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evaluator.claims import addendum
-from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
@@ -24,6 +22,7 @@ from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
 
 if TYPE_CHECKING:
+    from evaluator.claims.sealed_study import SealedStudy
     from evaluator.disclosure.control import Release
 
 MET = "met"
@@ -325,6 +324,8 @@ class OfLedger:
         found = list(self._ledger.chain.entries(subjects=[benchmark], event=CLAIMS))
         if not found:
             return None
+        from evaluator.claims import addendum  # slow, and few benchmarks have claims
+
         digest, _, _ = found[-1].content.partition(" ")
         added = addendum.of(self._ledger, benchmark)
         at = found[-1].at.isoformat() if added is None else added.sealed_at
