@@ -3,5 +3,5 @@
 **Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
 
 Order of reading: ``published``, ``printed``, ``pages``, ``about``, ``answers``, ``web``,
-``comparison_page``, ``own_scores``, ``claims_block``.
+``comparison_page``, ``draws_page``, ``own_scores``, ``claims_block``.
 """

@@ -51,6 +51,7 @@ def render_about(
             card=card,
             shares=[] if card is None else _shares(card),
             waiting=kept.waiting(listing.name),
+            several_draws=any(kept.draws(listing.name)),
             opening="" if benchmark is None else _opening(benchmark, spent, today),
             is_open=benchmark is not None and not spent and offered(benchmark).is_open(today),
             criteria=[] if benchmark is None else _criteria(benchmark),

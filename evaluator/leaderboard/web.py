@@ -19,7 +19,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from evaluator.comparing.chosen import MOST_CHOSEN
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
-from evaluator.leaderboard import comparison_page, pages
+from evaluator.leaderboard import comparison_page, draws_page, pages
 from evaluator.leaderboard.about import render_about
 from evaluator.leaderboard.answers import Answers
 from evaluator.leaderboard.board.kept import Board, Comparisons, Kept, OfReleases, Reader
@@ -95,6 +95,14 @@ class _Site:
         """A benchmark and its board; 404 where there is none."""
         listing = self.listing(name)
         return listing, self.kept.board(name, listing.primary)
+
+    def draws(self, name: str) -> tuple[tuple[Listing, Board], tuple[Listing, Board]]:
+        """A benchmark and that of the draw after it, or before it; 404 where it has one draw."""
+        listings, found = self.listings, self.kept.draws(self.listing(name).name)
+        for former, later in ((name, found.later), (found.former, name)):
+            if former in listings and later in listings:
+                return self.board(former), self.board(later)
+        raise HTTPException(404, "This benchmark has one draw; its board has all models.")
 
     def release(self, submission_id: str) -> tuple[Listing, Release]:
         """The newest release of a submission and its benchmark; 404 where there is none."""
@@ -245,6 +253,15 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
             request,
             site.key("about", listing, found.stamp, card, today),
             lambda: render_about(listing, found, card, site.kept, today),
+        )
+
+    @app.api_route("/benchmarks/{name}/draws", methods=_READ)
+    def draws(request: Request, name: str) -> Response:
+        former, later = site.draws(name)
+        return site.give(
+            request,
+            site.stamped("draws", former[0], former[1].stamp, later[0], later[1].stamp),
+            lambda: draws_page.render(former, later, site.kept),
         )
 
     @app.api_route("/submissions/{submission_id}", methods=_READ)

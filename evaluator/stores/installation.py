@@ -159,10 +159,11 @@ class Installation:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Be the one web process: what it counts to limit rates is in its memory alone."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        folder = self.root / "service"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with ExitStack() as held:
             try:
-                held.enter_context(file_lock(self.root / "serving.lock", attempts=20))
+                held.enter_context(file_lock(folder / "serving.lock", attempts=20))
             except Taken as error:
                 raise InstallationError(
                     f"another `sequestra serve` answers for {self.root}, and limits of requests "

@@ -10,20 +10,19 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evaluator.claims import addendum
-from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows, retirement
-from submissions.ledger.beside_releases.retirement import Spent
+from submissions.ledger.beside_releases.retirement import Draws, Spent
 from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
 
 if TYPE_CHECKING:
+    from evaluator.claims.sealed_study import SealedStudy
     from evaluator.disclosure.control import Release
 
 MET = "met"
@@ -223,6 +222,9 @@ class Kept(Protocol):
     def declaration(self, benchmark: str) -> Declaration | None:
         """The claims that stand for a benchmark; None where none was sealed or added."""
 
+    def draws(self, benchmark: str) -> Draws:
+        """The benchmarks of the draws before and after that of a benchmark."""
+
 
 class OfLedger:
     """Reads the public store; a board stays in memory until its benchmark has a new release."""
@@ -322,10 +324,16 @@ class OfLedger:
         found = list(self._ledger.chain.entries(subjects=[benchmark], event=CLAIMS))
         if not found:
             return None
+        from evaluator.claims import addendum  # slow, and few benchmarks have claims
+
         digest, _, _ = found[-1].content.partition(" ")
         added = addendum.of(self._ledger, benchmark)
         at = found[-1].at.isoformat() if added is None else added.sealed_at
         return Declaration(digest, at, added)
+
+    def draws(self, benchmark: str) -> Draws:
+        """The benchmarks of the draws before and after that of a benchmark."""
+        return self._ledger.read(lambda held: retirement.draws(held, benchmark))
 
 
 class OfReleases:
@@ -396,6 +404,10 @@ class OfReleases:
     def declaration(self, benchmark: str) -> Declaration | None:
         """Nothing tells here."""
         return None
+
+    def draws(self, benchmark: str) -> Draws:
+        """Nothing tells here."""
+        return Draws(None, None)
 
 
 def _row(number: int, release: Release) -> BoardRow:

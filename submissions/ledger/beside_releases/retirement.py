@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -29,6 +30,13 @@ class Spent:
 
     why: str
     successor: str | None
+
+
+class Draws(NamedTuple):
+    """Names of the benchmarks with the draw before and the next one; None without."""
+
+    former: str | None
+    later: str | None
 
 
 def refuse_spent(connection: Connection, benchmark: str, quota: Quota) -> None:
@@ -65,6 +73,16 @@ def ending(connection: Connection, benchmark: str, quota: Quota) -> Spent | None
     """Why a benchmark takes no more submissions, and where to go; None where it takes them."""
     why = spent(connection, benchmark, quota)
     return None if why is None else Spent(why, next_draw(connection, benchmark))
+
+
+def draws(connection: Connection, benchmark: str) -> Draws:
+    """The draws before and after that of a benchmark."""
+    query = select(AUDIT.c.subject, AUDIT.c.content).where(AUDIT.c.event == NEXT_DRAW)
+    former = None
+    for row in connection.execute(query.order_by(AUDIT.c.number)):
+        if str(row.content).partition(";")[0] == benchmark:
+            former = str(row.subject)
+    return Draws(former, next_draw(connection, benchmark))
 
 
 def next_draw(connection: Connection, benchmark: str) -> str | None:

@@ -1,7 +1,7 @@
 """Pages of a team: sign in, benchmarks, upload, submissions, tokens, people.
 
-Order of reading: ``routes``, ``shown``, ``signing``, ``benchmarks``, ``contract_rows``,
-``entering``, ``forms``, ``fact_sheet_form``, ``multipart``, ``plain_upload``,
+Order of reading: ``routes``, ``shown``, ``signing``, ``passwords``, ``benchmarks``,
+``contract_rows``, ``entering``, ``forms``, ``fact_sheet_form``, ``multipart``, ``plain_upload``,
 ``own_submissions``, ``tokens``, ``people``.
 """
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator, Sequence
 
@@ -177,7 +178,9 @@ def test_the_csv_board_is_inert_in_a_spreadsheet(client: httpx.Client) -> None:
 
 def test_the_release_document_can_be_checked_against_its_digest(client: httpx.Client) -> None:
     text = client.get("/submissions/s-1/release.json").text
-    assert Release.from_json(text).digest == RELEASES[0].digest
+    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    assert Release.from_json(text).digest == RELEASES[0].digest == digest
+    assert digest in client.get("/submissions/s-1").text
 
 
 def test_the_report_can_be_taken_away_as_one_file(client: httpx.Client) -> None:
