@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from evaluator.claims import addendum
 from evaluator.signing.verification import Verified
 from submissions.ledger.beside_releases import retirement
 from submissions.ledger.database import audit_chain
 from submissions.ledger.database.audit_chain import STATE
 from submissions.ledger.ledger import Arrival, AuditEntry, Ledger
 from submissions.service.agreements import EVENT as AGREEMENT
+from submissions.service.resets.links import EVENT as PASSWORD
 from submissions.submission import Failure, State, Submission
 
 STEWARD, QUEUE, TRACKER, PROGRAM = "steward", "queue", "tracker", "Sequestra"
@@ -18,6 +20,7 @@ _OF_ACCOUNTS = {
     "person-deleted": "deleted person {subject}",
     "person-enabled": "let person {subject} sign in again",
     "person-disabled": "kept person {subject} from signing in",
+    "password-link": "made a link for person {subject} to set a new password",
     "role-given": "gave person {subject} the role {content}",
     "role-removed": "took the role {content} from person {subject}",
     "team-joined": "made person {subject} a member of team {content}",
@@ -33,6 +36,7 @@ _WHO = {
     "sequester": STEWARD,
     "match": STEWARD,
     "seal": STEWARD,
+    addendum.EVENT: STEWARD,
     retirement.NEXT_DRAW: STEWARD,
     retirement.BRIDGE: STEWARD,
     "filed": STEWARD,
@@ -101,7 +105,7 @@ def verified(found: Verified, *, trusted: bool) -> list[str]:
 def _who(entry: AuditEntry, arrivals: dict[str, Arrival], known: dict[str, Submission]) -> str:
     if entry.event in (audit_chain.WITHDRAWN, audit_chain.VOTE, audit_chain.VIEWED):
         return f"person {entry.content.partition(' ')[0]}"
-    if entry.event == AGREEMENT:
+    if entry.event in (AGREEMENT, PASSWORD):
         return f"person {entry.subject}"
     if entry.event in _OF_SENDER:
         arrival = arrivals.get(entry.subject)
@@ -135,10 +139,12 @@ def _what(entry: AuditEntry, known: dict[str, Submission]) -> str:
         audit_chain.MIGRATION: f"tables brought to number {subject}; {content.split(' ')[0]} rows "
         f"were there",
         audit_chain.PROTECTED: f"triggers made again: {content}",
+        addendum.EVENT: f"added claims to {subject}, which was sealed without them",
         retirement.RETIRED: f"cohort of {subject} is spent: {content}",
         retirement.NEXT_DRAW: f"next draw of {subject} is {content}",
         retirement.BRIDGE: f"{subject} runs the image of {content} on the next draw",
         AGREEMENT: f"accepted version {content} of the participation agreement",
+        PASSWORD: "set a new password with a link",
     }
     if event in _OF_ACCOUNTS:
         return _OF_ACCOUNTS[event].format(subject=subject, content=content)

@@ -9,21 +9,26 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from evaluator import shipped
 from evaluator.screen import styled
+from evaluator.stores.installation import Installation
 from submissions.addresses.engine import EngineUnavailable, engine_address, no_engine
 from submissions.host import base_image
 from submissions.host.extras import need
+from submissions.submission import State
 
 _MARK = ".sequestra-demo"
 _NAME = "simulated-opacity"
+_STUDY = "simulated-study"
+"""The benchmark with declared claims: held, judged, reviewed, released once no look is open."""
 _DENSENET = "sequestra-demo/densenet"
 _PREVALENCE = "sequestra-demo/prevalence"
+_REVIEWER = "reviewer@example.org"
 
 
 class DemoError(ValueError):
@@ -49,10 +54,19 @@ def walk(folder: Path, *, patients: int, serve: bool, console: Console) -> None:
 
 def benchmark_file() -> Path:
     """The demonstration's benchmark, which comes with the project."""
-    found = shipped.benchmarks().get(f"{_NAME}.toml")
+    return _shipped(_NAME)
+
+
+def study_file() -> Path:
+    """The demonstration's study: its file declares a true claim and a false one."""
+    return _shipped(_STUDY)
+
+
+def _shipped(name: str) -> Path:
+    found = shipped.benchmarks().get(f"{name}.toml")
     if found is None:
         raise DemoError(
-            f"{_NAME}.toml is not part of this installation; install Sequestra again, from a wheel "
+            f"{name}.toml is not part of this installation; install Sequestra again, from a wheel "
             f"or a whole checkout"
         )
     return found
@@ -65,6 +79,7 @@ def refuse_unprepared() -> None:
     line is missing.
     """
     benchmark_file()
+    study_file()
     need("baselines", "the demonstration")
     if engine_address() is None:
         raise EngineUnavailable(no_engine())
@@ -91,6 +106,7 @@ def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
     )
     yield "Steward: a matched cohort", ["match", _NAME, *catalog_option, *home]
     yield "Steward: seal it", ["seal", _NAME, *catalog_option, *home]
+    yield from _study_sealed(folder, catalog_option, home)
     # Researchers train on what a container gets: copies made as the sequestered cases' are.
     handed = folder / "open"
     yield "Steward: hand out the open part", ["open-part", str(opened), "--output", str(handed)]
@@ -111,19 +127,72 @@ def _steps(folder: Path, patients: int) -> Iterator[tuple[str, list[str]]]:
     )
     # The operating point was chosen on the validation part of the open data.
     threshold = str(json.loads((model / "card.json").read_text())["threshold"])
-    for image, team, name, operating_point in (
-        (_DENSENET, "Demonstration lab", "DenseNet", threshold),
-        (_PREVALENCE, "Baseline", "Prevalence", "0.5"),
+    for image, team, name, operating_point, benchmark in (
+        (_DENSENET, "Demonstration lab", "DenseNet", threshold, _NAME),
+        (_PREVALENCE, "Baseline", "Prevalence", "0.5", _NAME),
+        (_DENSENET, "Demonstration lab", "DenseNet", threshold, _STUDY),
     ):
         yield (
-            f"Researcher: submit {name}",
+            f"Researcher: submit {name} to {benchmark}",
             [
-                *("submit", image, "--benchmark", _NAME, "--team", team, "--model", name),
+                *("submit", image, "--benchmark", benchmark, "--team", team, "--model", name),
                 *("--threshold", operating_point, *home),
             ],
         )
     yield "Steward: run the queue", ["run", "--wait", *home]
     yield "Reviewer: the board", ["leaderboard", _NAME, *home]
+    yield from _study_judged(folder, home)
+
+
+def _study_sealed(
+    folder: Path, catalog: Sequence[str], home: Sequence[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """The study's claims are sealed with patients whom the board's cohort does not have."""
+    listed = str(folder / "open-study.csv")
+    yield (
+        "Steward: a study that declares two claims, one true and one false",
+        ["sequester", str(study_file()), *catalog, "--open", listed, *home],
+    )
+    yield "Steward: its cohort, of other patients", ["match", _STUDY, *catalog, *home]
+    yield "Steward: seal cohort and claims", ["seal", _STUDY, *catalog, *home]
+
+
+def _study_judged(folder: Path, home: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The verdict was recorded by the run; it is told whole once it was reviewed and released.
+
+    The benchmark allows one look in all, so that no look is open after it.
+    """
+    submission = _held(folder / "home")
+    yield (
+        "Researcher: what the team is told while the result is held",
+        ["status", submission, *home],
+    )
+    yield (
+        "Steward: a reviewer",
+        ["user", "add", "A. Reviewer", _REVIEWER, "--team", "Reviewers", *home],
+    )
+    yield "Steward: who may vote", ["user", "role", _REVIEWER, "reviewer", *home]
+    yield (
+        "Reviewer: vote on the held result",
+        ["review", "vote", submission, "release", "--as", _REVIEWER, *home],
+    )
+    yield "Steward: release what was voted for", ["run", "--wait", *home]
+    yield (
+        "Reviewer: the verdict on both claims",
+        ["report", submission, "--output", str(folder / "study.html"), *home],
+    )
+
+
+def _held(home: Path) -> str:
+    """The id of the study's submission, which waits for its reviewer."""
+    ledger = Installation.existing(home).ledger()
+    try:
+        found = [each for each in ledger.submissions(state=State.HELD) if each.benchmark == _STUDY]
+    finally:
+        ledger.close()
+    if not found:
+        raise DemoError("the study's submission is not held for review; see above")
+    return found[0].submission_id
 
 
 def _environment() -> dict[str, str]:

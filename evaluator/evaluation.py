@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.attacker.nesting import nesting
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.verdict import StudyVerdict
 from evaluator.disclosure.control import Release, release
 from evaluator.disclosure.probing import SetApart, set_apart, without
 from evaluator.disclosure.rule import ONE_FIGURE
@@ -45,7 +46,8 @@ class Evaluated:
 class ScoredCases:
     """The cases of a cohort beside what was predicted of them, in the order of the cohort.
 
-    ``labels`` (n,) bool, ``scores`` (n,), ``patients`` (n,) ids and ``attributes``, each (n,).
+    ``labels`` (n,) bool, ``scores`` (n,), ``patients`` (n,) ids, ``attributes`` and what sealed
+    ``comparators`` said, each (n,).
     """
 
     cases: tuple[Case, ...]
@@ -53,6 +55,11 @@ class ScoredCases:
     scores: NDArray[np.float64]
     patients: NDArray[np.str_]
     attributes: Mapping[str, NDArray[np.str_]]
+    comparators: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+Judge = Callable[[Submission, Benchmark, Cohort, ScoredCases, Release], StudyVerdict | None]
+"""Gives what a release tells of declared claims; see ``evaluator/feedback/claims_judged.py``."""
 
 
 def read_cases(cohort: Cohort, predictions: Predictions) -> ScoredCases:
@@ -66,6 +73,10 @@ def read_cases(cohort: Cohort, predictions: Predictions) -> ScoredCases:
         attributes={
             name: np.array([case.attributes[name] for case in cases])
             for name in cases[0].attributes
+        },
+        comparators={
+            name: np.array([said[case.case_id] for case in cases], dtype=np.float64)
+            for name, said in cohort.comparators().items()
         },
     )
 
@@ -110,6 +121,7 @@ def evaluate(
     enclave: Enclave,
     *,
     practice: float | None = None,
+    judge_claims: Judge | None = None,
 ) -> Evaluated:
     """Score, keep the evaluation in the enclave, and pass it through disclosure control.
 
@@ -117,7 +129,8 @@ def evaluate(
     version of the scoring code too, gives the same. ``practice`` is the AUROC on practice cases.
 
     An evaluation that the enclave holds under the same key, of a run that was cut off or a result
-    that was held, is the one that is released: it is not scored again.
+    that was held, is the one that is released: it is not scored again. ``judge_claims`` gives what
+    the release tells of the claims that were sealed with the cohort.
     """
     plan, code = benchmark.analysis, code_version()
     key = evaluation_key(submission, cohort, plan.digest, code)
@@ -141,6 +154,9 @@ def evaluate(
     if benchmark.disclosure.feedback in ONE_FIGURE:
         look = _look(benchmark, cohort, cases, full, enclave, practice)
         key, released = answering.answer(enclave, key, released, look)
+    if judge_claims is not None:
+        verdict = judge_claims(submission, benchmark, cohort, cases, released)
+        released = replace(released, verdict=verdict)
     decided.keep(enclave, key, cohort, released)
     enclave.keep_release(submission.submission_id, key, released.to_json())
     former = former_version(code)

@@ -48,6 +48,9 @@ class Check(StrEnum):
     ROUNDED = "values keep the decimals of a tenth of their standard error"
     TAINTED = "a comparison goes with any withheld group that took part in it"
     FROZEN = "comparisons are made at declared times, of figures that are released"
+    CLOSED = "nothing of it is told while a look of any team at the cases is open"
+    BETWEEN = "a bound goes where few of a class lie between its threshold and the submission's own"
+    BOTH = "neither part shows a figure where one has fewer than the minimum of a class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,23 @@ RANKING = FigureKind(
         Risk.DOMINANCE: (Check.PROBING,),
     },
 )
+BOUND = FigureKind(
+    "bounds of declared claims",
+    {
+        Risk.LOW_COUNT: _SMALL,
+        Risk.DIFFERENCING: (Check.CLOSED, Check.BETWEEN),
+        Risk.DOMINANCE: (Check.PROBING,),
+        Risk.CLASS_DISCLOSURE: (Check.CLASSES, Check.PROBING),
+    },
+)
+APART = FigureKind(
+    "figures of cases that a team met before, or never",
+    {
+        Risk.LOW_COUNT: (Check.BOTH,),
+        Risk.DIFFERENCING: (Check.CLOSED, Check.BOTH),
+        Risk.DOMINANCE: (Check.PROBING, Check.ROUNDED),
+    },
+)
 NO_KIND = FigureKind("figures without a class", {})
 """Of documents that a person or another build wrote; no check is claimed for them."""
 
@@ -227,6 +247,16 @@ COMPARED = {
 }
 """Figures of a comparison of submissions, by the field that holds them."""
 
+JUDGED = {
+    **dict.fromkeys(("bound", "value"), BOUND),
+    "spread": SHAPE,
+    **dict.fromkeys(("n_cases", "n_patients", "n_positive"), FREQUENCY),
+}
+"""Figures of a verdict on declared claims, by the field that holds them."""
+
+MET_OR_NOT = dict.fromkeys(("value", "n_cases", "n_positive"), APART)
+"""Figures of cases met before or never, by the field that holds them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Covered:
@@ -265,6 +295,14 @@ def covered(release: Release) -> tuple[Covered, ...]:
         add(kind_of(figure), str(figure))
     for curve in release.curves:
         add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
+    if release.verdict is not None:
+        for judged in (part for claim in release.verdict.claims for part in claim.parts):
+            if judged.bound is not None:
+                add(JUDGED["bound"], f"{judged.part.figure} bound")
+            if judged.spread is not None:
+                add(JUDGED["spread"], "spread of scores")
+        for each in release.verdict.apart:
+            add(MET_OR_NOT["value"], f"{each.figure}, {each.cases}")
     return tuple(
         Covered(name, tuple(sorted(figures)), kind.checks)
         for name, (kind, figures) in sorted(held.items())

@@ -26,7 +26,7 @@ differences are taken within a replicate, where their noise cancels.
 Rooms in order of reading: ``estimate``, ``discrimination``, ``calibration``, ``operating_points``
 and ``grades`` hold the metrics; ``intervals`` and ``resampling`` their uncertainty; ``all_figures``
 every estimate of a subgroup; ``gaps`` the differences between subgroups; ``comparison`` those
-between submissions; ``target_population`` the figures of another population.
+between submissions; ``claims`` the bounds that decide a declared claim; ``target_population`` the figures of another population.
 """
 
 from metrics.calibration.curves import (

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from perf import auroc_bootstrap, auroc_interval, radiographs, staging, whole_report
+from perf import auroc_bootstrap, auroc_interval, claims, radiographs, staging, whole_report
 from perf.timing import Timed, machine, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -15,6 +15,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 SUITES = {
     "auroc-interval": lambda _: auroc_interval.run(),
     "auroc-bootstrap": lambda _: auroc_bootstrap.run(),
+    "claims": lambda _: claims.run(),
     "report": lambda _: whole_report.run(),
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
@@ -25,6 +26,7 @@ SUITES = {
 REFERENCE = {
     "auroc-interval": auroc_interval.OURS,
     "auroc-bootstrap": auroc_bootstrap.OURS,
+    "claims": claims.OURS,
     "report": whole_report.OURS,
 }
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 HEAD = "sequestra-head-1"
 RELEASE = "sequestra-release-1"
 COMPARISON = "sequestra-comparison-1"
+ADDENDUM = "sequestra-claims-addendum-1"
 """What the ``format`` of a statement says that it is."""
 
 LONGEST_FILE = 50_000_000

@@ -102,3 +102,16 @@ class Shorthand:
     ) -> dict[str, Any]:
         """Allow a text beside the table."""
         return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What one table of a list of tables is called in a message, where it is no rule."""
+
+    word: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The schema as it is."""
+        return handler(schema)

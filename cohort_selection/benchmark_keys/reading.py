@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from cohort_selection.benchmark_keys.keys import Absent, Derived, Give, InFile, Shorthand
+from cohort_selection.benchmark_keys.keys import Absent, Called, Derived, Give, InFile, Shorthand
 
 T = TypeVar("T")
 _LONGEST = 120
@@ -70,16 +70,30 @@ class Key:
 
     @property
     def table(self) -> type[Any] | None:
-        """The class of the table that its value is, or of each table in a list."""
-        kind = get_args(self.annotation)[0] if self.marks else self.annotation
-        inner = get_args(kind)[0] if get_origin(kind) is tuple else kind
+        """The class of the table that its value is, or of each table in a list or by a name."""
+        inner = self._kind
+        if get_origin(inner) in (tuple, Mapping):
+            inner = get_args(inner)[0 if get_origin(inner) is tuple else -1]
         return inner if isinstance(inner, type) and is_table(inner) else None
 
     @property
     def many(self) -> bool:
         """Whether its value is a list of tables."""
-        kind = get_args(self.annotation)[0] if self.marks else self.annotation
-        return self.table is not None and get_origin(kind) is tuple
+        return self.table is not None and get_origin(self._kind) is tuple
+
+    @property
+    def by_name(self) -> bool:
+        """Whether its value is a table for each of several names."""
+        return self.table is not None and get_origin(self._kind) is Mapping
+
+    @property
+    def word(self) -> str:
+        """What a message calls one table of a list of them."""
+        return next((each.word for each in self.marks if isinstance(each, Called)), "rule")
+
+    @property
+    def _kind(self) -> Any:
+        return get_args(self.annotation)[0] if self.marks else self.annotation
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -143,6 +157,24 @@ def read_key(
     return _Reader(path.name, error).value(declared, table[key], f"{path.name}: [{name}]", name)
 
 
+def read_list(
+    kind: type[T],
+    tables: object,
+    path: Path,
+    name: str,
+    error: type[ValueError],
+    word: str,
+) -> tuple[T, ...]:
+    """Read [[``name``]], tables of one kind in the order of the file; a message numbers them."""
+    if not isinstance(tables, list | tuple):
+        raise error(f"{path.name}: {name} is {shown(tables)}; begin each table with [[{name}]]")
+    reader = _Reader(path.name, error)
+    return tuple(
+        reader.table(kind, each, f"[[{name}]] {word} {number}", name)
+        for number, each in enumerate(tables, start=1)
+    )
+
+
 def refuse_wrong_values(table: object) -> None:
     """Raise ValueError where an object has a value that no file could give it."""
     for name, key in keys_of(type(table)).items():
@@ -186,9 +218,16 @@ class _Reader:
             if not isinstance(value, list | tuple):
                 raise self.error(f"{place} {key.name} is {shown(value)}; give {key.expected}")
             value = tuple(
-                self.table(key.table, each, f"[[{name}]] rule {number}", name)
+                self.table(key.table, each, f"[[{name}]] {key.word} {number}", name)
                 for number, each in enumerate(value, start=1)
             )
+        elif key.table is not None and key.by_name:
+            if not isinstance(value, Mapping):
+                raise self.error(f"{place} {key.name} is {shown(value)}; give {key.expected}")
+            value = {
+                each: self.table(key.table, given, f"[{name}.{each}]", f"{name}.{each}")
+                for each, given in value.items()
+            }
         elif key.table is not None:
             if key.shorthand and isinstance(value, str):
                 value = {key.shorthand: value}

@@ -21,7 +21,6 @@ from cohort_selection.matching.draw import (
     tabulated,
     without_share,
 )
-from cohort_selection.matching.sample_size import auroc_standard_error
 from cohort_selection.matching.shortage import idle_exemptions, none_of_any_size, would_help
 from cohort_selection.matching.target import Target
 from cohort_selection.matching.tolerance import Minimum, Tolerance
@@ -29,16 +28,30 @@ from cohort_selection.sampling.joint_table import Cells
 from cohort_selection.sampling.randomness import generator
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.power import Detectable, detectable_gaps
-from metrics.intervals.proportions import normal_quantile
+from metrics.planning.widths import ASSURANCE, auroc_half_width
 
 JOINED = " x "
 
 
 @dataclass(frozen=True, slots=True)
-class Subgroup:
-    """Patients expected of one subgroup, and the half width of the interval of its AUROC.
+class Precision:
+    """What the widths of a prospect stand for: an AUROC, its interval, and in how many cohorts.
 
-    ``held_back`` says why no figure of it would be shown; empty where one would.
+    ``assurance`` is the share of cohorts whose interval is no wider.
+    """
+
+    auroc: float = 0.85
+    confidence: float = 0.95
+    interval: str = "score"
+    assurance: float = ASSURANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """Patients expected of one subgroup, and half the width of the interval of its AUROC.
+
+    Without an ``attribute`` it is the whole cohort. ``held_back`` says why no figure of it would be
+    shown; empty where one would.
     """
 
     attribute: str
@@ -50,8 +63,8 @@ class Subgroup:
 
     @property
     def name(self) -> str:
-        """Attribute and level."""
-        return f"{self.attribute} {self.level}"
+        """Attribute and level; the whole cohort is all patients."""
+        return f"{self.attribute} {self.level}" if self.attribute else "all patients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,15 @@ class GapProspect:
     levels: tuple[LevelGap, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """Patients expected of one combination of levels."""
+
+    levels: tuple[str, ...]
+    positives: float
+    negatives: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """What a draw would reach, without one: sizes, margins, subgroups, and what stands in the way.
@@ -107,7 +129,9 @@ class Prospect:
     helped: tuple[str, ...]
     refusal: str
     notes: tuple[str, ...]
+    precision: Precision
     gaps: tuple[GapProspect, ...] = ()
+    crossed: tuple[Crossed, ...] = ()
 
 
 def prospect(
@@ -117,23 +141,25 @@ def prospect(
     seed: int,
     *,
     subgroups: Sequence[str] = (),
-    auroc: float = 0.8,
+    precision: Precision = Precision(),
     cases_per_patient: str = "one",
     tolerance: Tolerance,
     minimum: Minimum = NO_MINIMUM,
     gaps: Sequence[PlannedGap] = (),
     least: tuple[int, int] = (20, 10),
+    crossed: Sequence[str] = (),
 ) -> Prospect:
     """Say what :func:`match` would reach with the same arguments; draws no patient.
 
-    ``subgroups`` are attributes whose levels' expected positives and negatives are told, with the
-    half width of the 95 % interval that an AUROC of ``auroc`` would have on them. ``gaps`` are
-    those declared; a level with fewer patients than ``least``, in all and of either class, is not
-    tested.
+    The expected positives and negatives of the whole cohort and of the levels of ``subgroups`` are
+    told, with half the width of the interval that an AUROC would have on them, as ``precision``
+    says; a minimum's AUROC goes before that one. ``gaps`` are those declared; a level with fewer
+    patients than ``least``, in all and of either class, is not tested. Expected numbers of every
+    combination of the levels of ``crossed`` are told too.
     """
     shown = tuple(dict.fromkeys([*minimum.attributes, *subgroups]))
-    parts = [part for gap in gaps for part in gap.attribute.split(JOINED)]
-    counted = replace(minimum, attributes=tuple(dict.fromkeys([*shown, *parts])))
+    precision = replace(precision, auroc=minimum.auroc or precision.auroc)
+    counted = _counted(minimum, (*shown, *(gap.attribute for gap in gaps), *crossed))
     pool = tabulated(cases, target, seed, cases_per_patient=cases_per_patient, minimum=counted)
     asked = programme(pool.cells, target, tolerance, minimum)
     bound = achievable.largest(programme(pool.cells, target, tolerance, minimum, widened=True))
@@ -149,6 +175,7 @@ def prospect(
         helped=(),
         refusal="",
         notes=(*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum)),
+        precision=precision,
     )
     if not nobody.size:
         return replace(nobody, drawable=0, refusal=none_of_any_size(asked))
@@ -161,28 +188,40 @@ def prospect(
         found = replace(
             nobody,
             margins=report_margins(pool.cells, target, allocation, nobody.size),
-            subgroups=_subgroups(pool.cells, expected, shown, minimum.auroc or auroc),
+            subgroups=_subgroups(pool.cells, expected, shown, precision),
             binding=(*nobody.binding, *shortfalls(asked, allocation, nobody.size)),
             notes=(*nobody.notes, *allocation.notes),
             gaps=tuple(_findable(pool.cells, expected, gap, least) for gap in gaps),
+            crossed=_crossed(pool.cells, expected, crossed),
         )
     if asked.shares and (found.refusal or found.binding):
         return replace(found, helped=would_help(asked, found.size))
     return found
 
 
+def _counted(minimum: Minimum, named: Sequence[str]) -> Minimum:
+    """The minimum, with every attribute by which patients are counted; the label at least."""
+    parts = [part for name in named for part in name.split(JOINED)]
+    attributes = tuple(dict.fromkeys([*minimum.attributes, *parts]))
+    return replace(minimum, attributes=attributes or (LABEL,))
+
+
 def _subgroups(
-    cells: Cells, expected: NDArray[np.float64], attributes: Sequence[str], auroc: float
+    cells: Cells, expected: NDArray[np.float64], attributes: Sequence[str], precision: Precision
 ) -> tuple[Subgroup, ...]:
-    if not attributes:
-        return ()
     found = []
-    for name in attributes:
+    for name in ("", *attributes):
         for level, positives, negatives in _expected(cells, expected, name):
             width = None
-            if positives >= 1.0 and negatives >= 1.0:
-                error = auroc_standard_error(auroc, round(positives), round(negatives))
-                width = normal_quantile(0.95) * error
+            if min(round(positives), round(negatives)) >= 2:
+                width = auroc_half_width(
+                    precision.auroc,
+                    round(positives),
+                    round(negatives),
+                    confidence=precision.confidence,
+                    interval=precision.interval,
+                    assurance=precision.assurance,
+                )
             found.append(Subgroup(name, level, positives, negatives, width))
     return tuple(found)
 
@@ -190,26 +229,40 @@ def _subgroups(
 def _expected(
     cells: Cells, expected: NDArray[np.float64], attribute: str
 ) -> list[tuple[str, float, float]]:
-    """Each level of an attribute, or of several joined, with its positives and negatives."""
+    """Each level of an attribute, or of several joined, with its positives and negatives.
+
+    The empty attribute has one level, everybody.
+    """
+    names = attribute.split(JOINED) if attribute else ()
+    return [
+        (JOINED.join(each.levels), each.positives, each.negatives)
+        for each in _crossed(cells, expected, names)
+    ]
+
+
+def _crossed(
+    cells: Cells, expected: NDArray[np.float64], names: Sequence[str]
+) -> tuple[Crossed, ...]:
+    """Every combination of the levels of some attributes; of none, everybody."""
     label = cells.indicator(cells.attributes.index(LABEL)).T
     of_label = dict(zip(cells.levels[cells.attributes.index(LABEL)], label, strict=True))
     nobody = np.zeros(len(expected))
-    members = [("", np.ones(len(expected)))]
-    for name in attribute.split(JOINED):
+    members: list[tuple[tuple[str, ...], NDArray[np.float64]]] = [((), np.ones(len(expected)))]
+    for name in names:
         k = cells.attributes.index(name)
         members = [
-            (f"{before}{JOINED}{level}" if before else level, member * here)
+            ((*before, level), member * here)
             for before, member in members
             for level, here in zip(cells.levels[k], cells.indicator(k).T, strict=True)
         ]
-    return [
-        (
-            level,
+    return tuple(
+        Crossed(
+            levels,
             float(expected @ (member * of_label.get("1", nobody))),
             float(expected @ (member * of_label.get("0", nobody))),
         )
-        for level, member in members
-    ]
+        for levels, member in members
+    )
 
 
 def _findable(

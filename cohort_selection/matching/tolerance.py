@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from cohort_selection.benchmark_keys.keys import Absent, Number, Text, Whole
+from cohort_selection.benchmark_keys.keys import Absent, Derived, Number, Text, Whole
 from cohort_selection.cases import LABEL
-from cohort_selection.matching.sample_size import needed_for_auroc
+from metrics.planning.widths import needed_for_auroc, refuse_unplannable
 
 DEFAULT_TOLERANCE = 0.05
 TIED = f"{LABEL} x "
@@ -38,8 +38,9 @@ class Minimum:
     """Patients that every level of ``attributes`` must have in the cohort.
 
     ``cases`` in all, ``per_class`` with a positive and as many with a negative case. Where
-    ``auroc`` is given, also as many as bring the 95 % interval of such an AUROC down to
-    ``half_width`` on each side. The levels in ``exempt`` need none.
+    ``auroc`` is given, also as many as bring the interval of such an AUROC down to twice
+    ``half_width`` in four of five cohorts. The levels in ``exempt`` need none. ``confidence`` and
+    ``interval`` are those of the figures.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra={"required": ["attributes"]})
@@ -60,9 +61,9 @@ class Minimum:
         Number,
         Absent("none"),
         Field(
-            description="with `half_width`: as many positives and negatives as give such an AUROC "
-            "a 95 % interval of this half width (Hanley and McNeil 1982), in the proportion of "
-            "the target's label"
+            description="with `half_width`: as many positives and negatives, in the proportion "
+            "of the target's label, as give such an AUROC an interval no wider than twice the half "
+            "width in 80 % of cohorts; the interval is that of `[analysis]`"
         ),
     ] = 0.0
     half_width: Annotated[Number, Absent("none"), Field(description="see `auroc`; from 0.0001")] = (
@@ -71,12 +72,20 @@ class Minimum:
     exempt: Annotated[
         tuple[Text, ...], Field(description='levels that need none, as `["Not Reported"]`')
     ] = ()
+    confidence: Annotated[float, Derived()] = 0.95
+    interval: Annotated[str, Derived()] = "score"
 
     def needed(self, prevalence: float) -> tuple[int, int, int]:
         """Patients, positives and negatives of each level, where ``prevalence`` are positive."""
         positives = negatives = self.per_class
         if self.auroc:
-            planned = needed_for_auroc(self.auroc, self.half_width, prevalence=prevalence)
+            planned = needed_for_auroc(
+                self.auroc,
+                self.half_width,
+                prevalence=prevalence,
+                confidence=self.confidence,
+                interval=self.interval,
+            )
             positives = max(positives, planned.positives)
             negatives = max(negatives, planned.negatives)
         return self.cases, positives, negatives
@@ -102,7 +111,7 @@ def met(asked: Minimum) -> Minimum:
         )
     if asked.auroc or asked.half_width:
         try:
-            needed_for_auroc(asked.auroc, asked.half_width)
+            refuse_unplannable(asked.auroc, asked.half_width)
         except ValueError as error:
             raise ValueError(f"cannot be met: {error}") from None
     return asked

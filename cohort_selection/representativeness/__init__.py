@@ -2,5 +2,5 @@
 
 **Card**: the page that describes a sealed cohort to its readers.
 
-Order of reading: ``population``, ``distance``, ``card``, ``card_page``.
+Order of reading: ``population``, ``distance``, ``planned_row``, ``card``, ``card_page``.
 """

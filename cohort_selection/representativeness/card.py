@@ -16,6 +16,7 @@ from cohort_selection.leakage.shortcuts import Shortcut
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.matching.target import Target
 from cohort_selection.representativeness.distance import Deviation, representativeness, shares
+from cohort_selection.representativeness.planned_row import PlannedRow
 
 TARGET, AIM, POOL, OPEN = "the target", "the draw's aim", "the pool", "the open part"
 _SEED = 0
@@ -106,7 +107,8 @@ class TextCheck:
 class Card:
     """Everything a card shows; aggregates only, and for the steward alone: levels may be small.
 
-    ``digest`` and ``checks`` are empty before the cohort is sealed, ``text`` where nobody looked.
+    ``digest`` and ``checks`` are empty before the cohort is sealed, ``text`` where nobody looked,
+    ``planned`` where the benchmark claims nothing or ``unplanned`` says why its study has no plan.
     """
 
     title: str
@@ -124,6 +126,8 @@ class Card:
     checks: SealChecks | None
     doubts: tuple[DoubtCount, ...] = ()
     text: TextCheck | None = None
+    planned: tuple[PlannedRow, ...] = ()
+    unplanned: str = ""
 
 
 def card_json(card: Card) -> str:

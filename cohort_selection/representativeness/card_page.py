@@ -26,6 +26,7 @@ from cohort_selection.representativeness.card import (
     TextCheck,
 )
 from cohort_selection.representativeness.distance import Deviation
+from cohort_selection.representativeness.planned_row import HOW_READ, as_table
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1a2128;--muted:#5b6672;--grid:#d5dae0;--paper:#fff;
@@ -74,6 +75,7 @@ def render_card(card: Card) -> str:
         *_level_parts(card.levels),
         "<h2>The draw</h2>",
         *_draw_parts(card),
+        *_plan_parts(card),
         "<h2>Distances</h2>",
         "<p class=note>Jensen-Shannon distance, base 2: 0 for equal shares, 1 for disjoint ones. "
         "Chance is the distance of random draws of as many patients: median and 95 % point. A "
@@ -102,6 +104,16 @@ def _flow_table(card: Card) -> str:
             for s in card.flow
         ],
     )
+
+
+def _plan_parts(card: Card) -> list[str]:
+    """What each claim needs beside what was drawn; nothing where no claim is declared."""
+    if not card.planned and not card.unplanned:
+        return []
+    head = "<h2>The plan of the study</h2>"
+    if not card.planned:
+        return [head, f"<p class=note>{escape(card.unplanned)}</p>"]
+    return [head, f"<p class=note>{HOW_READ}</p>", _table(*as_table(card.planned))]
 
 
 def _level_parts(levels: Sequence[LevelShares]) -> list[str]:

@@ -27,10 +27,13 @@ from cohort_selection.sealing.key import (
     opaque,
     write_private,
 )
+from cohort_selection.sealing.reference_table import CaseDesign, Row, entry, read_entry
 
 if TYPE_CHECKING:
     from cohort_selection.deidentification.copy import Copies
     from cohort_selection.matching.target import Target
+
+__all__ = ["CaseDesign", "Cohort", "CohortError", "open_cohort", "seal", "verify"]
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -42,29 +45,6 @@ _MOMENT = 946_684_800  # 1 January 2000: when every sealed file says that it was
 
 class CohortError(ValueError):
     """A cohort that cannot be sealed, opened or trusted."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaseDesign:
-    """How a case came into the cohort; sealed and encrypted with it.
-
-    ``inclusion`` is the probability that this case was drawn, ``patient_inclusion`` that its
-    patient was (with one case of several drawn first, that number of times as large). ``cell`` is
-    the level of each attribute of the target.
-    """
-
-    inclusion: float
-    patient_inclusion: float
-    cell: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A line of the reference table: the case, whose it was at the source, and its design."""
-
-    case: Case
-    source: tuple[str, str]
-    design: CaseDesign | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +64,7 @@ class Cohort:
     seed: int
     created: str
     report: Mapping[str, object]
-    _opened: list[_Row] = field(default_factory=list, init=False, repr=False, compare=False)
+    _opened: list[Row] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def cases(self) -> tuple[Case, ...]:
         """Decrypt the cases with labels; ids and patients are the seal's, not the source's."""
@@ -99,6 +79,14 @@ class Cohort:
         found = {row.case.case_id: row.design for row in self._reference()}
         known = {case_id: design for case_id, design in found.items() if design is not None}
         return known if len(known) == len(found) else None
+
+    def comparators(self) -> Mapping[str, Mapping[str, float]]:
+        """Comparator -> sealed case id -> its score or call; empty where none was sealed."""
+        found: dict[str, dict[str, float]] = {}
+        for row in self._reference():
+            for name, value in row.compared.items():
+                found.setdefault(name, {})[row.case.case_id] = value
+        return found
 
     def blinded(self, key: bytes, visible: Sequence[str] = ()) -> tuple[BlindedCase, ...]:
         """Give the cases as one submission may see them: ids, order and files drawn by ``key``.
@@ -126,7 +114,7 @@ class Cohort:
         """Opaque id -> case, for the submission whose view ``key`` drew."""
         return {opaque(key, "id", case.case_id): case for case in self.cases()}
 
-    def _reference(self) -> list[_Row]:
+    def _reference(self) -> list[Row]:
         if not self._opened:
             self._opened.extend(_read_reference(self))
         return self._opened
@@ -142,15 +130,16 @@ def seal(
     target: Target | None,
     report: Mapping[str, object] | None = None,
     design: Mapping[str, CaseDesign] | None = None,
+    comparators: Mapping[str, Mapping[str, float]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Cohort:
     """De-identify the cases into ``directory``, encrypt their labels, and put a digest on it all.
 
     ``criteria`` is a dataclass or a mapping of JSON values. ``design``, by case id, is encrypted
-    with the labels. The folder appears whole or not at all, and must not exist before. ``progress``
-    is called with the cases written and all cases. Raises CohortError for cases that contradict
-    each other, DeidentificationError that names every image that cannot be copied, OSError where
-    the disk fails.
+    with the labels, and so is what each of the ``comparators`` said, by case id. The folder appears
+    whole or not at all, and must not exist before. ``progress`` is called with the cases written
+    and all cases. Raises CohortError for cases that contradict each other, DeidentificationError
+    that names every image that cannot be copied, OSError where the disk fails.
     """
     from cohort_selection.deidentification.copy import Copies  # slow, and only sealing needs it
 
@@ -167,10 +156,8 @@ def seal(
         for i, case in enumerate(ordered, start=1):
             sealed_id = f"case-{i:06d}"
             digests |= _copy_images(case, fresh / _IMAGES / sealed_id, key, copies)
-            entries.append(
-                _entry(sealed_id, pseudonyms[case.patient_id], case)
-                | ({} if design is None else asdict(design[case.case_id]))
-            )
+            pseudonym = pseudonyms[case.patient_id]
+            entries.append(entry(sealed_id, pseudonym, case, design, comparators))
             if progress is not None:
                 progress(i, len(ordered))
         copies.refuse_where_one_failed()
@@ -225,19 +212,6 @@ def _copy_images(case: Case, folder: Path, key: bytes, copies: Copies) -> dict[s
             os.utime(image, (_MOMENT, _MOMENT))
     os.utime(folder, (_MOMENT, _MOMENT))
     return digests
-
-
-def _entry(sealed_id: str, pseudonym: str, case: Case) -> dict[str, object]:
-    """A line of the reference table."""
-    return {
-        "case_id": sealed_id,
-        "patient_id": pseudonym,
-        "label": case.label,
-        "attributes": [[name, text] for name, text in case.attributes.items()],
-        "files": len(case.files),
-        "source_case_id": case.case_id,
-        "source_patient_id": case.patient_id,
-    }
 
 
 def _write_sealed(
@@ -389,36 +363,14 @@ def _decrypt(cohort: Cohort, enclave: bytes, expected_mac: str) -> bytes:
     return reference
 
 
-def _read_reference(cohort: Cohort) -> list[_Row]:
+def _read_reference(cohort: Cohort) -> list[Row]:
     enclave = enclave_key(cohort.directory, create=False)
     found = _sealed_manifest((cohort.directory / _MANIFEST).read_bytes(), enclave)
     if found is None or found["digest"] != cohort.digest:
         raise CohortError(f"{_MANIFEST} was changed since the cohort was opened")
     images = cohort.directory / _IMAGES
-    return [
-        _Row(
-            Case(
-                entry["case_id"],
-                entry["patient_id"],
-                tuple(
-                    Path(f"{images}/{entry['case_id']}/{j:04d}.dcm")
-                    for j in range(1, entry["files"] + 1)
-                ),
-                entry["label"],
-                dict(entry["attributes"]),
-            ),
-            (entry["source_case_id"], entry["source_patient_id"]),
-            _read_design(entry),
-        )
-        for entry in json.loads(_decrypt(cohort, enclave, found["labels"]))["cases"]
-    ]
-
-
-def _read_design(entry: Mapping[str, Any]) -> CaseDesign | None:
-    """The design of a sealed case; cohorts sealed before it was kept have none."""
-    if "inclusion" not in entry:
-        return None
-    return CaseDesign(entry["inclusion"], entry["patient_inclusion"], entry["cell"])
+    lines = json.loads(_decrypt(cohort, enclave, found["labels"]))["cases"]
+    return [read_entry(line, images) for line in lines]
 
 
 def _canonical(content: object) -> bytes:

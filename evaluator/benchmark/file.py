@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from cohort_selection.benchmark_keys.keys import Called
 from cohort_selection.benchmark_keys.reading import keys_of
 from cohort_selection.benchmark_keys.reference import Schema, without_defaults_of_other_form
 from cohort_selection.clinical.columns import ClinicalColumns
 from cohort_selection.plan.cohort_plan import CohortPlan
 from evaluator.benchmark.about import About
 from evaluator.benchmark.board import Freezes
+from evaluator.claims.declaration import Comparator, DeclaredClaim, StudyTable
 from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from submissions.contract import Contract
@@ -53,6 +56,18 @@ class BenchmarkFile:
     board: Annotated[
         Freezes, Field(description="When submissions are compared with one another.")
     ] = field(default_factory=Freezes)
+    study: Annotated[StudyTable, Field(description="The error that all claims share, and how.")] = (
+        field(default_factory=StudyTable)
+    )
+    claims: Annotated[
+        tuple[DeclaredClaim, ...],
+        Called("claim"),
+        Field(description="What must hold: each claim is met or not shown."),
+    ] = ()
+    comparators: Annotated[
+        Mapping[str, Comparator],
+        Field(description="Whom submissions are compared with on the same cases."),
+    ] = field(default_factory=dict)
 
 
 TABLES = tuple(keys_of(BenchmarkFile))
@@ -66,7 +81,7 @@ def tables() -> dict[str, type[Any]]:
     def add(kind: type[Any], within: str) -> None:
         for name, key in keys_of(kind).items():
             if key.table is not None and key.table not in by_class:
-                full = f"{within}{name}"
+                full = f"{within}{name}.NAME" if key.by_name else f"{within}{name}"
                 by_class[key.table] = f"[{full}]" if key.many else full
                 add(key.table, f"{full}.")
 

@@ -21,8 +21,15 @@ from cohort_selection.plan.cohort_plan import (
 )
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
+from evaluator.benchmark.beside_claims import (
+    refuse_unfit_groups,
+    refuse_what_tells_too_much,
+    study_of,
+    with_looks,
+)
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
+from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
@@ -32,6 +39,8 @@ from submissions.contract import Contract, read_contract
 from submissions.period import Period
 from submissions.practice import Practice, read_practice
 from submissions.quota import Quota, read_quota
+
+_OF_CLAIMS = ("study", "claims", "comparators")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class Benchmark:
     board: Freezes
     path: Path
     digest: str
+    study: DeclaredStudy | None = None
 
 
 def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = False) -> Benchmark:
@@ -65,7 +75,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     for given in document:
         if given not in TABLES:
             raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
-    tables = {name: _table(document, name, path) for name in TABLES}
+    tables = {name: _table(document, name, path) for name in TABLES if name not in _OF_CLAIMS}
     about = read_about(tables["benchmark"], path, installed=installed)
     name = about.name or path.stem
     if not NAME.fullmatch(name):
@@ -74,20 +84,23 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         )
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
+    analysis = _by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path)
+    study = study_of(document, analysis, path)
     found = Benchmark(
         name=name,
         title=name if about.title is None else about.title,
         description=about.description,
         period=Period(about.opens, about.closes),
-        cohort=cohort,
+        cohort=_of_figures(cohort, analysis),
         contract=read_contract(tables["contract"], path),
-        quota=read_quota(tables["quota"], path),
+        quota=with_looks(read_quota(tables["quota"], path), study, path),
         practice=read_practice(tables["practice"], path),
-        analysis=_by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path),
+        analysis=analysis,
         disclosure=read_disclosure(tables["disclosure"], path),
         board=read_board(tables["board"], path),
         path=path,
         digest=_digest(raw, cohort.target_files),
+        study=study,
     )
     if not installed:
         _refuse_years(found)
@@ -119,6 +132,12 @@ def _by_design(
         if LABEL in name.split(JOINT)
     )
     return replace(plan, fixed_attributes=tuple(sorted({name for name in tied if name})))
+
+
+def _of_figures(cohort: CohortPlan, analysis: AnalysisPlan) -> CohortPlan:
+    """Plan the minimum of a subgroup for the interval that its figures will have."""
+    minimum = replace(cohort.minimum, confidence=analysis.confidence, interval=analysis.interval)
+    return replace(cohort, minimum=minimum)
 
 
 def read_clinical_columns(path: Path) -> dict[str, str]:
@@ -232,6 +251,12 @@ def _agree(benchmark: Benchmark) -> None:
             f"{benchmark.path.name}: [analysis] threshold is {threshold:g}; containers give "
             f"probabilities: give one from 0 to 1"
         )
+    if benchmark.study is not None:
+        analysis, bands = benchmark.analysis, benchmark.cohort.criteria.age_bands
+        refuse_what_tells_too_much(
+            benchmark.study, benchmark.disclosure, benchmark.board, benchmark.path
+        )
+        refuse_unfit_groups(benchmark.study, analysis, bands, benchmark.path)
     senseless = feedback_choice.refusal(
         benchmark.disclosure,
         primary=benchmark.analysis.primary,

@@ -52,11 +52,15 @@ class Allowed(StrEnum):
 @user.command("list")
 def user_list(home: Home = HOME) -> None:
     """List open requests, then people with their teams and roles."""
+    from submissions.service.resets.links import Links
+
     with _stores(home) as (store, _):
         for request in store.requests.open():
             console.print(_request_line(request))
+        links = Links(store)
         for person in store.people.people():
-            console.print(_person_line(person))
+            verified = links.is_verified(person.person_id, person.email)
+            console.print(_person_line(person, verified=verified))
 
 
 @user.command("approve")
@@ -111,6 +115,31 @@ def user_disable(person: PersonId, home: Home = HOME) -> None:
 def user_enable(person: PersonId, home: Home = HOME) -> None:
     """Let a person sign in again."""
     _enable(home, person, enabled=True)
+
+
+@user.command("reset")
+def user_reset(
+    person: PersonId,
+    address: Annotated[
+        str, typer.Option(metavar="URL", help="Public address of the service.")
+    ] = "",
+    home: Home = HOME,
+) -> None:
+    """Print a link with which a person sets a new password; it works once, for a day."""
+    from submissions.service.resets.links import PATH, Links
+
+    with _stores(home) as (store, ledger):
+        account = store.people.named(person)
+        secret, expires = Links(store).make(account.person_id)
+        ledger.record("password-link", account.person_id, "")
+    where = f"{address.rstrip('/')}{PATH}/{secret}"
+    console.print(f"{where}", soft_wrap=True)
+    after = "" if address else "put it after the address of the service; "
+    console.print(
+        f"{after}give it to {account.name} by a channel that you trust: it works once, until "
+        f"{expires:%Y-%m-%d %H:%M} UTC",
+        soft_wrap=True,
+    )
 
 
 @user.command("delete")
@@ -267,11 +296,12 @@ def _request_line(request: SignUpRequest) -> str:
     )
 
 
-def _person_line(person: Person) -> str:
+def _person_line(person: Person, *, verified: bool = False) -> str:
     teams = ", ".join(mine.team for mine in person.teams) or "no team"
     roles = ", ".join(sorted(person.roles)) or "no role"
     who = f"{person.name} <{person.email}>" if person.email else "-"
-    return f"person {person.person_id}  {person.state.value}  {who}  {teams}  ({roles})"
+    known = " address verified" if verified else ""
+    return f"person {person.person_id}  {person.state.value}  {who}{known}  {teams}  ({roles})"
 
 
 def _team_line(found: Team, shared: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from evaluator.commands import option_values
-from evaluator.commands.options import STEWARD
+from evaluator.commands.options import HOME, STEWARD, BenchmarkName, Home
 from evaluator.screen import console, styled
 from evaluator.terminal import printing
 
@@ -36,8 +36,10 @@ def check(
     """
     from evaluator.benchmark.specification import read_benchmark
     from evaluator.feedback_choice import explained
+    from evaluator.steward.study import read_comparators
 
     benchmark = read_benchmark(file)
+    read_comparators(benchmark.study, benchmark.path.parent)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
     quota, practice = benchmark.quota, benchmark.practice
     for sentence in explained(
@@ -68,3 +70,26 @@ def schema() -> None:
     from evaluator.benchmark.file import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@group.command("add-claims", rich_help_panel=STEWARD)
+def add_claims(
+    benchmark: BenchmarkName,
+    file: Annotated[Path, typer.Argument(help="TOML file with [study] and [[claims]].")],
+    home: Home = HOME,
+) -> None:
+    """Add claims, dated and signed, to a cohort sealed without any that nobody has read."""
+    from evaluator.signing.signer import Signer
+    from evaluator.steward.addenda import add_claims as add
+    from evaluator.stores.installation import Installation
+
+    installation = Installation.existing(home)
+    signer = Signer(installation, installation.ledger())
+    study = add(installation, benchmark, file, signer.state)
+    signer.sign()
+    console.print(
+        styled(
+            f"{benchmark} has {len(study.study.claims)} claims since {study.sealed_at}, "
+            f"{study.digest}"
+        )
+    )

@@ -15,6 +15,7 @@ from evaluator.commands import (
     audit,
     benchmark,
     draw,
+    plan,
     queue,
     researcher,
     review,
@@ -38,6 +39,7 @@ app = typer.Typer(
 for commands in (
     steward,
     benchmark,
+    plan,
     draw,
     researcher,
     queue,

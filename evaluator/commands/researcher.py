@@ -130,16 +130,20 @@ def check(
     """
     from evaluator.benchmark.specification import read_contract_alone
     from evaluator.entering import benchmark_file, checking
+    from evaluator.own_claims import declares_claims
     from evaluator.queue.dry_run import practise
     from evaluator.terminal import dry_run
+    from submissions.ledger.verdicts.sentences import PRACTICE
 
     with benchmark_file.of(benchmark, server, home, HOME) as file:
-        contract = read_contract_alone(file)
+        contract, claimed = read_contract_alone(file), declares_claims(file)
         practice = open_list is None
         listed = open_list or checking.practice_list(benchmark, file, server, home, HOME)
     wanted = cases if practice else cases or 10
     found = practise(contract, image, listed, wanted, practice=practice)
     console.print(dry_run.practised(found, "practice" if practice else "open"), soft_wrap=True)
+    if claimed:
+        console.print(PRACTICE)
     raise typer.Exit(1 if found.failure else 0)
 
 

@@ -31,12 +31,12 @@ def leaderboard(
     home: Home = HOME,
 ) -> None:
     """Print the board of a benchmark, a page at a time."""
-    from evaluator.leaderboard import published
+    from evaluator.leaderboard import printed
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
     found = installation.benchmark(benchmark)
-    console.print(published.terminal(installation.ledger(), found, page=page))
+    console.print(printed.terminal(installation.ledger(), found, page=page))
 
 
 @app.command(rich_help_panel=REVIEWER)
@@ -76,10 +76,12 @@ def report(
 ) -> None:
     """Write the report of a result, from a server or from this machine."""
     from cohort_selection.atomic_files import write_bytes
+    from evaluator.claims.words import in_words
     from evaluator.entering.place import place
     from evaluator.leaderboard import published
     from evaluator.leaderboard.reports.report import render_report
     from evaluator.stores.installation import Installation
+    from evaluator.terminal import verdicts
 
     where = place(server, home, HOME)
     if pdf:
@@ -98,6 +100,8 @@ def report(
     looked = published.exposure(ledger, submission_id)
     page = render_report(shown, primary=primary, fact_sheet=sheet, exposure=looked)
     write_bytes(output, page.encode())
+    if shown.verdict is not None:
+        console.print(verdicts.verdict(in_words(shown.verdict)))
     console.print(f"wrote {output}")
 
 
@@ -242,15 +246,23 @@ def score(
         str | None,
         typer.Option(help="Column of weights in the table of labels, for another population."),
     ] = None,
+    claims: Annotated[
+        Path | None,
+        typer.Option(help="TOML file with [[claims]]: prints the verdict, self-scored."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV to write, a row for each figure.")] = None,
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
     """Score predictions that you already have, from two tables."""
+    from evaluator import own_claims
     from evaluator.benchmark.specification import read_age_bands, read_analysis
+    from evaluator.case_tables.scoring_input import Reading
+    from evaluator.claims.words import in_words
     from evaluator.leaderboard import own_scores
     from evaluator.scoring.score import Labels
     from evaluator.scoring.score_tables import score_tables
+    from evaluator.terminal import verdicts
     from evaluator.terminal.score_screen import summary
 
     own_scores.refuse_places((output, table, report_file))
@@ -262,23 +274,29 @@ def score(
         sampling_design=design,
     )
     bands = (
-        option_values.whole_numbers(age_bands, "--age-bands") if age_bands else read_age_bands(plan)
+        option_values.whole_numbers(age_bands, "--age-bands")
+        if age_bands
+        else read_age_bands(plan or claims)
     )
     notes: list[str] = []
+    reading: Reading = {
+        "age_bands": bands,
+        "missing": missing,
+        "how": Labels(list_column, uncertain, blank, id_holds_label),
+        "labels": tuple(label or ()),
+        "score_column": score_column,
+        "case_column": case_column,
+        "patient_column": patient_column,
+        "weight_column": weight_column,
+    }
+    judged = None
+    if claims is not None:
+        judged = own_claims.judge_tables(
+            claims, predictions, truth, threshold=threshold, symmetric=symmetric, **reading
+        )
+        console.print(verdicts.verdict(in_words(judged)))
     found = score_tables(
-        predictions,
-        truth,
-        chosen,
-        age_bands=bands,
-        missing=missing,
-        how=Labels(list_column, uncertain, blank, id_holds_label),
-        tell=notes.append,
-        threshold=threshold,
-        labels=tuple(label or ()),
-        score_column=score_column,
-        case_column=case_column,
-        patient_column=patient_column,
-        weight_column=weight_column,
+        predictions, truth, chosen, tell=notes.append, threshold=threshold, **reading
     )
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
@@ -286,7 +304,7 @@ def score(
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file, chosen.primary)
+        own_scores.write_reports(found, report_file, chosen.primary, judged)
 
 
 @app.command(rich_help_panel=EVERYONE)

@@ -152,6 +152,12 @@ def match(
     found = installation.benchmark(benchmark)
     if plan:
         console.print(printing.prospect(steward.foresee(installation, found, catalog)))
+        if found.study is not None:
+            from evaluator.planning.printed import printed
+            from evaluator.steward.planned_study import planned_draw
+
+            drawn = planned_draw(installation, found, catalog)
+            console.print(printed(drawn.plan, drawn.basis.study, drawn.errors, drawn.notes))
     else:
         console.print(printing.matched(steward.match(installation, found, catalog)))
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.verdicts import allowances
 
 
 def looks(ledger: Ledger, benchmark: str, before: datetime) -> Mapping[str, int]:
     """Charged looks received up to a time, by team in lower case.
 
-    Failed and withdrawn runs count: each told its team something. Teams for which the same person
-    entered submissions share one allowance, and so one count. Who belongs to a team without ever
-    having entered anything is not known here: that stands in the accounts, which the process that
-    scores does not open.
+    Failed and withdrawn runs count: each told its team something. Teams that share an allowance
+    have one count.
     """
     counts: dict[str, int] = {}
     for group in tied_teams(ledger, benchmark):
@@ -24,26 +23,12 @@ def looks(ledger: Ledger, benchmark: str, before: datetime) -> Mapping[str, int]
     return counts
 
 
-def tied_teams(ledger: Ledger, benchmark: str) -> list[set[str]]:
-    """The teams of a benchmark in lower case, those together for which the same people entered."""
-    arrivals = ledger.arrivals()
-    people: dict[str, set[str]] = {}
-    for each in ledger.submissions():
-        if each.benchmark != benchmark:
-            continue
-        arrival = arrivals.get(each.submission_id)
-        who = people.setdefault(each.team.casefold(), set())
-        if arrival is not None and arrival.submitted_by is not None:
-            who.add(arrival.submitted_by)
-    return _sharing(people)
+def tied_teams(ledger: Ledger, benchmark: str) -> list[frozenset[str]]:
+    """The teams of a benchmark in lower case, those together that share an allowance.
 
-
-def _sharing(people: Mapping[str, set[str]]) -> list[set[str]]:
-    """Groups of teams that people in common tie together."""
-    groups: list[tuple[set[str], set[str]]] = []
-    for team, who in people.items():
-        apart = [group for group in groups if not group[1] & who]
-        tied = [group for group in groups if group[1] & who]
-        teams = {team}.union(*(each[0] for each in tied))
-        groups = [*apart, (teams, who.union(*(each[1] for each in tied)))]
-    return [teams for teams, _ in groups]
+    The ledger knows it from the entries: which teams the accounts tied then, and who entered. Who
+    joined a team later without entering anything stands in the accounts alone, which the process
+    that scores does not open.
+    """
+    teams = [each.team for each in ledger.submissions() if each.benchmark == benchmark]
+    return ledger.read(lambda connection: allowances.grouped(connection, dict.fromkeys(teams)))

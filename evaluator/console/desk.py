@@ -13,18 +13,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.words import VerdictWords, in_words
 from evaluator.console.difference import Difference, difference
 from evaluator.console.reviewers import OwnResult, Reviewer, ReviewError, is_own, reviewer
 from evaluator.console.withholding import Withholding, figures_left_out, withholdings
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.reports.report import render_report
+from evaluator.reviewing.entitled import is_entitled
 from evaluator.stores.held_results import HeldDocument, HeldResults
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.ledger.database.audit_chain import OVERRIDDEN
 from submissions.ledger.ledger import Ledger, LedgerError
-from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes, final, open_votes
+from submissions.ledger.verdicts.sentences import sentences
+from submissions.ledger.voting.votes import (
+    Choice,
+    Decision,
+    Round,
+    Vote,
+    Votes,
+    final,
+    open_votes,
+    standing,
+)
 from submissions.service.store import Store, StoreError
 from submissions.service.texts import paragraph
 from submissions.submission import State, Submission
@@ -83,6 +95,13 @@ class HeldResult:
     looks: str
     rounds: tuple[RoundShown, ...]
     own_vote: Vote | None
+    told: tuple[str, ...] = ()
+    """What the team is told of the verdict while looks are open."""
+
+    @property
+    def verdict(self) -> VerdictWords | None:
+        """The whole verdict on the declared claims; None where the benchmark has none."""
+        return None if self.release.verdict is None else in_words(self.release.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +139,7 @@ class Desk:
         waiting, document = self._opened(reviewer, submission_id)
         release = Release.from_json(document.document)
         evaluation = self._held.evaluation(submission_id, document.evaluation_key)
-        rounds = Votes(self._ledger).rounds(submission_id)
+        rounds = standing(Votes(self._ledger).rounds(submission_id), self._entitled)
         mine = [
             vote
             for vote in open_votes(rounds, document.digest)
@@ -136,6 +155,7 @@ class Desk:
             looks=self._looks(waiting.submission),
             rounds=self._shown(rounds),
             own_vote=mine[0] if mine else None,
+            told=self._told(submission_id),
         )
 
     def report(self, reviewer: Reviewer, submission_id: str) -> str:
@@ -173,14 +193,17 @@ class Desk:
             choice=choice,
             reason=told,
         )
-        return Votes(self._ledger).cast(vote, waiting.needed)
+        return Votes(self._ledger).cast(vote, waiting.needed, self._entitled)
 
     def decisions(self, reviewer: Reviewer) -> list[Decided]:
         """Submissions that were decided, the newest first; open rounds are not among them.
 
         Nor is a reviewer's own: its rounds have names and reasons that are for reviewers alone.
         """
-        rounds = Votes(self._ledger).decided()
+        rounds = dict(Votes(self._ledger).decided())
+        for each in self._ledger.submissions(state=State.HELD):
+            name = each.submission_id
+            rounds[name] = standing(rounds.get(name, ()), self._entitled)
         at_shell = {entry.subject for entry in self._ledger.chain.entries(event=OVERRIDDEN)}
         found = [
             Decided(
@@ -189,7 +212,7 @@ class Desk:
                 submission.submission_id in at_shell,
             )
             for submission in self._ledger.submissions()
-            if (submission.submission_id in rounds or submission.submission_id in at_shell)
+            if (rounds.get(submission.submission_id) or submission.submission_id in at_shell)
             and not is_own(self._store, self._ledger, reviewer.person_id, submission)
         ]
         return found[::-1]
@@ -233,7 +256,7 @@ class Desk:
     def _waiting(self, reviewer: Reviewer, submission: Submission, benchmark: Benchmark) -> Waiting:
         name = submission.submission_id
         since = [at for state, at in self._ledger.history(name) if state is State.HELD][-1]
-        rounds = Votes(self._ledger).rounds(name)
+        rounds = standing(Votes(self._ledger).rounds(name), self._entitled)
         document = self._held.document(name)
         digest = "" if document is None else document.digest
         votes = open_votes(rounds, digest)
@@ -250,6 +273,9 @@ class Desk:
             voted=any(vote.reviewer == reviewer.person_id for vote in votes),
             ready=document is not None,
         )
+
+    def _entitled(self, person_id: str) -> bool:
+        return is_entitled(self._store, person_id)
 
     def _benchmarks(self) -> Mapping[str, Benchmark]:
         return {each.name: each for each in self._installed.now()}
@@ -282,6 +308,10 @@ class Desk:
             f"This is look {number} of {len(made)} that the team has made at this benchmark"
             f"{shared if len(teams) > 1 else ''}; its quota is {limit}."
         )
+
+    def _told(self, submission_id: str) -> tuple[str, ...]:
+        told = self._ledger.verdicts.of(submission_id)
+        return () if told is None else sentences(told)
 
     def _shown(self, rounds: Sequence[Round]) -> tuple[RoundShown, ...]:
         names = {person.person_id: person.name for person in self._store.people.people()}

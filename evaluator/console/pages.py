@@ -198,8 +198,10 @@ def _result(
         reviewer=signed,
         status=status,
         shown=shown,
+        verdict=shown.verdict,
+        told=shown.told,
         form=form,
-        choices=CHOICES,
+        choices=[each for each in CHOICES if not shown.told or each[0] != Choice.ASK_AGAIN.value],
     )
 
 

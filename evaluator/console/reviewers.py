@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from evaluator.reviewing.entitled import REVIEWING
 from submissions.ledger.ledger import Ledger
 from submissions.service.principal import Role
 from submissions.service.store import Store
@@ -33,7 +34,7 @@ class Reviewer:
 
 def reviewer(person_id: str, name: str, roles: Collection[Role]) -> Reviewer:
     """A person as a reviewer; raise NotAReviewer without the role of reviewer or steward."""
-    if not {Role.REVIEWER, Role.STEWARD} & set(roles):
+    if REVIEWING.isdisjoint(roles):
         raise NotAReviewer(
             f"person {person_id} is no reviewer; a steward gives the role with `sequestra user "
             f"role {person_id} reviewer`"

@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from cohort_selection.cases import Case, value
+from cohort_selection.eligibility.flow_diagram import FlowStep
 from evaluator.disclosure.control import release
 from evaluator.disclosure.rounding import nearest
 from evaluator.disclosure.rule import Disclosure, DisclosureError
@@ -28,26 +29,6 @@ _LEAST_STEP = 5
 """Counts of the flow are rounded to this at least, also where a benchmark rounds none."""
 _COUNTED = "auroc"
 """A figure's name: counts stand beside figures, and this one has a value for nobody here."""
-
-
-class Step(Protocol):
-    """A rule of the flow, with what it excluded and left."""
-
-    @property
-    def rule(self) -> str:
-        """The rule in words."""
-
-    @property
-    def excluded(self) -> int:
-        """Studies that it took."""
-
-    @property
-    def remaining(self) -> int:
-        """Studies that it left."""
-
-    @property
-    def patients(self) -> int:
-        """Patients of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +53,10 @@ class PublicLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortCard:
-    """What everybody may know of a cohort; ``n_positive`` is None where it is withheld."""
+    """What everybody may know of a cohort; ``n_positive`` is None where it is withheld.
+
+    ``claims`` has the digest of the study that is sealed with it; None where it claims nothing.
+    """
 
     n_cases: int
     n_patients: int
@@ -82,10 +66,14 @@ class CohortCard:
     count_step: int
     flow: tuple[PublicStep, ...]
     levels: tuple[PublicLevel, ...]
+    claims: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Write JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        content = asdict(self)
+        if self.claims is None:  # a card of a former build is so written as it was read
+            del content["claims"]
+        return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> CohortCard:
@@ -108,7 +96,7 @@ class CohortCard:
 
 def cohort_card(
     cases: Sequence[Case],
-    flow: Sequence[Step],
+    flow: Sequence[FlowStep],
     *,
     target: Mapping[str, Mapping[str, float]],
     groups: Sequence[str],
@@ -156,13 +144,13 @@ _NOBODY = Submission(
 )
 
 
-def public_flow(flow: Sequence[Step], rule: Disclosure) -> tuple[PublicStep, ...]:
+def public_flow(flow: Sequence[FlowStep], rule: Disclosure) -> tuple[PublicStep, ...]:
     """The flow without small steps: neighbours that excluded few are told as one.
 
     A last step that stays small is told with the one before it.
     """
     step = max(rule.count_step, _LEAST_STEP)
-    groups: list[list[Step]] = []
+    groups: list[list[FlowStep]] = []
     waiting = False
     for found in flow:
         if waiting:

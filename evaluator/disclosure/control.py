@@ -51,13 +51,10 @@ from typing import Any
 
 from evaluator.attacker.cells import Counts, Group, Nesting
 from evaluator.attacker.own_counts import concerned_by
+from evaluator.claims.verdict import StudyVerdict
 from evaluator.disclosure.earlier import Earlier
 from evaluator.disclosure.protection import Protection, protection
-from evaluator.disclosure.rounding import (
-    INSUFFICIENT,
-    nearest,
-    without_counts,
-)
+from evaluator.disclosure.rounding import INSUFFICIENT, nearest, without_counts
 from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
 from evaluator.disclosure.suppression import counted_groups
@@ -120,6 +117,7 @@ class Release:
     effective_patients: int | None = None
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
+    verdict: StudyVerdict | None = None
 
     def find(
         self, figure: FigureName | str, attribute: str = OVERALL[0], level: str = OVERALL[1]
@@ -133,7 +131,8 @@ class Release:
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        document = as_mapping(self) | {"schema": SCHEMA, "received": self.received.isoformat()}
+        kept = {name: each for name, each in as_mapping(self).items() if name != "verdict" or each}
+        document = kept | {"schema": SCHEMA, "received": self.received.isoformat()}
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_members
         )
@@ -199,9 +198,7 @@ def release(
         withheld=held_back,
         rule=rule,
         sampling_design=evaluation.sampling_design,
-        effective_patients=None
-        if evaluation.effective_patients is None
-        else round(evaluation.effective_patients),
+        effective_patients=None if (n := evaluation.effective_patients) is None else round(n),
         declared_gaps=evaluation.declared_gaps,
         target=target if enough else None,
     )
@@ -230,6 +227,8 @@ def _held_back(
 
 
 def _members(record: Any) -> dict[str, object]:
+    if isinstance(record, StudyVerdict):
+        return record.as_document()
     return stored(record) if isinstance(record, Disclosure) else as_mapping(record)
 
 
@@ -243,9 +242,8 @@ def _shown_target(
     target = evaluation.target
     if target is None:
         return None
-    concerned = concerned_by(
-        target.levels, {attribute for attribute, _ in hidden}, rule.minimum_cell
-    )
+    affected = {attribute for attribute, _ in hidden}
+    concerned = concerned_by(target.levels, affected, rule.minimum_cell)
     if not whole:
         concerned = {row.attribute for row in target.levels}
     least = target.least_solved
@@ -299,10 +297,12 @@ def _parse(document: dict[str, Any]) -> Release:
         raise ValueError(f"its schema is {found!r}")
     rule = document.pop("rule")
     rule |= {"nested": tuple(tuple(pair) for pair in rule["nested"])} if "nested" in rule else {}
+    verdict = document.pop("verdict", None)
     return Release(
         **figures_of(document),
         received=datetime.fromisoformat(document.pop("received")),
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
         rule=Disclosure(**rule),
+        verdict=None if verdict is None else StudyVerdict.from_document(verdict),
         **document,
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 from evaluator.entering.place import Entry
 from evaluator.queue import lifecycle
 from evaluator.sandbox.engine import Engine
-from evaluator.screen import console
+from evaluator.screen import console, styled
 from evaluator.stores.installation import Installation
 from evaluator.terminal import printing
 from submissions.client.problems import ClientError
+from submissions.ledger.verdicts.sentences import sentences
 from submissions.submission import ENDED, UNDER_WAY, State
 
 DEFAULT_THRESHOLD = 0.5
@@ -51,6 +52,9 @@ def status(home: Path, submission_id: str | None, every: float | None) -> bool:
             console.print(printing.submission_line(now))
         submissions = [now]
     if submission_id:
+        told = ledger.verdicts.of(submission_id)
+        for sentence in () if told is None else sentences(told):
+            console.print(styled(sentence))
         if finding := ledger.finding(submission_id):
             console.print(finding, soft_wrap=True)
         console.print(printing.stage_times(ledger.times(submission_id)))

@@ -148,7 +148,7 @@ def line(found: Mapping[str, Any]) -> str:
 
 def details(found: Mapping[str, Any]) -> RenderableType:
     """What to do, the times of the stages, and when each state was reached."""
-    lines = []
+    lines = list((found.get("verdict") or {}).get("sentences", ()))
     if finding := found.get("finding"):
         lines.append(f"finding: {finding}")
     if failure := found.get("failure"):

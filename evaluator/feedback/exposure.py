@@ -19,11 +19,24 @@ def use_of(enclave: Enclave, benchmark: Benchmark, cohort: Cohort) -> Use:
 
 
 def retire_if_spent(ledger: Ledger, enclave: Enclave, benchmark: Benchmark, cohort: Cohort) -> None:
-    """Retire a cohort whose budget of noisy answers is spent; once."""
-    budget = benchmark.disclosure.thresholdout_budget
-    if benchmark.disclosure.feedback != THRESHOLDOUT:
-        return
-    if answers.spent(enclave, cohort.digest) < budget:
-        return
-    if not ledger.is_recorded(RETIRED, benchmark.name):
-        ledger.record(RETIRED, benchmark.name, f"its {budget} answers with noise are given")
+    """Retire a cohort whose budget of noisy answers is spent, or whose cases were used up; once.
+
+    What claims were judged on is used as it is read: no release would tell of it before the cohort
+    closes.
+    """
+    why = _spent(ledger, enclave, benchmark, cohort)
+    if why is not None and not ledger.is_recorded(RETIRED, benchmark.name):
+        ledger.record(RETIRED, benchmark.name, why)
+
+
+def _spent(ledger: Ledger, enclave: Enclave, benchmark: Benchmark, cohort: Cohort) -> str | None:
+    """Why a cohort is spent; None where it is not."""
+    rule, most = benchmark.disclosure, benchmark.quota.load_factor
+    if rule.feedback == THRESHOLDOUT:
+        if answers.spent(enclave, cohort.digest) >= rule.thresholdout_budget:
+            return f"its {rule.thresholdout_budget} answers with noise are given"
+    elif most is not None and ledger.verdicts.are_declared(benchmark.name):
+        load = load_factor(enclave, cohort)
+        if load >= most:
+            return f"its load factor is {load:.2f}, and {most:g} is the most"
+    return None

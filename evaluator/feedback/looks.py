@@ -12,7 +12,7 @@ def in_words(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
     if found is None or found.look is None:
         return ()
     of_all = f" of {found.lifetime}" if found.lifetime is not None else ""
-    told = [f"Look {found.look}{of_all} of the team at this cohort."]
+    told = [f"Look {found.look}{of_all} of the team and its people at this cohort."]
     if found.load_factor is not None:
         told.append(
             f"Load factor of the cohort: {found.load_factor:g}, the mean number of looks, of all "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from evaluator.claims import words
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.feedback_choice import told_how
@@ -71,6 +72,7 @@ class Contents:
 def parts(of: Contents) -> list[Block]:
     """Every part of the report in order, the annexes last."""
     return [
+        *_verdict(of.release),
         *_summary(of),
         *_estimand(of),
         *_independence(of),
@@ -85,6 +87,18 @@ def parts(of: Contents) -> list[Block]:
         listed(REFERENCES),
         *annexes.printed(declared=of.sheet is not None),
     ]
+
+
+def _verdict(release: Release) -> Iterator[Block]:
+    """The verdict on the declared claims, before any figure."""
+    if release.verdict is None:
+        return
+    told = words.in_words(release.verdict)
+    yield heading(f"Verdict: {told.summary}")
+    for claim in told.claims:
+        yield paragraph(claim.head)
+        yield listed(claim.sentences)
+    yield listed(told.notes)
 
 
 def _summary(of: Contents) -> Iterator[Block]:
@@ -286,6 +300,9 @@ def _versions(of: Contents) -> Iterator[Block]:
         ("Evaluation", of.evaluation_key),
         ("This PDF was set by", tools()),
     ]
+    if of.release.verdict is not None:
+        verdict = of.release.verdict
+        rows += [("Declaration of claims", verdict.claims_digest), ("Declared", verdict.declared)]
     if of.signed is not None:
         rows += [("Key", of.signed.key_id), ("Signature (Ed25519)", of.signed.encoded)]
     yield table(

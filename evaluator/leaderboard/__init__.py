@@ -2,6 +2,6 @@
 
 **Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
 
-Order of reading: ``published``, ``pages``, ``about``, ``answers``, ``web``, ``comparison_page``,
-``own_scores``.
+Order of reading: ``published``, ``printed``, ``pages``, ``about``, ``answers``, ``web``,
+``comparison_page``, ``own_scores``, ``claims_block``.
 """

@@ -14,6 +14,7 @@ from evaluator.feedback_choice import explained
 from evaluator.glossary import figure, named
 from evaluator.leaderboard.board.columns import BESIDE
 from evaluator.leaderboard.board.kept import Board, Kept
+from evaluator.leaderboard.claims_block import claims_shown
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing
@@ -55,6 +56,7 @@ def render_about(
             criteria=[] if benchmark is None else _criteria(benchmark),
             scoring=[] if benchmark is None else _scoring(benchmark),
             rules=[] if benchmark is None else _rules(benchmark),
+            claims=claims_shown(benchmark, card, kept),
             contract=[] if benchmark is None else contract_rows(benchmark.contract),
         )
     )

@@ -7,11 +7,13 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from evaluator.case_tables.scoring_input import ScoringInputError
+from evaluator.claims.verdict import StudyVerdict
 from evaluator.disclosure.control import release
 from evaluator.disclosure.rule import Disclosure
 from evaluator.leaderboard.reports.footing import OWN_SCORES
@@ -73,11 +75,15 @@ def _file_names(labels: Iterable[str]) -> dict[str, str]:
 
 
 def write_reports(
-    found: Mapping[str, Evaluation], path: Path, primary: str = PRIMARY
+    found: Mapping[str, Evaluation],
+    path: Path,
+    primary: str = PRIMARY,
+    verdict: StudyVerdict | None = None,
 ) -> tuple[Path, ...]:
     """Write one HTML report a label; with several, the label is put into the file's name.
 
-    ``primary`` is the plan's primary figure, which heads each of them.
+    ``primary`` is the plan's primary figure, which heads each of them. ``verdict`` is that of the
+    reader's own claims, if any.
     """
     written = []
     names = _file_names(found)
@@ -96,6 +102,7 @@ def write_reports(
             received=datetime.now(UTC),
         )
         shown = release(scored, submission=submission, cohort_digest="none", rule=NOTHING_WITHHELD)
+        shown = replace(shown, verdict=verdict)
         write_bytes(place, render_report(shown, title=label, primary=primary).encode())
         written.append(place)
     return tuple(written)

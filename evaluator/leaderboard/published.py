@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
-from weakref import WeakKeyDictionary
 
-from evaluator.benchmark.specification import Benchmark
-from evaluator.comparison import Comparison, refuse_several
+from evaluator.comparison import refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
 from evaluator.feedback import looks
-from evaluator.feedback_choice import told_how
 from evaluator.leaderboard.board.kept import OfLedger
-from evaluator.leaderboard.board.terminal import render_terminal
 from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.printed import comparison as comparison
 from evaluator.leaderboard.reports.report import PRIMARY
-from evaluator.screen import Sheet
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Ledger, PublishedRelease
+from submissions.ledger.verdicts.sentences import sentences
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,7 +38,11 @@ def newest(ledger: Ledger, submission_id: str) -> PublishedRelease:
     found = ledger.boards.newest(submission_id)
     if found is None:
         state = ledger.submission(submission_id).state
-        raise NotReleased(f"submission {submission_id} is {state.value}; it has no released result")
+        told = ledger.verdicts.of(submission_id)
+        verdict = "" if told is None else f". {'. '.join(sentences(told))}"
+        raise NotReleased(
+            f"submission {submission_id} is {state.value}; it has no released result{verdict}"
+        )
     return found
 
 
@@ -54,26 +55,6 @@ def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
     """The fact sheet that came with a submission, or None."""
     document = ledger.fact_sheet(submission_id)
     return None if document is None else FactSheet.from_json(document)
-
-
-_NEWEST: WeakKeyDictionary[Ledger, dict[str, tuple[int, Comparison]]] = WeakKeyDictionary()
-"""The comparisons that were read last, by benchmark: none ever changes, and they may be large."""
-
-
-def comparison(ledger: Ledger, benchmark: str) -> Comparison | None:
-    """The newest comparison of a board's submissions, or None where none has been made.
-
-    Its document is read once; what is asked for each time is its number.
-    """
-    last = ledger.comparisons.last(benchmark)
-    if last is None:
-        return None
-    kept = _NEWEST.setdefault(ledger, {})
-    number, found = kept.get(benchmark, (0, None))
-    if found is None or number != last.number:
-        found = Comparison.from_json(ledger.comparisons.numbered(last.number).document)
-        kept[benchmark] = last.number, found
-    return found
 
 
 def board_of(ledger: Ledger, submission_ids: Sequence[str]) -> str:
@@ -96,14 +77,6 @@ def primary_figure(installation: Installation, benchmark: str) -> str:
     if benchmark not in installation.names():
         return PRIMARY
     return installation.benchmark(benchmark).analysis.primary
-
-
-def terminal(ledger: Ledger, benchmark: Benchmark, *, page: int = 1) -> Sheet:
-    """A page of the board of a benchmark for a terminal; raise ViewError for one not there."""
-    kept = OfLedger(ledger, lambda name: comparison(ledger, name))
-    board = kept.board(benchmark.name, benchmark.analysis.primary)
-    told = told_how(benchmark.disclosure) or ""
-    return render_terminal(board, kept, title=benchmark.title, page=page, told=told)
 
 
 class _Listings(Sequence[Listing]):

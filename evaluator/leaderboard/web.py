@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -97,15 +98,20 @@ class _Site:
 
     def release(self, submission_id: str) -> tuple[Listing, Release]:
         """The newest release of a submission and its benchmark; 404 where there is none."""
-        release = self.kept.release(submission_id)
+        return self.stored(submission_id)[:2]
+
+    def stored(self, submission_id: str) -> tuple[Listing, Release, str]:
+        """The same, and the release as it is stored."""
+        document = self.kept.document(submission_id)
+        release = None if document is None else Release.from_json(document)
         listing = None if release is None else self.listings.get(release.benchmark)
-        if release is None or listing is None:
+        if document is None or release is None or listing is None:
             raise HTTPException(404, "No released submission has this id; open it from its board.")
-        return listing, release
+        return listing, release, document
 
     def report(self, submission_id: str, *, standalone: bool) -> str:
         """The report of a submission, under the primary figure of its benchmark."""
-        of, found = self.release(submission_id)
+        of, found, document = self.stored(submission_id)
         return render_report(
             found,
             title=of.title,
@@ -113,6 +119,7 @@ class _Site:
             standalone=standalone,
             fact_sheet=self.fact_sheets(submission_id),
             exposure=self.exposures(submission_id),
+            digest="sha256:" + hashlib.sha256(document.encode()).hexdigest(),
         )
 
     def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
@@ -259,7 +266,7 @@ def _add_files(app: FastAPI, site: _Site) -> None:
 
     @app.api_route("/submissions/{submission_id}/release.json", methods=_READ)
     def document(submission_id: str) -> Response:
-        return Response(site.release(submission_id)[1].to_json(), media_type="application/json")
+        return Response(site.stored(submission_id)[2], media_type="application/json")
 
     @app.api_route("/submissions/{submission_id}/fact-sheet.json", methods=_READ)
     def fact_sheet(submission_id: str) -> Response:

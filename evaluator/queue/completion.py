@@ -109,6 +109,7 @@ class Completion:
 
     def _score(self, job: Job, predictions: Predictions) -> None:
         from evaluator.evaluation import evaluate
+        from evaluator.feedback.claims_judged import StudyJudge
 
         self._record.move(job, State.SCORING)
         began = time.monotonic()
@@ -119,11 +120,13 @@ class Completion:
             predictions,
             self._enclave,
             practice=practice_auroc(self._ledger.practice(job.name)),
+            judge_claims=StudyJudge(self._ledger, self._enclave, spends=True),
         )
         scored = time.monotonic()
         if job.benchmark.disclosure.feedback == "held":
             # What reviewers decide on; the queue releases or refuses it when they have voted.
             self._enclave.hold(job.name, evaluated.key, evaluated.release.to_json())
+            retire_if_spent(self._ledger, self._enclave, job.benchmark, job.cohort)
             self._record.move(job, State.HELD)
         else:
             document = evaluated.release.to_json()
@@ -137,10 +140,14 @@ class Completion:
             self.signer.sign()
             self._tracker.owe()
         published = time.monotonic()
-        self._record.times(
-            job.name,
-            [StageTime(Stage.SCORE, scored - began), StageTime(Stage.PUBLISH, published - scored)],
-        )
+        times = [
+            StageTime(Stage.SCORE, scored - began),
+            StageTime(Stage.PUBLISH, published - scored),
+        ]
+        if evaluated.release.verdict is None:
+            self._record.times(job.name, times)
+        else:  # how long labels took is told to no team while looks are open
+            self._enclave.record_stages(job.name, times)
 
     def _run_key(self, job: Job) -> str:
         return run_key(job.submission, job.benchmark, job.cohort, self._shards)

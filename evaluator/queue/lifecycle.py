@@ -8,10 +8,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.closing import refusal
 from evaluator.evaluation import Evaluated, evaluate
+from evaluator.feedback.claims_judged import StudyJudge
 from evaluator.feedback.exposure import use_of
 from evaluator.queue.admission import admit, discard_archive
-from evaluator.reviewing.held import prepared
+from evaluator.reviewing.held import prepared, waits_for_others
 from evaluator.sandbox.engine import Engine
 from evaluator.sandbox.image_ids import CONTAINERD
 from evaluator.signing.signer import sign
@@ -111,7 +113,9 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
             f"benchmark {benchmark.name!r} asks for {benchmark.disclosure.reviewers} reviewers; "
             f"let them vote with `sequestra review vote` or in `sequestra console`"
         )
-    evaluated = prepared(submission, benchmark, cohort, enclave)
+    if waits_for_others(ledger, benchmark):
+        raise SubmissionError(refusal(submission_id, benchmark.name))
+    evaluated = prepared(submission, benchmark, cohort, enclave, ledger)
     use = use_of(enclave, benchmark, cohort)
     Votes(ledger).override(submission_id, evaluated.key, evaluated.release.to_json(), use)
     sign(installation, ledger)
@@ -130,6 +134,7 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
     """
     benchmark, cohort = installation.sealed(name)
     ledger, enclave = installation.ledger(), installation.enclave()
+    judge = StudyJudge(ledger, enclave)  # a verdict is final, and no look is spent here
     again: list[tuple[Submission, Evaluated]] = []
     present = {found.submission_id: found.evaluation_key for found in ledger.releases(name)}
     for submission in ledger.submissions(state=State.RELEASED):
@@ -138,7 +143,9 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
         predictions = enclave.predictions(submission.submission_id, cohort.digest)
         if predictions is None:
             continue
-        evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
+        evaluated = evaluate(
+            submission, benchmark, cohort, predictions, enclave, judge_claims=judge
+        )
         if present[submission.submission_id] in (evaluated.key, evaluated.former_key):
             continue
         if evaluated.key in ledger.evaluation_keys(submission.submission_id):

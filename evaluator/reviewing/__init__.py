@@ -2,5 +2,5 @@
 
 **Held document**: the release that reviewers decide on.
 
-Order of reading: ``held``, ``decisions``.
+Order of reading: ``held``, ``entitled``, ``decisions``.
 """

@@ -4,6 +4,9 @@ A vote stands in the ledger before anything follows from it, so that a queue tha
 the vote and the release releases at its next start. What a held result would be released as is
 worked out once more at that moment: if it is no longer the document that was voted on, the new one
 is held and the votes begin again.
+
+Where a benchmark declares claims, a decision waits until no look of any team at its cases is open:
+a refusal too, since its reasons are words of people who saw the figures.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import time
 from collections.abc import Callable
 
 from evaluator.feedback.exposure import use_of
-from evaluator.reviewing.held import HeldError, prepared
+from evaluator.reviewing.entitled import all_entitled
+from evaluator.reviewing.held import HeldError, prepared, waits_for_others
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import EnclaveError
 from evaluator.stores.installation import Installation, InstallationError
@@ -21,6 +25,7 @@ from evaluator.tracking.process import Tracker
 from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.voting.votes import Decision, Votes, final
+from submissions.service.store import StoreError
 from submissions.submission import State, Submission
 
 LOOK_SECONDS = 1.0
@@ -64,7 +69,7 @@ class Reviews:
             try:
                 if self._follow(submission):
                     done.append(name)
-            except (HeldError, InstallationError, EnclaveError) as error:
+            except (HeldError, InstallationError, EnclaveError, StoreError) as error:
                 if name not in self._skipped:
                     self._skipped.add(name)
                     _LOG.warning("held submission %s waits: %s", name, error)
@@ -82,10 +87,13 @@ class Reviews:
             return False
         key, document = held
         rounds = Votes(self._ledger).rounds(name)
-        asked = self._installation.benchmark(submission.benchmark).disclosure.reviewers
-        decision = final(rounds, digest_of(document), asked)
-        if decision is None:
+        benchmark = self._installation.benchmark(submission.benchmark)
+        decision = final(rounds, digest_of(document), benchmark.disclosure.reviewers)
+        if decision is None or waits_for_others(self._ledger, benchmark):
             return False
+        voters = {vote.reviewer for vote in rounds[-1].votes}
+        if not all_entitled(self._installation.accounts_url, voters):
+            return False  # a new round is open: who lost the role decides nothing
         if decision is Decision.REFUSE:
             Votes(self._ledger).refuse(name, document)
             self._tell(submission, State.REFUSED)
@@ -101,5 +109,5 @@ class Reviews:
         return False
 
     def _prepare(self, submission: Submission) -> str:
-        benchmark, cohort = self._installation.sealed(submission.benchmark)
-        return prepared(submission, benchmark, cohort, self._enclave).release.to_json()
+        sealed = self._installation.sealed(submission.benchmark)
+        return prepared(submission, *sealed, self._enclave, self._ledger).release.to_json()

@@ -1,12 +1,15 @@
-"""What a held result would be released as now."""
+"""What a held result would be released as now, and whether it waits for looks of others."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.closing import is_closed
 from evaluator.stores.enclave import Enclave
+from submissions.ledger.ledger import Ledger
 from submissions.submission import Submission
 
 if TYPE_CHECKING:
@@ -17,14 +20,32 @@ class HeldError(ValueError):
     """A held result that cannot be released."""
 
 
+def waits_for_others(ledger: Ledger, benchmark: Benchmark) -> bool:
+    """Whether results of a benchmark stay held whatever reviewers decided.
+
+    Where it declares claims, nothing of a result is told while any team has a look left.
+    """
+    if not ledger.verdicts.are_declared(benchmark.name):
+        return False
+    today = datetime.now(UTC).date()
+    return not is_closed(ledger, benchmark.name, benchmark.period, benchmark.quota, today)
+
+
 def prepared(
-    submission: Submission, benchmark: Benchmark, cohort: Cohort, enclave: Enclave
+    submission: Submission,
+    benchmark: Benchmark,
+    cohort: Cohort,
+    enclave: Enclave,
+    ledger: Ledger,
 ) -> Evaluated:
     """What a held result would be released as; the enclave keeps it for the reviewers.
 
-    Raises HeldError where the enclave has lost what was predicted.
+    A verdict on claims is the one that was told; it is judged once and never here. Raises HeldError
+    where the enclave has lost what was predicted.
     """
-    from evaluator.evaluation import evaluate  # slow to import, and few queues need it here
+    # Slow to import, and few queues need them here.
+    from evaluator.evaluation import evaluate
+    from evaluator.feedback.claims_judged import StudyJudge
 
     predictions = enclave.predictions(submission.submission_id, cohort.digest)
     if predictions is None:
@@ -32,6 +53,7 @@ def prepared(
             f"submission {submission.submission_id} is held but has no stored predictions; restore "
             f"the enclave from a copy that has them"
         )
-    evaluated = evaluate(submission, benchmark, cohort, predictions, enclave)
+    judge = StudyJudge(ledger, enclave)
+    evaluated = evaluate(submission, benchmark, cohort, predictions, enclave, judge_claims=judge)
     enclave.hold(submission.submission_id, evaluated.key, evaluated.release.to_json())
     return evaluated

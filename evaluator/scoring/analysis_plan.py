@@ -173,7 +173,8 @@ class AnalysisPlan:
         Absent("0.85, 0.8, 0.8"),
         Field(
             description="`{ auroc = 0.85, sensitivity = 0.8, specificity = 0.8 }`: what "
-            "`sequestra match --plan` takes the figures to be when it says which gaps can be found"
+            "`sequestra match --plan` takes the figures to be when it says how wide the intervals of "
+            "AUROCs are and which gaps can be found"
         ),
     ] = ASSUMED
     threshold: Annotated[

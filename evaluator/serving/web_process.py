@@ -85,11 +85,13 @@ def serve(
     from evaluator.serving.server import serve_on
     from submissions.notices.channels import read_channels
     from submissions.notices.notices import telling
+    from submissions.service.resets.asking import Asking
 
     channels = read_channels(os.environ)
-    with listening(host, port) as (taken, own):
+    with installation.serving(), listening(host, port) as (taken, own):
         settings = settings_of(installation, address or own)
         app = application(installation, settings)
+        app.state.asking = Asking(app.state.store, settings.base_url, channels.mail)
         console.print(f"serving {address or own} (stop with Ctrl-C)")
         with telling(channels, app.state.ledger, app.state.store, settings.base_url):
             serve_on(taken, app, proxies)

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluator.claims import addendum
 from evaluator.signing.key import FILE, SigningKey
 from evaluator.signing.signer import LAST_HEAD
 from evaluator.stores.installation import Installation
@@ -72,6 +73,12 @@ def verify_ledger(
         problems += _statement_faults(comparison.signed, known, name)
         problems += _head_faults(_head(comparison.signed.content), digests, name)
         problems += _comparison_faults(comparison, name)
+    for entry in ledger.chain.entries(event=addendum.EVENT):
+        name = f"the signature of the claims added to {entry.subject}"
+        statement = addendum.signed(entry)
+        foreign += statement.key_id not in known
+        problems += _statement_faults(statement, known, name)
+        problems += _head_faults(_head(statement.content), digests, name)
     for name, statement in outside:
         problems += _outside_faults(statement, known, digests, name)
     return Verified(
@@ -135,7 +142,8 @@ def _outside_faults(
 
 def _head(content: Mapping[str, object]) -> Mapping[str, object]:
     """The head that a statement names: its own, or that of the time of what it tells of."""
-    within = content.get("format") in (signatures.RELEASE, signatures.COMPARISON)
+    of_something = (signatures.RELEASE, signatures.COMPARISON, signatures.ADDENDUM)
+    within = content.get("format") in of_something
     head = content.get("head") if within else content
     return head if isinstance(head, Mapping) else {}
 

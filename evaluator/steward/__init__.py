@@ -2,6 +2,6 @@
 
 **Cut**: a commons as a benchmark divides it.
 
-Order of reading: ``file_check``, ``foreseen``, ``steward``, ``next_draw``, ``pool``,
-``public_card``, ``card``.
+Order of reading: ``file_check``, ``foreseen``, ``steward``, ``next_draw``, ``pool``, ``claimed``,
+``study``, ``addenda``, ``public_card``, ``card``.
 """

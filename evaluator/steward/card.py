@@ -24,11 +24,16 @@ from cohort_selection.representativeness.card import (
     level_shares,
     over_batches,
 )
+from cohort_selection.representativeness.planned_row import PlannedRow
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims import sealed_study
+from evaluator.planning import beside_drawn
+from evaluator.planning.assumptions_of import PlanningError
 from evaluator.steward.pool import cut_of
 from evaluator.steward.steward import act, header_audit
 from evaluator.stores.installation import Installation
+from metrics.planning.joint import nominal
 
 
 def draw_card(
@@ -61,6 +66,7 @@ def draw_card(
     matched = tuple(dict.fromkeys(named)) or attributes
     enclave = installation.enclave()
     sealed = enclave.cohort(benchmark.name) if enclave.is_sealed(benchmark.name) else None
+    planned, unplanned = _planned(benchmark, cut.cohort, sealed)
     chances = [cut.chance[patient] for patient in {case.patient_id for case in cut.cohort}]
     return Card(
         title=benchmark.title,
@@ -80,7 +86,24 @@ def draw_card(
         checks=_checks(sealed) if sealed else None,
         doubts=count_doubts(cut.doubts, cut.cohort, cut.pool),
         text=looked,
+        planned=planned,
+        unplanned=unplanned,
     )
+
+
+def _planned(
+    benchmark: Benchmark, cases: Sequence[Case], sealed: Cohort | None
+) -> tuple[tuple[PlannedRow, ...], str]:
+    """The plan beside what was drawn, or why there is none; empty without claims."""
+    if benchmark.study is None:
+        return (), ""
+    study = sealed_study.of(sealed) if sealed is not None else None
+    try:
+        return beside_drawn.rows(
+            benchmark, cases, used=nominal if study is None else study.used
+        ), ""
+    except PlanningError as problem:
+        return (), f"no plan: {problem}"
 
 
 def _look_for_text(

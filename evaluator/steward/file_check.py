@@ -15,8 +15,12 @@ from cohort_selection.matching.achievable import MatchingError
 from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims.declaration import ClaimsError
+from evaluator.planning.assumptions_of import PlanningError
+from evaluator.planning.study_plan import hopeless
 from evaluator.scoring.analysis_plan import PlanError
 from evaluator.steward.foreseen import foreseen
+from evaluator.steward.study import of_hidden, said_by_comparators, sealable
 
 MOST_LEVELS = 12
 """Levels of an attribute that a sentence lists."""
@@ -82,8 +86,19 @@ def try_file(
         return Tried(len(cases), (*problems, str(refusal)))
     if found.refusal and not problems:
         problems.append(found.refusal)
+    problems += _of_claims(benchmark, pool, found)
+    if benchmark.study is not None and not problems:
+        problems += _hopeless(benchmark, pool, found)
     hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]
     return Tried(len(cases), tuple(problems), tuple(hidden), found)
+
+
+def _hopeless(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> list[str]:
+    """Claims that a cohort of this pool would show with a power below 0.5."""
+    try:
+        return list(hopeless(benchmark, (found, pool)))
+    except (PlanningError, ClaimsError) as problem:
+        return [str(problem)]
 
 
 def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str]:
@@ -96,6 +111,8 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
         if share
     ]
     named += [("[analysis] references", *each) for each in benchmark.analysis.references]
+    claims = () if benchmark.study is None else benchmark.study.claims
+    named += [(f"claim {claim.name!r}", *each) for claim in claims for each in claim.within]
     occurring: dict[str, dict[str, set[str]]] = {}
     told: set[tuple[str, str, str]] = set()
     for where, attribute, level in named:
@@ -112,6 +129,24 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
                     f"{did_you_mean(part, there)}; the levels that occur, with their patients, are "
                     f"{_listed(there)}: give one of these"
                 )
+
+
+def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> Iterator[str]:
+    """What keeps the claims from being sealed on a cohort of this pool."""
+    study = benchmark.study
+    if study is None:
+        return
+    columns = {name: [case.attributes[name] for case in pool] for name in pool[0].attributes}
+    problems = 0
+    try:
+        for problem in of_hidden(study, columns, found.subgroups):
+            problems += 1
+            yield problem
+        said_by_comparators(study, benchmark.path.parent, pool)
+        if not problems and not found.refusal:
+            sealable(benchmark, study, pool)
+    except ClaimsError as refusal:
+        yield str(refusal)
 
 
 def _listed(levels: Mapping[str, Collection[str]]) -> str:

@@ -7,8 +7,15 @@ from dataclasses import replace
 from itertools import groupby
 
 from cohort_selection.cases import Case
-from cohort_selection.matching.feasibility import PlannedGap, Prospect, Subgroup, prospect
+from cohort_selection.matching.feasibility import (
+    PlannedGap,
+    Precision,
+    Prospect,
+    Subgroup,
+    prospect,
+)
 from evaluator.benchmark.specification import Benchmark
+from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from metrics.gaps.multiplicity import gap_weights
 
@@ -16,17 +23,22 @@ from metrics.gaps.multiplicity import gap_weights
 def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
     """What a draw from ``pool``, the sequestered cases, would reach; nobody is drawn."""
     plan, analysis = benchmark.cohort, benchmark.analysis
+    claimed = () if benchmark.study is None else benchmark.study.grouped_by
     found = prospect(
         pool,
         plan.drawn_target,
         plan.size,
         seed,
-        subgroups=analysis.subgroups,
+        subgroups=tuple(dict.fromkeys((*analysis.subgroups, *claimed))),
+        precision=Precision(
+            dict(analysis.assumed)["auroc"], analysis.confidence, analysis.interval
+        ),
         cases_per_patient=plan.cases_per_patient,
         tolerance=plan.tolerance,
         minimum=plan.minimum,
         gaps=planned_gaps(analysis),
         least=(analysis.minimum_cases, analysis.minimum_per_class),
+        crossed=tuple(dict.fromkeys(name for by in claimed for name in by.split(JOINT))),
     )
     return replace(found, subgroups=held_back(found.subgroups, benchmark))
 

@@ -11,7 +11,7 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cohort_selection.cases import Case
@@ -19,8 +19,10 @@ from cohort_selection.matching import next_draw
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.feedback.load_factor import patient_loads
 from evaluator.steward import steward
+from evaluator.steward.claimed import claimed
 from evaluator.steward.pool import StewardError, hidden_cases
 from evaluator.steward.steward import Accepted, Sealed
+from evaluator.steward.study import comparators_folder, keep_comparators
 from evaluator.stores.installation import Installation
 from submissions.ledger.beside_releases import retirement
 from submissions.ledger.beside_releases.retirement import NEXT_DRAW, RETIRED
@@ -75,7 +77,13 @@ def draw_next(
             }
             _match(installation, successor, catalog_folder, reads, before, share)
         sealed = steward.seal_cohort(
-            installation, successor, catalog_folder, look=look, accepted=accepted, progress=progress
+            installation,
+            successor,
+            catalog_folder,
+            look=look,
+            accepted=accepted,
+            ending=draws,
+            progress=progress,
         )
     patients = {patient for _, patient in sealed.cohort.sources().values()}
     n_shared = len(patients & reads.keys())
@@ -97,8 +105,9 @@ def _match(
     """Draw the successor's cohort and keep its list; ``before`` has the cases of earlier draws."""
     plan = successor.cohort
     pool = hidden_cases(installation, successor, catalog_folder)
+    barred = claimed(installation, successor, before)
     found = next_draw.draw_next(
-        pool,
+        barred.free(pool),
         reads,
         plan.drawn_target,
         plan.size,
@@ -116,7 +125,8 @@ def _match(
                 f"alone, so that a team which has seen one could be shown nothing of the other; "
                 f"add patients to the pool, or make the cohort smaller"
             )
-    steward.keep_match(installation, successor, pool, found.matched)
+    matched = replace(found.matched, notes=(*found.matched.notes, *barred.said(pool)))
+    steward.keep_match(installation, successor, pool, matched)
 
 
 def too_near(
@@ -162,7 +172,9 @@ def _install(installation: Installation, benchmark: Benchmark) -> Benchmark:
         file = Path(folder) / f"{name}.toml"
         file.write_text(text, encoding="utf-8")
         tables = benchmark.path.with_suffix("")
-        installation.install(read_benchmark(file, tables, installed=True))
+        enclave, made = installation.enclave(), read_benchmark(file, tables, installed=True)
+        keep_comparators(enclave, made, comparators_folder(enclave, benchmark.name))
+        installation.install(made)
     return installation.benchmark(name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,8 @@ from cohort_selection.sequestration.assignment import (
 from cohort_selection.sequestration.open_list import write_open
 from cohort_selection.sequestration.split import Part
 from evaluator.benchmark.specification import Benchmark
+from evaluator.claims import sealed_study
+from evaluator.steward.claimed import claimed
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import (
     Cut,
@@ -46,6 +48,7 @@ from evaluator.steward.pool import (
     sides,
 )
 from evaluator.steward.public_card import publish_card
+from evaluator.steward.study import keep_comparators, to_seal
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 from evaluator.stores.practice_cases import lay_out
 
@@ -78,6 +81,7 @@ def sequester(
     benchmark is open for none. ``batch`` names the patients that are new, for figures over time;
     empty, they are named after the benchmark.
     """
+    keep_comparators(installation.enclave(), benchmark, benchmark.path.parent)
     installation.install(benchmark)
     selected = select_cases(benchmark, catalog.read(catalog_folder))
     path = assignment_list(installation)
@@ -115,9 +119,10 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
     """
     _refuse_sealed(installation, benchmark)
     hidden = hidden_cases(installation, benchmark, catalog_folder)
+    barred = claimed(installation, benchmark)
     plan = benchmark.cohort
     matched = draw.match(
-        hidden,
+        barred.free(hidden),
         plan.drawn_target,
         plan.size,
         installation.enclave().seed(plan.seed, "matching"),
@@ -125,7 +130,8 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
         tolerance=plan.tolerance,
         minimum=plan.minimum,
     )
-    return keep_match(installation, benchmark, hidden, matched)
+    told = replace(matched, notes=(*matched.notes, *barred.said(hidden)))
+    return keep_match(installation, benchmark, hidden, told)
 
 
 def keep_match(
@@ -154,7 +160,9 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     """Say what `match` would reach on this catalog; nobody is drawn and nothing is written."""
     hidden = hidden_cases(installation, benchmark, catalog_folder)
     seed = installation.enclave().seed(benchmark.cohort.seed, "matching")
-    return foreseen(benchmark, hidden, seed)
+    barred = claimed(installation, benchmark)
+    found = foreseen(benchmark, barred.free(hidden), seed)
+    return replace(found, notes=(*found.notes, *barred.said(hidden)))
 
 
 def assigned(installation: Installation) -> dict[str, Part]:
@@ -188,6 +196,7 @@ def seal_cohort(
     *,
     look: bool = True,
     accepted: Accepted = Accepted(),
+    ending: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Sealed:
     """Check the matched cohort for leaks and for pictures that repeat, then seal it with a digest.
@@ -196,18 +205,18 @@ def seal_cohort(
     or not: anybody may have it. The pictures of the pool are compared with each other: those under
     several patients, or under both labels, are listed in the enclave.
 
-    ``look`` compares pictures, not stored bytes alone. What was checked, and what
-    was accepted with which reason, is sealed with the cohort; the audit chain, which everybody may
-    read, says that it was and not what. ``progress`` is called with an act, what is done and all.
+    ``look`` compares pictures, not stored bytes alone. What was checked, and what was accepted with
+    which reason, is sealed with the cohort; the audit chain, which everybody may read, says that it
+    was and not what. ``ending`` names the draws whose place this one takes. ``progress`` is called
+    with an act, what is done and all.
     Raises ShortcutError or LeakError where a check finds what was not accepted.
     """
     if (cut_off := _cut_off(installation, benchmark)) is not None:
         return cut_off
     _refuse_sealed(installation, benchmark)
-    cut = cut_of(installation, benchmark, catalog_folder)
-    shortcuts = header_audit(cut.cohort, benchmark, act(progress, "reading headers"))
-    if not accepted.shortcuts.strip():
-        refuse_alarms(shortcuts)
+    plan, cut = benchmark.cohort, cut_of(installation, benchmark, catalog_folder)
+    claims = to_seal(installation, benchmark, cut.cohort, ending)
+    shortcuts = _shortcuts(cut, benchmark, accepted, act(progress, "reading headers"))
     wall = duplicates.check(
         cut.outside,
         cut.cohort,
@@ -219,10 +228,9 @@ def seal_cohort(
     repeats = _repeated(
         installation, benchmark, cut, look, accepted, act(progress, "pictures of the pool")
     )
-    plan = benchmark.cohort
     deviations = representativeness(cut.cohort, plan.target, tuple(plan.target.margins))
     _lay_out_practice(installation, benchmark, cut, act(progress, "copying practice cases"))
-    publish_card(installation, benchmark, cut)
+    publish_card(installation, benchmark, cut, claims.study)
     cohort = seal(
         cut.cohort,
         installation.enclave().benchmark_folder(benchmark.name) / "cohort",
@@ -232,11 +240,12 @@ def seal_cohort(
         target=plan.target,
         report={
             BENCHMARK_DIGEST: benchmark.digest,
-            **_of_checks(deviations, shortcuts, wall, repeats),
-            "accepted": asdict(accepted),
+            **_of_checks(deviations, shortcuts, wall, repeats, accepted),
             "estimand": plan.estimand.value,
+            **claims.report,
         },
         design=_design(cut, plan.target),
+        comparators=claims.comparators,
         progress=act(progress, "sealing cases"),
     )
     return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
@@ -275,6 +284,7 @@ def _of_checks(
     shortcuts: Sequence[Shortcut],
     wall: WallCheck,
     repeats: RepeatCounts,
+    accepted: Accepted,
 ) -> dict[str, object]:
     """What is sealed of the checks, which ``as_sealed`` reads."""
     return {
@@ -283,6 +293,7 @@ def _of_checks(
         "shortcuts": [asdict(replace(shortcut, telling="")) for shortcut in shortcuts],
         "wall": asdict(replace(wall, listed=())),
         "repeats": asdict(repeats),
+        "accepted": asdict(accepted),
     }
 
 
@@ -297,6 +308,18 @@ def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
         )
         for case in cut.cohort
     }
+
+
+def _shortcuts(
+    cut: Cut,
+    benchmark: Benchmark,
+    accepted: Accepted,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Shortcut, ...]:
+    found = header_audit(cut.cohort, benchmark, progress)
+    if not accepted.shortcuts.strip():
+        refuse_alarms(found)
+    return found
 
 
 def header_audit(
@@ -358,7 +381,10 @@ def as_sealed(cohort: Cohort) -> Sealed:
 def _recorded(installation: Installation, sealed: Sealed, accepted: Accepted) -> Sealed:
     said = [sealed.cohort.digest, f"pictures {'' if sealed.wall.looked else 'not '}compared"]
     said += [f"{what.replace('_', ' ')} accepted" for what, why in asdict(accepted).items() if why]
-    installation.ledger().record("seal", sealed.cohort.name, "; ".join(said))
+    ledger, study = installation.ledger(), sealed_study.of(sealed.cohort)
+    if study is not None:
+        ledger.verdicts.declare(sealed.cohort.name, study.digest, study.study.looks)
+    ledger.record("seal", sealed.cohort.name, "; ".join(said))
     return sealed
 
 

@@ -3,5 +3,6 @@
 **Enclave**: the hidden store. **Installation**: the folder with both stores.
 
 Order of reading: ``installation``, ``enclave``, ``enclave_tables``, ``answers``, ``case_loads``,
-``decided``, ``practice_cases``, ``installed_benchmarks``, ``held_results``, ``cohort_cards``.
+``decided``, ``study_verdicts``, ``practice_cases``, ``installed_benchmarks``, ``held_results``,
+``cohort_cards``.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import func, insert, select
 
@@ -51,3 +51,20 @@ def loads(enclave: Enclave) -> Mapping[str, int]:
         for row in connection.execute(select(DRAWN)):
             found[row.case_id] = found.get(row.case_id, 0) + of_cohort.get(row.cohort_digest, 0)
     return found
+
+
+def met_before(enclave: Enclave, cohort: Cohort, submissions: Collection[str]) -> frozenset[str]:
+    """The sealed ids of a cohort's cases that runs of these submissions read in another draw."""
+    keep_drawn(enclave, cohort)
+    read = select(PREDICTIONS.c.submission_id, PREDICTIONS.c.cohort_digest).where(
+        PREDICTIONS.c.cohort_digest != cohort.digest
+    )
+    with enclave.transaction() as connection:
+        others = {
+            row.cohort_digest
+            for row in connection.execute(read)
+            if row.submission_id in submissions
+        }
+        drawn = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest.in_(others))
+        met = set(connection.execute(drawn).scalars())
+    return frozenset(sealed for sealed, (source, _) in cohort.sources().items() if source in met)

@@ -131,3 +131,9 @@ DRAWN = Table(
     Column("cohort_digest", String(80), primary_key=True),
     Column("case_id", String(200), primary_key=True, index=True),
 )
+STUDY_VERDICTS = Table(
+    "study_verdicts",
+    METADATA,
+    *_numbered(index=True),
+    *_written(),
+)

@@ -17,7 +17,9 @@ from weakref import finalize
 from sqlalchemy import Connection, create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 
+from evaluator.claims.verdict import StudyVerdict
 from evaluator.scoring.results import Evaluation, read_evaluation
+from evaluator.stores import study_verdicts
 from evaluator.stores.enclave_tables import EVALUATIONS, HELD
 from submissions.addresses.database import aware
 from submissions.ledger.database.audit_chain import digest_of
@@ -72,6 +74,14 @@ class HeldResults:
         with self._reading() as connection:
             document = connection.execute(query).scalar_one_or_none()
         return None if document is None else read_evaluation(document)
+
+    def verdict(self, submission_id: str, told: str) -> StudyVerdict | None:
+        """The whole verdict on declared claims, every count exact; None where none is kept.
+
+        ``told`` is the document that the ledger has of it.
+        """
+        with self._reading() as connection:
+            return study_verdicts.read(connection, submission_id, told)
 
     def waiting(self) -> set[str]:
         """The submissions that ever had a document to decide on."""

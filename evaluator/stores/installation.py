@@ -156,6 +156,20 @@ class Installation:
                 ) from error
             yield
 
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one web process: what it counts to limit rates is in its memory alone."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            try:
+                held.enter_context(file_lock(self.root / "serving.lock", attempts=20))
+            except Taken as error:
+                raise InstallationError(
+                    f"another `sequestra serve` answers for {self.root}, and limits of requests "
+                    f"are counted in one process; stop it first"
+                ) from error
+            yield
+
     def is_dispatching(self) -> bool:
         """Whether a dispatcher of this machine works in the installation now."""
         return is_held(self.root / "dispatcher.lock")

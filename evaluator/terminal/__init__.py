@@ -1,4 +1,5 @@
 """What the commands print.
 
-Order of reading: ``printing``, ``score_screen``, ``dry_run``, ``comparing``, ``held``.
+Order of reading: ``printing``, ``sealed_claims``, ``score_screen``, ``dry_run``, ``comparing``,
+``verdicts``, ``held``.
 """

@@ -10,6 +10,7 @@ from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.scoring.results import OVERALL
 from evaluator.screen import Sheet, styled
+from evaluator.terminal import verdicts
 from submissions.ledger.voting.votes import Decision, Round
 
 MOST_CHANGES = 40
@@ -49,6 +50,7 @@ def result(shown: HeldResult) -> RenderableType:
     """Figures of all cases, the difference to the last release, groups withheld and why."""
     lines: list[RenderableType] = [
         line(shown.waiting),
+        *_verdict(shown),
         styled(shown.looks),
         _figures(shown),
         *_difference(shown),
@@ -63,6 +65,14 @@ def result(shown: HeldResult) -> RenderableType:
     if shown.left_out:
         lines.append(f"{shown.left_out} figures of groups that are shown are not released")
     return Group(*lines)
+
+
+def _verdict(shown: HeldResult) -> list[RenderableType]:
+    """The whole verdict on declared claims, and what the team is told of it."""
+    if shown.verdict is None:
+        return []
+    told = [styled(f"  {sentence}") for sentence in shown.told]
+    return [*verdicts.lines(shown.verdict), styled("the team is told:"), *told]
 
 
 def _figures(shown: HeldResult) -> RenderableType:

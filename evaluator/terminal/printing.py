@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cohort_selection.dicom.header import Quarantined
     from cohort_selection.leakage.repeated_pictures import RepeatCounts
     from cohort_selection.matching.draw import Margin, Matched
-    from cohort_selection.matching.feasibility import GapProspect, Prospect
+    from cohort_selection.matching.feasibility import GapProspect, Precision, Prospect
     from cohort_selection.representativeness.distance import Deviation
     from cohort_selection.sealing.cohort import Cohort
     from evaluator.doctor import Finding
@@ -170,8 +170,8 @@ def prospect(found: Prospect) -> RenderableType:
     if found.margins:
         shown.insert(0, _margins(f"A cohort of {found.size}", "one draw", found.margins))
     if found.subgroups:
-        table = Sheet(title="Expected in each subgroup", title_justify="left")
-        table.add_column("subgroup")
+        table = Sheet(title=_widths(found.precision), title_justify="left")
+        table.add_column("patients")
         for name in ("positives", "negatives", "AUROC +-"):
             table.add_column(name, justify="right")
         for group in found.subgroups:
@@ -182,6 +182,15 @@ def prospect(found: Prospect) -> RenderableType:
         shown.insert(1, table)
     shown += [_findable(gap) for gap in found.gaps]
     return Group(*shown)
+
+
+def _widths(what: Precision) -> str:
+    """What the widths of the table of subgroups stand for, with all that is assumed."""
+    return (
+        f"Expected patients. +-: half the width of the {what.confidence:.3g} interval "
+        f"({what.interval}) of an AUROC that is truly {what.auroc:g}; "
+        f"{what.assurance:.0%} of cohorts have one no wider"
+    )
 
 
 def tried(found: Tried) -> RenderableType:
@@ -270,6 +279,9 @@ def distances(rows: Sequence[Deviation]) -> RenderableType:
 
 def sealed(done: Sealed) -> RenderableType:
     """The digest of a sealed cohort, its distance from the target and what the checks found."""
+    from evaluator.claims import sealed_study
+    from evaluator.terminal.sealed_claims import sealed_claims
+
     table = Sheet(title="Against the target", title_justify="left")
     table.add_column("attribute")
     table.add_column("Jensen-Shannon distance", justify="right")
@@ -310,6 +322,8 @@ def sealed(done: Sealed) -> RenderableType:
     burned = cohort.report.get("burned_in_annotation_files")
     if burned:
         told.append(styled((f"{burned} files say that text is burned into their pixels", "yellow")))
+    if (study := sealed_study.of(cohort)) is not None:
+        told.append(sealed_claims(study))
     line = f"sealed {cohort.n_cases} cases of {cohort.n_patients} patients: {cohort.digest}"
     return Group(table, *told, line)
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluator.claims import words
 from evaluator.disclosure.control import Release
 from evaluator.feedback_choice import told_how
 from evaluator.garbage_collection import few_collections
@@ -205,6 +206,8 @@ def _tags(released: Release, primary: str) -> dict[str, str]:
     told = {} if worst is None else {"worst group": f"{worst.attribute}: {worst.level}"}
     if how := told_how(released.rule):
         told[HOW] = how
+    if released.verdict is not None:
+        told |= words.tags(released.verdict)
     return told | {
         "team": released.team,
         "model": released.model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from perf.coverage import study, table
+from perf.coverage import claims_table, study, table
 
 
 def main() -> None:
@@ -39,11 +39,15 @@ def main() -> None:
             workers=options.workers,
             say=lambda line: print(line, flush=True),
         )
-    block = table.block(study.read(options.kept))
-    if options.kept == study.KEPT:
-        table.DOCUMENT.write_text(table.replaced(table.DOCUMENT.read_text(), block))
-    else:
-        print(block)
+    kept = study.read(options.kept)
+    for document, block in (
+        (table.DOCUMENT, table.block(kept)),
+        (claims_table.DOCUMENT, claims_table.block(kept)),
+    ):
+        if options.kept == study.KEPT:
+            document.write_text(table.replaced(document.read_text(), block))
+        else:
+            print(block)
 
 
 if __name__ == "__main__":

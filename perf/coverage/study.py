@@ -24,6 +24,7 @@ from pathlib import Path
 
 from cohort_selection.source_digest import source_digest
 from metrics.gaps.tests import gap_test
+from perf.coverage.claims import claim_cells
 from perf.coverage.counting import Cell, Counts
 from perf.coverage.gaps import (
     FamilyCell,
@@ -51,6 +52,7 @@ def all_cells() -> tuple[Cell, ...]:
         *simultaneous_cells(),
         *power_cells(),
         *standardised_cells(),
+        *claim_cells(),
     )
 
 

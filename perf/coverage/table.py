@@ -107,8 +107,8 @@ def _intervals(results: _Results) -> str:
         ]
         for figure in sorted(shares)
     ]
-    text = f"How often 95 % intervals held the true figure{_made(results, interval_cells())}:\n\n"
-    text += _table(head, rows)
+    text = f"How often 95 % intervals held the true figure{made(results, interval_cells())}:\n\n"
+    text += rows_of(head, rows)
     if unstudied:
         text += f"\nNot studied, since no truth is known: {', '.join(sorted(unstudied))}.\n"
     return text
@@ -135,9 +135,9 @@ def _sizes(results: _Results) -> str:
         for cell, kept in found
     ]
     text = (
-        f"P(p <= 0.05) of the test of a gap where there is none{_made(results, size_cells())}:\n\n"
+        f"P(p <= 0.05) of the test of a gap where there is none{made(results, size_cells())}:\n\n"
     )
-    text += _table(["groups", "AUROC", "prevalence", *figures], rows)
+    text += rows_of(["groups", "AUROC", "prevalence", *figures], rows)
     tests = [
         (f"{cell.name}, {row}", counts)
         for cell, kept in found
@@ -154,9 +154,9 @@ def _families(results: _Results) -> str:
     rows = [[*_groups(cell.groups), _rate(kept, "any")] for cell, kept in found]
     text = (
         "P(any adjusted p <= 0.05 without a true gap): three figures by three attributes"
-        f"{_made(results, family_cells())}:\n\n"
+        f"{made(results, family_cells())}:\n\n"
     )
-    text += _table(["groups", "AUROC", "prevalence", "any false call"], rows)
+    text += rows_of(["groups", "AUROC", "prevalence", "any false call"], rows)
     tests = [
         (cell.name, counts)
         for cell, kept in found
@@ -189,10 +189,10 @@ def _simultaneous(results: _Results) -> str:
         outside = sum(not LOWEST_SHARE <= share <= HIGHEST_SHARE for share in shares[row])
         counted = f"{outside} of {len(shares[row])}"
         rows.append([figure, kind, _range(shares[row]), counted, f"{lowest:.3f}: {where}"])
-    made = _made(results, simultaneous_cells())
-    text = f"How often all differences to the reference, or max - min, were held{made}:\n\n"
+    text = "How often all differences to the reference, or max - min, were held"
+    text += f"{made(results, simultaneous_cells())}:\n\n"
     head = ["figure", "gap", "held", "cells outside 0.93-0.98", "least, where"]
-    return text + _table(head, rows)
+    return text + rows_of(head, rows)
 
 
 def _power(results: _Results) -> str:
@@ -204,8 +204,8 @@ def _power(results: _Results) -> str:
         [cell.figure, *_groups(cell.groups), f"{POWER:g}", _rate(kept, cell.figure)]
         for cell, kept in found
     ]
-    text = f"Power found where {POWER:.0%} is stated{_made(results, power_cells())}:\n\n"
-    text += _table(["figure", "groups", "AUROC", "prevalence", "stated", "found"], rows)
+    text = f"Power found where {POWER:.0%} is stated{made(results, power_cells())}:\n\n"
+    text += rows_of(["figure", "groups", "AUROC", "prevalence", "stated", "found"], rows)
     far = [cell.name for cell, kept in found if abs(_power_found(cell, kept) - POWER) > NEAR]
     return f"{text}\nMore than 0.03 from the power stated: {'; '.join(far) or 'none'}.\n"
 
@@ -222,8 +222,8 @@ def _standardised(results: _Results) -> str:
         shares = [f"{_held(row):.3f}" if _told(row, kept) else LACKING for row in counts]
         rows.append([str(cell.n), cell.weights, *shares])
     text = "How often 95 % intervals of figures weighted to the target held what it has"
-    text += f"{_made(results, standardised_cells())}:\n\n"
-    return text + _table(["patients", "weights", *figures], rows)
+    text += f"{made(results, standardised_cells())}:\n\n"
+    return text + rows_of(["patients", "weights", *figures], rows)
 
 
 def _power_found(cell: PowerCell, kept: Kept) -> float:
@@ -296,7 +296,7 @@ def _rate(kept: Kept, row: str) -> str:
     return f"{share:.3f} ({math.sqrt(share * (1.0 - share) / counts[TESTED]):.3f})"
 
 
-def _made(results: _Results, cells: Iterable[Cell]) -> str:
+def made(results: _Results, cells: Iterable[Cell]) -> str:
     """How many cells and runs a table rests on, with the processor time and the code."""
     kept = [results[cell.name] for cell in cells if cell.name in results]
     runs = sorted({one.runs for one in kept})
@@ -309,6 +309,7 @@ def _made(results: _Results, cells: Iterable[Cell]) -> str:
     return f" ({len(kept)} cells of {each} runs, {minutes:.0f} minutes of one core, code {by})"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def rows_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

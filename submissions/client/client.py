@@ -235,7 +235,10 @@ class Client:
         return _listed(self.connection.document("GET", "/submissions", params=query), "submissions")
 
     def status(self, submission_id: str) -> dict[str, Any]:
-        """One submission: state, failure with meaning and advice, stage times, timeline."""
+        """One submission: state, failure with meaning and advice, stage times, timeline.
+
+        ``verdict`` says of each declared claim whether it is met; None where nothing was judged.
+        """
         return _mapping(self.connection.document("GET", _of(submission_id)))
 
     def watch(

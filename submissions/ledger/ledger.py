@@ -33,6 +33,8 @@ from submissions.ledger.database.records import (
     SignedRelease,
 )
 from submissions.ledger.database.tables import AUDIT
+from submissions.ledger.verdicts import account, allowances
+from submissions.ledger.verdicts.account import Verdicts
 from submissions.quota import Quota
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
@@ -109,8 +111,14 @@ class Ledger:
             retirement.refuse_spent(connection, submission.benchmark, quota)
             teams = {submission.team, *allowance}
             charged = reading.charged(connection, teams, submission.benchmark)
-            quota.admit(submission.team, charged, submission.received)
+            who = None if arrival is None else arrival.submitted_by
+            sharing = {*allowance, *allowances.of_person(connection, who)}
+            looked = (submission.benchmark, submission.team, sharing, quota)
+            account.admitting(connection, *looked).admit(
+                submission.team, charged, submission.received
+            )
             writing.receive(connection, submission, arrival, fact_sheet)
+            allowances.keep(connection, submission.submission_id, submission.team, allowance)
             writing.steps(connection, submission.submission_id, steps, failure)
         return submission.submission_id
 
@@ -120,6 +128,7 @@ class Ledger:
         """Raise QuotaError where a team could not enter anything now."""
         with self._reading() as connection:
             retirement.refuse_spent(connection, benchmark, quota)
+            quota = account.admitting(connection, benchmark, team, allowance, quota)
         charged = self.charged(team, benchmark, allowance=allowance)
         quota.admit(team, charged, datetime.now(UTC))
 
@@ -382,6 +391,11 @@ class Ledger:
                     f"{submission_id}` tells its state"
                 )
             return signed.release(connection, number)
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """The verdicts of declared claims, and the looks that they cost."""
+        return Verdicts(self._reading, self._transaction)
 
     @property
     def comparisons(self) -> Comparisons:

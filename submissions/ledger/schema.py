@@ -13,7 +13,7 @@ from submissions.ledger.database import append_only, verification
 from submissions.ledger.database.records import LedgerError
 from submissions.ledger.database.tables import SUBMISSIONS, TABLES
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """The steps of ``migrations/``, oldest first."""
 
 VERSION_TABLE = "ledger_version"

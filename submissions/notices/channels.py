@@ -105,16 +105,20 @@ class Mail:
         )
 
     def deliver(self, notice: Notice, address: str) -> None:
+        """Send a notice; raise NotDelivered."""
+        self.send(notice.subject, notice.text, address)
+
+    def send(self, subject: str, text: str, address: str) -> None:
         """Send a mail; raise NotDelivered."""
         message = EmailMessage()
         message["From"], message["To"] = self.sender, address
-        message["Subject"] = f"Sequestra: {notice.subject}"
+        message["Subject"] = f"Sequestra: {subject}"
         message["Date"], message["Message-ID"] = (
             formatdate(),
             make_msgid(domain="sequestra.invalid"),
         )
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(notice.text)
+        message.set_content(text)
         try:
             self._send(message)
         except (smtplib.SMTPException, OSError) as error:

@@ -27,6 +27,7 @@ class Rates:
     sign_in_account: str = "10/15 minutes"
     sign_in_peer: str = "50/15 minutes"
     requests_peer: str = "10/hour"
+    links_account: str = "3/hour"
 
 
 @dataclass(frozen=True, slots=True)

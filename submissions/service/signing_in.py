@@ -18,7 +18,7 @@ def ask(request: Request, members: Mapping[str, str]) -> None:
     Raises a 422 Problem for an unfit text, 429 where too many come.
     """
     limits: RateLimits = request.app.state.limits
-    rest = limits.hit((limits.rates.requests_peer, f"asks {_peer(request)}"))
+    rest = limits.hit((limits.rates.requests_peer, f"asks {peer_of(request)}"))
     request.state.rate_headers = rest.headers()
     store: Store = request.app.state.store
     try:
@@ -42,7 +42,7 @@ def sign_in_with_password(request: Request, email: str, password: str) -> str:
     """
     limits: RateLimits = request.app.state.limits
     rest = limits.hit(
-        (limits.rates.sign_in_peer, f"sign-in of {_peer(request)}"),
+        (limits.rates.sign_in_peer, f"sign-in of {peer_of(request)}"),
         (limits.rates.sign_in_account, f"sign-in as {email.strip().lower()}"),
     )
     request.state.rate_headers = rest.headers()
@@ -56,5 +56,6 @@ def sign_in_with_password(request: Request, email: str, password: str) -> str:
     return person_id
 
 
-def _peer(request: Request) -> str:
+def peer_of(request: Request) -> str:
+    """By what the address that asks is counted."""
     return peer_key(request.client.host if request.client else None)

@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluator.claims.verdict import CasesApart, ClaimVerdict, JudgedPart, StudyVerdict
 from evaluator.comparison import ComparedEntry, ComparedPair
 from evaluator.disclosure.control import Release
 from evaluator.figure_kinds import (
+    APART,
+    BOUND,
     COMPARED,
     COUNTS,
     CURVES,
+    JUDGED,
+    MET_OR_NOT,
     NO_KIND,
     Check,
     FigureKind,
@@ -26,8 +31,10 @@ from evaluator.glossary import FAMILIES, FIGURES
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import TargetComparison, TargetLevel
 from evaluator.scoring.score import score
+from metrics.claims.claim import Bound, Part
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
+from submissions.ledger.verdicts.told import ToldVerdict
 from tests.support.hand_made import released
 from tests.support.repository import REPOSITORY
 
@@ -71,7 +78,7 @@ def test_every_number_beside_the_figures_has_a_class() -> None:
     words = {
         *("submission_id", "team", "model", "benchmark", "received", "image_digest", "rule"),
         *("cohort_digest", "plan_digest", "code_version", "results", "curves", "withheld"),
-        *("sampling_design", "declared_gaps", "note", "levels", "attribute", "level"),
+        *("sampling_design", "declared_gaps", "note", "levels", "attribute", "level", "verdict"),
     }
     others = of_a_value | kept_inside | told_by_the_benchmark | words
     assert named - others == set(COUNTS)
@@ -84,10 +91,24 @@ def test_every_figure_of_a_comparison_of_submissions_has_a_class() -> None:
     assert named - words - {"attribute", "level"} == set(COMPARED)
 
 
+def test_every_figure_of_a_verdict_has_a_class() -> None:
+    parts = {field.name for kind in (JudgedPart, Bound) for field in fields(kind)}
+    declared = {field.name for field in fields(Part)}
+    words = {"part", "undefined", "few", "method"}
+    assert parts - declared - words - {"level"} == set(JUDGED)
+    apart = {field.name for field in fields(CasesApart)}
+    assert apart - {"figure", "cases", "undefined"} == set(MET_OR_NOT)
+    whole = {field.name for kind in (StudyVerdict, ClaimVerdict) for field in fields(kind)}
+    told = {field.name for field in fields(ToldVerdict)} | {"name", "verdict"}
+    declared_too = {"declared", "addendum", "alpha", "procedure", "spending", "after"}
+    marks = {"whole", "self_scored"}
+    assert whole - told - declared_too - marks == {"parts", "apart"}
+
+
 def kinds() -> list[FigureKind]:
     made = [kind_of(FigureName.read(base).of_kind(each)) for base in FIGURES for each in Kind]
     made += [kind_of(FigureName.read(f"{family}_0.5")) for family in FAMILIES]
-    return [*made, *CURVES.values(), *COUNTS.values(), *COMPARED.values()]
+    return [*made, *CURVES.values(), *COUNTS.values(), *COMPARED.values(), BOUND, APART]
 
 
 def test_every_risk_of_every_kind_has_a_check_and_every_check_is_used() -> None:

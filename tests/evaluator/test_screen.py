@@ -27,6 +27,7 @@ from cohort_selection.matching.feasibility import (
     GapProspect,
     LevelGap,
     PlannedGap,
+    Precision,
     Prospect,
     Subgroup,
 )
@@ -124,12 +125,14 @@ def plan() -> tuple[RenderableType, set[str]]:
         helped=(),
         refusal="",
         notes=(),
+        precision=Precision(0.9, 0.925, "score", 0.85),
         gaps=(
             GapProspect(PlannedGap("sensitivity", "race", 0.05, 0.8), rows),
             GapProspect(PlannedGap("auroc", "sex", 0.05, 0.8), whole),
         ),
     )
     numbers = {"12.3%", "23.4%", "34.5%", "45.6%", "55.5", "66.5", "0.077", "7.5", "8.5"}
+    numbers |= {"0.925", "0.9;", "85%"}
     of_gaps = {"11.5", "22.5", "0.123", "33.5", "44.5", "0.135", "0.246"}
     return printing.prospect(found), numbers | of_gaps | {"1234"}
 

@@ -104,7 +104,7 @@ class HeldHome:
         }
         enclave = self.installation.enclave()
         enclave.record_predictions(name, cohort.digest, Predictions(scores), run_key=None)
-        prepared(self.ledger.submission(name), benchmark, cohort, enclave)
+        prepared(self.ledger.submission(name), benchmark, cohort, enclave, self.ledger)
         self.ledger.move(name, State.HELD)
         return name
 

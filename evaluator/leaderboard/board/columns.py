@@ -10,6 +10,7 @@ from metrics.figure_name import FigureName, Kind
 
 RANK, MODEL, PRIMARY = "rank", "model", "primary"
 TIER, LOOKS, CORRECTED = "tier", "looks", "corrected"
+CLAIMS = "claims"
 WORST, CASES, RECEIVED = "worst", "cases", "received"
 FIXED = (RANK, MODEL, PRIMARY)
 """Columns of every board, which cannot be left out."""
@@ -43,9 +44,17 @@ class Column:
 
 
 def offered(
-    primary: str, metrics: Sequence[str], *, compared: bool, beside: Sequence[str] = _AT_FIRST
+    primary: str,
+    metrics: Sequence[str],
+    *,
+    compared: bool,
+    claims: bool = False,
+    beside: Sequence[str] = _AT_FIRST,
 ) -> tuple[Column, ...]:
-    """The columns that a board of the figures ``metrics`` offers, in the order of the table."""
+    """The columns that a board of the figures ``metrics`` offers, in the order of the table.
+
+    ``compared`` and ``claims`` say whether its submissions were compared, and judged by claims.
+    """
     main = figure(primary)
     high = main.better != "lower"
     found = [
@@ -53,6 +62,8 @@ def offered(
         Column(MODEL, "Model and team", "Model", False, True),
         Column(PRIMARY, main.short, main.name, high, True, primary),
     ]
+    if claims:
+        found.append(Column(CLAIMS, "Claims met", "Declared claims that were met", True, True))
     if compared:
         found += [
             Column(TIER, "Tier", "Tier, and share of resamples in first place", False, True),

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from evaluator.claims import addendum
+from evaluator.claims.sealed_study import SealedStudy
 from evaluator.comparison import ComparedEntry, Comparison
-from evaluator.disclosure.control import Release
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
 from metrics.estimate import Estimate
 from submissions.ledger.beside_releases import board_rows, retirement
 from submissions.ledger.beside_releases.retirement import Spent
+from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
 from submissions.quota import Quota
+
+if TYPE_CHECKING:
+    from evaluator.disclosure.control import Release
+
+MET = "met"
+"""The outcome of a claim that was shown, as a verdict's document has it."""
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
@@ -27,7 +35,7 @@ _MOST_DETAILS = 2_000
 Comparisons = Callable[[str], Comparison | None]
 """The newest comparison of a benchmark, or None before there is one."""
 
-Reader = Callable[[str | None], Sequence[Release]]
+Reader = Callable[[str | None], "Sequence[Release]"]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
 
 
@@ -63,6 +71,16 @@ class Details:
             return None
         low, high, n_cases, undefined = kept
         return _estimate(value, low, high, n_cases, undefined)
+
+    @property
+    def verdict(self) -> tuple[tuple[str, str], ...]:
+        """Name and outcome of each declared claim, in order; empty where none is declared."""
+        return tuple((str(name), str(outcome)) for name, outcome in self.found.get("verdict", ()))
+
+    @property
+    def n_met(self) -> int:
+        """Declared claims that were met."""
+        return sum(outcome == MET for _, outcome in self.verdict)
 
     def primary(self, metric: str, value: float | None) -> Estimate:
         """The primary figure, or an undefined estimate where the release has none."""
@@ -112,6 +130,8 @@ class Board:
     places: tuple[Place, ...]
     entrants: tuple[Entrant, ...]
     comparison: Comparison | None = None
+    claims: bool = False
+    """Whether its submissions were judged by declared claims."""
     ordered: dict[tuple[str, bool], tuple[Place, ...]] = field(default_factory=dict, compare=False)
     """Orders that were asked for before."""
 
@@ -160,6 +180,19 @@ class Board:
         return len({place.entrant.plan_digest for place in self.places})
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Which claims stand for a benchmark, by their digest, and since when (ISO, whole hours).
+
+    ``added`` is the study of claims that were declared after the seal, None where the benchmark's
+    own file has them.
+    """
+
+    digest: str
+    at: str
+    added: SealedStudy | None = None
+
+
 class Kept(Protocol):
     """What boards and reports are read from."""
 
@@ -172,6 +205,9 @@ class Kept(Protocol):
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
 
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+
     def moment(self) -> int | None:
         """Another number as soon as anything is another; None where nothing tells."""
 
@@ -180,6 +216,12 @@ class Kept(Protocol):
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
         """Why a benchmark takes no more submissions; None where its cohort is not spent."""
+
+    def tried(self, benchmark: str) -> int | None:
+        """How many teams had its claims judged; None where nobody knows."""
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark; None where none was sealed or added."""
 
 
 class OfLedger:
@@ -214,6 +256,7 @@ class OfLedger:
                     places=places(entrants, primary),
                     entrants=tuple(newest.values()),
                     comparison=comparison,
+                    claims=self._claims(entrants),
                 )
                 self._boards[key] = board
             self._checked[key] = stamp
@@ -224,8 +267,13 @@ class OfLedger:
         entrants = self._entrants.setdefault(benchmark, [])
         after = entrants[-1].number if entrants else 0
         if after < newest:
-            entrants += map(_entrant, self._ledger.boards.rows(benchmark, after=after))
+            entrants += _entrants(self._ledger.boards.rows(benchmark, after=after))
         return entrants
+
+    def _claims(self, entrants: Sequence[Entrant]) -> bool:
+        """Whether the newest release has a verdict: all of a benchmark have one, or none."""
+        newest = [each.number for each in entrants[-1:]]
+        return any(details.verdict for details in self.details(newest).values())
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
         """The rest that a board shows of releases, by their numbers; none ever changes."""
@@ -243,8 +291,15 @@ class OfLedger:
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
+        from evaluator.disclosure.control import Release  # slow, and boards need none
+
+        found = self.document(submission_id)
+        return None if found is None else Release.from_json(found)
+
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
         found = self._ledger.boards.newest(submission_id)
-        return None if found is None else Release.from_json(found.document)
+        return None if found is None else found.document
 
     def moment(self) -> int | None:
         """The number of the last audit entry: everything that is written has one."""
@@ -258,6 +313,20 @@ class OfLedger:
         """Why a benchmark takes no more submissions, and which one has the next draw."""
         return self._ledger.read(lambda held: retirement.ending(held, benchmark, quota))
 
+    def tried(self, benchmark: str) -> int | None:
+        """How many teams had the claims of a benchmark judged."""
+        return self._ledger.verdicts.teams_that_tried(benchmark)
+
+    def declaration(self, benchmark: str) -> Declaration | None:
+        """The claims that stand for a benchmark, as the audit chain has them."""
+        found = list(self._ledger.chain.entries(subjects=[benchmark], event=CLAIMS))
+        if not found:
+            return None
+        digest, _, _ = found[-1].content.partition(" ")
+        added = addendum.of(self._ledger, benchmark)
+        at = found[-1].at.isoformat() if added is None else added.sealed_at
+        return Declaration(digest, at, added)
+
 
 class OfReleases:
     """Reads releases that somebody holds in memory, at each request."""
@@ -269,12 +338,15 @@ class OfReleases:
 
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark."""
-        entrants = [
-            _entrant(_row(number, release))
-            for number, release in enumerate(self._read(None), start=1)
-            if release.benchmark == benchmark
-        ]
+        entrants = _entrants(
+            [
+                _row(number, release)
+                for number, release in enumerate(self._read(None), start=1)
+                if release.benchmark == benchmark
+            ]
+        )
         newest = {each.submission_id: each for each in entrants}
+        last = self.details([each.number for each in entrants[-1:]])
         comparison = self._comparisons(benchmark)
         frozen = "" if comparison is None else comparison.frozen_at.isoformat()
         return Board(
@@ -283,6 +355,7 @@ class OfReleases:
             places=places(entrants, primary),
             entrants=tuple(newest.values()),
             comparison=comparison,
+            claims=any(each.verdict for each in last.values()),
         )
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
@@ -299,6 +372,11 @@ class OfReleases:
         found = [each for each in self._read(None) if each.submission_id == submission_id]
         return found[-1] if found else None
 
+    def document(self, submission_id: str) -> str | None:
+        """The same as it is stored."""
+        found = self.release(submission_id)
+        return None if found is None else found.to_json()
+
     def moment(self) -> int | None:
         """Nothing tells whether the releases are the same."""
         return None
@@ -308,6 +386,14 @@ class OfReleases:
         return None
 
     def spent(self, benchmark: str, quota: Quota) -> Spent | None:
+        """Nothing tells here."""
+        return None
+
+    def tried(self, benchmark: str) -> int | None:
+        """Nobody counts here."""
+        return None
+
+    def declaration(self, benchmark: str) -> Declaration | None:
         """Nothing tells here."""
         return None
 
@@ -328,21 +414,23 @@ def _row(number: int, release: Release) -> BoardRow:
 
 
 _SAME: dict[str, str] = {}
-"""One object for each name and digest that thousands of rows repeat."""
+"""One object for each digest that thousands of rows repeat."""
 
 
-def _entrant(row: BoardRow) -> Entrant:
+def _entrants(rows: Sequence[BoardRow]) -> list[Entrant]:
+    """What is ranked of rows; their figures are read as one text, which keeps each name once."""
+    figures = json.loads(f"[{','.join(row.figures for row in rows)}]")
+    return [_entrant(row, found) for row, found in zip(rows, figures, strict=True)]
+
+
+def _entrant(row: BoardRow, figures: Mapping[str, float]) -> Entrant:
     return Entrant(
         number=row.number,
         submission_id=row.submission_id,
         team=row.team,
         model=row.model,
         received=row.received,
-        figures={_SAME.setdefault(name, name): found for name, found in _figures(row.figures)},
+        figures=figures,
         cohort_digest=_SAME.setdefault(row.cohort_digest, row.cohort_digest),
         plan_digest=_SAME.setdefault(row.plan_digest, row.plan_digest),
     )
-
-
-def _figures(text: str) -> Iterable[tuple[str, float]]:
-    return json.loads(text).items()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from evaluator.disclosure.control import Release
 from evaluator.glossary import figure
 from evaluator.scoring.results import OVERALL, Result
 from metrics.estimate import Estimate
+
+if TYPE_CHECKING:
+    from evaluator.disclosure.control import Release
 
 BASELINE_TEAMS = frozenset({"baseline", "baselines"})
 """Teams, in lower case, whose rows are marked as baselines."""

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from evaluator.comparison import ComparedEntry
 from evaluator.leaderboard.board.columns import (
     CASES,
+    CLAIMS,
     CORRECTED,
     FIXED,
     LOOKS,
@@ -108,7 +109,7 @@ def drawn(board: Board, columns: Sequence[Column], found: Selection) -> Table:
         low="" if shared is None else f"{shared.low:g}",
         high="" if shared is None else f"{shared.high:g}",
         confidence=" and ".join(confidences),
-        legend=tuple(_legend(board, columns, reasons, rows)),
+        legend=(*_claims(found, columns), *_legend(board, columns, reasons, rows)),
     )
 
 
@@ -150,12 +151,23 @@ class _Making:
                 return Cell("num", column.short, self.reasons.absent("no subgroup is shown"))
             level = readable_level(worst.level)
             return Cell("num group", column.short, numbers.board_value(worst.estimate), level)
+        if key == CLAIMS:
+            return self._claims(column, details)
         if key == CASES:
             return Cell("num", column.short, numbers.count(details.n_cases))
         if key == RECEIVED:
             return Cell("date", column.short, _day(place.entrant.received))
         value = place.entrant.figures.get(column.metric)
         return self._figure(key, details.estimate(column.metric, value), column)
+
+    def _claims(self, column: Column, details: Details) -> Cell:
+        if not details.verdict:
+            return Cell("num", column.short, self.reasons.absent("no claim was judged"))
+        numbered: dict[str, list[str]] = {}
+        for number, (_, outcome) in enumerate(details.verdict, start=1):
+            numbered.setdefault(outcome, []).append(str(number))
+        told = "; ".join(f"{outcome} {', '.join(which)}" for outcome, which in numbered.items())
+        return Cell("num group", column.short, f"{details.n_met} of {len(details.verdict)}", told)
 
     def _of_comparison(self, column: Column, place: Place, entry: ComparedEntry | None) -> Cell:
         if entry is None:
@@ -213,6 +225,14 @@ def _corrected_estimate(entry: ComparedEntry | None) -> Estimate | None:
         return None
     low, high = ends
     return Estimate(value=low, low=low, high=high, n_cases=1, n_patients=1, n_positive=0, method="")
+
+
+def _claims(found: Selection, columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """The declared claims by the numbers that the cells have."""
+    if all(column.key != CLAIMS for column in columns):
+        return []
+    names = next(([name for name, _ in each.verdict] for each in found.details if each.verdict), [])
+    return [(f"Claim {number}", name) for number, name in enumerate(names, start=1)]
 
 
 def _legend(

@@ -9,6 +9,7 @@ from typing import Any
 from evaluator.leaderboard.board.columns import (
     BESIDE,
     CASES,
+    CLAIMS,
     CORRECTED,
     LOOKS,
     MODEL,
@@ -38,7 +39,9 @@ class Selection:
 
 def columns_of(board: Board) -> tuple[Column, ...]:
     """The columns that a board offers."""
-    return offered(board.primary, board.metrics, compared=board.comparison is not None)
+    return offered(
+        board.primary, board.metrics, compared=board.comparison is not None, claims=board.claims
+    )
 
 
 def select(board: Board, view: View, kept: Kept) -> Selection:
@@ -87,7 +90,7 @@ def _key(board: Board, column: str, kept: Kept) -> _Key:
         return lambda place: place.entrant.received
     if column in (TIER, LOOKS, CORRECTED):
         return _of_comparison(board, column)
-    if column in (WORST, CASES):
+    if column in (WORST, CASES, CLAIMS):
         return _of_details(board, column, kept)
     metric = next(each.metric for each in columns_of(board) if each.key == column)
     return lambda place: place.entrant.figures.get(metric)
@@ -111,6 +114,8 @@ def _of_details(board: Board, column: str, kept: Kept) -> _Key:
     for number, details in kept.details(numbers).items():
         if column == CASES:
             values[number] = details.n_cases
+        elif column == CLAIMS:
+            values[number] = details.n_met if details.verdict else None
         else:
             worst = details.worst(board.primary)
             values[number] = None if worst is None else worst.estimate.value
@@ -149,10 +154,20 @@ def plain_rows(board: Board, kept: Kept) -> list[dict[str, object]]:
         row["plan_digest"] = entrant.plan_digest
         row["image_digest"] = found.get("image_digest")
         row["release_digest"] = found.get("release_digest")
+        if board.claims:
+            row |= _plain_claims(details)
         if board.comparison is not None:
             row |= _plain_comparison(board, entrant.submission_id)
         rows.append(row)
     return rows
+
+
+def _plain_claims(details: Details) -> dict[str, object]:
+    """How many claims were met, and each claim with its outcome; None without a verdict."""
+    if not details.verdict:
+        return dict.fromkeys(("claims_met", "claims", "verdict"))
+    told = "; ".join(f"{name}: {outcome}" for name, outcome in details.verdict)
+    return {"claims_met": details.n_met, "claims": len(details.verdict), "verdict": told}
 
 
 def _plain_comparison(board: Board, submission_id: str) -> dict[str, object]:

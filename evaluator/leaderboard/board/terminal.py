@@ -59,7 +59,7 @@ def render_terminal(
         below = numbers.board_interval(primary) or primary.undefined or ""
         table.add_row(
             numbers.DASH if place.rank is None else str(place.rank),
-            _two(entrant.model, team, "bold"),
+            _named(entrant.model, team, details),
             _two(value, below, "bold"),
             *(_pair(place, details, pair) for pair in PAIRS),
             _worst(details, board.primary),
@@ -77,6 +77,14 @@ def _caption(n_rows: int, page: int, n_pages: int) -> str | None:
     first, last = (page - 1) * ROWS + 1, min(page * ROWS, n_rows)
     more = f"; --page {page + 1} shows the next" if page < n_pages else ""
     return f"Rows {first} to {last} of {numbers.count(n_rows)}{more}."
+
+
+def _named(model: str, team: str, details: Details) -> Text:
+    """Model and team, and below them how many of the declared claims were met."""
+    if not details.verdict:
+        return _two(model, team, "bold")
+    met = f"{details.n_met} of {len(details.verdict)} claims met"
+    return styled((model, "bold"), "\n", (f"{team}\n{met}", "dim"))
 
 
 def _two(above: str, below: str, style: str = "") -> Text:

@@ -53,7 +53,7 @@ def levels_of(release: Release, attribute: str, metric: str) -> list[tuple[str, 
         held.level: held.reason for held in release.withheld if held.attribute == attribute
     }
     for result in release.results:
-        if (result.attribute, result.metric) == (attribute, metric):
+        if result.attribute == attribute and result.metric == metric:
             known = result.estimate.value is not None
             found[result.level] = result.estimate if known else INSUFFICIENT
     return [(level, found[level]) for level in in_order(list(found))]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.analysis_plan import NOT_REPORTED
 from evaluator.scoring.results import OVERALL
+
+if TYPE_CHECKING:
+    from evaluator.disclosure.control import Release
 
 
 def readable(attribute: str) -> str:

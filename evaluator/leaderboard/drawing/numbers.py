@@ -24,8 +24,11 @@ def digits(estimate: Estimate) -> int:
     """
     if estimate.low is None or estimate.low == estimate.high:
         return max(2, decimals(None, None, estimate.n_cases, confidence=0.95, most=3))
-    numbers = (estimate.value, estimate.low, estimate.high)
-    return max([2, *(_decimals(number) for number in numbers if number is not None)])
+    most = 2
+    for each in (estimate.value, estimate.low, estimate.high):
+        if each is not None:
+            most = max(most, _decimals(each))
+    return most
 
 
 @lru_cache(maxsize=65_536)  # thousands of figures have few different values
@@ -53,11 +56,18 @@ def interval(estimate: Estimate | None, most: int = MOST) -> str:
         return ""
     if estimate.low is None and estimate.high is None:
         return ""
-    places = min(digits(estimate), most)
-    low, high = outward(estimate.low, places, math.floor), outward(estimate.high, places, math.ceil)
+    there = digits(estimate)
+    places = min(there, most)
+    low, high = _finite(estimate.low), _finite(estimate.high)
+    if there > most or estimate.low is None or estimate.low == estimate.high:
+        low, high = outward(low, places, math.floor), outward(high, places, math.ceil)
     below = "?" if low is None else number(low, places)
     above = "unbounded" if high is None else number(high, places)
     return f"{below} to {above}"
+
+
+def _finite(bound: float | None) -> float | None:
+    return bound if bound is not None and math.isfinite(bound) else None
 
 
 def compact(estimate: Estimate | None, most: int = MOST) -> str:

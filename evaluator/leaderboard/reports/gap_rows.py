@@ -115,8 +115,9 @@ def _tables(results: Sequence[Result], title: str) -> list[Comparisons]:
     results = [replace(r, level=MAX_MIN) if r.level == MIN_MAX else r for r in results]
     ranges = [MAX_MIN] if any(r.level == MAX_MIN for r in results) else []
     columns = [*ranges, *in_order([r.level for r in results if r.level != MAX_MIN])]
-    figures = list(dict.fromkeys(str(result.figure.plain) for result in results))
-    found = {(str(r.figure.plain), r.level): r.estimate for r in results}
+    bases = [str(result.figure.plain) for result in results]
+    figures = list(dict.fromkeys(bases))
+    found = {(base, r.level): r.estimate for base, r in zip(bases, results, strict=True)}
     made = []
     for first in range(0, len(columns), ABREAST):
         part = columns[first : first + ABREAST]
@@ -182,13 +183,16 @@ def _comparison(level: str) -> str:
 
 def _largest(release: Release) -> list[str]:
     """The largest difference of a rate or an AUROC that some interval still holds."""
-    candidates = [
-        (result.estimate.high, metric, result.attribute)
-        for metric in SHARES
+    gaps = [
+        (result.estimate.high, result.figure, result.attribute)
         for result in release.results
-        if result.figure == FigureName(metric, kind=Kind.GAP)
-        and result.level == MAX_MIN
-        and result.estimate.high is not None
+        if result.level == MAX_MIN and result.estimate.high is not None
+    ]
+    candidates = [
+        (high, metric, attribute)
+        for metric in SHARES
+        for high, found, attribute in gaps
+        if found == FigureName(metric, kind=Kind.GAP)
     ]
     if not candidates:
         return []

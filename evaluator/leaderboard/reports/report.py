@@ -20,7 +20,7 @@ from evaluator.leaderboard.drawing import numbers, released_points
 from evaluator.leaderboard.drawing.levels import attributes_of
 from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.drawing.plots import Chart, charts
-from evaluator.leaderboard.reports import fact_sheet_block, footing
+from evaluator.leaderboard.reports import fact_sheet_block, footing, verdict_block
 from evaluator.leaderboard.reports.findings import calibration_in_words, findings
 from evaluator.leaderboard.reports.gap_rows import declared_gaps
 from evaluator.leaderboard.reports.group_tables import GroupTable, group_table
@@ -75,6 +75,7 @@ def render_report(
     drawn: Mapping[str, Chart] | None = None,
     fact_sheet: FactSheet | None = None,
     exposure: Sequence[str] = (),
+    digest: str = "",
 ) -> str:
     """Write the report as HTML.
 
@@ -82,7 +83,8 @@ def render_report(
     to; otherwise they come from /static. ``title`` and ``primary``, the figure that heads the
     report and its tables of groups, are the benchmark's; ``drawn`` is what
     :func:`~evaluator.leaderboard.drawing.plots.charts` gave, where somebody has it already.
-    ``exposure`` says in sentences how often the cohort was looked at.
+    ``exposure`` says in sentences how often the cohort was looked at. ``digest`` is the release's,
+    where it is known.
     """
     drawn = charts(release, primary) if drawn is None else drawn
     return (
@@ -100,14 +102,15 @@ def render_report(
             exposure=exposure,
             charts=drawn,
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),
-            **_words(release),
+            verdict=verdict_block.verdict_block(release.verdict),
+            **_words(release, digest),
             **_parts(release, primary, drawn, fact_sheet),
             **(_inlined() if standalone else {}),
         )
     )
 
 
-def _words(release: Release) -> dict[str, object]:
+def _words(release: Release, digest: str) -> dict[str, object]:
     """What the report says of how its figures came about."""
     texts = footing.footing(release)
     return {
@@ -115,7 +118,7 @@ def _words(release: Release) -> dict[str, object]:
         "footing": texts,
         "how": footing.methods(release),
         "methods": _methods(release),
-        "provenance": footing.provenance(release),
+        "provenance": footing.provenance(release, digest),
         "told_how": told_how(release.rule),
     }
 
@@ -135,7 +138,10 @@ def _parts(
         "calibration": bool(calibration) or "reliability" in drawn,
     }
     return {
-        "contents": _contents(sections, about, tables, parts, fact_sheet),
+        "contents": [
+            *([verdict_block.contents(release.verdict)[:2]] if release.verdict else []),
+            *_contents(sections, about, tables, parts, fact_sheet),
+        ],
         "parts": parts,
         "sections": sections,
         "population": about,

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from evaluator.leaderboard.drawing import numbers
+from evaluator.leaderboard.drawing.cells import figure_cell
 from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.drawing.palette import in_the_dark
 from submissions.design.dates import day
@@ -32,6 +33,7 @@ def environment() -> Environment:
         "short": lambda digest: digest.removeprefix("sha256:")[:12],
     }
     made.globals |= {"dash": numbers.DASH, "standalone": False, "version": static_version()}
+    made.globals["figure_cell"] = figure_cell
     return made
 
 

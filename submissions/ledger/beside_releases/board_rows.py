@@ -68,7 +68,15 @@ def derived(document: str) -> dict[str, str]:
         digests = dict.fromkeys(("cohort_digest", "plan_digest"), "")
         return {**digests, "figures": "{}", "shown": _json({"release_digest": digest})}
     told = {**rest, "release_digest": digest, "intervals": intervals, "ends": ends}
+    if outcomes := _outcomes(found):
+        told["verdict"] = outcomes
     return {**digests, "figures": _json(figures), "shown": _json(told)}
+
+
+def _outcomes(found: Mapping[str, Any]) -> list[list[str]]:
+    """Name and outcome of each declared claim; empty for a release without a verdict."""
+    verdict = found.get("verdict") or {}
+    return [[str(each["name"]), str(each["verdict"])] for each in verdict.get("claims", ())]
 
 
 def _named_alike(row: Row[Any], document: str) -> bool:

@@ -19,6 +19,7 @@ from submissions.ledger.database.audit_chain import hour
 from submissions.ledger.database.reading import charged_submissions
 from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.database.tables import EXPOSURES, RELEASES, SUBMISSIONS
+from submissions.ledger.verdicts import allowances
 
 RELEASE = "release"
 COMPARISON = "comparison"
@@ -44,7 +45,8 @@ class Exposure:
     """One row: ``team`` saw ``figures`` of a cohort, each with how many groups it was shown for.
 
     ``subject`` is the submission, or the digest of the comparison, by ``kind``. ``look`` is the
-    number of the team's look at this benchmark, of ``lifetime``.
+    number of the look at this benchmark, of ``lifetime``, that the team and those that share its
+    allowance have had.
     """
 
     kind: str
@@ -177,8 +179,9 @@ def _compared(document: str) -> tuple[set[str], str]:
 
 
 def _look(connection: Connection, submission_id: str, team: str, benchmark: str) -> int | None:
-    """The place of a submission among the looks of its team, in order of entry."""
-    looks = [each.submission_id for each in charged_submissions(connection, {team}, benchmark)]
+    """The place of a submission among the looks of its allowance, in order of entry."""
+    teams = allowances.tied(connection, [team])
+    looks = [each.submission_id for each in charged_submissions(connection, teams, benchmark)]
     return looks.index(submission_id) + 1 if submission_id in looks else None
 
 

@@ -25,6 +25,8 @@ TRACKED_RUN = "tracked"
 RELEASE = "release"
 COMPARISON = "comparison"
 VOTE = "vote"
+ALLOWANCE = "allowance"
+VERDICT = "verdict"
 """Events that tell of a row of another table."""
 
 VIEWED = "held-viewed"
@@ -35,6 +37,10 @@ OVERRIDDEN = "released-at-shell"
 
 WITHDRAWN = "withdrawn"
 """The event of a person who cancelled a submission; the content is the person's opaque id."""
+
+CLAIMS = "claims"
+"""The event of claims that a benchmark was sealed with, or was given later: their digest, and how
+many looks a team has."""
 
 SIGNING_KEY = "signing-key"
 """The event of a key that signs from then on: its id, and its 32 bytes in base64."""

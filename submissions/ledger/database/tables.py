@@ -201,6 +201,35 @@ BOARD_ROWS = Table(
     Index("ix_board_rows_of_benchmark", "benchmark", "release_number"),
 )
 
+ALLOWANCES = Table(
+    "allowances",
+    METADATA,
+    Column("submission_id", ForeignKey("submissions.submission_id"), primary_key=True),
+    # JSON list of the teams that share the allowance of the submission's own.
+    Column("teams", Text, nullable=False),
+)
+
+VERDICTS = Table(
+    "verdicts",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submissions.submission_id"), nullable=False),
+    Column("team", String(200), nullable=False),
+    # JSON list of the teams that shared the allowance, in lower case.
+    Column("allowance", Text, nullable=False),
+    Column("benchmark", String(200), nullable=False, index=True),
+    Column("cohort_digest", String(100), nullable=False),
+    Column("claims_digest", String(100), nullable=False),
+    Column("look_digest", String(64), nullable=False),
+    Column("look", Integer, nullable=False),
+    Column("looks", Integer, nullable=False),
+    Column("level", Float, nullable=False),
+    Column("repeats", ForeignKey("verdicts.number")),
+    Column("document", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("submission_id", name="one_verdict_a_submission"),
+)
+
 TABLES = tuple(METADATA.tables)
 """Names of all tables; each only grows."""
 

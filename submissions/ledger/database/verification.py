@@ -13,6 +13,7 @@ from submissions.addresses.database import aware
 from submissions.ledger.database import audit_chain
 from submissions.ledger.database.audit_chain import (
     ADMISSION,
+    ALLOWANCE,
     COMPARISON,
     ENTRY,
     FACT_SHEET,
@@ -23,12 +24,14 @@ from submissions.ledger.database.audit_chain import (
     STAGE_TIMES,
     STATE,
     TRACKED_RUN,
+    VERDICT,
     VOTE,
     digest_of,
     digest_of_row,
 )
 from submissions.ledger.database.tables import (
     ADMISSIONS,
+    ALLOWANCES,
     AUDIT,
     COMPARISONS,
     ENTRIES,
@@ -40,6 +43,7 @@ from submissions.ledger.database.tables import (
     TIMES,
     TRACKED,
     TRANSITIONS,
+    VERDICTS,
     VOTES,
 )
 
@@ -124,6 +128,11 @@ def vote_content(reviewer: str, row: Sequence[object]) -> str:
     return f"{reviewer} {digest_of_row(row)}"
 
 
+def verdict_content(row: Sequence[object]) -> str:
+    """What the chain keeps of a verdict; ``row`` has the columns from the team to the document."""
+    return digest_of_row(row)
+
+
 def stage_times_content(stages: Sequence[tuple[str, int]]) -> str:
     """What the chain keeps of stage times that were written together."""
     return ", ".join(f"{stage} {seconds}" for stage, seconds in stages)
@@ -163,7 +172,7 @@ def _chain(connection: Connection) -> tuple[_Stories, str | None]:
     told: _Stories = defaultdict(list)
     migration: str | None = None
     single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE, COMPARISON}
-    single |= {VOTE}
+    single |= {VOTE, ALLOWANCE, VERDICT}
     for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
         at = aware(row.at)
         if row.event.startswith(STATE):
@@ -237,4 +246,17 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
         stored[VOTE, row.submission_id].append(
             _Told(event=VOTE, content=vote_content(row.reviewer, row[2:9]), at=aware(row.at))
         )
+    _looks(connection, stored)
     return dict(stored)
+
+
+def _looks(connection: Connection, stored: _Stories) -> None:
+    """The rows of verdicts on claims, and of teams that share their looks."""
+    for row in connection.execute(select(ALLOWANCES)):
+        stored[ALLOWANCE, row.submission_id].append(
+            _Told(event=ALLOWANCE, content=digest_of(row.teams), at=None)
+        )
+    for row in connection.execute(select(VERDICTS).order_by(VERDICTS.c.number)):
+        stored[VERDICT, row.submission_id].append(
+            _Told(event=VERDICT, content=verdict_content(row[2:13]), at=aware(row.at))
+        )

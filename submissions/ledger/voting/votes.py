@@ -8,12 +8,13 @@ A round is open until it has as many votes as the benchmark asks for. Then it de
 - else the votes are split: the result stays held, and the reviewers may read each other's reasons.
 
 After the last two a new round is open, without votes. A vote names the release that the reviewer
-saw by its digest: where the held document has changed meanwhile, a new round is open too.
+saw by its digest: where the held document has changed meanwhile, a new round is open too. So it is
+where a voter is no reviewer any more before the queue has done what the round decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -102,10 +103,13 @@ class Votes:
         """Keep the ledger."""
         self._ledger = ledger
 
-    def cast(self, vote: Vote, needed: int) -> Round:
+    def cast(
+        self, vote: Vote, needed: int, entitled: Callable[[str], bool] = lambda person_id: True
+    ) -> Round:
         """Append a vote with its audit entry; the round as it stands then.
 
-        ``needed`` is how many votes the benchmark asks for. Raises LedgerError where the result is
+        ``needed`` is how many votes the benchmark asks for, ``entitled`` who may vote now: the
+        votes of a round with anybody else's begin again. Raises LedgerError where the result is
         not held, is decided, or has this person's vote already, and where the reason is missing.
         """
         reason = vote.reason.strip()
@@ -117,9 +121,15 @@ class Votes:
             raise LedgerError(
                 f"the reason has {len(reason)} characters; give at most {LONGEST_REASON}"
             )
+        if vote.choice is Choice.ASK_AGAIN and self._ledger.verdicts.of(vote.submission_id):
+            raise LedgerError(
+                f"submission {vote.submission_id} has a verdict on declared claims, and a question "
+                f"would tell its team more than that; vote to release or to refuse it"
+            )
         with self._ledger.transaction() as connection:
             _refuse_not_held(connection, vote.submission_id)
-            present = _open_round(_rounds(connection, vote.submission_id), vote, needed)
+            rounds = _rounds(connection, vote.submission_id)
+            present = _open_round(rounds, standing(rounds, entitled), vote, needed)
             _append(connection, vote, reason, present, needed)
             return _rounds(connection, vote.submission_id)[-1]
 
@@ -206,6 +216,21 @@ class Votes:
             audit_chain.append(connection, audit_chain.VIEWED, submission_id, viewer)
 
 
+def standing(rounds: Sequence[Round], entitled: Callable[[str], bool]) -> tuple[Round, ...]:
+    """The rounds that stand: none is open or decides where the last has a vote that is void.
+
+    A vote is void once its voter may not vote any more. What a complete round asks the team stands,
+    and so do votes that were split: both lead to a new round anyway.
+    """
+    done = (Decision.ASK_AGAIN, Decision.SPLIT)
+    found = tuple(rounds)
+    if all(entitled(vote.reviewer) for each in found[-1:] for vote in each.votes):
+        return found
+    while found and found[-1].decision not in done:
+        found = found[:-1]
+    return found
+
+
 def open_votes(rounds: Sequence[Round], document: str) -> tuple[Vote, ...]:
     """The votes of the round that is open for a document; none where it is still empty."""
     if rounds and rounds[-1].decision is None and rounds[-1].document == document:
@@ -235,8 +260,11 @@ def _refuse_not_held(connection: Connection, submission_id: str) -> None:
         )
 
 
-def _open_round(rounds: Sequence[Round], vote: Vote, needed: int) -> int:
-    """The number of the round that a vote belongs to; raise LedgerError where it has none."""
+def _open_round(every: Sequence[Round], rounds: Sequence[Round], vote: Vote, needed: int) -> int:
+    """The number of the round that a vote belongs to; raise LedgerError where it has none.
+
+    ``rounds`` are those of ``every`` round that stand.
+    """
     decision = final(rounds, vote.document, needed)
     if decision is not None:
         raise LedgerError(
@@ -249,7 +277,7 @@ def _open_round(rounds: Sequence[Round], vote: Vote, needed: int) -> int:
             f"this person has voted on submission {vote.submission_id} in this round; another "
             f"reviewer's vote is needed"
         )
-    last = rounds[-1].number if rounds else 0
+    last = every[-1].number if every else 0
     if votes and rounds[-1].needed != needed:
         raise LedgerError(
             f"the votes on submission {vote.submission_id} were begun for {rounds[-1].needed} "

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 
+from submissions.ledger.verdicts.sentences import sentences
+from submissions.ledger.verdicts.told import ToldVerdict
 from submissions.service.api.benchmarks import offered
 from submissions.service.api.documents import Line, Strict, problems
 from submissions.service.entries import entering, own
@@ -55,6 +57,29 @@ class Reached(Strict):
     at: datetime
 
 
+class ClaimShown(Strict):
+    """A declared claim, and whether it is met, not shown or not tested."""
+
+    name: str
+    verdict: str
+
+
+class VerdictShown(Strict):
+    """What a look brought: no figure, bound or number of cases while looks are open.
+
+    ``level`` is the one-sided level of the look; ``repeated``: the same look was made before.
+    """
+
+    claims: list[ClaimShown]
+    look: int
+    looks: int
+    level: float
+    claims_digest: str
+    at: datetime
+    repeated: bool
+    sentences: list[str]
+
+
 class SubmissionShown(Strict):
     """A submission in a list."""
 
@@ -71,7 +96,8 @@ class SubmissionShown(Strict):
 class SubmissionDetail(SubmissionShown):
     """A submission with the history of its states and the seconds of its stages.
 
-    ``finding`` says what is wrong with the image and how to mend it, to its own team.
+    ``finding`` says what is wrong with the image and how to mend it, to its own team. ``verdict``
+    is there where the benchmark declares claims and they were judged.
     """
 
     image_digest: str
@@ -80,6 +106,7 @@ class SubmissionDetail(SubmissionShown):
     practised: bool
     finding: str | None
     fact_sheet: dict[str, Any] | None
+    verdict: VerdictShown | None
 
 
 class Submissions(Strict):
@@ -201,6 +228,22 @@ def _detail(request: Request, submission: Submission, principal: Principal) -> S
         practised=ledger.practice(submission.submission_id) is not None,
         finding=ledger.finding(submission.submission_id) if mine else None,
         fact_sheet=None if sheet is None else json.loads(sheet),
+        verdict=_verdict(ledger.verdicts.of(submission.submission_id)),
+    )
+
+
+def _verdict(told: ToldVerdict | None) -> VerdictShown | None:
+    if told is None:
+        return None
+    return VerdictShown(
+        claims=[ClaimShown(name=each.name, verdict=each.verdict) for each in told.claims],
+        look=told.look,
+        looks=told.looks,
+        level=told.level,
+        claims_digest=told.claims_digest,
+        at=told.at,
+        repeated=told.repeated,
+        sentences=list(sentences(told)),
     )
 
 

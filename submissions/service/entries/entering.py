@@ -106,7 +106,7 @@ def _received(
             refuse_without_look(
                 uploads.holding(),
                 ledger.charged(team.team, benchmark.name, allowance=allowance),
-                benchmark.quota,
+                ledger.verdicts.admitting(benchmark.name, team.team, allowance, benchmark.quota),
                 team=team.team,
                 allowance=allowance,
                 benchmark=benchmark.name,

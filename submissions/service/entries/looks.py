@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
@@ -21,8 +21,9 @@ class Looks:
     """What a team may still enter now; the API answers with it as it is.
 
     ``used`` were charged in the last ``days`` days and ``held`` by uploads that are not entered
-    yet; ``used_ever`` counts against ``lifetime`` (None: no limit). ``renews``: when one more comes
-    back. ``shared_with``: other teams with the same allowance.
+    yet; ``used_ever`` counts against ``lifetime`` (None: no limit), and where a benchmark declares
+    claims it counts the looks that brought a verdict. ``renews``: when one more comes back.
+    ``shared_with``: other teams with the same allowance.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -54,16 +55,24 @@ def looks(app: FastAPI, team: Membership, benchmark: Offered) -> Looks:
     )
     quota, now = benchmark.quota, datetime.now(UTC)
     spent = ledger.read(lambda held: retirement.spent(held, benchmark.name, quota)) is not None
+    lifetime, used_ever = quota.lifetime, len(charged)
+    claimed = ledger.verdicts.left(benchmark.name, allowance)
+    if claimed is not None:
+        lifetime, used_ever = claimed.looks, claimed.spent
+        quota = replace(quota, lifetime=None)
+        spent = spent or not claimed.remaining
     remaining = 0 if spent else quota.remaining(charged, now)
+    if claimed is not None:
+        remaining = min(remaining, claimed.remaining)
     return Looks(
         benchmark=benchmark.name,
         team=team.team,
         per_team=quota.per_team,
         days=quota.days,
-        lifetime=quota.lifetime,
+        lifetime=lifetime,
         concurrent=quota.concurrent,
         used=sum(at > now - timedelta(days=quota.days) for at in charged),
-        used_ever=len(charged),
+        used_ever=used_ever,
         held=held,
         remaining=max(0, remaining - held),
         renews=None if spent else quota.renews(charged, now),

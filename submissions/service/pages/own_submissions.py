@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.verdicts.sentences import PRACTICE, WAITS, sentences
 from submissions.ledger.voting.votes import Votes
 from submissions.service.entries import own
 from submissions.service.offered import Offered
@@ -147,6 +148,7 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
     mine = any(shown.team.casefold() == team.team.casefold() for team in principal.teams)
     document = ledger.practice(name) if mine else None
     times, finding = ledger.times(name), ledger.finding(name)
+    told = ledger.verdicts.of(name)
     return page(
         request,
         "submission.html",
@@ -156,6 +158,9 @@ def _page(request: Request, principal: Principal, shown: Submission) -> Response
         bad=_bad(shown),
         finding=sentence_of(finding) if mine and finding else "",
         questions=Votes(ledger).questions(name) if mine and shown.state is State.HELD else (),
+        practice_note=PRACTICE if ledger.verdicts.left(shown.benchmark, [shown.team]) else "",
+        verdict=() if told is None else sentences(told),
+        waits=WAITS if shown.state is State.HELD else "",
         may_withdraw=mine and may_withdraw(shown),
         history=ledger.history(name),
         meanings=MEANINGS,

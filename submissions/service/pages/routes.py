@@ -12,6 +12,7 @@ from submissions.service.pages import (
     benchmarks,
     entering,
     own_submissions,
+    passwords,
     people,
     plain_upload,
     signing,
@@ -26,7 +27,8 @@ _FILES = {"style.css": (STYLESHEET, "text/css")} | {
 }
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
-for _pages in (signing, benchmarks, entering, plain_upload, own_submissions, tokens, people):
+_ROOMS = (signing, passwords, benchmarks, entering, plain_upload, own_submissions, tokens, people)
+for _pages in _ROOMS:
     router.include_router(_pages.router)
 
 

@@ -95,7 +95,9 @@ class Uploads:
             refuse_without_look(
                 holding,
                 self._ledger.charged(team.team, benchmark.name, allowance=allowance),
-                benchmark.quota,
+                self._ledger.verdicts.admitting(
+                    benchmark.name, team.team, allowance, benchmark.quota
+                ),
                 team=team.team,
                 allowance=allowance,
                 benchmark=benchmark.name,

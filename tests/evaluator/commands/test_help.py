@@ -78,7 +78,7 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
         "Options": set(),
         "Steward: build a test cohort": {
             *("simulate", "import-images", "index", "sequester", "match", "seal", "card"),
-            *("representativeness", "verify", "open-part", "benchmark", "draw"),
+            *("representativeness", "verify", "open-part", "benchmark", "draw", "plan"),
         },
         "Steward: run the installation": {
             *("run", "practice", "rescore", "prune", "release", "audit", "doctor"),

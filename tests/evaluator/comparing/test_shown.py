@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from evaluator.leaderboard import published
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
+from tests.support.axe import serious_on
 from tests.support.commands import refused, succeed
 from tests.support.frozen_home import NAME, Home, copied, enter_model, freeze, frozen, name_of
 from tests.support.serving import serving
@@ -182,3 +183,9 @@ def test_print_leaves_nothing_out(browser: Browser, address: str) -> None:
     assert wide <= 718
     assert not page.get_by_role("button", name="Compare").is_visible()
     page.close()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_serious(browser: Browser, address: str) -> None:
+    pages = (address + TWO, f"{address}/compare?benchmark={NAME}", f"{address}/benchmarks/{NAME}")
+    assert serious_on(browser, pages) == []

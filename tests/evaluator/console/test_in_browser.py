@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from submissions.ledger.voting.votes import Choice, Decision, Votes, final
 from tests.evaluator.console.conftest import Console
+from tests.support.axe import serious
 from tests.support.held_home import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -209,3 +210,17 @@ def test_pages_read_well_on_a_phone_in_the_dark_and_on_paper(
         assert page.get_by_text("It is small itself").is_visible()
         context.close()
         assert troubles == []
+
+
+def test_axe_finds_nothing_serious(browser: Browser, console: Console) -> None:
+    name = console.held.hold("Net")
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{console.url}/console/sign-in")
+    found = serious(page)
+    sign_in(page, console, "ann")
+    for path in ("", f"/held/{name}", "/decisions"):
+        page.goto(f"{console.url}/console{path}")
+        found += serious(page)
+    assert found == []
+    context.close()

@@ -12,6 +12,7 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard.board.kept import OfReleases
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
+from tests.support.axe import serious, serious_on
 from tests.support.hand_made import TYPICAL, evaluation, released
 from tests.support.serving import serving
 
@@ -427,3 +428,19 @@ def test_of_hundreds_that_an_address_compares_few_are_read() -> None:
     assert page.status_code == 400
     assert "12 submissions named; name 2 to 8 different ones of one board" in page.text
     assert kept.read <= 8
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_serious(browser: Browser, address: str) -> None:
+    board = f"{address}/benchmarks/chest-opacity"
+    pages = (address, board, f"{board}/about", f"{address}/submissions/s-1")
+    assert serious_on(browser, pages) == []
+
+
+@pytest.mark.browser
+def test_axe_finds_what_is_serious(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content('<html lang="en"><title>x</title><main><h1>x</h1><img src="x.png"></main>')
+    (found,) = serious(page)
+    assert "image-alt" in found
+    page.close()

@@ -68,7 +68,9 @@ def test_a_ladder_answers_once_and_a_spent_cohort_leads_to_the_next_draw(
     # the same predictions again: no improvement, and the former value
     assert second[1] == first[1]
     assert second[2].startswith("no improvement that the data support")
-    assert in_words(ledger, entered[1])[0] == "Look 2 of 3 of the team at this cohort."
+    assert (
+        in_words(ledger, entered[1])[0] == "Look 2 of 3 of the team and its people at this cohort."
+    )
 
     installed.submit(images["honest"], benchmark=SECOND, model="C")
     at_home = Installation(installed.home)

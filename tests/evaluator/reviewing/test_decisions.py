@@ -23,6 +23,7 @@ from evaluator.stores.installation import Installation
 from evaluator.tracking.process import Tracker
 from submissions.ledger.ledger import LedgerError
 from submissions.ledger.voting.votes import Choice, Decision, Votes
+from submissions.service.principal import Role
 from submissions.submission import State, Submission
 from tests.support.commands import Ended, environment, refused, succeed
 from tests.support.held_home import BENCHMARK, HeldHome, opened, sealed_home, sealed_once
@@ -92,6 +93,28 @@ def test_two_votes_and_a_kill_between_vote_and_release(held: HeldHome) -> None:
         "vote",
         "release",
     ]
+
+
+def test_a_vote_of_who_lost_the_role_does_not_count(held: HeldHome) -> None:
+    name = held.hold("Net")
+    vote(held, name, "ann", Choice.RELEASE)
+    held.store.people.grant(held.people["ann"], Role.REVIEWER, granted=False)
+    vote(held, name, "bea", Choice.RELEASE)  # the first of a new round
+    assert follow(held) == []
+    held.store.people.grant(held.people["una"], Role.STEWARD, granted=True)
+    vote(held, name, "una", Choice.RELEASE)
+    held.store.people.enable(held.people["una"], enabled=False)
+    assert follow(held) == []  # the round is complete, and one of its voters may not vote
+    with desk_for(held.home, "bea@example.org") as (desk, bea):
+        (waiting,) = desk.waiting(bea)
+        assert (waiting.votes, waiting.voted, waiting.decision) == (0, False, None)
+        assert desk.decisions(bea) == []
+    held.store.people.enable(held.people["una"], enabled=True)
+    assert follow(held) == [f"{name} released"]
+    held.store.people.delete(held.people["una"])
+    with desk_for(held.home, "bea@example.org") as (desk, bea):
+        (decided,) = desk.decisions(bea)  # what was done by then stays
+        assert [len(each.round.votes) for each in decided.rounds] == [2]
 
 
 def test_a_refusal_ends_it_and_the_team_reads_the_reason(held: HeldHome) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.database.tables import METADATA, TABLES
 from submissions.ledger.ledger import Arrival, Ledger, LedgerError
+from submissions.ledger.verdicts.account import Look
 from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota, QuotaError
 from submissions.signatures import Signed
@@ -127,7 +128,9 @@ def test_the_first_release_of_a_submission_counts_once(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_no_row_can_be_changed_or_removed(ledger: Ledger, database: str, table: str) -> None:
-    ledger.receive(submission(), QUOTA, arrival=Arrival(), fact_sheet="{}")
+    ledger.receive(
+        submission(), QUOTA, arrival=Arrival(), fact_sheet="{}", allowance=["another team"]
+    )
     ledger.admitted("s1", IMAGE, State.LINTED, State.DRY_RUN)
     ledger.practised("s1", "{}", state=State.QUEUED)
     walk(ledger, State.RUNNING, State.SCORING)
@@ -145,6 +148,17 @@ def test_no_row_can_be_changed_or_removed(ledger: Ledger, database: str, table: 
     Votes(ledger).cast(vote, 1)
     ledger.tracked(1, "run")
     ledger.comparisons.append(compared())
+    look = Look(
+        submission_id="s1",
+        team="a team",
+        benchmark="chest",
+        image_digest=IMAGE,
+        threshold=0.5,
+        cohort_digest="sha256:" + "6" * 64,
+        claims_digest="sha256:" + "5" * 64,
+        looks=3,
+    )
+    ledger.verdicts.spend(look, lambda _: (0.025, '{"claims": []}'))
     with raw(database) as connection:
         for signed in ("heads (audit_number", "release_signatures (release_number"):
             columns = f"{signed}, statement, key_id, signature)"

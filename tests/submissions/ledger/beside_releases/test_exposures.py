@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from evaluator.comparing.looks import looks
 from submissions.ledger.beside_releases import exposures, retirement
 from submissions.ledger.beside_releases.exposures import Use
 from submissions.ledger.database.records import FrozenComparison
-from submissions.ledger.ledger import Ledger
+from submissions.ledger.ledger import Arrival, Ledger
 from submissions.quota import Quota, QuotaError
 from submissions.signatures import Signed
 from submissions.submission import Failure, State, Submission
@@ -137,3 +138,30 @@ def test_an_exposure_that_is_not_its_releases_is_found(ledger: Ledger) -> None:
         exposures.of_release(connection, "s1", "chest", DOCUMENT.replace("brier", "ece"), Use())
     (problem,) = ledger.chain.problems()
     assert problem == "the exposures of s1 are not those of its releases"
+
+
+def test_a_look_counts_the_team_and_its_people(ledger: Ledger) -> None:
+    def entered(name: str, team: str, by: str, *allowance: str) -> None:
+        ledger.receive(
+            replace(FIRST, submission_id=name, team=team),
+            WIDE,
+            arrival=Arrival(submitted_by=by),
+            allowance=allowance,
+        )
+
+    entered("s1", "North", "p1")
+    entered("s2", "South", "p2")
+    entered("s3", "East", "p1")  # whom p1 entered for shares North's looks
+    entered("s4", "West", "p3", "west", "east")  # whom the accounts tied to East, too
+    for name in ("s1", "s2", "s3", "s4"):
+        release(ledger, name)
+    assert [(row.team, row.look) for row in seen(ledger)] == [
+        ("North", 1),
+        ("South", 1),
+        ("East", 2),
+        ("West", 3),
+    ]
+    assert looks(ledger, "chest", datetime(2026, 1, 2, tzinfo=UTC)) == {
+        **dict.fromkeys(("north", "east", "west"), 3),
+        "south": 1,
+    }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
 
+from submissions.service.principal import COOKIE
 from submissions.service.uploads import routes
 from submissions.service.uploads.store import UploadState, UploadStore
 from tests.submissions.service.pages.seeded import (
@@ -20,6 +21,7 @@ from tests.submissions.service.pages.seeded import (
     practised,
     rejected,
 )
+from tests.support.axe import serious_on
 from tests.support.commands import sequestra
 from tests.support.service_running import PASSWORD, Running, running
 
@@ -423,3 +425,14 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
     controls = {"Submissions", "Sign out", "archive", "start", "reference", "Submit the reference"}
     assert controls <= reached
     context.close()
+
+
+def test_axe_finds_nothing_serious(browser: Browser, roomy: Running) -> None:
+    name = practised(roomy, "Net")
+    public = ("sign-in", "sign-up", "password", "benchmarks", "benchmarks/chest")
+    own = ("submissions", f"submissions/{name}", "people", "tokens", "benchmarks/chest/enter")
+    secret = roomy.store.sessions.open(roomy.ada.person_id, 1)
+    found = serious_on(browser, [f"{roomy.url}/team/{path}" for path in public])
+    addresses = [f"{roomy.url}/team/{path}" for path in own]
+    found += serious_on(browser, addresses, f"{COOKIE}={secret}")
+    assert found == []

@@ -1,0 +1,217 @@
+"""Judges the claims of a study on what was predicted: one look, one verdict.
+
+Predictions that set few cases apart are looked at before any label: all claims are then not shown,
+and the look is spent. A group that disclosure control hides, or in which a figure is undefined,
+leaves its claim not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.claims.sealed_study import SealedStudy
+from evaluator.claims.selection import case_data, in_group
+from evaluator.claims.verdict import ClaimVerdict, JudgedPart, StudyVerdict
+from evaluator.scoring.results import OVERALL
+from metrics.arrays import Bools
+from metrics.claims.bounds import bound
+from metrics.claims.claim import Bound, Part
+from metrics.claims.procedures import Decided, Verdict, decided
+from metrics.claims.spending import level_of_look
+from metrics.edges import called
+from metrics.estimate import UndefinedMetric
+
+Group = tuple[str, str]
+
+PROBING = "the predictions set a few cases apart"
+HIDDEN = "insufficient data"
+
+
+class Cases(Protocol):
+    """The cases of a cohort beside what was predicted of them, in one order; arrays are (n,)."""
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """The reference standard."""
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The first output of the predictions."""
+
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """Whose case it is."""
+
+    @property
+    def attributes(self) -> Mapping[str, NDArray[np.str_]]:
+        """The level of each case, by attribute."""
+
+    @property
+    def comparators(self) -> Mapping[str, NDArray[np.float64]]:
+        """What each sealed comparator said of each case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is judged beside the predictions.
+
+    ``threshold`` is the submission's own, ``look`` the number of the look. ``hidden`` are the
+    groups that disclosure control hides, ``set_apart`` whether the predictions set a few cases
+    apart, ``minimum`` the fewest cases that may lie between two thresholds.
+    """
+
+    threshold: float
+    look: int
+    hidden: Collection[Group] = ()
+    set_apart: bool = False
+    minimum: int = 1
+
+
+def thresholds(sealed: SealedStudy, submitted: float) -> tuple[float, ...]:
+    """The thresholds at which the study reads predictions, the submission's own first."""
+    declared = [part.threshold for part in sealed.parts if part.threshold is not None]
+    return tuple(dict.fromkeys([submitted, *declared]))
+
+
+def crowded(scores: NDArray[np.float64], at: tuple[float, ...], minimum: int) -> bool:
+    """Whether too few cases lie between two thresholds: their labels would show in a difference."""
+    return any(0 < int(apart.sum()) < minimum for apart in _between(scores, at))
+
+
+def judge_study(sealed: SealedStudy, cases: Cases, asked: Asked) -> StudyVerdict:
+    """The verdict of one look on all claims, each read off the bound that is released.
+
+    A look beyond the last one has no level: its claims are not tested.
+    """
+    study = sealed.study
+    given = asked.look <= study.looks
+    level = level_of_look(asked.look, study.looks, study.alpha, study.spending) if given else 0.0
+    found: dict[tuple[Part, float], Bound | UndefinedMetric] = {}
+
+    def bound_of(part: Part, nominal: float) -> Bound | UndefinedMetric:
+        if (part, nominal) not in found:
+            found[part, nominal] = _bound(sealed, cases, asked, part, nominal)
+        return found[part, nominal]
+
+    if asked.set_apart:
+        verdicts = _alike(sealed, Verdict.NOT_SHOWN)
+    elif not given:
+        verdicts = _alike(sealed, Verdict.NOT_TESTED)
+    else:
+        verdicts = decided(study, bound_of, level)
+    return StudyVerdict(
+        claims=tuple(_claims(sealed, cases, asked, verdicts, level)),
+        claims_digest=sealed.digest,
+        declared=sealed.sealed_at,
+        addendum=sealed.addendum,
+        look=asked.look,
+        looks=study.looks,
+        level=level,
+        alpha=study.alpha,
+        procedure=study.procedure,
+        spending=study.spending,
+    )
+
+
+def _alike(sealed: SealedStudy, verdict: Verdict) -> tuple[Decided, ...]:
+    return tuple(
+        Decided(claim=claim.name, verdict=verdict, level=None, bounds=())
+        for claim in sealed.study.claims
+    )
+
+
+def _bound(
+    sealed: SealedStudy, cases: Cases, asked: Asked, part: Part, nominal: float
+) -> Bound | UndefinedMetric:
+    group = (part.attribute, part.level) if part.attribute else OVERALL
+    if OVERALL in asked.hidden or group in asked.hidden:
+        return UndefinedMetric(HIDDEN)
+    data = case_data(
+        part,
+        cases.labels,
+        cases.scores,
+        cases.patients,
+        cases.attributes,
+        comparators=cases.comparators,
+        declared=sealed.comparators,
+        threshold=asked.threshold,
+    )
+    try:
+        return bound(part, data, sealed.used(part, nominal))
+    except UndefinedMetric as undefined:
+        return undefined
+
+
+def _claims(
+    sealed: SealedStudy,
+    cases: Cases,
+    asked: Asked,
+    verdicts: tuple[Decided, ...],
+    level: float,
+) -> Iterator[ClaimVerdict]:
+    reason = PROBING if asked.set_apart else ""
+    for claim, found in zip(sealed.study.claims, verdicts, strict=True):
+        bounds: tuple[Bound | UndefinedMetric | None, ...] = found.bounds
+        bounds = bounds or (None,) * len(claim.parts)
+        yield ClaimVerdict(
+            name=claim.name,
+            verdict=found.verdict,
+            level=level if found.level is None else found.level,
+            after=claim.after,
+            parts=tuple(
+                _judged(part, each, reason, cases, asked)
+                for part, each in zip(claim.parts, bounds, strict=True)
+            ),
+        )
+
+
+def _judged(
+    part: Part,
+    found: Bound | UndefinedMetric | None,
+    reason: str,
+    cases: Cases,
+    asked: Asked,
+) -> JudgedPart:
+    if not isinstance(found, Bound):
+        return JudgedPart(part=part, undefined=reason if found is None else str(found))
+    here = in_group(part, cases.attributes, cases.labels.size)
+    return JudgedPart(
+        part=part,
+        bound=found,
+        spread=_spread(part, cases, here),
+        few=_few(part, cases, here, asked),
+    )
+
+
+def _spread(part: Part, cases: Cases, here: Bools) -> float | None:
+    """The spread of the positives' scores over that of the negatives', to one decimal."""
+    if part.figure != "auroc" or part.comparator is not None:
+        return None
+    of_class = [cases.scores[here & (cases.labels == label)] for label in (True, False)]
+    positive, negative = (float(each.std(ddof=1)) for each in of_class)
+    return round(positive / negative, 1) if negative > 0.0 else None
+
+
+def _few(part: Part, cases: Cases, here: Bools, asked: Asked) -> bool:
+    """Whether a bound at a declared threshold differs from the submission's own by few cases."""
+    if part.threshold is None or part.figure == "auroc":
+        return False
+    for apart in _between(cases.scores, (asked.threshold, part.threshold)):
+        inside = apart & here
+        positive = int((inside & cases.labels).sum())
+        negative = int(inside.sum()) - positive
+        if inside.any() and min(positive, negative) < asked.minimum:
+            return True
+    return False
+
+
+def _between(scores: NDArray[np.float64], at: tuple[float, ...]) -> Iterator[Bools]:
+    """For each two thresholds, the cases that one of them calls and the other does not."""
+    for one, other in combinations(at, 2):
+        yield called(scores, one) != called(scores, other)

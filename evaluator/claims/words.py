@@ -1,0 +1,312 @@
+"""The sentences on a declared study and on its verdict: one home for pages, terminal and files.
+
+What a team may read while looks are open stands in ``submissions.ledger.verdicts.sentences``, since
+the pages of a team may import nothing of the evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from evaluator.claims.declaration import DeclaredClaim
+from evaluator.claims.declared_study import DeclaredStudy
+from evaluator.claims.needed import needed
+from evaluator.claims.verdict import (
+    MET_BEFORE,
+    NEVER_MET,
+    CasesApart,
+    ClaimVerdict,
+    JudgedPart,
+    StudyVerdict,
+)
+from evaluator.glossary import figure
+from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part, Study
+from metrics.claims.procedures import Verdict
+from submissions.design.dates import day
+from submissions.ledger.verdicts.sentences import level_text
+
+JOINT = " x "
+SELF_SCORED = (
+    "Self-scored: the claims were judged on scores and labels that the reader gave, and may have "
+    "been written after the scores were known."
+)
+READ_OFF = (
+    "A claim is met exactly where its printed bound, rounded outward to three decimals, reaches "
+    "the goal."
+)
+WHEN_TOLD = (
+    "A team is told whether each claim is met, and no more, until no look of any team at these "
+    "cases is open."
+)
+FINAL = "A verdict is final: it does not change where the submission is scored again."
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWords:
+    """One claim of a verdict in words; ``outcome`` is 'met', 'not shown' or 'not tested'."""
+
+    number: int
+    name: str
+    outcome: str
+    sentences: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """The claim and its outcome, as 'Claim 1, AUROC above 0.80: met'."""
+        return f"Claim {self.number}, {self.name}: {self.outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictWords:
+    """A whole verdict in words: its summary, its claims, and what is to be known of it."""
+
+    summary: str
+    claims: tuple[ClaimWords, ...]
+    notes: tuple[str, ...]
+
+
+def in_words(verdict: StudyVerdict) -> VerdictWords:
+    """The whole verdict, for reviewers, and for all readers once no look is open."""
+    claims = tuple(
+        ClaimWords(number, claim.name, str(claim.verdict.value), _sentences(verdict, claim))
+        for number, claim in enumerate(verdict.claims, start=1)
+    )
+    return VerdictWords(summary(verdict), claims, notes(verdict))
+
+
+def summary(verdict: StudyVerdict) -> str:
+    """How many claims were met, as '1 of 2 claims met'."""
+    met = sum(claim.verdict is Verdict.MET for claim in verdict.claims)
+    number = len(verdict.claims)
+    return f"{met} of {number} claim{'s' * (number != 1)} met"
+
+
+def tags(verdict: StudyVerdict) -> dict[str, str]:
+    """The verdict as tags of a run: its summary, each claim, the declaration's digest and time."""
+    told = {"verdict": summary(verdict)}
+    for number, (name, outcome) in enumerate(outcomes(verdict), start=1):
+        told[f"claim {number}"] = f"{name}: {outcome}"
+    return told | {
+        "sequestra.claims_digest": verdict.claims_digest,
+        "sequestra.claims_declared": verdict.declared,
+    }
+
+
+def outcomes(verdict: StudyVerdict) -> tuple[tuple[str, str], ...]:
+    """Name and outcome of each claim in the file's order, for boards and tags."""
+    return tuple((claim.name, str(claim.verdict.value)) for claim in verdict.claims)
+
+
+def notes(verdict: StudyVerdict) -> tuple[str, ...]:
+    """When the claims were declared, how the level is shared, cases met before, and finality."""
+    found = [SELF_SCORED] if verdict.self_scored else [declared(verdict.declared, verdict.addendum)]
+    found.append(shared(verdict.alpha, verdict.procedure, verdict.looks, verdict.spending))
+    found += [_apart(each) for each in verdict.apart]
+    if not verdict.self_scored:
+        found.append(FINAL)
+    return tuple(found)
+
+
+def _apart(of: CasesApart) -> str:
+    """A figure on the cases that the team met before, or on those it never met."""
+    which = {MET_BEFORE: "Cases that the team met before", NEVER_MET: "Cases that it never met"}
+    said = _figure(of.figure)
+    if of.value is None:
+        return f"{which.get(of.cases, of.cases)}: {said}: {of.undefined or 'insufficient data'}."
+    return (
+        f"{which.get(of.cases, of.cases)}: {said} {of.value:.3f} ({of.n_cases} cases, "
+        f"{of.n_positive} positives)."
+    )
+
+
+def declared(at: str, addendum: bool) -> str:
+    """When the claims were declared, and for ever whether that was after the seal."""
+    when = day(datetime.fromisoformat(at))
+    if addendum:
+        return f"Declared after the seal, on {when}."
+    return f"Declared before the cohort was sealed, on {when}."
+
+
+def shared(alpha: float, procedure: str, looks: int, spending: str) -> str:
+    """How claims and looks share the level, in a sentence."""
+    order = (
+        "claims are tested in order, each only where those before it were met"
+        if procedure == FIXED_SEQUENCE
+        else "claims share the level by Holm's procedure"
+    )
+    of_looks = "one look"
+    if looks > 1:
+        each = level_text(alpha / looks)
+        of_looks = (
+            f"{looks} looks of a team, at {each} each"
+            if spending == "equal"
+            else f"{looks} looks of a team, the first at {level_text(6 * alpha / 9.8696044)}, each "
+            f"later one at less"
+        )
+    return f"One-sided level {level_text(alpha)} for {of_looks}; {order}."
+
+
+def tried(teams: int) -> str:
+    """How many teams had the claims judged, in a sentence."""
+    if not teams:
+        return "No team has tried these claims yet."
+    return "1 team has tried these claims." if teams == 1 else f"{teams} teams tried these claims."
+
+
+def planned(row: Mapping[str, Any] | None) -> str:
+    """The power that was planned for a claim and what was assumed; empty where none was."""
+    if row is None:
+        return ""
+    said = f"Planned power {row['power']:.2f}"
+    return f"{said}, assuming {row['assumed']}." if row.get("assumed") else f"{said}."
+
+
+def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:
+    """Name and text of each declared claim, for the page of a benchmark, in the file's order."""
+    plain = study.without_levels().claims
+    return tuple(
+        (claim.name, _declared(declared, claim.parts))
+        for declared, claim in zip(study.claims, plain, strict=True)
+    )
+
+
+def sealed_claims(study: Study) -> tuple[tuple[str, str], ...]:
+    """Name and text of each claim of a study whose levels are fixed, in its order."""
+    found = []
+    for claim in study.claims:
+        said = []
+        for parts in _alike(claim.parts):
+            text = claimed(parts[0])
+            if len(parts) > 1:
+                levels = ", ".join(part.level for part in parts)
+                plain = claimed(replace(parts[0], attribute="", level=""))
+                text = f"{plain}, in every level of {parts[0].attribute} ({levels})"
+            said.append(text)
+        text = " and ".join(said)
+        after = f" Tested only where met: {', '.join(claim.after)}." if claim.after else ""
+        found.append((claim.name, f"{text[:1].upper()}{text[1:]}.{after}"))
+    return tuple(found)
+
+
+def _declared(claim: DeclaredClaim, parts: Sequence[Part]) -> str:
+    said = " and ".join(claimed(part) for part in parts)
+    where = [f"in {name}: {level}" for name, level in claim.within]
+    if claim.each:
+        where.append(f"in every level of {claim.each}, Not Reported aside")
+    text = ", ".join([said[:1].upper() + said[1:], *where])
+    after = f" Tested only where met: {', '.join(claim.after)}." if claim.after else ""
+    return f"{text}.{after}"
+
+
+def what(part: Part) -> str:
+    """The figure of a part, less that of its comparator if any, as 'sensitivity'."""
+    name = _figure(part.figure)
+    return name if part.comparator is None else f"{name} less that of {part.comparator}"
+
+
+def group(part: Part) -> str:
+    """The group of a part, as 'sex: Female' or 'race x sex: Asian x Female'."""
+    return f"{part.attribute}: {part.level}"
+
+
+def goal(part: Part) -> str:
+    """The goal of a part, as 'goal 0.850', 'goal at most 0.100' or 'margin 0.050'."""
+    if part.comparator is not None:
+        return "goal above 0" if part.margin is None else f"margin {part.margin:.3f}"
+    return f"goal {'at most ' if part.upper else ''}{part.goal:.3f}"
+
+
+def claimed(part: Part) -> str:
+    """What a part claims, as a clause: 'sensitivity at least 0.850 at the submitted threshold'."""
+    said = _figure(part.figure)
+    if part.comparator is not None:
+        said += (
+            f" better than that of {part.comparator}"
+            if part.margin is None
+            else f" not worse than that of {part.comparator} by more than {part.margin:.3f}"
+        )
+    else:
+        said += f" at {'most' if part.upper else 'least'} {part.goal:.3f}"
+    if part.figure != "auroc":
+        at = "the submitted threshold"
+        said += f" at {at if part.threshold is None else f'the threshold {part.threshold:g}'}"
+    return f"{said}, in {group(part)}" if part.attribute else said
+
+
+def _figure(name: str) -> str:
+    """A figure within a sentence, as 'AUROC' or 'sensitivity'."""
+    known = figure(name)
+    return known.short if name == "auroc" else known.name.lower()
+
+
+def _sentences(verdict: StudyVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
+    """One sentence for a part, or for the level that decided of those that were tested alike."""
+    if claim.verdict is Verdict.NOT_TESTED and verdict.look > verdict.looks:
+        return (f"Not tested: the team had no look left of {verdict.looks}.",)
+    if claim.verdict is Verdict.NOT_TESTED:
+        before = "the claims that it stands after were" if claim.after else "a claim before it was"
+        return (f"Not tested: {before} not met.",)
+    at = f"look {verdict.look} of {verdict.looks} at {level_text(claim.level)}"
+    if verdict.self_scored:
+        at = f"at {level_text(claim.level)}"
+    return tuple(_part(parts, at) for parts in families(claim.parts))
+
+
+def families(judged: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
+    """The parts of a claim; those that differ in their level alone stand together."""
+    of = {each.part: each for each in judged}
+    return [tuple(of[part] for part in parts) for parts in _alike(list(of))]
+
+
+def _alike(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    found: dict[Part, list[Part]] = {}
+    for part in parts:
+        found.setdefault(replace(part, level=""), []).append(part)
+    return [tuple(each) for each in found.values()]
+
+
+def deciding(parts: Sequence[JudgedPart]) -> JudgedPart:
+    """The part whose bound is furthest from its goal, on the wrong side or nearest to it."""
+    return min(parts, key=_reach)
+
+
+def _reach(judged: JudgedPart) -> float:
+    """How far a bound is beyond its goal; what has no bound is worst."""
+    if judged.bound is None:
+        return float("-inf")
+    beyond = judged.bound.bound - judged.part.goal
+    return -beyond if judged.part.upper else beyond
+
+
+def _part(parts: Sequence[JudgedPart], at: str) -> str:
+    worst = deciding(parts)
+    part, bound = worst.part, worst.bound
+    where = f" in {group(part)}" if part.attribute else ""
+    if len(parts) > 1:
+        where += f" (the worst of {len(parts)} levels)"
+    if bound is None:
+        why = worst.undefined or "insufficient data"
+        return f"Not shown: {what(part)}{where}: {why}, {at}."
+    met = _reach(worst) >= 0.0
+    side = "upper" if part.upper else "lower"
+    said = (
+        f"{'Met' if met else 'Not shown'}: {what(part)} {bound.value:.3f}{where}, {side} bound "
+        f"{bound.bound:.3f}, {goal(part)} ({_counts(part, bound)}), {at}"
+    )
+    more = "" if met else needed(part, bound)
+    return f"{said}; {more}." if more else f"{said}."
+
+
+def _counts(part: Part, bound: Bound) -> str:
+    """The cases that a figure rests on, and the patients where they are fewer."""
+    positive, negative = bound.n_positive, bound.n_cases - bound.n_positive
+    found = {
+        "sensitivity": f"{positive} positives",
+        "specificity": f"{negative} negatives",
+    }.get(part.figure, f"{positive} positives, {negative} negatives")
+    if bound.n_patients != bound.n_cases:
+        found += f", {bound.n_patients} patients in all"
+    return found

@@ -1,0 +1,83 @@
+"""What of a whole verdict may leave with a release: disclosure control of declared claims.
+
+- A bound of a group that the release hides does not leave, nor does its value or a count.
+- A bound at a declared threshold does not leave where the cases between it and the submission's own
+  threshold are too few of a class: the two sensitivities or specificities would tell their labels.
+- Counts of groups, and of cases met before, are rounded as all counts of groups are. Those of the
+  whole cohort are as exact as the release itself tells them.
+- Values keep the decimals of a tenth of their standard error, three at most. Bounds keep three,
+  rounded outward: the verdict is read off them.
+
+What became of each claim is told whatever is hidden, as it was told before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evaluator.claims.verdict import CasesApart, ClaimVerdict, JudgedPart, StudyVerdict
+from evaluator.disclosure.control import WITHHELD, Release
+from evaluator.disclosure.rounding import INSUFFICIENT, decimals, nearest, plain
+from evaluator.scoring.results import OVERALL
+from metrics.claims.claim import Bound
+
+_DIGITS = 3
+
+
+def shown(verdict: StudyVerdict, release: Release) -> StudyVerdict:
+    """The verdict as it may stand in ``release``."""
+    return replace(
+        verdict,
+        claims=tuple(_claim(claim, release) for claim in verdict.claims),
+        apart=tuple(_apart(each, release) for each in verdict.apart),
+    )
+
+
+def _claim(claim: ClaimVerdict, release: Release) -> ClaimVerdict:
+    return replace(claim, parts=tuple(_part(part, release) for part in claim.parts))
+
+
+def _part(judged: JudgedPart, release: Release) -> JudgedPart:
+    part, found = judged.part, judged.bound
+    if found is None:
+        return judged
+    hidden = {(each.attribute, each.level) for each in release.withheld}
+    group = (part.attribute, part.level) if part.attribute else OVERALL
+    if OVERALL in hidden or group in hidden:
+        return JudgedPart(part=part, undefined=INSUFFICIENT)
+    if judged.few:
+        return JudgedPart(part=part, undefined=WITHHELD)
+    return replace(judged, bound=_rounded(found, release, whole=group == OVERALL))
+
+
+def _rounded(found: Bound, release: Release, *, whole: bool) -> Bound:
+    step = 1 if whole else release.rule.count_step
+    n = {
+        "sensitivity": found.n_positive,
+        "specificity": found.n_cases - found.n_positive,
+    }.get(found.figure, found.n_cases)
+    return replace(
+        found,
+        value=_value(found.value, n, release),
+        n_cases=nearest(found.n_cases, step),
+        n_positive=nearest(found.n_positive, step),
+        n_patients=nearest(found.n_patients, step),
+    )
+
+
+def _apart(found: CasesApart, release: Release) -> CasesApart:
+    if found.value is None:
+        return found
+    step = release.rule.count_step
+    return replace(
+        found,
+        value=_value(found.value, found.n_cases, release),
+        n_cases=nearest(found.n_cases, step),
+        n_positive=nearest(found.n_positive, step),
+    )
+
+
+def _value(value: float, n: int, release: Release) -> float:
+    most = min(_DIGITS, release.rule.maximum_digits)
+    digits = decimals(None, None, n, confidence=release.confidence, most=most)
+    return plain(round(value, digits))

@@ -1,0 +1,90 @@
+"""Figures apart for cases that a team met before and never met (FDA's CADe guidance, part V.B).
+
+A team met a case where one of its runs read the case in another draw. The runs of teams that share
+its allowance count too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cohort_selection.sealing.cohort import Cohort
+from evaluator.claims.judging import Cases
+from evaluator.claims.verdict import MET_BEFORE, NEVER_MET, CasesApart
+from evaluator.disclosure.rounding import INSUFFICIENT
+from evaluator.stores import case_loads
+from evaluator.stores.enclave import Enclave
+from metrics.claims.bounds import bound
+from metrics.claims.claim import FIGURES, CaseData, Part
+from metrics.estimate import UndefinedMetric
+from submissions.ledger.ledger import Ledger
+from submissions.submission import Submission
+
+_ANY_LEVEL = 0.025
+"""The figure is wanted, and no bound of it."""
+
+
+def met(
+    ledger: Ledger, enclave: Enclave, submission: Submission, cohort: Cohort, cases: Cases
+) -> NDArray[np.bool_]:
+    """Which cases the allowance of a team met before; (n,) in the order of the cohort."""
+    teams = ledger.verdicts.sharing(submission.team)
+    runs = {each.submission_id for each in ledger.submissions_of(teams)}
+    known = case_loads.met_before(enclave, cohort, runs)
+    found = np.array([case.case_id in known for case in cohort.cases()], dtype=np.bool_)
+    assert found.shape == cases.labels.shape
+    return found
+
+
+def figures(
+    cases: Cases, met: NDArray[np.bool_], threshold: float, minimum: int
+) -> tuple[CasesApart, ...]:
+    """AUROC, sensitivity and specificity on cases that were met and on those that were not.
+
+    Empty where no case was met, or all were. Where one of the two parts has fewer than ``minimum``
+    patients, positives or negatives, neither has a figure or a count: the whole would tell it.
+    """
+    if not met.any() or met.all():
+        return ()
+    parts = {MET_BEFORE: met, NEVER_MET: ~met}
+    enough = all(_enough(cases, here, minimum) for here in parts.values())
+    return tuple(
+        _figure(cases, here, threshold, figure, name) if enough else _none(figure, name)
+        for name, here in parts.items()
+        for figure in FIGURES
+    )
+
+
+def _enough(cases: Cases, here: NDArray[np.bool_], minimum: int) -> bool:
+    n_positive = int((cases.labels & here).sum())
+    n_patients = np.unique(cases.patients[here]).size
+    return min(n_positive, int(here.sum()) - n_positive, n_patients) >= minimum
+
+
+def _figure(
+    cases: Cases, here: NDArray[np.bool_], threshold: float, figure: str, name: str
+) -> CasesApart:
+    data = CaseData(
+        labels=cases.labels[here],
+        scores=cases.scores[here],
+        patients=cases.patients[here],
+        threshold=threshold,
+    )
+    try:
+        found = bound(Part(figure=figure, goal=0.5), data, _ANY_LEVEL)
+    except UndefinedMetric:
+        return _none(figure, name)
+    return CasesApart(
+        figure=figure,
+        cases=name,
+        value=found.value,
+        n_cases=found.n_cases,
+        n_positive=found.n_positive,
+    )
+
+
+def _none(figure: str, name: str) -> CasesApart:
+    return CasesApart(
+        figure=figure, cases=name, value=None, n_cases=0, n_positive=0, undefined=INSUFFICIENT
+    )

@@ -1,0 +1,133 @@
+"""The plan of a study beside what was drawn, for the cohort's cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from cohort_selection.cases import Case
+from cohort_selection.representativeness.planned_row import NeededFor, PlannedRow
+from evaluator.benchmark.specification import Benchmark
+from evaluator.planning.assumptions_of import PlanningError, used_keys
+from evaluator.planning.shape import shape_of
+from evaluator.planning.study_plan import ALL, SEED, Basis, of_drawn, powers, to_draw
+from metrics.planning import sizes
+from metrics.planning.joint import Power, Used, first_level, nominal
+from metrics.planning.sizes import Size
+from metrics.planning.truth import PlannedCohort
+
+_RUNS, _RUNS_OF_A_SIZE = 10_000, 2000
+
+
+def rows(
+    benchmark: Benchmark, cases: Sequence[Case], *, used: Used = nominal, step: int = 1
+) -> tuple[PlannedRow, ...]:
+    """A row for each claim and one for all: cases needed, cases drawn, power on these.
+
+    ``used`` are the levels at which bounds are made. Drawn numbers, and the power that follows
+    from them, are rounded down to multiples of ``step``. Raises PlanningError where what is
+    assumed lets no claim be planned.
+    """
+    found, cohort = of_drawn(benchmark, cases)
+    cohort = _rounded(cohort, step)
+    shape = shape_of(cohort, found.ground.said["unreadable"].value)
+    at = powers(found, cohort, runs=_RUNS, used=used)
+    study, truths = found.study, found.truths
+    made = []
+    for claim in study.claims:
+        size = sizes.for_claim(study, claim, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)
+        groups = {(part.attribute, part.level) for part in claim.parts}
+        fewest = tuple(min(cohort.of(group)[k] for group in groups) for k in (0, 1))
+        level = first_level(study, claim.name)
+        row = _row(
+            claim.name, level, size, (fewest[0], fewest[1]), at[claim.name], shape.unreadable
+        )
+        made.append(replace(row, assumed=_assumed(found, claim.name)))
+    if len(study.claims) > 1:
+        size = sizes.for_all(study, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)
+        level = max(row.level for row in made)
+        made.append(_row(ALL, level, size, cohort.counts, at[ALL], shape.unreadable))
+    return tuple(made)
+
+
+def public(
+    benchmark: Benchmark, cases: Sequence[Case], *, used: Used, step: int
+) -> list[dict[str, Any]]:
+    """What everybody may read of the plan: no drawn number but rounded ones behind a power.
+
+    Empty where nothing can be planned from what is assumed.
+    """
+    try:
+        planned = rows(benchmark, cases, used=used, step=step)
+    except PlanningError:
+        return []
+    return [
+        {
+            "claim": row.claim,
+            "power": round(row.power, 2),
+            "error": round(row.error, 3),
+            "assumed": row.assumed,
+            "needed": [
+                {
+                    "power": each.power,
+                    "positives": each.positives,
+                    "negatives": each.negatives,
+                    "error": round(each.error, 1),
+                }
+                for each in row.needed
+            ],
+        }
+        for row in planned
+    ]
+
+
+def _row(
+    name: str,
+    level: float,
+    size: dict[float, Size | None],
+    drawn: tuple[int, int],
+    power: tuple[Power, Power],
+    unreadable: float,
+) -> PlannedRow:
+    by_procedure = power[1]
+    return PlannedRow(
+        claim=name,
+        level=level,
+        needed=tuple(
+            NeededFor(
+                power=wanted,
+                positives=to_draw(found.positives, unreadable),
+                negatives=to_draw(found.negatives, unreadable),
+                error=found.error,
+            )
+            for wanted, found in size.items()
+            if found is not None
+        ),
+        positives=drawn[0],
+        negatives=drawn[1],
+        power=by_procedure.value,
+        error=by_procedure.error,
+    )
+
+
+def _assumed(found: Basis, name: str) -> str:
+    claim = next(each for each in found.study.claims if each.name == name)
+    keys = used_keys(claim.parts, found.ground.shape.images)
+    return ", ".join(
+        f"{key.replace('_', ' ')} {found.assumed[name][key].value:.3g}" for key in keys
+    )
+
+
+def _rounded(cohort: PlannedCohort, step: int) -> PlannedCohort:
+    return replace(
+        cohort,
+        strata=tuple(
+            replace(
+                each,
+                positives=each.positives // step * step,
+                negatives=each.negatives // step * step,
+            )
+            for each in cohort.strata
+        ),
+    )

@@ -1,0 +1,157 @@
+"""Plans the study of a benchmark's file or of an installed one, with a catalog or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort_selection.cases import Case
+from cohort_selection.catalog import catalog
+from cohort_selection.eligibility.criteria import select
+from cohort_selection.matching.feasibility import Prospect
+from cohort_selection.sequestration.split import Part, split
+from evaluator.assumptions import Assumed
+from evaluator.benchmark.specification import Benchmark, read_benchmark
+from evaluator.case_tables.scoring_input import read_tables
+from evaluator.planning.assumptions_of import Pilot, PlanningError
+from evaluator.planning.errors import Levels, PartError, errors_at_goal
+from evaluator.planning.study_plan import (
+    LEAST_POWER,
+    RUNS,
+    Basis,
+    StudyPlan,
+    basis,
+    plan,
+    powers,
+    too_small,
+)
+from evaluator.steward.claimed import claimed
+from evaluator.steward.foreseen import foreseen
+from evaluator.steward.pool import hidden_cases
+from evaluator.stores.installation import Installation
+from metrics.discrimination.delong import placements
+
+_FEWEST_OF_A_PILOT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, the study it is of, the errors at the goal, and why it may not be sealed."""
+
+    plan: StudyPlan
+    basis: Basis
+    errors: tuple[PartError, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def planned(
+    benchmark: str,
+    options: Assumed,
+    *,
+    home: Path,
+    catalog_folder: Path | None = None,
+    pilot: Path | None = None,
+    runs: int = RUNS,
+) -> Planned:
+    """Plan the study of a file, or of a benchmark that is installed in ``home``.
+
+    Raises PlanningError where a claim would be shown with a power below 0.5 by the cohort that the
+    pool can give.
+    """
+    path = Path(benchmark)
+    installation = None
+    if path.suffix == ".toml" or path.is_file():
+        found = read_benchmark(path)
+    else:
+        installation = Installation.existing(home)
+        found = installation.benchmark(benchmark)
+    read = None if pilot is None else read_pilot(pilot)
+    pool = notes = None
+    if catalog_folder is not None:
+        pool, notes = _pool(found, installation, catalog_folder)
+    standing = basis(found, options, pool=pool, pilot=read)
+    for sentence in _too_small(standing, runs):
+        raise PlanningError(sentence)
+    return _planned(standing, found.name, runs, notes or ())
+
+
+def planned_draw(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Planned:
+    """Plan the study of a benchmark on what its next draw would reach, for `match --plan`.
+
+    A claim that would be shown with a power below 0.5 is told in a note.
+    """
+    pool, notes = _pool(benchmark, installation, catalog_folder)
+    standing = basis(benchmark, pool=pool)
+    small = tuple(_too_small(standing, RUNS))
+    return _planned(standing, benchmark.name, RUNS, (*small, *notes))
+
+
+def _too_small(standing: Basis, runs: int) -> Iterator[str]:
+    cohort = standing.ground.cohort
+    if cohort is None:
+        return
+    for name, (alone, _) in powers(standing, cohort, runs=runs).items():
+        if name and alone.value + alone.error < LEAST_POWER:
+            yield too_small(standing, name, alone)
+
+
+def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> Planned:
+    cohort = standing.ground.cohort
+    simulated = () if cohort is None else errors_at_goal(standing.study, cohort)
+    made = plan(standing, name, runs=runs, used=Levels.of(simulated))
+    return Planned(made, standing, simulated, notes)
+
+
+def _pool(
+    benchmark: Benchmark, installation: Installation | None, catalog_folder: Path
+) -> tuple[tuple[Prospect, Sequence[Case]], tuple[str, ...]]:
+    """What a draw would reach, the cases it is drawn from, and notes on them."""
+    settings = benchmark.cohort
+    notes: tuple[str, ...] = ()
+    if installation is not None:
+        hidden: Sequence[Case] = hidden_cases(installation, benchmark, catalog_folder)
+        taken = claimed(installation, benchmark)
+        notes, hidden = taken.said(hidden), taken.free(hidden)
+        seed = installation.enclave().seed(settings.seed, "matching")
+    else:
+        commons = catalog.read(catalog_folder)
+        cases = select(commons.studies, commons.records, settings.criteria).cases
+        parts = split(
+            cases,
+            variables=settings.stratify,
+            sequestered_share=settings.sequestered_share,
+            seed=settings.seed,
+            assigned={},
+            within=settings.within,
+        )
+        hidden = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
+        seed = settings.seed
+        notes = ("one split by chance; the name of an installed benchmark has that of its home",)
+    if not hidden:
+        raise PlanningError(
+            "no patient is sequestered, so the pool gives no cohort; raise sequestered_share, or "
+            "give a larger catalog"
+        )
+    found = foreseen(benchmark, hidden, seed)
+    if found.refusal:
+        raise PlanningError(found.refusal)
+    return (found, hidden), notes
+
+
+def read_pilot(path: Path) -> Pilot:
+    """Read scores and labels of cases of the open part from one table; raise PlanningError."""
+    tables = read_tables(path, path, patient_column="")
+    if len(tables) != 1:
+        raise PlanningError(
+            f"{path.name} has {len(tables)} labels, {', '.join(tables)}; a pilot has one: give one "
+            "label column and one score column"
+        )
+    (read,) = tables.values()
+    positives, negatives = read.scores[read.y], read.scores[~read.y]
+    if min(positives.size, negatives.size) < _FEWEST_OF_A_PILOT:
+        raise PlanningError(
+            f"{path.name} has {positives.size} positives and {negatives.size} negatives; a pilot "
+            f"needs {_FEWEST_OF_A_PILOT} of each: give more cases, or an expected value instead"
+        )
+    return Pilot(positives, negatives, placements(read.y, read.scores).auroc)

@@ -1,0 +1,233 @@
+"""The plan of a declared study: what is assumed, the pool's cohort, the documents."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cohort_selection.cases import Case
+from cohort_selection.matching.feasibility import Prospect
+from evaluator.assumptions import Assumed
+from evaluator.benchmark.specification import Benchmark, read_benchmark
+from evaluator.planning.assumptions_of import PlanningError
+from evaluator.planning.beside_drawn import public, rows
+from evaluator.planning.document import to_json
+from evaluator.planning.drawing import power_svg
+from evaluator.planning.errors import Levels, errors_at_goal, looks_at
+from evaluator.planning.options import assumed
+from evaluator.planning.study_plan import basis, hopeless, plan
+from evaluator.steward.foreseen import foreseen
+from evaluator.steward.planned_study import read_pilot
+from metrics.claims.claim import Part
+from metrics.planning.joint import nominal
+from metrics.planning.proportions import power
+from tests.support.claims_file import with_claims
+
+CLAIMS = """
+[study]
+looks = 2
+assumed = { sensitivity = 0.9, specificity = 0.85, unreadable = 0.05 }
+
+[[claims]]
+name = "Sensitivity and specificity"
+parts = [{ figure = "sensitivity", at_least = 0.75 }, { figure = "specificity", at_least = 0.7 }]
+
+[[claims]]
+name = "Sensitivity of either sex"
+figure = "sensitivity"
+at_least = 0.60
+each = "sex"
+assumed = { sensitivity = 0.92 }
+"""
+
+
+def pool(n: int = 800) -> list[Case]:
+    """Patients of one case each: half women, of each sex 40 % positive."""
+    return [
+        Case(
+            f"s{k:04d}",
+            f"p{k:04d}",
+            (),
+            int(k % 5 < 2),
+            {"sex": "Female" if k % 2 else "Male", "age_group": "[40, 60)", "race": "White",
+             "ethnicity": "-", "site": "A", "manufacturer": "M"},
+        )
+        for k in range(n)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+    return read_benchmark(with_claims(tmp_path_factory.mktemp("plan"), CLAIMS, name="planned"))
+
+
+@pytest.fixture(scope="module")
+def drawn(benchmark: Benchmark) -> tuple[Prospect, Sequence[Case]]:
+    cases = pool()
+    return foreseen(benchmark, cases, 1), cases
+
+
+def test_every_assumption_says_where_it_comes_from(
+    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+) -> None:
+    """Options before the claim, the claim before the study, then [analysis], target and pool."""
+    found = basis(benchmark, assumed(["specificity=0.88"]), pool=drawn)
+    both, either = (
+        {key: (each.value, each.source) for key, each in found.assumed[claim.name].items()}
+        for claim in found.study.claims
+    )
+    assert both["sensitivity"] == (0.9, "study")
+    assert both["specificity"] == (0.88, "option")
+    assert either["sensitivity"] == (0.92, "claim")
+    assert both["auroc"] == (0.85, "[analysis] assumed")
+    assert both["spread"] == (1.0, "default")
+    said = found.ground.said
+    assert said["prevalence"].source == "the pool"
+    assert said["prevalence"].value == pytest.approx(0.4, abs=1e-6)
+    assert basis(benchmark).ground.said["prevalence"].source == "the target"
+
+
+def test_the_pool_s_cohort_has_its_exact_power(
+    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+) -> None:
+    """200 patients, 80 positive; 5 % unreadable leave 76 and 114, of women 38 or 39."""
+    found = basis(benchmark, pool=drawn)
+    made = plan(found, benchmark.name, runs=4000)
+    assert made.cohort is not None
+    positives, negatives = made.cohort.counts
+    assert (positives, negatives) in {(76, 114), (75, 114), (75, 113), (76, 113)}
+    both, either, together = made.claims
+    expected = float(power([positives], 0.75, 0.9, 0.0125)[0]) * float(
+        power([negatives], 0.7, 0.85, 0.0125)[0]
+    )
+    assert both.alone is not None
+    assert both.alone.value == pytest.approx(expected)
+    assert both.alone.error == 0.0
+    assert either.counts is not None
+    assert either.counts[0] in {37, 38}
+    assert together.met is not None
+    assert together.met.value <= both.alone.value + together.met.error
+
+
+def test_needed_cases_are_those_to_draw(benchmark: Benchmark) -> None:
+    """118 positives to score at 0.0125 take 125 where 5 % are unreadable."""
+    found = basis(benchmark, Assumed(sensitivity=0.9, specificity=0.99))
+    made = plan(found, benchmark.name, runs=400)
+    size = made.claims[0].sizes[0.8]
+    assert size is not None
+    for n, has in ((size.positives, True), (size.positives - 1, False)):
+        one = float(power([n], 0.75, 0.9, 0.0125)[0])
+        assert (one * float(power([round(1.5 * n)], 0.7, 0.99, 0.0125)[0]) >= 0.8) is has
+    document = json.loads(to_json(made))
+    needed = document["claims"][0]["needed"]["0.8"]
+    assert needed["readable_positives"] == size.positives
+    assert needed["positives_to_draw"] == -(-size.positives * 20 // 19)
+    assert needed["exact"]
+    assert document["claims"][0]["assumed"]["sensitivity"] == {"source": "option", "value": 0.9}
+
+
+def test_the_curve_is_whole_on_its_own(
+    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+) -> None:
+    made = plan(basis(benchmark, pool=drawn), benchmark.name, runs=400)
+    root = ElementTree.fromstring(power_svg(made))
+    assert root.tag.endswith("svg")
+    text = " ".join(root.itertext())
+    assert "all claims" in text
+    assert "the pool's cohort" in text
+    assert "sensitivity 0.92" in text
+    assert not [each for each in root.iter() if each.tag.endswith(("style", "script"))]
+    whole = [at[""].value for at in made.curve.values()]
+    assert whole[0] < 0.3
+    assert whole[-1] > 0.9
+
+
+def test_a_claim_that_the_pool_cannot_show_is_told(
+    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+) -> None:
+    assert list(hopeless(benchmark, drawn)) == []
+    (said,) = hopeless(benchmark, drawn, Assumed(specificity=0.75))
+    assert "claim 'Sensitivity and specificity' would be shown by the cohort" in said
+    assert "if sensitivity 0.9, specificity 0.75" in said
+    assert "lower the goal" in said
+
+
+def test_what_is_not_true_is_not_planned(benchmark: Benchmark) -> None:
+    with pytest.raises(PlanningError, match=r"goal 0\.7 and its specificity is assumed to be 0\.7"):
+        basis(benchmark, Assumed(specificity=0.7))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("sensitivity", "give a key and a number, as sensitivity=0.9"),
+        ("sensitivty=0.9", "'sensitivty', which is no key"),
+        ("unreadable=0.95", "unreadable is 0.95; give a number from 0 to 0.9"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(given: str, said: str) -> None:
+    with pytest.raises(PlanningError) as refused:
+        assumed([given])
+    assert said in str(refused.value)
+
+
+def test_groups_that_the_target_does_not_have_need_a_catalog(tmp_path: Path) -> None:
+    text = CLAIMS.replace('each = "sex"', 'each = "race"')
+    with pytest.raises(PlanningError, match=r"groups of race.*give the catalog"):
+        basis(read_benchmark(with_claims(tmp_path, text, name="by-race")))
+
+
+def test_the_cards_have_the_plan_beside_what_was_drawn(benchmark: Benchmark) -> None:
+    cases = pool(200)
+    both, either, together = rows(benchmark, cases)
+    assert (both.positives, both.negatives) == (76, 114)
+    assert (either.positives, either.negatives) == (38, 57)
+    assert [each.power for each in both.needed] == [0.8, 0.9]
+    assert both.assumed == "sensitivity 0.9, specificity 0.85"
+    assert together.claim == ""
+    assert together.power <= both.power + together.error
+    shown = public(benchmark, cases, used=nominal, step=10)
+    assert [each["claim"] for each in shown] == [both.claim, either.claim, ""]
+    assert not {"positives", "negatives"} & set(shown[0])
+    assert shown[0]["power"] < round(both.power, 2)
+    false = replace(benchmark, analysis=benchmark.analysis)
+    assert benchmark.study is not None
+    table = replace(benchmark.study.table, assumed=Assumed(sensitivity=0.5))
+    false = replace(false, study=replace(benchmark.study, table=table))
+    assert public(false, cases, used=nominal, step=1) == []
+
+
+def test_errors_are_simulated_with_the_cohort_s_counts(
+    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+) -> None:
+    found = basis(benchmark, pool=drawn)
+    assert found.ground.cohort is not None
+    errors = errors_at_goal(found.study, found.ground.cohort)
+    assert len(errors) == 4
+    for each in errors:
+        (level,) = each.levels
+        assert level.used == level.nominal == 0.0125
+        assert 0.0 < level.error <= 0.0125
+        assert looks_at(found.study, level.nominal) == "1-2"
+    levels = Levels.of(errors)
+    assert levels(errors[0].part, 0.0125) == 0.0125
+    assert levels(Part(figure="auroc", goal=0.8), 0.01) == 0.01
+
+
+def test_a_pilot_is_read_from_one_table(tmp_path: Path) -> None:
+    """Three of four pairs are in order, by hand: 12 positives of 3, 12 negatives of 1 or 5."""
+    path = tmp_path / "pilot.csv"
+    lines = [f"c{k},1,0.3" for k in range(12)]
+    lines += [f"d{k},0,{0.1 if k % 4 else 0.5}" for k in range(12)]
+    path.write_text("case_id,label,score\n" + "\n".join(lines) + "\n")
+    found = read_pilot(path)
+    assert (found.positives.size, found.negatives.size) == (12, 12)
+    assert found.auroc == pytest.approx(0.75)
+    path.write_text("\n".join(["case_id,label,score", *lines[:14]]) + "\n")
+    with pytest.raises(PlanningError, match="needs 10 of each"):
+        read_pilot(path)
