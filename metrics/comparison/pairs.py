@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -319,11 +318,6 @@ def _pair_p(values: Floats, drawn: Floats, a: int, b: int, fewest: int | None) -
     least = 0.0 if fewest is None else least_p_value(fewest)
     p = bootstrap.null_p_value(np.abs(difference - difference.mean()), abs(value))
     return max(p, least)
-
-
-def holm_adjusted(comparisons: Sequence[Difference]) -> tuple[float, ...]:
-    """P-values of several comparisons adjusted over the board (Holm 1979)."""
-    return tuple(bootstrap.holm(np.array([c.p_value for c in comparisons])).tolist())
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,10 +81,6 @@ class Ledger:
         """A transaction for a room that writes rows of its own, each with its audit entry."""
         return self._transaction()
 
-    def connection(self) -> AbstractContextManager[Connection]:
-        """A connection that only reads."""
-        return self._reading()
-
     # Writing
 
     def receive(

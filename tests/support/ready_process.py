@@ -1,7 +1,9 @@
-"""A process that has the libraries and waits; each command runs in a fork of it.
+"""A process that has libraries and rooms imported and waits; each command runs in a fork of it.
 
-A command of its own process spends most of its time on importing numpy, SQLAlchemy and others. A
-fork has them, and imports Sequestra itself as any process would.
+A command of its own process spends most of its time on imports. A fork has them. What reads its
+terminal or its environment as it is imported, such as the command line itself, each fork imports as
+any process would. Tests of the pages for the roles and of the installed package start each command
+as a process of its own.
 """
 
 from __future__ import annotations
@@ -43,6 +45,17 @@ LIBRARIES = (
 
 Nor does any look at a variable that a test gives its commands (``KNOWN_LATER`` in commands.py).
 """
+
+ROOMS = (
+    "evaluator.evaluation",
+    "evaluator.queue.dispatcher",
+    "evaluator.steward.steward",
+    "evaluator.workers.workers",
+)
+"""Modules of ours that most commands come to, with all that they import."""
+
+OF_A_COMMAND = "evaluator.screen"
+"""Is given the columns and colours of its process as it is imported: never before the fork."""
 
 
 class ReadyProcess:
@@ -110,8 +123,9 @@ class ReadyProcess:
 
 def serve() -> None:
     """Fork for each line; the fork leaves this function's loop and ends as any process ends."""
-    for library in LIBRARIES:
-        importlib.import_module(library)
+    for module in (*LIBRARIES, *ROOMS):
+        importlib.import_module(module)
+    assert OF_A_COMMAND not in sys.modules
     for line in sys.stdin:
         asked = json.loads(line)
         child = os.fork()

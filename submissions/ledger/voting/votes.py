@@ -135,17 +135,13 @@ class Votes:
 
     def rounds(self, submission_id: str) -> tuple[Round, ...]:
         """All rounds of a submission, the earliest first."""
-        with self._ledger.connection() as connection:
-            return _rounds(connection, submission_id)
+        return self._ledger.read(lambda connection: _rounds(connection, submission_id))
 
     def decided(self) -> Mapping[str, tuple[Round, ...]]:
         """The complete rounds of every submission that has one, in order of their votes."""
-        with self._ledger.connection() as connection:
-            names = connection.execute(select(VOTES.c.submission_id).distinct()).scalars().all()
-            found = {name: _rounds(connection, name) for name in names}
         complete = {
             name: tuple(each for each in rounds if each.decision is not None)
-            for name, rounds in found.items()
+            for name, rounds in self._ledger.read(_every_round).items()
         }
         return {name: rounds for name, rounds in complete.items() if rounds}
 
@@ -315,6 +311,11 @@ def _refuse_undecided(
             f"this document; `sequestra review list` shows what is missing"
         )
     return rounds[-1]
+
+
+def _every_round(connection: Connection) -> dict[str, tuple[Round, ...]]:
+    names = connection.execute(select(VOTES.c.submission_id).distinct()).scalars().all()
+    return {name: _rounds(connection, name) for name in names}
 
 
 def _rounds(connection: Connection, submission_id: str) -> tuple[Round, ...]:

@@ -176,11 +176,11 @@ def test_midrcs_smallest_pool_keeps_margins_chances_and_association(shared_data:
 
 @pytest.mark.realdata
 def test_each_of_midrcs_cells_is_as_often_in_the_cohort_as_expected(shared_data: Path) -> None:
-    """All 4,925 adults, 677 patients, 200 seeds: z of the cells' counts has mean 0 and sd 1."""
+    """All 4,925 adults, 677 patients, 100 seeds: z of the cells' counts has mean 0 and sd 1."""
     cases, target = midrc_pool(shared_data), midrc_target(shared_data)
     columns = {name: [case.attributes[name] for case in cases] for name in target.margins}
     asked = asked_of(tabulate(columns), target)
-    n_seeds, counts = 200, asked.counts
+    n_seeds, counts = 100, asked.counts
     times = np.zeros(len(counts))
     for seed in range(n_seeds):
         found = allocate(asked, 677, np.random.default_rng([seed, 9]))

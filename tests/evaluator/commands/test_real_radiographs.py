@@ -36,7 +36,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path, base_ima
         *("--accept-shortcuts", KNOWN_SHORTCUT),
     )
     model = folder / "model"
-    succeed("train", found.open_list, "--output", model, "--epochs", "4", "--size", "64")
+    succeed("train", found.open_list, "--output", model, "--epochs", "1", "--size", "64")
     succeed("export", model, "--check-on", found.open_list)
     succeed("package", "--model", model, "--tag", "sequestra-test/nih-densenet")
     succeed("package", "--prevalence", found.open_list, "--tag", "sequestra-test/nih-prevalence")

@@ -56,7 +56,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Walked:
     """A sealed cohort with a trained baseline and the constant model on the board."""
     found = simulated(tmp_path_factory.mktemp("walked"))
     model = found.folder / "model"
-    succeed("train", found.open_list, "--output", model, "--epochs", "3", "--size", "64")
+    succeed("train", found.open_list, "--output", model, "--epochs", "1", "--size", "64")
     succeed("export", model)
     succeed("package", "--model", model, "--tag", "sequestra-test/densenet")
     succeed("package", "--prevalence", found.open_list, "--tag", "sequestra-test/prevalence")
