@@ -86,7 +86,7 @@ perf: $(READY)  ## measurements side by side with peers, in a folder of their ow
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/peers --requirement perf/peers.txt
 	PYTHONPATH=$(VENV)/peers $(BIN)/python -m perf
 
-coverage: $(READY)  ## whether intervals hold, tests reject, claims err: three hours (RUNS=1, ONLY=)
+coverage: $(READY)  ## errors of intervals, tests, claims: three hours (RUNS=1, ONLY=)
 	$(BIN)/python -m perf.coverage --runs $(RUNS) --only '$(ONLY)'
 
 platforms: $(READY)  ## the quick tests on the Pythons of other Debian releases, as root

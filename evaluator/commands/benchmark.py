@@ -70,7 +70,7 @@ def schema() -> None:
 @group.command("add-claims", rich_help_panel=STEWARD)
 def add_claims(
     benchmark: BenchmarkName,
-    file: Annotated[Path, typer.Argument(help="TOML file with [study] and [[claims]].")],
+    file: Annotated[Path, typer.Argument(help="TOML file that declares claims.")],
     home: Home = HOME,
 ) -> None:
     """Add claims, dated and signed, to a cohort sealed without any that nobody has read."""
