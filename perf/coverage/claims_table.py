@@ -20,7 +20,9 @@ def block(results: Mapping[str, Kept]) -> str:
     found = [(cell, results[cell.name]) for cell in claim_cells() if cell.name in results]
     if not found:
         return "Nothing has been simulated yet.\n"
-    text = f"How often a false claim was met at its goal{made(results, claim_cells())}:\n\n"
+    text = (
+        f"How often a false claim was met at its goal\n{made(results, claim_cells()).strip()}:\n\n"
+    )
     head = ["claim", "study", "level", "met (SE)", "met less 2 SE, in levels"]
     text += rows_of(head, [_row(cell, kept) for cell, kept in found])
     above = [cell.name for cell, kept in found if _least(cell, kept) > ALLOWED]
