@@ -299,6 +299,21 @@ def test_the_tightened_level_holds_on_fresh_studies_and_the_nominal_one_does_not
     assert np.mean(least <= ALPHA) > ALLOWED * ALPHA + slack
 
 
+def test_an_auroc_keeps_its_level_where_images_of_a_patient_are_much_alike() -> None:
+    """A few patients have most of the images: half of the variance in common is not the worst."""
+    images = np.where(np.arange(48) % 12 == 0, 12, 1)
+    cohort = Counts.of((np.arange(48) < 24).repeat(images), np.arange(48).repeat(images))
+    level = 0.05
+    found = tightened(Part(figure="auroc", goal=0.7), cohort, (level,), affordable=1)[level]
+    drawn = scores(np.random.default_rng(14), RUNS, cohort, 0.7, Truth(within=0.8))
+    least = needed.of_area(
+        *kernels.areas(drawn, (cohort.positive, cohort.negative)), cohort.fewest, 0.7
+    )
+    slack = 3 * math.sqrt(level / RUNS)
+    assert np.mean(least <= found.used) < ALLOWED * level + slack
+    assert found.error + 2 * found.standard_error <= ALLOWED * level
+
+
 def test_levels_stop_below_the_first_that_errs_too_much() -> None:
     simulated = AtGoal(np.array([0.001, 0.002, 0.02]), np.array([0.01, 0.02, 0.04]), 10_000)
     # 0.02 + 2 sqrt(0.02 0.98 / 10000) = 0.0228
