@@ -190,12 +190,12 @@ def _judged(
 
 
 def _spread(part: Part, cases: Cases, here: Bools) -> float | None:
-    """The spread of the positives' scores over that of the negatives', to one decimal."""
+    """The spread of the negatives' scores over that of the positives', to one decimal."""
     if part.figure != "auroc" or part.comparator is not None:
         return None
     of_class = [cases.scores[here & (cases.labels == label)] for label in (True, False)]
     positive, negative = (float(each.std(ddof=1)) for each in of_class)
-    return round(positive / negative, 1) if negative > 0.0 else None
+    return round(negative / positive, 1) if positive > 0.0 else None
 
 
 def _few(part: Part, cases: Cases, here: Bools, asked: Asked) -> bool:

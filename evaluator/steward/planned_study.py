@@ -118,7 +118,7 @@ def _too_small(standing: Basis, runs: int) -> Iterator[str]:
 
 def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> Planned:
     cohort = standing.ground.cohort
-    simulated = () if cohort is None else errors_at_goal(standing.study, cohort)
+    simulated = () if cohort is None else errors_at_goal(standing.study, cohort, standing.truths)
     made = plan(standing, name, runs=runs, used=Levels.of(simulated))
     return Planned(made, standing, simulated, notes)
 

@@ -34,6 +34,7 @@ class Population:
 
     Positives have spread 1 and a mean of ``shift``, negatives the ``spread`` and a mean of 0; the
     comparator's positives have a mean of ``other``, and both scores of a case the ``correlation``.
+    Images of a patient share ``within`` of the variance.
     """
 
     shift: float
@@ -41,6 +42,7 @@ class Population:
     spread: float = 1.0
     other: float = 1.0
     correlation: float = 0.5
+    within: float = 0.5
 
     def figure(self, part: Part) -> float:
         """True figure, or difference of submission less comparator."""
@@ -191,7 +193,9 @@ def _drawn(
     population: Population, counts: Counts, generator: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Scores of submission and comparator, positives first."""
-    truth = Truth(spread=population.spread, correlation=population.correlation)
+    truth = Truth(
+        spread=population.spread, within=population.within, correlation=population.correlation
+    )
     pair = paired_scores(generator, 1, counts, population.aurocs(), truth)
     first, second = (np.concatenate([each[0][0], each[1][0]]) for each in pair)
     return first, second
@@ -298,6 +302,9 @@ def _area_cells() -> Iterator[ClaimCell]:
     for auroc, spread, m, n, images in sampled:
         group = Group(of_auroc(auroc, spread), m, n, images)
         yield _single(part("auroc", auroc), group, SAMPLED, 1)
+    alike = replace(of_auroc(0.85, 0.6), within=0.8)
+    cell = _single(part("auroc", 0.85), Group(alike, 60, 140, 0), FIXED_PREVALENCE, 1)
+    yield replace(cell, title=f"{cell.title}/within 0.8")
 
 
 def _rate_cells() -> Iterator[ClaimCell]:
