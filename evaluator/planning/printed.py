@@ -12,6 +12,7 @@ from evaluator.planning.study_plan import ALL, PlannedClaim, StudyPlan, to_draw
 from evaluator.screen import Sheet, styled
 from metrics.claims.claim import Part, Study
 from metrics.planning.joint import Power
+from metrics.planning.saw_tooth import MOST
 from metrics.planning.sizes import POWERS, Size
 
 
@@ -50,7 +51,7 @@ def _needed(plan: StudyPlan) -> Sheet:
 
 def _cells(size: Size | None, plan: StudyPlan) -> tuple[str, str]:
     if size is None:
-        return "over 100,000", "-"
+        return f"over {MOST:,}", "-"
     positives = to_draw(size.positives, plan.shape.unreadable)
     negatives = to_draw(size.negatives, plan.shape.unreadable)
     error = f" +- {size.error:.1f}" if size.error else ""

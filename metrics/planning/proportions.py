@@ -15,7 +15,7 @@ CLOPPER_PEARSON = "clopper-pearson"
 WILSON = "wilson"
 """The interval of figures beside claims."""
 NEGLIGIBLE = 1e-12
-"""Chance of the counts that are left out, at either end."""
+"""Chance of the counts, or numbers of discordant pairs, that are left out, at either end."""
 OfCounts = Callable[[Ints], Floats]
 """Power over an array of counts."""
 

@@ -140,7 +140,7 @@ def test_the_spread_of_the_classes_stands_beside_an_auroc() -> None:
     cases.scores[~LABELS] = 0.3 + np.linspace(-0.1, 0.1, 100)
     area = Part(figure="auroc", goal=0.6)
     found = judge_study(sealed(Claim(name="a", parts=(area,))), cases, Asked(threshold=0.5, look=1))
-    assert found.claims[0].parts[0].spread == 2.0
+    assert found.claims[0].parts[0].spread == 0.5  # negatives over positives
     bound = found.claims[0].parts[0].bound
     assert bound is not None
     assert bound.bound == math.floor(1000 * bound.bound + 1e-9) / 1000
@@ -152,11 +152,7 @@ def test_a_verdict_is_read_as_it_was_written_and_its_short_form_has_no_figure() 
     found = replace(found, apart=(apart,), addendum=True)
     assert StudyVerdict.from_json(found.to_json()) == found
     assert StudyVerdict.from_json(found.to_json()).to_json() == found.to_json()
-    told = found.told()
-    assert not told.whole
-    assert StudyVerdict.from_json(told.to_json()) == told
     for text in ("bound", "n_cases", "n_positive", "auroc", "sensitivity"):
-        assert text not in told.to_json()
         assert text not in found.told_document()
     assert [each["verdict"] for each in json.loads(found.told_document())["claims"]] == [
         "met",
