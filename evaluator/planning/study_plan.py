@@ -179,16 +179,20 @@ def hopeless(
     runs: int = 2000,
 ) -> Iterator[str]:
     """A sentence for each claim that the pool's cohort would show with a power below 0.5."""
-    found = basis(benchmark, options, pool=pool, pilot=pilot)
+    yield from too_small(basis(benchmark, options, pool=pool, pilot=pilot), runs)
+
+
+def too_small(found: Basis, runs: int) -> Iterator[str]:
+    """The same of a study whose assumptions and ground are known; nothing without a pool."""
     cohort = found.ground.cohort
     if cohort is None:
         return
     for name, (alone, _) in powers(found, cohort, runs=runs).items():
         if name != ALL and alone.value + alone.error < LEAST_POWER:
-            yield too_small(found, name, alone)
+            yield _too_small(found, name, alone)
 
 
-def too_small(found: Basis, name: str, power: Power) -> str:
+def _too_small(found: Basis, name: str, power: Power) -> str:
     """Why a claim cannot be sealed on the cohort that the pool gives, in one sentence."""
     claim = next(each for each in found.study.claims if each.name == name)
     cohort = found.ground.cohort

@@ -15,6 +15,7 @@ from evaluator.claims.sealed_study import SealedStudy, UsedLevel
 from evaluator.claims.verdict import CasesApart, StudyVerdict
 from metrics.claims.claim import Claim, Part, Study
 from metrics.claims.procedures import Verdict, levels_used
+from submissions.ledger.verdicts.told import WORDS
 
 N = 200
 LABELS = np.arange(N) < 100
@@ -166,4 +167,7 @@ def test_a_level_that_was_not_sealed_decides_nothing() -> None:
     study = replace(sealed(FIRST), levels=())
     with pytest.raises(KeyError, match="no level was sealed"):
         judge_study(study, Cases(), Asked(threshold=0.5, look=1))
-    assert Verdict("not tested") is Verdict.NOT_TESTED
+
+
+def test_a_team_can_be_told_every_outcome_and_nothing_else() -> None:
+    assert [each.value for each in Verdict] == list(WORDS)
