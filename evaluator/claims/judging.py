@@ -193,7 +193,7 @@ def _judged(
 
 
 def _spread(part: Part, cases: Cases, here: Bools) -> float | None:
-    """Standard deviation of the negatives' scores over that of the positives', to one decimal."""
+    """The spread of the negatives' scores over that of the positives', to one decimal."""
     if part.figure != "auroc" or part.comparator is not None:
         return None
     of_class = [cases.scores[here & (cases.labels == label)] for label in (True, False)]

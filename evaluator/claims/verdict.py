@@ -21,8 +21,7 @@ class JudgedPart:
     """A part with the bound that decided it; None with the reason in ``undefined``.
 
     Both are empty where the part was not tested. ``spread`` is the standard deviation of the
-    negatives' scores over that of the positives', as a plan assumes it, for an AUROC without
-    comparator. ``few``: the
+    negatives' scores over that of the positives', for an AUROC without comparator. ``few``: the
     bound would tell of a few cases between two thresholds, and never leaves.
     """
 

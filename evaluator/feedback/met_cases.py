@@ -21,6 +21,7 @@ from metrics.estimate import UndefinedMetric
 from submissions.ledger.ledger import Ledger
 from submissions.submission import Submission
 
+EVERY_CASE = "every case was met before, so the figure is that of all cases"
 _ANY_LEVEL = 0.025
 """The figure is wanted, and no bound of it."""
 
@@ -42,11 +43,13 @@ def figures(
 ) -> tuple[CasesApart, ...]:
     """AUROC, sensitivity and specificity on cases that were met and on those that were not.
 
-    Empty where no case was met, or all were. Where one of the two parts has fewer than ``minimum``
+    Empty where no case was met. Where all were, it is said and no figure is repeated. Where one of the two parts has fewer than ``minimum``
     patients, positives or negatives, neither has a figure or a count: the whole would tell it.
     """
-    if not met.any() or met.all():
+    if not met.any():
         return ()
+    if met.all():
+        return tuple(_none(figure, MET_BEFORE, EVERY_CASE) for figure in FIGURES)
     parts = {MET_BEFORE: met, NEVER_MET: ~met}
     enough = all(_enough(cases, here, minimum) for here in parts.values())
     return tuple(
@@ -84,7 +87,7 @@ def _figure(
     )
 
 
-def _none(figure: str, name: str) -> CasesApart:
+def _none(figure: str, name: str, reason: str = INSUFFICIENT) -> CasesApart:
     return CasesApart(
-        figure=figure, cases=name, value=None, n_cases=0, n_positive=0, undefined=INSUFFICIENT
+        figure=figure, cases=name, value=None, n_cases=0, n_positive=0, undefined=reason
     )

@@ -107,7 +107,7 @@ def _planned_draw(
 
 def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> Planned:
     cohort = standing.ground.cohort
-    simulated = () if cohort is None else errors_at_goal(standing.study, cohort)
+    simulated = () if cohort is None else errors_at_goal(standing.study, cohort, standing.truths)
     made = plan(standing, name, runs=runs, used=Levels.of(simulated))
     return Planned(made, standing, simulated, notes)
 

@@ -30,6 +30,8 @@ _AT_ONCE = 500_000
 """Cases that a processor simulates at once: 4 MB."""
 _SPREADS = (0.6, 1.0, 1.6)
 _WITHIN = (0.2, 0.5, 0.8)
+_MOST_WITHIN = 0.8
+"""Share that images of a patient have in common, beside the one assumed: an AUROC errs more."""
 _MOST_ALIKE = 0.9
 """Correlation beyond which the scores of two programs of one AUROC are not tried."""
 _FURTHER = (0.0, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2)
@@ -141,8 +143,12 @@ def _areas(
     correlations = {assumed.correlation}
     if part.comparator is not None:
         correlations.add(max(assumed.correlation, _alike(aurocs)))
-    for place, (spread, correlation) in enumerate(product(_SPREADS, sorted(correlations))):
-        truth = Truth(spread=spread, within=assumed.within, correlation=correlation)
+    alike = {assumed.within}
+    if counts.clustered:
+        alike.add(max(assumed.within, _MOST_WITHIN))
+    kinds = product(sorted(alike), _SPREADS, sorted(correlations))
+    for place, (within, spread, correlation) in enumerate(kinds):
+        truth = Truth(spread=spread, within=within, correlation=correlation)
 
         def least(generator: np.random.Generator, some: int, truth: Truth = truth) -> Floats:
             if part.comparator is None:

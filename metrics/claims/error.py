@@ -54,8 +54,8 @@ def tightened(
     kind of data. One simulation serves all levels; the same seed gives the same levels.
     ``affordable`` is the number of cases that are simulated for one kind of data, more only where
     fewer studies would not tell. ValueError where a class has too few patients, where no level
-    from a twentieth of the nominal one on will do, and where a level is too small for the studies
-    that can be simulated.
+    from a twentieth of the nominal one on will do, where a level is too small for the studies that
+    can be simulated, and where not even perfect scores would show an AUROC.
     """
     studies = _studies(min(levels), counts, affordable)
     if is_simulated(part, counts) and events(studies, ALLOWED * min(levels)) < _LEAST_EVENTS:
@@ -86,11 +86,31 @@ def _used(part: Part, counts: Counts, nominal: float, found: Sequence[AtGoal]) -
             f"bound at the level {nominal:.3g} would err with "
             f"{max(each.error(nominal) for each in found):.3g}; take another goal or more cases"
         )
+    _refuse_unreachable(part, counts, used)
     worst = max(found, key=lambda each: each.error(used))
     error = worst.error(used)
     return Tightened(
         nominal=nominal, used=used, error=error, standard_error=worst.standard_error(error)
     )
+
+
+def _refuse_unreachable(part: Part, counts: Counts, used: float) -> None:
+    """Raise ValueError where scores that separate the classes would not show the AUROC.
+
+    Their bound is ``used``^(1/k), k the patients of the smaller class: so many patients hold none
+    of a share 1 - goal more often than ``used``. Scores that miss one pair would show it.
+    """
+    if part.figure != "auroc" or part.comparator is not None:
+        return
+    goal = 1.0 - part.goal if part.upper else part.goal
+    if goal**counts.fewest > used:
+        raise ValueError(
+            f"a claim on auroc with goal {part.goal:g} cannot be shown by "
+            f"{counts.positive.size} positive and {counts.negative.size} negative cases: even "
+            f"scores that separate the classes have a bound of "
+            f"{abs(float(part.upper) - used ** (1.0 / counts.fewest)):.3f} at the level "
+            f"{used:.3g}; take another goal or more cases"
+        )
 
 
 def _down(level: float) -> float:

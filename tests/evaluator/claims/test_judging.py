@@ -141,7 +141,7 @@ def test_the_spread_of_the_classes_stands_beside_an_auroc() -> None:
     cases.scores[~LABELS] = 0.3 + np.linspace(-0.1, 0.1, 100)
     area = Part(figure="auroc", goal=0.6)
     found = judge_study(sealed(Claim(name="a", parts=(area,))), cases, Asked(threshold=0.5, look=1))
-    assert found.claims[0].parts[0].spread == 0.5  # negatives over positives
+    assert found.claims[0].parts[0].spread == 0.5
     bound = found.claims[0].parts[0].bound
     assert bound is not None
     assert bound.bound == math.floor(1000 * bound.bound + 1e-9) / 1000

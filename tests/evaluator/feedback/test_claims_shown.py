@@ -12,7 +12,7 @@ from evaluator.claims.verdict import MET_BEFORE, NEVER_MET, StudyVerdict
 from evaluator.disclosure.control import Release, Withheld
 from evaluator.evaluation import ScoredCases
 from evaluator.feedback.claims_shown import shown
-from evaluator.feedback.met_cases import figures
+from evaluator.feedback.met_cases import EVERY_CASE, figures
 from metrics.claims.procedures import Verdict
 from tests.support.hand_made import released
 from tests.support.verdicts import claim, judged, verdict
@@ -107,6 +107,10 @@ def test_neither_part_has_a_figure_where_one_is_too_small() -> None:
     }
 
 
-@pytest.mark.parametrize("met", [np.zeros(120, dtype=np.bool_), np.ones(120, dtype=np.bool_)])
-def test_where_no_case_or_each_was_met_nothing_is_apart(met: np.ndarray) -> None:
-    assert figures(CASES, met, 0.5, 10) == ()
+def test_where_no_case_was_met_nothing_is_apart_and_where_each_was_it_is_said() -> None:
+    assert figures(CASES, np.zeros(120, dtype=np.bool_), 0.5, 10) == ()
+    every = figures(CASES, np.ones(120, dtype=np.bool_), 0.5, 10)
+    assert [each.figure for each in every] == ["auroc", "sensitivity", "specificity"]
+    assert {(each.cases, each.value, each.undefined) for each in every} == {
+        (MET_BEFORE, None, EVERY_CASE)
+    }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cohort_selection.cases import Case
@@ -23,9 +24,14 @@ from evaluator.planning.options import assumed
 from evaluator.planning.study_plan import basis, hopeless, plan
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.planned_study import read_pilot
-from metrics.claims.claim import Part
+from metrics.claims.at_goal import Assumed as At
+from metrics.claims.claim import Claim, Part, Study
+from metrics.claims.error import tightened
+from metrics.claims.spending import level_of_look
+from metrics.claims.studies import Counts
 from metrics.planning.joint import nominal
 from metrics.planning.proportions import power
+from metrics.planning.truth import PlannedCohort, Stratum, Truth
 from tests.support.claims_file import with_claims
 
 CLAIMS = """
@@ -218,7 +224,7 @@ def test_errors_are_simulated_with_the_cohort_s_counts(
 ) -> None:
     found = basis(benchmark, pool=drawn)
     assert found.ground.cohort is not None
-    errors = errors_at_goal(found.study, found.ground.cohort)
+    errors = errors_at_goal(found.study, found.ground.cohort, found.truths)
     assert len(errors) == 4
     for each in errors:
         (level,) = each.levels
@@ -228,6 +234,29 @@ def test_errors_are_simulated_with_the_cohort_s_counts(
     levels = Levels.of(errors)
     assert levels(errors[0].part, 0.0125) == 0.0125
     assert levels(Part(figure="auroc", goal=0.8), 0.01) == 0.01
+
+
+def test_the_level_of_a_claim_against_a_comparator_is_planned() -> None:
+    """As at the seal, where the comparator's figure is the one assumed: sums, no simulation."""
+    part = Part(figure="sensitivity", goal=-0.05, margin=0.05, comparator="reader")
+    study = Study(claims=(Claim(name="not worse", parts=(part,)),), looks=2)
+    cohort = PlannedCohort(strata=(Stratum(positives=205, negatives=20),))
+    truths = {("not worse", 0): Truth(value=0.87, difference=0.02)}
+    (found,) = errors_at_goal(study, cohort, truths)
+    assert not found.refused
+    counts = Counts.of(np.arange(225) < 205)
+    sealed = tightened(part, counts, [0.0125], assumed=At(comparator=0.85))
+    assert found.levels == tuple(sealed.values())
+
+
+def test_looks_are_named_at_which_a_level_is_used() -> None:
+    """The second look's level is a fourth of the first's, and no step of a fixed sequence."""
+    claims = tuple(Claim(name=n, parts=(Part(figure="auroc", goal=0.8),)) for n in "abcd")
+    study = Study(claims=claims, looks=3, spending="decreasing")
+    second = level_of_look(2, 3, study.alpha, "decreasing")
+    assert looks_at(study, second) == "2"
+    assert looks_at(replace(study, procedure="holm"), second) == "1-2"
+    assert looks_at(replace(study, procedure="holm"), second * 4 / 3) == "1"
 
 
 def test_a_pilot_is_read_from_one_table(tmp_path: Path) -> None:
