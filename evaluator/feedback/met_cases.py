@@ -43,9 +43,9 @@ def figures(
 ) -> tuple[CasesApart, ...]:
     """AUROC, sensitivity and specificity on cases that were met and on those that were not.
 
-    Empty where no case was met. Where all were, it is said and no figure is repeated. Where one of
-    the two parts has fewer than ``minimum`` patients, positives or negatives, neither has a figure
-    or a count: the whole would tell it.
+    Empty where no case was met. Where all were, it is said and no figure is repeated. Where one
+    of the two parts has fewer than ``minimum`` patients, positives or negatives, neither has a
+    figure or a count: the whole would tell it.
     """
     if not met.any():
         return ()

@@ -75,8 +75,7 @@ def looks_at(study: Study, level: float) -> str:
         look
         for look in range(1, study.looks + 1)
         for whole in (level_of_look(look, study.looks, study.alpha, study.spending),)
-        if abs(whole / level - round(whole / level)) < 1e-6
-        and whole / level < steps + 0.5
+        if abs(whole / level - round(whole / level)) < 1e-6 and whole / level < steps + 0.5
     ]
     if not numbers:
         return ""

@@ -101,7 +101,7 @@ def for_all(
 
 
 def _has_cases(claim: Claim, shape: Shape) -> bool:
-    """Whether cohorts of this shape have cases of each class in every group of the claim."""
+    """Whether cohorts of this shape have the cases that each part of the claim is about."""
     return all(
         sum(
             share
@@ -110,7 +110,8 @@ def _has_cases(claim: Claim, shape: Shape) -> bool:
         )
         > 0.0
         for part in claim.parts
-        for shares in (shape.positives, shape.negatives)
+        for figure, shares in (("specificity", shape.positives), ("sensitivity", shape.negatives))
+        if part.figure != figure
     )
 
 

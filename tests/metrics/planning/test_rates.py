@@ -201,3 +201,18 @@ def test_sizes_left_to_chance_have_the_power_and_one_less_lacks_it() -> None:
 
     assert by_hand(found.positives) == pytest.approx(found.power, abs=1e-9)
     assert found.power >= 0.8 > by_hand(found.positives - 1)
+
+
+def test_a_rate_of_a_group_without_cases_of_the_other_class_is_planned() -> None:
+    """113 is the first number from which every larger one has the power, by exact sums."""
+    part = Part(figure="sensitivity", goal=0.8, attribute="stage", level="early")
+    claim = Claim(name="early", parts=(part,))
+    shape = Shape(
+        positives=(1.0, 0.0),
+        negatives=(0.0, 1.0),
+        groups=(frozenset({("stage", "early")}), frozenset({("stage", "none")})),
+    )
+    truths = {("early", 0): Truth(value=0.9)}
+    found = sizes.for_claim(Study(claims=(claim,)), claim, truths, shape)[0.8]
+    assert found is not None
+    assert found.positives == 113
