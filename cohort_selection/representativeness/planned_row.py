@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from metrics.planning.saw_tooth import MOST
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededFor:
@@ -68,6 +70,6 @@ def as_table(
 
 def _needed(each: NeededFor | None) -> str:
     if each is None:
-        return "over 100,000"
+        return f"over {MOST:,}"
     error = f" \u00b1 {each.error:.1f}" if each.error else ""
     return f"{each.positives:,}{error} + {each.negatives:,}"

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-JOINT = " x "
-"""Between the attributes of an intersection, and between its levels."""
+from evaluator.scoring.results import JOINT as JOINT
 
 Group = tuple[str, str]
 """An attribute and one of its levels."""

@@ -49,9 +49,7 @@ def with_looks(quota: Quota, study: DeclaredStudy | None, path: Path) -> Quota:
     return replace(quota, lifetime=study.looks)
 
 
-def refuse_what_tells_too_much(
-    study: DeclaredStudy, disclosure: Disclosure, board: Freezes, path: Path
-) -> None:
+def refuse_what_tells_too_much(disclosure: Disclosure, board: Freezes, path: Path) -> None:
     """Raise SpecificationError where a team would be told more than whether a claim is met."""
     if board.declared:
         raise SpecificationError(

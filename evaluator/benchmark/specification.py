@@ -253,9 +253,7 @@ def _agree(benchmark: Benchmark) -> None:
         )
     if benchmark.study is not None:
         analysis, bands = benchmark.analysis, benchmark.cohort.criteria.age_bands
-        refuse_what_tells_too_much(
-            benchmark.study, benchmark.disclosure, benchmark.board, benchmark.path
-        )
+        refuse_what_tells_too_much(benchmark.disclosure, benchmark.board, benchmark.path)
         refuse_unfit_groups(benchmark.study, analysis, bands, benchmark.path)
     senseless = feedback_choice.refusal(
         benchmark.disclosure,

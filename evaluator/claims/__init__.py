@@ -3,6 +3,6 @@
 **Study**: all claims of a benchmark with their procedure. **Part**: one bound against one goal.
 **Look**: a submission that read the cases. **Comparator**: whom submissions are compared with.
 
-Order of reading: ``declaration``, ``declared_study``, ``comparators``, ``sealed_study``,
-``selection``, ``addendum``, ``verdict``, ``judging``, ``closing``, ``needed``, ``words``.
+Order of reading: ``declaration``, ``declared_study``, ``comparators``, ``selection``,
+``sealed_study``, ``addendum``, ``verdict``, ``judging``, ``closing``, ``needed``, ``words``.
 """

@@ -21,12 +21,12 @@ from cohort_selection.benchmark_keys.keys import (
 from cohort_selection.benchmark_keys.reading import did_you_mean, shown
 from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.glossary import FIGURES as KNOWN_FIGURES
+from evaluator.scoring.results import JOINT as JOINT
 from metrics.claims.claim import FIGURES, FIXED_SEQUENCE, PROCEDURES, thousandths
 from metrics.claims.spending import EQUAL, SPENDINGS
 
 SUBMITTED = "submitted"
 """The threshold that each submission declares."""
-JOINT = " x "
 MOST_LOOKS = 50
 
 

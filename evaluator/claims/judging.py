@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evaluator.claims.sealed_study import SealedStudy
 from evaluator.claims.selection import case_data, in_group
 from evaluator.claims.verdict import ClaimVerdict, JudgedPart, StudyVerdict
-from evaluator.scoring.results import OVERALL
+from evaluator.scoring.results import INSUFFICIENT, OVERALL
 from metrics.arrays import Bools
 from metrics.claims.bounds import bound
 from metrics.claims.claim import Bound, Part
@@ -30,7 +30,6 @@ from metrics.estimate import UndefinedMetric
 Group = tuple[str, str]
 
 PROBING = "the predictions set a few cases apart"
-HIDDEN = "insufficient data"
 
 
 class Cases(Protocol):
@@ -84,6 +83,11 @@ def crowded(scores: NDArray[np.float64], at: tuple[float, ...], minimum: int) ->
     return any(0 < int(apart.sum()) < minimum for apart in _between(scores, at))
 
 
+def is_hidden(part: Part, hidden: Collection[Group]) -> bool:
+    """Whether disclosure control hides the group of a part; all are hidden with the whole."""
+    return OVERALL in hidden or (part.attribute, part.level) in hidden
+
+
 def judge_study(sealed: SealedStudy, cases: Cases, asked: Asked) -> StudyVerdict:
     """The verdict of one look on all claims, each read off the bound that is released.
 
@@ -129,9 +133,8 @@ def _alike(sealed: SealedStudy, verdict: Verdict) -> tuple[Decided, ...]:
 def _bound(
     sealed: SealedStudy, cases: Cases, asked: Asked, part: Part, nominal: float
 ) -> Bound | UndefinedMetric:
-    group = (part.attribute, part.level) if part.attribute else OVERALL
-    if OVERALL in asked.hidden or group in asked.hidden:
-        return UndefinedMetric(HIDDEN)
+    if is_hidden(part, asked.hidden):
+        return UndefinedMetric(INSUFFICIENT)
     data = case_data(
         part,
         cases.labels,

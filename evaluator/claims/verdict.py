@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from metrics.claims.claim import Bound, Part
@@ -64,8 +64,7 @@ class StudyVerdict:
 
     ``declared`` is the ISO time of the seal, or of the ``addendum`` that declared the claims later.
     ``level`` is the look's, for all claims together, of ``alpha`` for all looks. ``apart`` has
-    figures of cases that the team met before and never met; empty where none was met. ``whole`` is
-    off where bounds and counts are left out.
+    figures of cases that the team met before and never met; empty where none was met.
     """
 
     claims: tuple[ClaimVerdict, ...]
@@ -80,20 +79,12 @@ class StudyVerdict:
     spending: str
     apart: tuple[CasesApart, ...] = ()
     self_scored: bool = False
-    whole: bool = True
-
-    def told(self) -> StudyVerdict:
-        """What a team may know while a look of anybody is open: no figure, bound or count.
-
-        Each claim has the look's level: the step of a procedure would tell of the other claims.
-        """
-        claims = tuple(
-            replace(claim, parts=(), level=self.level, after=claim.after) for claim in self.claims
-        )
-        return replace(self, claims=claims, apart=(), whole=False)
 
     def told_document(self) -> str:
-        """The document that the ledger keeps of it, and nothing more."""
+        """The document that the ledger keeps of it: no figure, bound or count.
+
+        It has the look's level for all claims: the step of a procedure would tell of the others.
+        """
         return document_of(
             [(claim.name, claim.verdict.value) for claim in self.claims],
             look=self.look,

@@ -23,12 +23,13 @@ from evaluator.claims.verdict import (
     StudyVerdict,
 )
 from evaluator.glossary import figure
+from evaluator.scoring.results import INSUFFICIENT
 from metrics.claims.claim import FIXED_SEQUENCE, Bound, Part, Study
 from metrics.claims.procedures import Verdict
+from metrics.claims.spending import EQUAL, level_of_look
 from submissions.design.dates import day
 from submissions.ledger.verdicts.sentences import level_text
 
-JOINT = " x "
 SELF_SCORED = (
     "Self-scored: the claims were judged on scores and labels that the reader gave, and may have "
     "been written after the scores were known."
@@ -112,7 +113,7 @@ def _apart(of: CasesApart) -> str:
     which = {MET_BEFORE: "Cases that the team met before", NEVER_MET: "Cases that it never met"}
     said = _figure(of.figure)
     if of.value is None:
-        return f"{which.get(of.cases, of.cases)}: {said}: {of.undefined or 'insufficient data'}."
+        return f"{which.get(of.cases, of.cases)}: {said}: {of.undefined or INSUFFICIENT}."
     return (
         f"{which.get(of.cases, of.cases)}: {said} {of.value:.3f} ({of.n_cases} cases, "
         f"{of.n_positive} positives)."
@@ -136,12 +137,11 @@ def shared(alpha: float, procedure: str, looks: int, spending: str) -> str:
     )
     of_looks = "one look"
     if looks > 1:
-        each = level_text(alpha / looks)
+        first = level_text(level_of_look(1, looks, alpha, spending))
         of_looks = (
-            f"{looks} looks of a team, at {each} each"
-            if spending == "equal"
-            else f"{looks} looks of a team, the first at {level_text(6 * alpha / 9.8696044)}, each "
-            f"later one at less"
+            f"{looks} looks of a team, at {first} each"
+            if spending == EQUAL
+            else f"{looks} looks of a team, the first at {first}, each later one at less"
         )
     return f"One-sided level {level_text(alpha)} for {of_looks}; {order}."
 
@@ -295,7 +295,7 @@ def _part(parts: Sequence[JudgedPart], at: str) -> str:
     if len(parts) > 1:
         where += f" (the worst of {len(parts)} levels)"
     if bound is None:
-        why = worst.undefined or "insufficient data"
+        why = worst.undefined or INSUFFICIENT
         return f"Not shown: {what(part)}{where}: {why}, {at}."
     met = _reach(worst) >= 0.0
     side = "upper" if part.upper else "lower"

@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable
 from statistics import NormalDist
 
-INSUFFICIENT = "insufficient data"
-"""The number of cases is shown, and nothing else."""
+from evaluator.scoring.results import INSUFFICIENT as INSUFFICIENT
 
 Interval = tuple[float, float | None, float | None]
 """A share with the ends of its interval, where it has one."""

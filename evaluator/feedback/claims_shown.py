@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from evaluator.claims.judging import is_hidden
 from evaluator.claims.verdict import CasesApart, ClaimVerdict, JudgedPart, StudyVerdict
 from evaluator.disclosure.control import WITHHELD, Release
 from evaluator.disclosure.rounding import INSUFFICIENT, decimals, nearest, plain
-from evaluator.scoring.results import OVERALL
 from metrics.claims.claim import Bound
 
 _DIGITS = 3
@@ -41,13 +41,11 @@ def _part(judged: JudgedPart, release: Release) -> JudgedPart:
     part, found = judged.part, judged.bound
     if found is None:
         return judged
-    hidden = {(each.attribute, each.level) for each in release.withheld}
-    group = (part.attribute, part.level) if part.attribute else OVERALL
-    if OVERALL in hidden or group in hidden:
+    if is_hidden(part, {(each.attribute, each.level) for each in release.withheld}):
         return JudgedPart(part=part, undefined=INSUFFICIENT)
     if judged.few:
         return JudgedPart(part=part, undefined=WITHHELD)
-    return replace(judged, bound=_rounded(found, release, whole=group == OVERALL))
+    return replace(judged, bound=_rounded(found, release, whole=not part.attribute))
 
 
 def _rounded(found: Bound, release: Release, *, whole: bool) -> Bound:

@@ -11,7 +11,8 @@ from cohort_selection.representativeness.planned_row import NeededFor, PlannedRo
 from evaluator.benchmark.specification import Benchmark
 from evaluator.planning.assumptions_of import PlanningError, used_keys
 from evaluator.planning.shape import shape_of
-from evaluator.planning.study_plan import ALL, SEED, Basis, of_drawn, powers, to_draw
+from evaluator.planning.study_plan import ALL, SEED, Basis, fewest, of_drawn, powers, to_draw
+from metrics.claims.spending import level_of_look
 from metrics.planning import sizes
 from metrics.planning.joint import Power, Used, first_level, nominal
 from metrics.planning.sizes import Size
@@ -37,16 +38,13 @@ def rows(
     made = []
     for claim in study.claims:
         size = sizes.for_claim(study, claim, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)
-        groups = {(part.attribute, part.level) for part in claim.parts}
-        fewest = tuple(min(cohort.of(group)[k] for group in groups) for k in (0, 1))
         level = first_level(study, claim.name)
-        row = _row(
-            claim.name, level, size, (fewest[0], fewest[1]), at[claim.name], shape.unreadable
-        )
+        smallest = fewest(cohort, claim)
+        row = _row(claim.name, level, size, smallest, at[claim.name], shape.unreadable)
         made.append(replace(row, assumed=_assumed(found, claim.name)))
     if len(study.claims) > 1:
         size = sizes.for_all(study, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)
-        level = max(row.level for row in made)
+        level = level_of_look(1, study.looks, study.alpha, study.spending)
         made.append(_row(ALL, level, size, cohort.counts, at[ALL], shape.unreadable))
     return tuple(made)
 

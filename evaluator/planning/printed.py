@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 
+from evaluator.claims.words import claimed
 from evaluator.planning.assumptions_of import Assumption
 from evaluator.planning.errors import PartError, looks_at
-from evaluator.planning.study_plan import ALL, PlannedClaim, StudyPlan, to_draw
+from evaluator.planning.study_plan import ALL, StudyPlan, to_draw
 from evaluator.screen import Sheet, styled
-from metrics.claims.claim import Part, Study
+from metrics.claims.claim import Study
 from metrics.planning.joint import Power
+from metrics.planning.saw_tooth import MOST
 from metrics.planning.sizes import POWERS, Size
 
 
@@ -50,7 +52,7 @@ def _needed(plan: StudyPlan) -> Sheet:
 
 def _cells(size: Size | None, plan: StudyPlan) -> tuple[str, str]:
     if size is None:
-        return "over 100,000", "-"
+        return f"over {MOST:,}", "-"
     positives = to_draw(size.positives, plan.shape.unreadable)
     negatives = to_draw(size.negatives, plan.shape.unreadable)
     error = f" +- {size.error:.1f}" if size.error else ""
@@ -108,7 +110,7 @@ def _levels(study: Study, errors: Sequence[PartError]) -> Sheet:
     for each in errors:
         for one in each.levels:
             table.add_row(
-                f"{each.claim}: {clause(each.part)}",
+                f"{each.claim}: {claimed(each.part)}",
                 looks_at(study, one.nominal),
                 f"{one.nominal:.4g}",
                 f"{one.used:.4g}",
@@ -118,28 +120,16 @@ def _levels(study: Study, errors: Sequence[PartError]) -> Sheet:
     return table
 
 
-def clause(part: Part) -> str:
-    """A part in a few words: figure, group, goal."""
-    group = f" of {part.attribute} {part.level}" if part.attribute else ""
-    if part.comparator is not None:
-        return f"{part.figure}{group} less {part.comparator}'s, at least {part.goal:g}"
-    return f"{part.figure}{group} at {'most' if part.upper else 'least'} {part.goal:g}"
-
-
 def _assumptions(plan: StudyPlan) -> Sheet:
     table = Sheet(title="Assumed", title_justify="left")
     for name in ("of", "what", "value", "from"):
         table.add_column(name)
     for claim in plan.claims:
-        _rows(table, claim.name, claim)
+        for key, each in claim.assumed.items():
+            _row(table, claim.name, key, each)
     for key in ("prevalence", "images_per_patient", "unreadable"):
         _row(table, "the cohort", key, plan.said[key])
     return table
-
-
-def _rows(table: Sheet, name: str, claim: PlannedClaim) -> None:
-    for key, each in claim.assumed.items():
-        _row(table, name, key, each)
 
 
 def _row(table: Sheet, of: str, key: str, each: Assumption) -> None:

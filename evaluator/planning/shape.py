@@ -40,7 +40,7 @@ def from_pool(
     benchmark: Benchmark, found: Prospect, pool: Sequence[Case], said: Mapping[str, Assumption]
 ) -> Ground:
     """The ground of the cohort that a draw from ``pool`` would reach."""
-    study = _study(benchmark)
+    study = study_of(benchmark)
     images = said["images_per_patient"]
     if images.source == DEFAULT:
         many = benchmark.cohort.cases_per_patient == "all"
@@ -70,7 +70,7 @@ def from_target(benchmark: Benchmark, said: Mapping[str, Assumption]) -> Ground:
 
     Raises PlanningError where a claimed attribute is none of the target's.
     """
-    study = _study(benchmark)
+    study = study_of(benchmark)
     margins = benchmark.cohort.target.margins
     prevalence = said["prevalence"]
     if prevalence.source == DEFAULT and "1" in margins.get(LABEL, {}):
@@ -95,7 +95,7 @@ def drawn(
     benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within: float
 ) -> PlannedCohort:
     """The cohort of drawn cases, with its own counts."""
-    names = _names(_study(benchmark))
+    names = _names(study_of(benchmark))
     counts = Counter((tuple(case.attributes[name] for name in names), case.label) for case in cases)
     kinds = sorted({levels for levels, _ in counts})
     patients = len({case.patient_id for case in cases})
@@ -104,7 +104,7 @@ def drawn(
             Stratum(
                 positives=_readable(counts[levels, 1], unreadable),
                 negatives=_readable(counts[levels, 0], unreadable),
-                groups=_groups(_study(benchmark), names, levels),
+                groups=_groups(study_of(benchmark), names, levels),
             )
             for levels in kinds
         ),
@@ -201,7 +201,8 @@ def _groups(
     )
 
 
-def _study(benchmark: Benchmark) -> DeclaredStudy:
+def study_of(benchmark: Benchmark) -> DeclaredStudy:
+    """The study that a benchmark declares; raise PlanningError where it declares none."""
     if benchmark.study is None:
         raise PlanningError(
             f"{benchmark.path.name} declares no claims, so there is nothing to plan; add a "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 from cohort_selection.cases import Case
@@ -14,17 +14,17 @@ from evaluator.planning.assumptions_of import (
     Assumption,
     Assumptions,
     Pilot,
-    PlanningError,
     assumed_of,
     truths,
     used_keys,
 )
-from evaluator.planning.shape import Ground, drawn, from_pool, from_target, shape_of
+from evaluator.planning.shape import Ground, drawn, from_pool, from_target, shape_of, study_of
 from metrics.claims.claim import Claim, Study
+from metrics.claims.spending import level_of_look
 from metrics.planning import exact, sizes
 from metrics.planning.joint import Power, Used, first_level, nominal, study_power
 from metrics.planning.sizes import Size
-from metrics.planning.truth import PlannedCohort, Shape, Truths
+from metrics.planning.truth import PlannedCohort, Shape, Truths, group_of
 
 ALL = ""
 """The name under which all claims together stand."""
@@ -95,12 +95,7 @@ def basis(
 
     ``pool`` is what a draw would reach and the cases it is drawn from.
     """
-    declared = benchmark.study
-    if declared is None:
-        raise PlanningError(
-            f"{benchmark.path.name} declares no claims, so there is nothing to plan; add a "
-            "[[claims]] table"
-        )
+    declared = study_of(benchmark)
     of_study = assumed_of(None, declared, options, benchmark.analysis)
     if pool is None:
         ground = from_target(benchmark, of_study)
@@ -131,7 +126,7 @@ def plan(found: Basis, name: str, *, runs: int = RUNS, used: Used = nominal) -> 
     planned.append(
         PlannedClaim(
             name=ALL,
-            level=first_level(replace(study, procedure="fixed-sequence"), study.claims[0].name),
+            level=level_of_look(1, study.looks, study.alpha, study.spending),
             assumed={},
             sizes=together,
             met=None if at_pool is None else at_pool[ALL][1],
@@ -184,16 +179,20 @@ def hopeless(
     runs: int = 2000,
 ) -> Iterator[str]:
     """A sentence for each claim that the pool's cohort would show with a power below 0.5."""
-    found = basis(benchmark, options, pool=pool, pilot=pilot)
+    yield from too_small(basis(benchmark, options, pool=pool, pilot=pilot), runs)
+
+
+def too_small(found: Basis, runs: int) -> Iterator[str]:
+    """The same of a study whose assumptions and ground are known; nothing without a pool."""
     cohort = found.ground.cohort
     if cohort is None:
         return
     for name, (alone, _) in powers(found, cohort, runs=runs).items():
         if name != ALL and alone.value + alone.error < LEAST_POWER:
-            yield too_small(found, name, alone)
+            yield _too_small(found, name, alone)
 
 
-def too_small(found: Basis, name: str, power: Power) -> str:
+def _too_small(found: Basis, name: str, power: Power) -> str:
     """Why a claim cannot be sealed on the cohort that the pool gives, in one sentence."""
     claim = next(each for each in found.study.claims if each.name == name)
     cohort = found.ground.cohort
@@ -210,9 +209,7 @@ def too_small(found: Basis, name: str, power: Power) -> str:
 
 def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, PlannedCohort]:
     """The study on drawn cases, and the cohort with their own counts."""
-    declared = benchmark.study
-    if declared is None:
-        raise PlanningError(f"{benchmark.name} declares no claims, so there is nothing to plan")
+    declared = study_of(benchmark)
     of_study = assumed_of(None, declared, NOTHING_SAID, benchmark.analysis)
     cohort = drawn(benchmark, cases, of_study["unreadable"].value, of_study["within_patient"].value)
     columns = {name: [case.attributes[name] for case in cases] for name in cases[0].attributes}
@@ -225,6 +222,12 @@ def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, Planne
     ground = Ground(shape=shape, columns=columns, said=of_study, cohort=cohort)
     found = Basis(study=study, truths=truths(study, assumed), ground=ground, assumed=assumed)
     return found, cohort
+
+
+def fewest(cohort: PlannedCohort, claim: Claim) -> tuple[int, int]:
+    """Fewest positives and fewest negatives of the groups that a claim is about."""
+    positives, negatives = zip(*(cohort.of(group_of(part)) for part in claim.parts), strict=True)
+    return min(positives), min(negatives)
 
 
 def to_draw(cases: int, unreadable: float) -> int:
@@ -240,11 +243,6 @@ def _planned(
 ) -> PlannedClaim:
     cohort, keys = found.ground.cohort, used_keys(claim.parts, found.ground.shape.images)
     alone, met = (None, None) if at_pool is None else at_pool[claim.name]
-    groups = {(part.attribute, part.level) for part in claim.parts}
-    counts = None
-    if cohort is not None:
-        of_groups = [cohort.of(group) for group in groups]
-        counts = (min(each[0] for each in of_groups), min(each[1] for each in of_groups))
     return PlannedClaim(
         name=claim.name,
         level=first_level(found.study, claim.name),
@@ -252,7 +250,7 @@ def _planned(
         sizes=size,
         alone=alone,
         met=met,
-        counts=counts,
+        counts=None if cohort is None else fewest(cohort, claim),
     )
 
 

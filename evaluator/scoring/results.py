@@ -12,6 +12,10 @@ from metrics.group import SAMPLED
 
 OVERALL = ("overall", "all")
 """Attribute and level of the figures over every case."""
+JOINT = " x "
+"""Between the attributes of an intersection, and between their levels."""
+INSUFFICIENT = "insufficient data"
+"""Why a figure, a group or a claim shows nothing but that it is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _read(file: Path, benchmark: Benchmark) -> tuple[str, DeclaredStudy]:
     if found is None:
         raise ClaimsError(f"{file.name} has no [[claims]]; give one table for each claim")
     study = replace(found, intersections=benchmark.analysis.intersections)
-    refuse_what_tells_too_much(study, benchmark.disclosure, benchmark.board, benchmark.path)
+    refuse_what_tells_too_much(benchmark.disclosure, benchmark.board, benchmark.path)
     bands = benchmark.cohort.criteria.age_bands
     refuse_unfit_groups(study, benchmark.analysis, bands, benchmark.path)
     quota = benchmark.quota

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,11 @@ from evaluator.planning.assumptions_of import Pilot, PlanningError
 from evaluator.planning.errors import Levels, PartError, errors_at_goal
 from evaluator.planning.printed import printed
 from evaluator.planning.study_plan import (
-    LEAST_POWER,
     RUNS,
     Basis,
     StudyPlan,
     basis,
     plan,
-    powers,
     too_small,
 )
 from evaluator.screen import styled
@@ -76,7 +74,7 @@ def planned(
     if catalog_folder is not None:
         pool, notes = _pool(found, installation, catalog_folder)
     standing = basis(found, options, pool=pool, pilot=read)
-    for sentence in _too_small(standing, runs):
+    for sentence in too_small(standing, runs):
         raise PlanningError(sentence)
     return _planned(standing, found.name, runs, notes or ())
 
@@ -103,17 +101,8 @@ def _planned_draw(
 ) -> Planned:
     pool, notes = _pool(benchmark, installation, catalog_folder)
     standing = basis(benchmark, pool=pool)
-    small = tuple(_too_small(standing, RUNS))
+    small = tuple(too_small(standing, RUNS))
     return _planned(standing, benchmark.name, RUNS, (*small, *notes))
-
-
-def _too_small(standing: Basis, runs: int) -> Iterator[str]:
-    cohort = standing.ground.cohort
-    if cohort is None:
-        return
-    for name, (alone, _) in powers(standing, cohort, runs=runs).items():
-        if name and alone.value + alone.error < LEAST_POWER:
-            yield too_small(standing, name, alone)
 
 
 def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> Planned:

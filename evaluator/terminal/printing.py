@@ -21,7 +21,6 @@ from rich.progress import (
 )
 
 from evaluator.screen import Sheet, console, styled
-from metrics.planning.widths import Precision
 
 if TYPE_CHECKING:
     from cohort_selection.catalog.catalog import Indexed
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from evaluator.steward.file_check import Tried
     from evaluator.steward.steward import Sealed, Sequestered
     from evaluator.stores.enclave import Attempt, StageTime
+    from metrics.planning.widths import Precision
     from submissions.stage_times import Stage
     from submissions.submission import Submission
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from metrics import arrays
 from metrics.arrays import Floats, Ints
-from metrics.claims import kernels, needed
+from metrics.claims import needed
 from metrics.claims.claim import Part
 from metrics.claims.shares import effective_numbers
 from metrics.claims.studies import (
@@ -129,6 +129,8 @@ def at_goal(
 def _areas(
     part: Part, counts: Counts, studies: int, assumed: Assumed, seed: int
 ) -> Iterator[AtGoal]:
+    from metrics.claims import kernels  # numba is costly to import
+
     if not counts.positive.size or not counts.negative.size or counts.fewest < 2:
         raise ValueError(
             f"a claim on auroc needs two patients of each class; the group has "

@@ -60,12 +60,16 @@ def decided(study: Study, bound_of: BoundOf, alpha: float) -> tuple[Decided, ...
 
 def levels_used(study: Study) -> tuple[float, ...]:
     """Every nominal level that a bound of the study can be tested at, rising."""
-    steps = {1}
-    if study.procedure == HOLM:
-        steps = {k for family in families(study) for k in range(1, len(family) + 1)}
     looks = range(1, study.looks + 1)
     of_looks = {level_of_look(i, study.looks, study.alpha, study.spending) for i in looks}
-    return tuple(sorted({level / step for level in of_looks for step in steps}))
+    return tuple(sorted({level / step for level in of_looks for step in steps(study)}))
+
+
+def steps(study: Study) -> range:
+    """By what a look's level is divided, from 1: with Holm's procedure up to a family's claims."""
+    if study.procedure != HOLM:
+        return range(1, 2)
+    return range(1, max(len(family) for family in families(study)) + 1)
 
 
 def _family(family: Sequence[Claim], bound_of: BoundOf, alpha: float) -> list[Decided]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from metrics import arrays
 from metrics.arrays import Floats, Ints
-from metrics.claims.kernels import Classes
+
+if TYPE_CHECKING:
+    from metrics.claims.kernels import Classes
 
 _NORMAL = NormalDist()
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from metrics.arrays import Bools, Floats
 from metrics.claims.claim import FIXED_SEQUENCE, STEPS, Bound, Part, Study, families
-from metrics.claims.procedures import Verdict, decided
+from metrics.claims.procedures import Verdict, decided, steps
 from metrics.claims.spending import level_of_look
 from metrics.planning.simulated import least_levels
 from metrics.planning.truth import PlannedCohort, Truths
@@ -99,7 +99,7 @@ def _met(
 ) -> dict[str, Bools]:
     """Which studies met each claim: each pattern of bounds that occurs is decided once."""
     alpha = level_of_look(look, study.looks, study.alpha, study.spending)
-    levels = _levels(study, alpha)
+    levels = tuple(alpha / step for step in steps(study))
     places = [
         (part, row[claim.name, place], level)
         for claim in study.claims
@@ -118,13 +118,6 @@ def _met(
 
         verdicts[:, i] = [each.verdict is Verdict.MET for each in decided(study, bound_of, alpha)]
     return {claim.name: verdicts[k, which] for k, claim in enumerate(study.claims)}
-
-
-def _levels(study: Study, alpha: float) -> tuple[float, ...]:
-    most = 1
-    if study.procedure != FIXED_SEQUENCE:
-        most = max(len(family) for family in families(study))
-    return tuple(alpha / step for step in range(1, most + 1))
 
 
 def _bound(part: Part, level: float, *, holds: bool) -> Bound:

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metrics.arrays import Floats, Ints
-
-_NEGLIGIBLE = 1e-12
-"""Chance of the numbers of discordant pairs that are left out, at either end."""
+from metrics.claims.needed import of_pairs
+from metrics.planning.proportions import NEGLIGIBLE
 
 
 def power(n: ArrayLike, goal: float, only_first: float, only_second: float, level: float) -> Floats:
@@ -29,15 +28,13 @@ def power(n: ArrayLike, goal: float, only_first: float, only_second: float, leve
 def _power(n: int, goal: float, only_first: float, only_second: float, level: float) -> float:
     from scipy.stats import binom  # scipy is costly to import
 
-    from metrics.claims.needed import of_pairs
-
     if n < 1:
         return 0.0
     both = only_first + only_second
     if not both > 0.0:
         met = of_pairs(np.zeros(1), np.zeros(1), n, goal) <= level
         return float(met[0])
-    first, last = (int(binom.ppf(at, n, both)) for at in (_NEGLIGIBLE, 1.0 - _NEGLIGIBLE))
+    first, last = (int(binom.ppf(at, n, both)) for at in (NEGLIGIBLE, 1.0 - NEGLIGIBLE))
     apart = np.arange(first, last + 1)
     chance = binom.pmf(apart, n, both)
     least = _least_first(apart, n, goal, level)
@@ -49,8 +46,6 @@ def _least_first(apart: Ints, n: int, goal: float, level: float) -> Ints:
 
     The bound rises with the pairs that the first wins of so many discordant ones.
     """
-    from metrics.claims.needed import of_pairs
-
     low, high = np.zeros_like(apart), apart + 1
     while (low < high).any():
         middle = (low + high) // 2

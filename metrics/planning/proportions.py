@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from metrics.arrays import Floats, Ints
 
-CLOPPER_PEARSON = "clopper-pearson"
-"""The bound of a claim: it never errs above its level."""
-WILSON = "wilson"
-"""The interval of figures beside claims."""
 NEGLIGIBLE = 1e-12
-"""Chance of the counts that are left out, at either end."""
+"""Chance of the counts, or numbers of discordant pairs, that are left out, at either end."""
 OfCounts = Callable[[Ints], Floats]
 """Power over an array of counts."""
 
 
-def least_hits(n: ArrayLike, goal: float, level: float, rule: str = CLOPPER_PEARSON) -> Ints:
-    """Fewest hits among ``n`` cases whose one-sided lower bound reaches ``goal``.
+def least_hits(n: ArrayLike, goal: float, level: float) -> Ints:
+    """Fewest hits among ``n`` cases with which Clopper-Pearson's lower bound reaches ``goal``.
 
     ``n`` (any shape) cases; the answer has its shape and is n + 1 where even n hits are too few.
     Clopper & Pearson 1934: the bound reaches the goal where P(X >= hits | goal) is at most
-    ``level``. Wilson 1927: where hits reach n goal + z sqrt(n goal (1 - goal)).
+    ``level``.
     """
-    n_ = np.asarray(n, dtype=np.int64)
-    if rule == WILSON:
-        z = NormalDist().inv_cdf(1.0 - level)
-        reached = n_ * goal + z * np.sqrt(n_ * goal * (1.0 - goal))
-        least = np.ceil(reached - 1e-9 * np.maximum(reached, 1.0)).astype(np.int64)
-    else:
-        from scipy.stats import binom  # scipy is costly to import
+    from scipy.stats import binom  # scipy is costly to import
 
-        least = np.asarray(binom.isf(level, n_, goal), dtype=np.int64) + 1
-        least = np.where(binom.sf(least - 2, n_, goal) <= level, least - 1, least)
-        least = np.where(binom.sf(least - 1, n_, goal) > level, least + 1, least)
+    n_ = np.asarray(n, dtype=np.int64)
+    least = np.asarray(binom.isf(level, n_, goal), dtype=np.int64) + 1
+    least = np.where(binom.sf(least - 2, n_, goal) <= level, least - 1, least)
+    least = np.where(binom.sf(least - 1, n_, goal) > level, least + 1, least)
     return np.minimum(least, n_ + 1)
 
 
@@ -48,7 +38,6 @@ def power(
     level: float,
     *,
     upper: bool = False,
-    rule: str = CLOPPER_PEARSON,
 ) -> Floats:
     """Chance that the bound of a proportion of ``n`` cases reaches ``goal`` where it is ``true``.
 
@@ -60,7 +49,7 @@ def power(
     if upper:
         goal, true = 1.0 - goal, 1.0 - true
     n_ = np.asarray(n, dtype=np.int64)
-    return np.asarray(binom.sf(least_hits(n_, goal, level, rule) - 1, n_, true))
+    return np.asarray(binom.sf(least_hits(n_, goal, level) - 1, n_, true))
 
 
 def left_to_chance(

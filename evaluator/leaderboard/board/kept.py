@@ -19,14 +19,12 @@ from submissions.ledger.beside_releases.retirement import Draws, Spent
 from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.verdicts.told import MET
 from submissions.quota import Quota
 
 if TYPE_CHECKING:
     from evaluator.claims.sealed_study import SealedStudy
     from evaluator.disclosure.control import Release
-
-MET = "met"
-"""The outcome of a claim that was shown, as a verdict's document has it."""
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""

@@ -24,10 +24,10 @@ from evaluator.leaderboard.drawing.palette import (
     WARM,
 )
 from evaluator.leaderboard.drawing.svg import LINE, Canvas, width_of, wrapped
+from evaluator.scoring.results import INSUFFICIENT
 from metrics.estimate import Estimate
 
 ALL_CASES = "All cases"
-INSUFFICIENT = "insufficient data"
 _LABELS = 148.0
 """The most room that the names of levels get."""
 MOST_COLUMNS = 6

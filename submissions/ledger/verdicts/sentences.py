@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from submissions.ledger.verdicts.told import WORDS, ToldVerdict
+from submissions.ledger.verdicts.told import ToldVerdict
 
 WAITS = (
     "Figures, bounds and numbers of cases are told when no look of any team at these cases is open "
@@ -24,7 +24,7 @@ def sentences(told: ToldVerdict) -> tuple[str, ...]:
     """
     repeated = (REPEATED,) if told.repeated else ()
     at = f"look {told.look} of {told.looks}, at {level_text(told.level)}"
-    if any(claim.verdict not in WORDS for claim in told.claims):
+    if not told.all_told:
         return (f"Not every claim is met ({at}).", LATER, *repeated)
     found = [
         f"Claim {number}, {claim.name}: {claim.verdict} ({at})"

@@ -58,7 +58,7 @@ class Reached(Strict):
 
 
 class ClaimShown(Strict):
-    """A declared claim, and whether it is met, not shown or not tested."""
+    """A declared claim: met, not shown, not tested, or told later while looks are left."""
 
     name: str
     verdict: str

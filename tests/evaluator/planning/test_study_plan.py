@@ -208,6 +208,17 @@ def test_the_cards_have_the_plan_beside_what_was_drawn(benchmark: Benchmark) -> 
     assert public(false, cases, used=nominal, step=1) == []
 
 
+def test_with_holm_a_card_has_the_share_of_each_claim_and_the_look_s_whole_level(
+    benchmark: Benchmark,
+) -> None:
+    """0.025 for two looks is 0.0125 a look; Holm's first step halves it for two claims."""
+    assert benchmark.study is not None
+    table = replace(benchmark.study.table, procedure="holm")
+    study = replace(benchmark.study, table=table)
+    planned = rows(replace(benchmark, study=study), pool(100))
+    assert [row.level for row in planned] == [0.00625, 0.00625, 0.0125]
+
+
 def test_errors_are_simulated_with_the_cohort_s_counts(
     benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
 ) -> None:

@@ -57,6 +57,7 @@ def everything(url: str, account: Account, cookie: str, name: str) -> dict[str, 
             text = answer.text.replace(name, "ID")
             text = re.sub(r"sha256:[0-9a-f]{64}|[0-9a-f]{64}", "DIGEST", text)
             text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?", "TIME", text)
+            text = re.sub(r"\d\d? \w+ \d{4}, \d\d:\d\d UTC", "TIME", text)
             told[path.replace(name, "ID")] = f"{answer.status_code} {text}"
     return told
 
