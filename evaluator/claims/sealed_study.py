@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -48,7 +49,8 @@ class SealedStudy:
     """What decides: the study with its levels fixed, and the level of each bound.
 
     ``sealed_at`` is the ISO time of the seal, or of the addendum that declared it later.
-    ``digest`` is that of the claims: of the declaration, the fixed levels and the tightened ones.
+    ``digest`` is that of the claims: of the declaration, the fixed levels, the tightened ones and
+    the ``salt``, without which numbers of cases could be guessed from the public digest.
     """
 
     study: Study
@@ -57,6 +59,7 @@ class SealedStudy:
     declaration: str
     sealed_at: str
     addendum: bool = False
+    salt: str = ""
 
     @property
     def digest(self) -> str:
@@ -102,6 +105,7 @@ def sealed(
         declaration=declared.digest,
         sealed_at=at,
         addendum=addendum,
+        salt=secrets.token_hex(16),
     )
 
 
@@ -120,6 +124,7 @@ def as_mapping(study: SealedStudy) -> dict[str, Any]:
         "levels": [asdict(each) for each in study.levels],
         "comparators": {name: asdict(each) for name, each in study.comparators.items()},
         "declaration": study.declaration,
+        "salt": study.salt,
     }
 
 
@@ -147,6 +152,7 @@ def read(content: Mapping[str, Any], *, sealed_at: str, addendum: bool = False) 
         declaration=content["declaration"],
         sealed_at=sealed_at,
         addendum=addendum,
+        salt=content["salt"],
     )
 
 
