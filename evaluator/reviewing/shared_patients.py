@@ -18,22 +18,19 @@ from submissions.ledger.ledger import Ledger
 def looked_at(installation: Installation, ledger: Ledger, benchmark: Benchmark) -> str | None:
     """Another benchmark with claims whose looks at patients of this cohort are open; or None."""
     enclave = installation.enclave()
-    others = [
-        name
-        for name in installation.names()
-        if name != benchmark.name and enclave.is_sealed(name) and ledger.verdicts.are_declared(name)
-    ]
-    if not others:
+    today = datetime.now(UTC).date()
+    living = []
+    for name in installation.names():
+        if name == benchmark.name or not ledger.verdicts.are_declared(name):
+            continue
+        other = installation.benchmark(name)
+        over = is_closed(ledger, name, other.period, other.quota, today)
+        if not over and enclave.is_sealed(name):
+            living.append(name)
+    if not living:
         return None
     mine = _patients(enclave.cohort(benchmark.name))
-    today = datetime.now(UTC).date()
-    for name in others:
-        other = installation.benchmark(name)
-        if is_closed(ledger, name, other.period, other.quota, today):
-            continue
-        if mine & _patients(enclave.cohort(name)):
-            return name
-    return None
+    return next((name for name in living if mine & _patients(enclave.cohort(name))), None)
 
 
 def _patients(cohort: Cohort) -> frozenset[str]:
