@@ -168,7 +168,7 @@ def _claims(
             level=level if found.level is None else found.level,
             after=claim.after,
             parts=tuple(
-                _judged(part, each, reason, cases, asked)
+                _judged(part, each, reason, cases, asked, sealed)
                 for part, each in zip(claim.parts, bounds, strict=True)
             ),
         )
@@ -180,6 +180,7 @@ def _judged(
     reason: str,
     cases: Cases,
     asked: Asked,
+    sealed: SealedStudy,
 ) -> JudgedPart:
     if not isinstance(found, Bound):
         return JudgedPart(part=part, undefined=reason if found is None else str(found))
@@ -188,7 +189,7 @@ def _judged(
         part=part,
         bound=found,
         spread=_spread(part, cases, here),
-        few=_few(part, cases, here, asked),
+        few=_few(part, cases, here, asked, sealed),
     )
 
 
@@ -201,12 +202,16 @@ def _spread(part: Part, cases: Cases, here: Bools) -> float | None:
     return round(negative / positive, 1) if positive > 0.0 else None
 
 
-def _few(part: Part, cases: Cases, here: Bools, asked: Asked) -> bool:
-    """Whether a bound at a declared threshold differs from the submission's own by few cases."""
+def _few(part: Part, cases: Cases, here: Bools, asked: Asked, sealed: SealedStudy) -> bool:
+    """Whether few cases lie between a declared threshold and another one of the study.
+
+    The submission's own is one of these: figures at it are released beside the bounds.
+    """
     if part.threshold is None or part.figure == "auroc":
         return False
-    for apart in _between(cases.scores, (asked.threshold, part.threshold)):
-        inside = apart & here
+    own = called(cases.scores, part.threshold)
+    for other in thresholds(sealed, asked.threshold):
+        inside = (own != called(cases.scores, other)) & here
         positive = int((inside & cases.labels).sum())
         negative = int(inside.sum()) - positive
         if inside.any() and min(positive, negative) < asked.minimum:

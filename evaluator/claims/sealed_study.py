@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -13,6 +14,7 @@ import numpy as np
 
 from cohort_selection.cases import Case
 from cohort_selection.sealing.cohort import Cohort
+from evaluator.claims.comparators import calls_at
 from evaluator.claims.declaration import ClaimsError, Comparator
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.claims.selection import case_data, in_group
@@ -48,7 +50,8 @@ class SealedStudy:
     """What decides: the study with its levels fixed, and the level of each bound.
 
     ``sealed_at`` is the ISO time of the seal, or of the addendum that declared it later.
-    ``digest`` is that of the claims: of the declaration, the fixed levels and the tightened ones.
+    ``digest`` is that of the claims: of the declaration, the fixed levels, the tightened ones and
+    the ``salt``, without which numbers of cases could be guessed from the public digest.
     """
 
     study: Study
@@ -57,6 +60,7 @@ class SealedStudy:
     declaration: str
     sealed_at: str
     addendum: bool = False
+    salt: str = ""
 
     @property
     def digest(self) -> str:
@@ -102,6 +106,7 @@ def sealed(
         declaration=declared.digest,
         sealed_at=at,
         addendum=addendum,
+        salt=secrets.token_hex(16),
     )
 
 
@@ -120,6 +125,7 @@ def as_mapping(study: SealedStudy) -> dict[str, Any]:
         "levels": [asdict(each) for each in study.levels],
         "comparators": {name: asdict(each) for name, each in study.comparators.items()},
         "declaration": study.declaration,
+        "salt": study.salt,
     }
 
 
@@ -147,6 +153,7 @@ def read(content: Mapping[str, Any], *, sealed_at: str, addendum: bool = False) 
         declaration=content["declaration"],
         sealed_at=sealed_at,
         addendum=addendum,
+        salt=content["salt"],
     )
 
 
@@ -208,6 +215,7 @@ def _assumed(part: Part, drawn: _Drawn, declared: Mapping[str, Comparator]) -> A
             f"nothing is known of what the comparator {part.comparator!r} said of these cases; "
             f"give its table"
         )
+    _refuse_empty_comparison(part, drawn, declared[part.comparator])
     data = case_data(
         part,
         drawn.labels,
@@ -222,3 +230,28 @@ def _assumed(part: Part, drawn: _Drawn, declared: Mapping[str, Comparator]) -> A
     own = Part(figure=part.figure, goal=0.5, threshold=None if part.figure == "auroc" else 0.5)
     said = CaseData(labels=data.labels, scores=data.comparator)
     return Assumed(comparator=bound(own, said, 0.025).value)
+
+
+def _refuse_empty_comparison(part: Part, drawn: _Drawn, declared: Comparator) -> None:
+    """Raise ValueError where anything is superior to a comparator: its table is on another scale.
+
+    It calls all drawn cases alike, or its scores rank them no better than chance would.
+    """
+    name = part.comparator or ""
+    said = drawn.comparators[name]
+    if part.figure == "auroc":
+        own = Part(figure="auroc", goal=0.5)
+        if bound(own, CaseData(labels=drawn.labels, scores=said), 0.025).value <= 0.5:
+            raise ValueError(
+                f"the scores of the comparator {name!r} rank the drawn cases no better than "
+                f"chance, or the other way round; give scores that are higher where the label is "
+                f"likelier"
+            )
+        return
+    calls = calls_at(said, declared)
+    if calls.all() or not calls.any():
+        what = "column of calls" if declared.has_calls_alone else "call_at and the scale of scores"
+        raise ValueError(
+            f"the comparator {name!r} calls {'every' if calls.all() else 'no'} drawn case "
+            f"positive, so that a model which calls none or all could be better; correct the {what}"
+        )

@@ -113,7 +113,7 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
             f"benchmark {benchmark.name!r} asks for {benchmark.disclosure.reviewers} reviewers; "
             f"let them vote with `sequestra review vote` or in `sequestra console`"
         )
-    if waits_for_others(ledger, benchmark):
+    if waits_for_others(installation, ledger, benchmark):
         raise SubmissionError(refusal(submission_id, benchmark.name))
     evaluated = prepared(submission, benchmark, cohort, enclave, ledger)
     use = use_of(enclave, benchmark, cohort)

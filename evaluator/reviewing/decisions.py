@@ -89,7 +89,7 @@ class Reviews:
         rounds = Votes(self._ledger).rounds(name)
         benchmark = self._installation.benchmark(submission.benchmark)
         decision = final(rounds, digest_of(document), benchmark.disclosure.reviewers)
-        if decision is None or waits_for_others(self._ledger, benchmark):
+        if decision is None or waits_for_others(self._installation, self._ledger, benchmark):
             return False
         voters = {vote.reviewer for vote in rounds[-1].votes}
         if not all_entitled(self._installation.accounts_url, voters):

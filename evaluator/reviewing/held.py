@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.closing import is_closed
+from evaluator.reviewing.shared_patients import looked_at
 from evaluator.stores.enclave import Enclave
+from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Ledger
 from submissions.submission import Submission
 
@@ -20,15 +22,17 @@ class HeldError(ValueError):
     """A held result that cannot be released."""
 
 
-def waits_for_others(ledger: Ledger, benchmark: Benchmark) -> bool:
+def waits_for_others(installation: Installation, ledger: Ledger, benchmark: Benchmark) -> bool:
     """Whether results of a benchmark stay held whatever reviewers decided.
 
-    Where it declares claims, nothing of a result is told while any team has a look left.
+    Nothing of a result is told while any team has a look left at claims on its cases: at those of
+    this benchmark, or of another draw that shares patients with it.
     """
-    if not ledger.verdicts.are_declared(benchmark.name):
-        return False
-    today = datetime.now(UTC).date()
-    return not is_closed(ledger, benchmark.name, benchmark.period, benchmark.quota, today)
+    if ledger.verdicts.are_declared(benchmark.name):
+        today = datetime.now(UTC).date()
+        if not is_closed(ledger, benchmark.name, benchmark.period, benchmark.quota, today):
+            return True
+    return looked_at(installation, ledger, benchmark) is not None
 
 
 def prepared(

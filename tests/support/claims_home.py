@@ -31,6 +31,9 @@ from submissions.ledger.ledger import Ledger
 from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.predictions import Predictions
 from submissions.receiving import Entry, receive
+from submissions.service.people import insert_person
+from submissions.service.principal import Role
+from submissions.service.store import Store, StoreError
 from submissions.submission import State, Submission
 from tests.support.dying import arm
 from tests.support.small_commons import radiograph
@@ -150,7 +153,7 @@ class ClaimsHome:
             submission_id=name,
             evaluation_key=key,
             document=digest_of(document),
-            reviewer="ann",
+            reviewer=_reviewer(self.installation),
             choice=choice,
             reason=reason,
         )
@@ -167,6 +170,21 @@ class ClaimsHome:
         signer = _completion(self.installation, self.ledger).signer
         Reviews(self.installation, self.ledger, tell, signer, tracker).keep_up()
         return told
+
+
+def _reviewer(installation: Installation) -> str:
+    """The id of the one reviewer, who has an account from the first vote on."""
+    address = "reviewer@example.org"
+    store = Store(installation.accounts_url)
+    try:
+        return store.people.named(address).person_id
+    except StoreError:
+        with store.transaction() as connection:
+            person_id = insert_person(connection, "Rae", address, "")
+        store.people.grant(person_id, Role.REVIEWER, granted=True)
+        return person_id
+    finally:
+        store.close()
 
 
 def finish(home: Path, name: str, ledger: Ledger | None = None) -> None:
@@ -190,12 +208,24 @@ def _completion(installation: Installation, ledger: Ledger) -> Completion:
 def sealed_home(folder: Path, file: str = FILE) -> Installation:
     """Seal a cohort of tiny radiographs with its claims."""
     installation = Installation(folder / "home")
-    files = installation.root / "benchmarks"
-    files.mkdir(parents=True)
-    (files / f"{BENCHMARK}.toml").write_text(file)
-    benchmark = installation.benchmark(BENCHMARK)
+    (installation.root / "benchmarks").mkdir(parents=True)
+    _seal(installation, folder / "images", file)
+    return installation
+
+
+def next_sealed(installation: Installation, first: int, name: str = "later-draw") -> str:
+    """Seal another benchmark with claims, whose patients are numbered from ``first`` on."""
+    file = FILE.replace(f'name = "{BENCHMARK}"', f'name = "{name}"')
+    _seal(installation, installation.root.parent / f"images of {name}", file, name, first)
+    return name
+
+
+def _seal(
+    installation: Installation, images: Path, file: str, name: str = BENCHMARK, first: int = 0
+) -> None:
+    (installation.root / "benchmarks" / f"{name}.toml").write_text(file)
+    benchmark = installation.benchmark(name)
     sites = [site for site, number in SITES.items() for _ in range(number)]
-    images = folder / "images"
     images.mkdir()
     cases = [
         Case(
@@ -205,14 +235,14 @@ def sealed_home(folder: Path, file: str = FILE) -> Installation:
             i % 2,
             {"sex": "Female" if i % 4 < 2 else "Male", "site": site},
         )
-        for i, site in enumerate(sites)
+        for i, site in enumerate(sites, start=first)
     ]
     assert benchmark.study is not None
     study = sealed_study.sealed(benchmark.study, cases, {})
     seal(
         cases,
-        installation.enclave().benchmark_folder(BENCHMARK) / "cohort",
-        name=BENCHMARK,
+        installation.enclave().benchmark_folder(name) / "cohort",
+        name=name,
         seed=7,
         criteria={"label": "opacity"},
         target=None,
@@ -222,10 +252,9 @@ def sealed_home(folder: Path, file: str = FILE) -> Installation:
         },
     )
     ledger = installation.ledger()
-    ledger.record("seal", BENCHMARK, "")
-    ledger.verdicts.declare(BENCHMARK, study.digest, study.study.looks)
+    ledger.record("seal", name, "")
+    ledger.verdicts.declare(name, study.digest, study.study.looks)
     ledger.close()
-    return installation
 
 
 def sealed_once(folder: Path) -> Path:

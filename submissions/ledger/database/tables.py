@@ -226,6 +226,8 @@ VERDICTS = Table(
     Column("level", Float, nullable=False),
     Column("repeats", ForeignKey("verdicts.number")),
     Column("document", Text, nullable=False),
+    # Random: without it the digest in the audit chain could be guessed, word by word.
+    Column("salt", String(32), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("submission_id", name="one_verdict_a_submission"),
 )

@@ -129,7 +129,7 @@ def vote_content(reviewer: str, row: Sequence[object]) -> str:
 
 
 def verdict_content(row: Sequence[object]) -> str:
-    """What the chain keeps of a verdict; ``row`` has the columns from the team to the document."""
+    """What the chain keeps of a verdict; ``row`` has the columns from the team to the salt."""
     return digest_of_row(row)
 
 
@@ -258,5 +258,5 @@ def _looks(connection: Connection, stored: _Stories) -> None:
         )
     for row in connection.execute(select(VERDICTS).order_by(VERDICTS.c.number)):
         stored[VERDICT, row.submission_id].append(
-            _Told(event=VERDICT, content=verdict_content(row[2:13]), at=aware(row.at))
+            _Told(event=VERDICT, content=verdict_content(row[2:14]), at=aware(row.at))
         )

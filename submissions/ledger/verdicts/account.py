@@ -7,6 +7,7 @@ allowance have one number, and a process that is killed leaves both or none.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -244,6 +245,7 @@ def _append(
         "claims_digest": look.claims_digest,
         "look_digest": look.digest,
         **{name: found[name] for name in ("look", "looks", "level", "repeats", "document")},
+        "salt": secrets.token_hex(16),
     }
     connection.execute(insert(VERDICTS).values(submission_id=look.submission_id, **row, at=hour()))
     told = verdict_content(list(row.values()))

@@ -136,6 +136,20 @@ def test_few_cases_between_two_thresholds_are_seen_before_labels_and_after() -> 
     assert [c.parts[0].few for c in judge_study(study, Cases(), more).claims] == [False, True]
 
 
+def test_few_cases_between_two_declared_thresholds_keep_both_bounds_in() -> None:
+    """Twelve cases lie between, of which one is positive: two sensitivities would tell it."""
+    scores = np.where(LABELS, 0.9, 0.1)
+    scores[[0, *range(100, 111)]] = 0.7
+    at = [Part(figure="sensitivity", goal=0.5, threshold=each) for each in (0.6, 0.8)]
+    study = sealed(Claim(name="both", parts=tuple(at)), FIRST)
+    asked = Asked(threshold=0.5, look=1, minimum=10)
+    found = judge_study(study, Cases(scores=scores), asked)
+    assert words(found) == ["met", "met"]
+    assert [[part.few for part in claim.parts] for claim in found.claims] == [[True, True], [False]]
+    one = sealed(Claim(name="one", parts=(at[0],)))  # nothing lies between it and 0.5
+    assert not judge_study(one, Cases(scores=scores), asked).claims[0].parts[0].few
+
+
 def test_the_spread_of_the_classes_stands_beside_an_auroc() -> None:
     cases = Cases(scores=np.where(LABELS, 0.5, 0.3) + np.tile(np.linspace(-0.2, 0.2, 100), 2))
     cases.scores[~LABELS] = 0.3 + np.linspace(-0.1, 0.1, 100)

@@ -85,6 +85,9 @@ def test_a_study_reads_as_it_was_written(tmp_path: Path) -> None:
         declared(tmp_path), [c for c in drawn if c.attributes["sex"] == "Male"], right(drawn)
     )
     assert fewer.declaration == study.declaration
+    again = sealed_study.sealed(declared(tmp_path), drawn, right(drawn))
+    assert again.levels == study.levels
+    assert again.digest != study.digest  # who guesses the numbers of cases has no check of them
     assert fewer.digest != study.digest
 
 
@@ -144,3 +147,26 @@ def test_a_part_takes_the_cases_of_its_group() -> None:
     )
     assert auroc.comparator is not None
     assert auroc.comparator.tolist() == [0.5, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("claim", "values", "told"),
+    [
+        ("specificity", (40.0, 70.0), "calls every drawn case positive"),  # percent, call_at 0.5
+        ("sensitivity", (0.01, 0.3), "calls no drawn case positive"),
+        ("auroc", (0.8, 0.2), "no better than chance, or the other way round"),
+        ("auroc", (0.5, 0.5), "no better than chance, or the other way round"),
+    ],
+)
+def test_a_comparator_on_another_scale_is_not_sealed(
+    tmp_path: Path, claim: str, values: tuple[float, float], told: str
+) -> None:
+    """Any model would be superior to it."""
+    text = (
+        f'[[claims]]\nname = "a"\nfigure = "{claim}"\nsuperior_to = "reader"\n'
+        '[comparators.reader]\nfile = "reader.csv"\ncall_at = 0.5\n'
+    )
+    drawn = cases()
+    said = {"reader": {case.case_id: values[case.label] for case in drawn}}
+    with pytest.raises(ClaimsError, match=f"^claim 'a': .*{told}"):
+        sealed_study.sealed(declared(tmp_path, text), drawn, said)

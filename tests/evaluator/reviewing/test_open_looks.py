@@ -15,7 +15,7 @@ from submissions.ledger.beside_releases.retirement import RETIRED
 from submissions.ledger.ledger import LedgerError
 from submissions.ledger.voting.votes import Choice
 from submissions.submission import Failure, State
-from tests.support.claims_home import BENCHMARK, ClaimsHome, opened, sealed_once
+from tests.support.claims_home import BENCHMARK, ClaimsHome, next_sealed, opened, sealed_once
 
 
 @pytest.fixture
@@ -68,3 +68,20 @@ def test_no_reviewer_asks_the_team_a_question(home: ClaimsHome) -> None:
     name = home.run("Good", home.scores(2.5))
     with pytest.raises(LedgerError, match="a question would tell its team more than that"):
         home.vote(name, Choice.ASK_AGAIN, "on which cases was it trained?")
+
+
+def test_an_ended_draw_waits_while_a_draw_with_some_of_its_patients_is_open(
+    home: ClaimsHome,
+) -> None:
+    """Its figures are of cases at which teams still have looks."""
+    name = home.run("Good", home.scores(2.5))
+    home.vote(name, Choice.RELEASE)
+    later = next_sealed(home.installation, first=60)
+    other = next_sealed(home.installation, first=1_000, name="other-patients")
+    home.ledger.record(RETIRED, BENCHMARK, "the steward has drawn the next one")
+    assert home.follow() == []
+    with pytest.raises(SubmissionError, match="once no look of any team at these cases is open"):
+        release_held(home.installation, name)
+    home.ledger.record(RETIRED, later, "the steward has drawn the next one")
+    assert home.follow() == [f"{name} released"]
+    assert home.ledger.verdicts.are_declared(other)  # open, and of other patients

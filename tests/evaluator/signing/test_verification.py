@@ -13,6 +13,7 @@ from evaluator.signing.verification import announced_keys, verify_ledger
 from evaluator.stores.installation import Installation
 from submissions.ledger.database.tables import METADATA
 from submissions.ledger.ledger import Ledger
+from submissions.ledger.verdicts.account import Look
 from submissions.quota import Quota
 from submissions.signatures import SignatureError, Signed, VerifyingKey
 from submissions.submission import Failure, State
@@ -59,6 +60,8 @@ def tracked(
             ledger.admitted("s3", "sha256:" + "3" * 64, State.LINTED, State.DRY_RUN)
             ledger.practised("s3", "{}", state=State.QUEUED)
             hold(ledger, "s4")
+            ledger.receive(received("s5"), Quota(100, 7), allowance=["South"])
+            judge(ledger, "s1")
             compare(installation, ledger)
             sign(installation, ledger)
         assert problems(installation) == []
@@ -69,6 +72,22 @@ def tracked(
             }
         assert all(rows.values())
         yield installation, url, rows
+
+
+def judge(ledger: Ledger, name: str) -> None:
+    """Claims of the submission are judged, and a look is spent."""
+    found = ledger.submission(name)
+    look = Look(
+        submission_id=name,
+        team=found.team,
+        benchmark=found.benchmark,
+        image_digest=found.image_digest,
+        threshold=found.threshold,
+        cohort_digest="sha256:" + "6" * 64,
+        claims_digest="sha256:" + "5" * 64,
+        looks=3,
+    )
+    ledger.verdicts.spend(look, lambda _: (0.025, '{"claims":[]}'))
 
 
 def put_back(url: str, rows: Rows) -> None:
@@ -169,6 +188,11 @@ def test_a_migrated_ledger_is_signed_and_verified(
         "DELETE FROM board_rows",
         "UPDATE exposures SET team = 'South'",
         "DELETE FROM exposures",
+        "UPDATE verdicts SET document = '{}'",
+        "UPDATE verdicts SET salt = 'another'",
+        "DELETE FROM verdicts",
+        "UPDATE allowances SET teams = '[]'",
+        "DELETE FROM allowances",
     ],
 )
 def test_every_edit_is_found(tracked: tuple[Installation, str, Rows], change: str) -> None:

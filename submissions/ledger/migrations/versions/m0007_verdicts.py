@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("level", sa.Float, nullable=False),
         sa.Column("repeats", sa.Integer, sa.ForeignKey("verdicts.number")),
         sa.Column("document", sa.Text, nullable=False),
+        sa.Column("salt", sa.String(32), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.UniqueConstraint("submission_id", name="one_verdict_a_submission"),
     )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from submissions.ledger.database.audit_chain import digest_of_row
 from submissions.ledger.ledger import Arrival, Ledger
 from submissions.ledger.verdicts.account import Left, Look
 from submissions.ledger.verdicts.told import ToldVerdict, document_of
@@ -264,3 +265,20 @@ def test_which_of_several_claims_is_met_is_told_with_the_release(ledger: Ledger)
 def test_nothing_but_three_words_can_be_told() -> None:
     with pytest.raises(ValueError, match=r"a verdict is 'met: 0\.912'"):
         document_of([("a", "met: 0.912")], look=1, looks=1, level=0.025, claims_digest=CLAIMS)
+
+
+def test_what_the_audit_chain_keeps_of_a_verdict_cannot_be_guessed(ledger: Ledger) -> None:
+    """All of a look but its words is known to its team, and words are few: the digest is salted."""
+    asked = look("s1", "image 1")
+    enter(ledger, "s1", "North", *SCORED)
+    spend(ledger, asked, "met")
+    (entry,) = ledger.chain.entries(subjects=["s1"], event="verdict")
+    level, document = judged("met")(1)
+    known = ["North", '["north"]', "chest", COHORT, CLAIMS, asked.digest, 1, LOOKS, level, None]
+    guesses = [digest_of_row([*known, document]), digest_of_row([*known, document, ""])]
+    assert entry.content not in guesses
+    with ledger.transaction() as connection:
+        salt = connection.execute(text("SELECT salt FROM verdicts")).scalar_one()
+    assert entry.content == digest_of_row([*known, document, salt])
+    assert len(salt) == 32
+    assert ledger.chain.problems() == []
