@@ -222,7 +222,7 @@ def group(part: Part) -> str:
 def goal(part: Part) -> str:
     """The goal of a part, as 'goal 0.850', 'goal at most 0.100' or 'margin 0.050'."""
     if part.comparator is not None:
-        return "goal above 0" if part.margin is None else f"margin {part.margin:.3f}"
+        return "goal 0.000" if part.margin is None else f"margin {part.margin:.3f}"
     return f"goal {'at most ' if part.upper else ''}{part.goal:.3f}"
 
 

@@ -84,4 +84,5 @@ def review_vote(
 
     with desk_for(home, who) as (desk, reviewer):
         cast = desk.vote(reviewer, submission_id, choice(vote), reason)
-    console.print(held.voted(submission_id, cast), soft_wrap=True)
+        later = desk.waits_for_looks(submission_id)
+    console.print(held.voted(submission_id, cast, later=later), soft_wrap=True)

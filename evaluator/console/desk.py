@@ -58,8 +58,8 @@ class Changed(ReviewError):
 class Waiting:
     """A held result in the list: no figure of it.
 
-    ``votes`` of ``needed`` are cast in the open round. ``decision`` is what the queue does next.
-    ``ready`` is off until the queue has made the document.
+    ``votes`` of ``needed`` are cast in the open round, or in the one that decided. ``decision`` is
+    what the queue does next. ``ready`` is off until the queue has made the document.
     """
 
     submission: Submission
@@ -73,6 +73,8 @@ class Waiting:
     own: bool
     voted: bool
     ready: bool
+    later: bool = False
+    """Whether what is decided waits until no look of any team at these cases is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,19 +267,26 @@ class Desk:
         document = self._held.document(name)
         digest = "" if document is None else document.digest
         votes = open_votes(rounds, digest)
+        needed = benchmark.disclosure.reviewers
+        decision = final(rounds, digest, needed)
         return Waiting(
             submission=submission,
             title=benchmark.title,
             since=since,
             age=age(since, datetime.now(UTC)),
-            votes=len(votes),
-            needed=benchmark.disclosure.reviewers,
-            decision=final(rounds, digest, benchmark.disclosure.reviewers),
+            votes=len(votes) if decision is None else needed,
+            needed=needed,
+            decision=decision,
             rounds=sum(each.decision is not None for each in rounds),
             own=is_own(self._store, self._ledger, reviewer.person_id, submission),
             voted=any(vote.reviewer == reviewer.person_id for vote in votes),
             ready=document is not None,
+            later=self.waits_for_looks(name),
         )
+
+    def waits_for_looks(self, submission_id: str) -> bool:
+        """Whether what is decided waits until no look of any team at these cases is open."""
+        return self._ledger.verdicts.are_declared(self._ledger.submission(submission_id).benchmark)
 
     def _entitled(self, person_id: str) -> bool:
         return is_entitled(self._store, person_id)

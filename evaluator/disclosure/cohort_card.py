@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,7 +66,7 @@ class CohortCard:
     count_step: int
     flow: tuple[PublicStep, ...]
     levels: tuple[PublicLevel, ...]
-    claims: Mapping[str, Any] | None = None
+    claims: Mapping[str, Any] | None = field(default=None, hash=False)  # pages are kept by it
 
     def to_json(self) -> str:
         """Write JSON with sorted keys."""

@@ -21,7 +21,7 @@ def line(waiting: Waiting) -> RenderableType:
     """One line a held result: who, how long, how many votes, and what is next."""
     of = waiting.submission
     if waiting.decision is not None:
-        after = f"decided: {waiting.decision.value}; `sequestra run` does so"
+        after = f"decided: {waiting.decision.value}; `sequestra run` does so{_when(waiting.later)}"
     elif waiting.own:
         after = "your own team's: others decide"
     elif not waiting.ready:
@@ -34,16 +34,21 @@ def line(waiting: Waiting) -> RenderableType:
     )
 
 
-def voted(submission_id: str, cast: Round) -> str:
-    """What a vote that was cast comes to."""
+def voted(submission_id: str, cast: Round, *, later: bool = False) -> str:
+    """What a vote that was cast comes to; ``later`` as in ``Waiting``."""
+    when = _when(later)
     after = {
         None: "another reviewer's is needed",
-        Decision.RELEASE: "`sequestra run` releases it",
-        Decision.REFUSE: "`sequestra run` ends it as refused",
+        Decision.RELEASE: f"`sequestra run` releases it{when}",
+        Decision.REFUSE: f"`sequestra run` ends it as refused{when}",
         Decision.ASK_AGAIN: "the team reads the question, and the votes begin again",
         Decision.SPLIT: "the votes differ, and begin again",
     }
     return f"{submission_id}: {len(cast.votes)} of {cast.needed} votes; {after[cast.decision]}"
+
+
+def _when(later: bool) -> str:
+    return " once no look of any team at these cases is open" if later else ""
 
 
 def result(shown: HeldResult) -> RenderableType:

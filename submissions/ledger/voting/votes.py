@@ -269,7 +269,7 @@ def _open_round(every: Sequence[Round], rounds: Sequence[Round], vote: Vote, nee
     if decision is not None:
         raise LedgerError(
             f"the reviewers of submission {vote.submission_id} have decided to {decision.value} "
-            f"it; the queue does so next"
+            f"it, and the queue does so; no vote is taken"
         )
     votes = open_votes(rounds, vote.document)
     if any(each.reviewer == vote.reviewer for each in votes):

@@ -85,7 +85,7 @@ def test_an_upper_bound_and_a_comparator_are_named_with_goal_and_margin() -> Non
     )
     assert "AUROC less that of predicate 0.012, lower bound -0.031, margin 0.050" in against
     (superior,) = sentences(judged("auroc", 0.0, 0.04, -0.002, comparator="reader"), met=False)
-    assert "lower bound -0.002, goal above 0" in superior
+    assert "lower bound -0.002, goal 0.000" in superior
 
 
 def test_patients_are_counted_where_they_have_several_cases() -> None:

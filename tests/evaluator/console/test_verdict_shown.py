@@ -19,6 +19,7 @@ from evaluator.leaderboard.published import NotReleased, released
 from evaluator.serving.web_process import application, settings_of
 from evaluator.stores.installation import Installation
 from evaluator.terminal import held as printed
+from submissions.ledger.voting.votes import Choice
 from submissions.service.principal import COOKIE, Role, Scope
 from tests.evaluator.console.conftest import served
 from tests.support.claims_home import BENCHMARK, ClaimsHome, opened, sealed_once
@@ -106,3 +107,25 @@ def test_the_team_reads_one_word_for_several_claims_and_no_figure(
     assert "Declared before the cohort was sealed, on" in about
     with pytest.raises(NotReleased, match=r"held; it has no released result\. Not every claim"):
         released(home.ledger, judged)
+
+
+def test_a_vote_says_that_its_result_waits_for_looks(
+    home: ClaimsHome, people: HeldHome, judged: str
+) -> None:
+    """The decision stands with its votes; the queue does nothing of it while looks are open."""
+    assert judged  # the first look
+    second = home.run("Second", home.scores(1.0, seed=2), team="North", by="tess")
+    ann = reviewer(people.people["ann"], "Ann", [Role.REVIEWER])
+    with desk_of(home.installation) as (desk, store):
+        cast = desk.vote(ann, second, Choice.RELEASE, "")
+        cookie = store.sessions.open(ann.person_id, 1)
+        (waiting,) = (each for each in desk.waiting(ann) if each.decision)
+        said = printed.voted(second, cast, later=desk.waits_for_looks(second))
+    waits = "once no look of any team at these cases is open"
+    assert f"`sequestra run` releases it {waits}" in said
+    line = " ".join(console_text(printed.line(waiting)).split())
+    assert f"1 of 1 votes decided: release; `sequestra run` does so {waits}" in line
+    with served(people) as console:
+        headers = {"Cookie": f"{CONSOLE}={cookie}"}
+        page_of = httpx.get(f"{console.url}/console/held/{second}", headers=headers).text
+    assert f"The queue does so {waits}." in " ".join(re.sub(r"<[^>]+>", "", page_of).split())

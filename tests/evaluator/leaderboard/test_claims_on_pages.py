@@ -96,6 +96,10 @@ class Sealed(OfReleases):
     def tried(self, benchmark: str) -> int | None:
         return 3
 
+    def moment(self) -> int:
+        """Pages are kept by what they show, as those of a ledger are."""
+        return 1
+
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
