@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.commands.options import HOME, STEWARD, Home
+from evaluator.option_values import OptionError
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -49,6 +50,8 @@ def plan(
     from evaluator.planning.printed import printed
     from evaluator.steward.planned_study import planned
 
+    if output is not None and output.exists() and not output.is_dir():
+        raise OptionError(f"--output is {output}, a file; give a folder, which may be new")
     given = assumed(assume or [])
     found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
     console.print(printed(found.plan, found.basis.study, found.errors, found.notes))

@@ -80,9 +80,14 @@ def _refuse_second(ledger: Ledger, name: str, cohort: Cohort) -> None:
         )
 
 
-def _refuse_read(installation: Installation, ledger: Ledger, name: str, cohort: Cohort) -> None:
+def _n_read(installation: Installation, ledger: Ledger, name: str, cohort: Cohort) -> int:
+    """How many submissions have read a cohort."""
     looks = len(ledger.read(lambda connection: charged_submissions(connection, None, name)))
-    n_runs = max(looks, case_loads.runs(installation.enclave()).get(cohort.digest, 0))
+    return max(looks, case_loads.runs(installation.enclave()).get(cohort.digest, 0))
+
+
+def _refuse_read(installation: Installation, ledger: Ledger, name: str, cohort: Cohort) -> None:
+    n_runs = _n_read(installation, ledger, name, cohort)
     if n_runs:
         raise ClaimsError(
             f"{n_runs} submissions have read the cohort of {name!r}, so that claims declared now "
@@ -93,7 +98,7 @@ def _refuse_read(installation: Installation, ledger: Ledger, name: str, cohort: 
 def _refuse_told(
     installation: Installation, benchmark: Benchmark, study: DeclaredStudy, cohort: Cohort
 ) -> None:
-    """Raise ClaimsError where another living benchmark tells figures of the same patients."""
+    """Raise ClaimsError where another benchmark tells, or told, figures of the same patients."""
     mine = {patient for _, patient in cohort.sources().values()}
     for name, theirs in claimed(installation, replace(benchmark, study=study)).patients.items():
         if shared := mine & theirs:
@@ -101,6 +106,18 @@ def _refuse_told(
                 f"{len(shared)} patients of {benchmark.name!r} are in the cohort of {name!r} too, "
                 f"which still takes submissions, and claims allow no case in two; retire "
                 f"{name!r}, or declare the claims in a benchmark of their own"
+            )
+    enclave, ledger = installation.enclave(), installation.ledger()
+    for name in installation.names():
+        if name == benchmark.name or not enclave.is_sealed(name):
+            continue
+        other = enclave.cohort(name)
+        shared = mine & {patient for _, patient in other.sources().values()}
+        if shared and (n_runs := _n_read(installation, ledger, name, other)):
+            raise ClaimsError(
+                f"{len(shared)} patients of {benchmark.name!r} are in the cohort of {name!r} too, "
+                f"which {n_runs} submissions have read, so that claims declared now could follow "
+                f"their figures; declare them in a benchmark of their own"
             )
 
 

@@ -86,7 +86,8 @@ def try_file(
         return Tried(len(cases), (*problems, str(refusal)))
     if found.refusal and not problems:
         problems.append(found.refusal)
-    problems += _of_claims(benchmark, pool, found)
+    if not any(each.startswith("claim ") for each in problems):
+        problems += _of_claims(benchmark, pool, found)
     if benchmark.study is not None and not problems:
         problems += _hopeless(benchmark, pool, found)
     hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]

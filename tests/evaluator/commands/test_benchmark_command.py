@@ -126,3 +126,11 @@ def test_the_schema_is_printed_for_an_editor() -> None:
         "minimum": 1,
         "description": quota["lifetime"]["description"],
     }
+
+
+def test_a_plan_is_written_to_a_folder(tmp_path: Path) -> None:
+    """A file in its place is named before anything is simulated."""
+    there = tmp_path / "plan.json"
+    there.write_text("")
+    said = refused("plan", REPOSITORY / "benchmarks" / "simulated-study.toml", "--output", there)
+    assert "plan.json, a file; give a folder, which may be new" in " ".join(said.split())

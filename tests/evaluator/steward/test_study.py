@@ -28,6 +28,7 @@ from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.terminal import printing
 from metrics.claims.claim import Claim, Part, Study
+from submissions.ledger.beside_releases.retirement import RETIRED
 from submissions.predictions import Predictions
 from tests.support.claims_file import with_claims
 from tests.support.commands import refused
@@ -144,6 +145,14 @@ def test_the_check_names_what_cannot_be_sealed(
 ) -> None:
     tried = try_file(commons.benchmark(tmp_path, "checked", claims), commons.catalog)
     assert any(said in problem for problem in tried.problems), tried.problems
+
+
+def test_the_check_names_an_unknown_level_once(commons: Commons, tmp_path: Path) -> None:
+    claims = (
+        '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\nwithin = { sex = "Femail" }\n'
+    )
+    (problem,) = try_file(commons.benchmark(tmp_path, "checked", claims), commons.catalog).problems
+    assert "did you mean 'Female'?" in problem
 
 
 def test_the_check_counts_the_cases_that_a_comparator_lacks(
@@ -327,6 +336,27 @@ def test_claims_are_added_once_signed_and_only_before_the_first_look(
     commons.home.enclave().record_predictions("s", sealed.digest, Predictions({}), run_key=None)
     with pytest.raises(ClaimsError, match="1 submissions have read the cohort of 'late'"):
         add_claims(commons.home, "late", file, signer.state)
+
+
+def test_claims_are_not_added_where_an_ended_benchmark_read_the_patients(
+    commons: Commons, tmp_path: Path
+) -> None:
+    """Its figures are told, and the claims could follow them."""
+    ledger = commons.home.ledger()
+    for name in ("ended", "again"):
+        made = commons.benchmark(tmp_path, name, "")
+        commons.assign(made)
+        steward.match(commons.home, made, commons.catalog)
+        cohort = steward.seal_cohort(commons.home, made, commons.catalog, look=False).cohort
+        if name == "ended":
+            enclave = commons.home.enclave()
+            enclave.record_predictions("s", cohort.digest, Predictions({}), run_key=None)
+            ledger.record(RETIRED, "ended", "two submissions knew more than chance")
+    file = tmp_path / "claims.toml"
+    file.write_text(ADDED)
+    signer = Signer(commons.home, ledger)
+    with pytest.raises(ClaimsError, match="cohort of 'ended' too, which 1 submissions have read"):
+        add_claims(commons.home, "again", file, signer.state)
 
 
 def test_an_addendum_that_is_not_the_signed_one_is_found(commons: Commons, tmp_path: Path) -> None:
