@@ -21,7 +21,6 @@ from evaluator.console.withholding import Withholding, figures_left_out, withhol
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard import published
 from evaluator.leaderboard.reports.report import render_report
-from evaluator.reviewing.entitled import is_entitled
 from evaluator.stores.held_results import HeldDocument, HeldResults
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
@@ -38,6 +37,7 @@ from submissions.ledger.voting.votes import (
     open_votes,
     standing,
 )
+from submissions.service.entitled import is_entitled
 from submissions.service.store import Store, StoreError
 from submissions.service.texts import paragraph
 from submissions.submission import State, Submission

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from evaluator.reviewing.entitled import REVIEWING
 from submissions.ledger.ledger import Ledger
+from submissions.service.entitled import REVIEWING
 from submissions.service.principal import Role
 from submissions.service.store import Store
 from submissions.submission import Submission

@@ -2,5 +2,5 @@
 
 **Held document**: the release that reviewers decide on.
 
-Order of reading: ``shared_patients``, ``held``, ``entitled``, ``decisions``.
+Order of reading: ``shared_patients``, ``held``, ``decisions``.
 """

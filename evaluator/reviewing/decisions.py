@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 
 from evaluator.feedback.exposure import use_of
-from evaluator.reviewing.entitled import all_entitled
 from evaluator.reviewing.held import HeldError, prepared, waits_for_others
 from evaluator.signing.signer import Signer
 from evaluator.stores.enclave import EnclaveError
@@ -25,6 +24,7 @@ from evaluator.tracking.process import Tracker
 from submissions.ledger.database.audit_chain import digest_of
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.voting.votes import Decision, Votes, final
+from submissions.service.entitled import all_entitled
 from submissions.service.store import StoreError
 from submissions.submission import State, Submission
 
