@@ -86,12 +86,16 @@ def _n_read(installation: Installation, ledger: Ledger, name: str, cohort: Cohor
     return max(looks, case_loads.runs(installation.enclave()).get(cohort.digest, 0))
 
 
+def _submissions(number: int) -> str:
+    return f"{number} submission" if number == 1 else f"{number} submissions"
+
+
 def _refuse_read(installation: Installation, ledger: Ledger, name: str, cohort: Cohort) -> None:
     n_runs = _n_read(installation, ledger, name, cohort)
     if n_runs:
         raise ClaimsError(
-            f"{n_runs} submissions have read the cohort of {name!r}, so that claims declared now "
-            f"could follow their figures; declare them in a benchmark of their own"
+            f"{_submissions(n_runs)} read the cohort of {name!r} before, so that claims declared "
+            f"now could follow their figures; declare them in a benchmark of their own"
         )
 
 
@@ -116,8 +120,8 @@ def _refuse_told(
         if shared and (n_runs := _n_read(installation, ledger, name, other)):
             raise ClaimsError(
                 f"{len(shared)} patients of {benchmark.name!r} are in the cohort of {name!r} too, "
-                f"which {n_runs} submissions have read, so that claims declared now could follow "
-                f"their figures; declare them in a benchmark of their own"
+                f"which {_submissions(n_runs)} read before, so that claims declared now could "
+                f"follow their figures; declare them in a benchmark of their own"
             )
 
 

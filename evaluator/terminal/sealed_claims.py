@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Group, RenderableType
 
 from evaluator.claims.sealed_study import SealedStudy
@@ -20,9 +22,10 @@ def sealed_claims(study: SealedStudy) -> RenderableType:
         for part in claim.parts:
             for each in study.levels:
                 if each.part == part:
-                    error = f"{each.error:.2g}"
+                    digits = 2 - math.floor(math.log10(each.nominal))
+                    error = f"{each.error:.{digits}f}"
                     if each.standard_error:
-                        error += f" +- {2.0 * each.standard_error:.1g}"
+                        error += f" +- {2.0 * each.standard_error:.{digits}f}"
                     table.add_row(
                         claim.name, claimed(part), f"{each.nominal:.3g}", f"{each.used:.3g}", error
                     )

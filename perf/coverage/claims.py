@@ -125,10 +125,20 @@ class ClaimCell:
         """Judge the study on each run's scores; count where a false claim is met."""
         counts = counting.Counts()
         for run in range(first, last):
-            cohort, levels = self._cohort(run // self.chunk)
-            verdicts = self._verdicts(run, cohort, levels)
-            counts.test(FALSE, bool(verdicts & self.false))
+            counts.test(FALSE, bool(self.met(run) & self.false))
         return counts
+
+    def met(self, run: int) -> frozenset[str]:
+        """Names of the claims that are met in one run."""
+        return self._verdicts(run, *self._cohort(run // self.chunk))
+
+    def used(self, part: Part, level: float) -> float:
+        """The level of a part's bound on the first cohort, in place of the nominal one."""
+        return self._cohort(0)[1][part, level]
+
+    def group(self, part: Part) -> Group:
+        """The group that a part is about."""
+        return self.groups[int(part.level or 0)]
 
     @property
     def false(self) -> frozenset[str]:
@@ -137,16 +147,12 @@ class ClaimCell:
             claim.name
             for claim in self.study.claims
             if any(
-                self._group(part).population.figure(part) <= part.goal + 1e-9
-                for part in claim.parts
+                self.group(part).population.figure(part) <= part.goal + 1e-9 for part in claim.parts
             )
         )
 
     def _cohort(self, number: int) -> tuple[Sequence[Counts], dict[tuple[Part, float], float]]:
         return _sealed(self, number if self.design == SAMPLED else 0)
-
-    def _group(self, part: Part) -> Group:
-        return self.groups[int(part.level or 0)]
 
     def _verdicts(
         self, run: int, cohort: Sequence[Counts], levels: dict[tuple[Part, float], float]

@@ -25,6 +25,7 @@ from pathlib import Path
 from cohort_selection.source_digest import source_digest
 from metrics.gaps.tests import gap_test
 from perf.coverage.claims import claim_cells
+from perf.coverage.claims_power import planned_cells
 from perf.coverage.counting import Cell, Counts
 from perf.coverage.gaps import (
     FamilyCell,
@@ -53,6 +54,7 @@ def all_cells() -> tuple[Cell, ...]:
         *power_cells(),
         *standardised_cells(),
         *claim_cells(),
+        *planned_cells(),
     )
 
 

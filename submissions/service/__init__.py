@@ -5,6 +5,6 @@ request. **Look**: a charged run on sequestered cases. **Problem**: a refusal in
 (RFC 9457).
 
 Order of reading: ``settings``, ``offered``, ``store``, ``tables``, ``database``, ``people``,
-``requests``, ``agreements``, ``signing_in``, ``sign_ins``, ``sessions``, ``principal``, ``entitled``,
-``rates``, ``problems``, ``texts``, ``practice_archives``, ``upload_tables``.
+``requests``, ``agreements``, ``signing_in``, ``sign_ins``, ``sessions``, ``principal``,
+``entitled``, ``rates``, ``problems``, ``texts``, ``practice_archives``, ``upload_tables``.
 """

@@ -21,6 +21,7 @@ from perf.coverage.claims import (
     part,
     several,
 )
+from perf.coverage.claims_power import MET, PLANNED, planned_cells
 from perf.coverage.counting import Counts
 from perf.coverage.study import Kept
 
@@ -28,7 +29,7 @@ CELLS = tuple(claim_cells())
 
 
 def test_the_grid_is_bounded_and_no_two_cells_are_named_alike() -> None:
-    assert len(CELLS) <= 60
+    assert len(CELLS) + len(tuple(planned_cells())) <= 60
     assert len({cell.name for cell in CELLS}) == len(CELLS)
     assert all(60 <= cell.cases <= 2_000 for cell in CELLS)
     assert all(cell.runs == 20_000 for cell in CELLS)
@@ -99,3 +100,13 @@ def test_the_table_names_cells_that_err_more_than_they_may() -> None:
     assert "| 0.025 | 0.0350 (0.0013) | 1.30 |" in block
     assert block.rstrip().endswith(f"times the level: {second.name}.")
     assert claims_table.block({}) == "Nothing has been simulated yet.\n"
+
+
+def test_a_plan_and_its_studies_are_counted_side_by_side() -> None:
+    """Sensitivity 0.92 and specificity 0.82 with 318 + 318: 0.836 by two exact binomial powers."""
+    (cell,) = [each for each in planned_cells() if "sensitivity 0.85 and" in each.name]
+    counts = cell.simulate(0, 200).rows
+    assert counts[PLANNED][0] == cell.runs
+    assert counts[PLANNED][1] / cell.runs == pytest.approx(0.8355, abs=0.008)
+    assert counts[MET][1] / counts[MET][0] == pytest.approx(0.8355, abs=0.11)
+    assert PLANNED not in cell.simulate(200, 201).rows

@@ -334,7 +334,7 @@ def test_claims_are_added_once_signed_and_only_before_the_first_look(
     assert "which still takes submissions, and claims allow no case in two" in found.notes[-1]
     sealed = steward.seal_cohort(commons.home, late, commons.catalog, look=False).cohort
     commons.home.enclave().record_predictions("s", sealed.digest, Predictions({}), run_key=None)
-    with pytest.raises(ClaimsError, match="1 submissions have read the cohort of 'late'"):
+    with pytest.raises(ClaimsError, match="1 submission read the cohort of 'late'"):
         add_claims(commons.home, "late", file, signer.state)
 
 
@@ -355,7 +355,7 @@ def test_claims_are_not_added_where_an_ended_benchmark_read_the_patients(
     file = tmp_path / "claims.toml"
     file.write_text(ADDED)
     signer = Signer(commons.home, ledger)
-    with pytest.raises(ClaimsError, match="cohort of 'ended' too, which 1 submissions have read"):
+    with pytest.raises(ClaimsError, match="cohort of 'ended' too, which 1 submission read before"):
         add_claims(commons.home, "again", file, signer.state)
 
 
