@@ -297,7 +297,7 @@ def score(
     found = score_tables(predictions, truth, chosen, threshold=threshold, **reading)
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
-        own_scores.write_json(found, output)
+        own_scores.write_json(found, output, judged)
     if table is not None:
         own_scores.write_csv(found, table)
     if report_file is not None:

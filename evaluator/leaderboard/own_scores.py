@@ -41,9 +41,13 @@ _COLUMNS = (
 )
 
 
-def write_json(found: Mapping[str, Evaluation], path: Path) -> None:
-    """Write every evaluation by its label, whole or not at all."""
-    write_bytes(path, json.dumps(dict(found), indent=1, default=as_mapping).encode())
+def write_json(
+    found: Mapping[str, Evaluation], path: Path, judged: StudyVerdict | None = None
+) -> None:
+    """Write every evaluation by its label, whole or not at all; with the ``judged`` claims."""
+    verdict = {} if judged is None else {"verdict": judged.as_document()}
+    documents = {label: as_mapping(each) | verdict for label, each in found.items()}
+    write_bytes(path, json.dumps(documents, indent=1, default=as_mapping).encode())
 
 
 def write_csv(found: Mapping[str, Evaluation], path: Path) -> None:

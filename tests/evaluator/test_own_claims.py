@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import pytest
 
 from evaluator.case_tables.scoring_input import ScoringInputError
 from evaluator.claims.declaration import ClaimsError
+from evaluator.claims.verdict import StudyVerdict
+from evaluator.leaderboard.own_scores import write_json
 from evaluator.own_claims import declares_claims, judge_tables
 from metrics.claims.procedures import Verdict
 from tests.support.claims_file import with_claims
+from tests.support.hand_made import evaluation
 
 SENSITIVITY = """
 [[claims]]
@@ -80,6 +84,15 @@ def test_a_bound_that_reaches_the_goal_is_met_and_a_thousandth_less_is_not(
     bound = claim.parts[0].bound
     assert bound is not None
     assert (bound.value, bound.bound, bound.n_positive) == (0.92, 0.807, 50)
+
+
+def test_the_verdict_stands_in_the_written_figures(table: Path, tmp_path: Path) -> None:
+    file = claims(tmp_path, SENSITIVITY.replace("{goal}", "0.807"))
+    found = judge_tables(file, table, table, threshold=0.5)
+    write_json({"label": evaluation()}, tmp_path / "figures.json", found)
+    (written,) = json.loads((tmp_path / "figures.json").read_text()).values()
+    assert StudyVerdict.from_document(written["verdict"]) == found
+    assert written["n_cases"] == evaluation().n_cases
 
 
 def test_the_sequence_stops_at_the_first_claim_that_is_not_shown(
