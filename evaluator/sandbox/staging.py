@@ -154,7 +154,8 @@ def _remove(folder: Path, held: ExitStack, *, awaiting: bool = True) -> None:
         with held:
             shutil.rmtree(folder, ignore_errors=True)
 
-    removal = Thread(target=removing, name=f"remove {folder.name}")
+    # A worker's thread is a daemon, and one that it starts would be one too.
+    removal = Thread(target=removing, name=f"remove {folder.name}", daemon=False)
     removal.start()
     if awaiting:
         removal.join(REMOVAL_SECONDS)

@@ -32,8 +32,9 @@ LAID_OUT = threading.Event()
 
 _OF_THREAD = threading.local()
 _GIVEN_UP: set[str] = set()
-_UNDER_WAY: set[tuple[Path, str]] = set()
-"""Staging folders and attempts of the shards that this process works on."""
+_UNDER_WAY: list[tuple[Path, str]] = []
+"""Staging folder and attempt of each shard that this process works on."""
+_LOOK_SECONDS = 0.05
 
 _CLEANED: dict[Path, float] = {}
 
@@ -86,11 +87,11 @@ def run_shard(shard: Shard, room: Room | None = None) -> Ended:
     Raises OSError where the worker's disk fails.
     """
     mine = (shard.staging, shard.attempt)
-    _UNDER_WAY.add(mine)
+    _UNDER_WAY.append(mine)
     try:
         return _run(shard, room)
     finally:
-        _UNDER_WAY.discard(mine)
+        _UNDER_WAY.remove(mine)
 
 
 def _run(shard: Shard, room: Room | None) -> Ended:
@@ -177,6 +178,18 @@ def kill_left(staging: Path) -> int:
         return _engine().containers.kill_over(staging)
     except EngineUnavailable:
         return 0
+
+
+def wait_for_shards(seconds: float) -> bool:
+    """Wait until this process works on no shard: containers and folders of all are then gone.
+
+    A shard that was given up ends in its thread after its submission did. False where one is still
+    at work after so many ``seconds``.
+    """
+    until = time.monotonic() + seconds
+    while _UNDER_WAY and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+    return not _UNDER_WAY
 
 
 def has_image(image_digest: str) -> bool | None:

@@ -31,6 +31,7 @@ from evaluator.workers.shard import (
     kill_containers,
     kill_left,
     run_shard,
+    wait_for_shards,
 )
 from submissions.contract import Contract
 
@@ -39,6 +40,9 @@ WORKER_SECONDS = 30
 REGISTER_ATTEMPTS = 3
 FETCH_SECONDS = 10
 """How long a result may take from its worker to here."""
+
+CLEARING_SECONDS = 30
+"""How long the end of a queue waits for shards that were given up to remove what is theirs."""
 
 ALONE_SECONDS = 60
 """How long a shard waits for a worker that could run it, such as one that is being restarted."""
@@ -296,6 +300,7 @@ def _client(scheduler: str) -> Iterator[tuple[Client, Room | None]]:
     ):
         cluster.workers[0].room = room
         yield client, room
+        wait_for_shards(CLEARING_SECONDS)
 
 
 @contextmanager

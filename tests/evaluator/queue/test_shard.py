@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.workers.shard import Ended, Shard, run_shard
+from evaluator.workers.shard import Ended, Shard, run_shard, wait_for_shards
 from submissions.contract import Contract
 from submissions.submission import Failure
 from tests.attacks.arena import stage_cases
@@ -67,3 +67,11 @@ def test_a_crash_on_a_disk_with_room_for_the_answer_is_the_teams(
     with small_file_system(tmp_path / "disk", 4) as disk:
         ended = run(image, disk, LARGE, lambda: fill(disk, but=free))
         assert ended.failure is Failure.CRASHED, ended
+
+
+def test_the_end_waits_for_a_shard_at_work(image_of: ImageBuilder, tmp_path: Path) -> None:
+    waited = []
+    ended = run(image_of(ANSWERS), tmp_path, MILD, lambda: waited.append(wait_for_shards(0.2)))
+    assert waited == [False]
+    assert ended.predictions is not None, ended
+    assert wait_for_shards(0.2)

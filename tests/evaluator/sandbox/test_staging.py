@@ -232,3 +232,24 @@ def test_a_folder_without_a_lock_was_left_and_another_users_was_not(tmp_path: Pa
     (tmp_path / "run-theirs" / "lock").mkdir()  # cannot be opened for writing, even by root
     assert remove_leftovers(tmp_path) == 1
     assert [folder.name for folder in tmp_path.glob("run-*")] == ["run-theirs"]
+
+
+def test_the_process_waits_for_a_removal_that_a_daemon_thread_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker's thread is a daemon: one that it starts would end with the process, half done."""
+    removers: list[bool] = []
+
+    def removed(folder: Path, ignore_errors: bool) -> None:
+        removers.append(threading.current_thread().daemon)
+
+    monkeypatch.setattr(shutil, "rmtree", removed)
+
+    def run() -> None:
+        with staging.own_folder(tmp_path):
+            pass
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    worker.join()
+    assert removers == [False]
