@@ -396,8 +396,8 @@ def _procedure_cells() -> Iterator[ClaimCell]:
         ):
             study = several(procedure, *claims, gate=gate, looks=looks)
             yield ClaimCell(f"{procedure}/{title}/150+250/{looks} looks", study, (at_goal,))
-    group = Group(of_rates(0.8, 0.8), 60, 140, 0)
-    title = f"{HOLM}/all at their goals/60+140, 1 to 5 images, sampled"
+    group = Group(of_rates(0.8, 0.8), 150, 250, 0)
+    title = f"{HOLM}/all at their goals/150+250, 1 to 5 images, sampled"
     yield ClaimCell(title, several(HOLM, *all_false), (group,), SAMPLED)
 
 
