@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.ready_process import ReadyProcess
+from tests.support.repository import REPOSITORY
 
 PROGRAM = (sys.executable, "-c", "from evaluator.cli import main; main()")
 
@@ -44,9 +45,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def sequestra(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Ended:
-    """Run a command to its end; where ``cwd`` has code of its own, by that code."""
-    own_code = cwd is not None and (cwd / "evaluator").is_dir()
-    if not own_code and all(name.startswith(KNOWN_LATER) for name in env or ()):
+    """Run a command to its end; where ``cwd`` has a copy of the code, by that copy."""
+    has_a_copy = cwd is not None and cwd != REPOSITORY and (cwd / "evaluator").is_dir()
+    if not has_a_copy and all(name.startswith(KNOWN_LATER) for name in env or ()):
         forked = _READY.run(list(map(str, arguments)), cwd, environment(env), _SECONDS)
         if forked is not None:
             return Ended(*forked)
