@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from submissions.ledger.beside_releases.retirement import RETIRED
 from submissions.ledger.ledger import Ledger
 from submissions.period import Period
 from submissions.quota import Quota
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, State
+from tests.support.received import submission
 
 QUOTA = Quota(cohort_looks=2)
 LAST_DAY = date(2026, 3, 1)
@@ -29,17 +30,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def enter(ledger: Ledger, name: str, *states: State) -> None:
-    submission = Submission(
-        submission_id=name,
-        team=f"Team {name}",
-        model="a model",
-        benchmark="chest",
-        image_digest="sha256:" + "0" * 64,
-        threshold=0.5,
-        state=State.RECEIVED,
-        received=datetime(2026, 1, 2, tzinfo=UTC),
-    )
-    ledger.receive(submission, QUOTA, *states)
+    ledger.receive(submission(name, f"Team {name}"), QUOTA, *states)
 
 
 RUN = (State.LINTED, State.QUEUED, State.RUNNING)

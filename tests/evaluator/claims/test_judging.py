@@ -137,7 +137,7 @@ def test_few_cases_between_two_thresholds_are_seen_before_labels_and_after() -> 
 
 
 def test_few_cases_between_two_declared_thresholds_keep_both_bounds_in() -> None:
-    """Twelve cases lie between, of which one is positive: two sensitivities would tell it."""
+    """Twelve cases lie between, one of them positive: two sensitivities would tell it."""
     scores = np.where(LABELS, 0.9, 0.1)
     scores[[0, *range(100, 111)]] = 0.7
     at = [Part(figure="sensitivity", goal=0.5, threshold=each) for each in (0.6, 0.8)]

@@ -20,24 +20,12 @@ from submissions.ledger.voting.votes import Choice, Vote, Votes
 from submissions.quota import Quota, QuotaError
 from submissions.signatures import Signed
 from submissions.stage_times import Stage
-from submissions.submission import Failure, Owner, State, Submission
+from submissions.submission import Failure, Owner, State
 from tests.support.postgresql import raw
+from tests.support.received import submission
 
 QUOTA = Quota(per_team=2, days=7)
 IMAGE = "sha256:" + "1" * 64
-
-
-def submission(name: str = "s1", team: str = "a team") -> Submission:
-    return Submission(
-        submission_id=name,
-        team=team,
-        model="a model",
-        benchmark="chest",
-        image_digest="sha256:" + "0" * 64,
-        threshold=0.5,
-        state=State.RECEIVED,
-        received=datetime(2026, 1, 2, tzinfo=UTC),
-    )
 
 
 def compared(cause: str = "2026-01-03") -> FrozenComparison:

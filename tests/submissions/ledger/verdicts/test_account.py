@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
@@ -15,8 +14,9 @@ from submissions.ledger.ledger import Arrival, Ledger
 from submissions.ledger.verdicts.account import Left, Look
 from submissions.ledger.verdicts.told import ToldVerdict, document_of
 from submissions.quota import Quota, QuotaError
-from submissions.submission import Failure, State, Submission
+from submissions.submission import Failure, State
 from tests.support.postgresql import raw
+from tests.support.received import submission
 
 COHORT = "sha256:" + "6" * 64
 CLAIMS = "sha256:" + "5" * 64
@@ -33,18 +33,8 @@ def enter(
     allowance: tuple[str, ...] = (),
 ) -> str:
     """Enter a submission for the benchmark with claims, and take it so far."""
-    submission = Submission(
-        submission_id=name,
-        team=team,
-        model="a model",
-        benchmark="chest",
-        image_digest="sha256:" + "0" * 64,
-        threshold=0.5,
-        state=State.RECEIVED,
-        received=datetime(2026, 1, 2, tzinfo=UTC),
-    )
     arrival = None if by is None else Arrival(submitted_by=by)
-    ledger.receive(submission, QUOTA, *states, arrival=arrival, allowance=allowance)
+    ledger.receive(submission(name, team), QUOTA, *states, arrival=arrival, allowance=allowance)
     return name
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
@@ -12,25 +11,16 @@ from sqlalchemy import text
 from submissions.ledger.ledger import Ledger, LedgerError
 from submissions.ledger.voting.votes import Choice, Decision, Round, Vote, Votes
 from submissions.quota import Quota
-from submissions.submission import Owner, State, Submission
+from submissions.submission import Owner, State
 from tests.support.postgresql import raw
+from tests.support.received import submission
 
 DOCUMENT = '{"auroc":0.75}'
 OTHER = '{"auroc":0.76}'
 
 
 def held(ledger: Ledger, name: str = "s1") -> None:
-    submission = Submission(
-        submission_id=name,
-        team="a team",
-        model="a model",
-        benchmark="chest",
-        image_digest="sha256:" + "0" * 64,
-        threshold=0.5,
-        state=State.RECEIVED,
-        received=datetime(2026, 1, 2, tzinfo=UTC),
-    )
-    ledger.receive(submission, Quota(per_team=9, days=7))
+    ledger.receive(submission(name), Quota(per_team=9, days=7))
     for state in (State.LINTED, State.QUEUED, State.RUNNING, State.SCORING, State.HELD):
         ledger.move(name, state)
 
@@ -210,17 +200,7 @@ def test_only_reviewers_and_the_steward_end_a_held_result(
 
 
 def test_a_team_may_withdraw_and_do_nothing_else(ledger: Ledger) -> None:
-    submission = Submission(
-        submission_id="s2",
-        team="a team",
-        model="a model",
-        benchmark="chest",
-        image_digest="sha256:" + "0" * 64,
-        threshold=0.5,
-        state=State.RECEIVED,
-        received=datetime(2026, 1, 2, tzinfo=UTC),
-    )
-    ledger.receive(submission, Quota(per_team=9, days=7))
+    ledger.receive(submission("s2"), Quota(per_team=9, days=7))
     with pytest.raises(LedgerError, match="to make it linted is not the part of the team"):
         ledger.move("s2", State.LINTED, by=Owner.TEAM)
     ledger.withdraw("s2", "ann")
