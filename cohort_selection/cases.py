@@ -50,6 +50,11 @@ def value(case: Case, variable: str) -> str:
     )
 
 
+def columns_of(cases: Sequence[Case]) -> dict[str, list[str]]:
+    """Attribute -> the level of each case, in their order; there is at least one case."""
+    return {name: [case.attributes[name] for case in cases] for name in cases[0].attributes}
+
+
 def profiles(
     cases: Sequence[Case], variables: Sequence[str]
 ) -> tuple[tuple[str, ...], dict[str, list[str]]]:

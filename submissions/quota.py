@@ -64,6 +64,11 @@ class Quota:
         ),
     ] = None
 
+    @property
+    def caps_uses(self) -> bool:
+        """Whether the uses of a case have an end, over all teams."""
+        return self.cohort_looks is not None or self.load_factor is not None
+
     def remaining(self, charged: Sequence[datetime], now: datetime) -> int:
         """Submissions a team may still make now.
 

@@ -74,6 +74,10 @@ class Cohort:
         """Sealed case id -> the source's case id and patient id, for the steward's audits."""
         return {row.case.case_id: row.source for row in self._reference()}
 
+    def patients(self) -> frozenset[str]:
+        """The patients of the cases, by the source's id, for the steward's audits."""
+        return frozenset(patient for _, patient in self.sources().values())
+
     def design(self) -> Mapping[str, CaseDesign] | None:
         """Sealed case id -> its probabilities and cell; None where the seal did not keep them."""
         found = {row.case.case_id: row.design for row in self._reference()}

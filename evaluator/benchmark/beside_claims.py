@@ -41,7 +41,7 @@ def with_looks(quota: Quota, study: DeclaredStudy | None, path: Path) -> Quota:
             f"{path.name}: [quota] lifetime is {quota.lifetime} and [study] looks is "
             f"{study.looks}; a team has alpha for its looks alone: leave lifetime out"
         )
-    if quota.cohort_looks is None and quota.load_factor is None:
+    if not quota.caps_uses:
         raise SpecificationError(
             f"{path.name}: [[claims]] are declared and no use of the cases is capped; give "
             f"[quota] cohort_looks, the looks of all teams together, or load_factor"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from cohort_selection.cases import Case
+from cohort_selection.cases import Case, columns_of
 from cohort_selection.matching.feasibility import Prospect
 from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.benchmark.specification import Benchmark
@@ -212,7 +212,7 @@ def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, Planne
     declared = study_of(benchmark)
     of_study = assumed_of(None, declared, NOTHING_SAID, benchmark.analysis)
     cohort = drawn(benchmark, cases, of_study["unreadable"].value, of_study["within_patient"].value)
-    columns = {name: [case.attributes[name] for case in cases] for name in cases[0].attributes}
+    columns = columns_of(cases)
     study = declared.with_levels(columns)
     assumed = {
         claim.name: assumed_of(claim, declared, NOTHING_SAID, benchmark.analysis)

@@ -7,8 +7,10 @@ that lives and has claims: results that were held when a draw ended wait for tha
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 
-from cohort_selection.sealing.cohort import Cohort
+from cohort_selection.sealing.cohort import open_cohort
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.closing import is_closed
 from evaluator.stores.installation import Installation
@@ -27,11 +29,14 @@ def looked_at(installation: Installation, ledger: Ledger, benchmark: Benchmark) 
         over = is_closed(ledger, name, other.period, other.quota, today)
         if not over and enclave.is_sealed(name):
             living.append(name)
-    if not living:
-        return None
-    mine = _patients(enclave.cohort(benchmark.name))
-    return next((name for name in living if mine & _patients(enclave.cohort(name))), None)
+    mine = enclave.cohort_folder(benchmark.name)
+    return next((name for name in living if _share(mine, enclave.cohort_folder(name))), None)
 
 
-def _patients(cohort: Cohort) -> frozenset[str]:
-    return frozenset(patient for _, patient in cohort.sources().values())
+@lru_cache(maxsize=1024)
+def _share(one: Path, other: Path) -> bool:
+    """Whether the sealed cohorts of two folders share a patient.
+
+    A queue asks at each look for votes, and a sealed cohort never changes: it is opened once.
+    """
+    return not open_cohort(one).patients().isdisjoint(open_cohort(other).patients())

@@ -103,7 +103,7 @@ def _refuse_told(
     installation: Installation, benchmark: Benchmark, study: DeclaredStudy, cohort: Cohort
 ) -> None:
     """Raise ClaimsError where another benchmark tells, or told, figures of the same patients."""
-    mine = {patient for _, patient in cohort.sources().values()}
+    mine = cohort.patients()
     for name, theirs in claimed(installation, replace(benchmark, study=study)).patients.items():
         if shared := mine & theirs:
             raise ClaimsError(
@@ -116,7 +116,7 @@ def _refuse_told(
         if name == benchmark.name or not enclave.is_sealed(name):
             continue
         other = enclave.cohort(name)
-        shared = mine & {patient for _, patient in other.sources().values()}
+        shared = mine & other.patients()
         if shared and (n_runs := _n_read(installation, ledger, name, other)):
             raise ClaimsError(
                 f"{len(shared)} patients of {benchmark.name!r} are in the cohort of {name!r} too, "
@@ -150,7 +150,7 @@ def _read(file: Path, benchmark: Benchmark) -> tuple[str, DeclaredStudy]:
     bands = benchmark.cohort.criteria.age_bands
     refuse_unfit_groups(study, benchmark.analysis, bands, benchmark.path)
     quota = benchmark.quota
-    if quota.cohort_looks is None and quota.load_factor is None:
+    if not quota.caps_uses:
         raise ClaimsError(
             f"{benchmark.name!r} was sealed without [quota] cohort_looks or load_factor, so that "
             f"no use of its cases is capped; declare the claims in a benchmark of their own"

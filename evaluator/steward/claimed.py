@@ -56,7 +56,7 @@ def claimed(
             continue
         other = installation.benchmark(name)
         if not is_closed(ledger, name, other.period, other.quota, datetime.now(UTC).date()):
-            found[name] = frozenset(patient for _, patient in cohort.sources().values())
+            found[name] = cohort.patients()
     return Claimed(found)
 
 

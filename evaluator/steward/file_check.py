@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cohort_selection.benchmark_keys.reading import did_you_mean
-from cohort_selection.cases import Case, value
+from cohort_selection.cases import Case, columns_of, value
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.criteria import SelectionError, select
 from cohort_selection.matching.achievable import MatchingError
@@ -137,7 +137,7 @@ def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> I
     study = benchmark.study
     if study is None:
         return
-    columns = {name: [case.attributes[name] for case in pool] for name in pool[0].attributes}
+    columns = columns_of(pool)
     problems = 0
     try:
         for problem in of_hidden(study, columns, found.subgroups):

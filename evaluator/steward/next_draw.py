@@ -85,7 +85,7 @@ def draw_next(
             ending=draws,
             progress=progress,
         )
-    patients = {patient for _, patient in sealed.cohort.sources().values()}
+    patients = sealed.cohort.patients()
     n_shared = len(patients & reads.keys())
     if not ledger.is_recorded(RETIRED, name):
         ledger.record(RETIRED, name, "the steward has drawn the next one")

@@ -233,7 +233,7 @@ def seal_cohort(
     publish_card(installation, benchmark, cut, claims.study)
     cohort = seal(
         cut.cohort,
-        installation.enclave().benchmark_folder(benchmark.name) / "cohort",
+        installation.enclave().cohort_folder(benchmark.name),
         name=benchmark.name,
         seed=plan.seed,
         criteria=plan.criteria,

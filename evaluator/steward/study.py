@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
-from cohort_selection.cases import Case, value
+from cohort_selection.cases import Case, columns_of, value
 from cohort_selection.matching import draw
 from cohort_selection.matching.feasibility import Subgroup
 from evaluator.benchmark.specification import Benchmark
@@ -122,7 +122,7 @@ def hidden_groups(
         for attribute in study.grouped_by
         for level, (positive, negative) in sorted(_patients(cases, attribute).items())
     ]
-    columns = {name: [case.attributes[name] for case in cases] for name in cases[0].attributes}
+    columns = columns_of(cases)
     yield from of_hidden(study, columns, held_back(groups, benchmark))
 
 

@@ -153,7 +153,11 @@ class Enclave:
 
     def is_sealed(self, benchmark: str) -> bool:
         """Whether the benchmark has a sealed cohort."""
-        return (self.benchmark_folder(benchmark) / "cohort").is_dir()
+        return self.cohort_folder(benchmark).is_dir()
+
+    def cohort_folder(self, benchmark: str) -> Path:
+        """Where the sealed cohort of a benchmark lies, or will lie."""
+        return self.benchmark_folder(benchmark) / "cohort"
 
     def cohort(self, benchmark: str) -> Cohort:
         """Open the sealed cohort of a benchmark; raise EnclaveError where there is none."""
@@ -161,7 +165,7 @@ class Enclave:
             raise EnclaveError(
                 f"benchmark {benchmark!r} has no sealed cohort; run `sequestra seal {benchmark}`"
             )
-        return open_cohort(self.benchmark_folder(benchmark) / "cohort")
+        return open_cohort(self.cohort_folder(benchmark))
 
     def blinding_key(self, submission_id: str) -> bytes:
         """The secret that draws a submission's case ids and order; made once, then kept."""
