@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -253,9 +253,7 @@ class DeclaredClaim:
         return (*(name for name, _ in self.within), *filter(None, self.each.split(JOINT)))
 
 
-_GOAL_KEYS = (
-    "figure", "at_least", "at_most", "superior_to", "noninferior_to", "margin", "threshold",
-)  # fmt: skip
+_GOAL_KEYS = tuple(each.name for each in fields(DeclaredPart))
 
 
 def _refuse_odd_goal(part: DeclaredPart | DeclaredClaim) -> None:

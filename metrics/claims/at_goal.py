@@ -15,7 +15,6 @@ from metrics import arrays
 from metrics.arrays import Floats, Ints
 from metrics.claims import needed
 from metrics.claims.claim import Part
-from metrics.claims.shares import effective_numbers
 from metrics.claims.studies import (
     Counts,
     Truth,
@@ -154,9 +153,7 @@ def _areas(
             if part.comparator is None:
                 found = scores(generator, some, counts, part.goal, truth)
                 value, variance = kernels.areas(found, patients)
-                if part.upper:
-                    return needed.of_area(1 - value, variance, counts.fewest, 1 - part.goal)
-                return needed.of_area(value, variance, counts.fewest, part.goal)
+                return needed.of_area(value, variance, counts.fewest, part.goal, upper=part.upper)
             pair = paired_scores(generator, some, counts, aurocs, truth)
             value, variance = kernels.area_differences(*pair, patients)
             return needed.of_area_difference(value, variance, counts.fewest, part.goal)
@@ -170,14 +167,11 @@ def _shares(part: Part, patient: Ints, k: int, studies: int, seed: int) -> Itera
     if k == n:
         yield _binomial(n, goal)
         return
-    size = np.bincount(patient).astype(np.float64)
     for place, within in enumerate(_WITHIN):
 
         def least(generator: np.random.Generator, some: int, within: float = within) -> Floats:
             right = answers(generator, some, patient, goal, within)
-            sums = _sums(right, patient, k)
-            effective, freedom = effective_numbers(sums, right.sum(axis=1), size)
-            return needed.of_clustered_share(right.mean(axis=1), effective, freedom, goal)
+            return needed.of_clustered_answers(right, patient, goal)
 
         yield _simulated(least, studies, n, (seed, place))
 
@@ -193,18 +187,12 @@ def _paired_shares(
             if only_second + part.goal + only_second > 0.0:
                 yield _trinomial(patient.size, only_second, part.goal)
         return
-    size = np.bincount(patient).astype(np.float64)
     for place, within in enumerate(_WITHIN):
         truth = Truth(within=within, correlation=assumed.correlation)
 
         def needs(generator: np.random.Generator, some: int, truth: Truth = truth) -> Floats:
             ours, theirs = paired_answers(generator, some, patient, (first, second), truth)
-            apart = ours - theirs
-            sums = _sums(apart, patient, k)
-            effective, freedom = effective_numbers(sums, (apart * apart).sum(axis=1), size)
-            share = effective / patient.size
-            b, c = (share * (apart == sign).sum(axis=1) for sign in (1, -1))
-            return needed.of_pairs(b, c, effective, part.goal, freedom)
+            return needed.of_clustered_pairs(ours - theirs, patient, part.goal)
 
         yield _simulated(needs, studies, patient.size, (seed, place))
 
@@ -282,10 +270,3 @@ def _simulated(
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         levels = np.sort(np.concatenate(list(pool.map(lot, range(0, studies, some)))))
     return AtGoal(levels, np.arange(1, studies + 1) / studies, studies)
-
-
-def _sums(values: Floats, patient: Ints, k: int) -> Floats:
-    """Sums over the cases of each patient, (studies, patients)."""
-    order = np.argsort(patient, kind="stable")
-    starts = np.searchsorted(patient[order], np.arange(k))
-    return np.asarray(np.add.reduceat(values[:, order], starts, axis=1))

@@ -10,13 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics.arrays import Floats
+from metrics import arrays
+from metrics.arrays import Floats, Ints
 from metrics.claims import tango
+from metrics.claims.shares import effective_numbers
 from metrics.intervals.no_variance import NO_VARIANCE
 
 
-def of_area(value: ArrayLike, variance: ArrayLike, fewest: int, goal: float) -> Floats:
-    """Of an AUROC's lower bound (``metrics.claims.areas.Area``).
+def of_area(
+    value: ArrayLike, variance: ArrayLike, fewest: int, goal: float, *, upper: bool = False
+) -> Floats:
+    """Of an AUROC's lower bound (``metrics.claims.areas.Area``), or of its ``upper`` one.
 
     Formula: the normal tail above (logit A - logit g) A (1 - A) / SE; without variance
     (g / A)^k, k the ``fewest`` patients of a class. An upper bound is the lower one of 1 - A.
@@ -24,6 +28,8 @@ def of_area(value: ArrayLike, variance: ArrayLike, fewest: int, goal: float) -> 
     from scipy.special import logit, ndtr  # scipy is costly to import
 
     a, v = (np.asarray(each, dtype=np.float64) for each in (value, variance))
+    if upper:
+        a, goal = 1.0 - a, 1.0 - goal
     varies = (v > NO_VARIANCE) & (a > 0.0) & (a < 1.0)
     inside = np.where(varies, a, 0.5)
     error = np.sqrt(np.where(varies, v, 1.0))
@@ -66,6 +72,20 @@ def of_clustered_share(
     return _tail((p - goal) / np.sqrt(goal * (1.0 - goal) / n), freedom)
 
 
+def of_clustered_answers(hits: Floats, patient: Ints, goal: float) -> Floats:
+    """The same of answers (studies, cases), 1 for a hit, over the patient of each case (cases,)."""
+    effective, freedom = _effective(hits, patient)
+    return of_clustered_share(hits.mean(axis=1), effective, freedom, goal)
+
+
+def of_clustered_pairs(apart: Floats, patient: Ints, goal: float) -> Floats:
+    """Of Tango's lower bound over patients; ``apart`` (studies, cases) is first less second."""
+    effective, freedom = _effective(apart, patient)
+    share = effective / patient.size
+    b, c = (share * (apart == sign).sum(axis=1) for sign in (1, -1))
+    return of_pairs(b, c, effective, goal, freedom)
+
+
 def of_pairs(
     only_first: ArrayLike,
     only_second: ArrayLike,
@@ -75,6 +95,16 @@ def of_pairs(
 ) -> Floats:
     """Of Tango's lower bound of a paired difference: the tail above his score at the goal."""
     return _tail(tango.score(only_first, only_second, n, goal), freedom)
+
+
+def _effective(values: Floats, patient: Ints) -> tuple[Floats, float]:
+    """Effective cases of each study, and the freedom that all share."""
+    number, k = arrays.renumbered(patient)
+    order = np.argsort(number, kind="stable")
+    starts = np.searchsorted(number[order], np.arange(k))
+    sums = np.add.reduceat(values[:, order], starts, axis=1)
+    size = np.bincount(number).astype(np.float64)
+    return effective_numbers(sums, (values * values).sum(axis=1), size)
 
 
 def _tail(distance: Floats, freedom: float) -> Floats:

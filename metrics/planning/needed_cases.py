@@ -10,7 +10,7 @@ from statistics import NormalDist
 from metrics.claims.claim import Claim, Part
 from metrics.intervals.near_limits import binormal_variance
 from metrics.planning import exact
-from metrics.planning.saw_tooth import MOST, first_always
+from metrics.planning.saw_tooth import MOST, first_always, first_with
 from metrics.planning.truth import Shape, Truth
 
 _NORMAL = NormalDist()
@@ -99,12 +99,7 @@ def _difference(
 
 
 def _smallest(has: Callable[[int], bool], ratio: float) -> NeededCases | None:
-    low, high = 1, 2
-    while not has(high):
-        low, high = high, 2 * high
-        if low > MOST:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if has(middle) else (middle, high)
-    return NeededCases(high, max(2, round(high * ratio)), exact=False)
+    positives = first_with(has, above=1, most=MOST)
+    if positives is None:
+        return None
+    return NeededCases(positives, max(2, round(positives * ratio)), exact=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,6 +50,22 @@ def first_always(
             return Always(n, float(found[place]) if place < found.size else above, looked_to)
         above = float(found[0])
     return Always(1, above, looked_to)
+
+
+def first_with(has: Callable[[int], bool], above: int, most: float = math.inf) -> int | None:
+    """The first size larger than ``above`` that has it, where every larger one has it too.
+
+    None where neither ``most`` nor a smaller size is known to have it.
+    """
+    low, high = above, above + 1
+    while not has(high):
+        low, high = high, 2 * high
+        if low > most:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if has(middle) else (middle, high)
+    return high
 
 
 def _one_that_has(power_of: Callable[[Ints], Floats], wanted: float) -> int | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metrics.arrays import Bools, Floats, Ints
-from metrics.claims import needed, shares
+from metrics.claims import needed
 from metrics.claims.claim import Part
+from metrics.claims.studies import binormal_shift
 from metrics.planning.truth import PlannedCohort, Truth, apportioned, belongs, group_of
 
 LeastLevels = Floats
@@ -197,9 +198,7 @@ def _of_area(
     first = _scores(truth, truth.value, positive.model, negative.model)
     if part.comparator is None:
         value, variance = kernels.areas(first, patients)
-        if part.upper:
-            return needed.of_area(1.0 - value, variance, fewest, 1.0 - part.goal)
-        return needed.of_area(value, variance, fewest, part.goal)
+        return needed.of_area(value, variance, fewest, part.goal, upper=part.upper)
     theirs = (
         truth.correlation * each.model + math.sqrt(1.0 - truth.correlation**2) * each.own
         for each in (positive, negative)
@@ -213,7 +212,7 @@ def _scores(
     truth: Truth, auroc: float, positive: Floats, negative: Floats
 ) -> tuple[Floats, Floats]:
     """Scores of two normal classes with this AUROC, or those of the pilot at the same quantiles."""
-    from scipy.special import ndtr, ndtri  # scipy is costly to import
+    from scipy.special import ndtr  # scipy is costly to import
 
     if truth.pilot is not None:
         ranked = [np.sort(each) for each in truth.pilot]
@@ -222,8 +221,7 @@ def _scores(
             for each, z in zip(ranked, (positive, negative), strict=True)
         ]
         return found[0], found[1]
-    apart = float(ndtri(auroc)) * math.hypot(1.0, truth.spread)
-    return positive + apart, negative * truth.spread
+    return positive + binormal_shift(auroc, truth.spread), negative * truth.spread
 
 
 def _of_share(part: Part, truth: Truth, cases: _Class, *, clustered: bool) -> Floats:
@@ -237,7 +235,7 @@ def _of_share(part: Part, truth: Truth, cases: _Class, *, clustered: bool) -> Fl
         hits = ~right if part.upper else right
         if not clustered:
             return needed.of_count(hits.sum(axis=1), np.float64(n), goal)
-        return _clustered_share(hits.astype(np.float64), cases.patient, goal)
+        return needed.of_clustered_answers(hits.astype(np.float64), cases.patient, goal)
     alone, other_alone = truth.apart
     both_given_right = 1.0 - alone / truth.value
     given_wrong = other_alone / (1.0 - truth.value)
@@ -246,20 +244,4 @@ def _of_share(part: Part, truth: Truth, cases: _Class, *, clustered: bool) -> Fl
     if not clustered:
         first, second = (apart > 0).sum(axis=1), (apart < 0).sum(axis=1)
         return needed.of_pairs(first.astype(float), second.astype(float), np.float64(n), part.goal)
-    return _clustered_pairs(apart, cases.patient, part.goal)
-
-
-def _clustered_share(hits: Floats, patient: Ints, goal: float) -> Floats:
-    number = patient - patient[0]
-    found = [shares.effective_number(each, number) for each in hits]
-    effective = np.array([each[0] for each in found])
-    return needed.of_clustered_share(hits.mean(axis=1), effective, found[0][1], goal)
-
-
-def _clustered_pairs(apart: Floats, patient: Ints, goal: float) -> Floats:
-    number = patient - patient[0]
-    n = apart.shape[1]
-    found = [shares.effective_number(each, number) for each in apart]
-    effective = np.array([each[0] for each in found])
-    first, second = ((side * apart > 0).sum(axis=1) * effective / n for side in (1, -1))
-    return needed.of_pairs(first, second, effective, goal, found[0][1])
+    return needed.of_clustered_pairs(apart, cases.patient, part.goal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -12,6 +11,7 @@ from metrics.estimate import UndefinedMetric
 from metrics.intervals.linearised import Error
 from metrics.intervals.near_limits import binormal_variance, logit_share, score_area
 from metrics.intervals.proportions import symmetric
+from metrics.planning.saw_tooth import first_with
 
 ASSURANCE = 0.8
 """Share of cohorts whose interval is no wider than planned, where nothing else is said."""
@@ -134,7 +134,7 @@ def _needed(
         positives = max(2, round(n * prevalence))
         return Needed(positives, max(2, n - positives))
 
-    def too_wide(n: int) -> bool:
+    def is_narrow(n: int) -> bool:
         counts = split(n)
         width = auroc_half_width(
             auroc,
@@ -144,19 +144,11 @@ def _needed(
             interval=interval,
             assurance=assurance,
         )
-        return width > half_width
+        return width <= half_width
 
-    return split(_first(too_wide))
-
-
-def _first(fails: Callable[[int], bool]) -> int:
-    low, high = 3, 4
-    while fails(high):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fails(middle) else (low, middle)
-    return high
+    n = first_with(is_narrow, above=3)
+    assert n is not None  # some size is narrow enough
+    return split(n)
 
 
 def _interval(
