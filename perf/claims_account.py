@@ -5,8 +5,8 @@ A cohort of 60 positives and 60 negatives has two claims, in a fixed sequence: a
 'met' for the second claim is false. The team has 50 looks, each at 0.025 / 50.
 
 **Steering**: a model adds noise to an honest score that depends on the picture alone, as a
-network's would. The noise of the next model leans towards that of the models of which the team was
-told more, and away from that of the others. It is a unit vector over independent normal features,
+network's would. The noise of the next model leans towards that of the models that were told more
+of, and away from that of the others. It is a unit vector over independent normal features,
 so that the true AUROC of each model stays 0.80 on new patients, whatever steers it.
 
 The service tells of a look with several claims whether all are met, and which ones with the last

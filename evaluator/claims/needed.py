@@ -1,4 +1,4 @@
-"""Says how many cases would show a claim that was not shown, if the truth were what was found."""
+"""Says how many cases would show a claim that was not shown, if the value seen were the truth."""
 
 from __future__ import annotations
 

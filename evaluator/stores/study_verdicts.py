@@ -31,7 +31,7 @@ def keep(enclave: Enclave, submission_id: str, verdict: StudyVerdict) -> None:
 
 
 def whole(enclave: Enclave, submission_id: str, told: str) -> StudyVerdict | None:
-    """The verdict of which the ledger tells ``told``; None where the enclave lacks it."""
+    """The verdict that the ledger tells as ``told``; None where the enclave lacks it."""
     with enclave.transaction() as connection:
         return read(connection, submission_id, told)
 

@@ -84,7 +84,7 @@ def part_power(part: Part, truth: Truth, n: Ints, level: float) -> Floats:
 def _left_to_chance(
     claim: Claim, truths: Truths, cases: Ints, share: float, level: float, used: Used
 ) -> Floats:
-    """Power of each number of ``cases`` (sizes,), of which a ``share`` is positive by chance."""
+    """Power of each number of ``cases`` (sizes,); a ``share`` of them is positive by chance."""
     most, least = (int(each) for each in (cases.max(), cases.min()))
     ends = [_ends(least, most, share), _ends(least, most, 1.0 - share)]
     power = [np.ones(high + 1) for _, high in ends]

@@ -9,7 +9,7 @@ from submissions.service.principal import Role
 from submissions.service.store import Store, StoreError
 
 REVIEWING = frozenset({Role.REVIEWER, Role.STEWARD})
-"""Roles of which one is enough to vote."""
+"""Roles that may vote; one is enough."""
 
 
 def is_entitled(store: Store, person_id: str) -> bool:

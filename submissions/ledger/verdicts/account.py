@@ -42,7 +42,7 @@ class Look:
 
     @property
     def digest(self) -> str:
-        """By which the same look is known again, whoever enters it."""
+        """By which the same look is known again, from any team."""
         parts = (self.image_digest, repr(self.threshold), self.cohort_digest, self.claims_digest)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

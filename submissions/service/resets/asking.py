@@ -13,7 +13,7 @@ from submissions.service.resets.links import LIFE, PATH, Links
 from submissions.service.store import Store
 
 MOST_WAITING = 100
-"""Mails that wait to be sent; further ones are dropped, and whoever asked asks again."""
+"""Mails that wait to be sent; further ones are dropped, and the person asks again."""
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,6 @@ class Asking:
         except StoreError:
             return  # nobody has this address
         except Exception:
-            log.exception("password links: a mail was not sent; whoever asked may ask again")
+            log.exception("password links: a mail was not sent; the person may ask again")
         finally:
             self._room.release()
