@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
+
+from baselines.targets import Task
 
 WEIGHTS, CARD, ONNX = "weights.pt", "card.json", "model.onnx"
 """The files of a model directory."""
@@ -21,7 +24,10 @@ class Card:
 
     ``validation_auroc`` is of the best epoch, chosen on the same cases, and so is optimistic;
     ``prevalence`` is the share of positive cases in the open part; ``threshold`` goes with the
-    mean of the calibrated probabilities of a case's images.
+    mean of the calibrated probabilities of a case's images. ``outputs`` and ``kind`` are those of
+    the task. ``calibrations`` are one a logit or one for all, ``defaults`` what a case gets of
+    which nothing can be read, ``depth`` the slices of a volume. A former build's card lacks what
+    has a default here.
     """
 
     network: str
@@ -42,6 +48,14 @@ class Card:
     intercept: float
     seconds: float
     versions: Mapping[str, str]
+    baseline: str = ""
+    kind: str = "binary"
+    outputs: tuple[str, ...] = ("probability",)
+    grades: int = 0
+    calibrations: tuple[Mapping[str, Any], ...] = ()
+    defaults: tuple[float, ...] = ()
+    depth: int = 0
+    intended_use: str = ""
 
 
 def write_card(card: Card, directory: Path) -> None:
@@ -58,8 +72,31 @@ def read_card(directory: Path) -> Card:
         )
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return Card(**{field.name: entries[field.name] for field in fields(Card)})
+        return Card(
+            **{
+                field.name: tuple(value) if isinstance(value, list) else value
+                for field in fields(Card)
+                for value in [_entry(entries, field)]
+            }
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ModelDirectoryError(
             f"{path} is not a model card ({type(error).__name__}: {error}); train the model again"
         ) from error
+
+
+def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:
+    """The value of a field; its default where a former build's card lacks it."""
+    return (
+        entries[field.name] if field.default is MISSING else entries.get(field.name, field.default)
+    )
+
+
+def task_of(card: Card) -> Task:
+    """The task that a card's model answers."""
+    return Task(card.kind, tuple(card.outputs), card.grades)
+
+
+def calibrations_of(card: Card) -> tuple[Mapping[str, Any], ...]:
+    """Calibrations of a card; a former build's has one slope and one intercept."""
+    return card.calibrations or ({"slope": card.slope, "intercept": card.intercept},)
