@@ -76,6 +76,10 @@ class Task:
         return tuple(round(float(mean), 6) for mean in means)
 
 
+ONE_PROBABILITY = Task()
+"""The binary task with the contract's usual output."""
+
+
 def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:
     """Give the targets (n_cases, n_outputs) of cases; NaN where a finding is unknown.
 

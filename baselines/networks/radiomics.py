@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baselines import logistic
 from baselines.examples import Examples
-from baselines.targets import Task
+from baselines.targets import ONE_PROBABILITY, Task
 
 NAME = "radiomics"
 GRID = 4
@@ -98,7 +97,7 @@ def _spread(deviations: Tensor, axes: tuple[int, ...]) -> Tensor:
     return torch.sqrt((deviations**2).mean(axes) + FLOOR)
 
 
-def fit(training: Examples, seed: int, task: Task = Task()) -> Radiomics:
+def fit(training: Examples, seed: int, task: Task = ONE_PROBABILITY) -> Radiomics:
     """Fit on the training part; the penalty is chosen by cross-validation between patients."""
     with torch.inference_mode():
         measured = features(torch.from_numpy(training.images[:, np.newaxis]).double()).numpy()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from baselines.container.answers import MULTICLASS, ORDINAL, SCORE
 from baselines.networks import densenet, radiomics, volumes
 from baselines.networks.ordinal import Cumulative
-from baselines.targets import Task
+from baselines.targets import ONE_PROBABILITY, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UnknownNetwork(ValueError):
     """No network of that name."""
 
 
-def build(name: str, task: Task = Task()) -> nn.Module:
+def build(name: str, task: Task = ONE_PROBABILITY) -> nn.Module:
     """Give the untrained model of a task: images in [0, 1] -> (n, ``task.n_logits``) logits.
 
     Images are (n, 1, size, size); volumes, of a network whose ``dimensions`` are 3,
