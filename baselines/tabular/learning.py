@@ -61,7 +61,7 @@ def train(
     table = _read(open_csv, baseline, task, attributes, progress)
     held_out = _held_out(table, baseline, task, validation_share, seed)
     model = _model(table, baseline, task, ~held_out, seed)
-    encoded = fields.matrix(model["fields"], table.columns)
+    encoded = fields.matrix(model["fields"], table.columns, len(table.cases))
     logits = encoded @ np.array(model["weights"]).T + np.array(model["intercepts"])
     shown = held_out if held_out.any() else ~held_out
     calibrations = _calibrations(logits[held_out], table.targets[held_out], task)
@@ -197,7 +197,7 @@ def _model(
             "to learn from"
         )
     weights, intercepts = logistic.fit(
-        fields.matrix(described, columns),
+        fields.matrix(described, columns, int(training.sum())),
         table.targets[training],
         table.patients[training],
         task,
