@@ -54,7 +54,9 @@ FLOORS: dict[str, list[str]] = {
         "notices",
     ],
     "baselines": [
-        "container model_card",
+        "container",
+        "targets",
+        "logistic model_card",
         "examples",
         "networks",
         "packaging training",

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from baselines.container.predict import open_session
 from baselines.examples import generator, read_examples
-from baselines.model_card import ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.model_card import (
+    ONNX,
+    WEIGHTS,
+    Card,
+    ModelDirectoryError,
+    calibrations_of,
+    read_card,
+    task_of,
+)
 from baselines.networks import registry
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
@@ -45,7 +53,8 @@ def load(directory: Path) -> tuple[registry.Calibrated, Card]:
     Raises ModelDirectoryError.
     """
     card = read_card(directory)
-    network = registry.build(card.network)
+    task = task_of(card)
+    network = registry.build(card.network, task)
     try:
         network.load_state_dict(torch.load(directory / WEIGHTS, weights_only=True))
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
@@ -53,7 +62,7 @@ def load(directory: Path) -> tuple[registry.Calibrated, Card]:
             f"{directory / WEIGHTS} does not hold the weights of {card.network} "
             f"({type(error).__name__}); train the model again"
         ) from error
-    return registry.Calibrated(network, card.slope, card.intercept).eval(), card
+    return registry.Calibrated(network, task, calibrations_of(card)).eval(), card
 
 
 def export(directory: Path, cases_to_check: tuple[Case, ...] = ()) -> float:
