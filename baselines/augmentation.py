@@ -13,7 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 
 MOVED, ROTATE, SHIFT, SCALE, FLIPPED, CURVED, GAMMA, NOISY, STRENGTH = (
-    0, 1, slice(2, 5), slice(5, 7), 7, 8, 9, 10, 11,
+    0,
+    1,
+    slice(2, 5),
+    slice(5, 7),
+    7,
+    8,
+    9,
+    10,
+    11,
 )
 """Which of an image's 12 numbers decides on what; the noise's own seed is the last's digits."""
 

@@ -113,7 +113,9 @@ def read_index(folder: Path, row_bytes: int) -> Index:
     owners = np.repeat(np.arange(len(tables), dtype=np.int32), [len(table) for table in tables])
     order = np.argsort(entries["identity"][:, 0], kind="stable")
     entries, owners = entries[order], owners[order]
-    return Index(tuple(shards), entries, owners, np.argsort(entries["content"][:, 0], kind="stable"))
+    return Index(
+        tuple(shards), entries, owners, np.argsort(entries["content"][:, 0], kind="stable")
+    )
 
 
 def write_shard(

@@ -145,9 +145,7 @@ class _Descriptors:
 
 def on_disk(stored: Stored, kept: NDArray[np.bool_]) -> OnDisk:
     """Give the examples of a cache that are kept, a mask (n,)."""
-    return OnDisk(
-        stored.shards, stored.shard[kept], stored.row[kept], stored.shape, stored.bits
-    )
+    return OnDisk(stored.shards, stored.shard[kept], stored.row[kept], stored.shape, stored.bits)
 
 
 def in_blocks(pixels: Pixels) -> Iterator[NDArray[np.float32]]:
