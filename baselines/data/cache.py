@@ -17,6 +17,7 @@ from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,14 +211,14 @@ class PixelCache:
             return b""
 
 
-def stored_form(image: NDArray[np.float32], bits: int) -> NDArray[np.int16] | NDArray[np.uint8]:
+def stored_form(image: NDArray[np.float32], bits: int) -> NDArray[Any]:
     """Round intensities in [0, 1] to the steps that are kept: 65,536 or 256."""
     if bits == 8:
         return np.rint(image * np.float32(255)).astype(np.uint8)
     return (np.rint(image.astype(np.float64) * 65535) + LOWEST).astype(np.int16)
 
 
-def intensities(stored: NDArray[np.int16] | NDArray[np.uint8]) -> NDArray[np.float32]:
+def intensities(stored: NDArray[Any]) -> NDArray[np.float32]:
     """Give back the intensities in [0, 1] of ``stored_form``."""
     if stored.dtype == np.uint8:
         return stored.astype(np.float32) * np.float32(1 / 255)

@@ -44,7 +44,7 @@ class _Batches(Dataset[Batch]):
         self._pixels = pixels
         self._seed = seed
 
-    def __getitem__(self, asked: Asked) -> Batch:  # type: ignore[override]
+    def __getitem__(self, asked: Asked) -> Batch:
         draws = (
             drawn(self._seed, asked.epoch, asked.numbers)
             if asked.epoch

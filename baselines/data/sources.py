@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ MOST_OPEN = 128
 
 _BLOCK = 256
 
-Raw = NDArray[np.int16] | NDArray[np.uint8] | NDArray[np.float32]
+Raw = NDArray[Any]
+"""int16 or uint8 of a cache, float32 of an array."""
 
 
 class Pixels(Protocol):
@@ -95,9 +96,8 @@ class OnDisk:
 
     def raw(self, numbers: NDArray[np.int64]) -> Raw:
         """Read examples (k, *shape) as they are kept. Raises OSError."""
-        kept: NDArray[np.int16] | NDArray[np.uint8] = np.empty(
-            (len(numbers), *self.shape), np.uint8 if self.bits == 8 else np.int16
-        )
+        dtype: type[np.uint8 | np.int16] = np.uint8 if self.bits == 8 else np.int16
+        kept = np.empty((len(numbers), *self.shape), dtype)
         flat = kept.reshape(len(numbers), -1).view(np.uint8)
         for place, number in enumerate(numbers.tolist()):
             descriptor = self._open.of(self.shards[self.shard[number]])
@@ -106,9 +106,7 @@ class OnDisk:
 
     def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read examples (k, *shape) in [0, 1]."""
-        kept = self.raw(numbers)
-        assert kept.dtype != np.float32  # as it is kept
-        return intensities(kept)  # type: ignore[arg-type]
+        return intensities(self.raw(numbers))
 
     def take(self, numbers: NDArray[np.int64]) -> OnDisk:
         """Give some of the examples, numbered from 0."""
