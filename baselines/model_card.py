@@ -30,7 +30,8 @@ class Card:
     ``prevalence`` is the share of positive cases in the open part; ``threshold`` goes with the
     mean of the calibrated probabilities of a case's images. ``outputs`` and ``kind`` are those of
     the task. ``calibrations`` are one a logit or one for all, ``defaults`` what a case gets of
-    which nothing can be read, ``depth`` the slices of a volume. A former build's card lacks what
+    which nothing can be read, ``depth`` the slices of a volume,
+    ``thresholds`` one an output, ``training`` the settings. A former build's card lacks what
     has a default here.
     """
 
@@ -60,6 +61,8 @@ class Card:
     defaults: tuple[float, ...] = ()
     depth: int = 0
     intended_use: str = ""
+    thresholds: tuple[float, ...] = ()
+    training: Mapping[str, Any] | None = None
 
 
 def write_card(card: Card, directory: Path) -> None:

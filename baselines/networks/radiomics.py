@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines import logistic
+from baselines.data.sources import in_blocks
 from baselines.examples import Examples
 from baselines.targets import ONE_PROBABILITY, Task
 
@@ -100,12 +101,20 @@ def _spread(deviations: Tensor, axes: tuple[int, ...]) -> Tensor:
 def fit(training: Examples, seed: int, task: Task = ONE_PROBABILITY) -> Radiomics:
     """Fit on the training part; the penalty is chosen by cross-validation between patients."""
     with torch.inference_mode():
-        measured = features(torch.from_numpy(training.images[:, np.newaxis]).double()).numpy()
+        measured = np.concatenate(
+            [
+                features(torch.from_numpy(block[:, np.newaxis]).double()).numpy()
+                for block in in_blocks(training.pixels)
+            ]
+        )
     centre, spread = measured.mean(axis=0), measured.std(axis=0) + 1e-6
     of_image = training.case_of_image
-    targets = training.labels[:, np.newaxis].astype(np.float64)[of_image]
     weights, intercepts = logistic.fit(
-        (measured - centre) / spread, targets, training.patients[of_image], task, seed
+        (measured - centre) / spread,
+        training.image_targets,
+        training.patients[of_image].astype(np.str_),
+        task,
+        seed,
     )
     model = Radiomics(task.n_logits)
     model.load_state_dict(
