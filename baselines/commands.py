@@ -95,7 +95,13 @@ def train(
             threads=threads,
         )
         card = training.train(
-            open_csv, output, settings, tracking_uri=tracking_uri, progress=progress
+            open_csv,
+            output,
+            settings,
+            task=asked.task,
+            tracking_uri=tracking_uri,
+            progress=progress,
+            baseline=name,
         )
     _tell(output, card)
 
