@@ -117,6 +117,6 @@ def check() -> None:
     if missing := undecodable():
         sys.exit(
             f"no decoder in this image for {', '.join(missing)}; "
-            "install pylibjpeg with its three decoders (libjpeg, openjpeg, rle)"
+            "install imagecodecs, and pylibjpeg with its decoders openjpeg and rle"
         )
     open_session(MODEL, cpu_limit())

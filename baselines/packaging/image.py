@@ -28,8 +28,8 @@ LIBRARIES = (
     "onnxruntime",
     "numpy",
     "pydicom",
+    "imagecodecs",
     "pylibjpeg",
-    "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
 )
@@ -38,7 +38,10 @@ LIBRARIES = (
 PREDICT = (
     "baselines.container.images",
     "baselines.container.predict",
+    "cohort_selection.pixels.area",
+    "cohort_selection.pixels.decoders",
     "cohort_selection.pixels.intensities",
+    "cohort_selection.pixels.scratch",
 )
 """The modules that an image of a trained model holds."""
 
