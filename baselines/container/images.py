@@ -1,7 +1,7 @@
 """Makes of a DICOM file the square float32 image that networks see.
 
-The container image holds a copy of this file, beside the modules of ``cohort_selection.pixels`` that
-read the pixels. It needs numpy and pydicom with its decoders. Every step is elementwise arithmetic,
+The container image holds a copy of this file, beside the modules of ``cohort_selection.pixels``,
+which read the pixels. It needs numpy and pydicom with its decoders. Every step is elementwise arithmetic,
 a sum in a fixed order or a sort, never a matrix product, so that the same file gives the same bits
 in training and in the container, whatever the number of threads.
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from io import SEEK_CUR, BufferedReader
 from os import fstat
 from pathlib import Path
@@ -71,7 +72,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """One frame as it is stored, and what makes values of it, for whoever can do without them.
+    """One frame as it is stored, and what makes values of it.
 
     ``stored`` (rows, columns); a value is ``slope`` times the stored one, plus ``intercept`` (None
     where the file has none). ``inverted`` where the lowest value is shown white. ``outside`` as in
@@ -99,9 +100,16 @@ class Levels:
         rest = self.stored[~self.outside]
         return np.where(self.outside, rest.max() if self.falling else rest.min(), self.stored)
 
+    def in_unit(self) -> NDArray[Any]:
+        """Values in the unit of the rescale (Hounsfield units in a CT), never inverted.
+
+        The very array where the rescale changes nothing; ``outside`` is left as it is.
+        """
+        return _scaled(self.stored, self.slope, self.intercept)
+
     def frame(self) -> Frame:
-        """The values themselves."""
-        values = _scaled(self.stored, self.slope, self.intercept)
+        """The values themselves, as they are shown."""
+        values = self.in_unit()
         shown = values if self.outside is None else values[~self.outside]
         if self.inverted:
             brightest = shown.max()
@@ -140,15 +148,15 @@ def read_frame(path: Path) -> Frame:
     return _read(path).frame()
 
 
-def read_levels(path: Path) -> Levels:
-    """Decode as ``read_frame`` does, and leave the stored values as they are.
+def read_levels(path: Path, frame: int | None = None) -> Levels:
+    """Decode as ``read_frame`` does, or another ``frame``, and leave the stored values as they are.
 
     They may lie in memory that this thread's next call uses again. Raises UnreadableImage.
     """
-    return _read(path, again=True)
+    return _read(path, frame, again=True)
 
 
-def _read(path: Path, *, again: bool = False) -> Levels:
+def _read(path: Path, frame: int | None = None, *, again: bool = False) -> Levels:
     try:
         with (
             warnings.catch_warnings(),
@@ -156,13 +164,21 @@ def _read(path: Path, *, again: bool = False) -> Levels:
             path.open("rb") as stream,
         ):
             warnings.simplefilter("ignore")  # odd values are judged by what they are used for
-            image = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+            state = fstat(stream.fileno())
+            image, at = _header(path, state.st_size, state.st_mtime_ns)
             if _is_read_whole(image):
-                stream.seek(0)
-                return _levels(pydicom.dcmread(stream, force=True), None)
-            return _levels(image, _Source(path, stream if again else None))
+                return _levels(pydicom.dcmread(stream, force=True), None, frame)
+            stream.seek(at)
+            return _levels(image, _Source(path, stream if again else None), frame)
     except Exception as error:  # a decoder may raise anything on a broken file
         raise _unreadable(path.name, error) from error
+
+
+@lru_cache(maxsize=1)
+def _header(path: Path, _size: int, _changed: int) -> tuple[Dataset, int]:
+    """A file's header, and where its pixels begin; kept for the further frames of the file."""
+    with path.open("rb") as stream:
+        return pydicom.dcmread(stream, force=True, stop_before_pixels=True), stream.tell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +221,10 @@ def _unreadable(name: str, error: Exception) -> UnreadableImage:
     return UnreadableImage(name, f"no pixels could be decoded ({type(error).__name__}: {said})")
 
 
-def _levels(image: Dataset, source: _Source | None) -> Levels:
-    middle = int(image.get("NumberOfFrames") or 1) // 2
+def _levels(image: Dataset, source: _Source | None, frame: int | None = None) -> Levels:
+    at = int(image.get("NumberOfFrames") or 1) // 2 if frame is None else frame
     photometric = str(image.get("PhotometricInterpretation") or "").strip().upper()
-    stored = _stored(image, source, middle, photometric)
+    stored = _stored(image, source, at, photometric)
     if photometric == "PALETTE COLOR":
         stored = _through_palette(stored, image)
     if stored.ndim == 3:
@@ -216,7 +232,7 @@ def _levels(image: Dataset, source: _Source | None) -> Levels:
     if stored.ndim != 2 or not stored.size:
         raise UnreadableImage("", f"its pixels have the shape {stored.shape}; give a 2-D image")
     outside = _padding(stored, image) if photometric in _MONOCHROME else None
-    stored, slope, intercept, unit = _rescale(stored, image, middle)
+    stored, slope, intercept, unit = _rescale(stored, image, at)
     if _is_computed_tomogram(image, unit):
         beyond = _beyond_field_of_view(_scaled(stored, slope, intercept))
         outside = beyond if outside is None else outside | beyond
