@@ -41,8 +41,8 @@ PACKAGES = HERE.parents[1]
 DECODERS = (
     "numpy",
     "pydicom",
+    "imagecodecs",
     "pylibjpeg",
-    "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
 )
