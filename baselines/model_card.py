@@ -113,8 +113,8 @@ def described(card: Card) -> str:
             "",
             "## Figures",
             "",
-            f"- AUROC on the validation part: {card.validation_auroc:.3f}. The best epoch was "
-            "chosen on these cases, so the value is too high.",
+            f"- AUROC on the validation part: {card.validation_auroc:.3f}"
+            f"{_CHOSEN if card.epochs > 1 else ''}",
             f"- `sequestra score {VALIDATION} {VALIDATION}` gives the whole report of these cases, "
             "as the board does of the sealed ones.",
             "",
@@ -131,6 +131,7 @@ def described(card: Card) -> str:
     )
 
 
+_CHOSEN = ". The best epoch was chosen on these cases, so the value is too high."
 _USE = "A baseline of images: what a network of this size reaches without further work."
 
 
@@ -143,20 +144,15 @@ def read_card(directory: Path) -> Card:
         )
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return Card(
-            **{
-                field.name: tuple(value) if isinstance(value, list) else value
-                for field in fields(Card)
-                for value in [_entry(entries, field)]
-            }
-        )
+        values = {field.name: _entry(entries, field) for field in fields(Card)}
+        return Card(**values)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelDirectoryError(
             f"{path} is not a model card ({type(error).__name__}: {error}); train the model again"
         ) from error
 
 
-def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:
+def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JSON holds
     """The value of a field; its default where a former build's card lacks it."""
     return (
         entries[field.name] if field.default is MISSING else entries.get(field.name, field.default)

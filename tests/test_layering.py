@@ -56,10 +56,11 @@ FLOORS: dict[str, list[str]] = {
     "baselines": [
         "container",
         "targets",
-        "logistic model_card",
+        "asked ladder logistic model_card validation_table",
         "examples",
         "networks",
         "packaging training",
+        "tabular",
         "commands",
     ],
     "evaluator": [
@@ -106,7 +107,10 @@ HOMES = {
         "cohort_selection/pixels/",
         "cohort_selection/deidentification/",
         "cohort_selection/commons/",
+        "baselines/container/headers.py",
     },
+    "cyclonedx": {"baselines/packaging/bill.py"},
+    "packageurl": {"baselines/packaging/bill.py"},
     "fastapi": {"evaluator/console/", "evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/console/", "evaluator/leaderboard/web.py", "submissions/service/"},
     "limits": {"submissions/service/rates.py"},

@@ -166,5 +166,5 @@ def refuse_missing_decoders() -> None:
     if missing := undecodable():
         sys.exit(
             f"no decoder in this image for {', '.join(missing)}; "
-            "install pylibjpeg with its three decoders (libjpeg, openjpeg, rle)"
+            "install imagecodecs, and pylibjpeg with its decoders openjpeg and rle"
         )

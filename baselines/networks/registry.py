@@ -120,7 +120,7 @@ class Isotonic(nn.Module):
         at, value = (torch.tensor(list(part), dtype=torch.float32) for part in (x, y))
         self.first = float(y[0])
         widths = at[1:] - at[:-1]
-        self.register_buffer("left", at[:-1])
+        self.register_buffer("left", at[:-1].clone())
         self.register_buffer("widths", widths)
         self.register_buffer("rises", (value[1:] - value[:-1]) / widths)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import Distribution, distributions, version
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.factory.license import LicenseFactory
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from submissions.host import base_image
 
+_SAID = ("License-Expression", "License")
 _LISTED = "${binary:Package} ${Version} ${Architecture}\\n"
 
 
@@ -27,6 +31,9 @@ def bill_of(site: Path | None, base: str) -> str:
     for component in (*_of_base(base), *_of_wheels(site)):
         bill.components.add(component)
         bill.register_dependency(bill.metadata.component, [component])
+    listed = "\n".join(sorted(str(each.bom_ref) for each in bill.components))
+    bill.serial_number = uuid5(NAMESPACE_URL, listed)  # the same contents have the same bill
+    bill.metadata.timestamp = datetime(2000, 1, 1, tzinfo=UTC)
     return JsonV1Dot6(bill).output_as_string(indent=1) + "\n"
 
 
@@ -51,9 +58,9 @@ def _of_wheels(site: Path | None) -> Iterator[Component]:
         )
 
 
-def _licences(wheel: Distribution) -> list[object]:
-    said = wheel.metadata.get("License-Expression") or wheel.metadata.get("License") or ""
-    first = said.strip().splitlines()[:1]  # older wheels put the whole licence there
+def _licences(wheel: Distribution) -> list[License]:
+    said = [wheel.metadata[name] for name in _SAID if name in wheel.metadata]
+    first = "".join(said[:1]).strip().splitlines()[:1]  # older wheels put the whole licence there
     return [LicenseFactory().make_from_string(first[0][:120])] if first else []
 
 

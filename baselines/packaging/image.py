@@ -30,6 +30,7 @@ from baselines.model_card import (
     read_card,
 )
 from baselines.packaging.bill import bill_of
+from baselines.packaging.modules import modules_of
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
 from cohort_selection.sequestration.open_list import read_open
@@ -40,8 +41,8 @@ PACKAGES = HERE.parents[1]
 DECODERS = (
     "numpy",
     "pydicom",
+    "imagecodecs",
     "pylibjpeg",
-    "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
 )
@@ -49,14 +50,9 @@ LIBRARIES = ("onnxruntime", *DECODERS)
 """What predict.py imports, in the versions installed here: what has trained also scores."""
 HEADER_LIBRARIES = ("pydicom",)
 
-PREDICT = (
-    "baselines.container.answers",
-    "baselines.container.images",
-    "baselines.container.predict",
-    "cohort_selection.pixels.intensities",
-)
+PREDICT = modules_of("baselines.container.predict")
 """The modules that an image of a trained network holds."""
-PREDICT_TORCH = (*PREDICT, "baselines.container.predict_torch")
+PREDICT_TORCH = modules_of("baselines.container.predict_torch")
 TABULAR = ("baselines.container.answers", "baselines.container.tabular")
 HEADER_MODULES = (*TABULAR, "baselines.container.headers")
 

@@ -30,16 +30,15 @@ def described(columns: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
 
 
 def matrix(
-    fields: Sequence[Mapping[str, Any]], columns: Mapping[str, Sequence[str]]
+    fields: Sequence[Mapping[str, Any]], columns: Mapping[str, Sequence[str]], n_cases: int
 ) -> NDArray[np.float64]:
     """Encode all cases as the container encodes one: (n_cases, n_features)."""
     names = [str(field["name"]) for field in fields]
-    n_cases = len(next(iter(columns.values()), ()))
     rows = [
         tabular.encode(fields, {name: columns[name][case] for name in names})
         for case in range(n_cases)
     ]
-    return np.array(rows, dtype=np.float64).reshape(n_cases, -1)
+    return np.array(rows, dtype=np.float64).reshape(n_cases, len(rows[0]) if rows else 0)
 
 
 def _field(name: str, texts: Sequence[str]) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import logistic
-from baselines.container.answers import BINARY, MULTILABEL, ORDINAL
+from baselines.container.answers import ORDINAL
 from baselines.container.headers import NAMES, header_fields
 from baselines.examples import Progress, TrainingDataError, split_patients
 from baselines.model_card import TABLE, VALIDATION, Card, write_card
@@ -23,7 +23,7 @@ from baselines.tabular import fields
 from baselines.targets import ONE_PROBABILITY, Task, targets_of
 from baselines.training import calibrate
 from baselines.validation_table import write_validation
-from cohort_selection.atomic_files import replaced
+from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
 from cohort_selection.sequestration.open_list import read_open
 from metrics.discrimination.curves import auroc
@@ -49,29 +49,22 @@ def train(
     attributes: Sequence[str] | None = None,
     validation_share: float = 0.25,
     seed: int = 0,
+    calibration: str = "platt",
+    sensitivity: float | None = None,
     progress: Progress | None = None,
 ) -> Card:
     """Train ``baseline`` on the open list and write the model directory ``output``.
 
-    ``attributes`` are those that a container is told in cases.csv; None takes all of the list.
+    ``calibration`` and ``sensitivity`` are those of a training of networks. ``attributes`` are
+    those that a container is told in cases.csv; None takes all of the list.
     The directory holds the card, the model as plain numbers and ``validation.csv``. Raises
     TrainingDataError, TaskError and what ``read_open`` raises.
     """
     started = time.monotonic()
     table = _read(open_csv, baseline, task, attributes, progress)
-    held_out = _held_out(table, baseline, task, validation_share, seed)
+    held_out = _held_out(table, baseline, validation_share, seed)
     model = _model(table, baseline, task, ~held_out, seed)
-    encoded = fields.matrix(model["fields"], table.columns)
-    logits = encoded @ np.array(model["weights"]).T + np.array(model["intercepts"])
-    shown = held_out if held_out.any() else ~held_out
-    calibrations = _calibrations(logits[held_out], table.targets[held_out], task)
-    defaults = task.defaults(table.targets)
-    outputs = (
-        np.tile(defaults, (len(table.cases), 1))
-        if baseline == PREVALENCE
-        else task.answers(logits, calibrations)
-    )
-    positive = task.dichotomy(table.targets)
+    fit = _calibrated(table, model, baseline, task, held_out, calibration, sensitivity)
     card = Card(
         network=baseline,
         size=0,
@@ -84,31 +77,28 @@ def train(
         n_validation_cases=int(held_out.sum()),
         n_validation_patients=len(set(table.patients[held_out])),
         n_unreadable_files=0,
-        prevalence=round(float(positive.mean()), 6),
-        validation_auroc=_auroc(task, table.targets[shown], outputs[shown]),
-        threshold=_threshold(baseline, task, outputs[shown], positive[shown]),
-        slope=float(calibrations[0]["slope"]) if len(calibrations) == 1 else 1.0,
-        intercept=float(calibrations[0]["intercept"]) if len(calibrations) == 1 else 0.0,
+        prevalence=round(float(table.labels.mean()), 6),
+        validation_auroc=_auroc(task, table.targets[fit.shown], fit.outputs),
+        threshold=fit.thresholds[0],
+        slope=float(fit.line.get("slope", 1.0)),
+        intercept=float(fit.line.get("intercept", 0.0)),
         seconds=round(time.monotonic() - started, 1),
         versions={name: version(name) for name in VERSIONS_OF},
         baseline=baseline,
         kind=task.kind,
         outputs=task.outputs,
         grades=task.grades,
-        calibrations=tuple(calibrations),
-        defaults=defaults,
+        calibrations=fit.calibrations,
+        defaults=task.defaults(table.targets),
         intended_use=USES[baseline],
+        thresholds=fit.thresholds,
     )
-    with replaced(output) as folder:
-        (folder / TABLE).write_text(json.dumps(model, indent=1) + "\n", encoding="utf-8")
-        write_card(card, folder)
-        write_validation(
-            folder / VALIDATION,
-            [case for case, is_shown in zip(table.cases, shown, strict=True) if is_shown],
-            task,
-            table.targets[shown],
-            outputs[shown],
-        )
+    output.mkdir(parents=True, exist_ok=True)
+    written = json.dumps(model, indent=1) + "\n"
+    write_bytes(output / TABLE, written.encode())
+    shown = [case for case, is_shown in zip(table.cases, fit.shown, strict=True) if is_shown]
+    write_validation(output / VALIDATION, shown, task, table.targets[fit.shown], fit.outputs)
+    write_card(card, output)
     return card
 
 
@@ -119,6 +109,7 @@ class _Table:
     cases: tuple[Case, ...]
     patients: NDArray[np.str_]
     targets: NDArray[np.float64]
+    labels: NDArray[np.bool_]
     columns: dict[str, list[str]]
 
 
@@ -143,7 +134,9 @@ def _read(
                 progress("reading headers", done, len(cases))
         columns = {name: [found[name] for found in read] for name in NAMES}
     patients = np.array([case.patient_id for case in cases], dtype=np.str_)
-    return _Table(cases, patients, targets_of(cases, task).astype(np.float64), columns)
+    targets = targets_of(cases, task).astype(np.float64)
+    labels = np.array([bool(case.label) for case in cases])
+    return _Table(cases, patients, targets, labels, columns)
 
 
 def _attributes(cases: Sequence[Case], wanted: Sequence[str] | None) -> dict[str, list[str]]:
@@ -167,13 +160,11 @@ def _attributes(cases: Sequence[Case], wanted: Sequence[str] | None) -> dict[str
     }
 
 
-def _held_out(
-    table: _Table, baseline: str, task: Task, share: float, seed: int
-) -> NDArray[np.bool_]:
+def _held_out(table: _Table, baseline: str, share: float, seed: int) -> NDArray[np.bool_]:
     """The validation cases; none for the prevalence, which learns nothing else."""
     if baseline == PREVALENCE:
         return np.zeros(len(table.cases), dtype=np.bool_)
-    return split_patients(task.dichotomy(table.targets), table.patients, share, seed)
+    return split_patients(table.labels, table.patients, share, seed)
 
 
 def _model(
@@ -197,7 +188,7 @@ def _model(
             "to learn from"
         )
     weights, intercepts = logistic.fit(
-        fields.matrix(described, columns),
+        fields.matrix(described, columns, int(training.sum())),
         table.targets[training],
         table.patients[training],
         task,
@@ -210,22 +201,46 @@ def _model(
     }
 
 
-def _calibrations(
-    logits: NDArray[np.float64], targets: NDArray[np.float64], task: Task
-) -> list[dict[str, Any]]:
-    """Slope and intercept of each probability, fitted on the validation part."""
-    if task.kind not in {BINARY, MULTILABEL} or not len(logits):
-        return []
-    found = []
-    for of_output, target in zip(logits.T, targets.T, strict=True):
-        known = ~np.isnan(target)
-        labels = target[known] > 0.5
-        if labels.all() or not labels.any() or np.ptp(of_output[known]) == 0:
-            found.append({"method": "platt", "slope": 1.0, "intercept": 0.0})
-            continue
-        fitted = calibrate.fit(of_output[known], labels)
-        found.append({"method": "platt", "slope": fitted.slope, "intercept": fitted.intercept})
-    return found
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Calibrations and thresholds of a model, and its outputs for the cases in ``shown``.
+
+    These are the validation cases, and all cases of the prevalence.
+    """
+
+    shown: NDArray[np.bool_]
+    outputs: NDArray[np.float64]
+    calibrations: calibrate.Calibrations
+    thresholds: tuple[float, ...]
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The one calibration of one logit."""
+        return self.calibrations[0] if len(self.calibrations) == 1 else {}
+
+
+def _calibrated(
+    table: _Table,
+    model: dict[str, Any],
+    baseline: str,
+    task: Task,
+    held_out: NDArray[np.bool_],
+    calibration: str,
+    sensitivity: float | None,
+) -> _Fit:
+    """Calibrate on the validation part, and choose the thresholds there."""
+    if baseline == PREVALENCE:
+        outputs = np.tile(task.defaults(table.targets), (len(table.cases), 1))
+        return _Fit(~held_out, outputs, (), (0.5,) * len(task.outputs))
+    encoded = fields.matrix(model["fields"], table.columns, len(table.cases))[held_out]
+    logits = encoded @ np.array(model["weights"]).T + np.array(model["intercepts"])
+    targets = table.targets[held_out]
+    calibrations = calibrate.fitted(
+        calibration, task, logits, task.logit_targets(targets), np.ones(task.n_logits)
+    )
+    outputs = calibrate.applied(calibrations, task, logits)
+    thresholds = calibrate.thresholds(task, targets, outputs, table.labels[held_out], sensitivity)
+    return _Fit(held_out, outputs, calibrations, thresholds)
 
 
 def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
@@ -237,11 +252,3 @@ def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64
         columns = [(targets[k, i] > 0.5, outputs[k, i]) for i, k in enumerate(known.T)]
     both = [(y, s) for y, s in columns if y.any() and not y.all()]
     return float(np.mean([auroc(y, s) for y, s in both])) if both else 0.5
-
-
-def _threshold(
-    baseline: str, task: Task, outputs: NDArray[np.float64], positive: NDArray[np.bool_]
-) -> float:
-    if baseline == PREVALENCE or task.kind != BINARY or positive.all() or not positive.any():
-        return 0.5
-    return calibrate.youden_threshold(outputs[:, 0], positive)

@@ -128,6 +128,9 @@ SITES = tuple(
     )
 )
 
+SHORTCUT_SITES = ("101", "102")
+"""Whose scanner takes a study without, and with, an opacity where a shortcut is planted."""
+
 # log odds of the label: severity carries nearly all of it, age and sex a little.
 _INTERCEPT, _PER_SEVERITY, _PER_DECADE, _MALE = -3.4, 8.0, 0.10, 0.20
 
@@ -163,6 +166,7 @@ def simulate(
     *,
     patients: int,
     seed: int,
+    shortcut: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
@@ -172,9 +176,15 @@ def simulate(
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
     writes the same bytes, and the first patients stay the same when more are asked for.
 
-    Raises ``SimulationError`` where fewer than 2 patients are asked for, or the folder holds
-    something else than a simulated commons.
+    ``shortcut`` plants one: in this share of the studies the label chooses the scanner, as where
+    the ill are imaged in bed. Positive studies then come from the scanner of ``SHORTCUT_SITES[1]``,
+    negative ones from that of ``SHORTCUT_SITES[0]``. 0 plants none and changes no byte.
+
+    Raises ``SimulationError`` where fewer than 2 patients are asked for, ``shortcut`` is no share,
+    or the folder holds something else than a simulated commons.
     """
+    if not 0 <= shortcut <= 1:
+        raise SimulationError(f"shortcut is {shortcut}; give a share of the studies from 0 to 1")
     if patients < 2:
         raise SimulationError(f"{patients} patients; a commons takes at least 2")
     occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
@@ -190,7 +200,7 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                risk, line = _study(folder / "dicom", person, seed, number, visit)
+                risk, line = _study(folder / "dicom", person, seed, number, visit, shortcut)
                 clinical.append(line)
                 risks.append(risk)
                 truth.append(
@@ -285,8 +295,15 @@ def _risk(person: _Person, severity: float) -> float:
     return float(1.0 / (1.0 + np.exp(-log_odds)))
 
 
+def _scanner(person: _Person, label: int, shortcut: float, rng: np.random.Generator) -> Scanner:
+    """The machine of the person's site, or in the share ``shortcut`` that of the label."""
+    if rng.random() >= shortcut:
+        return person.site.scanner
+    return next(site.scanner for site in SITES if site.site_id == SHORTCUT_SITES[label])
+
+
 def _study(
-    folder: Path, person: _Person, seed: int, number: int, visit: int
+    folder: Path, person: _Person, seed: int, number: int, visit: int, shortcut: float
 ) -> tuple[float, dict[str, str]]:
     """Write one study's image; give its true risk and its line of the clinical table."""
     severity = person.severities[visit]
@@ -297,7 +314,7 @@ def _study(
     chest = phantom.anatomy(
         _generator(seed, "anatomy", number), age=person.age, female=person.female
     )
-    scanner = person.site.scanner
+    scanner = _scanner(person, label, shortcut, _generator(seed, "scanner", number, visit))
     picture = phantom.draw(
         chest, phantom.pose(rng, view=view), rng, severity=severity, size=scanner.size
     )
