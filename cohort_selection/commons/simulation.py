@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from cohort_selection.atomic_files import replaced
-from cohort_selection.commons import phantom
+from cohort_selection.commons import phantom, tomography
 from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
 
 CLINICAL_COLUMNS = (
@@ -157,12 +157,17 @@ class _Person:
     study_days: tuple[int, ...]  # from the first study, which is the index event
     severities: tuple[float, ...]
 
+    @property
+    def sex(self) -> str:
+        return "Female" if self.female else "Male"
+
 
 def simulate(
     output: Path,
     *,
     patients: int,
     seed: int,
+    modality: Literal["DX", "CT"] = "DX",
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
@@ -170,7 +175,8 @@ def simulate(
     A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
     that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
-    writes the same bytes, and the first patients stay the same when more are asked for.
+    writes the same bytes, and the first patients stay the same when more are asked for. Images are
+    radiographs (DX and CR), or CT volumes with all that ``tomography`` lists.
 
     Raises ``SimulationError`` where fewer than 2 patients are asked for, or the folder holds
     something else than a simulated commons.
@@ -190,7 +196,7 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                risk, line = _study(folder / "dicom", person, seed, number, visit)
+                risk, line = _study(folder / "dicom", person, seed, number, visit, modality)
                 clinical.append(line)
                 risks.append(risk)
                 truth.append(
@@ -286,42 +292,72 @@ def _risk(person: _Person, severity: float) -> float:
 
 
 def _study(
-    folder: Path, person: _Person, seed: int, number: int, visit: int
+    folder: Path, person: _Person, seed: int, number: int, visit: int, modality: str
 ) -> tuple[float, dict[str, str]]:
-    """Write one study's image; give its true risk and its line of the clinical table."""
+    """Write one study's images; give its true risk and its line of the clinical table."""
     severity = person.severities[visit]
     risk = _risk(person, severity)
     label = int(_generator(seed, "label", number, visit).random() < risk)
-    rng = _generator(seed, "image", number, visit)
-    view = "AP" if rng.random() < person.site.supine else "PA"
-    chest = phantom.anatomy(
-        _generator(seed, "anatomy", number), age=person.age, female=person.female
-    )
-    scanner = person.site.scanner
-    picture = phantom.draw(
-        chest, phantom.pose(rng, view=view), rng, severity=severity, size=scanner.size
-    )
     started = _FIRST_DAY + datetime.timedelta(
         days=int(_generator(seed, "date", number).integers(0, 700)) + person.study_days[visit]
     )
     study_uid = uid("simulated study", str(seed), str(number), str(visit))
-    instance_uid = uid("simulated instance", study_uid)
     withheld = person.age > 89  # as MIDRC does: the table says only that it is above 89
+    write = _write_tomograms if modality == "CT" else _write_radiograph
+    write(
+        folder / study_uid,
+        person,
+        severity,
+        study_uid,
+        started.strftime("%Y%m%d"),
+        _generator(seed, "anatomy", number),
+        _generator(seed, "image", number, visit),
+    )
+    return risk, {
+        "case_ids": person.patient_id,
+        "study_uid": study_uid,
+        "age_at_imaging": "" if withheld else str(person.age),
+        "age_at_imaging_gt89": "Yes" if withheld else "No",
+        "sex": person.sex,
+        "race": person.race,
+        "ethnicity": person.ethnicity,
+        "site_id": person.site.site_id,
+        "days_to_study": str(person.study_days[visit]),
+        "opacity": str(label),
+    }
+
+
+def _write_radiograph(
+    folder: Path,
+    person: _Person,
+    severity: float,
+    study_uid: str,
+    acquired: str,
+    anatomy: np.random.Generator,
+    rng: np.random.Generator,
+) -> None:
+    view = "AP" if rng.random() < person.site.supine else "PA"
+    chest = phantom.anatomy(anatomy, age=person.age, female=person.female)
+    scanner = person.site.scanner
+    picture = phantom.draw(
+        chest, phantom.pose(rng, view=view), rng, severity=severity, size=scanner.size
+    )
+    instance_uid = uid("simulated instance", study_uid)
     write_radiograph(
-        folder / study_uid / f"{instance_uid}.dcm",
+        folder / f"{instance_uid}.dcm",
         Radiograph(
             pixels=_acquire(picture, scanner, rng),
             study_uid=study_uid,
             series_uid=uid("simulated series", study_uid),
             instance_uid=instance_uid,
             patient_id=person.patient_id,
-            sex="Female" if person.female else "Male",
-            age=90 if withheld else person.age,
+            sex=person.sex,
+            age=min(person.age, 90),
             view=view,
             manufacturer=scanner.manufacturer,
             model=scanner.model,
             description="XR CHEST 1 VIEW AP" if view == "AP" else "XR CHEST 1 VIEW PA",
-            acquired=started.strftime("%Y%m%d"),
+            acquired=acquired,
             bits_stored=scanner.bits_stored,
             inverted=scanner.inverted,
             spacing_mm=(350 / scanner.size, 350 / scanner.size),
@@ -329,18 +365,34 @@ def _study(
         ),
         scanner.modality,
     )
-    return risk, {
-        "case_ids": person.patient_id,
-        "study_uid": study_uid,
-        "age_at_imaging": "" if withheld else str(person.age),
-        "age_at_imaging_gt89": "Yes" if withheld else "No",
-        "sex": "Female" if person.female else "Male",
-        "race": person.race,
-        "ethnicity": person.ethnicity,
-        "site_id": person.site.site_id,
-        "days_to_study": str(person.study_days[visit]),
-        "opacity": str(label),
-    }
+
+
+def _write_tomograms(
+    folder: Path,
+    person: _Person,
+    severity: float,
+    study_uid: str,
+    acquired: str,
+    anatomy: np.random.Generator,
+    rng: np.random.Generator,
+) -> None:
+    tomography.write_study(
+        folder,
+        tomography.CtStudy(
+            study_uid=study_uid,
+            patient_id=person.patient_id,
+            site_id=person.site.site_id,
+            sex=person.sex,
+            age=person.age,
+            stated_age=min(person.age, 90),
+            severity=severity,
+            acquired=acquired,
+            manufacturer=person.site.scanner.manufacturer,
+            model="CT",
+            anatomy=anatomy,
+            image=rng,
+        ),
+    )
 
 
 def _acquire(
