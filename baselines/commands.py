@@ -11,6 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from baselines.asked import Asked, asked_task
+from baselines.ladder import LADDER, rung
+from baselines.model_card import ONNX, TORCH, VALIDATION, Card
 from submissions.host.extras import need
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,6 +21,8 @@ console = Console(markup=False, emoji=False, soft_wrap=True)
 
 PANEL = "Researcher: train, check, submit"
 """Where the help of the whole command line lists these commands."""
+
+FLAVOURS = ("onnx", "torch")
 
 OpenList = Annotated[Path, typer.Argument(help="List of the open part.")]
 Model = Annotated[Path, typer.Argument(help="Folder that `sequestra train` wrote.")]
@@ -27,9 +32,21 @@ Model = Annotated[Path, typer.Argument(help="Folder that `sequestra train` wrote
 def train(
     open_csv: OpenList,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("model"),
+    baseline: Annotated[
+        str | None, typer.Option(help=f"Baseline: {', '.join(LADDER)} (default: densenet).")
+    ] = None,
     network: Annotated[
-        str, typer.Option(help="Network: densenet-small, densenet121 or radiomics.")
-    ] = "densenet-small",
+        str | None,
+        typer.Option(help="Network in place of the baseline's own, as densenet121."),
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the benchmark: kind of task, outputs, visible attributes."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Attribute that demographics sees; may be repeated (default: all)."),
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Largest number of epochs.")] = 16,
     size: Annotated[int, typer.Option(help="Width and height of an image in pixels.")] = 96,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = 32,
@@ -51,13 +68,23 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train and calibrate a network on the open part; track it in MLflow."""
+    """Train and calibrate a baseline on the open part; networks are tracked in MLflow."""
+    asked = asked_task(benchmark, attribute)
+    name = baseline or ("densenet" if network is None else "")
+    chosen = rung(name, asked.task) if name else None
+    if chosen is not None and not chosen.sees_pixels:
+        if network is not None:
+            raise typer.BadParameter(
+                f"{name} has no network; leave one of both out", param_hint="--network"
+            )
+        _train_on_table(open_csv, output, name, asked, validation_share, seed)
+        return
     need("baselines", "`sequestra train`")
     with _counting() as progress:
         from baselines.training import train as training
 
         settings = training.Settings(
-            network=network,
+            network=network or (chosen.network if chosen is not None else ""),
             epochs=epochs,
             size=size,
             batch=batch,
@@ -68,10 +95,43 @@ def train(
             threads=threads,
         )
         card = training.train(
-            open_csv, output, settings, tracking_uri=tracking_uri, progress=progress
+            open_csv,
+            output,
+            settings,
+            task=asked.task,
+            tracking_uri=tracking_uri,
+            progress=progress,
+            baseline=name,
         )
+    _tell(output, card)
+
+
+def _train_on_table(
+    open_csv: Path, output: Path, name: str, asked: Asked, validation_share: float, seed: int
+) -> None:
+    """Train a baseline that sees no picture; it needs neither torch nor a tracker."""
+    with _counting("reading headers" if name == "headers" else "reading") as progress:
+        from baselines.tabular import learning
+
+        card = learning.train(
+            open_csv,
+            output,
+            name,
+            asked.task,
+            attributes=asked.visible,
+            validation_share=validation_share,
+            seed=seed,
+            progress=progress,
+        )
+    _tell(output, card)
+
+
+def _tell(output: Path, card: Card) -> None:
     console.print(f"{output}: validation AUROC {card.validation_auroc:.3f} ({card.seconds:.0f} s)")
     console.print(f"threshold {card.threshold:.6f} (Youden, validation part)")
+    validation = output / VALIDATION
+    if validation.is_file():
+        console.print(f"whole report: sequestra score {validation} {validation}")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -80,16 +140,21 @@ def export(
     check_on: Annotated[
         Path | None, typer.Option(help="List of open cases on which the export is checked.")
     ] = None,
+    flavour: Annotated[
+        str, typer.Option(help="onnx, or torch for an image that runs on GPUs.")
+    ] = "onnx",
 ) -> None:
-    """Write the model as ONNX and check that its probabilities are the same."""
+    """Write the model as ONNX, or for torch, and check that its outputs are the same."""
+    _refuse_flavour(flavour)
     need("baselines", "`sequestra export`")
     with console.status("loading torch"):
         from baselines.packaging import onnx as exporting
 
     with console.status("exporting"):
         cases = exporting.read_checked(check_on) if check_on else ()
-        difference = exporting.export(model, cases)
-    console.print(f"{model / 'model.onnx'}: largest difference from torch {difference:.1g}")
+        difference = exporting.export(model, cases, flavour=flavour)
+    written = TORCH if flavour == "torch" else ONNX
+    console.print(f"{model / written}: largest difference from torch {difference:.1g}")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -99,24 +164,43 @@ def package(
     prevalence: Annotated[
         Path | None, typer.Option(help="List of open cases: package the constant model instead.")
     ] = None,
+    flavour: Annotated[
+        str, typer.Option(help="onnx, which needs no torch, or torch, which runs on GPUs.")
+    ] = "onnx",
+    base: Annotated[
+        str | None, typer.Option(help="Image to build on; the torch flavour needs one with torch.")
+    ] = None,
 ) -> None:
-    """Package a model as a container image."""
+    """Package a model as a container image, with its card and its bill of materials."""
+    _refuse_flavour(flavour)
     with console.status("packaging") as status:
         from baselines.packaging import image as packaging
 
         packaged = packaging.package(
-            tag, model=model, prevalence_of=prevalence, progress=status.update
+            tag,
+            model=model,
+            prevalence_of=prevalence,
+            flavour=flavour,
+            base=base,
+            progress=status.update,
         )
     console.print(f"{packaged.tag}\n{packaged.digest}")
     console.print(f"declare the threshold {packaged.threshold:.6f} when you submit it")
 
 
+def _refuse_flavour(flavour: str) -> None:
+    if flavour not in FLAVOURS:
+        raise typer.BadParameter(
+            f"it is {flavour!r}; give {' or '.join(FLAVOURS)}", param_hint="--flavour"
+        )
+
+
 @contextmanager
-def _counting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar that moves by (what, done, total)."""
+def _counting(first: str = "reading images") -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar that moves by (what, done, total); ``first`` is what comes first."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-        tasks = {"reading": bars.add_task("reading images", total=None)}
+        tasks = {"reading": bars.add_task(first, total=None)}
 
         def show(what: str, done: int, total: int) -> None:
             stage = what.split()[0]

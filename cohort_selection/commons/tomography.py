@@ -15,6 +15,7 @@ import numpy as np
 
 from cohort_selection.commons import chest_volume
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.commons.sites import Imaging
 from cohort_selection.commons.tomogram import Tomogram, write_tomogram
 
 
@@ -46,33 +47,15 @@ EXTENT_MM = 250.0
 """From the lowest slice to the highest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CtStudy:
-    """Whose study it is, when, how ill, and where its randomness comes from."""
-
-    study_uid: str
-    patient_id: str
-    site_id: str
-    sex: str
-    age: int
-    stated_age: int
-    severity: float
-    acquired: str
-    manufacturer: str
-    model: str
-    anatomy: np.random.Generator
-    image: np.random.Generator
-
-
-def write_study(folder: Path, study: CtStudy) -> int:
-    """Write the study's series below ``folder``; give the number of its files."""
-    scanner = CT_SCANNERS[study.site_id]
-    person = chest_volume.chest(study.anatomy, age=study.age, female=study.sex == "Female")
+def write_study(folder: Path, study: Imaging) -> None:
+    """Write the study's series below ``folder``."""
+    scanner = CT_SCANNERS[study.at.site_id]
+    person = chest_volume.chest(study.anatomy, age=study.age, female=study.female)
     main = _main(study, scanner, person)
-    files = write_tomogram(folder, main)
-    files += write_tomogram(folder, _localiser(main, study))
+    write_tomogram(folder, main)
+    write_tomogram(folder, _localiser(main, study))
     if scanner.second:  # fewer slices of the same, with another kernel
-        files += write_tomogram(
+        write_tomogram(
             folder,
             replace(
                 main,
@@ -86,11 +69,9 @@ def write_study(folder: Path, study: CtStudy) -> int:
         )
     if scanner.capture:
         _capture(folder, main, study)
-        return len(files) + 1
-    return len(files)
 
 
-def _main(study: CtStudy, scanner: CtScanner, person: chest_volume.Chest) -> Tomogram:
+def _main(study: Imaging, scanner: CtScanner, person: chest_volume.Chest) -> Tomogram:
     rng = study.image
     count = round(EXTENT_MM / scanner.between_mm) + int(rng.integers(0, 3))
     lean = np.radians(scanner.tilt_degrees)
@@ -121,13 +102,13 @@ def _main(study: CtStudy, scanner: CtScanner, person: chest_volume.Chest) -> Tom
         number=2,
         sex=study.sex,
         age=study.stated_age,
-        manufacturer=study.manufacturer,
-        model=study.model,
+        manufacturer=study.at.scanner.manufacturer,
+        model="CT",
         acquired=study.acquired,
     )
 
 
-def _localiser(main: Tomogram, study: CtStudy) -> Tomogram:
+def _localiser(main: Tomogram, study: Imaging) -> Tomogram:
     """The whole chest seen from the front, as one image: its mean from front to back."""
     seen = main.values.mean(axis=1)[::-1][np.newaxis]
     return replace(
@@ -142,7 +123,7 @@ def _localiser(main: Tomogram, study: CtStudy) -> Tomogram:
     )
 
 
-def _capture(folder: Path, main: Tomogram, study: CtStudy) -> None:
+def _capture(folder: Path, main: Tomogram, study: Imaging) -> None:
     """A picture of one slice, as a workstation saves it: of modality CT, without geometry."""
     middle = main.values[len(main.values) // 2]
     series = uid("simulated capture", study.study_uid)
@@ -157,7 +138,7 @@ def _capture(folder: Path, main: Tomogram, study: CtStudy) -> None:
             patient_id=study.patient_id,
             sex=study.sex,
             age=study.stated_age,
-            manufacturer=study.manufacturer,
+            manufacturer=study.at.scanner.manufacturer,
             description=main.description,
             acquired=study.acquired,
             number=1,
