@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from baselines.container.answers import BINARY
 from baselines.targets import ONE_PROBABILITY, Task, TaskError
 from submissions.contract import read_contract
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The task, and the attributes that a container is told; None stands for all of the list."""
+    """The task, and the attributes that a container is told; None stands for all of the list.
+
+    ``prevalence`` is the share of positive cases that the cohort is drawn to, where it is declared.
+    """
 
     task: Task = ONE_PROBABILITY
     visible: tuple[str, ...] | None = None
+    prevalence: float | None = None
 
 
 def asked_task(benchmark: Path | None, attributes: Sequence[str] | None = None) -> Asked:
@@ -37,4 +43,18 @@ def asked_task(benchmark: Path | None, attributes: Sequence[str] | None = None) 
     task = Task(
         str(declared.get("kind", "binary")), contract.outputs, int(declared.get("grades", 0))
     )
-    return Asked(task, contract.visible if named is None else named)
+    visible = contract.visible if named is None else named
+    return Asked(task, visible, _prevalence(tables) if task.kind == BINARY else None)
+
+
+def _prevalence(tables: Mapping[str, Any]) -> float | None:
+    """The share of label 1 in [cohort.target.label], where both shares stand there as numbers."""
+    found: Any = tables
+    for name in ("cohort", "target", "label"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping) or not {"0", "1"} <= set(found):
+        return None
+    negative, positive = found["0"], found["1"]
+    if not all(isinstance(each, int | float) and each > 0 for each in (negative, positive)):
+        return None
+    return float(positive / (negative + positive))

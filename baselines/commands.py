@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from baselines.asked import Asked, asked_task
 from baselines.ladder import LADDER, rung
@@ -61,6 +68,50 @@ def train(
         int, typer.Option(help="Epochs without a better AUROC before training stops.")
     ] = 8,
     threads: Annotated[int, typer.Option(help="Number of threads.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that read images; changes no result (default: 0, up to 8 beside a GPU)."
+        ),
+    ] = -1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16, or float16 on a GPU.")
+    ] = "float32",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Try torch.compile, which pays in long trainings.")
+    ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="File of pretrained weights of the same network.")
+    ] = None,
+    imbalance: Annotated[
+        str,
+        typer.Option(
+            help="Rare findings: weight them in the loss, sample both sides alike, or none."
+        ),
+    ] = "weight",
+    calibration: Annotated[
+        str, typer.Option(help="platt, temperature, isotonic or none; on the validation part.")
+    ] = "platt",
+    sensitivity: Annotated[
+        float | None,
+        typer.Option(help="Sensitivity wanted at the threshold (default: Youden's threshold)."),
+    ] = None,
+    target_prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of positive cases that probabilities are for (default: the benchmark's)."
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of decoded pixels, shared by trainings (default: pixels)."),
+    ] = None,
+    pixel_bits: Annotated[int, typer.Option(help="Bits kept of a pixel, 8 or 16.")] = 16,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Minutes between checkpoints within an epoch.")
+    ] = 10.0,
+    resume: Annotated[bool, typer.Option(help="Go on with a training that was stopped.")] = True,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +128,9 @@ def train(
             raise typer.BadParameter(
                 f"{name} has no network; leave one of both out", param_hint="--network"
             )
-        _train_on_table(open_csv, output, name, asked, validation_share, seed)
+        _train_on_table(
+            open_csv, output, name, asked, validation_share, seed, calibration, sensitivity
+        )
         return
     need("baselines", "`sequestra train`")
     with _counting() as progress:
@@ -93,6 +146,17 @@ def train(
             validation_share=validation_share,
             patience=patience,
             threads=threads,
+            workers=workers,
+            device=device,
+            precision=precision,
+            compile=compile_,
+            weights=weights,
+            imbalance=imbalance,
+            calibration=calibration,
+            sensitivity=sensitivity,
+            target_prevalence=target_prevalence or asked.prevalence,
+            pixel_bits=pixel_bits,
+            checkpoint_minutes=checkpoint_minutes,
         )
         card = training.train(
             open_csv,
@@ -100,14 +164,24 @@ def train(
             settings,
             task=asked.task,
             tracking_uri=tracking_uri,
+            cache=cache,
+            resume=resume,
             progress=progress,
             baseline=name,
         )
-    _tell(output, card)
+    if training.writes():
+        _tell(output, card, sensitivity)
 
 
 def _train_on_table(
-    open_csv: Path, output: Path, name: str, asked: Asked, validation_share: float, seed: int
+    open_csv: Path,
+    output: Path,
+    name: str,
+    asked: Asked,
+    validation_share: float,
+    seed: int,
+    calibration: str,
+    sensitivity: float | None,
 ) -> None:
     """Train a baseline that sees no picture; it needs neither torch nor a tracker."""
     with _counting("reading headers" if name == "headers" else "reading") as progress:
@@ -121,17 +195,41 @@ def _train_on_table(
             attributes=asked.visible,
             validation_share=validation_share,
             seed=seed,
+            calibration=calibration,
+            sensitivity=sensitivity,
             progress=progress,
         )
-    _tell(output, card)
+    _tell(output, card, sensitivity)
 
 
-def _tell(output: Path, card: Card) -> None:
+def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
     console.print(f"{output}: validation AUROC {card.validation_auroc:.3f} ({card.seconds:.0f} s)")
-    console.print(f"threshold {card.threshold:.6f} (Youden, validation part)")
+    rule = "Youden" if sensitivity is None else f"sensitivity {sensitivity:g}"
+    console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
     validation = output / VALIDATION
     if validation.is_file():
         console.print(f"whole report: sequestra score {validation} {validation}")
+
+
+@app.command("send-metrics", rich_help_panel=PANEL)
+def send_metrics(
+    model: Model,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            help="MLflow store (default: MLFLOW_TRACKING_URI, or mlflow.db beside the model)."
+        ),
+    ] = None,
+) -> None:
+    """Send MLflow what it missed of a training: metrics, card and weights."""
+    from baselines.training import tracking
+    from submissions.addresses.tracker import configured_tracker, refuse_tracker
+
+    address = tracking_uri or configured_tracker() or tracking.beside(model)
+    refuse_tracker(address)
+    with console.status("sending"):
+        count, told = tracking.send(model, address)
+    console.print(f"{told}: {count} metrics sent")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -199,7 +297,8 @@ def _refuse_flavour(flavour: str) -> None:
 def _counting(first: str = "reading images") -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar that moves by (what, done, total); ``first`` is what comes first."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, *times, console=console) as bars:
         tasks = {"reading": bars.add_task(first, total=None)}
 
         def show(what: str, done: int, total: int) -> None:

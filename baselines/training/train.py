@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,6 +142,11 @@ def train(
             run.finish(card, fit.course)
         place.gathered(card)
     return card
+
+
+def writes() -> bool:
+    """Whether this process is the one that writes, of those that ``torchrun`` has started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def reader_of(network: str) -> Reader:
