@@ -18,7 +18,7 @@ from torch import nn
 
 from baselines.container.answers import BINARY
 from baselines.data.cache import PixelCache
-from baselines.data.readers import IMAGES, Reader
+from baselines.data.readers import IMAGES, VOLUMES, Reader
 from baselines.examples import (
     Examples,
     Progress,
@@ -150,9 +150,8 @@ def writes() -> bool:
 
 
 def reader_of(network: str) -> Reader:
-    """Give the reader of a network's examples: images, where its entry names no other."""
-    found = getattr(registry.NETWORKS[network], "reader", IMAGES)
-    return found if isinstance(found, Reader) else IMAGES
+    """Give the reader of a network's examples: volumes of CT where it sees these, else images."""
+    return VOLUMES if registry.dimensions(network) == 3 else IMAGES
 
 
 def _parts(
