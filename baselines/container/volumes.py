@@ -1,8 +1,8 @@
 """Makes of a case's CT files the float32 volume that 3D networks see.
 
-The container image holds a copy of this file, beside the modules of ``cohort_selection.pixels`` that
-choose the series and read it: one grid in mm for every scanner, so that no distance of slices and
-no size of pixels reaches the network.
+The container image holds a copy of this file, beside the modules of ``cohort_selection.pixels``,
+which choose the series and read it: one grid in mm for every scanner, so that no distance of slices
+and no size of pixels reaches the network.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from baselines.container import volumes
 from baselines.container.answers import BINARY
 from baselines.data.cache import PixelCache
 from baselines.data.readers import IMAGES, VOLUMES, Reader
@@ -232,6 +233,7 @@ def _written(
     card = Card(
         network=settings.network,
         size=settings.size,
+        depth=volumes.DEPTH if reader_of(settings.network) is VOLUMES else 0,
         seed=settings.seed,
         epochs=len(fit.course.epochs),
         best_epoch=best.number,
