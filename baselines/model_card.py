@@ -57,6 +57,7 @@ class Card:
     kind: str = "binary"
     outputs: tuple[str, ...] = ("probability",)
     grades: int = 0
+    lowest: int = 0
     calibrations: tuple[Mapping[str, Any], ...] = ()
     defaults: tuple[float, ...] = ()
     depth: int = 0
@@ -161,7 +162,7 @@ def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JS
 
 def task_of(card: Card) -> Task:
     """The task that a card's model answers."""
-    return Task(card.kind, tuple(card.outputs), card.grades)
+    return Task(card.kind, card.outputs, card.grades, card.lowest)
 
 
 def calibrations_of(card: Card) -> tuple[Mapping[str, Any], ...]:

@@ -88,6 +88,7 @@ def train(
         kind=task.kind,
         outputs=task.outputs,
         grades=task.grades,
+        lowest=task.lowest,
         calibrations=fit.calibrations,
         defaults=task.defaults(table.targets),
         intended_use=USES[baseline],
@@ -244,11 +245,11 @@ def _calibrated(
 
 
 def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
-    """AUROC of the validation part: of the label, the mean over outputs, or by the grade's cut."""
+    """Average AUROC over outputs, or over the cuts between grades, as of a network's training."""
     if task.kind == ORDINAL:
-        columns = [(targets[:, 0] > 0, outputs[:, 0])]
+        sides = [(targets[:, 0] > cut, outputs[:, 0]) for cut in range(task.grades - 1)]
     else:
-        known = ~np.isnan(targets)
-        columns = [(targets[k, i] > 0.5, outputs[k, i]) for i, k in enumerate(known.T)]
-    both = [(y, s) for y, s in columns if y.any() and not y.all()]
-    return float(np.mean([auroc(y, s) for y, s in both])) if both else 0.5
+        columns = zip(targets.T, outputs.T, strict=True)
+        sides = [(t[~np.isnan(t)] > 0.5, out[~np.isnan(t)]) for t, out in columns]
+    found = [auroc(y, given) for y, given in sides if y.any() and not y.all()]
+    return float(np.mean(found)) if found else 0.5
