@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from baselines.ladder import LADDER
 from baselines.targets import Task
 
 WEIGHTS, CARD, ONNX = "weights.pt", "card.json", "model.onnx"
@@ -61,7 +62,6 @@ class Card:
     calibrations: tuple[Mapping[str, Any], ...] = ()
     defaults: tuple[float, ...] = ()
     depth: int = 0
-    intended_use: str = ""
     thresholds: tuple[float, ...] = ()
     training: Mapping[str, Any] | None = None
 
@@ -89,7 +89,7 @@ def described(card: Card) -> str:
             "",
             "## Intended use",
             "",
-            card.intended_use or _USE,
+            _use(card),
             "",
             "It is a baseline of a benchmark. It is not a medical device and not for patients.",
             "",
@@ -133,7 +133,13 @@ def described(card: Card) -> str:
 
 
 _CHOSEN = ". The best epoch was chosen on these cases, so the value is too high."
-_USE = "A baseline of images: what a network of this size reaches without further work."
+
+
+def _use(card: Card) -> str:
+    """What a baseline is for; of a network without a rung, what it is."""
+    if card.baseline in LADDER:
+        return f"It shows {LADDER[card.baseline].shows}."
+    return "It shows what a network of this size reaches without further work."
 
 
 def read_card(directory: Path) -> Card:
@@ -155,9 +161,10 @@ def read_card(directory: Path) -> Card:
 
 def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JSON holds
     """The value of a field; its default where a former build's card lacks it."""
-    return (
-        entries[field.name] if field.default is MISSING else entries.get(field.name, field.default)
-    )
+    if field.default is MISSING:
+        return entries[field.name]
+    value = entries.get(field.name, field.default)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def task_of(card: Card) -> Task:

@@ -32,13 +32,6 @@ PREVALENCE, DEMOGRAPHICS, HEADERS = "prevalence", "demographics", "headers"
 BASELINES = (PREVALENCE, DEMOGRAPHICS, HEADERS)
 VERSIONS_OF = ("sequestra", "scikit-learn", "numpy", "pydicom")
 
-USES = {
-    PREVALENCE: "Shows what a model reaches that gives every case the same answer.",
-    DEMOGRAPHICS: "Shows what attributes of the patients alone give, which is what confounding "
-    "gives. It sees no picture.",
-    HEADERS: "Shows what headers alone give, which is what shortcuts give. It sees no picture.",
-}
-
 
 def train(
     open_csv: Path,
@@ -91,7 +84,6 @@ def train(
         lowest=task.lowest,
         calibrations=fit.calibrations,
         defaults=task.defaults(table.targets),
-        intended_use=USES[baseline],
         thresholds=fit.thresholds,
     )
     output.mkdir(parents=True, exist_ok=True)
