@@ -154,9 +154,10 @@ def read_card(directory: Path) -> Card:
 
 def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JSON holds
     """The value of a field; its default where a former build's card lacks it."""
-    return (
+    value = (
         entries[field.name] if field.default is MISSING else entries.get(field.name, field.default)
     )
+    return tuple(value) if isinstance(value, list) else value
 
 
 def task_of(card: Card) -> Task:
