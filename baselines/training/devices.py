@@ -158,7 +158,7 @@ def reproducible(place: Place, threads: int) -> Iterator[None]:
     filled = torch.utils.deterministic.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[place.device] if place.cuda else []):
         torch.use_deterministic_algorithms(not place.cuda)
-        # It would write all memory twice, a twelfth of a step; nothing here reads what it did not write.
+        # Filling new memory costs a twelfth of a step; nothing here reads what it did not write.
         torch.utils.deterministic.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = place.cuda
         torch.set_num_threads(threads)

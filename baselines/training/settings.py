@@ -32,8 +32,9 @@ class Settings:
     One thread gives the same model whatever the machine's cores, and on a busy machine is not
     slower than several, which wait for each other at every layer. ``batch`` is the number of images
     of a step, of all processes together. ``weights`` is a file of pretrained weights.
-    ``small_epochs`` is the share of the epochs that see images of two thirds of the size, which cost
-    less than half. ``sensitivity`` is wanted at the threshold on the validation part, else Youden's is taken.
+    ``small_epochs`` is the share of the epochs that see images of two thirds of the size, which
+    cost less than half. ``sensitivity`` is wanted at the threshold on the validation part, else
+    Youden's is taken.
     ``target_prevalence`` is the share of positive cases where the model will be used.
     """
 
