@@ -12,18 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-MOVED, ROTATE, SHIFT, SCALE, FLIPPED, CURVED, GAMMA, NOISY, STRENGTH = (
-    0,
-    1,
-    slice(2, 5),
-    slice(5, 7),
-    7,
-    8,
-    9,
-    10,
-    11,
-)
-"""Which of an image's 12 numbers decides on what; the noise's own seed is the last's digits."""
+MOVED, ROTATE, SHIFT, SCALE = 0, 1, slice(2, 5), slice(5, 7)
+FLIPPED, CURVED, GAMMA, NOISY, STRENGTH, STREAM = range(7, 13)
+"""Which of an image's 13 numbers decides on what."""
 
 P_MOVED, P_FLIPPED, P_CURVED, P_NOISY = 0.9, 0.5, 0.5, 0.3
 MOST_ROTATED = 0.12
@@ -37,13 +28,18 @@ MOST_NOISE = 0.03
 """Largest standard deviation, where 1 is the whole range of intensities."""
 
 
-def augment(images: Tensor, draws: NDArray[np.float64]) -> Tensor:
-    """Vary images (n, 1, *shape) in [0, 1] of 2 or 3 dimensions by ``draws`` (n, 12).
+def augment(
+    images: Tensor, draws: NDArray[np.float64], shape: tuple[int, ...] | None = None
+) -> Tensor:
+    """Vary images (n, 1, *shape) in [0, 1] of 2 or 3 dimensions by ``draws`` (n, 13).
 
-    Intensities stay near [0, 1]; what comes from outside the image is 0.
+    Intensities stay near [0, 1]; what comes from outside the image is 0. ``shape`` asks for smaller
+    images, which show the same.
     """
     theta = torch.from_numpy(_placements(draws, images.ndim - 2)).to(images.device)
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    grid = functional.affine_grid(
+        theta, [*images.shape[:2], *(shape or images.shape[2:])], align_corners=False
+    )
     moved = functional.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
     return _noisy(_curved(moved, draws), draws)
 
@@ -84,7 +80,7 @@ def _noisy(images: Tensor, draws: NDArray[np.float64]) -> Tensor:
     source = torch.Generator(images.device)
     for number in np.flatnonzero(draws[:, NOISY] < P_NOISY).tolist():
         strength = float(draws[number, STRENGTH])
-        source.manual_seed(int(strength * 2**53))
+        source.manual_seed(int(draws[number, STREAM] * 2**32))
         noise = torch.empty_like(images[number]).normal_(generator=source)
         images[number].add_(noise, alpha=strength * MOST_NOISE)
     return images
