@@ -12,6 +12,7 @@ from perf import (
     auroc_interval,
     claims,
     decoding,
+    inference,
     radiographs,
     staging,
     whole_report,
@@ -29,6 +30,7 @@ SUITES = {
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
     "decoding": lambda quick: decoding.run(rounds=3 if quick else 9),
+    "inference": lambda quick: inference.run(rounds=1 if quick else 3),
     "staging": lambda quick: staging.run(rounds=2 if quick else 3),
     "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
 }

@@ -50,7 +50,7 @@ def run(rounds: int = 9) -> list[Timed]:
     """Time every syntax, in turns; the peer has its own decoders installed, in pydicom's order."""
     found: list[Timed] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, path in _files(Path(folder), _radiograph()).items():
+        for name, path in files_of_every_syntax(Path(folder), a_radiograph()).items():
             found += _beside(f"{name}, {SHAPE[0]} x {SHAPE[1]}", path, rounds)
     return found
 
@@ -102,7 +102,7 @@ def _first_of_pydicom(image: Dataset) -> str:
     return found[0]
 
 
-def _radiograph() -> NDArray[np.uint16]:
+def a_radiograph() -> NDArray[np.uint16]:
     configured = os.environ.get("SEQUESTRA_DATA")
     root = Path(__file__).resolve().parent.parent.parent
     folder = Path(configured) if configured else root / "shared" / "data"
@@ -115,7 +115,7 @@ def _radiograph() -> NDArray[np.uint16]:
     return np.clip(12_000 + 5_000 * waves + noise, 0, (1 << 15) - 1).astype(np.uint16)
 
 
-def _files(folder: Path, picture: NDArray[np.uint16]) -> Mapping[str, Path]:
+def files_of_every_syntax(folder: Path, picture: NDArray[np.uint16]) -> Mapping[str, Path]:
     eight, twelve = (picture >> 7).astype(np.uint8), picture >> 3
     jpeg, lossless = imagecodecs.jpeg8_encode, {"lossless": True, "predictor": 1}
     made: dict[str, tuple[NDArray[Any], int, UID, bytes | None]] = {
