@@ -31,6 +31,7 @@ FLOORS: dict[str, list[str]] = {
         "task",
         "clinical deidentification sampling",
         "dicom matching",
+        "commons.ct",
         "catalog commons sealing",
         "eligibility leakage sequestration",
         "plan representativeness",

@@ -3,5 +3,5 @@
 **Commons**: a folder of DICOM studies with clinical tables.
 
 Order of reading: ``simulation``, ``sites``, ``radiography``, ``phantom``, ``radiograph``,
-``tomography``, ``chest_volume``, ``tomogram``, ``image_table``, ``conversion``.
+``tomography``, ``image_table``, ``conversion``.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from cohort_selection.dicom.made_uid import uid as uid
 
 Modality = Literal["CR", "DX"]
 
@@ -66,16 +67,6 @@ class Radiograph:
     spacing_mm: tuple[float, float] | None = None  # between rows, between columns
     lossy_ratio: float | None = None  # of the source image, where it was lossy JPEG
     text_burned_in: bool | None = None
-
-
-def uid(*parts: str) -> str:
-    """A UID under 2.25 (PS3.5 B.2), always the same for the same parts."""
-    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    number = int.from_bytes(digest[:16], "big")
-    # The bits that make it a version 8 (name-based by a hash of one's own) UUID, RFC 9562.
-    number = number & ~(0xF << 76) | (0x8 << 76)
-    number = number & ~(0x3 << 62) | (0x2 << 62)
-    return f"2.25.{number}"
 
 
 def write_radiograph(

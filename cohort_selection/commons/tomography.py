@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cohort_selection.commons import chest_volume
+from cohort_selection.commons.ct import chest_volume
+from cohort_selection.commons.ct.tomogram import Tomogram, write_tomogram
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.commons.sites import Imaging
-from cohort_selection.commons.tomogram import Tomogram, write_tomogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

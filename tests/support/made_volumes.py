@@ -9,8 +9,8 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from cohort_selection.commons.ct.tomogram import Tomogram, write_tomogram
 from cohort_selection.commons.radiograph import uid
-from cohort_selection.commons.tomogram import Tomogram, write_tomogram
 
 RAMP_MM = (0.7, -1.3, 2.1)
 """Hounsfield units that a ramp rises a mm towards left, back and head."""

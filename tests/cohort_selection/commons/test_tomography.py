@@ -1,4 +1,4 @@
-"""Simulated CT: what a reader of volumes must get right is there, and the truth is in the voxels."""
+"""Simulated CT has what a reader of volumes must get right, and its truth in its voxels."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from cohort_selection.commons.radiograph import uid
+from cohort_selection.dicom.made_uid import uid
 
 _IMPLEMENTATION = UID("2.25.302914702868171533861904177117634187521")
 _SEX = {"Male": "M", "Female": "F", "Other": "O"}
