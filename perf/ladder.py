@@ -118,7 +118,7 @@ def climbed(folder: Path, file: Path, climbers: Sequence[Climber]) -> dict[str, 
     for number, each in enumerate(climbers):
         model, tag = folder / f"model-{number}", f"sequestra-perf/ladder-{number}"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        asked = ("--benchmark", file, *each.options)
+        asked: tuple[str | Path, ...] = ("--benchmark", file, *each.options)
         sequestra("train", each.opened, "--baseline", each.baseline, "--output", model, *asked)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if LADDER[each.baseline].sees_pixels:
