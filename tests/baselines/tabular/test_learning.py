@@ -230,6 +230,9 @@ def test_what_is_written_keeps_the_contract_of_each_kind(kind: str, tmp_path: Pa
     if kind == "ordinal":  # 6 of 7 women have grade 4, and 6 of 7 men grade 2
         assert found["f"][0] == pytest.approx(2 + 2 * 6 / 7, abs=0.4)
         assert {row.split(",")[2] for row in lines[1:]} == {"2", "4"}
+    if kind == "multiclass":
+        assert lines[0] == "case_id,patient_id,class,prob_n,prob_b,prob_v,sex"
+        assert {row.split(",")[2] for row in lines[1:]} == {"n", "b", "v"}
 
 
 @pytest.mark.engine
