@@ -29,8 +29,8 @@ def write_validation(
     """Write one row a case: ids, reference, outputs and attributes; atomically.
 
     ``targets`` and ``outputs`` are (n_cases, n_outputs), grades of targets counted from 0. The
-    columns are ``label`` and ``probability`` of a binary task; of others the findings, the ``class``
-    or the ``grade``, and ``prob_`` with each output's name. An unknown finding is empty.
+    columns are ``label`` and ``probability`` of a binary task; of others the findings, the
+    ``class`` or the ``grade``, and ``prob_`` with each output's name. An unknown finding is empty.
     :func:`score_options` says how `sequestra score FILE FILE` reads them.
     """
     truth, scores = columns_of(task)
