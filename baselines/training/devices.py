@@ -178,7 +178,8 @@ def prepared(network: nn.Module, place: Place) -> nn.Module:
     as it is, and with it all that follows.
     """
     layout = torch.channels_last_3d if _axes(network) == 3 else torch.channels_last
-    return network.to(device=place.device, memory_format=layout)
+    network.to(place.device)
+    return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def laid_out(images: Tensor) -> Tensor:
