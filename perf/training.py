@@ -165,9 +165,9 @@ def _build(revision: str, folder: Path) -> Path:
 
 def _one(asked: dict[str, object]) -> dict[str, object]:
     """Train once with the build that PYTHONPATH names, and score the test images."""
-    import baselines  # noqa: F401 - sets OMP_WAIT_POLICY before torch comes
     import torch
 
+    import baselines  # noqa: F401 - sets OMP_WAIT_POLICY before torch comes
     from baselines.packaging import onnx
     from baselines.training import train as training
 

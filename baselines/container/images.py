@@ -1,9 +1,9 @@
 """Makes of a DICOM file the square float32 image that networks see.
 
 The container image holds a copy of this file, beside the modules of ``cohort_selection.pixels``,
-which read the pixels. It needs numpy and pydicom with its decoders. Every step is elementwise arithmetic,
-a sum in a fixed order or a sort, never a matrix product, so that the same file gives the same bits
-in training and in the container, whatever the number of threads.
+which read the pixels. It needs numpy and pydicom with its decoders. Every step is elementwise
+arithmetic, a sum in a fixed order or a sort, never a matrix product, so that the same file gives
+the same bits in training and in the container, whatever the number of threads.
 """
 
 from __future__ import annotations

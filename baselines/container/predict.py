@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baselines.container import answers
+from baselines.container.ahead import ahead
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,7 @@ def predict(model: Path, directory: Path, output: Path, threads: int) -> int:
         (outputs,) = session.run(None, {"images": pixels})
         return outputs
 
-    return predict_with(scored, model, directory, output)
+    return predict_with(scored, model, directory, output, threads)
 
 
 def predict_with(
@@ -78,6 +79,7 @@ def predict_with(
     model: Path,
     directory: Path,
     output: Path,
+    threads: int = 1,
 ) -> int:
     """As :func:`predict`, with what gives the outputs of a batch of images or volumes."""
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))
@@ -85,7 +87,7 @@ def predict_with(
     case_ids = [row["case_id"] for row in answers.read_cases(directory)]
     totals = {case_id: [0.0] * len(names) for case_id in case_ids}
     counts = dict.fromkeys(case_ids, 0)
-    for owners, pixels in _batches(inputs_of(case_ids, directory, card)):
+    for owners, pixels in _batches(inputs_of(case_ids, directory, card, threads)):
         outputs = scored(pixels).reshape(len(owners), len(names)).tolist()
         for case_id, values in zip(owners, outputs, strict=True):
             totals[case_id] = [a + b for a, b in zip(totals[case_id], values, strict=True)]
@@ -101,21 +103,36 @@ def predict_with(
 
 
 def inputs_of(
-    case_ids: list[str], directory: Path, card: Mapping[str, Any]
+    case_ids: list[str], directory: Path, card: Mapping[str, Any], threads: int = 1
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Go through what the network sees, case by case; what cannot be read is left out, and said.
 
-    Images (size, size), or volumes (depth, size, size) where the card has a depth.
+    Images (size, size), or volumes (depth, size, size) where the card has a depth. ``threads`` read
+    ahead of the network.
     """
+
+    def reads() -> Iterator[Callable[[], tuple[str, NDArray[np.float32] | None]]]:
+        for case_id in case_ids:
+            files = sorted((directory / "images" / case_id).glob("*.dcm"))
+            for read in _readings(files, card):
+                yield partial(_tried, case_id, read)
+
+    for case_id, seen in ahead(reads(), threads, 2 * BATCH):
+        if seen is not None:
+            yield case_id, seen
+
+
+def _tried(
+    case_id: str, read: Callable[[], NDArray[np.float32]]
+) -> tuple[str, NDArray[np.float32] | None]:
+    """What ``read`` gives; None of what cannot be read, which is said."""
     from cohort_selection.pixels.intensities import UnreadableImage
 
-    for case_id in case_ids:
-        files = sorted((directory / "images" / case_id).glob("*.dcm"))
-        for read in _readings(files, card):
-            try:
-                yield case_id, read()
-            except UnreadableImage as error:
-                sys.stderr.write(f"left out: {error}\n")
+    try:
+        return case_id, read()
+    except UnreadableImage as error:
+        sys.stderr.write(f"left out: {error}\n")
+        return case_id, None
 
 
 def _readings(

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.container import images
-from cohort_selection.pixels import intensities
+from baselines.container import images, volumes
+from cohort_selection.pixels import decoders
 from cohort_selection.source_digest import source_digest
 
 Files = tuple[Path, ...]
@@ -40,7 +40,8 @@ def version_of(reader: Reader) -> str:
     """Give the version of a reader's pixels, 16 hexadecimal digits: its code and its libraries."""
     root = Path(__file__).resolve().parents[2]
     code = source_digest(reader.sources(), root)
-    libraries = "-".join(version(name) for name in ("numpy", "pydicom"))
+    names = ("numpy", "pydicom", *decoders.versions())
+    libraries = "-".join(version(name) for name in names)
     return blake2b(f"{code} {libraries}".encode(), digest_size=8).hexdigest()
 
 
@@ -56,10 +57,28 @@ def _square(size: int) -> tuple[int, ...]:
     return size, size
 
 
+def _pixel_sources() -> tuple[Path, ...]:
+    return tuple(sorted(Path(decoders.__file__).parent.glob("*.py")))
+
+
 def _image_sources() -> tuple[Path, ...]:
-    pixels = Path(intensities.__file__).parent
-    return Path(images.__file__), *sorted(pixels.glob("*.py"))
+    return Path(images.__file__), *_pixel_sources()
+
+
+def _all_together(files: Files) -> tuple[Files, ...]:
+    return (files,) if files else ()
+
+
+def _slab(size: int) -> tuple[int, ...]:
+    return volumes.DEPTH, size, size
+
+
+def _volume_sources() -> tuple[Path, ...]:
+    return Path(volumes.__file__), *_pixel_sources()
 
 
 IMAGES = Reader("image", _one_each, _image, _square, _image_sources)
 """Each file is an example: a square image, as the container sees it."""
+
+VOLUMES = Reader("volume", _all_together, volumes.model_volume, _slab, _volume_sources)
+"""A case is an example: the volume of one CT series, which is chosen by rule among its files."""

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from baselines.container import volumes
 from baselines.container.answers import BINARY
 from baselines.data.cache import PixelCache
-from baselines.data.readers import IMAGES, Reader
+from baselines.data.readers import IMAGES, VOLUMES, Reader
 from baselines.examples import (
     Examples,
     Progress,
@@ -150,9 +151,8 @@ def writes() -> bool:
 
 
 def reader_of(network: str) -> Reader:
-    """Give the reader of a network's examples: images, where its entry names no other."""
-    found = getattr(registry.NETWORKS[network], "reader", IMAGES)
-    return found if isinstance(found, Reader) else IMAGES
+    """Give the reader of a network's examples: volumes of CT where it sees these, else images."""
+    return VOLUMES if registry.dimensions(network) == 3 else IMAGES
 
 
 def _parts(
@@ -233,6 +233,7 @@ def _written(
     card = Card(
         network=settings.network,
         size=settings.size,
+        depth=volumes.DEPTH if reader_of(settings.network) is VOLUMES else 0,
         seed=settings.seed,
         epochs=len(fit.course.epochs),
         best_epoch=best.number,
@@ -253,6 +254,7 @@ def _written(
         kind=task.kind,
         outputs=task.outputs,
         grades=task.grades,
+        lowest=task.lowest,
         calibrations=calibrations,
         defaults=task.defaults(parts.examples.targets),
         thresholds=thresholds,

@@ -84,9 +84,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRule:
-    """``criteria`` in turn: each decides where those before tie. ``kernels``: words, best first."""
+    """``criteria`` in turn: each decides where those before tie. ``kernels``: words, best first.
 
-    criteria: tuple[str, ...] = ("most slices", "thinnest", "kernel", "first")
+    A sealed copy does not keep its kernel, so "kernel" serves on one's own files alone: with it,
+    another series might be read in a container than in training.
+    """
+
+    criteria: tuple[str, ...] = ("most slices", "thinnest", "first")
     kernels: tuple[str, ...] = ("STANDARD", "SOFT", "B30", "B31", "BR40", "FC08", "BODY", "LUNG")
 
     def __post_init__(self) -> None:

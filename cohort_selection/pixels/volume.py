@@ -93,7 +93,7 @@ def read_volume(series: Series) -> Volume:
     )
     extent = stack.heights[-1] - stack.heights[0]
     depth = round(extent / stack.step) + 1
-    grid = Grid((depth, rows, columns), (extent / (depth - 1), *spacing))
+    grid = Grid((depth, rows, columns), (float(extent) / (depth - 1), *spacing))
     _refuse_too_many(series, grid)
     return _on_grid(series, stack, grid)
 

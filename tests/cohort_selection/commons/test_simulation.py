@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from cohort_selection.clinical import records as clinical
-from cohort_selection.commons import simulation
 from cohort_selection.commons.simulation import Simulated, SimulationError, expected_auroc, simulate
+from cohort_selection.commons.sites import SITES
 from cohort_selection.dicom import studies as dicom
 
 
@@ -243,8 +243,8 @@ def test_one_patient_is_no_commons(tmp_path: Path) -> None:
 
 
 def test_shares_of_the_sites_are_shares() -> None:
-    assert sum(site.share for site in simulation.SITES) == pytest.approx(1.0)
-    for site in simulation.SITES:
+    assert sum(site.share for site in SITES) == pytest.approx(1.0)
+    for site in SITES:
         assert sum(site.races) == pytest.approx(1.0)
 
 
