@@ -13,7 +13,7 @@ BLIND = {
 """First word of the model's name, in lower case, of a team of baselines -> what such a model sees,
 and what that means."""
 
-FIGURES = ("auroc", "macro_auroc")
+FIGURES = ("auroc", "macro_auroc", "hand_till_auroc")
 """Figures that are 0.5 by chance; the first that a row has is compared."""
 CHANCE, NEAR = 0.5, 0.8
 """Near is this share of the best model's distance from chance, or an interval that reaches it."""
