@@ -1,4 +1,4 @@
-"""What a benchmark's file asks of a model: the task, and the attributes that it is told."""
+"""What is asked of a model: the task, and the attributes that a container is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from baselines.container.answers import BINARY
-from baselines.targets import ONE_PROBABILITY, Task, TaskError
+from baselines.targets import ONE_PROBABILITY, Task, TaskError, task_of
+from cohort_selection.sequestration.open_list import read_open_task
+from cohort_selection.task.declaration import read_task
 from submissions.contract import read_contract
 
 
@@ -25,24 +27,24 @@ class Asked:
     prevalence: float | None = None
 
 
-def asked_task(benchmark: Path | None, attributes: Sequence[str] | None = None) -> Asked:
-    """Read the [task] and [contract] of a benchmark's file; without one, the binary task.
+def asked_task(
+    open_csv: Path, benchmark: Path | None = None, attributes: Sequence[str] | None = None
+) -> Asked:
+    """Read the task from the columns of an open list, or from a benchmark's file where given.
 
-    ``attributes`` take the place of the visible ones. Raises TaskError and what reading a
-    contract raises.
+    The file tells the visible attributes too; ``attributes`` take their place. Raises TaskError,
+    and what reading a list, a [task] and a [contract] raises.
     """
     named = None if attributes is None else tuple(attributes)
     if benchmark is None:
-        return Asked(visible=named)
+        return Asked(task_of(read_open_task(open_csv)), named)
     try:
         tables = tomllib.loads(benchmark.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaskError(f"{benchmark} is no TOML ({error}); give the benchmark's file") from error
-    contract = read_contract(tables.get("contract", {}), benchmark)
-    declared = tables.get("task", {})
-    task = Task(
-        str(declared.get("kind", "binary")), contract.outputs, int(declared.get("grades", 0))
-    )
+    declared = read_task(tables.get("task", {}), benchmark)
+    contract = read_contract(tables.get("contract", {}), benchmark, declared)
+    task = task_of(declared, contract.outputs)
     visible = contract.visible if named is None else named
     return Asked(task, visible, _prevalence(tables) if task.kind == BINARY else None)
 

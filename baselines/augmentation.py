@@ -12,18 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-MOVED, ROTATE, SHIFT, SCALE, FLIPPED, CURVED, GAMMA, NOISY, STRENGTH = (
-    0,
-    1,
-    slice(2, 5),
-    slice(5, 7),
-    7,
-    8,
-    9,
-    10,
-    11,
-)
-"""Which of an image's 12 numbers decides on what; the noise's own seed is the last's digits."""
+MOVED, ROTATE, SHIFT, SCALE = 0, 1, slice(2, 5), slice(5, 7)
+FLIPPED, CURVED, GAMMA, NOISY, STRENGTH, STREAM = range(7, 13)
+"""Which of an image's 13 numbers decides on what."""
 
 P_MOVED, P_FLIPPED, P_CURVED, P_NOISY = 0.9, 0.5, 0.5, 0.3
 MOST_ROTATED = 0.12
@@ -38,7 +29,7 @@ MOST_NOISE = 0.03
 
 
 def augment(images: Tensor, draws: NDArray[np.float64]) -> Tensor:
-    """Vary images (n, 1, *shape) in [0, 1] of 2 or 3 dimensions by ``draws`` (n, 12).
+    """Vary images (n, 1, *shape) in [0, 1] of 2 or 3 dimensions by ``draws`` (n, 13).
 
     Intensities stay near [0, 1]; what comes from outside the image is 0.
     """
@@ -84,7 +75,7 @@ def _noisy(images: Tensor, draws: NDArray[np.float64]) -> Tensor:
     source = torch.Generator(images.device)
     for number in np.flatnonzero(draws[:, NOISY] < P_NOISY).tolist():
         strength = float(draws[number, STRENGTH])
-        source.manual_seed(int(strength * 2**53))
+        source.manual_seed(int(draws[number, STREAM] * 2**32))
         noise = torch.empty_like(images[number]).normal_(generator=source)
         images[number].add_(noise, alpha=strength * MOST_NOISE)
     return images

@@ -120,7 +120,7 @@ def train(
     ] = None,
 ) -> None:
     """Train and calibrate a baseline on the open part; networks are tracked in MLflow."""
-    asked = asked_task(benchmark, attribute)
+    asked = asked_task(open_csv, benchmark, attribute)
     name = baseline or ("densenet" if network is None else "")
     chosen = rung(name, asked.task) if name else None
     if chosen is not None and not chosen.sees_pixels:

@@ -24,8 +24,8 @@ class Rung:
 
 LADDER = {
     "prevalence": Rung("", "what the same answer for every case gives"),
-    "demographics": Rung("", "what attributes of the patients alone give: confounding"),
-    "headers": Rung("", "what headers alone give: shortcuts"),
+    "demographics": Rung("", "what attributes alone give, which is what confounding gives"),
+    "headers": Rung("", "what headers alone give, which is what shortcuts give"),
     "radiomics": Rung("radiomics", "what brightness and texture give"),
     "densenet": Rung("densenet-small", "what a small network of images gives"),
     "ordinal": Rung("densenet-small", "what a network with an ordinal head gives", (ORDINAL,)),

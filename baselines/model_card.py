@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from baselines.ladder import LADDER
 from baselines.targets import Task
 
 WEIGHTS, CARD, ONNX = "weights.pt", "card.json", "model.onnx"
@@ -57,10 +58,10 @@ class Card:
     kind: str = "binary"
     outputs: tuple[str, ...] = ("probability",)
     grades: int = 0
+    lowest: int = 0
     calibrations: tuple[Mapping[str, Any], ...] = ()
     defaults: tuple[float, ...] = ()
     depth: int = 0
-    intended_use: str = ""
     thresholds: tuple[float, ...] = ()
     training: Mapping[str, Any] | None = None
 
@@ -88,7 +89,7 @@ def described(card: Card) -> str:
             "",
             "## Intended use",
             "",
-            card.intended_use or _USE,
+            _use(card),
             "",
             "It is a baseline of a benchmark. It is not a medical device and not for patients.",
             "",
@@ -132,7 +133,13 @@ def described(card: Card) -> str:
 
 
 _CHOSEN = ". The best epoch was chosen on these cases, so the value is too high."
-_USE = "A baseline of images: what a network of this size reaches without further work."
+
+
+def _use(card: Card) -> str:
+    """What a baseline is for; of a network without a rung, what it is."""
+    if card.baseline in LADDER:
+        return f"It shows {LADDER[card.baseline].shows}."
+    return "It shows what a network of this size reaches without further work."
 
 
 def read_card(directory: Path) -> Card:
@@ -154,14 +161,15 @@ def read_card(directory: Path) -> Card:
 
 def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JSON holds
     """The value of a field; its default where a former build's card lacks it."""
-    return (
-        entries[field.name] if field.default is MISSING else entries.get(field.name, field.default)
-    )
+    if field.default is MISSING:
+        return entries[field.name]
+    value = entries.get(field.name, field.default)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def task_of(card: Card) -> Task:
     """The task that a card's model answers."""
-    return Task(card.kind, tuple(card.outputs), card.grades)
+    return Task(card.kind, card.outputs, card.grades, card.lowest)
 
 
 def calibrations_of(card: Card) -> tuple[Mapping[str, Any], ...]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.container import answers
 from baselines.container.answers import BINARY, KINDS, MULTICLASS, ORDINAL, SCORE
 from cohort_selection.cases import Case
+from cohort_selection.task.declaration import Task as Declared
 
 
 class TaskError(ValueError):
@@ -19,15 +19,17 @@ class TaskError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Kind of task and names of its outputs; ``grades`` is the number of grades of an ordinal one.
+    """Kind of task and names of its outputs.
 
+    ``grades`` is the number of grades of an ordinal one, ``lowest`` the first of its scale.
     Targets are (n, n_outputs): 0 or 1 a finding and NaN where it is unknown; 1 in the column of
-    the class; the grade from 0 to ``grades`` - 1; the binary label.
+    the class; the grade, counted from 0 to ``grades`` - 1; the binary label.
     """
 
     kind: str = BINARY
     outputs: tuple[str, ...] = ("probability",)
     grades: int = 0
+    lowest: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no baseline answers."""
@@ -54,37 +56,42 @@ class Task:
             return targets
         return (targets > np.arange(self.grades - 1)).astype(np.float64)
 
-    def answers(
-        self, logits: NDArray[np.float64], calibrations: Sequence[dict[str, object]] = ()
-    ) -> NDArray[np.float64]:
-        """Turn logits (n, n_logits) into outputs (n, n_outputs), as the container does."""
-        return np.array([answers.answer(self.kind, row, calibrations) for row in logits.tolist()])
-
-    def dichotomy(self, targets: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether each case is positive: by any finding, not by the first class, or by a grade."""
-        if self.kind == MULTICLASS:
-            return np.nan_to_num(targets[:, 0]) < 0.5
-        return np.nan_to_num(targets).max(axis=1) > 0
-
     def defaults(self, targets: NDArray[np.float64]) -> tuple[float, ...]:
-        """The mean of each target: what a case gets of which nothing can be read."""
+        """The mean of each target, on the declared scale: what a case gets that cannot be read."""
         if self.kind == SCORE:
             return (0.0,)
         with np.errstate(invalid="ignore"):
             known = ~np.isnan(targets)
             means = np.nansum(targets, axis=0) / np.maximum(known.sum(axis=0), 1)
-        return tuple(round(float(mean), 6) for mean in means)
+        return tuple(round(float(mean) + self.lowest, 6) for mean in means)
 
 
 ONE_PROBABILITY = Task()
 """The binary task with the contract's usual output."""
 
 
-def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:
-    """Give the targets (n_cases, n_outputs) of cases; NaN where a finding is unknown.
+def task_of(declared: Declared, outputs: Sequence[str] | None = None) -> Task:
+    """The task of a benchmark, or of an open list; ``outputs`` as its contract names them."""
+    grades = declared.highest - declared.lowest + 1 if declared.kind == ORDINAL else 0
+    names = tuple(declared.outputs if outputs is None else outputs)
+    return Task(declared.kind, names, grades, declared.lowest)
 
-    Raises TaskError where the cases carry no reference of this kind.
+
+def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:
+    """Give the targets (n_cases, n_outputs) of cases; NaN where one is unknown.
+
+    Raises TaskError where the cases carry no targets of this kind.
     """
     if task.kind in {BINARY, SCORE}:
         return np.array([[case.label] for case in cases], dtype=np.float32).reshape(-1, 1)
-    raise TaskError(f"the open list holds no reference of a {task.kind} task")
+    lacking = [name for name in task.outputs if any(name not in case.targets for case in cases)]
+    if lacking:
+        raise TaskError(
+            f"the open list has no targets of {', '.join(lacking)}, which a {task.kind} task "
+            "needs; write it with `sequestra sequester` of the same benchmark"
+        )
+    found = [
+        [np.nan if case.targets[name] is None else case.targets[name] for name in task.outputs]
+        for case in cases
+    ]
+    return (np.array(found, dtype=np.float32) - task.lowest).reshape(-1, len(task.outputs))

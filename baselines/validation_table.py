@@ -25,10 +25,10 @@ def write_validation(
 ) -> None:
     """Write one row a case: ids, reference, outputs and attributes; atomically.
 
-    ``targets`` and ``outputs`` are (n_cases, n_outputs). The columns are ``label`` and
-    ``probability`` of a binary task, the findings or classes and ``prob_`` with each name of one
-    with several outputs, ``grade`` and ``prob_grade`` of an ordinal one. An unknown finding is
-    empty. `sequestra score FILE FILE` reads both from the one file.
+    ``targets`` and ``outputs`` are (n_cases, n_outputs), grades of targets counted from 0. The
+    columns are ``label`` and ``probability`` of a binary task, the findings or classes and
+    ``prob_`` with each name of one with several outputs, ``grade`` and ``prob_grade`` of an ordinal
+    one. An unknown finding is empty. `sequestra score FILE FILE` reads both from the one file.
     """
     truth, scores = columns_of(task)
     attributes = [
@@ -39,7 +39,9 @@ def write_validation(
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["case_id", "patient_id", *truth, *scores, *attributes])
-    for case, known, given in zip(cases, targets.tolist(), outputs.tolist(), strict=True):
+    for case, known, given in zip(
+        cases, (targets + task.lowest).tolist(), outputs.tolist(), strict=True
+    ):
         writer.writerow(
             [
                 case.case_id,

@@ -174,7 +174,7 @@ def radiographs(folder: Path) -> dict[str, Any]:
         "nih-any-finding",
         {
             "contract": {"visible": ["sex", "age_group", "view"]},
-            "cohort": {"size": 240},
+            "cohort": {"size": 180},
             "board": {"freeze_every": FREEZE},
         },
     )

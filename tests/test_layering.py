@@ -58,7 +58,8 @@ FLOORS: dict[str, list[str]] = {
     "baselines": [
         "container",
         "targets",
-        "asked ladder logistic model_card validation_table",
+        "asked ladder logistic validation_table",
+        "model_card",
         "examples",
         "networks",
         "packaging training",

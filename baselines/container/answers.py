@@ -31,13 +31,16 @@ def logistic(value: float) -> float:
 
 
 def answer(
-    kind: str, logits: Sequence[float], calibrations: Sequence[Mapping[str, Any]] = ()
+    kind: str,
+    logits: Sequence[float],
+    calibrations: Sequence[Mapping[str, Any]] = (),
+    lowest: int = 0,
 ) -> list[float]:
     """Turn the logits of one case into its outputs.
 
     Binary and multilabel: one probability a logit. Multiclass: softmax. Ordinal: the expected
-    grade, which is the sum of P(grade > k) over the cuts. Score: the logit itself. One
-    calibration a logit, or one for all.
+    grade, which is ``lowest`` and the sum of P(grade > k) over the cuts. Score: the logit itself.
+    One calibration a logit, or one for all.
     """
     if kind == SCORE:
         return list(logits)
@@ -51,7 +54,7 @@ def answer(
     found = [
         calibrated(value, each[i] if each is not None else shared) for i, value in enumerate(logits)
     ]
-    return [sum(found)] if kind == ORDINAL else found
+    return [lowest + sum(found)] if kind == ORDINAL else found
 
 
 def calibrated(logit: float, calibration: Mapping[str, Any]) -> float:

@@ -78,7 +78,9 @@ def predict(model: Path, directory: Path, output: Path, fields_of: Fields) -> in
         values = fields_of(row, directory / "images" / row["case_id"])
         known = any(values.get(str(field["name"])) for field in table["fields"])
         rows[row["case_id"]] = (
-            answers.answer(kind, logits(table, values), calibrations) if known else defaults
+            answers.answer(kind, logits(table, values), calibrations, card.get("lowest", 0))
+            if known
+            else defaults
         )
     answers.write_predictions(output, names, rows, kind)
     return len(rows)

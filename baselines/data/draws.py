@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-N_DRAWS = 12
+N_DRAWS = 13
 """Uniform numbers an image gets; ``baselines.augmentation`` says what for."""
 
 
@@ -22,7 +22,7 @@ def generator(seed: int, *key: str | int) -> np.random.Generator:
 
 
 def drawn(seed: int, epoch: int, images: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give each image its numbers in [0, 1), shape (k, 12)."""
+    """Give each image its numbers in [0, 1), shape (k, 13)."""
     if not len(images):
         return np.empty((0, N_DRAWS))
     return np.stack(

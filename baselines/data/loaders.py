@@ -26,7 +26,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pixels as they are kept (k, *shape), the examples' numbers (k,), their draws (k, 12)."""
+    """Pixels as they are kept (k, *shape), the examples' numbers (k,), their draws (k, 13)."""
 
     pixels: Tensor
     numbers: NDArray[np.int64]

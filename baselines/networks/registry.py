@@ -103,7 +103,7 @@ class Calibrated(nn.Module):
             ]
             found = torch.stack(columns, dim=1)
         if self.task.kind == ORDINAL:
-            return found.sum(dim=1)
+            return self.task.lowest + found.sum(dim=1)
         return found[:, 0] if self.task.n_logits == 1 else found
 
 

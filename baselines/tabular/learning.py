@@ -32,13 +32,6 @@ PREVALENCE, DEMOGRAPHICS, HEADERS = "prevalence", "demographics", "headers"
 BASELINES = (PREVALENCE, DEMOGRAPHICS, HEADERS)
 VERSIONS_OF = ("sequestra", "scikit-learn", "numpy", "pydicom")
 
-USES = {
-    PREVALENCE: "Shows what a model reaches that gives every case the same answer.",
-    DEMOGRAPHICS: "Shows what attributes of the patients alone give, which is what confounding "
-    "gives. It sees no picture.",
-    HEADERS: "Shows what headers alone give, which is what shortcuts give. It sees no picture.",
-}
-
 
 def train(
     open_csv: Path,
@@ -88,9 +81,9 @@ def train(
         kind=task.kind,
         outputs=task.outputs,
         grades=task.grades,
+        lowest=task.lowest,
         calibrations=fit.calibrations,
         defaults=task.defaults(table.targets),
-        intended_use=USES[baseline],
         thresholds=fit.thresholds,
     )
     output.mkdir(parents=True, exist_ok=True)
@@ -244,11 +237,11 @@ def _calibrated(
 
 
 def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
-    """AUROC of the validation part: of the label, the mean over outputs, or by the grade's cut."""
+    """Average AUROC over outputs, or over the cuts between grades, as of a network's training."""
     if task.kind == ORDINAL:
-        columns = [(targets[:, 0] > 0, outputs[:, 0])]
+        sides = [(targets[:, 0] > cut, outputs[:, 0]) for cut in range(task.grades - 1)]
     else:
-        known = ~np.isnan(targets)
-        columns = [(targets[k, i] > 0.5, outputs[k, i]) for i, k in enumerate(known.T)]
-    both = [(y, s) for y, s in columns if y.any() and not y.all()]
-    return float(np.mean([auroc(y, s) for y, s in both])) if both else 0.5
+        columns = zip(targets.T, outputs.T, strict=True)
+        sides = [(t[~np.isnan(t)] > 0.5, out[~np.isnan(t)]) for t, out in columns]
+    found = [auroc(y, given) for y, given in sides if y.any() and not y.all()]
+    return float(np.mean(found)) if found else 0.5

@@ -96,7 +96,9 @@ def applied(
         for logit, one in zip(logits.T, each, strict=True)
     ]
     outputs = np.stack(columns, axis=1)
-    return outputs.sum(axis=1, keepdims=True) if task.kind == ORDINAL else outputs
+    if task.kind == ORDINAL:
+        return task.lowest + outputs.sum(axis=1, keepdims=True)
+    return outputs
 
 
 def moved(calibrations: Calibrations, prevalence: float, target_prevalence: float) -> Calibrations:

@@ -21,7 +21,7 @@ from baselines.networks import registry
 from baselines.targets import Task
 from baselines.training import pretrained
 from baselines.training.checkpoint import Course, Epoch
-from baselines.training.devices import Place, channels_last, compiled, prepared, shared
+from baselines.training.devices import Place, compiled, laid_out, prepared, shared
 from baselines.training.losses import loss_of, weights_of
 from baselines.training.settings import Settings
 from baselines.training.validation import infer, measured
@@ -88,7 +88,7 @@ class Training:
         if settings.compile:
             first = np.arange(settings.batch // place.processes)
             images = as_images(torch.from_numpy(self.training.pixels.raw(first)), place.device)
-            self._trained = compiled(self._trained, channels_last(images), place)
+            self._trained = compiled(self._trained, laid_out(images), place)
 
     @property
     def steps(self) -> int:
@@ -143,7 +143,7 @@ class Training:
         targets = self._targets[torch.from_numpy(batch.numbers).to(place.device)]
         self._optimizer.zero_grad(set_to_none=True)
         with place.mixed():
-            loss = self._loss(self._trained(channels_last(images)), targets)
+            loss = self._loss(self._trained(laid_out(images)), targets)
         self._scaler.scale(loss).backward()
         self._scaler.step(self._optimizer)
         self._scaler.update()

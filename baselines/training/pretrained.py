@@ -14,9 +14,7 @@ from baselines.training.settings import SettingsError
 
 _HOLDERS = ("state_dict", "model", "network", "best_weights")
 _PREFIXES = ("module.", "model.", "network.", "backbone.")
-_TORCHVISION = re.compile(
-    r"^(.*denselayer\d+)\.((?:norm|relu|conv)[12])\.((?:weight|bias|running_mean|running_var).*)$"
-)
+_TORCHVISION = re.compile(r"^(.*denselayer\d+)\.((?:norm|conv)[12]\.\w+)$")
 """torchvision's DenseNet names a layer's parts directly, MONAI's stand in ``layers``."""
 
 
@@ -65,7 +63,7 @@ def _named(kept: object) -> dict[str, Tensor]:
             continue
         for prefix in _PREFIXES:
             name = name.removeprefix(prefix)
-        named[_TORCHVISION.sub(r"\1.layers.\2.\3", name)] = tensor
+        named[_TORCHVISION.sub(r"\1.layers.\2", name)] = tensor
     return named
 
 

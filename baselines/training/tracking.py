@@ -51,6 +51,7 @@ class Run:
     sent: int = 0
     finished: bool = False
     _lost_at: float | None = None
+    _told: bool = False
 
     def log(self, course: Course) -> None:
         """Keep the curves so far, and send what is new."""
@@ -143,7 +144,8 @@ class Run:
             self._tell(error)
 
     def _tell(self, error: Exception) -> None:
-        if self._lost_at is None:
+        if not self._told:
+            self._told = True
             _LOG.warning(
                 "MLflow at %s takes no more of this training (%s); the model is made all the same, "
                 "and its metrics are kept",

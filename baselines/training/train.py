@@ -254,6 +254,7 @@ def _written(
         kind=task.kind,
         outputs=task.outputs,
         grades=task.grades,
+        lowest=task.lowest,
         calibrations=calibrations,
         defaults=task.defaults(parts.examples.targets),
         thresholds=thresholds,

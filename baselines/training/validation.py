@@ -13,7 +13,7 @@ from baselines.data.sources import InMemory, Pixels
 from baselines.examples import Examples
 from baselines.targets import ONE_PROBABILITY, Task
 from baselines.training.calibrate import plain_loss
-from baselines.training.devices import Place, channels_last
+from baselines.training.devices import Place, laid_out
 from metrics.discrimination.curves import auroc
 
 BATCH = 64
@@ -38,7 +38,7 @@ def infer(
     with torch.inference_mode(), place.mixed():
         asked = in_order(len(given), batch, place.process, place.processes)
         for read in reading.read(asked):
-            images = channels_last(as_images(read.pixels, place.device))
+            images = laid_out(as_images(read.pixels, place.device))
             parts.append(network(images).float().cpu().numpy().astype(np.float64))
     shares = place.gathered(parts)
     turns = max(len(share) for share in shares)

@@ -36,6 +36,7 @@ def test_classes_sum_to_one_under_a_temperature() -> None:
 def test_the_expected_grade_is_the_sum_over_the_cuts() -> None:
     # P(grade > 0) = 2/3, P(grade > 1) = 1/2, P(grade > 2) = 1/3.
     assert answers.answer("ordinal", [log(2), 0.0, THIRD]) == pytest.approx([1.5])
+    assert answers.answer("ordinal", [log(2), 0.0, THIRD], lowest=1) == pytest.approx([2.5])
 
 
 def test_a_score_is_its_logit() -> None:

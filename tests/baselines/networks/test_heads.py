@@ -10,7 +10,8 @@ from baselines.container import answers
 from baselines.ladder import LADDER, rung
 from baselines.networks import registry
 from baselines.networks.ordinal import Cumulative
-from baselines.targets import Task, TaskError
+from baselines.targets import Task, TaskError, targets_of
+from cohort_selection.cases import Case
 
 ISOTONIC = {"method": "isotonic", "x": [-1.0, 0.0, 0.5], "y": [0.1, 0.3, 0.8]}
 LINE = {"method": "platt", "slope": 2.0, "intercept": 0.1}
@@ -19,7 +20,7 @@ KINDS = {
     "binary, isotonic": (Task(), [ISOTONIC]),
     "multilabel": (Task("multilabel", ("a", "b", "c")), [ISOTONIC, LINE, ISOTONIC]),
     "multiclass": (Task("multiclass", ("a", "b", "c")), [{"slope": 0.5}]),
-    "ordinal": (Task("ordinal", ("grade",), 4), [LINE]),
+    "ordinal": (Task("ordinal", ("grade",), 4, lowest=2), [LINE]),
     "score": (Task("score", ("score",)), []),
 }
 
@@ -37,7 +38,9 @@ def test_torch_answers_as_the_container_does(kind: str) -> None:
     model = registry.Calibrated(Given(), task, calibrations)
     logits = np.random.default_rng(2).normal(0, 2, (50, task.n_logits)).astype(np.float32)
     found = model(torch.from_numpy(logits)).numpy().reshape(50, -1)
-    expected = [answers.answer(task.kind, row, calibrations) for row in logits.tolist()]
+    expected = [
+        answers.answer(task.kind, row, calibrations, task.lowest) for row in logits.tolist()
+    ]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert found.shape == (50, len(task.outputs))
 
@@ -75,17 +78,21 @@ def test_targets_of_grades_are_cuts() -> None:
     assert cuts.tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 
-def test_a_dichotomy_of_each_kind() -> None:
-    nan = float("nan")
-    findings = np.array([[0, nan], [nan, 1], [0, 0]])
-    assert Task("multilabel", ("a", "b")).dichotomy(findings).tolist() == [False, True, False]
-    classes = np.array([[1, 0, 0], [0, 0, 1]])
-    assert Task("multiclass", ("n", "b", "c")).dichotomy(classes).tolist() == [False, True]
-    assert Task("ordinal", ("grade",), 4).dichotomy(np.array([[0.0], [2.0]])).tolist() == [
-        False,
-        True,
-    ]
-    assert Task("multilabel", ("a", "b")).defaults(findings) == (0.0, 0.5)
+def test_targets_of_an_open_list_are_counted_from_the_lowest_grade() -> None:
+    def case(label: int, **targets: float | None) -> Case:
+        return Case("c", "p", (), label, {}, targets)
+
+    findings = Task("multilabel", ("a", "b"))
+    found = targets_of([case(0, a=0.0, b=None), case(1, a=None, b=1.0)], findings)
+    np.testing.assert_array_equal(found, np.array([[0, np.nan], [np.nan, 1]], dtype=np.float32))
+    assert findings.defaults(found) == (0.0, 1.0)
+    grades = Task("ordinal", ("grade",), 4, lowest=2)
+    found = targets_of([case(0, grade=2.0), case(1, grade=5.0)], grades)
+    assert found.tolist() == [[0.0], [3.0]]
+    assert grades.defaults(found) == (3.5,)
+    assert targets_of([case(1), case(0)], Task()).tolist() == [[1.0], [0.0]]
+    with pytest.raises(TaskError, match="no targets of b, which a multilabel task needs"):
+        targets_of([case(0, a=1.0)], findings)
 
 
 def test_tasks_that_cannot_be_are_refused() -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,19 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from baselines.asked import asked_task
 from baselines.container import headers, tabular
 from baselines.examples import TrainingDataError
 from baselines.model_card import CARD, SBOM, TABLE, VALIDATION, read_card
 from baselines.packaging import image, onnx
 from baselines.tabular import fields, learning
+from cohort_selection.cases import Case
 from cohort_selection.deidentification.copy import KEPT
-from cohort_selection.sequestration.open_list import read_open
+from cohort_selection.sequestration.open_list import read_open, write_open
+from cohort_selection.task.declaration import read_task
 from evaluator.case_tables.scoring_input import read_tables
+from submissions.contract import read_contract
+from submissions.predictions import parse_predictions
 from tests.baselines.conftest import write_dicom
 
 N_CASES = 160
@@ -55,6 +61,12 @@ def trained(open_csv: Path, folder: Path, baseline: str) -> Path:
 
 def answered(model: Path, folder: Path, rows: str) -> dict[str, float]:
     """What the program of an image answers, with the standard library alone."""
+    written = run_program(model, folder, rows)
+    return {row["case_id"]: float(row["probability"]) for row in csv.DictReader(StringIO(written))}
+
+
+def run_program(model: Path, folder: Path, rows: str) -> str:
+    """What the program of an image writes, with the standard library alone."""
     app = folder / "app"
     image.write_model(model, app)
     (folder / "cases.csv").write_text(rows)
@@ -69,8 +81,7 @@ def answered(model: Path, folder: Path, rows: str) -> dict[str, float]:
         "assert not {'numpy', 'pydicom', 'torch'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, capture_output=True)
-    with (folder / "out.csv").open() as table:
-        return {row["case_id"]: float(row["probability"]) for row in csv.DictReader(table)}
+    return (folder / "out.csv").read_text()
 
 
 def test_features_by_hand() -> None:
@@ -171,6 +182,54 @@ def test_mistakes_are_said(confounded: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="no field of site differs"):
         learning.train(confounded, tmp_path / "m", "demographics", attributes=["site"])
     assert not (tmp_path / "m").exists()
+
+
+TASKS = {
+    "multilabel": {"kind": "multilabel", "findings": ["A b", "C"]},
+    "multiclass": {"kind": "multiclass", "column": "x", "classes": ["N", "B", "V"]},
+    "ordinal": {"kind": "ordinal", "column": "x", "lowest": 1, "highest": 5},
+    "score": {"kind": "score"},
+}
+
+
+def targets_by_sex(kind: str, female: bool, number: int) -> dict[str, float | None]:
+    """Targets that the sex tells nearly all of."""
+    told = female if number % 7 else not female
+    if kind == "multilabel":
+        return {"a_b": float(told), "c": None if number % 3 else float(not told)}
+    if kind == "multiclass":
+        of = "n" if told else ("b" if number % 4 < 2 else "v")
+        return {name: float(name == of) for name in ("n", "b", "v")}
+    return {"grade": 4.0 if told else 2.0} if kind == "ordinal" else {}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_what_is_written_keeps_the_contract_of_each_kind(kind: str, tmp_path: Path) -> None:
+    task = read_task(TASKS[kind], tmp_path / "b.toml")
+    cases = []
+    for number in range(80):
+        female = number % 2 == 0
+        targets = targets_by_sex(kind, female, number)
+        sex = {"sex": "Female" if female else "Male"}
+        cases.append(Case(f"c{number}", f"p{number}", (), int(female), sex, targets))
+    write_open(tmp_path / "open.csv", cases, ["sex"], task)
+    asked = asked_task(tmp_path / "open.csv").task
+    if kind == "score":  # the list of a score looks like a binary one: the benchmark tells
+        (tmp_path / "b.toml").write_text('[task]\nkind = "score"\n')
+        asked = asked_task(tmp_path / "open.csv", tmp_path / "b.toml").task
+    card = learning.train(tmp_path / "open.csv", tmp_path / "m", "demographics", asked, seed=1)
+    assert read_card(tmp_path / "m") == card
+    rows = "case_id,n_files,sex\nf,1,Female\nm,1,Male\nnothing,1,\n"
+    written = run_program(tmp_path / "m", tmp_path, rows)
+    contract = read_contract({}, tmp_path / "b.toml", task)
+    found = parse_predictions(written.encode(), ("f", "m", "nothing"), contract).values
+    assert found["f"][0] > found["m"][0]
+    assert found["nothing"] == pytest.approx(card.defaults, abs=2e-6)
+    lines = (tmp_path / "m" / VALIDATION).read_text().splitlines()
+    assert len(lines) == 1 + card.n_validation_cases
+    if kind == "ordinal":  # 6 of 7 women have grade 4, and 6 of 7 men grade 2
+        assert found["f"][0] == pytest.approx(2 + 2 * 6 / 7, abs=0.4)
+        assert {row.split(",")[2] for row in lines[1:]} == {"2", "4"}
 
 
 @pytest.mark.engine
