@@ -104,17 +104,7 @@ def simulate(
     Raises ``SimulationError`` where the modality is neither, fewer than 2 patients are asked for,
     ``shortcut`` is no share, or the folder holds something else than a simulated commons.
     """
-    if not 0 <= shortcut <= 1:
-        raise SimulationError(f"shortcut is {shortcut}; give a share of the studies from 0 to 1")
-    if modality not in _WRITERS:
-        raise SimulationError(f"modality {modality!r}; give one of {', '.join(_WRITERS)}")
-    if patients < 2:
-        raise SimulationError(f"{patients} patients; a commons takes at least 2")
-    occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
-    if occupied and not (output / "truth.csv").is_file():
-        raise SimulationError(
-            f"{output} holds something else than a simulated commons; give a new folder"
-        )
+    _refuse(output, patients, modality, shortcut)
     clinical: list[dict[str, str]] = []
     tests: list[dict[str, str]] = []
     truth: list[dict[str, str]] = []
@@ -151,6 +141,20 @@ def simulate(
         measurement=output / "measurement.tsv",
         truth=output / "truth.csv",
     )
+
+
+def _refuse(output: Path, patients: int, modality: str, shortcut: float) -> None:
+    if not 0 <= shortcut <= 1:
+        raise SimulationError(f"shortcut is {shortcut}; give a share of the studies from 0 to 1")
+    if modality not in _WRITERS:
+        raise SimulationError(f"modality {modality!r}; give one of {', '.join(_WRITERS)}")
+    if patients < 2:
+        raise SimulationError(f"{patients} patients; a commons takes at least 2")
+    occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
+    if occupied and not (output / "truth.csv").is_file():
+        raise SimulationError(
+            f"{output} holds something else than a simulated commons; give a new folder"
+        )
 
 
 def expected_auroc(risk: NDArray[np.float64]) -> float:
