@@ -15,6 +15,7 @@ from metrics import arrays
 from metrics.arrays import Bools, Floats, Ints
 from metrics.discrimination.delong import Placements, placements
 from metrics.estimate import UndefinedMetric
+from metrics.intervals.near_limits import equal_patients
 from metrics.readers.reads import Reads
 
 OneFigure = Callable[[Bools, Floats], float]
@@ -26,11 +27,13 @@ class Jackknifed:
     """A figure of each reader: ``values`` (modalities, readers), and without each unit.
 
     ``without`` (modalities, readers, units). Units are the patients that the figure rests on: all
-    of them for the AUROC, those with positive cases for the sensitivity.
+    of them for the AUROC, those with positive cases for the sensitivity. ``effective`` is the
+    number of patients of equal size that tell as much of the smaller class that it rests on.
     """
 
     values: Floats
     without: Floats
+    effective: float
 
 
 def auroc(study: Reads) -> Jackknifed:
@@ -62,7 +65,7 @@ def auroc(study: Reads) -> Jackknifed:
         lost += np.bincount(study.patient[~y], m * found.negative, study.n_patients)
         lost[both] -= _pairs_within(y, s, rows)
         without[place] = (found.auroc * m * n - lost) / (kept_m * kept_n)
-    return Jackknifed(values, without)
+    return Jackknifed(values, without, _smaller(study))
 
 
 def sensitivity(study: Reads) -> Jackknifed:
@@ -88,14 +91,21 @@ def any_figure(figure: OneFigure) -> Callable[[Reads], Jackknifed]:
             values[place] = figure(study.y, s)
             for unit, some in enumerate(kept):
                 without[(*place, unit)] = figure(study.y[some], s[some])
-        return Jackknifed(values, without)
+        return Jackknifed(values, without, _smaller(study))
 
     return jackknifed
 
 
 def reader_placements(study: Reads) -> list[Placements]:
     """DeLong's structural components of each modality and reader, modality by modality."""
-    return [placements(study.y, study.values[place]) for place in np.ndindex(study.values.shape[:2])]
+    return [
+        placements(study.y, study.values[place]) for place in np.ndindex(study.values.shape[:2])
+    ]
+
+
+def _smaller(study: Reads) -> float:
+    """Effective patients of the smaller class."""
+    return min(equal_patients(study.patient[kept]) for kept in (study.y, ~study.y))
 
 
 def _share(study: Reads, kept: Bools, figure: str, of: str) -> Jackknifed:
@@ -108,7 +118,8 @@ def _share(study: Reads, kept: Bools, figure: str, of: str) -> Jackknifed:
     size = np.bincount(unit, minlength=n_units)
     hits = _sums(calls.reshape(-1, calls.shape[2]), unit, n_units).reshape(*calls.shape[:2], -1)
     total, n = hits.sum(axis=2), int(size.sum())
-    return Jackknifed(total / n, (total[:, :, None] - hits) / (n - size))
+    without = (total[:, :, None] - hits) / (n - size)
+    return Jackknifed(total / n, without, equal_patients(study.patient[kept]))
 
 
 def _sums(rows: Floats, unit: Ints, n_units: int) -> Floats:

@@ -22,6 +22,7 @@ from metrics.readers.covariances import COVARIANCES, DELONG, JACKKNIFE, Componen
 from metrics.readers.figures import Jackknifed
 from metrics.readers.mean_interval import mean_bounds
 from metrics.readers.reads import Reads
+from metrics.readers.tails import f_tail, t_tail
 
 BOTH_RANDOM = "random readers, random cases"
 FIXED_READERS = "fixed readers, random cases"
@@ -116,9 +117,8 @@ def analyse(
         raise UndefinedMetric("DeLong's covariances are of AUROCs; take the jackknife")
     found = figure(study)
     matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(found)
-    smaller = min(int(study.y.sum()), int((~study.y).sum()))
     return from_covariances(
-        found.values, matrix, covariance, n_smaller=smaller, confidence=confidence
+        found.values, matrix, covariance, effective=found.effective, confidence=confidence
     )
 
 
@@ -127,13 +127,13 @@ def from_covariances(
     matrix: Floats,
     named: str,
     *,
-    n_smaller: float,
+    effective: float,
     confidence: float = 0.95,
 ) -> StudyResult:
     """The analysis of figures (modalities, readers) whose covariances are known.
 
     ``matrix`` (modalities, readers, modalities, readers); ``named`` says how it was made;
-    ``n_smaller`` is the number of cases of the smaller class that the figures rest on.
+    ``effective`` is that of ``Jackknifed``.
     """
     t, r = values.shape
     if r < 2:
@@ -142,7 +142,7 @@ def from_covariances(
         )
     squares, mean = mean_squares(values), components_of(matrix)
     own = [components_of(matrix[i : i + 1, :, i : i + 1, :]) for i in range(t)]
-    at = _Study(values, squares, mean, own, n_smaller, confidence)
+    at = _Study(values, squares, mean, own, effective, confidence)
     var_reader, var_both = _variances(squares, mean, t, r)
     return StudyResult(
         values=values,
@@ -182,7 +182,7 @@ class _Study:
     squares: MeanSquares
     mean: Components
     own: list[Components]
-    n_smaller: float
+    effective: float
     confidence: float
 
     @property
@@ -259,17 +259,14 @@ def _freedom(error: float, square: float, df: int) -> float:
     return math.inf if not square > 0.0 else (error / square) ** 2 * df
 
 
-def _tested(
-    at: _Study, name: str, means: list[Spread], error: float, df2: float
-) -> Finding:
+def _tested(at: _Study, name: str, means: list[Spread], error: float, df2: float) -> Finding:
     """Test and differences from the error term of the mean square of modalities."""
     df1 = at.modalities - 1
     if not error > 1e-24:
         why = "no reader or case differs between the modalities beyond rounding"
         return Finding(name, tuple(means), df1=df1, df2=df2, why=why)
-    statistic = _known(at.squares.modality) / error
-    if math.isinf(df2):
-        statistic *= df1
+    f = _known(at.squares.modality) / error
+    statistic = f * df1 if math.isinf(df2) else f
     differences = []
     se = math.sqrt(2.0 / at.readers * error)
     by_modality = at.values.mean(axis=1)
@@ -278,26 +275,23 @@ def _tested(
         reach = quantile(at.confidence, df2) * se
         spread = Spread(value, se, df2, max(value - reach, -1.0), min(value + reach, 1.0))
         differences.append(Difference(one, other, spread, t_tail(abs(value) / se, df2) * 2.0))
-    p = _f_tail(statistic, df1, df2)
+    p = f_tail(f, df1, df2)
     return Finding(name, tuple(means), tuple(differences), statistic, df1, df2, p)
+
+
+def mean_of(values: Floats, matrix: Floats, effective: float, confidence: float = 0.95) -> Spread:
+    """Mean figure of random readers (readers,) in one modality; ``matrix`` (readers, readers)."""
+    found = from_covariances(
+        values[None, :],
+        matrix[None, :, None, :],
+        "",
+        effective=effective,
+        confidence=confidence,
+    )
+    return found.finding.means[0]
 
 
 def _mean(at: _Study, i: int, variance: float, freedom: float) -> Spread:
     value, se = float(at.values[i].mean()), math.sqrt(max(variance, 0.0))
-    low, high = mean_bounds(value, se, freedom, at.n_smaller, at.confidence)
+    low, high = mean_bounds(value, se, freedom, at.effective, at.confidence)
     return Spread(value, se, freedom, low, high)
-
-
-def t_tail(t: float, freedom: float) -> float:
-    """Chance of a Student's t above ``t``; the normal's where the degrees of freedom are endless."""
-    from scipy.special import ndtr, stdtr  # scipy is costly to import
-
-    return float(ndtr(-t)) if math.isinf(freedom) else float(stdtr(freedom, -t))
-
-
-def _f_tail(statistic: float, df1: int, df2: float) -> float:
-    from scipy.special import chdtrc, fdtrc  # scipy is costly to import
-
-    if math.isinf(df2):
-        return float(chdtrc(df1, statistic))
-    return float(fdtrc(df1, df2, statistic))
