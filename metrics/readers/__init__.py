@@ -6,6 +6,6 @@ the readers stand for all readers like them, the cases for all cases like them; 
 **Fixed readers**, **fixed cases**: the finding holds for these readers, or these cases, alone.
 **Unit**: what is left out at a time, a patient with all of the patient's cases.
 
-Order of reading: ``tails``, ``reads``, ``figures``, ``covariances``, ``mean_interval``,
+Order of reading: ``tails``, ``reads``, ``mean_interval``, ``figures``, ``covariances``,
 ``obuchowski_rockette``, ``pseudovalues``, ``panel``.
 """

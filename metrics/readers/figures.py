@@ -16,6 +16,7 @@ from metrics.arrays import Bools, Floats, Ints
 from metrics.discrimination.delong import Placements, placements
 from metrics.estimate import UndefinedMetric
 from metrics.intervals.near_limits import equal_patients
+from metrics.readers.mean_interval import NearLimits, of_area, of_share
 from metrics.readers.reads import Reads
 
 OneFigure = Callable[[Bools, Floats], float]
@@ -27,13 +28,13 @@ class Jackknifed:
     """A figure of each reader: ``values`` (modalities, readers), and without each unit.
 
     ``without`` (modalities, readers, units). Units are the patients that the figure rests on: all
-    of them for the AUROC, those with positive cases for the sensitivity. ``effective`` is the
-    number of patients of equal size that tell as much of the smaller class that it rests on.
+    of them for the AUROC, those with positive cases for the sensitivity. ``limits`` is what is
+    known of the figure near 0 and 1.
     """
 
     values: Floats
     without: Floats
-    effective: float
+    limits: NearLimits
 
 
 def auroc(study: Reads) -> Jackknifed:
@@ -61,11 +62,11 @@ def auroc(study: Reads) -> Jackknifed:
         s = study.values[place]
         found = placements(y, s)
         values[place] = found.auroc
-        lost = np.bincount(study.patient[y], n * found.positive, study.n_patients)
+        lost: Floats = np.bincount(study.patient[y], n * found.positive, study.n_patients)
         lost += np.bincount(study.patient[~y], m * found.negative, study.n_patients)
-        lost[both] -= _pairs_within(y, s, rows)
+        lost[both] = lost[both] - _pairs_within(y, s, rows)
         without[place] = (found.auroc * m * n - lost) / (kept_m * kept_n)
-    return Jackknifed(values, without, _smaller(study))
+    return Jackknifed(values, without, of_area(*_effective(study)))
 
 
 def sensitivity(study: Reads) -> Jackknifed:
@@ -91,7 +92,7 @@ def any_figure(figure: OneFigure) -> Callable[[Reads], Jackknifed]:
             values[place] = figure(study.y, s)
             for unit, some in enumerate(kept):
                 without[(*place, unit)] = figure(study.y[some], s[some])
-        return Jackknifed(values, without, _smaller(study))
+        return Jackknifed(values, without, NearLimits(min(_effective(study))))
 
     return jackknifed
 
@@ -103,9 +104,9 @@ def reader_placements(study: Reads) -> list[Placements]:
     ]
 
 
-def _smaller(study: Reads) -> float:
-    """Effective patients of the smaller class."""
-    return min(equal_patients(study.patient[kept]) for kept in (study.y, ~study.y))
+def _effective(study: Reads) -> tuple[float, float]:
+    """Effective patients with positive cases, and with negative ones."""
+    return equal_patients(study.patient[study.y]), equal_patients(study.patient[~study.y])
 
 
 def _share(study: Reads, kept: Bools, figure: str, of: str) -> Jackknifed:
@@ -119,7 +120,7 @@ def _share(study: Reads, kept: Bools, figure: str, of: str) -> Jackknifed:
     hits = _sums(calls.reshape(-1, calls.shape[2]), unit, n_units).reshape(*calls.shape[:2], -1)
     total, n = hits.sum(axis=2), int(size.sum())
     without = (total[:, :, None] - hits) / (n - size)
-    return Jackknifed(total / n, without, equal_patients(study.patient[kept]))
+    return Jackknifed(total / n, without, of_share(equal_patients(study.patient[kept])))
 
 
 def _sums(rows: Floats, unit: Ints, n_units: int) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -20,7 +20,7 @@ from metrics.intervals.linearised import quantile
 from metrics.readers import covariances, figures
 from metrics.readers.covariances import COVARIANCES, DELONG, JACKKNIFE, Components
 from metrics.readers.figures import Jackknifed
-from metrics.readers.mean_interval import mean_bounds
+from metrics.readers.mean_interval import NearLimits, mean_bounds
 from metrics.readers.reads import Reads
 from metrics.readers.tails import f_tail, t_tail
 
@@ -118,7 +118,7 @@ def analyse(
     found = figure(study)
     matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(found)
     return from_covariances(
-        found.values, matrix, covariance, effective=found.effective, confidence=confidence
+        found.values, matrix, covariance, limits=found.limits, confidence=confidence
     )
 
 
@@ -127,13 +127,13 @@ def from_covariances(
     matrix: Floats,
     named: str,
     *,
-    effective: float,
+    limits: NearLimits,
     confidence: float = 0.95,
 ) -> StudyResult:
     """The analysis of figures (modalities, readers) whose covariances are known.
 
     ``matrix`` (modalities, readers, modalities, readers); ``named`` says how it was made;
-    ``effective`` is that of ``Jackknifed``.
+    ``limits`` is that of ``Jackknifed``.
     """
     t, r = values.shape
     if r < 2:
@@ -142,7 +142,7 @@ def from_covariances(
         )
     squares, mean = mean_squares(values), components_of(matrix)
     own = [components_of(matrix[i : i + 1, :, i : i + 1, :]) for i in range(t)]
-    at = _Study(values, squares, mean, own, effective, confidence)
+    at = _Study(values, squares, mean, own, limits, confidence)
     var_reader, var_both = _variances(squares, mean, t, r)
     return StudyResult(
         values=values,
@@ -182,7 +182,7 @@ class _Study:
     squares: MeanSquares
     mean: Components
     own: list[Components]
-    effective: float
+    limits: NearLimits
     confidence: float
 
     @property
@@ -247,7 +247,8 @@ def _fixed_readers(at: _Study) -> Finding:
 def _fixed_cases(at: _Study) -> Finding:
     r1 = at.readers - 1
     means = [
-        _mean(at, i, at.between_readers(i) / at.readers, float(r1)) for i in range(at.modalities)
+        _mean(at, i, at.between_readers(i) / at.readers, float(r1), fixed_cases=True)
+        for i in range(at.modalities)
     ]
     if at.squares.both is None:
         return Finding(FIXED_CASES, tuple(means))
@@ -279,19 +280,24 @@ def _tested(at: _Study, name: str, means: list[Spread], error: float, df2: float
     return Finding(name, tuple(means), tuple(differences), statistic, df1, df2, p)
 
 
-def mean_of(values: Floats, matrix: Floats, effective: float, confidence: float = 0.95) -> Spread:
+def mean_of(values: Floats, matrix: Floats, limits: NearLimits, confidence: float = 0.95) -> Spread:
     """Mean figure of random readers (readers,) in one modality; ``matrix`` (readers, readers)."""
     found = from_covariances(
         values[None, :],
         matrix[None, :, None, :],
         "",
-        effective=effective,
+        limits=limits,
         confidence=confidence,
     )
     return found.finding.means[0]
 
 
-def _mean(at: _Study, i: int, variance: float, freedom: float) -> Spread:
+def _mean(
+    at: _Study, i: int, variance: float, freedom: float, *, fixed_cases: bool = False
+) -> Spread:
     value, se = float(at.values[i].mean()), math.sqrt(max(variance, 0.0))
-    low, high = mean_bounds(value, se, freedom, at.effective, at.confidence)
+    limits = replace(at.limits, model=None) if fixed_cases else at.limits
+    low, high = mean_bounds(
+        value, se, freedom, readers=at.readers, limits=limits, confidence=at.confidence
+    )
     return Spread(value, se, freedom, low, high)

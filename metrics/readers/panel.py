@@ -32,8 +32,8 @@ class AgainstPanel:
 
     ``readers`` (readers,) figure of each reader, ``model`` that of the model, ``panel`` the mean
     reader with its interval. ``difference`` holds for readers and cases like these,
-    ``fixed_readers`` for these readers alone (secondary). ``p`` is two-sided. ``margin`` is how much
-    worse is still not inferior, ``p_noninferior`` one-sided, None without a margin.
+    ``fixed_readers`` for these readers alone (secondary). ``p`` is two-sided. ``margin`` is
+    how much worse is still not inferior, ``p_noninferior`` one-sided, None without a margin.
     """
 
     covariances: str
@@ -97,7 +97,7 @@ def against_panel(
         covariances=covariance,
         model=of_model,
         readers=tuple(of_readers.tolist()),
-        panel=mean_of(of_readers, own[:r, :r], found.effective, confidence),
+        panel=mean_of(of_readers, own[:r, :r], found.limits, confidence),
         difference=_spread(value, se, freedom, confidence),
         fixed_readers=_spread(value, math.sqrt(fixed), math.inf, confidence),
         p=2.0 * t_tail(abs(value) / se, freedom),

@@ -6,7 +6,7 @@ import math
 
 
 def t_tail(t: float, freedom: float) -> float:
-    """Chance of a Student's t above ``t``; the normal's where the degrees of freedom are endless."""
+    """Chance of a Student's t above ``t``; the normal's where freedom is endless."""
     from scipy.special import ndtr, stdtr  # scipy is costly to import
 
     return float(ndtr(-t)) if math.isinf(freedom) else float(stdtr(freedom, -t))

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from metrics.discrimination.delong import clustered_covariance, delong_covariance, placements
 from metrics.discrimination.curves import auroc
+from metrics.discrimination.delong import clustered_covariance, delong_covariance, placements
 from metrics.estimate import UndefinedMetric
 from metrics.readers import covariances, figures
 from metrics.readers.covariances import DELONG, JACKKNIFE
-from metrics.readers.mean_interval import mean_bounds
+from metrics.readers.mean_interval import NearLimits, mean_bounds, of_share
 from metrics.readers.obuchowski_rockette import analyse
 from metrics.readers.panel import against_panel
 from metrics.readers.reads import Reads, reads
@@ -64,7 +64,7 @@ def test_sensitivity_and_specificity_by_hand() -> None:
     found = figures.sensitivity(reads(y, calls))
     assert found.values.tolist() == [[0.75, 0.5]]
     assert found.without[0, 0].tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1.0])
-    assert found.effective == 4
+    assert found.limits.effective == 4
     # Variance of a share: p (1 - p) / (n - 1).
     matrix = covariances.jackknife(found)
     assert matrix[0, 0, 0, 0] == pytest.approx(0.75 * 0.25 / 3)
@@ -135,16 +135,29 @@ def test_modality_read_twice_alike_has_no_test() -> None:
 
 
 def test_means_stay_between_0_and_1_where_the_published_interval_passes_1() -> None:
-    low, high = mean_bounds(0.97, 0.03, 4.0, 20, 0.95)
-    assert 0.97 + stats.t.ppf(0.975, 4) * 0.03 > 1.0
-    reach = stats.t.ppf(0.975, 4) * 0.03 / (0.97 * 0.03)
-    middle = math.log(0.97 / 0.03)
+    t4 = float(stats.t.ppf(0.975, 4))
+    assert 0.97 + t4 * 0.03 > 1.0
+    low, high = mean_bounds(0.97, 0.03, 4.0, readers=5, limits=NearLimits(20.0))
+    reach, middle = t4 * 0.03 / (0.97 * 0.03), math.log(0.97 / 0.03)
     assert (low, high) == pytest.approx(
-        (1 / (1 + math.exp(reach - middle)), 1 / (1 + math.exp(-reach - middle)))
+        (special.expit(middle - reach), special.expit(middle + reach))
     )
-    low, high = mean_bounds(1.0, 0.0, math.inf, 20, 0.95)
-    t = stats.t.ppf(0.975, 19) ** 2
-    assert (low, high) == (pytest.approx(20 / (20 + t)), 1.0)
+
+
+def test_shares_near_1_take_half_a_case_of_the_binomial_variance() -> None:
+    # 0.95 of 40: two on the wrong side; V = .95 .05 / 40, five readers share half: times 3 / 5.
+    variance = (2 * 0.02**2 + 0.5 * 0.95 * 0.05 / 40 * 0.6) / 2.5
+    reach, middle = 1.959964 * math.sqrt(variance) / (0.95 * 0.05), math.log(19)
+    found = mean_bounds(0.95, 0.02, math.inf, readers=5, limits=of_share(40.0))
+    wanted = (special.expit(middle - reach), special.expit(middle + reach))
+    assert found == pytest.approx(wanted, abs=1e-6)
+
+
+def test_readers_without_an_error_get_wilson_s_interval() -> None:
+    low, high = mean_bounds(1.0, 0.0, math.inf, readers=5, limits=of_share(20.0))
+    t = float(stats.t.ppf(0.975, 19)) ** 2
+    assert low == pytest.approx(20 / (20 + t))
+    assert high == 1.0
 
 
 def test_model_against_a_panel_is_a_sample_of_differences() -> None:
@@ -169,7 +182,7 @@ def test_model_against_a_panel_is_a_sample_of_differences() -> None:
     assert found.p == pytest.approx(2 * stats.t.sf(abs(t), df))
     shifted = (found.difference.estimate + 0.1) / found.difference.standard_error
     assert found.p_noninferior == pytest.approx(stats.t.sf(shifted, df))
-    assert found.noninferior == (found.p_noninferior < 0.025)
+    assert found.noninferior == bool(stats.t.sf(shifted, df) < 0.025)
     assert found.superior == (found.difference.low > 0)
 
 
