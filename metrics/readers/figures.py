@@ -62,7 +62,9 @@ def auroc(study: Reads) -> Jackknifed:
         s = study.values[place]
         found = placements(y, s)
         values[place] = found.auroc
-        lost = np.bincount(study.patient[y], n * found.positive, study.n_patients).astype(np.float64)
+        lost = np.bincount(study.patient[y], n * found.positive, study.n_patients).astype(
+            np.float64
+        )
         lost += np.bincount(study.patient[~y], m * found.negative, study.n_patients)
         lost[both] = lost[both] - _pairs_within(y, s, rows)
         without[place] = (found.auroc * m * n - lost) / (kept_m * kept_n)
