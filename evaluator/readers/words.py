@@ -21,6 +21,12 @@ ONE_MODALITY = (
 )
 
 
+def called(name: str) -> str:
+    """How sentences call a figure: AUROC, sensitivity, specificity."""
+    named = figure(name)
+    return named.short if named.short.isupper() else named.name
+
+
 def between(spread: Spread) -> str:
     """An interval as "0.825 to 0.969"."""
     return f"{_number(spread.low)} to {_number(spread.high)}"
@@ -47,10 +53,10 @@ def findings(study: FigureStudy, report: ReadersReport) -> Iterator[str]:
     """Sentences on one figure: random readers and cases, then the model."""
     result = study.result
     if result is None:
-        yield f"{figure(study.figure).short}: {study.undefined}."
+        yield f"{called(study.figure)}: {study.undefined}."
         return
     confidence, alpha = f"{report.asked.confidence:.0%}", 1.0 - report.asked.confidence
-    short = figure(study.figure).short
+    short = called(study.figure)
     for name, mean in zip(report.modalities, result.finding.means, strict=True):
         of = f" with {name}" if name else ""
         yield (
@@ -91,7 +97,7 @@ def model_sentence(short: str, modality: str, found: AgainstPanel, confidence: s
     )
     if found.margin is not None and not found.superior:
         verdict = "not inferior" if found.noninferior else "not shown to be not inferior"
-        shown += f"; by the margin of {found.margin:g} it is {verdict}"
+        shown += f"; by the margin of {found.margin:g} the model is {verdict}"
     return (
         f"{short} of the model {_number(found.model)}, of the mean reader{of} "
         f"{signed(found.panel)}; model less mean reader {signed(found.difference)} ({confidence} "
