@@ -110,6 +110,7 @@ def _against(found: AgainstPanel) -> dict[str, object]:
         "model": found.model,
         "mean_reader": _spread(found.panel),
         "difference": {"holds_for": BOTH_RANDOM, **_spread(found.difference), "p": found.p},
+        "symmetric": {"holds_for": BOTH_RANDOM, **_spread(found.published)},
         "secondary": {"holds_for": FIXED_READERS, **_spread(found.fixed_readers)},
         "superior": found.superior,
         "margin": found.margin,

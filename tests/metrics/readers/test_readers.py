@@ -163,7 +163,7 @@ def test_readers_without_an_error_get_wilson_s_interval() -> None:
 def test_model_against_a_panel_is_a_sample_of_differences() -> None:
     given = study(t=1, r=5)
     model = given.y * 2.0 + np.random.default_rng(3).normal(size=given.y.size)
-    found = against_panel(given, model, margin=0.1)
+    found = against_panel(given, model)
     values = figures.auroc(given).values[0]
     own = auroc(given.y, model)
     assert found.model == pytest.approx(own)
@@ -175,22 +175,63 @@ def test_model_against_a_panel_is_a_sample_of_differences() -> None:
     cov2 = spread[~np.eye(5, dtype=bool)].mean()
     ms = values.var(ddof=1)
     error = ms + 5 * max(cov2, 0.0)
-    assert found.difference.standard_error == pytest.approx(math.sqrt(error / 5))
+    assert found.published.standard_error == pytest.approx(math.sqrt(error / 5))
     df = (error / ms) ** 2 * 4
-    assert found.difference.freedom == pytest.approx(df)
-    t = found.difference.estimate / found.difference.standard_error
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(t), df))
-    shifted = (found.difference.estimate + 0.1) / found.difference.standard_error
-    assert found.p_noninferior == pytest.approx(stats.t.sf(shifted, df))
-    assert found.noninferior == bool(stats.t.sf(shifted, df) < 0.025)
-    assert found.superior == (found.difference.low > 0)
+    assert found.published.freedom == pytest.approx(df)
+    reach = stats.t.ppf(0.975, df) * math.sqrt(error / 5)
+    middle = found.difference.estimate
+    assert (found.published.low, found.published.high) == pytest.approx(
+        (middle - reach, middle + reach)
+    )
 
 
-def test_model_that_is_the_only_reader_differs_by_nothing() -> None:
+def test_difference_to_a_panel_joins_both_intervals() -> None:
+    given = study(t=1, r=5, m=40, n=50)
+    model = given.y * 2.0 + np.random.default_rng(3).normal(size=given.y.size)
+    found = against_panel(given, model)
+    both = figures.auroc(reads(given.y, np.concatenate([given.values, model[None, None]], axis=1)))
+    matrix = covariances.jackknife(both)[0, :, 0, :]
+    se = math.sqrt(matrix[5, 5])
+    own = mean_bounds(found.model, se, 39.0, readers=1, limits=both.limits)
+    r = matrix[5, :5].mean() / (se * found.panel.standard_error)
+    # Zou & Donner 2008, equation 9.
+    below, above = found.model - own[0], found.panel.high - found.panel.estimate
+    low = found.difference.estimate - math.sqrt(below**2 + above**2 - 2 * r * below * above)
+    assert found.difference.low == pytest.approx(low)
+
+
+def test_p_values_are_those_of_the_interval() -> None:
+    given = study(t=1, r=5, m=40, n=50)
+    model = given.y * 2.0 + np.random.default_rng(3).normal(size=given.y.size)
+    found = against_panel(given, model, margin=0.1)
+    at = against_panel(given, model, confidence=1.0 - found.p)
+    assert at.difference.low == pytest.approx(0.0, abs=1e-9)
+    assert found.p_noninferior is not None
+    at = against_panel(given, model, confidence=1.0 - 2.0 * found.p_noninferior)
+    assert at.difference.low == pytest.approx(-0.1, abs=1e-9)
+    assert found.superior == (found.p < 0.05)
+    turned = against_panel(given, -model, margin=0.1)
+    assert turned.difference.high < 0.0
+    assert not turned.superior
+    assert not turned.noninferior
+    assert turned.p_noninferior is not None
+    assert turned.p_noninferior > 0.975
+
+
+def test_model_that_reads_as_all_readers_do_differs_by_nothing() -> None:
     given = study(t=1, r=1)
     alike = Reads(given.y, np.repeat(given.values, 3, axis=1), given.patient, given.n_patients)
-    with pytest.raises(UndefinedMetric, match="neither the readers nor the cases"):
-        against_panel(alike, given.values[0, 0])
+    found = against_panel(alike, given.values[0, 0])
+    assert found.difference.estimate == pytest.approx(0.0, abs=1e-12)
+    assert found.difference.low <= 0.0 <= found.difference.high
+
+
+def test_model_and_readers_without_an_error_are_not_known_to_be_equal() -> None:
+    y = np.arange(30) < 12
+    found = against_panel(reads(y, np.array([[y, y, y]], dtype=float)), y.astype(float))
+    assert found.difference.estimate == 0.0
+    assert found.difference.low < -0.1
+    assert found.p == 1.0
 
 
 def refused(message: str, y: object, values: object, patients: object = None) -> None:
