@@ -33,9 +33,14 @@ class PseudovalueTest:
 
 
 def pseudovalues(found: Jackknifed) -> Floats:
-    """Pseudovalues (modalities, readers, units): k F - (k - 1) F without the unit."""
+    """Pseudovalues (modalities, readers, units), moved so that their mean is the figure.
+
+    Formula: k F - (k - 1) F_-u, plus F less the mean of these, which is 0 for an AUROC or a share
+    where each patient has one case. Source: Hillis, Obuchowski, Schartz & Berbaum 2005.
+    """
     k = found.without.shape[2]
-    return k * found.values[:, :, None] - (k - 1) * found.without
+    raw = k * found.values[:, :, None] - (k - 1) * found.without
+    return raw + (found.values - raw.mean(axis=2))[:, :, None]
 
 
 def dorfman_berbaum_metz(found: Jackknifed) -> PseudovalueTest:

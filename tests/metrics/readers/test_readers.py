@@ -16,6 +16,7 @@ from metrics.readers.covariances import DELONG, JACKKNIFE
 from metrics.readers.mean_interval import NearLimits, mean_bounds, of_share
 from metrics.readers.obuchowski_rockette import analyse
 from metrics.readers.panel import against_panel
+from metrics.readers.pseudovalues import dorfman_berbaum_metz
 from metrics.readers.reads import Reads, reads
 
 RNG = np.random.default_rng(20)
@@ -123,6 +124,15 @@ def test_modalities_swapped_turn_the_difference() -> None:
     turned = Reads(given.y, given.values[::-1], given.patient, given.n_patients)
     one, other = (analyse(each).finding.differences[0].spread for each in (given, turned))
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+
+
+def test_pseudovalues_agree_where_patients_have_several_cases_too() -> None:
+    given = study(clustered=True)
+    test = dorfman_berbaum_metz(figures.auroc(given))
+    wanted = analyse(given).finding
+    assert [test.statistic, test.df2, test.p] == pytest.approx(
+        [wanted.statistic, wanted.df2, wanted.p]
+    )
 
 
 def test_modality_read_twice_alike_has_no_test() -> None:
