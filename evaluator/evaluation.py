@@ -19,6 +19,7 @@ from evaluator.disclosure.probing import SetApart, set_apart, without
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.feedback import answering
 from evaluator.identity import evaluation_key
+from evaluator.panel_figures import with_panels
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.code_version import code_version, former_version
 from evaluator.scoring.results import OVERALL, Evaluation, read_evaluation
@@ -154,6 +155,7 @@ def evaluate(
     if benchmark.disclosure.feedback in ONE_FIGURE:
         look = _look(benchmark, cohort, cases, full, enclave, practice)
         key, released = answering.answer(enclave, key, released, look)
+    released = with_panels(released, benchmark.panels, cases)
     if judge_claims is not None:
         verdict = judge_claims(submission, benchmark, cohort, cases, released)
         released = replace(released, verdict=verdict)

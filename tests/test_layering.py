@@ -67,7 +67,7 @@ FLOORS: dict[str, list[str]] = {
         "attacker readers",
         "claims",
         "disclosure",
-        "comparison feedback_choice figure_kinds leaderboard.drawing",
+        "comparison feedback_choice figure_kinds leaderboard.drawing panel_figures",
         "benchmark leaderboard.templating",
         "identity leaderboard.board planning stores workers",
         "feedback",

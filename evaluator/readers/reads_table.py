@@ -91,6 +91,16 @@ def read_reads(
     )
 
 
+def check_reads(path: Path, columns: ReadsColumns) -> None:
+    """Read the columns and cells of a table, with reads missing or not; raise ScoringInputError."""
+    table = CaseTable(path)
+    _found(table, "case column", (columns.case,) if columns.case else _CASES)
+    reader = _found(table, "reader column", (columns.reader,) if columns.reader else READER_NAMES)
+    every = list(range(len(table.table.lines)))
+    _codes(table, reader, every)
+    _values(table, columns, every)
+
+
 _Codes = tuple[list[str], NDArray[np.int64] | None]
 """Names by first appearance, and which of them each kept row has; None where all have the one."""
 

@@ -53,7 +53,8 @@ def mean_bounds(
     studies of good readers and covers 0.75 to 0.93 there. SE^2 is mixed with the model's variance,
     V (1 + (readers - 1) / 2) / readers where readers share half of it, as if that were half a case:
     (k SE^2 + that / 2) / (k + 1/2), k = effective min(F, 1 - F) the cases on the wrong side. Where
-    all readers are at 0 or 1, Wilson's for the effective patients, as if the readers were one.
+    all readers are at 0 or 1, Wilson's for the effective patients, as if the readers were one. Source: the
+    scale as in Pepe 2003, section 5.2.4.
     """
     if not 0.0 < value < 1.0:
         n = limits.effective

@@ -108,8 +108,13 @@ def analyse(
 ) -> StudyResult:
     """Compare the modalities of a study by a ``figure`` of ``figures``.
 
-    ``covariance`` is "jackknife" (as OR-DBM MRMC prints) or "DeLong", for the AUROC alone. Raises
-    UndefinedMetric where the study cannot support it.
+    ``covariance`` is "jackknife" (as OR-DBM MRMC prints) or "DeLong", for the AUROC alone. With
+    random readers and cases, E = MS(TR) + r max(Cov2 - Cov3, 0) for r readers and t modalities.
+    Formula: F = MS(T) / E with t - 1 and E^2 (t - 1)(r - 1) / MS(TR)^2 degrees of freedom; a
+    difference -+ t sqrt(2 E / r). Fixed readers: chi-squared with E = Var - Cov1 + (r - 1)
+    max(Cov2 - Cov3, 0); fixed cases: E = MS(TR). One modality's mean: E = MS(R) + r max(Cov2, 0),
+    its own, and the interval of ``mean_bounds``. Undefined with one reader or one class, or where
+    a read is missing. Source: Obuchowski & Rockette 1995; Hillis 2007.
     """
     if covariance not in COVARIANCES:
         raise UndefinedMetric(f"covariance must be one of {COVARIANCES}; got {covariance!r}")

@@ -79,7 +79,10 @@ def against_panel(
     """Compare a model with the mean reader of a panel by a ``figure`` of ``figures``.
 
     ``panel`` has one modality; ``model`` (cases,) is the model's score, or its call as 0 or 1 for
-    sensitivity and specificity. Raises UndefinedMetric.
+    sensitivity and specificity. Formula: M - R - sqrt((M - l)^2 + (u - R)^2 - 2 r (M - l)(u - R)),
+    M the model with its lower bound l, R the mean reader with its upper bound u for random readers
+    and cases, r their correlation; and the other way. The published, symmetric interval stands
+    beside it. Undefined with one reader. Source: Zou & Donner 2008; Hillis 2007.
     """
     t, r, n = panel.values.shape
     if t != 1 or r < 2:

@@ -48,7 +48,7 @@ def dorfman_berbaum_metz(found: Jackknifed) -> PseudovalueTest:
 
     Formula: F = MS(T) / (MS(TR) + max(MS(TC) - MS(TRC), 0)), df2 the square of that denominator
     over MS(TR)^2 / ((t - 1)(r - 1)). Undefined with one modality, one reader, or where nothing
-    varies.
+    varies. Source: Dorfman, Berbaum & Metz 1992; Hillis 2007.
     """
     x = pseudovalues(found)
     t, r, c = x.shape

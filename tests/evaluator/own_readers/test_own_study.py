@@ -20,7 +20,6 @@ from metrics.readers.reads import reads
 from tests.support.commands import refused, succeed
 from tests.support.made_reads import MadeReads, make
 
-
 NO_COLUMNS, PLAIN = Columns(), Asked()
 
 
