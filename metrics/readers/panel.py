@@ -97,15 +97,16 @@ def against_panel(
     matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(found)
     own = matrix[0, :, 0, :]
     of_model, of_readers = float(found.values[0, r]), found.values[0, :r]
-    sides = _Sides(of_model, of_readers, own, found.limits)
-    published, fixed = _published(sides, confidence)
+    panel_mean = mean_of(of_readers, own[:r, :r], found.limits, confidence)
+    sides = _sides(of_model, panel_mean, own, found.limits)
+    published, fixed = _published(of_model, of_readers, own, confidence)
     low, high = sides.bounds(confidence)
     difference = Spread(published.estimate, published.standard_error, published.freedom, low, high)
     return AgainstPanel(
         covariances=covariance,
         model=of_model,
         readers=tuple(of_readers.tolist()),
-        panel=mean_of(of_readers, own[:r, :r], found.limits, confidence),
+        panel=panel_mean,
         difference=difference,
         published=published,
         fixed_readers=fixed,
@@ -117,49 +118,66 @@ def against_panel(
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The model and its readers; covariances (readers + 1, readers + 1) with the model last."""
+    """The model and the mean reader: value, standard error and degrees of freedom of each."""
 
     model: float
-    readers: Floats
-    covariance: Floats
+    error: float
+    freedom: float
+    panel: Spread
+    readers: int
+    correlation: float
     limits: NearLimits
 
     @property
     def difference(self) -> float:
-        return self.model - float(self.readers.mean())
+        return self.model - self.panel.estimate
 
     def bounds(self, confidence: float) -> tuple[float, float]:
         """Both ends of the difference, from the two sides' own intervals."""
-        r, own = self.readers.size, self.covariance
-        panel = mean_of(self.readers, own[:r, :r], self.limits, confidence)
-        se = math.sqrt(max(float(own[r, r]), 0.0))
-        freedom = max(self.limits.effective - 1.0, 1.0)
-        ends = mean_bounds(
-            self.model, se, freedom, readers=1, limits=self.limits, confidence=confidence
+        panel, limits = self.panel, self.limits
+        own = mean_bounds(
+            self.model, self.error, self.freedom, readers=1, limits=limits, confidence=confidence
         )
-        joint = float(own[r, :r].mean())
-        scale = se * panel.standard_error
-        correlation = min(1.0, max(-1.0, joint / scale)) if scale > 0.0 else 0.0
+        theirs = mean_bounds(
+            panel.estimate,
+            panel.standard_error,
+            panel.freedom,
+            readers=self.readers,
+            limits=limits,
+            confidence=confidence,
+        )
         found = mover.difference(
-            mover.Part(self.model, *ends),
-            mover.Part(panel.estimate, panel.low, panel.high),
-            correlation,
+            mover.Part(self.model, *own), mover.Part(panel.estimate, *theirs), self.correlation
         )
         return max(found.low, -1.0), min(found.high, 1.0)
 
 
-def _published(sides: _Sides, confidence: float) -> tuple[Spread, Spread]:
+def _sides(model: float, panel: Spread, own: Floats, limits: NearLimits) -> _Sides:
+    """Both sides; ``own`` are covariances (readers + 1, readers + 1) with the model last."""
+    r = own.shape[0] - 1
+    error = math.sqrt(max(float(own[r, r]), 0.0))
+    scale = error * panel.standard_error
+    joint = float(own[r, :r].mean())
+    correlation = min(1.0, max(-1.0, joint / scale)) if scale > 0.0 else 0.0
+    freedom = max(limits.effective - 1.0, 1.0)
+    return _Sides(model, error, freedom, panel, r, correlation, limits)
+
+
+def _published(
+    model: float, readers: Floats, own: Floats, confidence: float
+) -> tuple[Spread, Spread]:
     """The symmetric intervals: for random readers, and for these readers alone."""
-    r, own = sides.readers.size, sides.covariance
+    r = readers.size
     apart = own[r, r] - own[r, :r][None, :] - own[:r, r][:, None] + own[:r, :r]
-    square = float(sides.readers.var(ddof=1))
+    square = float(readers.var(ddof=1))
     cov2 = float(apart[~np.eye(r, dtype=np.bool_)].mean())
     error = square / r + max(cov2, 0.0)
     freedom = math.inf if not square > 0.0 else (error * r / square) ** 2 * (r - 1)
     fixed = math.sqrt(max(float(apart.mean()), 0.0))
+    value = model - float(readers.mean())
     return (
-        _spread(sides.difference, math.sqrt(error), freedom, confidence),
-        _spread(sides.difference, fixed, math.inf, confidence),
+        _spread(value, math.sqrt(error), freedom, confidence),
+        _spread(value, fixed, math.inf, confidence),
     )
 
 
