@@ -49,12 +49,12 @@ def mean_bounds(
 ) -> tuple[float, float]:
     """Interval of a mean of readers on the log-odds scale, by Student's t with Hillis' freedom.
 
-    Formula: logit F -+ t SE / (F (1 - F)). The published interval, F -+ t SE, passes 1 in small
-    studies of good readers and covers 0.75 to 0.93 there. SE^2 is mixed with the model's variance,
+    Formula: logit F -+ t SE / (F (1 - F)). SE^2 is mixed with the model's variance,
     V (1 + (readers - 1) / 2) / readers where readers share half of it, as if that were half a case:
-    (k SE^2 + that / 2) / (k + 1/2), k = effective min(F, 1 - F) the cases on the wrong side. Where
-    all readers are at 0 or 1, Wilson's for the effective patients, as if the readers were one. Source: the
-    scale as in Pepe 2003, section 5.2.4.
+    (k SE^2 + that / 2) / (k + 1/2), k = effective min(F, 1 - F) the cases on the wrong side. The
+    published interval, F -+ t SE, passes 1 in small studies of good readers. Where all readers are
+    at 0 or 1, Wilson's for the effective patients, as if the readers were one. Source: Pepe 2003,
+    section 5.2.4, for the scale.
     """
     if not 0.0 < value < 1.0:
         n = limits.effective
