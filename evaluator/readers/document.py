@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 
 from evaluator.readers.study import FigureStudy, ReadersReport
+from metrics.readers.each_reader import OwnDifference
 from metrics.readers.obuchowski_rockette import BOTH_RANDOM, FIXED_READERS, Finding, Spread
 from metrics.readers.panel import AgainstPanel
 
@@ -15,7 +16,8 @@ METHOD = "Obuchowski-Rockette, Hillis' degrees of freedom"
 COLUMNS = (
     *("label", "figure", "row", "modality", "less", "reader", "holds_for"),
     *("estimate", "standard_error", "degrees_of_freedom", "low", "high"),
-    *("statistic", "df1", "df2", "p", "covariances", "undefined"),
+    *("statistic", "df1", "df2", "p", "covariances"),
+    *("margin", "p_noninferior", "undefined"),
 )
 
 
@@ -67,6 +69,7 @@ def _figure(study: FigureStudy, report: ReadersReport) -> dict[str, object]:
             _finding(result.fixed_readers, report),
             _finding(result.fixed_cases, report),
         ],
+        "each_reader": [_own(each, report) for each in result.each_reader],
     }
     if (test := study.pseudovalues) is not None:
         found["dorfman_berbaum_metz"] = {
@@ -102,6 +105,19 @@ def _finding(found: Finding, report: ReadersReport) -> dict[str, object]:
             }
             for each in found.differences
         ],
+    }
+
+
+def _own(found: OwnDifference, report: ReadersReport) -> dict[str, object]:
+    return {
+        "reader": report.readers[found.reader],
+        "modality": report.modalities[found.one],
+        "less": report.modalities[found.other],
+        "estimate": found.estimate,
+        "standard_error": found.standard_error,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
     }
 
 
@@ -170,6 +186,8 @@ def _rows(study: FigureStudy, report: ReadersReport) -> Iterator[dict[str, objec
             test = {"statistic": finding.statistic, "df1": finding.df1, "p": finding.p}
             df2 = _finite(finding.df2)
             yield {"row": "test", **named, **test, "df2": df2, "undefined": finding.why}
+    for own in result.each_reader:
+        yield {"row": "difference", "holds_for": "this reader alone", **_own(own, report)}
     yield from _model_rows(study, report)
 
 
@@ -189,4 +207,6 @@ def _model_rows(study: FigureStudy, report: ReadersReport) -> Iterator[dict[str,
                 "holds_for": holds_for,
                 **_spread(spread),
                 "p": p,
+                "margin": found.margin if spread is found.difference else None,
+                "p_noninferior": found.p_noninferior if spread is found.difference else None,
             }

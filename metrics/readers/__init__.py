@@ -7,5 +7,5 @@ the readers stand for all readers like them, the cases for all cases like them; 
 **Unit**: what is left out at a time, a patient with all of the patient's cases.
 
 Order of reading: ``tails``, ``reads``, ``mean_interval``, ``figures``, ``covariances``,
-``obuchowski_rockette``, ``pseudovalues``, ``panel``.
+``each_reader``, ``obuchowski_rockette``, ``pseudovalues``, ``panel``.
 """

@@ -19,6 +19,7 @@ from metrics.estimate import UndefinedMetric
 from metrics.intervals.linearised import quantile
 from metrics.readers import covariances, figures
 from metrics.readers.covariances import COVARIANCES, DELONG, JACKKNIFE, Components
+from metrics.readers.each_reader import OwnDifference, each_reader
 from metrics.readers.figures import Jackknifed
 from metrics.readers.mean_interval import NearLimits, mean_bounds
 from metrics.readers.reads import Reads
@@ -85,7 +86,8 @@ class StudyResult:
     """Everything that the analysis of a study gives.
 
     ``values`` (modalities, readers). ``covariances`` names how they were estimated. ``finding``
-    holds for readers and cases like these, ``fixed_readers`` and ``fixed_cases`` are secondary.
+    holds for readers and cases like these, ``fixed_readers``, ``fixed_cases`` and
+    ``each_reader`` are secondary.
     """
 
     values: Floats
@@ -97,6 +99,7 @@ class StudyResult:
     finding: Finding
     fixed_readers: Finding
     fixed_cases: Finding
+    each_reader: tuple[OwnDifference, ...]
 
 
 def analyse(
@@ -159,6 +162,7 @@ def from_covariances(
         finding=_both_random(at),
         fixed_readers=_fixed_readers(at),
         fixed_cases=_fixed_cases(at),
+        each_reader=each_reader(values, matrix, confidence),
     )
 
 

@@ -20,7 +20,7 @@ from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.claims import addendum, sealed_study
 from evaluator.claims.declaration import ClaimsError
 from evaluator.disclosure.control import Release
-from evaluator.evaluation import evaluate, read_cases
+from evaluator.evaluation import evaluate
 from evaluator.leaderboard.reports.report import render_report
 from evaluator.panel_figures import with_panels
 from evaluator.signing.signer import Signer
@@ -29,9 +29,10 @@ from evaluator.steward import steward
 from evaluator.steward.addenda import add_claims
 from evaluator.steward.file_check import try_file
 from evaluator.steward.next_draw import draw_next
-from evaluator.steward.pool import StewardError, hidden_cases
+from evaluator.steward.pool import StewardError, hidden_cases, select_cases
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
+from evaluator.tasks.scored_cases import read_cases
 from evaluator.terminal import printing
 from metrics.claims.claim import Claim, Part, Study
 from submissions.ledger.beside_releases.retirement import RETIRED
@@ -436,7 +437,7 @@ def labels(commons: Commons) -> dict[str, int]:
     found = dict.fromkeys(commons.studies(), 0)
     return found | {
         case.case_id: int(case.label)
-        for case in steward.select_cases(benchmark, catalog.read(commons.catalog)).cases
+        for case in select_cases(benchmark, catalog.read(commons.catalog)).cases
     }
 
 
@@ -462,8 +463,11 @@ def test_a_panel_is_sealed_with_the_labels_and_shown_beside_a_model(
         {case.case_id: (float(s),) for case, s in zip(cases, scores, strict=True)}
     )
     entry = Submission(
-        **dict.fromkeys(("team", "model", "benchmark", "image_digest"), "x"),
         submission_id="4f1c9be2a07d",
+        team="Team",
+        model="Model",
+        benchmark="panel",
+        image_digest="sha256:" + "1f" * 32,
         threshold=0.5,
         state=State.SCORING,
         received=datetime(2026, 1, 5, tzinfo=UTC),

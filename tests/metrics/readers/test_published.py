@@ -15,6 +15,7 @@ import pytest
 
 from metrics.readers import figures
 from metrics.readers.covariances import COVARIANCES, DELONG, JACKKNIFE
+from metrics.readers.each_reader import each_reader
 from metrics.readers.mean_interval import of_area
 from metrics.readers.obuchowski_rockette import (
     Finding,
@@ -114,6 +115,32 @@ def test_made_studies_agree(known: Any, name: str, covariance: str) -> None:
     )
     for key, attribute in SCENARIOS.items():
         agrees(getattr(found, attribute), wanted[key])
+
+
+def test_each_reader_alone_is_as_published(known: Any) -> None:
+    assert known["van_dyke"]["published (jackknife)"]["per_reader_p"][0] == 0.2693
+    entry = known["van_dyke"]["by or_mrmc.py, jackknife"]
+    values, rows = np.array(entry["auc"]), entry["per_reader"]
+    matrix = np.zeros((2, 5, 2, 5))
+    for reader, row in enumerate(rows):
+        matrix[:, reader, :, reader] = row["cov1"]
+        matrix[[0, 1], reader, [0, 1], reader] = row["var_error"]
+    found = each_reader(values, matrix)
+    published = known["van_dyke"]["published (jackknife)"]["per_reader_p"]
+    assert [each.p for each in found] == pytest.approx(published, abs=5e-5)
+    assert [each.low for each in found] == pytest.approx([row["low"] for row in rows], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [MADE[0], MADE[2]])
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_each_reader_of_made_studies_agrees(known: Any, name: str, covariance: str) -> None:
+    study, entry = made(known, name)
+    found, wanted = analyse(study, covariance=covariance), entry[covariance.lower()]["per_reader"]
+    assert len(wanted) == study.values.shape[1]
+    assert [each.p for each in found.each_reader] == pytest.approx([row["p"] for row in wanted])
+    assert [each.high for each in found.each_reader] == pytest.approx(
+        [min(row["high"], 1.0) for row in wanted]
+    )
 
 
 def agrees(found: Finding, wanted: Any) -> None:
