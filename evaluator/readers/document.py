@@ -187,7 +187,8 @@ def _rows(study: FigureStudy, report: ReadersReport) -> Iterator[dict[str, objec
             df2 = _finite(finding.df2)
             yield {"row": "test", **named, **test, "df2": df2, "undefined": finding.why}
     for own in result.each_reader:
-        yield {"row": "difference", "holds_for": "this reader alone", **_own(own, report)}
+        named = {"holds_for": "this reader alone", "covariances": result.covariances}
+        yield {"row": "difference", **named, **_own(own, report)}
     yield from _model_rows(study, report)
 
 
