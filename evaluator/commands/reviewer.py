@@ -71,29 +71,16 @@ def report(
         bool,
         typer.Option("--pdf", help="PDF/A-3a and PDF/UA-1, with the signed release inside."),
     ] = False,
+    part: Annotated[str, typer.Option(help="One finding, class or grade of the task.")] = "",
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:
     """Write the report of a result, from a server or from this machine."""
-    from cohort_selection.atomic_files import write_bytes
     from evaluator.entering.place import place
+    from evaluator.terminal import report_files
 
     where = place(server, home, HOME)
-    if isinstance(where, Path):
-        from evaluator.terminal import report_files
-
-        write = report_files.write_filed if pdf else report_files.write_page
-        write(where, submission_id, output)
-        return
-    if pdf:
-        raise typer.BadParameter(
-            "a server gives out no PDF: run the command where the installation is, or leave out "
-            "--pdf for the HTML report",
-            param_hint="--pdf",
-        )
-    with where:
-        write_bytes(output, where.report(submission_id))
-    console.print(f"wrote {output}")
+    report_files.write(where, submission_id, output, pdf=pdf, part=part)
 
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
