@@ -227,7 +227,7 @@ def score(
         str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
     ] = "jackknife",
 ) -> None:
-    """Score predictions that you already have, from two tables, or reads of several readers."""
+    """Score predictions that you already have, or reads of several readers, from tables."""
     from evaluator import own_claims
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.case_tables.scoring_input import Reading
