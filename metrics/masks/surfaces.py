@@ -115,9 +115,7 @@ def _loops(code: int) -> list[list[_Point]]:
 
 def _lines(code: int) -> list[tuple[_Point, _Point]]:
     """Lines of the surface on the six faces of a cube."""
-    inside = {
-        corner: bool(code >> bit & 1) for bit, corner in enumerate(product((0, 1), repeat=3))
-    }
+    inside = {corner: bool(code >> bit & 1) for bit, corner in enumerate(product((0, 1), repeat=3))}
     apart = sum(inside.values()) <= 4  # corners inside are the fewer: cut them from each other
     found = []
     for axis, side in product(range(3), (0, 1)):
