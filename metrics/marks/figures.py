@@ -84,9 +84,9 @@ def mark_influences(per_case: MarkMeasures, group: Group) -> dict[str, Floats]:
             continue
     lesions = study.lesions_of_case
     if lesions.any():
-        hit = np.bincount(study.lesion_case, study.lesions > -np.inf, study.n_cases)
+        hit = study.hits(-np.inf)
         found[LESION_SENSITIVITY] = (hit - lesions * hit.sum() / lesions.sum()) / lesions.sum()
-    count = np.bincount(study.false_case, minlength=study.n_cases)
+    count = study.false_marks()
     found[FALSE_MARKS] = (count - count.mean()) / study.n_cases
     normal = study.normal
     if 0 < np.count_nonzero(normal) < normal.size:
@@ -155,7 +155,7 @@ def _froc_score(group: Group, study: Study, rates: Sequence[float], confidence: 
 def _lesions(group: Group, study: Study, confidence: float) -> Estimate:
     if not study.lesions.size:
         raise UndefinedMetric("needs a lesion; the cases have none")
-    hit = np.bincount(study.lesion_case, study.lesions > -np.inf, study.n_cases)
+    hit = study.hits(-np.inf)
     return _with_interval(
         group,
         float(hit.sum() / study.lesions.size),

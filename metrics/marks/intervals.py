@@ -72,7 +72,7 @@ def sensitivity_interval(
     """
     place = curve.place_at(rate)
     threshold, value = float(curve.threshold[place]), float(curve.sensitivity[place])
-    found = _count(study, study.lesions >= threshold)
+    found = study.hits(threshold)
     share = lesion_share_interval(group, study, found, confidence)
     below, above = value - share.low, share.high - value
     more = place + 1 < curve.rate.size
@@ -94,7 +94,7 @@ def rate_interval(group: Group, study: Study, confidence: float) -> Interval:
     Without a false mark the upper end is that of a Poisson count of 0 (Garwood 1936) over the
     effective number of patients.
     """
-    count = _false(study, -np.inf)
+    count = study.false_marks()
     value = float(count.mean())
     if not value > 0.0:
         patients = equal_patients(group.patient)
@@ -120,7 +120,7 @@ def _ends_of_rate(
             f"{math.ceil(LEAST_EXPECTED / rate - 1e-9)} images, effective number where patients "
             f"repeat; got {patients:.4g}"
         )
-    count = _false(study, threshold)
+    count = study.false_marks(threshold)
     known = linearised.error(group, (count - count.mean()) / study.n_cases)
     marks = float(count.sum()) / study.n_cases * patients
     seen, model = known.standard_error**2, rate / patients
@@ -130,16 +130,7 @@ def _ends_of_rate(
     return rate * math.exp(-reach), rate * math.exp(reach)
 
 
-def _false(study: Study, threshold: float) -> Floats:
-    """False marks of each case at or above the threshold, (cases,)."""
-    kept = study.false_case[study.false >= threshold]
-    return np.bincount(kept, minlength=study.n_cases).astype(np.float64)
-
-
-def _count(study: Study, hit: Floats) -> Floats:
-    return np.bincount(study.lesion_case, hit, study.n_cases).astype(np.float64)
-
-
 def _patients(group: Group, lesions: Floats) -> float:
     """Number of patients of equal size with as much to say on a share of the lesions."""
-    return kish_effective_n(np.bincount(group.patient, lesions, group.n_patients))
+    own: Floats = np.bincount(group.patient, lesions, group.n_patients).astype(np.float64)
+    return kish_effective_n(own)

@@ -53,6 +53,16 @@ class Study:
         """Whether each case has no lesion, (cases,)."""
         return np.asarray(self.lesions_of_case == 0)
 
+    def hits(self, threshold: float) -> Floats:
+        """Lesions of each case with a mark at or above the threshold, (cases,)."""
+        hit = (self.lesions >= threshold) & (self.lesions > -np.inf)
+        return np.bincount(self.lesion_case, hit, self.n_cases).astype(np.float64)
+
+    def false_marks(self, threshold: float = -np.inf) -> Floats:
+        """False marks of each case at or above the threshold, (cases,)."""
+        kept = self.false_case[self.false >= threshold]
+        return np.bincount(kept, minlength=self.n_cases).astype(np.float64)
+
     @property
     def highest_false(self) -> Floats:
         """Highest false mark of each case, (cases,); -inf for none."""
