@@ -38,12 +38,18 @@ def wafroc(study: Study) -> Area:
 
 
 def afroc1(study: Study) -> Area:
-    """As ``afroc``, against the false marks of all cases; for studies without normal cases."""
+    """As ``afroc``, against the false marks of all cases; for studies without normal cases.
+
+    Undefined without lesions. Source: Chakraborty 2017.
+    """
     return _area(study, _alike(study), np.ones(study.n_cases, dtype=np.bool_))
 
 
 def wafroc1(study: Study) -> Area:
-    """As ``wafroc``, against the false marks of all cases; for studies without normal cases."""
+    """As ``wafroc``, against the false marks of all cases; for studies without normal cases.
+
+    Undefined without lesions. Source: Chakraborty 2017.
+    """
     return _area(study, _weighted(study), np.ones(study.n_cases, dtype=np.bool_))
 
 

@@ -12,13 +12,13 @@ import numpy as np
 from metrics.arrays import Bools, Floats
 from metrics.discrimination.delong import auroc_estimate, placements
 from metrics.estimate import Estimate, Interval, UndefinedMetric
+from metrics.figure_name import AT_FALSE_MARKS
 from metrics.group import Group
 from metrics.marks import areas, intervals
 from metrics.marks.areas import Area
 from metrics.marks.matching import MatchedCase
 from metrics.marks.study import Froc, Study, froc
 
-AT_FALSE_MARKS = "sensitivity_at_false_marks"
 FROC_SCORE = "froc_score"
 CASE_AUROC = "case_auroc"
 LESION_SENSITIVITY = "lesion_sensitivity"

@@ -47,7 +47,8 @@ def area_interval(group: Group, study: Study, area: Area, confidence: float) -> 
 def lesion_share_interval(group: Group, study: Study, found: Floats, confidence: float) -> Interval:
     """Interval of a share of lesions; ``found`` (cases,) how many of each case's were found.
 
-    Lesions are counted by patient: influence (found - share lesions) / all lesions, logit scale, t.
+    Formula: influence (found - share lesions) / all lesions of each case, summed over patients;
+    logit scale, t.
     """
     lesions = study.lesions_of_case
     share = float(found.sum() / lesions.sum())

@@ -19,7 +19,8 @@ ROUNDING = 1e-9
 def near_centres(lesions: ArrayLike, marks: ArrayLike, within_mm: float) -> Floats:
     """Marks at most ``within_mm`` from a lesion's centre; points (lesions, axes), (marks, axes).
 
-    Raises ValueError for points of unlike axes or a distance that is not above 0.
+    Raises ValueError for points of unlike axes or a distance that is not above 0. Source: Setio et
+    al. 2017 (LUNA16), for the use.
     """
     a, b = _points(lesions, "lesions"), _points(marks, "marks")
     if not (np.isfinite(within_mm) and within_mm > 0.0):
@@ -55,7 +56,8 @@ def inside_masks(lesion_numbers: ArrayLike, n_lesions: int, marks: ArrayLike) ->
     """Marks in a voxel of a lesion; ``lesion_numbers`` holds 1 to n in lesions, 0 outside.
 
     ``marks`` (marks, axes) are places in voxels, whole numbers at the voxels' centres; those
-    outside of the grid hit nothing. Raises ValueError for points of unlike axes.
+    outside of the grid hit nothing. Raises ValueError for points of unlike axes. Source: Ehteshami
+    Bejnordi et al. 2017 (CAMELYON16), for the use.
     """
     grid = np.asarray(lesion_numbers)
     points = _points(marks, "marks")
@@ -76,6 +78,7 @@ def overlapping_boxes(lesions: ArrayLike, marks: ArrayLike, least_iou: float) ->
     """Marked boxes whose IoU with a lesion's box is ``least_iou`` or more; boxes (n, 2, axes).
 
     Raises ValueError for boxes that are turned over or of unlike axes, or an IoU not in (0, 1].
+    Source: Everingham et al. 2010 (PASCAL VOC), for the use.
     """
     a, b = _boxes(lesions, "lesions"), _boxes(marks, "marks")
     if not 0.0 < least_iou <= 1.0:

@@ -20,7 +20,7 @@ def both_ways(
 
     ``a`` and ``b`` are points on one grid of one to three axes, neither of them empty. Distances
     follow the order of ``np.nonzero``. Those above ``within`` may be given as infinite. Takes four
-    bytes a place of the grid beside the points.
+    bytes a place of the grid beside the points. Source: Felzenszwalb & Huttenlocher 2012.
     """
     missing = (1,) * (3 - a.ndim)
     size = np.array((*(1.0 for _ in missing), *spacing))

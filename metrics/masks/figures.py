@@ -14,6 +14,7 @@ import numpy as np
 
 from metrics.arrays import Bools, Floats
 from metrics.estimate import Estimate, Interval, UndefinedMetric
+from metrics.figure_name import SURFACE_SHARE
 from metrics.group import Group, part_of
 from metrics.intervals import linearised
 from metrics.intervals.mover import Part, combine
@@ -25,7 +26,6 @@ DISTANCES = ("hd95", "hd", "assd", "masd")
 MISSED_MASKS = "missed_masks"
 FALSE_MASKS = "false_masks"
 VOLUME_DIFFERENCE = "mean_volume_difference"
-SURFACE_SHARE = "mean_nsd_at_tolerance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def mask_figures(per_case: MaskMeasures, group: Group, confidence: float) -> dic
     group has not shown. ``mean_hd95``, ``mean_hd``, ``mean_assd``, ``mean_masd``: mean distances in
     mm, skewness allowed for (Hall 1992). ``mean_volume_difference``: drawn less reference, in mm3
     (mm2 in the plane). ``missed_masks``: share of the cases with a reference mask in which nothing
-    was drawn; ``false_masks``: share of the cases without one in which something was.
+    was drawn; ``false_masks``: share of the cases without one in which something was. Undefined
+    where the rules leave every case out.
     """
     _refuse_unlike(per_case, group)
     return {

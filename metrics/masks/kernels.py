@@ -31,54 +31,65 @@ def nearest_in_slices(
     point of (z, y, x) is at row r = ``row``[z, y, x] and column ``column``[z, r, x]; spacings of
     rows and columns in mm. Slices without a point are left as they are.
     """
-    slices, rows, columns = there.shape
+    for z in range(there.shape[0]):
+        some[z] = _along_rows(there[z], column[z])
+        if some[z]:
+            _over_rows(column[z], row_size, column_size, row[z])
+
+
+@numba.njit(nogil=True, cache=True)
+def _along_rows(there: NDArray[np.bool_], column: Places) -> bool:
+    """Column of the nearest point in each row, -1 for rows without; whether any has one."""
+    rows, columns = there.shape
+    some = False
+    for y in range(rows):
+        last = -1
+        for x in range(columns):
+            if there[y, x]:
+                last = x
+            column[y, x] = last
+        if last < 0:
+            continue
+        some = True
+        for x in range(columns - 1, -1, -1):
+            if there[y, x]:
+                last = x
+            before = column[y, x]
+            if before < 0 or (last >= x and last - x < x - before):
+                column[y, x] = last
+    return some
+
+
+@numba.njit(nogil=True, cache=True)
+def _over_rows(column: Places, row_size: float, column_size: float, row: Places) -> None:
+    """Row of the nearest point at each place, by the lower envelope of the rows' parabolas."""
+    rows, columns = column.shape
     kept = np.empty(rows, dtype=np.int64)
     heights = np.empty(rows)
     starts = np.empty(rows)
-    for z in range(slices):
-        some[z] = False
+    for x in range(columns):
+        n = 0
         for y in range(rows):
-            last = -1
-            for x in range(columns):
-                if there[z, y, x]:
-                    last = x
-                column[z, y, x] = last
-            if last < 0:
+            if column[y, x] < 0:
                 continue
-            some[z] = True
-            for x in range(columns - 1, -1, -1):
-                if there[z, y, x]:
-                    last = x
-                before = column[z, y, x]
-                if before < 0 or (last >= x and last - x < x - before):
-                    column[z, y, x] = last
-        if not some[z]:
-            continue
-        for x in range(columns):
-            n = 0
-            for y in range(rows):
-                if column[z, y, x] < 0:
-                    continue
-                away = (x - column[z, y, x]) * column_size
-                height = away * away + (y * row_size) ** 2
-                start = -np.inf
-                while n > 0:
-                    apart = 2.0 * row_size * row_size * (y - kept[n - 1])
-                    start = (height - heights[n - 1]) / apart
-                    if start > starts[n - 1]:
-                        break
-                    n -= 1
-                if n == 0:
-                    start = -np.inf
-                kept[n] = y
-                heights[n] = height
-                starts[n] = start
-                n += 1
-            k = 0
-            for y in range(rows):
-                while k + 1 < n and starts[k + 1] < y:
-                    k += 1
-                row[z, y, x] = kept[k]
+            away = (x - column[y, x]) * column_size
+            height = away * away + (y * row_size) ** 2
+            start = -np.inf
+            while n > 0:
+                apart = 2.0 * row_size * row_size * (y - kept[n - 1])
+                start = (height - heights[n - 1]) / apart
+                if start > starts[n - 1]:
+                    break
+                n -= 1
+            kept[n] = y
+            heights[n] = height
+            starts[n] = start if n else -np.inf
+            n += 1
+        k = 0
+        for y in range(rows):
+            while k + 1 < n and starts[k + 1] < y:
+                k += 1
+            row[y, x] = kept[k]
 
 
 @numba.njit(nogil=True, cache=True)
