@@ -51,7 +51,8 @@ def mark_figures(per_case: MarkMeasures, group: Group, confidence: float) -> dic
     ``wafroc`` and ``afroc``; ``wafroc1`` and ``afroc1`` where no case is normal;
     ``sensitivity_at_false_marks_<rate>`` an image, by steps of the FROC curve; ``froc_score``, the
     mean of these; ``lesion_sensitivity``, the share of lesions that any mark is on;
-    ``false_marks_per_image``; ``case_auroc``, the AUROC of the highest mark of a case.
+    ``false_marks_per_image``; ``case_auroc``, the AUROC of the highest mark of a case. Source:
+    Chakraborty 2017.
     """
     study = _study(per_case, group)
     made: dict[str, Callable[[], Estimate]] = {}
