@@ -134,7 +134,7 @@ def figure_gaps(
     ``figures`` gives those of a level, by its place in ``levels``, at a confidence; ``influences``
     how far each case (cases,) of a level moves a figure, for patients with cases in two levels. A
     figure without influences is taken as independent between levels, which makes its intervals
-    wider.
+    wider. Source: Zou & Donner 2008.
     """
     if len(levels) < 2:
         return []
