@@ -39,15 +39,17 @@ def test_measures_are_those_of_the_published_definitions(refvals: Path) -> None:
     assert len(cases) == 11
     for name, case in cases.items():
         spacing = case["spacing_mm"]
-        masks = [drawn(case["shape"], case[side], spacing) for side in ("reference", "prediction")]
-        found = measure_pair(*masks, spacing, (1.0,))
+        a, b = (drawn(case["shape"], case[side], spacing) for side in ("reference", "prediction"))
+        found = measure_pair(a, b, spacing, (1.0,))
         expected = cases["disc_2d" if name == "disc_one_slice" else name]["values"]
         for ours, theirs in NAMES.items():
             assert getattr(found, ours) == pytest.approx(expected[theirs], abs=1e-9), (name, ours)
         assert found.nsd == pytest.approx((expected["nsd_1mm_by_area"],), abs=1e-9), name
 
 
-def box(low: tuple[int, ...], high: tuple[int, ...], shape: tuple[int, ...] = (12, 20, 20)) -> Bools:
+def box(
+    low: tuple[int, ...], high: tuple[int, ...], shape: tuple[int, ...] = (12, 20, 20)
+) -> Bools:
     mask = np.zeros(shape, dtype=bool)
     mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
     return mask
@@ -114,12 +116,12 @@ def test_measures_keep_their_laws(blobs: tuple[Bools, Bools]) -> None:
     assert as_numbers(same) == [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     # order and direction of the axes
     for order in itertools.permutations(range(3)):
-        turned = [np.flip(mask.transpose(order), 1) for mask in blobs]
-        found = measure_pair(*turned, [spacing[axis] for axis in order], TOLERANCES)
+        c, d = (np.flip(mask.transpose(order), 1) for mask in blobs)
+        found = measure_pair(c, d, [spacing[axis] for axis in order], TOLERANCES)
         assert as_numbers(found) == pytest.approx(as_numbers(plain), rel=1e-12)
     # a shift, and room around both masks: not a bit changes
-    room = [np.pad(mask, ((3, 0), (1, 7), (0, 2))) for mask in blobs]
-    assert as_numbers(measure_pair(*room, spacing, TOLERANCES)) == as_numbers(plain)
+    c, d = (np.pad(mask, ((3, 0), (1, 7), (0, 2))) for mask in blobs)
+    assert as_numbers(measure_pair(c, d, spacing, TOLERANCES)) == as_numbers(plain)
     # twice the spacing: distances double, shares stay at twice the tolerance
     doubled = measure_pair(
         a, b, [2 * size for size in spacing], [2 * tolerance for tolerance in TOLERANCES]
@@ -148,8 +150,8 @@ def test_an_axis_of_length_one_is_left_out(blobs: tuple[Bools, Bools]) -> None:
 def test_empty_masks_have_no_distance_and_say_which_is_empty(
     reference: int, prediction: int, state: State
 ) -> None:
-    masks = [np.full((3, 4, 5), filled, dtype=np.uint8) for filled in (reference, prediction)]
-    found = measure_pair(*masks, (1.0, 1.0, 2.0), (1.0,))
+    a, b = (np.full((3, 4, 5), filled, dtype=np.uint8) for filled in (reference, prediction))
+    found = measure_pair(a, b, (1.0, 1.0, 2.0), (1.0,))
     assert found.state is state
     assert (found.hd, found.hd95, found.assd, found.masd) == (None,) * 4
     expected = None if state is State.BOTH_EMPTY else 0.0
