@@ -32,6 +32,22 @@ class Predictions:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
         object.__setattr__(self, "regions", MappingProxyType(dict(self.regions)))
 
+    def as_document(self) -> dict[str, list[float | str]]:
+        """JSON values: a case's numbers, and its rows after them where it has regions."""
+        rows = {case_id: [text] for case_id, text in self.regions.items()}
+        return {name: [*values, *rows.get(name, [])] for name, values in self.values.items()}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Sequence[float | str]]) -> Predictions:
+        """Read what ``as_document`` gave."""
+        return cls(
+            {
+                name: tuple(float(each) for each in row if not isinstance(each, str))
+                for name, row in document.items()
+            },
+            {name: row[-1] for name, row in document.items() if isinstance(row[-1], str)},
+        )
+
 
 def read_predictions(
     path: Path,

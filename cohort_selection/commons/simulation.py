@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from cohort_selection.atomic_files import replaced
 from cohort_selection.commons import phantom
+from cohort_selection.commons.lesions import with_lesions, write_segmentation
 from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
 
 CLINICAL_COLUMNS = (
@@ -163,6 +164,7 @@ def simulate(
     *,
     patients: int,
     seed: int,
+    lesions: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
@@ -171,6 +173,9 @@ def simulate(
     that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
     writes the same bytes, and the first patients stay the same when more are asked for.
+
+    With ``lesions`` each positive study has one or two round opacities besides, and a DICOM
+    segmentation of them beside its image.
 
     Raises ``SimulationError`` where fewer than 2 patients are asked for, or the folder holds
     something else than a simulated commons.
@@ -190,7 +195,7 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                risk, line = _study(folder / "dicom", person, seed, number, visit)
+                risk, line = _study(folder / "dicom", person, seed, number, visit, lesions=lesions)
                 clinical.append(line)
                 risks.append(risk)
                 truth.append(
@@ -286,7 +291,7 @@ def _risk(person: _Person, severity: float) -> float:
 
 
 def _study(
-    folder: Path, person: _Person, seed: int, number: int, visit: int
+    folder: Path, person: _Person, seed: int, number: int, visit: int, *, lesions: bool
 ) -> tuple[float, dict[str, str]]:
     """Write one study's image; give its true risk and its line of the clinical table."""
     severity = person.severities[visit]
@@ -307,8 +312,12 @@ def _study(
     study_uid = uid("simulated study", str(seed), str(number), str(visit))
     instance_uid = uid("simulated instance", study_uid)
     withheld = person.age > 89  # as MIDRC does: the table says only that it is above 89
+    mask = None
+    if lesions and label:
+        picture, mask = with_lesions(picture, _generator(seed, "lesion", number, visit))
+    path = folder / study_uid / f"{instance_uid}.dcm"
     write_radiograph(
-        folder / study_uid / f"{instance_uid}.dcm",
+        path,
         Radiograph(
             pixels=_acquire(picture, scanner, rng),
             study_uid=study_uid,
@@ -329,6 +338,8 @@ def _study(
         ),
         scanner.modality,
     )
+    if mask is not None:
+        write_segmentation(path, mask)
     return risk, {
         "case_ids": person.patient_id,
         "study_uid": study_uid,

@@ -76,15 +76,13 @@ def _region(row: Mapping[str, str | None], where: str, before: int) -> Region:
     try:
         lesion, frame = int(row.get("lesion") or before + 1), int(row.get("frame") or 1)
         numbers = tuple(map(float, box)) if not runs else None
-        if min(lesion, frame) < 1 or not all(map(math.isfinite, numbers or ())):
-            raise ValueError
-        if numbers is not None and min(numbers) < 0:
-            raise ValueError
     except ValueError:
+        lesion, frame, numbers = 0, 0, None
+    if min(lesion, frame) < 1 or not all(0 <= each < math.inf for each in numbers or ()):
         raise RegionTableError(
             f"{where}: lesion and frame are whole numbers from 1, x, y, width and height numbers "
             "of 0 or more"
-        ) from None
+        )
     source = row["sop_instance_uid"] or ""
     if numbers is None:
         return Region(source, frame, lesion, runs=runs)

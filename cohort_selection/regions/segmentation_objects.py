@@ -117,12 +117,18 @@ def _named(found: Dataset, index: int) -> set[int]:
 
 def _source(found: Dataset, index: int, grids: Mapping[str, Grid]) -> tuple[str, int] | None:
     """The picture and the frame that a frame belongs to; None where it is none of ``grids``."""
-    named = [
-        (str(source.ReferencedSOPInstanceUID), _frames(source))
+    sources = [
+        source
         for group in _groups(found, index)
         for derived in group.get("DerivationImageSequence") or ()
         for source in derived.get("SourceImageSequence") or ()
     ]
+    if any(source.get("SpatialLocationsPreserved") == "NO" for source in sources):
+        raise AnnotationError(
+            "has a frame whose pixels do not lie where its picture's do; give a segmentation on "
+            "the picture's own grid"
+        )
+    named = [(str(each.ReferencedSOPInstanceUID), _frames(each)) for each in sources]
     if len(named) == 1 and len(named[0][1]) == 1:
         uid, (frame,) = named[0]
         return (uid, frame) if uid in grids and frame <= len(grids[uid].planes) else None

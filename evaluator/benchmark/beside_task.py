@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL, SCORE, Task
+from cohort_selection.task.declaration import (
+    BINARY,
+    LOCALISATION,
+    MULTICLASS,
+    MULTILABEL,
+    ORDINAL,
+    SCORE,
+    SEGMENTATION,
+    Task,
+)
 from evaluator.benchmark.about import SpecificationError
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.scoring.analysis_plan import AnalysisPlan
@@ -20,6 +29,8 @@ PRIMARY = {
     MULTILABEL: "macro_auroc",
     MULTICLASS: "hand_till_auroc",
     ORDINAL: "quadratic_weighted_kappa",
+    SEGMENTATION: "mean_dice",
+    LOCALISATION: "wafroc",
 }
 """What the board of each kind is ordered by where the file does not say."""
 
@@ -32,7 +43,7 @@ def of_task(plan: AnalysisPlan, table: Mapping[str, object], task: Task) -> Anal
 def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     """Raise SpecificationError where another table asks for what the kind of task has not."""
     kind, name = benchmark.task.kind, benchmark.path.name
-    if not benchmark.task.has_targets:
+    if not (benchmark.task.has_targets or benchmark.task.has_regions):
         return
     if benchmark.study is not None:
         raise SpecificationError(
@@ -43,6 +54,11 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
         raise SpecificationError(
             f"{name}: [disclosure] feedback is {benchmark.disclosure.feedback!r}, which tells the "
             f'AUROC of one score, and [task] kind is {kind!r}; give feedback = "open" or "held"'
+        )
+    if benchmark.task.has_regions and benchmark.contract.repeat_share > 0:
+        raise SpecificationError(
+            f"{name}: [contract] repeat_share is {benchmark.contract.repeat_share:g} and [task] "
+            f"kind is {kind!r}, of which two runs are not compared; leave repeat_share out"
         )
     if benchmark.board.declared:
         raise SpecificationError(

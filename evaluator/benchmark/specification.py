@@ -101,7 +101,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     task = read_task(tables["task"], path)
-    if task.has_targets:
+    if task.has_targets or task.has_regions:
         cohort = replace(cohort, task=task)
     plan = of_task(read_plan(tables["analysis"], path), tables["analysis"], task)
     analysis = _by_design(plan, tables["analysis"], cohort, path)

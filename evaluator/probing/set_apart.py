@@ -61,6 +61,14 @@ _AT_EVERY_THRESHOLD = (
     "smooth_ece",
     "corp_",
     "spiegelhalter_p",
+    "mean_",
+    "wafroc",
+    "afroc",
+    "froc_score",
+    "case_auroc",
+    "lesion_sensitivity",
+    "false_marks_per_image",
+    "sensitivity_at_false_marks",
 )
 """How the bases of figures begin that are not read at the declared threshold; others are."""
 _WEIGHED_BY_PROBABILITY = (

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from cohort_selection.task.declaration import BINARY, SCORE, Task
+from cohort_selection.task.declaration import BINARY, LOCALISATION, SCORE, SEGMENTATION, Task
 from evaluator.probing.set_apart import SetApart, set_apart
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import EvaluatedPart, Evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import TargetWeights
+from evaluator.tasks import localisation, segmentation
+from evaluator.tasks.few_regions_apart import few_marks_apart, few_masks_apart
 from evaluator.tasks.scored_cases import ScoredCases
 
 
@@ -91,7 +93,12 @@ _ONE_SCORE = Kind(
     apart=lambda given, by: one_score_apart(given, by.threshold, by),
 )
 
-KINDS: dict[str, Kind] = {BINARY: _ONE_SCORE, SCORE: _ONE_SCORE}
+KINDS: dict[str, Kind] = {
+    BINARY: _ONE_SCORE,
+    SCORE: _ONE_SCORE,
+    SEGMENTATION: Kind(top=segmentation.top, parts=_no_parts, apart=few_masks_apart),
+    LOCALISATION: Kind(top=localisation.top, parts=_no_parts, apart=few_marks_apart),
+}
 """Kind of task -> how it is judged."""
 
 

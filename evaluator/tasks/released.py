@@ -36,7 +36,7 @@ def released(full: Evaluation, given: ScoredCases, by: Judged, rules: Rules) -> 
     kind = KINDS[by.task.kind]
     whole = _released(full, given, kind.apart(given, by), rules, rules.earlier)
     if not full.parts:
-        return whole
+        return replace(whole, task=by.task.kind) if by.task.has_regions else whole
     cases = kind.parts(given, by)
     parts = tuple(
         _part(part.name, part.evaluation, cases[part.name], by, rules) for part in full.parts
