@@ -24,17 +24,14 @@ their sum, rounded, and none by itself. Quotas and held results slow such a sear
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.probing.set_apart import SetApart, set_apart
+from evaluator.tasks.kinds import Judged
 from evaluator.tasks.regions import marks_of
 from evaluator.tasks.scored_cases import ScoredCases
-
-if TYPE_CHECKING:
-    from evaluator.tasks.judged import Judged
 
 Floats = NDArray[np.float64]
 

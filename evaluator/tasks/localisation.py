@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from cohort_selection.cases import Region
 from cohort_selection.regions.stacks import Stack
 from cohort_selection.task.declaration import INSIDE, NEAR, Task
 from evaluator.scoring.results import Evaluation
+from evaluator.tasks.few_regions_apart import few_marks_apart
+from evaluator.tasks.kinds import Judged, Kind
 from evaluator.tasks.regions import Mark, Mask, marks_of, reference_mask, stack_of_case
 from evaluator.tasks.scored_cases import ScoredCases
 from evaluator.tasks.tops import top_of
@@ -25,9 +26,6 @@ from metrics.group import Group
 from metrics.marks import nearness
 from metrics.marks.figures import MarkMeasures, mark_figures, mark_influences
 from metrics.marks.matching import MatchedCase, matched
-
-if TYPE_CHECKING:
-    from evaluator.tasks.judged import Judged
 
 
 def matched_case(regions: Sequence[Region], text: str, stack: Stack, task: Task) -> MatchedCase:
@@ -112,3 +110,6 @@ def of_cases(given: ScoredCases, cases: Sequence[MatchedCase], by: Judged) -> Ev
         return mark_influences(of(places), group)
 
     return top_of(given, by.plan, by.plan_digest, figures, influences)
+
+
+KIND = Kind(top=top, parts=lambda given, by: {}, apart=few_marks_apart)

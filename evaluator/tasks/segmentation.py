@@ -8,10 +8,11 @@ the benchmark's file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from cohort_selection.task.declaration import LEFT_OUT, Task
 from evaluator.scoring.results import Evaluation
+from evaluator.tasks.few_regions_apart import few_masks_apart
+from evaluator.tasks.kinds import Judged, Kind
 from evaluator.tasks.regions import drawn_mask, reference_mask, stack_of_case
 from evaluator.tasks.scored_cases import ScoredCases
 from evaluator.tasks.tops import top_of
@@ -21,9 +22,6 @@ from metrics.group import Group
 from metrics.masks.empty_rules import EmptyRules
 from metrics.masks.figures import MaskMeasures, mask_figures, mask_influences
 from metrics.masks.measures import PairMeasures, measure_pair
-
-if TYPE_CHECKING:
-    from evaluator.tasks.judged import Judged
 
 WORST = "mean_hd"
 """Left out: the largest distance is one pixel's, of one patient."""
@@ -81,3 +79,6 @@ def of_pairs(given: ScoredCases, pairs: list[PairMeasures], by: Judged) -> Evalu
         return {name: each for name, each in found.items() if name != WORST}
 
     return top_of(given, by.plan, by.plan_digest, figures, influences)
+
+
+KIND = Kind(top=top, parts=lambda given, by: {}, apart=few_masks_apart)
