@@ -24,7 +24,6 @@ their sum, rounded, and none by itself. Quotas and held results slow such a sear
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 
