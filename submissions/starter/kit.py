@@ -158,7 +158,9 @@ def _fill(folder: Path, benchmark: KitBenchmark, chosen: Flavour) -> None:
     shutil.copyfile(HERE / "kit_files" / chosen.build, folder / "build.sh")
     for name in ("predict.py", "test_predict.py"):
         text = (folder / name).read_text(encoding="utf-8")
-        (folder / name).write_text(text.replace(_REGIONS if regions else _OUTPUTS, declared), encoding="utf-8")
+        (folder / name).write_text(
+            text.replace(_REGIONS if regions else _OUTPUTS, declared), encoding="utf-8"
+        )
     (folder / ".dockerignore").write_text("README.md\ntest_predict.py\n", encoding="utf-8")
     (folder / "README.md").write_text(_readme(benchmark, chosen), encoding="utf-8")
 
