@@ -81,5 +81,5 @@ def _parallel(one: Plane, other: Plane) -> bool:
 
 def _heights(planes: Sequence[Plane]) -> NDArray[np.float64]:
     """Places along the normal of the planes, in mm; all planes have a place."""
-    across, down = np.reshape(planes[0].orientation, (2, 3)).astype(np.float64)
+    across, down = np.array(planes[0].orientation, dtype=np.float64).reshape(2, 3)
     return np.array([plane.position for plane in planes], dtype=np.float64) @ np.cross(across, down)

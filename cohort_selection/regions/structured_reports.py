@@ -144,4 +144,5 @@ def _box(graphic: Dataset, grid: Grid) -> tuple[float, float, float, float]:
     if not np.isfinite(points).all() or (high < 0).any() or (low > edge).any():
         raise AnnotationError("has a graphic outside of its picture; correct the file")
     low, high = np.clip(low, 0.0, edge), np.clip(high, 0.0, edge)
-    return float(low[0]), float(low[1]), *map(float, high - low)
+    width, height = high - low
+    return float(low[0]), float(low[1]), float(width), float(height)

@@ -78,15 +78,17 @@ def read_entry(line: Mapping[str, Any], images: Path) -> Row:
             line["label"],
             dict(line["attributes"]),
             line.get("targets", {}),
-            tuple(
-                Region(*kept, box=None if box is None else tuple(box))
-                for *kept, box in line.get("regions", ())
-            ),
+            tuple(map(_read_region, line.get("regions", ()))),
         ),
         (line["source_case_id"], line["source_patient_id"]),
         _read_design(line),
         line.get("comparators", {}),
     )
+
+
+def _read_region(kept: list[Any]) -> Region:
+    source, frame, lesion, runs, box = kept
+    return Region(source, frame, lesion, runs, None if box is None else tuple(box))
 
 
 def _read_design(line: Mapping[str, Any]) -> CaseDesign | None:

@@ -32,8 +32,8 @@ def regions(picture: Picture) -> list[list[bool]]:
     edge = len(picture.rows[0]) // 6
     inner = range(edge, len(picture.rows[0]) - edge)
     mask = [
-        [x in inner and a - b > CONTRAST for x, (a, b) in enumerate(zip(one, other))]
-        for one, other in zip(near, far)
+        [x in inner and a - b > CONTRAST for x, (a, b) in enumerate(zip(one, other, strict=True))]
+        for one, other in zip(near, far, strict=True)
     ]
     if sum(map(sum, mask)) < LEAST * len(mask) * len(mask[0]):
         return [[False] * len(row) for row in mask]
@@ -46,7 +46,7 @@ def means(rows: list[list[float]], reach: int) -> list[list[float]]:
     sums = [[0.0] * (width + 1)]
     for row in rows:
         line, total = [0.0], 0.0
-        for value, above in zip(row, sums[-1][1:]):
+        for value, above in zip(row, sums[-1][1:], strict=True):
             total += value
             line.append(total + above)
         sums.append(line)
@@ -111,7 +111,7 @@ def mark(mask: list[list[bool]]) -> list[str]:
     score = f"{len(drawn) / (len(drawn) + 100):.6f}"
     if "width" in OUTPUTS:
         return [*map(str, (left, top, right - left, bottom - top)), score]
-    x, y = (sum(each) / len(drawn) + 0.5 for each in zip(*drawn))
+    x, y = (sum(each) / len(drawn) + 0.5 for each in zip(*drawn, strict=True))
     return [f"{x:.3f}", f"{y:.3f}", score]
 
 
