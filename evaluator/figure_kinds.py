@@ -178,6 +178,7 @@ _OF_BASE: dict[str, FigureKind] = {
             *("ppv_at_cohort_prevalence", "selection_rate_at_cohort_prevalence", "net_benefit"),
             *("ppv_at_prevalence", "npv_at_prevalence", "accuracy_at_prevalence"),
             "selection_rate_at_prevalence",
+            *("missed_masks", "false_masks", "lesion_sensitivity"),
         ),
         FREQUENCY,
     ),
@@ -186,6 +187,8 @@ _OF_BASE: dict[str, FigureKind] = {
             *("brier", "log_loss", "ece", "observed_minus_expected", "ici", "smooth_ece"),
             *("corp_miscalibration", "corp_discrimination", "brier_at_cohort_prevalence"),
             "brier_at_prevalence",
+            *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
+            *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
         ),
         MEAN,
     ),
@@ -196,9 +199,18 @@ _OF_BASE: dict[str, FigureKind] = {
         ),
         RATIO,
     ),
-    **dict.fromkeys(("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"), RANK),
     **dict.fromkeys(
-        ("sensitivity_at_specificity", "specificity_at_sensitivity", "partial_auroc"),
+        (
+            *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
+            *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+        ),
+        RANK,
+    ),
+    **dict.fromkeys(
+        (
+            *("sensitivity_at_specificity", "specificity_at_sensitivity", "partial_auroc"),
+            *("sensitivity_at_false_marks", "froc_score"),
+        ),
         PART_OF_CURVE,
     ),
     **dict.fromkeys(

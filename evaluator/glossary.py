@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from evaluator.localised_figures import LOCALISED, LOCALISED_FAMILIES, MARKS, MASKS
 from metrics.figure_name import FigureName, Kind
 
 
@@ -27,7 +28,7 @@ DISCRIMINATION = "Discrimination"
 CALIBRATION = "Calibration"
 OPERATING = "At the declared threshold"
 OTHER = "Other figures"
-SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, OTHER)
+SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, MASKS, MARKS, OTHER)
 
 FIGURES: dict[str, Figure] = {
     "auroc": Figure(
@@ -342,6 +343,7 @@ FIGURES: dict[str, Figure] = {
         "higher",
         "True positives less false positives weighted by the odds of the threshold, per case.",
     ),
+    **{name: Figure(*words) for name, words in LOCALISED.items()},
 }
 
 
@@ -356,6 +358,7 @@ FAMILIES = {
     "selection_rate_at_prevalence": ("Selection rate at prevalence", "Selected at", OPERATING),
     "f1_at_prevalence": ("F1 score at prevalence", "F1 at", OPERATING),
     "mcc_at_prevalence": ("Matthews correlation at prevalence", "MCC at", OPERATING),
+    **LOCALISED_FAMILIES,
 }
 """Figures that are read at values, which stand at the end of their written names."""
 

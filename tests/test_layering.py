@@ -19,8 +19,8 @@ FLOORS: dict[str, list[str]] = {
         "intervals",
         "operating_points",
         "resampling",
-        "calibration discrimination grades",
-        "all_figures target_population",
+        "calibration discrimination grades masks",
+        "all_figures marks target_population",
         "comparison gaps",
         "claims",
         "planning",
@@ -62,6 +62,7 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
+        "localised_figures",
         "assumptions case_tables garbage_collection glossary host option_values screen setup"
         " shipped system_calls",
         "sandbox scoring",
