@@ -13,6 +13,7 @@ _PACKAGES = Path(__file__).resolve().parents[2]
 _SCORING = (
     "scoring/analysis_plan.py",
     "scoring/target_population.py",
+    "scoring/groups.py",
     "scoring/score.py",
     "scoring/curves.py",
     "scoring/score_tables.py",
@@ -20,6 +21,9 @@ _SCORING = (
     "probing/set_apart.py",
     "evaluation.py",
     "tasks/scored_cases.py",
+    "tasks/tops.py",
+    "tasks/multilabel.py",
+    "tasks/multiclass.py",
     "tasks/judged.py",
     "tasks/released.py",
     "disclosure/suppression.py",
