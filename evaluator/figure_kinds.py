@@ -189,6 +189,7 @@ _OF_BASE: dict[str, FigureKind] = {
             "brier_at_prevalence",
             *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
             *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
+            *("mean_absolute_error", "mean_difference"),
         ),
         MEAN,
     ),
@@ -203,6 +204,7 @@ _OF_BASE: dict[str, FigureKind] = {
         (
             *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
             *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+            "prediction_probability",
         ),
         RANK,
     ),
@@ -217,6 +219,7 @@ _OF_BASE: dict[str, FigureKind] = {
         (
             *("mcc", "kendall_tau_b", "calibration_slope", "calibration_intercept"),
             *("calibration_in_the_large", "mcc_at_prevalence"),
+            *("quadratic_weighted_kappa", "linear_weighted_kappa"),
         ),
         COEFFICIENT,
     ),
@@ -231,6 +234,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(("e50", "e90"), POSITION),
     "emax": END_POINT,
     "rms_calibration_error_debiased": SHAPE,
+    **dict.fromkeys(("limit_of_agreement_low", "limit_of_agreement_high"), SHAPE),
     "spiegelhalter_p": TEST,
 }
 _OF_MADE = {

@@ -94,6 +94,7 @@ from metrics.grades.agreement import (
     bland_altman,
     kendall_tau_b,
     kendall_tau_b_test,
+    linear_weighted_kappa,
     mean_absolute_error,
     quadratic_weighted_kappa,
 )
@@ -161,6 +162,7 @@ __all__ = [
     "jensen_shannon",
     "kendall_tau_b",
     "kendall_tau_b_test",
+    "linear_weighted_kappa",
     "log_loss",
     "lr_negative",
     "lr_positive",

@@ -62,6 +62,7 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
+        "graded_figures",
         "localised_figures",
         "assumptions case_tables garbage_collection glossary host option_values screen setup"
         " shipped system_calls",
