@@ -61,6 +61,13 @@ _AT_EVERY_THRESHOLD = (
     "smooth_ece",
     "corp_",
     "spiegelhalter_p",
+    "macro_auroc",
+    "macro_average_precision",
+    "hand_till_auroc",
+    "findings_with_data",
+    "multiclass_log_loss",
+    "multiclass_brier",
+    "top_label_calibration_error",
 )
 """How the bases of figures begin that are not read at the declared threshold; others are."""
 _WEIGHED_BY_PROBABILITY = (
@@ -75,8 +82,15 @@ _WEIGHED_BY_PROBABILITY = (
     "smooth_ece",
     "corp_",
     "spiegelhalter_p",
+    "multiclass_brier",
+    "top_label_calibration_error",
 )
-_WEIGHED_BY_LOG_ODDS = ("log_loss", "calibration_intercept", "calibration_slope")
+_WEIGHED_BY_LOG_ODDS = (
+    "log_loss",
+    "multiclass_log_loss",
+    "calibration_intercept",
+    "calibration_slope",
+)
 OVERALL_ATTRIBUTE = OVERALL[0]
 
 

@@ -21,6 +21,7 @@ _SCORING = (
     "probing/set_apart.py",
     "evaluation.py",
     "tasks/scored_cases.py",
+    "tasks/kinds.py",
     "tasks/tops.py",
     "tasks/multilabel.py",
     "tasks/multiclass.py",
