@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.arrays import Bools, Floats
+from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate, Interval, UndefinedMetric
 from metrics.grades import agreement, influences, intervals
 from metrics.group import Group
@@ -26,9 +26,9 @@ class Graded:
     lowest: int
     highest: int
 
-    def part(self, member: Bools) -> Graded:
-        """The cases that are a ``member`` (cases,), or whose places it holds."""
-        return Graded(self.reference[member], self.grade[member], self.lowest, self.highest)
+    def part(self, places: Ints) -> Graded:
+        """The cases at some places of these."""
+        return Graded(self.reference[places], self.grade[places], self.lowest, self.highest)
 
     @property
     def whole(self) -> Floats:
