@@ -179,6 +179,7 @@ _OF_BASE: dict[str, FigureKind] = {
             *("ppv_at_prevalence", "npv_at_prevalence", "accuracy_at_prevalence"),
             "selection_rate_at_prevalence",
             *("missed_masks", "false_masks", "lesion_sensitivity"),
+            *("multiclass_accuracy", "macro_sensitivity", "findings_with_data"),
         ),
         FREQUENCY,
     ),
@@ -189,6 +190,7 @@ _OF_BASE: dict[str, FigureKind] = {
             "brier_at_prevalence",
             *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
             *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
+            *("multiclass_log_loss", "multiclass_brier", "top_label_calibration_error"),
         ),
         MEAN,
     ),
@@ -203,6 +205,7 @@ _OF_BASE: dict[str, FigureKind] = {
         (
             *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
             *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+            *("macro_auroc", "macro_average_precision", "hand_till_auroc"),
         ),
         RANK,
     ),
@@ -216,7 +219,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(
         (
             *("mcc", "kendall_tau_b", "calibration_slope", "calibration_intercept"),
-            *("calibration_in_the_large", "mcc_at_prevalence"),
+            *("calibration_in_the_large", "mcc_at_prevalence", "cohen_kappa"),
         ),
         COEFFICIENT,
     ),
@@ -303,10 +306,11 @@ def covered(release: Release) -> tuple[Covered, ...]:
             add(COUNTS[name], name)
     if release.target is not None and any(row.achieved for row in release.target.levels):
         add(COUNTS["achieved"], "achieved")
-    for figure in {result.figure for result in release.results}:
-        add(kind_of(figure), str(figure))
-    for curve in release.curves:
-        add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
+    for each in (release, *release.parts):
+        for figure in {result.figure for result in each.results}:
+            add(kind_of(figure), str(figure))
+        for curve in each.curves:
+            add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
     if release.verdict is not None:
         for judged in (part for claim in release.verdict.claims for part in claim.parts):
             if judged.bound is not None:

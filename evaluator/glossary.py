@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from evaluator.figures_of_outputs import CALLS, OF_OUTPUTS
 from evaluator.localised_figures import LOCALISED, LOCALISED_FAMILIES, MARKS, MASKS
 from metrics.figure_name import FigureName, Kind
 
@@ -28,7 +29,7 @@ DISCRIMINATION = "Discrimination"
 CALIBRATION = "Calibration"
 OPERATING = "At the declared threshold"
 OTHER = "Other figures"
-SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, MASKS, MARKS, OTHER)
+SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, CALLS, MASKS, MARKS, OTHER)
 
 FIGURES: dict[str, Figure] = {
     "auroc": Figure(
@@ -343,7 +344,7 @@ FIGURES: dict[str, Figure] = {
         "higher",
         "True positives less false positives weighted by the odds of the threshold, per case.",
     ),
-    **{name: Figure(*words) for name, words in LOCALISED.items()},
+    **{name: Figure(*words) for name, words in (OF_OUTPUTS | LOCALISED).items()},
 }
 
 
