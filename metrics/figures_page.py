@@ -26,6 +26,7 @@ from metrics.masks import figures as mask_figures
 from metrics.operating_points import intervals as rates
 from metrics.operating_points import rates as operating_point
 from metrics.operating_points import utility
+from metrics.outputs import classes, findings, mean_areas
 from metrics.resampling import bootstrap
 from metrics.target_population import divergence, raking, weighted
 
@@ -95,6 +96,17 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         ),
     ),
     ("Ordinal grades: a group of cases", grade_figures, ("grade_figures",)),
+    ("Several findings", findings, ("finding_figures",)),
+    (
+        "Classes that exclude each other",
+        classes,
+        ("class_figures", "hand_till", "one_against_rest", "cohen_kappa"),
+    ),
+    (
+        "Means of several areas",
+        mean_areas,
+        ("mean_auroc", "mean_average_precision", "area_interval"),
+    ),
     ("Masks: one case", measures, ("measure_pair",)),
     ("Masks: surfaces", surfaces, ("areas",)),
     ("Masks: distances", distances, ("both_ways",)),
