@@ -27,6 +27,7 @@ case. Quotas and held results slow this down; they do not end it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -137,11 +138,13 @@ def set_apart(
     minimum: int,
     *,
     probabilities: bool = True,
+    many: float = math.inf,
 ) -> SetApart:
     """Find the attributes in which fewer than ``minimum`` cases are set apart.
 
     ``scores`` is (n,), each array of ``attributes`` (n,). Labels are not looked at. Scores that are
-    no ``probabilities``, such as grades, have no log odds.
+    no ``probabilities``, such as grades, have no log odds. Where ``many`` scores or more are shared,
+    the figures asked about have too many unknown sums for one case to follow.
     """
     groups: dict[str, NDArray[np.str_]] = {
         OVERALL_ATTRIBUTE: np.full(scores.shape, OVERALL[1]),
@@ -155,7 +158,8 @@ def set_apart(
         for inside in _parts(scores, levels, minimum):
             _, counts = np.unique(inside, return_counts=True)
             shared = max(int(counts.max()), int(counts[counts >= minimum].sum()))
-            if 0 < inside.size - shared < min(minimum, shared):
+            few_sums = int((counts >= minimum).sum()) < many
+            if few_sums and 0 < inside.size - shared < min(minimum, shared):
                 by_score.add(attribute)
             above = called(inside, threshold)
             n_above = int(above.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -70,8 +71,10 @@ def scored(given: ScoredCases, threshold: float | None, by: Judged) -> Evaluatio
     )
 
 
-def one_score_apart(given: ScoredCases, threshold: float, by: Judged) -> SetApart:
-    """What one score sets apart, for everyone and each declared group."""
+def one_score_apart(
+    given: ScoredCases, threshold: float, by: Judged, *, many: float = math.inf
+) -> SetApart:
+    """What one score sets apart, for everyone and each declared group; ``many`` as there."""
     return set_apart(
         given.scores,
         threshold,
@@ -79,4 +82,5 @@ def one_score_apart(given: ScoredCases, threshold: float, by: Judged) -> SetApar
         by.plan.intersections,
         by.minimum,
         probabilities=by.task.gives_probabilities,
+        many=many,
     )

@@ -28,6 +28,7 @@ from metrics.grades.figures import Graded, grade_figures, grade_influences
 from metrics.group import Group
 
 NOBODY: frozenset[str] = frozenset()
+_MANY = 3
 
 
 def whole(given: ScoredCases, by: Judged) -> Evaluation:
@@ -58,13 +59,18 @@ def apart(given: ScoredCases, by: Judged) -> SetApart:
     """What the grades set apart in the figures of the whole, which no threshold changes.
 
     The cuts tell how many cases lie on either side, so that distances count on each side. Kappa
-    takes whole grades: predictions that are alike but for decimals are one score there.
+    takes whole grades: predictions that are alike but for decimals are one score there. With
+    ``_MANY`` grades that are shared by many cases, each with an unknown sum of references, a rare
+    grade may stand beside them, as it does in honest predictions.
     """
-    sides = [one_score_apart(given, float(cut), by) for cut in (by.threshold, *by.task.cuts)]
-    nearest = nearest_grades(given.scores, by.task.lowest, by.task.highest)
-    rounded = one_score_apart(replace(given, scores=nearest), by.threshold, by)
-    by_distance = NOBODY.union(rounded.by_score, *(each.by_probability for each in sides))
-    return SetApart(sides[0].by_score, NOBODY, by_distance, NOBODY)
+    nearest = replace(given, scores=nearest_grades(given.scores, by.task.lowest, by.task.highest))
+    found = [
+        one_score_apart(cases, float(cut), by, many=_MANY)
+        for cases in (given, nearest)
+        for cut in (by.threshold, *by.task.cuts)
+    ]
+    by_distance = NOBODY.union(found[-1].by_score, *(each.by_probability for each in found))
+    return SetApart(found[0].by_score, NOBODY, by_distance, NOBODY)
 
 
 def between(given: ScoredCases, by: Judged) -> Also:
