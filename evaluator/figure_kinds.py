@@ -179,6 +179,7 @@ _OF_BASE: dict[str, FigureKind] = {
             *("ppv_at_prevalence", "npv_at_prevalence", "accuracy_at_prevalence"),
             "selection_rate_at_prevalence",
             *("missed_masks", "false_masks", "lesion_sensitivity"),
+            *("multiclass_accuracy", "macro_sensitivity", "findings_with_data"),
         ),
         FREQUENCY,
     ),
@@ -189,6 +190,8 @@ _OF_BASE: dict[str, FigureKind] = {
             "brier_at_prevalence",
             *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
             *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
+            *("mean_absolute_error", "mean_difference"),
+            *("multiclass_log_loss", "multiclass_brier", "top_label_calibration_error"),
         ),
         MEAN,
     ),
@@ -203,6 +206,8 @@ _OF_BASE: dict[str, FigureKind] = {
         (
             *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
             *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+            "prediction_probability",
+            *("macro_auroc", "macro_average_precision", "hand_till_auroc"),
         ),
         RANK,
     ),
@@ -216,7 +221,8 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(
         (
             *("mcc", "kendall_tau_b", "calibration_slope", "calibration_intercept"),
-            *("calibration_in_the_large", "mcc_at_prevalence"),
+            *("quadratic_weighted_kappa", "linear_weighted_kappa"),
+            *("calibration_in_the_large", "mcc_at_prevalence", "cohen_kappa"),
         ),
         COEFFICIENT,
     ),
@@ -231,6 +237,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(("e50", "e90"), POSITION),
     "emax": END_POINT,
     "rms_calibration_error_debiased": SHAPE,
+    **dict.fromkeys(("limit_of_agreement_low", "limit_of_agreement_high"), SHAPE),
     "spiegelhalter_p": TEST,
 }
 _OF_MADE = {
@@ -303,9 +310,10 @@ def covered(release: Release) -> tuple[Covered, ...]:
             add(COUNTS[name], name)
     if release.target is not None and any(row.achieved for row in release.target.levels):
         add(COUNTS["achieved"], "achieved")
-    for figure in {result.figure for result in release.results}:
+    bodies = (release, *release.parts)
+    for figure in {result.figure for body in bodies for result in body.results}:
         add(kind_of(figure), str(figure))
-    for curve in release.curves:
+    for curve in (curve for body in bodies for curve in body.curves):
         add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
     if release.verdict is not None:
         for judged in (part for claim in release.verdict.claims for part in claim.parts):

@@ -20,7 +20,7 @@ FLOORS: dict[str, list[str]] = {
         "operating_points",
         "resampling",
         "calibration discrimination grades masks",
-        "all_figures marks target_population",
+        "all_figures marks outputs target_population",
         "comparison gaps",
         "claims",
         "planning",
@@ -63,7 +63,7 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
-        "localised_figures",
+        "figures_of_outputs graded_figures localised_figures",
         "assumptions case_tables garbage_collection glossary host option_values screen setup"
         " shipped system_calls",
         "sandbox scoring",

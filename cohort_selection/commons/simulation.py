@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from cohort_selection.atomic_files import replaced
-from cohort_selection.commons import phantom
+from cohort_selection.commons import phantom, planted
 from cohort_selection.commons.lesions import with_lesions, write_segmentation
 from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
 
@@ -30,6 +30,7 @@ CLINICAL_COLUMNS = (
     "site_id",
     "days_to_study",
     "opacity",
+    *planted.COLUMNS,
 )
 MEASUREMENT_COLUMNS = (
     "type",
@@ -40,7 +41,7 @@ MEASUREMENT_COLUMNS = (
     "test_result_text",
     "test_days_from_index",
 )
-TRUTH_COLUMNS = ("study_uid", "risk", "severity")
+TRUTH_COLUMNS = ("study_uid", "risk", "severity", *planted.TRUTH_COLUMNS)
 
 _FIRST_DAY = datetime.date(2021, 1, 4)
 _RACES = (
@@ -169,8 +170,8 @@ def simulate(
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
-    A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
-    that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
+    A study's label (``opacity``) is drawn from its true risk; ``planted`` draws further findings;
+    the risk follows from a severity that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
     writes the same bytes, and the first patients stay the same when more are asked for.
 
@@ -196,13 +197,15 @@ def simulate(
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
                 risk, line = _study(folder / "dicom", person, seed, number, visit, lesions=lesions)
-                clinical.append(line)
+                more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
+                clinical.append({**line, **more.clinical})
                 risks.append(risk)
                 truth.append(
                     {
                         "study_uid": line["study_uid"],
                         "risk": f"{risk:.9f}",
                         "severity": f"{person.severities[visit]:.9f}",
+                        **more.truth,
                     }
                 )
             tests += _tests(person, seed, number)
@@ -352,6 +355,19 @@ def _study(
         "days_to_study": str(person.study_days[visit]),
         "opacity": str(label),
     }
+
+
+def _planted(
+    person: _Person, seed: int, number: int, visit: int, opacity: tuple[float, int]
+) -> planted.Planted:
+    """Further findings of a study: its chest and stance are drawn again, as for its image."""
+    rng = _generator(seed, "image", number, visit)
+    view = "AP" if rng.random() < person.site.supine else "PA"
+    stance = phantom.pose(rng, view=view)
+    chest = phantom.anatomy(
+        _generator(seed, "anatomy", number), age=person.age, female=person.female
+    )
+    return planted.planted(chest, stance, opacity, _generator(seed, "planted", number, visit))
 
 
 def _acquire(

@@ -25,6 +25,7 @@ _SCORING = (
     "tasks/tops.py",
     "tasks/multilabel.py",
     "tasks/multiclass.py",
+    "tasks/ordinal.py",
     "tasks/regions.py",
     "tasks/few_regions_apart.py",
     "tasks/segmentation.py",

@@ -13,11 +13,12 @@ from cohort_selection.task.declaration import (
     LOCALISATION,
     MULTICLASS,
     MULTILABEL,
+    ORDINAL,
     SCORE,
     SEGMENTATION,
 )
 from evaluator.scoring.results import EvaluatedPart, Evaluation
-from evaluator.tasks import localisation, multiclass, multilabel, segmentation
+from evaluator.tasks import localisation, multiclass, multilabel, ordinal, segmentation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart, scored
 from evaluator.tasks.scored_cases import ScoredCases
 
@@ -39,6 +40,7 @@ KINDS: dict[str, Kind] = {
     SCORE: _ONE_SCORE,
     MULTILABEL: multilabel.KIND,
     MULTICLASS: multiclass.KIND,
+    ORDINAL: ordinal.KIND,
     SEGMENTATION: segmentation.KIND,
     LOCALISATION: localisation.KIND,
 }

@@ -44,7 +44,7 @@ def released(full: Evaluation, given: ScoredCases, by: Judged, rules: Rules) -> 
         whole = _released(full, given, apart, rules, rules.earlier, NOTHING)
         return replace(whole, task=by.task.kind) if by.task.has_regions else whole
     cases = kind.parts(given, by)
-    also = NOTHING
+    also = kind.between(given, by)
     while True:
         parts = {
             part.name: _part(part.name, part.evaluation, cases[part.name], by, rules, also)
