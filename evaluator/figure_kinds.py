@@ -187,6 +187,8 @@ _OF_BASE: dict[str, FigureKind] = {
             *("ppv_at_cohort_prevalence", "selection_rate_at_cohort_prevalence", "net_benefit"),
             *("ppv_at_prevalence", "npv_at_prevalence", "accuracy_at_prevalence"),
             "selection_rate_at_prevalence",
+            *("missed_masks", "false_masks", "lesion_sensitivity"),
+            *("multiclass_accuracy", "macro_sensitivity", "findings_with_data"),
         ),
         FREQUENCY,
     ),
@@ -195,6 +197,10 @@ _OF_BASE: dict[str, FigureKind] = {
             *("brier", "log_loss", "ece", "observed_minus_expected", "ici", "smooth_ece"),
             *("corp_miscalibration", "corp_discrimination", "brier_at_cohort_prevalence"),
             "brier_at_prevalence",
+            *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
+            *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
+            *("mean_absolute_error", "mean_difference"),
+            *("multiclass_log_loss", "multiclass_brier", "top_label_calibration_error"),
         ),
         MEAN,
     ),
@@ -205,15 +211,27 @@ _OF_BASE: dict[str, FigureKind] = {
         ),
         RATIO,
     ),
-    **dict.fromkeys(("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"), RANK),
     **dict.fromkeys(
-        ("sensitivity_at_specificity", "specificity_at_sensitivity", "partial_auroc"),
+        (
+            *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
+            *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+            "prediction_probability",
+            *("macro_auroc", "macro_average_precision", "hand_till_auroc"),
+        ),
+        RANK,
+    ),
+    **dict.fromkeys(
+        (
+            *("sensitivity_at_specificity", "specificity_at_sensitivity", "partial_auroc"),
+            *("sensitivity_at_false_marks", "froc_score"),
+        ),
         PART_OF_CURVE,
     ),
     **dict.fromkeys(
         (
             *("mcc", "kendall_tau_b", "calibration_slope", "calibration_intercept"),
-            *("calibration_in_the_large", "mcc_at_prevalence"),
+            *("quadratic_weighted_kappa", "linear_weighted_kappa"),
+            *("calibration_in_the_large", "mcc_at_prevalence", "cohen_kappa"),
         ),
         COEFFICIENT,
     ),
@@ -228,6 +246,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(("e50", "e90"), POSITION),
     "emax": END_POINT,
     "rms_calibration_error_debiased": SHAPE,
+    **dict.fromkeys(("limit_of_agreement_low", "limit_of_agreement_high"), SHAPE),
     "spiegelhalter_p": TEST,
 }
 _OF_MADE = {

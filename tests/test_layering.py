@@ -19,8 +19,8 @@ FLOORS: dict[str, list[str]] = {
         "intervals",
         "operating_points",
         "resampling",
-        "calibration discrimination grades",
-        "all_figures target_population",
+        "calibration discrimination grades masks",
+        "all_figures marks outputs target_population",
         "comparison gaps",
         "claims readers",
         "planning",
@@ -31,7 +31,7 @@ FLOORS: dict[str, list[str]] = {
         "task",
         "clinical deidentification sampling",
         "dicom matching",
-        "catalog commons sealing",
+        "catalog commons regions sealing",
         "eligibility leakage sequestration",
         "plan representativeness",
     ],
@@ -39,6 +39,7 @@ FLOORS: dict[str, list[str]] = {
         "addresses contract design drop fact_sheet period practice practice_archive quota"
         " signatures stage_times",
         "host starter submission",
+        "prediction_rows",
         "adapters client image ledger.database predictions service.credentials states_page",
         "ledger.verdicts",
         "ledger.beside_releases",
@@ -62,6 +63,7 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
+        "figures_of_outputs graded_figures localised_figures",
         "assumptions case_tables garbage_collection glossary host option_values screen setup"
         " shipped system_calls",
         "sandbox scoring",
@@ -107,6 +109,7 @@ HOMES = {
         "cohort_selection/pixels/",
         "cohort_selection/deidentification/",
         "cohort_selection/commons/",
+        "cohort_selection/regions/",
     },
     "fastapi": {"evaluator/console/", "evaluator/leaderboard/web.py", "submissions/service/"},
     "starlette": {"evaluator/console/", "evaluator/leaderboard/web.py", "submissions/service/"},

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from cohort_selection.atomic_files import replaced
-from cohort_selection.commons import phantom
+from cohort_selection.commons import phantom, planted
+from cohort_selection.commons.lesions import with_lesions, write_segmentation
 from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
 
 CLINICAL_COLUMNS = (
@@ -29,6 +30,7 @@ CLINICAL_COLUMNS = (
     "site_id",
     "days_to_study",
     "opacity",
+    *planted.COLUMNS,
 )
 MEASUREMENT_COLUMNS = (
     "type",
@@ -39,7 +41,7 @@ MEASUREMENT_COLUMNS = (
     "test_result_text",
     "test_days_from_index",
 )
-TRUTH_COLUMNS = ("study_uid", "risk", "severity")
+TRUTH_COLUMNS = ("study_uid", "risk", "severity", *planted.TRUTH_COLUMNS)
 
 _FIRST_DAY = datetime.date(2021, 1, 4)
 _RACES = (
@@ -163,14 +165,18 @@ def simulate(
     *,
     patients: int,
     seed: int,
+    lesions: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
-    A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
-    that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
+    A study's label (``opacity``) is drawn from its true risk; ``planted`` draws further findings;
+    the risk follows from a severity that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
     writes the same bytes, and the first patients stay the same when more are asked for.
+
+    With ``lesions`` each positive study has one or two round opacities besides, and a DICOM
+    segmentation of them beside its image.
 
     Raises ``SimulationError`` where fewer than 2 patients are asked for, or the folder holds
     something else than a simulated commons.
@@ -190,14 +196,16 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                risk, line = _study(folder / "dicom", person, seed, number, visit)
-                clinical.append(line)
+                risk, line = _study(folder / "dicom", person, seed, number, visit, lesions=lesions)
+                more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
+                clinical.append({**line, **more.clinical})
                 risks.append(risk)
                 truth.append(
                     {
                         "study_uid": line["study_uid"],
                         "risk": f"{risk:.9f}",
                         "severity": f"{person.severities[visit]:.9f}",
+                        **more.truth,
                     }
                 )
             tests += _tests(person, seed, number)
@@ -286,7 +294,7 @@ def _risk(person: _Person, severity: float) -> float:
 
 
 def _study(
-    folder: Path, person: _Person, seed: int, number: int, visit: int
+    folder: Path, person: _Person, seed: int, number: int, visit: int, *, lesions: bool
 ) -> tuple[float, dict[str, str]]:
     """Write one study's image; give its true risk and its line of the clinical table."""
     severity = person.severities[visit]
@@ -307,8 +315,12 @@ def _study(
     study_uid = uid("simulated study", str(seed), str(number), str(visit))
     instance_uid = uid("simulated instance", study_uid)
     withheld = person.age > 89  # as MIDRC does: the table says only that it is above 89
+    mask = None
+    if lesions and label:
+        picture, mask = with_lesions(picture, _generator(seed, "lesion", number, visit))
+    path = folder / study_uid / f"{instance_uid}.dcm"
     write_radiograph(
-        folder / study_uid / f"{instance_uid}.dcm",
+        path,
         Radiograph(
             pixels=_acquire(picture, scanner, rng),
             study_uid=study_uid,
@@ -329,6 +341,8 @@ def _study(
         ),
         scanner.modality,
     )
+    if mask is not None:
+        write_segmentation(path, mask)
     return risk, {
         "case_ids": person.patient_id,
         "study_uid": study_uid,
@@ -341,6 +355,19 @@ def _study(
         "days_to_study": str(person.study_days[visit]),
         "opacity": str(label),
     }
+
+
+def _planted(
+    person: _Person, seed: int, number: int, visit: int, opacity: tuple[float, int]
+) -> planted.Planted:
+    """Further findings of a study: its chest and stance are drawn again, as for its image."""
+    rng = _generator(seed, "image", number, visit)
+    view = "AP" if rng.random() < person.site.supine else "PA"
+    stance = phantom.pose(rng, view=view)
+    chest = phantom.anatomy(
+        _generator(seed, "anatomy", number), age=person.age, female=person.female
+    )
+    return planted.planted(chest, stance, opacity, _generator(seed, "planted", number, visit))
 
 
 def _acquire(

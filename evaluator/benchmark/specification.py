@@ -19,7 +19,14 @@ from cohort_selection.plan.cohort_plan import (
     read_cohort_plan,
     years_are_no_level,
 )
-from cohort_selection.task.declaration import BINARY, ONE_PROBABILITY, PROBABILITY, Task, read_task
+from cohort_selection.task.declaration import (
+    BINARY,
+    ONE_PROBABILITY,
+    ORDINAL,
+    PROBABILITY,
+    Task,
+    read_task,
+)
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.beside_claims import (
@@ -28,7 +35,7 @@ from evaluator.benchmark.beside_claims import (
     study_of,
     with_looks,
 )
-from evaluator.benchmark.beside_task import of_task, refuse_what_no_task_has
+from evaluator.benchmark.beside_task import at_the_label, of_task, refuse_what_no_task_has
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
 from evaluator.claims.declared_study import DeclaredStudy
@@ -73,6 +80,16 @@ class Benchmark:
         return self.task.outputs if self.task.has_targets else ()
 
     @property
+    def threshold(self) -> float | None:
+        """The operating point of every submission, where the benchmark sets it.
+
+        Of grades it is that of the label, else the first cut: the cuts are judged one by one.
+        """
+        if self.task.kind != ORDINAL:
+            return self.analysis.threshold
+        return at_the_label(self.task, self.cohort.label)
+
+    @property
     def plan_digest(self) -> str:
         """SHA-256 over all that decides which figures are made of predictions."""
         if self.task == ONE_PROBABILITY:
@@ -103,7 +120,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     task = read_task(tables["task"], path)
-    if task.has_targets:
+    if task.has_targets or task.has_regions:
         cohort = replace(cohort, task=task)
     plan = of_task(read_plan(tables["analysis"], path), tables["analysis"], task)
     analysis = _by_design(plan, tables["analysis"], cohort, path)

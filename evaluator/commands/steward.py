@@ -29,12 +29,15 @@ def simulate(
     output: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
+    lesions: Annotated[
+        bool, typer.Option(help="Add lesions of known outline, with DICOM segmentations.")
+    ] = False,
 ) -> None:
     """Make a commons of simulated chest radiographs of five sites."""
     from cohort_selection.commons.simulation import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
-        made = write_commons(output, patients=patients, seed=seed, progress=tick)
+        made = write_commons(output, patients=patients, seed=seed, lesions=lesions, progress=tick)
     console.print(printing.simulated(made))
 
 

@@ -53,7 +53,7 @@ from evaluator.attacker.cells import Counts, Group, Nesting
 from evaluator.attacker.own_counts import concerned_by
 from evaluator.claims.verdict import StudyVerdict
 from evaluator.disclosure.earlier import Earlier
-from evaluator.disclosure.protection import Protection, protection
+from evaluator.disclosure.protection import NOTHING, Also, Protection, protection
 from evaluator.disclosure.rounding import INSUFFICIENT, nearest, without_counts
 from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
@@ -203,17 +203,19 @@ def release(
     everything: Evaluation | None = None,
     nesting: Nesting | None = None,
     earlier: Sequence[Earlier] = (),
+    also: Also = NOTHING,
 ) -> Release:
     """Turn an evaluation into what may be shown of it, by the rule that heads this module.
 
     ``everything`` is the evaluation with the figures that probing left out: its groups decide, so
     that all submissions of a benchmark withhold the same ones. ``nesting`` tells which levels of
     the rule's nested attributes occur together. ``earlier`` are the team's releases that were
-    decided before, of this cohort and of those that share cases.
+    decided before, of this cohort and of those that share cases. ``also`` is withheld because
+    another release of the same cases withholds it.
     """
     groups = counted_groups(evaluation)
     whole = everything or evaluation
-    protected = protection(whole, counted_groups(whole), rule, nesting, earlier)
+    protected = protection(whole, counted_groups(whole), rule, nesting, earlier, also)
     hidden = protected.withheld | protected.insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell

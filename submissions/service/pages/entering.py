@@ -13,9 +13,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import from_json
 
+from cohort_selection.task.declaration import PROBABILITY, PredictionForm
 from submissions.design.dates import moment
 from submissions.fact_sheet import FactSheet, FactSheetError
-from submissions.receiving import EntryError, named, operating_point
+from submissions.receiving import EntryError, asked_of, named, operating_point
 from submissions.service.entries import entering, own
 from submissions.service.entries.entering import PROPOSED_THRESHOLD, Wanted
 from submissions.service.entries.looks import Looks, looks
@@ -167,13 +168,19 @@ def _mistakes(
         mistakes.setdefault("model", sentence_of(str(error)))
     if benchmark.threshold is None:
         try:
-            operating_point(_number(form.value("threshold")))
+            operating_point(_number(form.value("threshold")), benchmark.contract.form)
         except (EntryError, Problem):
             mistakes["threshold"] = (
-                f"The threshold is {form.value('threshold')[:40]!r}; give a number from 0 to 1, "
-                f"such as 0.5."
+                f"The threshold is {form.value('threshold')[:40]!r}; give "
+                f"{_such_as(benchmark.contract.form)}."
             )
     return mistakes
+
+
+def _such_as(form: PredictionForm) -> str:
+    if form == PROBABILITY:
+        return f"a number from 0 to 1, such as {PROPOSED_THRESHOLD:g}"
+    return asked_of(form)
 
 
 def no_look(left: Looks) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import predict
 
 OUTPUTS = ("probability",)
+SUM_TO_ONE = False
 SIDE = 96
 
 
@@ -75,6 +76,8 @@ class PredictTest(unittest.TestCase):
             assert len(row) == 1 + len(OUTPUTS)
             for value in row[1:]:
                 assert 0 <= float(value) <= 1, value
+            if SUM_TO_ONE:
+                assert abs(sum(map(float, row[1:])) - 1) < 0.001, row
 
     def test_a_case_is_judged_by_itself(self) -> None:
         together = self.predicted({"one": [0], "two": [500, 900]})[1:]
