@@ -26,8 +26,8 @@ from metrics.masks import figures as mask_figures
 from metrics.operating_points import intervals as rates
 from metrics.operating_points import rates as operating_point
 from metrics.operating_points import utility
-from metrics.readers import mean_interval, obuchowski_rockette, panel, pseudovalues
 from metrics.outputs import classes, findings, mean_areas
+from metrics.readers import mean_interval, obuchowski_rockette, panel, pseudovalues
 from metrics.resampling import bootstrap
 from metrics.target_population import divergence, raking, weighted
 
