@@ -2,5 +2,6 @@
 
 **Intensity**: a grey value after the rescale of its frame.
 
-Order of reading: ``intensities``, ``picture``.
+Order of reading: ``intensities``, ``decoders``, ``area``, ``scratch``, ``series``,
+``volume``, ``picture``.
 """
