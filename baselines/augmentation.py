@@ -28,18 +28,13 @@ MOST_NOISE = 0.03
 """Largest standard deviation, where 1 is the whole range of intensities."""
 
 
-def augment(
-    images: Tensor, draws: NDArray[np.float64], shape: tuple[int, ...] | None = None
-) -> Tensor:
+def augment(images: Tensor, draws: NDArray[np.float64]) -> Tensor:
     """Vary images (n, 1, *shape) in [0, 1] of 2 or 3 dimensions by ``draws`` (n, 13).
 
-    Intensities stay near [0, 1]; what comes from outside the image is 0. ``shape`` asks for smaller
-    images, which show the same.
+    Intensities stay near [0, 1]; what comes from outside the image is 0.
     """
     theta = torch.from_numpy(_placements(draws, images.ndim - 2)).to(images.device)
-    grid = functional.affine_grid(
-        theta, [*images.shape[:2], *(shape or images.shape[2:])], align_corners=False
-    )
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
     return _noisy(_curved(moved, draws), draws)
 

@@ -27,8 +27,6 @@ from baselines.training.settings import Settings
 from baselines.training.validation import infer, measured
 
 States = dict[str, dict[str, Any]]
-SMALL = 2 / 3
-"""Side of the images of the first epochs, as a share of the whole."""
 
 
 @dataclass(slots=True)
@@ -90,7 +88,7 @@ class Training:
         if settings.compile:
             first = np.arange(settings.batch // place.processes)
             images = as_images(torch.from_numpy(self.training.pixels.raw(first)), place.device)
-            self._trained = compiled(self._trained, laid_out(images, place), place)
+            self._trained = compiled(self._trained, laid_out(images), place)
 
     @property
     def steps(self) -> int:
@@ -141,23 +139,16 @@ class Training:
         """Learn from one batch; give its loss."""
         place = self.place
         torch.manual_seed(step_seed(self.settings.seed, course.epoch, course.step, place.process))
-        images = augment(as_images(batch.pixels, place.device), batch.draws, self._shape(course))
+        images = augment(as_images(batch.pixels, place.device), batch.draws)
         targets = self._targets[torch.from_numpy(batch.numbers).to(place.device)]
         self._optimizer.zero_grad(set_to_none=True)
         with place.mixed():
-            loss = self._loss(self._trained(laid_out(images, place)), targets)
+            loss = self._loss(self._trained(laid_out(images)), targets)
         self._scaler.scale(loss).backward()
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step()
         return loss.detach().double()
-
-    def _shape(self, course: Course) -> tuple[int, ...] | None:
-        """Give the shape of the images of an epoch: the first ones may be trained on small."""
-        whole = self.training.pixels.shape
-        if course.epoch > self.settings.small_epochs * self.settings.epochs:
-            return None
-        return (*whole[:-2], *(max(32, round(side * SMALL)) for side in whole[-2:]))
 
     def _asked(self, epoch: int) -> list[Asked]:
         """Share the images of each step out to the processes; their order is the epoch's."""

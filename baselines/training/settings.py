@@ -32,9 +32,7 @@ class Settings:
     One thread gives the same model whatever the machine's cores, and on a busy machine is not
     slower than several, which wait for each other at every layer. ``batch`` is the number of images
     of a step, of all processes together. ``weights`` is a file of pretrained weights.
-    ``small_epochs`` is the share of the epochs that see images of two thirds of the size, which
-    cost less than half. ``sensitivity`` is wanted at the threshold on the validation part, else
-    Youden's is taken.
+    ``sensitivity`` is wanted at the threshold on the validation part, else Youden's is taken.
     ``target_prevalence`` is the share of positive cases where the model will be used.
     """
 
@@ -52,7 +50,6 @@ class Settings:
     precision: str = "float32"
     compile: bool = False
     weights: Path | None = None
-    small_epochs: float = 0.5
     imbalance: str = "weight"
     calibration: str = "platt"
     sensitivity: float | None = None
@@ -82,8 +79,6 @@ class Settings:
             raise SettingsError(
                 f"checkpoint minutes is {self.checkpoint_minutes:g}; give more than 0"
             )
-        if not 0 <= self.small_epochs <= 1:
-            raise SettingsError(f"small epochs is {self.small_epochs}; give a share from 0 to 1")
         if self.pixel_bits not in {8, 16}:
             raise SettingsError(f"pixel bits is {self.pixel_bits}; give 8 or 16")
         self._refuse_shares()

@@ -38,7 +38,7 @@ def infer(
     with torch.inference_mode(), place.mixed():
         asked = in_order(len(given), batch, place.process, place.processes)
         for read in reading.read(asked):
-            images = laid_out(as_images(read.pixels, place.device), place)
+            images = laid_out(as_images(read.pixels, place.device))
             parts.append(network(images).float().cpu().numpy().astype(np.float64))
     shares = place.gathered(parts)
     turns = max(len(share) for share in shares)

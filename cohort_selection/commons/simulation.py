@@ -120,19 +120,8 @@ def simulate(
     ``shortcut`` is no share, lesions are asked of CT volumes, or the folder holds something else
     than a simulated commons.
     """
-    if not 0 <= shortcut <= 1:
-        raise SimulationError(f"shortcut is {shortcut}; give a share of the studies from 0 to 1")
-    if modality not in _WRITERS:
-        raise SimulationError(f"modality {modality!r}; give one of {', '.join(_WRITERS)}")
-    if lesions and modality == "CT":
-        raise SimulationError("lesions are drawn on radiographs alone; leave one of the two out")
-    if patients < 2:
-        raise SimulationError(f"{patients} patients; a commons takes at least 2")
-    occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
-    if occupied and not (output / "truth.csv").is_file():
-        raise SimulationError(
-            f"{output} holds something else than a simulated commons; give a new folder"
-        )
+    asked = _Asked(modality, shortcut, lesions)
+    _refuse(output, patients, asked)
     clinical: list[dict[str, str]] = []
     tests: list[dict[str, str]] = []
     truth: list[dict[str, str]] = []
@@ -141,7 +130,6 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                asked = _Asked(modality, shortcut, lesions)
                 risk, line = _study(folder / "dicom", person, seed, number, visit, asked)
                 more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
                 grade = planted.severity_grade(
@@ -173,6 +161,24 @@ def simulate(
         measurement=output / "measurement.tsv",
         truth=output / "truth.csv",
     )
+
+
+def _refuse(output: Path, patients: int, asked: _Asked) -> None:
+    if not 0 <= asked.shortcut <= 1:
+        raise SimulationError(
+            f"shortcut is {asked.shortcut}; give a share of the studies from 0 to 1"
+        )
+    if asked.modality not in _WRITERS:
+        raise SimulationError(f"modality {asked.modality!r}; give one of {', '.join(_WRITERS)}")
+    if asked.lesions and asked.modality == "CT":
+        raise SimulationError("lesions are drawn on radiographs alone; leave one of the two out")
+    if patients < 2:
+        raise SimulationError(f"{patients} patients; a commons takes at least 2")
+    occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
+    if occupied and not (output / "truth.csv").is_file():
+        raise SimulationError(
+            f"{output} holds something else than a simulated commons; give a new folder"
+        )
 
 
 def expected_auroc(risk: NDArray[np.float64]) -> float:

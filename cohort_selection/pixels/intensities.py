@@ -11,7 +11,6 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from io import SEEK_CUR, BufferedReader
 from os import fstat
 from pathlib import Path
 from typing import Any
@@ -22,24 +21,20 @@ from numpy.typing import NDArray
 from pydicom.config import IGNORE, disable_value_validation
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder, pixel_array
+from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
 )
 
 from cohort_selection.pixels.decoders import LIBRARY, PLUGIN
-from cohort_selection.pixels.scratch import scratch
+from cohort_selection.pixels.stored import Source, stored_values, syntax_of
 
 FILL_UNDER = -1024.0
 """Hounsfield units: a CT's value below it is no tissue and no air, but what a device writes outside
 its field of view."""
 
 _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
-_PIXEL_DATA, _UNDEFINED = b"\xe0\x7f\x10\x00", 0xFFFFFFFF
 
 
 class UnreadableImage(ValueError):
@@ -164,30 +159,25 @@ def _read(path: Path, frame: int | None = None, *, again: bool = False) -> Level
             path.open("rb") as stream,
         ):
             warnings.simplefilter("ignore")  # odd values are judged by what they are used for
-            state = fstat(stream.fileno())
-            image, at = _header(path, state.st_size, state.st_mtime_ns)
+            if frame is None:
+                image = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+            else:
+                state = fstat(stream.fileno())
+                image, at = _header(path, state.st_size, state.st_mtime_ns)
+                stream.seek(at)
             if _is_read_whole(image):
+                stream.seek(0)
                 return _levels(pydicom.dcmread(stream, force=True), None, frame)
-            stream.seek(at)
-            return _levels(image, _Source(path, stream if again else None), frame)
+            return _levels(image, Source(path, stream if again else None), frame)
     except Exception as error:  # a decoder may raise anything on a broken file
         raise _unreadable(path.name, error) from error
 
 
 @lru_cache(maxsize=1)
 def _header(path: Path, _size: int, _changed: int) -> tuple[Dataset, int]:
-    """A file's header, and where its pixels begin; kept for the further frames of the file."""
+    """A file's header, and where its pixels begin; kept for all frames of the file."""
     with path.open("rb") as stream:
         return pydicom.dcmread(stream, force=True, stop_before_pixels=True), stream.tell()
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where the pixels of a header lie: ``stream`` stands where they begin, if they may be read
-    into memory that is used again."""
-
-    path: Path
-    stream: BufferedReader | None
 
 
 def _is_read_whole(image: Dataset) -> bool:
@@ -221,10 +211,10 @@ def _unreadable(name: str, error: Exception) -> UnreadableImage:
     return UnreadableImage(name, f"no pixels could be decoded ({type(error).__name__}: {said})")
 
 
-def _levels(image: Dataset, source: _Source | None, frame: int | None = None) -> Levels:
+def _levels(image: Dataset, source: Source | None, frame: int | None = None) -> Levels:
     at = int(image.get("NumberOfFrames") or 1) // 2 if frame is None else frame
     photometric = str(image.get("PhotometricInterpretation") or "").strip().upper()
-    stored = _stored(image, source, at, photometric)
+    stored = stored_values(image, source, at, photometric)
     if photometric == "PALETTE COLOR":
         stored = _through_palette(stored, image)
     if stored.ndim == 3:
@@ -240,92 +230,6 @@ def _levels(image: Dataset, source: _Source | None, frame: int | None = None) ->
         outside = None  # an image of nothing but padding has no other range to take
     inverted = photometric == "MONOCHROME1" or _is_inverse(image)
     return Levels(stored, slope, intercept, inverted, outside)
-
-
-# What is stored
-
-
-def syntax_of(image: Dataset) -> UID:
-    """The transfer syntax that a file states, or else the one that it was read by."""
-    stated = str(getattr(image, "file_meta", {}).get("TransferSyntaxUID") or "")
-    if stated:
-        return UID(stated, validation_mode=IGNORE)
-    implicit, little = image.original_encoding
-    if implicit:
-        return ImplicitVRLittleEndian
-    return ExplicitVRBigEndian if little is False else ExplicitVRLittleEndian
-
-
-def _stored(
-    image: Dataset, source: _Source | None, frame: int, photometric: str
-) -> NDArray[np.generic]:
-    """One frame as it is stored, (rows, columns) or (rows, columns, 3) in RGB; unused bits cleared.
-
-    From ``source`` where the image's header alone was read.
-    """
-    bits = int(image.get("BitsStored") or 0)
-    if source is not None and source.stream is not None:
-        plain = _plain(image, source.stream, frame)
-        if plain is not None:
-            return within_bits(plain, bits)
-    syntax = syntax_of(image)
-    options: dict[str, Any] = {"index": frame, "photometric_interpretation": photometric}
-    if image.get("SamplesPerPixel") == 3 and image.get("PlanarConfiguration") is None:
-        options["planar_configuration"] = 0
-    if source is not None:
-        given = source.path
-        stored = pixel_array(given, decoding_plugin=PLUGIN, transfer_syntax_uid=syntax, **options)
-    elif getattr(image, "file_meta", {}).get("TransferSyntaxUID"):
-        stored = pixel_array(image, decoding_plugin=PLUGIN, **options)
-    else:
-        decoder = get_decoder(syntax)
-        stored, _ = decoder.as_array(image, decoding_plugin=PLUGIN, **options)
-    return within_bits(stored, bits)
-
-
-def _plain(image: Dataset, stream: BufferedReader, frame: int) -> NDArray[Any] | None:
-    """One frame of uncompressed grey numbers, read straight into memory that is used again.
-
-    None for whatever else a file holds, or where it is shorter than its header says: pydicom
-    judges it.
-    """
-    if syntax_of(image) not in {ImplicitVRLittleEndian, ExplicitVRLittleEndian}:
-        return None
-    names = ("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored")
-    numbers = [image.get(name) for name in (*names, "PixelRepresentation")]
-    if not all(type(number) is int for number in numbers):
-        return None
-    samples, rows, columns, allocated, bits, signed = numbers
-    if samples != 1 or allocated not in {8, 16} or not 0 < bits <= allocated:
-        return None
-    if signed not in {0, 1} or rows * columns == 0:
-        return None
-    long = b"" if image.is_implicit_VR else stream.peek(6)[4:6]
-    header = stream.read(12 if long in {b"OB", b"OW"} else 8)
-    tag, length = header[:4], int.from_bytes(header[-4:], "little")
-    stored = scratch("stored", (rows, columns), f"<{'ui'[signed]}{allocated // 8}")
-    held = min(length, fstat(stream.fileno()).st_size - stream.tell())
-    frames = max(1, int(image.get("NumberOfFrames") or 1))
-    if tag != _PIXEL_DATA or length == _UNDEFINED or held < max(length, frames * stored.nbytes):
-        return None
-    stream.seek(frame * stored.nbytes, SEEK_CUR)
-    return stored if stream.readinto(stored.data.cast("B")) == stored.nbytes else None
-
-
-def within_bits(stored: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Clear the bits above the ``bits`` in use: an overlay, or what a lossy coder spilled there.
-
-    The very array where there is nothing to clear. pydicom clears some transfer syntaxes.
-    """
-    unused = stored.dtype.itemsize * 8 - bits
-    if stored.dtype.kind not in "iu" or not 0 < unused < stored.dtype.itemsize * 8:
-        return stored
-    lowest, highest = (0, (1 << bits) - 1)
-    if stored.dtype.kind == "i":
-        lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    if stored.min() >= lowest and stored.max() <= highest:
-        return stored
-    return (stored << unused) >> unused  # of signed numbers this carries the sign up
 
 
 def _through_palette(stored: NDArray[Any], image: Dataset) -> NDArray[Any]:

@@ -102,7 +102,7 @@ def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
         "assert not {'torch', 'monai'} & set(sys.modules)\n"
         "ours = {name for name in sys.modules if name.startswith('cohort_selection')}\n"
         "room = 'cohort_selection.pixels'\n"
-        "held = ('area', 'decoders', 'intensities', 'scratch')\n"
+        "held = ('area', 'decoders', 'intensities', 'scratch', 'stored')\n"
         "assert ours == {'cohort_selection', room, *(f'{room}.{name}' for name in held)}\n"
         "copy = sys.modules[f'{room}.intensities'].__file__\n"
         f"assert copy.startswith({str(tmp_path)!r})\n"

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from baselines.networks import registry
 from baselines.training import devices
-from baselines.training.devices import Place, compiled, joined
+from baselines.training.devices import Place, compiled, joined, laid_out, prepared
 from baselines.training.settings import Settings, SettingsError
 
 CPU = Place(torch.device("cpu"))
@@ -24,6 +25,16 @@ def test_a_gpu_that_is_not_there_is_said() -> None:
         assert place == CPU
         assert place.readers(-1) == 0
         assert place.readers(3) == 3
+
+
+def test_the_first_layer_already_has_its_channels_last() -> None:
+    """One channel looks the same in both layouts, and torch then keeps the slower one."""
+    network = prepared(registry.build("densenet-small"), CPU)
+    given: list[torch.Tensor] = []
+    first = next(part for part in network.modules() if isinstance(part, nn.Conv2d))
+    first.register_forward_hook(lambda *found: given.append(found[2]))
+    network(laid_out(torch.rand(2, 1, 64, 64)))
+    assert given[0].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_float16_needs_a_gpu() -> None:

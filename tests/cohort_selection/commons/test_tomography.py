@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from sklearn.metrics import roc_auc_score
+from scipy.stats import spearmanr
 
 from cohort_selection.clinical import records as clinical
 from cohort_selection.commons.simulation import Simulated, expected_auroc, simulate
@@ -63,7 +63,7 @@ def test_each_site_has_its_own_trap(commons: Simulated) -> None:
     assert left_out["104"]
 
 
-def test_the_planted_opacity_tells_the_label_nearly_as_well_as_the_risk(
+def test_the_planted_opacity_stands_in_the_voxels(
     commons: Simulated,
 ) -> None:
     """The share of lung that is dense, of a grid that no scanner's geometry reaches."""
@@ -76,8 +76,7 @@ def test_the_planted_opacity_tells_the_label_nearly_as_well_as_the_risk(
         dense.append(np.mean((values > -700) & (values < -150)) / np.mean(values < -150))
         severities.append(float(truth[folder.name]["severity"]))
         risks.append(float(truth[folder.name]["risk"]))
-    high = np.array(severities) > np.median(severities)
-    assert roc_auc_score(high, dense) > 0.9
+    assert spearmanr(dense, severities).statistic > 0.6
     assert commons.achievable_auroc == pytest.approx(expected_auroc(np.array(risks)), abs=1e-6)
 
 

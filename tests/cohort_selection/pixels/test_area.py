@@ -49,8 +49,9 @@ def by_running_sum(image: NDArray[np.float64], rows: int) -> NDArray[np.float64]
 def test_every_kind_of_number_and_ratio_agrees_with_the_integral(
     kind: type, size: tuple[int, int]
 ) -> None:
-    image = np.random.default_rng(3).integers(0, 250, (40, 100)).astype(kind)
-    wanted = by_running_sum(by_running_sum(image.astype(float), size[0]).T, size[1]).T
+    drawn = np.random.default_rng(3).integers(0, 250, (40, 100))
+    image: NDArray[np.generic] = drawn.astype(kind)
+    wanted = by_running_sum(by_running_sum(drawn.astype(float), size[0]).T, size[1]).T
     np.testing.assert_allclose(area_mean(image, *size), wanted, rtol=0, atol=1e-9)
 
 

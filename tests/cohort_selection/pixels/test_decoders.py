@@ -34,12 +34,16 @@ GREY = np.add.outer(np.arange(48) * 21, np.arange(64) * 13).astype(np.uint16)
 
 
 def compressed(
-    path: Path, syntax: UID, stream: bytes, shown: NDArray[np.generic], **elements: object
+    path: Path,
+    syntax: UID,
+    stream: bytes | bytearray,
+    shown: NDArray[np.generic],
+    **elements: object,
 ) -> Path:
     """A file of ``stream``; ``shown`` gives its header."""
     data: Dataset = image(shown, **elements)
     data.file_meta.TransferSyntaxUID = syntax
-    data.PixelData = encapsulate([stream])
+    data.PixelData = encapsulate([bytes(stream)])
     data["PixelData"].VR = "OB"
     data["PixelData"].is_undefined_length = True
     return write(path, data)
