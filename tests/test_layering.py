@@ -58,7 +58,7 @@ FLOORS: dict[str, list[str]] = {
     ],
     "baselines": [
         "container",
-        "targets",
+        "augmentation data targets",
         "asked ladder logistic validation_table",
         "model_card",
         "examples",
