@@ -168,8 +168,9 @@ def simulate(
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
-    A study's label (``opacity``) is drawn from its true risk; ``planted`` draws further findings; the risk follows from a severity
-    that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
+    A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
+    that the image shows, and a little from age, sex and site.  ``planted`` adds further findings.
+    ``achievable_auroc`` is what the
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
     writes the same bytes, and the first patients stay the same when more are asked for.
 
