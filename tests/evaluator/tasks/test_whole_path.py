@@ -53,7 +53,7 @@ def sealed_homes(folder: Path) -> Path:
     commons, catalog = folder / "commons", folder / "catalog"
     home = folder / "home"
     always_the_same_draw(home)
-    succeed("simulate", commons, "--patients", "110", "--seed", "5")
+    succeed("simulate", commons, "--patients", "140", "--seed", "5")
     succeed("index", commons / "dicom", "--clinical", commons / "clinical.csv", "--output", catalog)
     of = ("--catalog", catalog, "--home", home)
     for name in BENCHMARKS.values():
