@@ -19,7 +19,7 @@ from metrics.figure_name import FigureName
 from metrics.figure_name import Kind as Made
 
 if TYPE_CHECKING:
-    from evaluator.disclosure.control import Release
+    from evaluator.disclosure.control import Release, ReleasedPart
 
 
 class Risk(StrEnum):
@@ -324,7 +324,7 @@ def covered(release: Release) -> tuple[Covered, ...]:
             add(COUNTS[name], name)
     if release.target is not None and any(row.achieved for row in release.target.levels):
         add(COUNTS["achieved"], "achieved")
-    bodies = (release, *release.parts)
+    bodies: tuple[Release | ReleasedPart, ...] = (release, *release.parts)
     for figure in {result.figure for body in bodies for result in body.results}:
         add(kind_of(figure), str(figure))
     for curve in (curve for body in bodies for curve in body.curves):

@@ -156,7 +156,7 @@ def score(
         str | None, typer.Option(help="Column of patients; '' if each case is a patient.")
     ] = None,
     list_column: Annotated[
-        str, typer.Option(help="Column with a list of findings; each is a label.")
+        str, typer.Option(help="Column with a list of findings, each a label, or the class.")
     ] = "",
     uncertain: Annotated[
         str, typer.Option(help="What -1 counts as: positive, negative, exclude or refuse.")
@@ -187,7 +187,7 @@ def score(
         float | None, typer.Option(help="A case is called positive at or above this score.")
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="TOML file of a benchmark, for its table 'analysis'.")
+        Path | None, typer.Option(help="TOML file of a benchmark, for its analysis and its task.")
     ] = None,
     symmetric: Annotated[
         bool,
@@ -226,6 +226,9 @@ def score(
     covariances: Annotated[
         str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
     ] = "jackknife",
+    task: Annotated[
+        str, typer.Option(help="Labels judged together: multilabel, or multiclass (their classes).")
+    ] = "",
 ) -> None:
     """Score predictions that you already have, or reads of several readers, from tables."""
     from evaluator import own_claims
@@ -233,12 +236,14 @@ def score(
     from evaluator.case_tables.scoring_input import Reading
     from evaluator.leaderboard import own_scores
     from evaluator.own_readers.own_study import Written
+    from evaluator.own_tasks.declared import own_task
     from evaluator.readers.study import Asked
     from evaluator.scoring.score import Labels
     from evaluator.scoring.score_tables import score_tables
     from evaluator.terminal import verdicts
     from evaluator.terminal.readers_screen import print_study
     from evaluator.terminal.score_screen import summary
+    from evaluator.terminal.task_screen import print_task
 
     own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(
@@ -264,11 +269,13 @@ def score(
         "patient_column": patient_column,
         "weight_column": weight_column,
     }
+    places = Written(output, table, report_file)
     if truth is None or readers is not None:
         unused = {"--subgroup": subgroup, "--claims": claims, "--weight-column": weight_column}
         asked = Asked(reader_threshold, threshold, margin, covariances)
-        places = Written(output, table, report_file)
         return print_study(readers, predictions, truth, reading, asked, places, unused)
+    if (own := own_task(task, plan, reading)) is not None:
+        return print_task(*own, (predictions, truth), chosen, threshold, places, claims)
     judged = None
     if claims is not None:
         judged = own_claims.judge_tables(
