@@ -80,7 +80,7 @@ FLOORS: dict[str, list[str]] = {
         "filing tracking",
         "reviewing",
         "audit_lines doctor queue serving",
-        "bridge console demonstration own_claims",
+        "bridge console demonstration own_claims own_regions",
         "terminal",
         "entering",
         "commands",

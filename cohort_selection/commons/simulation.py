@@ -171,9 +171,10 @@ def simulate(
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
     A study's label (``opacity``) is drawn from its true risk; ``planted`` draws further findings;
-    the risk follows from a severity that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
-    risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
-    writes the same bytes, and the first patients stay the same when more are asked for.
+    the risk follows from a severity that the image shows, and a little from age, sex and site.
+    ``achievable_auroc`` is what the risks themselves score in expectation over the labels: see
+    ``expected_auroc``.  The same seed writes the same bytes, and the first patients stay the same
+    when more are asked for.
 
     With ``lesions`` each positive study has one or two round opacities besides, and a DICOM
     segmentation of them beside its image.

@@ -255,12 +255,11 @@ def score(
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
 ) -> None:
     """Score predictions that you already have, from two tables."""
-    from evaluator import own_claims
+    from evaluator import own_claims, own_regions
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.case_tables.scoring_input import Reading
     from evaluator.leaderboard import own_scores
     from evaluator.scoring.score import Labels
-    from evaluator.scoring.score_tables import score_tables
     from evaluator.terminal import verdicts
     from evaluator.terminal.score_screen import summary
 
@@ -295,7 +294,7 @@ def score(
         )
         console.print(verdicts.verdict(judged))
     reading["tell"] = notes.append
-    found = score_tables(predictions, truth, chosen, threshold=threshold, **reading)
+    found = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
         own_scores.write_json(found, output, judged)

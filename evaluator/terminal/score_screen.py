@@ -17,10 +17,15 @@ from metrics.gaps.differences import MAX_MIN
 HEADLINES = (
     "auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "brier",
     "observed_minus_expected", "calibration_slope",
+    "mean_dice", "mean_iou", "mean_hd95", "mean_assd", "missed_masks", "false_masks",
+    "wafroc", "froc_score", "lesion_sensitivity", "false_marks_per_image", "case_auroc",
 )  # fmt: skip
 """Figures of everybody that the screen has; all others stand in the files."""
 
-COMPARED = ("auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected")
+COMPARED = (
+    "auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected",
+    "mean_dice", "wafroc", "lesion_sensitivity",
+)  # fmt: skip
 """Figures whose gaps the screen has, where an interval leaves out 0."""
 
 MOST_GROUPS, MOST_GAPS = 14, 6
