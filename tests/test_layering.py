@@ -86,7 +86,7 @@ FLOORS: dict[str, list[str]] = {
         "filing tracking",
         "reviewing",
         "audit_lines doctor queue serving",
-        "bridge console demonstration own_claims own_readers own_tasks",
+        "bridge console demonstration own_claims own_readers own_regions own_tasks",
         "terminal",
         "entering",
         "commands",
