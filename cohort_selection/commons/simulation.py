@@ -104,10 +104,10 @@ def simulate(
 
     A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
     that the image shows, and a little from age, sex and site.  ``planted`` draws further findings
-    and a grade of the severity.  ``achievable_auroc`` is what the
-    risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
-    writes the same bytes, and the first patients stay the same when more are asked for. Images are
-    radiographs (DX and CR), or CT volumes with all that ``tomography`` lists.
+    and a grade of the severity.  ``achievable_auroc`` is what the risks themselves score in
+    expectation over the labels: see ``expected_auroc``.  The same seed writes the same bytes, and
+    the first patients stay the same when more are asked for. Images are radiographs (DX and CR), or
+    CT volumes with all that ``tomography`` lists.
 
     With ``lesions`` each positive study has one or two round opacities besides, and a DICOM
     segmentation of them beside its image; CT volumes have none.
@@ -131,20 +131,10 @@ def simulate(
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
                 risk, line = _study(folder / "dicom", person, seed, number, visit, asked)
-                more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
-                grade = planted.severity_grade(
-                    person.severities[visit], _generator(seed, "grade", number, visit)
-                )
-                clinical.append({**line, **more.clinical, "severity_grade": str(grade)})
+                said, known = _lines(person, seed, number, visit, (risk, line))
+                clinical.append(said)
+                truth.append(known)
                 risks.append(risk)
-                truth.append(
-                    {
-                        "study_uid": line["study_uid"],
-                        "risk": f"{risk:.9f}",
-                        "severity": f"{person.severities[visit]:.9f}",
-                        **more.truth,
-                    }
-                )
             tests += _tests(person, seed, number)
             if progress is not None:
                 progress(number + 1, patients)
@@ -161,6 +151,23 @@ def simulate(
         measurement=output / "measurement.tsv",
         truth=output / "truth.csv",
     )
+
+
+def _lines(
+    person: _Person, seed: int, number: int, visit: int, drawn: tuple[float, dict[str, str]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The lines of a study in the clinical table and in the truth, with all that is planted."""
+    risk, line = drawn
+    more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
+    severity = person.severities[visit]
+    grade = planted.severity_grade(severity, _generator(seed, "grade", number, visit))
+    truth = {
+        "study_uid": line["study_uid"],
+        "risk": f"{risk:.9f}",
+        "severity": f"{severity:.9f}",
+        **more.truth,
+    }
+    return {**line, **more.clinical, "severity_grade": str(grade)}, truth
 
 
 def _refuse(output: Path, patients: int, asked: _Asked) -> None:
