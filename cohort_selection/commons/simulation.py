@@ -116,9 +116,8 @@ def simulate(
     the ill are imaged in bed. Positive studies then come from the scanner of ``SHORTCUT_SITES[1]``,
     negative ones from that of ``SHORTCUT_SITES[0]``. 0 plants none and changes no byte.
 
-    Raises ``SimulationError`` where the modality is neither, fewer than 2 patients are asked for,
-    ``shortcut`` is no share, lesions are asked of CT volumes, or the folder holds something else
-    than a simulated commons.
+    Raises ``SimulationError`` for what cannot be, or where the folder holds something else than a
+    simulated commons.
     """
     asked = _Asked(modality, shortcut, lesions)
     _refuse(output, patients, asked)

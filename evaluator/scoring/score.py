@@ -69,8 +69,7 @@ def score(
     ``threshold`` is the submission's, else the plan's; without one no figure has an operating
     point. ``weights`` (cases,) standardise figures to the population that they stand for;
     ``target`` holds such weights and their origin. ``threads`` changes no bit of the result. Scores
-    that are no probabilities, or with ``ranks_only`` all, have no calibration. Raises
-    ScoringInputError.
+    that are no probabilities, or with ``ranks_only`` all, are not calibrated. ScoringInputError.
     """
     plan = plan or AnalysisPlan()
     given = arranged(y, scores, patients, attributes or {}, plan)
