@@ -76,7 +76,7 @@ def score_options(task: Task) -> str:
         return f" --task {task.kind} --list-column {CLASS}{named}"
     if task.kind == ORDINAL:
         highest = task.lowest + task.grades - 1
-        return f" --task {task.kind} --lowest {task.lowest} --highest {highest}{named}"
+        return f" --task {task.kind}:{task.lowest}-{highest}{named}"
     return f" --task {task.kind}{named}"
 
 
