@@ -7,7 +7,15 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from perf import auroc_bootstrap, auroc_interval, claims, radiographs, staging, whole_report
+from perf import (
+    auroc_bootstrap,
+    auroc_interval,
+    claims,
+    mask_measures,
+    radiographs,
+    staging,
+    whole_report,
+)
 from perf.timing import Timed, machine, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -20,6 +28,7 @@ SUITES = {
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
+    "masks": lambda _: mask_measures.run(),
     "staging": lambda quick: staging.run(rounds=2 if quick else 3),
     "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
 }
@@ -28,6 +37,7 @@ REFERENCE = {
     "auroc-bootstrap": auroc_bootstrap.OURS,
     "claims": claims.OURS,
     "report": whole_report.OURS,
+    "masks": mask_measures.OURS,
 }
 
 
