@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One imaging study with its reference standard; never leaves the steward's side."""
+    """One imaging study with its reference standard; never leaves the steward's side.
+
+    ``label`` is 0 or 1. ``targets`` is what the reference standard says of each output of a task
+    that asks for more: None where it is not known.
+    """
 
     case_id: str
     patient_id: str
     files: tuple[Path, ...]
     label: int
     attributes: Mapping[str, str]
+    targets: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cases import Case
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
-from evaluator.attacker.nesting import nesting
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.verdict import StudyVerdict
-from evaluator.disclosure.control import Release, release
-from evaluator.disclosure.probing import SetApart, set_apart, without
+from evaluator.disclosure.control import Release
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.feedback import answering
 from evaluator.identity import evaluation_key
@@ -26,6 +23,9 @@ from evaluator.scoring.score import score
 from evaluator.scoring.target_population import against_target
 from evaluator.stores import decided
 from evaluator.stores.enclave import Enclave, EnclaveError
+from evaluator.tasks.judged import Judged, judge
+from evaluator.tasks.released import Rules, released
+from evaluator.tasks.scored_cases import ScoredCases, read_cases
 from submissions.predictions import Predictions
 from submissions.submission import Submission
 
@@ -42,74 +42,20 @@ class Evaluated:
     former_key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredCases:
-    """The cases of a cohort beside what was predicted of them, in the order of the cohort.
-
-    ``labels`` (n,) bool, ``scores`` (n,), ``patients`` (n,) ids, ``attributes`` and what sealed
-    ``comparators`` said, each (n,).
-    """
-
-    cases: tuple[Case, ...]
-    labels: NDArray[np.bool_]
-    scores: NDArray[np.float64]
-    patients: NDArray[np.str_]
-    attributes: Mapping[str, NDArray[np.str_]]
-    comparators: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-
-
-Judge = Callable[[Submission, Benchmark, Cohort, ScoredCases, Release], StudyVerdict | None]
+JudgeClaims = Callable[[Submission, Benchmark, Cohort, ScoredCases, Release], StudyVerdict | None]
 """Gives what a release tells of declared claims; see ``evaluator/feedback/claims_judged.py``."""
 
 
-def read_cases(cohort: Cohort, predictions: Predictions) -> ScoredCases:
-    """Open the labels of a cohort, and put the first output of the predictions beside them."""
-    cases = cohort.cases()
-    return ScoredCases(
-        cases=cases,
-        labels=np.array([case.label == 1 for case in cases], dtype=np.bool_),
-        scores=np.array([predictions.values[c.case_id][0] for c in cases], dtype=np.float64),
-        patients=np.array([case.patient_id for case in cases]),
-        attributes={
-            name: np.array([case.attributes[name] for case in cases])
-            for name in cases[0].attributes
-        },
-        comparators={
-            name: np.array([said[case.case_id] for case in cases], dtype=np.float64)
-            for name, said in cohort.comparators().items()
-        },
-    )
-
-
-def judge(
-    submission: Submission, benchmark: Benchmark, cohort: Cohort, given: ScoredCases
-) -> Evaluation:
-    """Score predictions against the reference standard: everything, whatever may be released."""
-    target = against_target(
-        given.cases,
-        cohort.target,
-        case_control=benchmark.cohort.estimand is Estimand.CASE_CONTROL,
-    )
-    return score(
-        given.labels,
-        given.scores,
-        given.patients,
-        given.attributes,
-        benchmark.analysis,
-        submission.threshold,
-        target=target,
-    )
-
-
-def told_apart(submission: Submission, benchmark: Benchmark, given: ScoredCases) -> SetApart:
-    """Find where predictions set a few cases apart, so that figures would read their labels."""
-    plan = benchmark.analysis
-    return set_apart(
-        given.scores,
-        submission.threshold,
-        {name: given.attributes[name] for name in plan.subgroups},
-        plan.intersections,
-        benchmark.disclosure.minimum_cell,
+def judged_by(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> Judged:
+    """What the predictions of a submission are scored by."""
+    case_control = benchmark.cohort.estimand is Estimand.CASE_CONTROL
+    return Judged(
+        task=benchmark.task,
+        plan=benchmark.analysis,
+        plan_digest=benchmark.plan_digest,
+        threshold=submission.threshold,
+        weights=lambda given: against_target(given.cases, cohort.target, case_control=case_control),
+        minimum=benchmark.disclosure.minimum_cell,
     )
 
 
@@ -121,7 +67,7 @@ def evaluate(
     enclave: Enclave,
     *,
     practice: float | None = None,
-    judge_claims: Judge | None = None,
+    judge_claims: JudgeClaims | None = None,
 ) -> Evaluated:
     """Score, keep the evaluation in the enclave, and pass it through disclosure control.
 
@@ -132,38 +78,36 @@ def evaluate(
     that was held, is the one that is released: it is not scored again. ``judge_claims`` gives what
     the release tells of the claims that were sealed with the cohort.
     """
-    plan, code = benchmark.analysis, code_version()
-    key = evaluation_key(submission, cohort, plan.digest, code)
-    cases = read_cases(cohort, predictions)
+    code = code_version()
+    key = evaluation_key(submission, cohort, benchmark.plan_digest, code)
+    cases = read_cases(cohort, predictions, benchmark.outputs)
     kept = enclave.evaluation(submission.submission_id, key)
+    by = judged_by(submission, benchmark, cohort)
     if kept is None:
-        full = judge(submission, benchmark, cohort, cases)
+        full = judge(cases, by)
         enclave.keep_evaluation(submission.submission_id, key, full)
     else:
         full = read_evaluation(kept)
-    nested = benchmark.disclosure.nested
-    released = release(
-        without(full, told_apart(submission, benchmark, cases)),
+    rules = Rules(
         submission=submission,
         cohort_digest=cohort.digest,
-        rule=benchmark.disclosure,
-        everything=full,
-        nesting=nesting(nested, cases.labels, cases.patients, cases.attributes),
+        disclosure=benchmark.disclosure,
         earlier=decided.before(enclave, submission, key, cohort),
     )
+    shown = released(full, cases, by, rules)
     if benchmark.disclosure.feedback in ONE_FIGURE:
         look = _look(benchmark, cohort, cases, full, enclave, practice)
-        key, released = answering.answer(enclave, key, released, look)
+        key, shown = answering.answer(enclave, key, shown, look)
     if judge_claims is not None:
-        verdict = judge_claims(submission, benchmark, cohort, cases, released)
-        released = replace(released, verdict=verdict)
-    decided.keep(enclave, key, cohort, released)
-    enclave.keep_release(submission.submission_id, key, released.to_json())
+        verdict = judge_claims(submission, benchmark, cohort, cases, shown)
+        shown = replace(shown, verdict=verdict)
+    decided.keep(enclave, key, cohort, shown)
+    enclave.keep_release(submission.submission_id, key, shown.to_json())
     former = former_version(code)
     former_key = None
     if former is not None:
-        former_key = evaluation_key(submission, cohort, plan.digest, former)
-    return Evaluated(key, released, former_key)
+        former_key = evaluation_key(submission, cohort, benchmark.plan_digest, former)
+    return Evaluated(key, shown, former_key)
 
 
 def _look(

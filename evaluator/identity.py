@@ -7,8 +7,9 @@ import json
 from dataclasses import asdict
 
 from cohort_selection.sealing.cohort import Cohort
+from cohort_selection.task.declaration import PROBABILITY
 from evaluator.benchmark.specification import Benchmark
-from submissions.contract import CONTRACT_VERSION
+from submissions.contract import CONTRACT_VERSION, Contract
 from submissions.submission import Submission
 
 
@@ -17,9 +18,17 @@ def run_key(submission: Submission, benchmark: Benchmark, cohort: Cohort, shards
 
     And, for a model that looks at more than one case, the number of containers that shared them.
     """
-    contract = json.dumps(asdict(benchmark.contract), sort_keys=True)
+    contract = contract_text(benchmark.contract)
     parts = (submission.image_digest, cohort.digest, str(CONTRACT_VERSION), contract, str(shards))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def contract_text(contract: Contract) -> str:
+    """The contract as the name of a run has it."""
+    limits = asdict(contract)
+    if contract.form == PROBABILITY:
+        del limits["form"]  # a run of a former build is known by what it had
+    return json.dumps(limits, sort_keys=True)
 
 
 def evaluation_key(submission: Submission, cohort: Cohort, plan_digest: str, code: str) -> str:

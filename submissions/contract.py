@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from cohort_selection.benchmark_keys.keys import Absent, Give, Number, Text, Whole
+from cohort_selection.benchmark_keys.keys import Absent, Derived, Give, Number, Text, Whole
 from cohort_selection.benchmark_keys.reading import read_table
+from cohort_selection.task.declaration import (
+    BINARY,
+    ONE_PROBABILITY,
+    PROBABILITY,
+    PredictionForm,
+    Task,
+)
 
 CONTRACT_VERSION = 1
 
@@ -39,7 +46,11 @@ class Contract:
     outputs: Annotated[
         _Names,
         Give(f"a list of {_NAMES} (at least one)"),
-        Field(min_length=1, description="columns of predictions.csv after `case_id`"),
+        Absent('["probability"], or what [task] says'),
+        Field(
+            min_length=1,
+            description="columns of predictions.csv after `case_id`; a [task] names its own",
+        ),
         AfterValidator(_different),
     ] = ("probability",)
     visible: Annotated[
@@ -108,12 +119,27 @@ class Contract:
             "same image is run again",
         ),
     ] = 1e-4
+    form: Annotated[PredictionForm, Derived()] = PROBABILITY
+    """What a prediction may be, by the kind of task."""
 
     def seconds(self, n_cases: int) -> float:
         """Wall-clock limit in seconds for a run over ``n_cases`` cases."""
         return self.start_seconds + self.case_seconds * n_cases
 
 
-def read_contract(table: Mapping[str, object], path: Path) -> Contract:
-    """Read the [contract] table of the benchmark file ``path``; raise ContractError."""
-    return read_table(Contract, table, path, "contract", ContractError)
+def read_contract(
+    table: Mapping[str, object], path: Path, task: Task = ONE_PROBABILITY
+) -> Contract:
+    """Read the [contract] table of the benchmark file ``path``, whose outputs ``task`` may name.
+
+    Raises ContractError.
+    """
+    found = read_table(Contract, table, path, "contract", ContractError)
+    if task.kind == BINARY:
+        return found
+    if "outputs" in table and found.outputs != task.outputs:
+        raise ContractError(
+            f"{path.name}: [contract] outputs is {list(found.outputs)} and [task] has the outputs "
+            f"{', '.join(task.outputs)}; leave [contract] outputs out"
+        )
+    return replace(found, outputs=task.outputs, form=task.form)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from cohort_selection.task.declaration import PredictionForm
 from submissions.contract import Contract
 from submissions.submission import ContractBroken, Failure
 
@@ -73,7 +74,8 @@ def parse_predictions(written: bytes, case_ids: Collection[str], contract: Contr
     UTF-8 without BOM; the header ``case_id,<outputs>`` exactly; one row a case in any order;
     lines ended by LF or CRLF (Python's csv writes the latter); a cell may stand in double quotes
     (R writes them) but hold neither quote, comma nor line end. Values are plain decimal or
-    scientific numbers, rounded to 6 decimals and then in [0, 1].
+    scientific numbers, rounded to 6 decimals and then in the range of the contract's form;
+    probabilities of classes sum to 1.
 
     Raises ContractBroken with the failure of the first line that is wrong.
     """
@@ -114,7 +116,7 @@ def parse_predictions(written: bytes, case_ids: Collection[str], contract: Contr
             raise ContractBroken(
                 Failure.PREDICTIONS_UNKNOWN_CASE, f"line {line}: {case_id} comes a second time"
             )
-        values[case_id] = tuple(_probability(cell, line) for cell in cells)
+        values[case_id] = _values(cells, line, contract.form)
     if len(values) < len(known):
         raise ContractBroken(Failure.PREDICTIONS_INCOMPLETE, f"{len(values)} of {len(known)} cases")
     return Predictions(values)
@@ -138,15 +140,34 @@ def _cells(row: str, line: int, expected: int) -> tuple[str, ...]:
     return unquoted
 
 
-def _probability(cell: str, line: int) -> float:
+SUM_TOLERANCE = 1e-3
+"""How far probabilities of classes may be from a sum of 1: single precision, and six decimals."""
+_MOST = 1e9
+"""A score on any scale is at most this large: six decimals of it are still told apart."""
+
+
+def _values(cells: Sequence[str], line: int, form: PredictionForm) -> tuple[float, ...]:
+    lowest = -_MOST if form.lowest is None else form.lowest
+    highest = _MOST if form.highest is None else form.highest
+    values = tuple(_number(cell, line, lowest, highest) for cell in cells)
+    if form.of_classes and abs(sum(values) - 1.0) > SUM_TOLERANCE:
+        raise ContractBroken(
+            Failure.PREDICTIONS_OUT_OF_RANGE,
+            f"line {line}: the probabilities of the classes sum to {sum(values):.6g}; expected 1",
+        )
+    return values
+
+
+def _number(cell: str, line: int, lowest: float, highest: float) -> float:
     if len(cell) > 80 or not _DECIMAL.fullmatch(cell):
         raise ContractBroken(
             Failure.PREDICTIONS_OUT_OF_RANGE, f"line {line}: {_shown(cell)} is not a number"
         )
     value = round(float(cell), DECIMALS) + 0.0  # + 0.0: no minus zero
-    if not 0.0 <= value <= 1.0:
+    if not lowest <= value <= highest:
         raise ContractBroken(
-            Failure.PREDICTIONS_OUT_OF_RANGE, f"line {line}: {_shown(cell)} is not in [0, 1]"
+            Failure.PREDICTIONS_OUT_OF_RANGE,
+            f"line {line}: {_shown(cell)} is not in [{lowest:g}, {highest:g}]",
         )
     return value
 

@@ -28,6 +28,7 @@ FLOORS: dict[str, list[str]] = {
     ],
     "cohort_selection": [
         "ages atomic_files benchmark_keys cases pixels source_digest tables",
+        "task",
         "clinical deidentification sampling",
         "dicom matching",
         "catalog commons sealing",
@@ -67,7 +68,8 @@ FLOORS: dict[str, list[str]] = {
         "sandbox scoring",
         "attacker claims",
         "disclosure",
-        "comparison feedback_choice figure_kinds leaderboard.drawing",
+        "comparison feedback_choice figure_kinds leaderboard.drawing probing",
+        "tasks",
         "benchmark leaderboard.templating",
         "identity leaderboard.board planning stores workers",
         "feedback",

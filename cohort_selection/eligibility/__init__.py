@@ -3,5 +3,5 @@
 **Reference standard**: the source of the label. **Flow diagram**: studies and patients left
 after each rule.
 
-Order of reading: ``criteria``, ``rules``, ``label_rule``, ``flow_diagram``.
+Order of reading: ``criteria``, ``rules``, ``label_rule``, ``targets``, ``flow_diagram``.
 """

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from cohort_selection.benchmark_keys.keys import Absent, Give, InFile, Shorthand, Text, Truth, Whole
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Shorthand,
+    Text,
+    Truth,
+    Whole,
+)
 from cohort_selection.cases import Case
 from cohort_selection.catalog.study_values import NAMES, Values, age, by_study, known_names, values
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
@@ -19,6 +28,8 @@ from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.eligibility.label_rule import COVID, LabelError, LabelRule
 from cohort_selection.eligibility.rules import Rule, numbers
+from cohort_selection.eligibility.targets import columns_of, is_known, targets_of
+from cohort_selection.task.declaration import Task
 
 if TYPE_CHECKING:
     from cohort_selection.dicom.studies import Study
@@ -152,6 +163,8 @@ class Criteria:
         Give("rules as [[cohort.exclude]] tables, each with a field and a test"),
         Field(description="rules that put a study out, as `[[cohort.exclude]]` tables"),
     ] = ()
+    task: Annotated[Task | None, Derived()] = None
+    """What is asked besides the label; None where the label says all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +205,7 @@ def select(
         sieve.obey(rule)
     by_tests = criteria.label.column == COVID
     labels = _by_tests(sieve, criteria) if by_tests else _by_column(sieve, criteria)
+    targets = _targets(sieve, criteria.task)
     if not sieve.left:
         worst = max(sieve.flow, key=lambda step: step.excluded)
         raise SelectionError(
@@ -208,6 +222,7 @@ def select(
                 name: str(values(name, study, sieve.record(study), criteria.age_bands))
                 for name in criteria.attributes
             },
+            targets.get(study.study_uid, {}),
         )
         for study in sieve.left
     )
@@ -275,6 +290,23 @@ def _by_column(sieve: _Sieve, criteria: Criteria) -> dict[str, int]:
         raise SelectionError(str(wrong)) from None
 
 
+def _targets(sieve: _Sieve, task: Task | None) -> Mapping[str, Mapping[str, float | None]]:
+    """Targets of a task; keeps the studies of which the clinical table says any."""
+    if task is None:
+        return {}
+    columns = columns_of(task)
+    texts = {
+        s.study_uid: {name: sieve.record(s).findings.get(name, "") for name in columns}
+        for s in sieve.left
+    }
+    named = columns[0] if len(columns) == 1 else "any finding"
+    sieve.keep(f"{named} is recorded", lambda s: is_known(task, texts[s.study_uid]) or None)
+    try:
+        return targets_of(task, {s.study_uid: texts[s.study_uid] for s in sieve.left})
+    except LabelError as wrong:
+        raise SelectionError(str(wrong)) from None
+
+
 def _patients(studies: Sequence[Study]) -> int:
     return len({study.patient_id for study in studies})
 
@@ -327,6 +359,12 @@ def _refuse_missing(criteria: Criteria, records: Sequence[ClinicalRecord]) -> No
             f"the clinical table has no column {label!r} for the label; it has {listed}; "
             f"correct [cohort] label"
         )
+    for name in columns_of(criteria.task) if criteria.task else ():
+        if name not in columns:
+            raise SelectionError(
+                f"the clinical table has no column {name!r} for the task; it has {listed}; "
+                f"correct [task]"
+            )
     known = known_names(records)
     for name in criteria.attributes:
         if name not in known:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from cohort_selection.benchmark_keys.keys import Derived, Give, InFile, OneOf, Text
+from cohort_selection.benchmark_keys.keys import (
+    Absent,
+    Derived,
+    Give,
+    InFile,
+    Number,
+    OneOf,
+    Text,
+)
 from cohort_selection.tables.cell_words import LABEL_WORDS, holds, is_unknown, items, label_word
 
 POSITIVE, NEGATIVE, EXCLUDE, REFUSE = "positive", "negative", "exclude", "refuse"
@@ -40,7 +49,8 @@ class LabelRule:
     """Reads the text of a label's ``column`` as positive, negative or neither.
 
     The column is one of the clinical table, or "covid19". With ``contains`` the cell is a list, and
-    positive where it has one of these items. Otherwise it is 0 or 1, no or yes and the like.
+    positive where it has one of these items. With ``at_least`` it is a
+    number, and positive from there on. Otherwise it is 0 or 1, no or yes and the like.
     ``uncertain`` says what CheXpert's -1 is, and ``blank`` a cell that says nothing. With
     ``inverted`` a cell that says no is positive; what is uncertain or blank still counts as these
     two say.
@@ -76,6 +86,16 @@ class LabelRule:
         OneOf(BLANK),
         Field(description="what an empty or unknown cell counts as: `exclude` or `negative`"),
     ] = EXCLUDE
+    at_least: Annotated[
+        Number | None,
+        Absent("none"),
+        Give("a number"),
+        Field(
+            allow_inf_nan=False,
+            description="the column holds a number, such as a grade, and a case is positive from "
+            "this one on",
+        ),
+    ] = None
     inverted: Annotated[bool, Derived()] = False
 
     def __post_init__(self) -> None:
@@ -85,10 +105,15 @@ class LabelRule:
                 "contains and uncertain are both given; give one of them: a list holds an item or "
                 "does not"
             )
-        if self.column == COVID and (self.contains, self.uncertain, self.blank) != (
-            (),
-            REFUSE,
-            EXCLUDE,
+        if self.at_least is not None and (self.contains or self.uncertain != REFUSE):
+            raise ValueError(
+                "at_least is given beside contains or uncertain; a number has neither: leave them "
+                "out"
+            )
+        if self.column == COVID and (
+            self.contains
+            or self.at_least is not None
+            or (self.uncertain, self.blank) != (REFUSE, EXCLUDE)
         ):
             raise ValueError(
                 f'column is "{COVID}", whose days covid_window says; give "{COVID}" alone, or '
@@ -99,19 +124,23 @@ class LabelRule:
         """Whether the cell says something that counts."""
         if is_unknown(text):
             return self.blank != EXCLUDE
-        return self.uncertain != EXCLUDE or not self._is_uncertain(text)
+        return self.uncertain != EXCLUDE or not self.is_uncertain(text)
 
     def read(self, text: str) -> bool | None:
         """Whether the cell makes a case positive; None where it says neither yes nor no."""
         if is_unknown(text):
             return False if self.blank == NEGATIVE else None
-        if self._is_uncertain(text):
+        if self.is_uncertain(text):
             return {POSITIVE: True, NEGATIVE: False}.get(self.uncertain)
+        if self.at_least is not None:
+            number = _number(text)
+            return None if number is None else (number >= self.at_least) is not self.inverted
         said = holds(text, self.contains) if self.contains else _WORDS.get(label_word(text))
         return None if said is None else said is not self.inverted
 
-    def _is_uncertain(self, text: str) -> bool:
-        return not self.contains and label_word(text) in UNCERTAIN_WORDS
+    def is_uncertain(self, text: str) -> bool:
+        """Whether the cell has CheXpert's -1 or a word for it; no list and no number has."""
+        return not self.contains and self.at_least is None and label_word(text) in UNCERTAIN_WORDS
 
     def labels(self, texts: Mapping[str, str]) -> dict[str, int]:
         """0 or 1 for each known text; raise LabelError where one says neither, or none an item."""
@@ -129,7 +158,9 @@ class LabelRule:
         return {name: int(bool(label)) for name, label in found.items()}
 
     def _advice(self, value: str) -> str:
-        if self._is_uncertain(value):
+        if self.at_least is not None:
+            return "at_least asks for numbers: give one, or nothing where it is not known"
+        if self.is_uncertain(value):
             return (
                 "CheXpert's -1 means uncertain: say what it counts as, as label = "
                 f'{{ column = "{self.column}", uncertain = "positive" }} (or "negative", "exclude")'
@@ -161,3 +192,12 @@ class LabelRule:
                 f"the label {self.column} contains {lacking[0]!r} in no record; its items are "
                 f"{shown}{more}: correct contains"
             )
+
+
+def _number(text: str) -> float | None:
+    """The number that a cell holds, or None."""
+    try:
+        found = float(text.strip())
+    except ValueError:
+        return None
+    return found if isfinite(found) else None

@@ -44,7 +44,7 @@ def entry(
     design: Mapping[str, CaseDesign] | None,
     comparators: Mapping[str, Mapping[str, float]] | None,
 ) -> dict[str, object]:
-    """A line of the reference table; without design or comparators it is as it was before."""
+    """A line of the reference table; what a case does not have, its line does not name."""
     found: dict[str, object] = {
         "case_id": sealed_id,
         "patient_id": pseudonym,
@@ -54,6 +54,8 @@ def entry(
         "source_case_id": case.case_id,
         "source_patient_id": case.patient_id,
     }
+    if case.targets:
+        found["targets"] = dict(case.targets)
     if design is not None:
         found |= asdict(design[case.case_id])
     if comparators:
@@ -73,6 +75,7 @@ def read_entry(line: Mapping[str, Any], images: Path) -> Row:
             ),
             line["label"],
             dict(line["attributes"]),
+            line.get("targets", {}),
         ),
         (line["source_case_id"], line["source_patient_id"]),
         _read_design(line),

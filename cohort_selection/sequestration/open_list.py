@@ -5,16 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
 from cohort_selection.sealing.cohort import CohortError
+from cohort_selection.task.declaration import ONE_PROBABILITY, Task, TaskError
+from cohort_selection.task.open_columns import cell, is_target, read_cells, target_columns, task_of
+
+_OWN = ("case_id", "patient_id", "label", "files")
 
 
-def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> None:
-    """Write the open part as CSV: case_id, patient_id, label, files, then ``attributes``.
+def write_open(
+    path: Path, cases: Sequence[Case], attributes: Sequence[str], task: Task = ONE_PROBABILITY
+) -> None:
+    """Write the open part as CSV: case_id, patient_id, label, files, targets, ``attributes``.
 
     Files are relative to the CSV and joined by ";". A kill leaves the old table or the new one.
     """
@@ -22,7 +28,8 @@ def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> 
     root.mkdir(parents=True, exist_ok=True)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case_id", "patient_id", "label", "files", *attributes])
+    targets = target_columns(task)
+    writer.writerow([*_OWN, *targets.values(), *attributes])
     for case in cases:
         files = [os.path.relpath(file.absolute(), root) for file in case.files]
         odd = [file for file in files if ";" in file]
@@ -34,6 +41,7 @@ def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> 
                 case.patient_id,
                 case.label,
                 ";".join(files),
+                *(cell(case.targets[output]) for output in targets),
                 *(case.attributes[name] for name in attributes),
             ]
         )
@@ -41,18 +49,19 @@ def write_open(path: Path, cases: Sequence[Case], attributes: Sequence[str]) -> 
 
 
 def read_open(path: Path) -> tuple[Case, ...]:
-    """Read what :func:`write_open` wrote; every further column is an attribute."""
+    """Read what :func:`write_open` wrote; a further column is a target or an attribute."""
     root = path.absolute().parent
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         fields = list(reader.fieldnames or ())
-        missing = [n for n in ("case_id", "patient_id", "label", "files") if n not in fields]
+        missing = [n for n in _OWN if n not in fields]
         if missing:
             raise CohortError(
                 f"{path.name} has no column {', '.join(missing)}; it is not a table of open cases: "
                 "write it with `sequestra sequester`"
             )
-        attributes = [n for n in fields if n not in {"case_id", "patient_id", "label", "files"}]
+        attributes = [n for n in fields if n not in _OWN and not is_target(n)]
+        targets = target_columns(_task(path, fields))
         cases = []
         for line, row in enumerate(reader, start=2):
             if row["label"] not in {"0", "1"}:
@@ -66,6 +75,29 @@ def read_open(path: Path) -> tuple[Case, ...]:
                     tuple(Path(os.path.normpath(root / f)) for f in row["files"].split(";") if f),
                     int(row["label"]),
                     {name: row[name] for name in attributes},
+                    _targets(row, targets, f"{path.name} line {line}"),
                 )
             )
     return tuple(cases)
+
+
+def read_open_task(path: Path) -> Task:
+    """The task whose targets an open list has, by the names of its columns."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return _task(path, csv.DictReader(stream).fieldnames or ())
+
+
+def _task(path: Path, fields: Sequence[str]) -> Task:
+    try:
+        return task_of(fields)
+    except ValueError as problem:
+        raise CohortError(f"{path.name}: {problem}") from None
+
+
+def _targets(
+    row: Mapping[str, str], columns: Mapping[str, str], where: str
+) -> Mapping[str, float | None]:
+    try:
+        return read_cells(row, columns)
+    except TaskError as problem:
+        raise CohortError(f"{where}: {problem}") from None

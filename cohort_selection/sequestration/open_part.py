@@ -10,7 +10,8 @@ from pathlib import Path
 from cohort_selection.atomic_files import replaced
 from cohort_selection.cases import Case
 from cohort_selection.sealing.cohort import CohortError
-from cohort_selection.sequestration.open_list import read_open, write_open
+from cohort_selection.sequestration.open_list import read_open, read_open_task, write_open
+from cohort_selection.task.declaration import ONE_PROBABILITY, Task
 
 TABLE = "open.csv"
 _IMAGES = "images"
@@ -78,13 +79,14 @@ def copy_open_part(
         raise CohortError(
             f"{open_list} lists no case; give the list that `sequestra sequester` wrote"
         )
-    return write_copies(cases, output, progress=progress)
+    return write_copies(cases, output, task=read_open_task(open_list), progress=progress)
 
 
 def write_copies(
     cases: Sequence[Case],
     output: Path,
     *,
+    task: Task = ONE_PROBABILITY,
     named: str = "open",
     progress: Callable[[int, int], None] | None = None,
 ) -> OpenPart:
@@ -104,7 +106,7 @@ def write_copies(
             )
             for i, case in enumerate(copied, start=1)
         ]
-        write_open(fresh / TABLE, renamed, tuple(cases[0].attributes))
+        write_open(fresh / TABLE, renamed, tuple(cases[0].attributes), task)
     return OpenPart(
         output / TABLE,
         len(cases),

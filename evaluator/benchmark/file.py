@@ -13,6 +13,7 @@ from cohort_selection.benchmark_keys.reading import keys_of
 from cohort_selection.benchmark_keys.reference import Schema, without_defaults_of_other_form
 from cohort_selection.clinical.columns import ClinicalColumns
 from cohort_selection.plan.cohort_plan import CohortPlan
+from cohort_selection.task.declaration import Task
 from evaluator.benchmark.about import About
 from evaluator.benchmark.board import Freezes
 from evaluator.claims.declaration import Comparator, DeclaredClaim, StudyTable
@@ -41,6 +42,9 @@ class BenchmarkFile:
     contract: Annotated[
         Contract, Field(description="What a container may use, and what it gives.")
     ] = field(default_factory=Contract)
+    task: Annotated[
+        Task, Field(description="What a model gives for a case, and what is right.")
+    ] = field(default_factory=Task)
     quota: Annotated[Quota, Field(description="How often a team may submit.")] = field(
         default_factory=Quota
     )

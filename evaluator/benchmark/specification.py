@@ -19,6 +19,7 @@ from cohort_selection.plan.cohort_plan import (
     read_cohort_plan,
     years_are_no_level,
 )
+from cohort_selection.task.declaration import BINARY, ONE_PROBABILITY, PROBABILITY, Task, read_task
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.beside_claims import (
@@ -27,6 +28,7 @@ from evaluator.benchmark.beside_claims import (
     study_of,
     with_looks,
 )
+from evaluator.benchmark.beside_task import of_task, refuse_what_no_task_has
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
 from evaluator.claims.declared_study import DeclaredStudy
@@ -61,6 +63,20 @@ class Benchmark:
     path: Path
     digest: str
     study: DeclaredStudy | None = None
+    task: Task = ONE_PROBABILITY
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs that have targets of their own; none where the label says all."""
+        return self.task.outputs if self.task.has_targets else ()
+
+    @property
+    def plan_digest(self) -> str:
+        """SHA-256 over all that decides which figures are made of predictions."""
+        if self.task == ONE_PROBABILITY:
+            return self.analysis.digest
+        text = f"{self.analysis.digest} {self.task!r}"
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = False) -> Benchmark:
@@ -84,7 +100,11 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         )
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
-    analysis = _by_design(read_plan(tables["analysis"], path), tables["analysis"], cohort, path)
+    task = read_task(tables["task"], path)
+    if task.has_targets:
+        cohort = replace(cohort, task=task)
+    plan = of_task(read_plan(tables["analysis"], path), tables["analysis"], task)
+    analysis = _by_design(plan, tables["analysis"], cohort, path)
     study = study_of(document, analysis, path)
     found = Benchmark(
         name=name,
@@ -92,7 +112,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         description=about.description,
         period=Period(about.opens, about.closes),
         cohort=_of_figures(cohort, analysis),
-        contract=read_contract(tables["contract"], path),
+        contract=read_contract(tables["contract"], path, task),
         quota=with_looks(read_quota(tables["quota"], path), study, path),
         practice=read_practice(tables["practice"], path),
         analysis=analysis,
@@ -101,6 +121,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         path=path,
         digest=_digest(raw, cohort.target_files),
         study=study,
+        task=task,
     )
     if not installed:
         _refuse_years(found)
@@ -158,7 +179,9 @@ def read_name_alone(path: Path) -> str:
 def read_contract_alone(path: Path) -> Contract:
     """The [contract] table of a benchmark's file: all that a researcher's check needs of it."""
     path = shipped.resolved(path)
-    return read_contract(_table(_document(path)[1], "contract", path), path)
+    document = _document(path)[1]
+    task = read_task(_table(document, "task", path), path)
+    return read_contract(_table(document, "contract", path), path, task)
 
 
 def read_analysis(
@@ -240,13 +263,15 @@ def _agree(benchmark: Benchmark) -> None:
             f"{benchmark.path.name}: [contract] visible has {label}, the reference standard; "
             f"a container may never see it"
         )
-    if len(benchmark.contract.outputs) != 1:
+    refuse_what_no_task_has(benchmark)
+    if len(benchmark.contract.outputs) != 1 and benchmark.task.kind == BINARY:
         raise SpecificationError(
             f"{benchmark.path.name}: [contract] outputs has {len(benchmark.contract.outputs)} "
             f"names; one is scored: give one"
         )
     threshold = benchmark.analysis.threshold
-    if threshold is not None and not 0.0 <= threshold <= 1.0:
+    form = benchmark.contract.form
+    if threshold is not None and form == PROBABILITY and not 0.0 <= threshold <= 1.0:
         raise SpecificationError(
             f"{benchmark.path.name}: [analysis] threshold is {threshold:g}; containers give "
             f"probabilities: give one from 0 to 1"

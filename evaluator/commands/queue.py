@@ -69,6 +69,7 @@ def practice(
         read_open(open_list),
         found.practice.cases,
         seed=found.cohort.seed,
+        task=found.task,
     )
     console.print(dry_run.copied(made), soft_wrap=True)
 

@@ -1,6 +1,6 @@
 """Finds submissions whose predictions differ in few cases, so that a difference would read labels.
 
-The rule of ``evaluator/disclosure/probing.py``, between two submissions: what one case adds to
+The rule of ``evaluator/probing/set_apart.py``, between two submissions: what one case adds to
 their difference must be hidden by what the others add. The squared differences of the cases' ranks
 must add up to half the minimum cell times the largest, or in a group of n cases to n / 32 times
 where that is less, but always to one and a half times; or all be 0. Figures that weigh a case by
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from evaluator.disclosure.probing import depends_on_threshold
+from evaluator.probing.set_apart import depends_on_threshold
 from metrics.arrays import logit
 from metrics.edges import called
 from metrics.figure_name import FigureName

@@ -34,10 +34,10 @@ from evaluator.comparison import (
     NotCompared,
 )
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.probing import SetApart, depends_on_threshold
 from evaluator.disclosure.rounding import decimals, outward, plain
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import JOINT
+from evaluator.probing.set_apart import SetApart, depends_on_threshold
 from evaluator.scoring.results import OVERALL
 from metrics.all_figures import Choices
 from metrics.comparison.ranking import Ranked, RankedPair, Standing, Submitted, ranked

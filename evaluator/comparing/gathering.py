@@ -20,11 +20,13 @@ from evaluator.comparison import (
     NotCompared,
 )
 from evaluator.disclosure.control import Release
-from evaluator.evaluation import ScoredCases, read_cases, told_apart
+from evaluator.evaluation import judged_by
 from evaluator.leaderboard.board.ranking import Entrant, placed
 from evaluator.scoring.code_version import code_version
 from evaluator.scoring.score import choices_of
 from evaluator.stores.enclave import Enclave
+from evaluator.tasks.judged import one_score_apart
+from evaluator.tasks.scored_cases import ScoredCases, read_cases
 from submissions.ledger.ledger import Ledger
 
 REPLICATES = 2_000
@@ -98,7 +100,7 @@ def gathered(sources: Sources, wanted: Due, now: datetime) -> Comparison:
 def _kept(sources: Sources, wanted: Due) -> tuple[dict[str, _Kept], list[NotCompared]]:
     """The covered releases that can be compared, oldest first, and those that cannot."""
     covered = {each.submission_id for each in wanted.covered}
-    digests = sources.cohort.digest, sources.benchmark.analysis.digest
+    digests = sources.cohort.digest, sources.benchmark.plan_digest
     kept: dict[str, _Kept] = {}
     others = []
     first: ScoredCases | None = None
@@ -145,11 +147,12 @@ def _candidates(
     for row in chosen:
         one = kept[row.submission_id]
         submission = sources.ledger.submission(row.submission_id)
+        by = judged_by(submission, sources.benchmark, sources.cohort)
         candidates.append(
             Candidate(
                 release=one.release,
                 scores=one.given.scores,
-                apart=told_apart(submission, sources.benchmark, one.given),
+                apart=one_score_apart(one.given, submission.threshold, by),
                 looks=counted[submission.team.casefold()],
                 baseline=row.baseline,
                 entered=entered[row.submission_id],

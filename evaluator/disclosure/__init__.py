@@ -1,8 +1,7 @@
-"""What may leave: suppression, rounding, probing.
+"""What may leave: suppression and rounding.
 
 **Withheld**: not shown, with the reason. **Cell**: the cases of one group and label.
-**Probing**: predictions made to read labels off a release.
 
 Order of reading: ``rule``, ``control``, ``suppression``, ``protection``,
-``earlier``, ``rounding``, ``shown_figures``, ``curves``, ``probing``, ``cohort_card``.
+``earlier``, ``rounding``, ``shown_figures``, ``curves``, ``cohort_card``.
 """

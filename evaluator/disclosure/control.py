@@ -92,6 +92,26 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedPart:
+    """What a reader may see of one part of a task: a finding, a class, a grade cut.
+
+    ``threshold`` is None where a part has no operating point.
+    """
+
+    name: str
+    threshold: float | None
+    n_cases: int
+    n_patients: int
+    n_positive: int | None
+    results: tuple[Result, ...]
+    curves: tuple[Curve, ...]
+    withheld: tuple[Withheld, ...]
+    effective_patients: int | None = None
+    declared_gaps: tuple[tuple[str, str], ...] = ()
+    target: TargetComparison | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """What a reader may see of one evaluation; the only thing that boards and reports are given."""
 
@@ -118,6 +138,28 @@ class Release:
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
     verdict: StudyVerdict | None = None
+    task: str = ""
+    parts: tuple[ReleasedPart, ...] = ()
+
+    def of_part(self, name: str) -> Release:
+        """The release as a binary one of the part ``name``; raise KeyError where it has none."""
+        part = {each.name: each for each in self.parts}[name]
+        return replace(
+            self,
+            threshold=self.threshold if part.threshold is None else part.threshold,
+            n_cases=part.n_cases,
+            n_patients=part.n_patients,
+            n_positive=part.n_positive,
+            results=part.results,
+            curves=part.curves,
+            withheld=part.withheld,
+            effective_patients=part.effective_patients,
+            declared_gaps=part.declared_gaps,
+            target=part.target,
+            verdict=None,
+            task="",
+            parts=(),
+        )
 
     def find(
         self, figure: FigureName | str, attribute: str = OVERALL[0], level: str = OVERALL[1]
@@ -296,6 +338,12 @@ def _parse(document: dict[str, Any]) -> Release:
     if found != SCHEMA:
         raise ValueError(f"its schema is {found!r}")
     rule = document.pop("rule")
+    parts = tuple(
+        ReleasedPart(
+            **figures_of(part), withheld=tuple(Withheld(**e) for e in part.pop("withheld")), **part
+        )
+        for part in document.pop("parts", ())
+    )
     rule |= {"nested": tuple(tuple(pair) for pair in rule["nested"])} if "nested" in rule else {}
     verdict = document.pop("verdict", None)
     return Release(
@@ -304,5 +352,6 @@ def _parse(document: dict[str, Any]) -> Release:
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
         rule=Disclosure(**rule),
         verdict=None if verdict is None else StudyVerdict.from_document(verdict),
+        parts=parts,
         **document,
     )

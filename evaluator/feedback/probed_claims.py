@@ -1,6 +1,6 @@
 """Whether predictions set a few cases apart so that the verdict on a claim would read their labels.
 
-The rule is that of ``evaluator/disclosure/probing.py``, for the groups and thresholds of the
+The rule is that of ``evaluator/probing/set_apart.py``, for the groups and thresholds of the
 claims. It looks at predictions alone: no label decides it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from evaluator.claims.declaration import JOINT
 from evaluator.claims.judging import Cases, crowded, thresholds
 from evaluator.claims.sealed_study import SealedStudy
-from evaluator.disclosure.probing import OVERALL_ATTRIBUTE, set_apart
+from evaluator.probing.set_apart import OVERALL_ATTRIBUTE, set_apart
 
 
 def sets_apart(sealed: SealedStudy, cases: Cases, submitted: float, minimum: int) -> bool:

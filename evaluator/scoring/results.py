@@ -140,17 +140,31 @@ class Evaluation:
     effective_patients: float | None = None
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
+    parts: tuple[EvaluatedPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedPart:
+    """A finding, a class against the rest, or a grade cut, scored as a binary task."""
+
+    name: str
+    evaluation: Evaluation
 
 
 def as_mapping(record: Any) -> dict[str, object]:
     """A record's fields, as json.dumps asks for them; ``asdict`` would first copy each value.
 
-    A result's figure is stored by its written name, under "metric".
+    A result's figure is stored by its written name, under "metric". What came later to these
+    documents is stored where it has a value.
     """
     if isinstance(record, Result):
         name = {"metric": str(record.figure)}
         return name | {field.name: getattr(record, field.name) for field in fields(record)[1:]}
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    found = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: each for name, each in found.items() if name not in _LATER or each}
+
+
+_LATER = frozenset({"parts", "task"})
 
 
 def figures_of(document: dict[str, Any]) -> dict[str, Any]:
@@ -177,5 +191,12 @@ def figures_of(document: dict[str, Any]) -> dict[str, Any]:
 
 def read_evaluation(text: str) -> Evaluation:
     """Read a stored evaluation; ValueError, TypeError or KeyError where it is none."""
-    document = json.loads(text)
-    return Evaluation(**figures_of(document), **document)
+    return _evaluation(json.loads(text))
+
+
+def _evaluation(document: dict[str, Any]) -> Evaluation:
+    parts = tuple(
+        EvaluatedPart(part["name"], _evaluation(part["evaluation"]))
+        for part in document.pop("parts", ())
+    )
+    return Evaluation(**figures_of(document), **document, parts=parts)

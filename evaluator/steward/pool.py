@@ -140,6 +140,7 @@ def digest_of(cases: Sequence[Case]) -> str:
     """SHA-256 of all that a draw depends on; where a file lies is no part of it."""
     rows = sorted(
         (case.case_id, case.patient_id, case.label, sorted(case.attributes.items()))
+        + ((sorted(case.targets.items()),) if case.targets else ())
         for case in cases
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -100,7 +100,7 @@ def sequester(
         "sequester", benchmark.name, f"{new} new patients; list {head(path)}"
     )
     opened, hidden = sides(selected.cases, parts)
-    write_open(open_list, opened, plan.criteria.attributes)
+    write_open(open_list, opened, plan.criteria.attributes, benchmark.task)
     return Sequestered(
         flow=selected.flow,
         open_cases=len(opened),
@@ -275,6 +275,7 @@ def _lay_out_practice(
             cut.opened,
             n_cases,
             seed=benchmark.cohort.seed,
+            task=benchmark.task,
             progress=progress,
         )
 

@@ -14,6 +14,7 @@ import numpy as np
 from cohort_selection.cases import Case
 from cohort_selection.sequestration.open_list import read_open
 from cohort_selection.sequestration.open_part import TABLE, OpenPart, write_copies
+from cohort_selection.task.declaration import ONE_PROBABILITY, Task
 from evaluator.stores.installation import Installation
 
 
@@ -53,6 +54,7 @@ def lay_out(
     n_cases: int,
     *,
     seed: int,
+    task: Task = ONE_PROBABILITY,
     progress: Callable[[int, int], None] | None = None,
 ) -> OpenPart:
     """Draw practice cases from the open ones and copy them; an earlier draw is replaced.
@@ -67,7 +69,7 @@ def lay_out(
             f"list with open cases, or leave [practice] out"
         )
     folder = practice_folder(installation, benchmark)
-    return write_copies(cases, folder, named="practice", progress=progress)
+    return write_copies(cases, folder, task=task, named="practice", progress=progress)
 
 
 def read_cases(installation: Installation, benchmark: str) -> tuple[Case, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from cohort_selection.task.declaration import read_task
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
@@ -94,17 +95,20 @@ def read(file: Path) -> KitBenchmark:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise KitError(f"{file} is not a TOML file ({error}); give a benchmark's file") from error
-    about, contract, quota = (document.get(name, {}) for name in ("benchmark", "contract", "quota"))
-    if not all(isinstance(table, dict) for table in (about, contract, quota)):
+    about, contract, quota, task = (
+        document.get(name, {}) for name in ("benchmark", "contract", "quota", "task")
+    )
+    if not all(isinstance(table, dict) for table in (about, contract, quota, task)):
         raise KitError(
-            f"{file} is not a benchmark's file: [benchmark], [contract] and [quota] must be tables"
+            f"{file} is not a benchmark's file: [benchmark], [contract], [quota] and [task] must "
+            f"be tables"
         )
     name = str(about.get("name", file.stem))
     return KitBenchmark(
         name,
         str(about.get("title", name)),
         str(about.get("description", "")).strip() or "A benchmark of Sequestra.",
-        read_contract(contract, file),
+        read_contract(contract, file, read_task(task, file)),
         read_quota(
             {key: value for key, value in quota.items() if key in Quota.__dataclass_fields__}, file
         ),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.disclosure.probing import set_apart
+from evaluator.probing.set_apart import set_apart
 from metrics import edges
 from metrics.all_figures import Choices, figures
 from metrics.calibration import errors

@@ -15,8 +15,8 @@ MAY_IMPORT = {
     "baselines": {"metrics", "cohort_selection", "submissions"},
     "evaluator": {"metrics", "cohort_selection", "submissions"},
 }
-FOR_ALL = "cohort_selection.benchmark_keys"
-"""The one room that every package may import: how keys of a benchmark's file are declared."""
+FOR_ALL = ("cohort_selection.benchmark_keys", "cohort_selection.task")
+"""The rooms that every package may import: how a benchmark's file is declared, and its task."""
 
 
 IN_IMAGES = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from jsonschema import Draft202012Validator
 from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.file import json_schema
 from evaluator.benchmark.specification import read_benchmark
+from evaluator.identity import contract_text
 from submissions.period import Period
 from tests.support.repository import REPOSITORY
 
@@ -249,5 +249,5 @@ def test_the_digests_that_stored_results_carry_stay(name: str, plan: str, contra
     found = read_benchmark(path)
     assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert found.analysis.digest == f"sha256:{plan}"
-    kept = json.dumps(asdict(found.contract), sort_keys=True)
+    kept = contract_text(found.contract)
     assert hashlib.sha256(kept.encode()).hexdigest() == contract

@@ -10,9 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from evaluator.claims.verdict import MET_BEFORE, NEVER_MET, StudyVerdict
 from evaluator.disclosure.control import Release, Withheld
-from evaluator.evaluation import ScoredCases
 from evaluator.feedback.claims_shown import shown
 from evaluator.feedback.met_cases import EVERY_CASE, figures
+from evaluator.tasks.scored_cases import ScoredCases
 from metrics.claims.procedures import Verdict
 from tests.support.hand_made import released
 from tests.support.verdicts import claim, judged, verdict

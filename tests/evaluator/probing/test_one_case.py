@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from evaluator.disclosure.control import Release
-from evaluator.disclosure.probing import set_apart, without
 from evaluator.disclosure.rule import Disclosure
+from evaluator.probing.set_apart import set_apart, without
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.score import score
 from tests.support.hand_made import released

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.disclosure.probing import OVERALL_ATTRIBUTE, depends_on_threshold, set_apart, without
+from evaluator.probing.set_apart import OVERALL_ATTRIBUTE, depends_on_threshold, set_apart, without
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import Evaluation
 from evaluator.scoring.score import score

@@ -1,0 +1,8 @@
+"""Kinds of tasks: what is scored of predictions, and what of it may be shown, for each kind.
+
+Words: the *top* of an evaluation has the figures of the task as a whole. A *part* is a finding, a
+class against the rest, or a grade from which a case counts as positive; it has the whole report of
+a binary task. A binary task and a score have no parts.
+
+Order of reading: scored_cases, judged, released.
+"""
