@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.arrays import Bools, Floats
+from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Estimate, Interval, UndefinedMetric
 from metrics.figure_name import SURFACE_SHARE
 from metrics.group import Group, part_of
@@ -45,9 +45,9 @@ class MaskMeasures:
             raise ValueError(f"each case needs a surface share at {len(tolerances_mm)} tolerances")
         return cls(tuple(pairs), tuple(tolerances_mm), rules)
 
-    def part(self, member: Bools) -> MaskMeasures:
-        """The cases that are a ``member`` (cases,)."""
-        kept = tuple(pair for pair, inside in zip(self.pairs, member, strict=True) if inside)
+    def part(self, member: Bools | Ints) -> MaskMeasures:
+        """The cases that are a ``member`` (cases,), or those at some places (kept cases,)."""
+        kept = tuple(self.pairs[place] for place in np.arange(len(self.pairs))[member].tolist())
         return MaskMeasures(kept, self.tolerances_mm, self.rules)
 
 

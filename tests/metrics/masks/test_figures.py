@@ -168,6 +168,7 @@ def test_parts_are_the_same_cases_and_influences_are_how_a_case_moves_the_mean()
     kept = [pair for pair, inside in zip(MIXED, member, strict=True) if inside]
     direct = mask_figures(MaskMeasures.of(kept, TOLERANCES, RULES), group_of(kept), 0.95)
     assert part["mean_dice"].value == direct["mean_dice"].value
+    assert measures.part(np.flatnonzero(member)) == measures.part(member)
     moved = mask_influences(measures, whole)
     assert moved["mean_dice"].sum() == pytest.approx(0.0)
     without = np.mean([0.6, 0, 0, 1, 1])
