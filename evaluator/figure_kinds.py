@@ -303,9 +303,10 @@ def covered(release: Release) -> tuple[Covered, ...]:
             add(COUNTS[name], name)
     if release.target is not None and any(row.achieved for row in release.target.levels):
         add(COUNTS["achieved"], "achieved")
-    for figure in {result.figure for result in release.results}:
+    bodies = (release, *release.parts)
+    for figure in {result.figure for body in bodies for result in body.results}:
         add(kind_of(figure), str(figure))
-    for curve in release.curves:
+    for curve in (curve for body in bodies for curve in body.curves):
         add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
     if release.verdict is not None:
         for judged in (part for claim in release.verdict.claims for part in claim.parts):

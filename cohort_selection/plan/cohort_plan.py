@@ -127,6 +127,14 @@ class CohortPlan(Criteria):
             "shares count patients"
         ),
     ] = "one"
+    apart_from: Annotated[
+        tuple[Text, ...],
+        Give('a list of names of benchmarks, as ["opacity-validation"]'),
+        Field(
+            description="benchmarks that are sealed before this one; none of their patients is "
+            "drawn, so that figures told of their cases say nothing of these"
+        ),
+    ] = ()
     seed: Annotated[Whole, Field(ge=0, description="of the split and the draw")] = 0
     target: Annotated[
         Target,

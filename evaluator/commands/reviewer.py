@@ -71,6 +71,7 @@ def report(
         bool,
         typer.Option("--pdf", help="PDF/A-3a and PDF/UA-1, with the signed release inside."),
     ] = False,
+    part: Annotated[str, typer.Option(help="One finding, class or grade of the task.")] = "",
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -78,11 +79,16 @@ def report(
     from cohort_selection.atomic_files import write_bytes
     from evaluator.entering.place import place
     from evaluator.leaderboard import published
-    from evaluator.leaderboard.reports.report import render_report
     from evaluator.stores.installation import Installation
     from evaluator.terminal import verdicts
 
     where = place(server, home, HOME)
+    if part and (pdf or not isinstance(where, Path)):
+        raise typer.BadParameter(
+            "a part is written as HTML, where the installation is; leave it out: the PDF has a "
+            "table of all parts, and the server's page links them",
+            param_hint="--part",
+        )
     if pdf:
         _file_report(where, submission_id, output)
         return
@@ -92,15 +98,10 @@ def report(
         console.print(f"wrote {output}")
         return
     installation = Installation.existing(where)
-    ledger = installation.ledger()
-    shown = published.released(ledger, submission_id)
-    primary = published.primary_figure(installation, shown.benchmark)
-    sheet = published.fact_sheet(ledger, submission_id)
-    looked = published.exposure(ledger, submission_id)
-    page = render_report(shown, primary=primary, fact_sheet=sheet, exposure=looked)
+    page, verdict = published.report(installation, submission_id, part)
     write_bytes(output, page.encode())
-    if shown.verdict is not None:
-        console.print(verdicts.verdict(shown.verdict))
+    if verdict is not None:
+        console.print(verdicts.verdict(verdict))
     console.print(f"wrote {output}")
 
 

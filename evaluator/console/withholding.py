@@ -26,7 +26,14 @@ class Withholding:
 
 
 def withholdings(release: Release, evaluation: Evaluation) -> tuple[Withholding, ...]:
-    """Each group that is withheld, with its counts and the reason."""
+    """Each group that is withheld, with its counts and the reason; those of parts after all."""
+    found = _of_body(release, evaluation, "")
+    for part in evaluation.parts:
+        found += _of_body(release.of_part(part.name), part.evaluation, f"{part.name}: ")
+    return tuple(found)
+
+
+def _of_body(release: Release, evaluation: Evaluation, of: str) -> list[Withholding]:
     groups = dict(counted_groups(evaluation))
     groups[OVERALL] = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
     least = release.rule.minimum_cell
@@ -38,14 +45,14 @@ def withholdings(release: Release, evaluation: Evaluation) -> tuple[Withholding,
         few = {} if counts is None else _few(counts, least, each.reason)
         found.append(
             Withholding(
-                group=group_name(*group),
+                group=of + group_name(*group),
                 shown="nothing" if each.reason == WITHHELD else "its number of cases",
                 cases="" if counts is None else _counted(counts),
                 why=_why(group, counts, few, least, small),
                 protects=counts is not None and not few,
             )
         )
-    return tuple(found)
+    return found
 
 
 def figures_left_out(release: Release, evaluation: Evaluation) -> int:
@@ -53,7 +60,10 @@ def figures_left_out(release: Release, evaluation: Evaluation) -> int:
     hidden = {(each.attribute, each.level) for each in release.withheld}
     scored = {(str(each.figure), *each.group) for each in evaluation.results}
     shown = {(str(each.figure), *each.group) for each in release.results}
-    return sum((name[1], name[2]) not in hidden for name in scored - shown)
+    own = sum((name[1], name[2]) not in hidden for name in scored - shown)
+    return own + sum(
+        figures_left_out(release.of_part(part.name), part.evaluation) for part in evaluation.parts
+    )
 
 
 def _few(counts: Counts, least: int, reason: str) -> dict[str, int]:

@@ -131,12 +131,15 @@ def _estimand(of: Contents) -> Iterator[Block]:
     yield heading("Estimand")
     about = population(release)
     told = told_how(release.rule)
+    calls = f"Calls are made at the threshold of {release.threshold:g}. "
+    if release.task:
+        calls = ""
     estimates = "The report estimates" if told is None else "The benchmark asks for"
     yield paragraph(
         f"{estimates} the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
         f"the image of the digest below computes it, in {_where(release.target)}, against the "
-        f"reference standard of the benchmark. Calls are made at the threshold of "
-        f"{release.threshold:g}. The unit is the case; patients are what was sampled."
+        f"reference standard of the benchmark. {calls}The unit is the case; patients are "
+        f"what was sampled."
     )
     if told is not None:
         yield paragraph(told)
@@ -182,7 +185,11 @@ def _results(of: Contents) -> Iterator[Block]:
         yield paragraph("No figure over all cases was released.")
         return
     yield overall
-    for made in (results.two_by_two(of.release), results.reliability(of.release)):
+    for made in (
+        results.parts(of.release),
+        results.two_by_two(of.release),
+        results.reliability(of.release),
+    ):
         if made is not None:
             yield made
     yield from _charts(of, groups=False)

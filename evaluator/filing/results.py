@@ -10,7 +10,9 @@ from evaluator.filing.blocks import Block, heading, paragraph, table
 from evaluator.glossary import FIGURES, figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import attributes_of, readable, readable_level
+from evaluator.leaderboard.reports import parts_block
 from evaluator.leaderboard.reports.gap_rows import declared_gaps
+from evaluator.leaderboard.reports.report import of_task
 from evaluator.scoring.results import OVERALL, Result
 from metrics.estimate import Estimate
 from metrics.figure_name import Kind
@@ -34,6 +36,28 @@ def overall(release: Release) -> Block | None:
         [(_name(result), *_told(result.estimate), _method(result.estimate)) for result in found],
         right=(1, 2),
         widths=("3fr", "auto", "auto", "3fr"),
+    )
+
+
+def parts(release: Release) -> Block | None:
+    """The parts of a task with the figures of each; None where it has none."""
+    if not release.parts:
+        return None
+    names = parts_block.columns(release)
+    found = []
+    for part in release.parts:
+        of = release.of_part(part.name)
+        positive = "" if part.n_positive is None else str(part.n_positive)
+        told = [_cell(of.find(name)) for name in (parts_block.AREA, *names)]
+        found.append((part.name, str(part.n_cases), positive, *told))
+    heads = (figure(name).short for name in (parts_block.AREA, *names))
+    called = parts_block.heading_of(release.task)
+    return table(
+        f"{called}: each against all other cases where it is known.",
+        (called, "Cases", "Positive", *heads),
+        found,
+        right=(1, 2),
+        widths=("2fr", "auto", "auto", *["2fr"] * (1 + len(names))),
     )
 
 
@@ -96,7 +120,8 @@ def _levels(release: Release, attribute: str, primary: str) -> Block:
     own = [r for r in release.results if r.attribute == attribute and r.figure in whole]
     found = {(result.metric, result.level): result.estimate for result in own}
     valued = {metric for (metric, _), each in found.items() if each.value is not None}
-    columns = (primary, *(each for each in BESIDE if each in valued and each != primary))
+    beside = of_task(release, primary)[: len(BESIDE)] if release.task else BESIDE
+    columns = (primary, *(each for each in beside if each in valued and each != primary))
     rows = []
     for level in dict.fromkeys(result.level for result in own):
         counts = next(r.estimate for r in own if r.level == level)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
+from cohort_selection.benchmark_keys.reading import did_you_mean
+from evaluator.claims.verdict import StudyVerdict
 from evaluator.comparison import refuse_several
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.control import Release
@@ -12,7 +14,7 @@ from evaluator.feedback import looks
 from evaluator.leaderboard.board.kept import OfLedger
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.printed import comparison as comparison
-from evaluator.leaderboard.reports.report import PRIMARY
+from evaluator.leaderboard.reports.report import PRIMARY, render_report
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
@@ -55,6 +57,31 @@ def fact_sheet(ledger: Ledger, submission_id: str) -> FactSheet | None:
     """The fact sheet that came with a submission, or None."""
     document = ledger.fact_sheet(submission_id)
     return None if document is None else FactSheet.from_json(document)
+
+
+def report(
+    installation: Installation, submission_id: str, part: str = ""
+) -> tuple[str, StudyVerdict | None]:
+    """The report of a submission as one HTML file, or that of one ``part``; and its verdict.
+
+    Raises NotReleased where there is no release, or no such part of it.
+    """
+    ledger = installation.ledger()
+    shown = released(ledger, submission_id)
+    names = [each.name for each in shown.parts]
+    if part and part not in names:
+        raise NotReleased(
+            f"the result of submission {submission_id} has no part {part!r}"
+            f"{did_you_mean(part, names)}; it has {', '.join(names) or 'none'}"
+        )
+    page = render_report(
+        shown,
+        primary=primary_figure(installation, shown.benchmark),
+        fact_sheet=fact_sheet(ledger, submission_id),
+        exposure=exposure(ledger, submission_id),
+        part=part,
+    )
+    return page, shown.verdict
 
 
 def board_of(ledger: Ledger, submission_ids: Sequence[str]) -> str:

@@ -117,9 +117,11 @@ class _Site:
             raise HTTPException(404, "No released submission has this id; open it from its board.")
         return listing, release, document
 
-    def report(self, submission_id: str, *, standalone: bool) -> str:
-        """The report of a submission, under the primary figure of its benchmark."""
+    def report(self, submission_id: str, *, standalone: bool, part: str = "") -> str:
+        """The report of a submission, or of one ``part`` of its task; 404 where it has none."""
         of, found, document = self.stored(submission_id)
+        if part and part not in {each.name for each in found.parts}:
+            raise HTTPException(404, "This result has no such part; open it from its report.")
         return render_report(
             found,
             title=of.title,
@@ -128,6 +130,7 @@ class _Site:
             fact_sheet=self.fact_sheets(submission_id),
             exposure=self.exposures(submission_id),
             digest="sha256:" + hashlib.sha256(document.encode()).hexdigest(),
+            part=part,
         )
 
     def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
@@ -268,6 +271,13 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
     def report(request: Request, submission_id: str) -> Response:
         key = site.key("report", submission_id, tuple(site.benchmarks))
         return site.give(request, key, lambda: site.report(submission_id, standalone=False))
+
+    @app.api_route("/submissions/{submission_id}/parts/{name}", methods=_READ)
+    def part(request: Request, submission_id: str, name: str) -> Response:
+        key = site.key("part", submission_id, name, tuple(site.benchmarks))
+        return site.give(
+            request, key, lambda: site.report(submission_id, standalone=False, part=name)
+        )
 
     @app.api_route("/compare", methods=_READ)
     def compare(s: Annotated[list[str], Query()] = [], benchmark: str = "") -> HTMLResponse:  # noqa: B006

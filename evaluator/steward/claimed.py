@@ -1,8 +1,11 @@
-"""Patients whom no other benchmark draws while claims on them are open.
+"""Patients of other benchmarks whom a benchmark may not draw.
 
 A figure that another benchmark told of the same cases would steer a team between its looks. A
 benchmark with claims leaves out the patients of every other living cohort, and every benchmark
 leaves out those of a living cohort with claims. A cohort lives until no look at it is open.
+
+A benchmark can name others in ``[cohort] apart_from``, as a test draw names the validation draw of
+which teams are told every figure. It leaves their patients out for good.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cohort_selection.benchmark_keys.reading import did_you_mean
 from cohort_selection.cases import Case
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import addendum, sealed_study
@@ -21,9 +25,13 @@ from evaluator.stores.installation import Installation
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Patients, by the source's id, of other benchmarks' living cohorts, by benchmark."""
+    """Patients, by the source's id, of other benchmarks' cohorts, by benchmark.
+
+    ``named`` are those that the benchmark names itself.
+    """
 
     patients: dict[str, frozenset[str]]
+    named: frozenset[str] = frozenset()
 
     def free(self, cases: Sequence[Case]) -> list[Case]:
         """The cases that may be drawn."""
@@ -35,20 +43,37 @@ class Claimed:
         here = {case.patient_id for case in cases}
         return tuple(
             f"{len(mine & here)} patients are left out of the pool: they are in the cohort of "
-            f"{name!r}, which still takes submissions, and claims allow no case in two"
+            f"{name!r}, {self.because(name)}"
             for name, mine in self.patients.items()
             if mine & here
         )
+
+    def because(self, name: str) -> str:
+        """Why the patients of a benchmark are not drawn."""
+        if name in self.named:
+            return "which [cohort] apart_from names"
+        return "which still takes submissions, and claims allow no case in two"
 
 
 def claimed(
     installation: Installation, benchmark: Benchmark, ending: Collection[str] = ()
 ) -> Claimed:
-    """Who may not be drawn for ``benchmark``; ``ending`` names those that it takes the place of."""
+    """Who may not be drawn for ``benchmark``; ``ending`` names those that it takes the place of.
+
+    Raises StewardError where it names a benchmark that is not sealed.
+    """
     enclave, ledger = installation.enclave(), installation.ledger()
-    found: dict[str, frozenset[str]] = {}
+    named = benchmark.cohort.apart_from
+    for name in named:
+        if name == benchmark.name or not enclave.is_sealed(name):
+            known = [each for each in installation.names() if enclave.is_sealed(each)]
+            raise StewardError(
+                f"[cohort] apart_from names {name!r}, which has no sealed cohort here"
+                f"{did_you_mean(name, known)}; seal it first, or leave it out"
+            )
+    found = {name: enclave.cohort(name).patients() for name in named}
     for name in installation.names():
-        if name == benchmark.name or name in ending or not enclave.is_sealed(name):
+        if name in {benchmark.name, *named, *ending} or not enclave.is_sealed(name):
             continue
         cohort = enclave.cohort(name)
         has_claims = sealed_study.of(cohort) is not None or addendum.of(ledger, name) is not None
@@ -57,7 +82,7 @@ def claimed(
         other = installation.benchmark(name)
         if not is_closed(ledger, name, other.period, other.quota, datetime.now(UTC).date()):
             found[name] = cohort.patients()
-    return Claimed(found)
+    return Claimed(found, frozenset(named))
 
 
 def refuse_claimed(
@@ -67,11 +92,11 @@ def refuse_claimed(
     ending: Collection[str] = (),
 ) -> None:
     """Raise StewardError where a drawn case was sealed by another benchmark since the draw."""
-    for name, patients in claimed(installation, benchmark, ending).patients.items():
+    barred = claimed(installation, benchmark, ending)
+    for name, patients in barred.patients.items():
         shared = patients & {case.patient_id for case in cases}
         if shared:
             raise StewardError(
                 f"{len(shared)} drawn patients are in the cohort of {name!r} too, which was sealed "
-                f"since and still takes submissions, and claims allow no case in two; run "
-                f"`sequestra match {benchmark.name}` again"
+                f"since, {barred.because(name)}; run `sequestra match {benchmark.name}` again"
             )

@@ -11,6 +11,7 @@ from evaluator.disclosure.control import Release
 from evaluator.leaderboard.drawing.plots import charts
 from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.results import as_mapping
+from evaluator.tracking.headline import PART
 from submissions.fact_sheet import FactSheet
 
 REPORT, RELEASE, FIGURES, FACT_SHEET = (
@@ -53,9 +54,14 @@ def figures(released: Release) -> str:
     """Every released figure as CSV, a row each; what is undefined says why and has no value."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for result in released.results:
-        estimate = as_mapping(result.estimate)
-        told = ["" if estimate[name] is None else estimate[name] for name in COLUMNS[3:]]
-        rows.writerow([result.metric, result.attribute, result.level, *told])
+    rows.writerow((*COLUMNS, *([PART] if released.parts else [])))
+    for part, results in (
+        ("", released.results),
+        *((each.name, each.results) for each in released.parts),
+    ):
+        of = [part] if released.parts else []
+        for result in results:
+            estimate = as_mapping(result.estimate)
+            told = ["" if estimate[name] is None else estimate[name] for name in COLUMNS[3:]]
+            rows.writerow([result.metric, result.attribute, result.level, *told, *of])
     return text.getvalue()

@@ -7,6 +7,7 @@ are of no use there. The full figures are the artifacts ``release.json`` and ``f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT, group_figures
@@ -26,6 +27,13 @@ PRIMARY_GAP_P = "primary_gap_p_adjusted"
 WORST_GROUP = "worst_group"
 """Metrics of our own names: what they are of may differ from benchmark to benchmark."""
 
+MOST_OF_TASK = 12
+"""Figures of a task with parts that are metrics."""
+PART = "part"
+"""What stands in place of an attribute in the keys of parts."""
+MOST_PARTS = 40
+"""Parts of a task whose AUROC is a metric."""
+
 MOST_GROUPS = 24
 """Levels whose primary figure is a metric; the others stand in ``figures.csv``."""
 
@@ -33,7 +41,8 @@ MOST_GROUPS = 24
 def headline(release: Release, primary: str) -> list[Result]:
     """The figures over all cases, the primary one first."""
     found = {result.metric: result for result in release.results if result.group == OVERALL}
-    names = dict.fromkeys((primary, *HEADLINE))
+    of_task = [name for name in found if FigureName.read(name).kind is Kind.PLAIN]
+    names = dict.fromkeys((primary, *(of_task[:MOST_OF_TASK] if release.task else HEADLINE)))
     return [found[name] for name in names if name in found]
 
 
@@ -52,6 +61,16 @@ def groups(release: Release, primary: str) -> list[Result]:
         and JOINT not in result.attribute
         and result.estimate.value is not None
     ][:MOST_GROUPS]
+
+
+def parts(release: Release) -> list[Result]:
+    """The AUROC of the first MOST_PARTS parts of a task, by the part as by a level."""
+    return [
+        replace(result, attribute=PART, level=part.name)
+        for part in release.parts[:MOST_PARTS]
+        for result in part.results
+        if result.group == OVERALL and result.metric == "auroc"
+    ]
 
 
 def named(release: Release, primary: str) -> Sequence[tuple[str, Result]]:

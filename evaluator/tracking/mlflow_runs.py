@@ -26,7 +26,7 @@ from evaluator.leaderboard.published import exposure, fact_sheet, primary_figure
 from evaluator.leaderboard.templating.environment import environment
 from evaluator.stores.installation import Installation
 from evaluator.tracking import artifacts
-from evaluator.tracking.headline import groups, headline
+from evaluator.tracking.headline import groups, headline, parts
 from evaluator.tracking.headline import named as own_names
 from evaluator.tracking.keys import KEYS_FILE, SUFFIXES, document, keys, named
 from evaluator.tracking.process import REFUSED, TrackingError, untracked
@@ -151,7 +151,8 @@ def track(
         tags={_RELEASE_TAG: tag, **_tags(released, primary)},
     )
     run_id = str(run.info.run_id)
-    shown, by_group = headline(released, primary), groups(released, primary)
+    shown = [*headline(released, primary), *parts(released)]
+    by_group = groups(released, primary)
     found = keys([named(result) for result in (*shown, *by_group)])
     told = [(found[named(each)], each.estimate) for each in shown]
     told += [(name, each.estimate) for name, each in own_names(released, primary)]

@@ -79,6 +79,7 @@ def test_every_number_beside_the_figures_has_a_class() -> None:
         *("submission_id", "team", "model", "benchmark", "received", "image_digest", "rule"),
         *("cohort_digest", "plan_digest", "code_version", "results", "curves", "withheld"),
         *("sampling_design", "declared_gaps", "note", "levels", "attribute", "level", "verdict"),
+        *("task", "parts"),
     }
     others = of_a_value | kept_inside | told_by_the_benchmark | words
     assert named - others == set(COUNTS)

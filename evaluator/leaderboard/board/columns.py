@@ -70,7 +70,12 @@ def offered(
             Column(CORRECTED, "Corrected", "Interval corrected for the choice", high, False),
             Column(LOOKS, "Looks", "Looks of the team", True, False),
         ]
-    for metric in dict.fromkeys((*BESIDE, *filter(_known, metrics))):
+    known = tuple(filter(_known, metrics))
+    if known and not set(known) & set(BESIDE):  # a task with figures of its own
+        beside = [metric for metric in known if metric != primary][: len(_AT_FIRST)]
+    else:
+        known = (*BESIDE, *known)
+    for metric in dict.fromkeys(known):
         if metric == primary:
             continue
         of = figure(metric)

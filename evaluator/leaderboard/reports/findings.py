@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evaluator.disclosure.control import Release
@@ -14,6 +15,13 @@ from metrics.estimate import Estimate
 
 PERCENT = "\N{NO-BREAK SPACE}%"
 _SPOKEN_OF = ("sensitivity", "specificity")
+_OF_CHANCE = {
+    "macro_auroc": 0.5,
+    "hand_till_auroc": 0.5,
+    "quadratic_weighted_kappa": 0.0,
+    "wafroc": 0.5,
+}
+"""Primary figures of tasks with several outputs, and what guessing reaches in each."""
 _ALL_EQUAL = "predictions that differ"
 """In the reason why the slope over all cases is undefined where every prediction is the same."""
 
@@ -75,7 +83,7 @@ def _alarms(release: Release) -> list[str]:
     slope = release.find("calibration_slope")
     if slope is not None and _ALL_EQUAL in (slope.undefined or ""):
         return ["The model gives every case the same score: it tells no case from another."]
-    found = []
+    found = list(_no_better_than_chance(release))
     auroc = release.find("auroc")
     if auroc is not None and auroc.value is not None:
         if auroc.high is not None and auroc.high < 0.5:
@@ -99,6 +107,17 @@ def _alarms(release: Release) -> list[str]:
                 f"{'positive' if rates[0] else 'negative'}."
             )
     return found
+
+
+def _no_better_than_chance(release: Release) -> Iterator[str]:
+    """Figures of tasks with several outputs whose interval holds what chance gives."""
+    for name, chance in _OF_CHANCE.items():
+        estimate = release.find(name)
+        if estimate is not None and estimate.low is not None and estimate.low <= chance:
+            yield (
+                f"These data do not show that the model is better than chance: the interval of "
+                f"its {figure(name).short}, {numbers.interval(estimate)}, holds {chance:g}."
+            )
 
 
 def _in_words(release: Release) -> list[str]:

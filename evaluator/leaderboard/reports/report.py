@@ -20,7 +20,7 @@ from evaluator.leaderboard.drawing import numbers, released_points
 from evaluator.leaderboard.drawing.levels import attributes_of
 from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.drawing.plots import Chart, charts
-from evaluator.leaderboard.reports import fact_sheet_block, footing, verdict_block
+from evaluator.leaderboard.reports import fact_sheet_block, footing, parts_block, verdict_block
 from evaluator.leaderboard.reports.findings import calibration_in_words, findings
 from evaluator.leaderboard.reports.gap_rows import declared_gaps
 from evaluator.leaderboard.reports.group_tables import GroupTable, group_table
@@ -38,6 +38,8 @@ RATES = ("sensitivity", "specificity", "ppv", "npv")
 """Figures under the 2 x 2 table."""
 BY_GROUP = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
 """Figures beside the primary one in the tables of subgroups."""
+MOST_BESIDE = 5
+"""So many figures of a task with parts stand there: a laptop has room for no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ def render_report(
     fact_sheet: FactSheet | None = None,
     exposure: Sequence[str] = (),
     digest: str = "",
+    part: str = "",
 ) -> str:
-    """Write the report as HTML.
+    """Write the report as HTML; that of one ``part`` of a task where it is named.
 
     A standalone report holds its style and its script, asks for nothing else and forbids itself
     to; otherwise they come from /static. ``title`` and ``primary``, the figure that heads the
@@ -86,12 +89,20 @@ def render_report(
     ``exposure`` says in sentences how often the cohort was looked at. ``digest`` is the release's,
     where it is known.
     """
+    whole = release
+    if part:
+        release, primary = release.of_part(part), parts_block.AREA
     drawn = charts(release, primary) if drawn is None else drawn
     return (
         environment()
         .get_template("report.html")
         .render(
             release=release,
+            part=part,
+            whole=parts_block.heading_of(whole.task) if part else "",
+            task_parts=parts_block.parts_block(
+                release, confidence=numbers.percent(release.confidence), linked=not standalone
+            ),
             title=title or release.benchmark,
             standalone=standalone,
             baseline=is_baseline(release.team),
@@ -129,6 +140,8 @@ def _parts(
     """The tables of the report, and the list of its parts."""
     valued = {r.metric for r in release.results if r.estimate.value is not None}
     columns = [metric for metric in BY_GROUP if metric in valued and metric != primary]
+    if release.task:
+        columns = of_task(release, primary)
     tables = [group_table(release, name, primary, columns) for name in attributes_of(release)]
     sections, about = _sections(release), population(release)
     calls, calibration = released_points.calls(release), calibration_in_words(release)
@@ -140,6 +153,11 @@ def _parts(
     return {
         "contents": [
             *([verdict_block.contents(release.verdict)[:2]] if release.verdict else []),
+            *(
+                [(parts_block.ANCHOR, parts_block.heading_of(release.task))]
+                if release.parts
+                else []
+            ),
             *_contents(sections, about, tables, parts, fact_sheet),
         ],
         "parts": parts,
@@ -153,6 +171,18 @@ def _parts(
         "tables": [table for table in tables if JOINT not in table.attribute],
         "intersections": [table for table in tables if JOINT in table.attribute],
     }
+
+
+def of_task(release: Release, primary: str) -> list[str]:
+    """The figures of a task as a whole that stand beside its primary one in tables of groups."""
+    found = dict.fromkeys(
+        result.metric
+        for result in release.results
+        if result.group == OVERALL
+        and result.figure.kind is Kind.PLAIN
+        and result.estimate.value is not None
+    )
+    return [metric for metric in found if metric != primary][:MOST_BESIDE]
 
 
 def _contents(
