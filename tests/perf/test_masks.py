@@ -69,5 +69,5 @@ def test_intervals_held_the_truth_as_the_kept_results_say() -> None:
             assert share is None or share >= lowest, (name, figure, share)
 
 
-LOWEST = {"mean_dice": 0.90, "mean_hd95": 0.88}
-"""What means hold at the least: few patients of a skewed figure cannot show its tail."""
+LOWEST = {"mean_dice": 0.88}
+"""A mean Dice holds less where forty patients show none of the one in eighteen that fails."""
