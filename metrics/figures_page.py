@@ -13,6 +13,7 @@ from metrics.discrimination import curves as discrimination
 from metrics.discrimination import delong, multiclass, roc_intervals
 from metrics.gaps import differences, fairness, multiplicity, tests
 from metrics.grades import agreement
+from metrics.grades import figures as grade_figures
 from metrics.grades import intervals as ordinal_intervals
 from metrics.intervals import linearised, mover, near_limits, no_variance, proportions
 from metrics.marks import areas as mark_areas
@@ -25,6 +26,8 @@ from metrics.masks import figures as mask_figures
 from metrics.operating_points import intervals as rates
 from metrics.operating_points import rates as operating_point
 from metrics.operating_points import utility
+from metrics.outputs import classes, findings, mean_areas
+from metrics.readers import mean_interval, obuchowski_rockette, panel, pseudovalues
 from metrics.resampling import bootstrap
 from metrics.target_population import divergence, raking, weighted
 
@@ -85,7 +88,26 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         ("calibration_in_the_large", "calibration_slope", "calibration_intercept"),
     ),
     ("Calibration curves and tests", curves, ()),
-    ("Ordinal grades", agreement, ()),
+    (
+        "Ordinal grades",
+        agreement,
+        (
+            *("quadratic_weighted_kappa", "linear_weighted_kappa", "nearest_grades"),
+            *("mean_absolute_error", "kendall_tau_b", "kendall_tau_b_test", "bland_altman"),
+        ),
+    ),
+    ("Ordinal grades: a group of cases", grade_figures, ("grade_figures",)),
+    ("Several findings", findings, ("finding_figures",)),
+    (
+        "Classes that exclude each other",
+        classes,
+        ("class_figures", "hand_till", "one_against_rest", "cohen_kappa"),
+    ),
+    (
+        "Means of several areas",
+        mean_areas,
+        ("mean_auroc", "mean_average_precision", "area_interval"),
+    ),
     ("Masks: one case", measures, ("measure_pair",)),
     ("Masks: surfaces", surfaces, ("areas",)),
     ("Masks: distances", distances, ("both_ways",)),
@@ -147,6 +169,10 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         bootstrap,
         ("percentile", "null_p_value", "holm"),
     ),
+    ("Several readers", obuchowski_rockette, ("analyse",)),
+    ("Several readers by pseudovalues", pseudovalues, ()),
+    ("A model and several readers", panel, ("against_panel",)),
+    ("Interval of the mean reader", mean_interval, ("mean_bounds",)),
 )
 """Chapter, module, and its figures in order; none named means every public function."""
 
