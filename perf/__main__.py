@@ -11,12 +11,9 @@ from perf import (
     auroc_bootstrap,
     auroc_interval,
     claims,
-<<<<<<< HEAD
-    mask_measures,
-=======
     decoding,
     inference,
->>>>>>> main
+    mask_measures,
     radiographs,
     staging,
     whole_report,
@@ -33,12 +30,9 @@ SUITES = {
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
-<<<<<<< HEAD
     "masks": lambda _: mask_measures.run(),
-=======
     "decoding": lambda quick: decoding.run(rounds=3 if quick else 9),
     "inference": lambda quick: inference.run(rounds=1 if quick else 3),
->>>>>>> main
     "staging": lambda quick: staging.run(rounds=2 if quick else 3),
     "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
 }
@@ -47,11 +41,8 @@ REFERENCE = {
     "auroc-bootstrap": auroc_bootstrap.OURS,
     "claims": claims.OURS,
     "report": whole_report.OURS,
-<<<<<<< HEAD
     "masks": mask_measures.OURS,
-=======
     "decoding": decoding.OURS,
->>>>>>> main
 }
 
 
