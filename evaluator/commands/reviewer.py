@@ -227,7 +227,10 @@ def score(
         str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
     ] = "jackknife",
     task: Annotated[
-        str, typer.Option(help="Labels judged together: multilabel, or multiclass (their classes).")
+        str,
+        typer.Option(
+            help="multilabel, multiclass, score, or grades as ordinal:0-24 (with cuts :4,12)."
+        ),
     ] = "",
 ) -> None:
     """Score predictions that you already have, from two tables, or reads of several readers."""
