@@ -69,7 +69,7 @@ def test_grades_by_screen_json_table_and_page(grades: tuple[Path, Path], tmp_pat
     # 16 of 60 cases are 0.75 too high
     assert found["mean_absolute_error", "all"]["value"] == pytest.approx(16 * 0.75 / 60)
     assert found["mean_difference", "all"]["value"] == pytest.approx(16 * 0.75 / 60)
-    assert found["quadratic_weighted_kappa", "F"]["value"] < 1.0
+    assert found["quadratic_weighted_kappa", "Female"]["value"] < 1.0
     (document,) = json.loads(output.read_text()).values()
     assert [part["name"] for part in document["parts"]] == ["grade >= 2", "grade >= 4"]
     assert "Quadratic-weighted kappa" in page.read_text()
