@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.commands import refused, succeed
 from tests.support.repository import REPOSITORY
 
 
-def table(path: Path, header: list[str], rows: list[list[object]]) -> Path:
+def table(path: Path, header: list[str], rows: Sequence[Sequence[object]]) -> Path:
     with path.open("w", newline="") as file:
         written = csv.writer(file)
         written.writerow(header)
