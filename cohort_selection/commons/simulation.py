@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -194,10 +194,7 @@ def simulate(
             for visit in range(len(person.study_days)):
                 risk, line = _study(folder / "dicom", person, seed, number, visit)
                 more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
-                grade = planted.severity_grade(
-                    person.severities[visit], _generator(seed, "grade", number, visit)
-                )
-                clinical.append({**line, **more.clinical, "severity_grade": str(grade)})
+                clinical.append({**line, **more.clinical})
                 risks.append(risk)
                 truth.append(
                     {
@@ -360,7 +357,11 @@ def _planted(
     chest = phantom.anatomy(
         _generator(seed, "anatomy", number), age=person.age, female=person.female
     )
-    return planted.planted(chest, stance, opacity, _generator(seed, "planted", number, visit))
+    found = planted.planted(chest, stance, opacity, _generator(seed, "planted", number, visit))
+    grade = planted.severity_grade(
+        person.severities[visit], _generator(seed, "grade", number, visit)
+    )
+    return replace(found, clinical={**found.clinical, planted.COLUMNS[2]: str(grade)})
 
 
 def _acquire(

@@ -70,9 +70,8 @@ def score(
     (cases,) levels. ``threshold`` is the submission's, else the plan's; without one there are no
     figures at an operating point. ``weights`` (cases,) give figures standardised to the population
     that they stand for; ``target`` holds such weights and how they came about. ``threads`` changes
-    no bit of the result. With ``ranks_only`` scores are taken as no probabilities wherever they
-    lie, and figures that need some are left out. Raises ScoringInputError for arrays that cannot
-    be scored.
+    no bit of the result. With ``ranks_only`` scores are no probabilities wherever they lie, and
+    have no such figures. Raises ScoringInputError for arrays that cannot be scored.
     """
     plan = plan or AnalysisPlan()
     given = arranged(y, scores, patients, attributes or {}, plan)
@@ -93,9 +92,7 @@ def score(
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
     results += _declared_gaps(parts, whole, plan, choices, threads)
-    if ranks_only:
-        left_out = figures_of_probabilities(choices)
-        results = [result for result in results if str(result.figure.plain) not in left_out]
+    left_out = figures_of_probabilities(choices) if ranks_only else frozenset()
     effective = effective_patients(given.patient, given.n_patients) if whole.clustered else None
     return Evaluation(
         plan_digest=plan.digest,
@@ -103,7 +100,7 @@ def score(
         n_cases=int(given.y.size),
         n_patients=given.n_patients,
         n_positive=int(given.y.sum()),
-        results=tuple(results),
+        results=tuple(each for each in results if str(each.figure.plain) not in left_out),
         curves=tuple(curves),
         confidence=plan.confidence,
         threshold=choices.threshold,
