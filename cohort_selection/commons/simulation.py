@@ -169,10 +169,9 @@ def simulate(
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
     A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
-    that the image shows, and a little from age, sex and site.  ``planted`` draws further findings
-    and a grade of the severity.  ``achievable_auroc`` is what the risks themselves score in
-    expectation over the labels: see ``expected_auroc``.  The same seed writes the same bytes, and
-    the first patients stay the same when more are asked for.
+    that the image shows, and a little from age, sex and site.  ``planted`` adds what else is seen.
+    ``achievable_auroc`` is what the risks themselves score: see ``expected_auroc``.  The same seed
+    writes the same bytes, and the first patients stay the same when more are asked for.
 
     Raises ``SimulationError`` where fewer than 2 patients are asked for, or the folder holds
     something else than a simulated commons.

@@ -172,17 +172,15 @@ def read_references(
     patient = _patients(given, known, order, reading["patient_column"], tell)
     bands = _rising(reading["age_bands"])
     attributes = _attributes(given, known, order, subgroups, bands, tell)
-    return (
-        ScoringInput(
-            label=column,
-            case_id=np.array(list(known.cases), dtype=np.str_)[kept],
-            patient_id=None if patient is None else patient[kept],
-            y=no_label[kept],
-            scores=_scores(given, scored, order, no_label)[kept],
-            attributes={name: levels[kept] for name, levels in attributes.items()},
-        ),
-        reference[kept],
+    paired = ScoringInput(
+        label=column,
+        case_id=np.array(list(known.cases), dtype=np.str_)[kept],
+        patient_id=None if patient is None else patient[kept],
+        y=no_label[kept],
+        scores=_scores(given, scored, order, no_label)[kept],
+        attributes={name: levels[kept] for name, levels in attributes.items()},
     )
+    return paired, reference[kept]
 
 
 def _rising(age_bands: Sequence[int]) -> list[int]:
