@@ -96,8 +96,8 @@ def read_tables(
     become ``age_group`` by ``age_bands``. A case without a prediction is refused, or with
     ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a negative; the
     lowest and the highest given where scores are no probabilities), so that a dropped case never
-    raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``.
-    ``tell`` gets one sentence for each thing that was assumed. Raises ScoringInputError.
+    raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``. ``tell`` gets
+    one sentence for each thing that was assumed. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")

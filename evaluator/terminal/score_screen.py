@@ -23,6 +23,8 @@ HEADLINES = (
     "quadratic_weighted_kappa", "linear_weighted_kappa", "prediction_probability",
     "kendall_tau_b", "mean_absolute_error", "mean_difference",
     "limit_of_agreement_low", "limit_of_agreement_high",
+    "mean_dice", "mean_iou", "mean_hd95", "mean_assd", "missed_masks", "false_masks",
+    "wafroc", "froc_score", "lesion_sensitivity", "false_marks_per_image", "case_auroc",
 )  # fmt: skip
 """Figures of everybody that the screen has; all others stand in the files."""
 
@@ -30,6 +32,7 @@ COMPARED = (
     "auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected",
     "macro_auroc", "hand_till_auroc", "multiclass_accuracy", "cohen_kappa",
     "quadratic_weighted_kappa", "mean_absolute_error", "mean_difference",
+    "mean_dice", "wafroc", "lesion_sensitivity",
 )  # fmt: skip
 """Figures whose gaps the screen has, where an interval leaves out 0."""
 
