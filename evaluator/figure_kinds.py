@@ -199,6 +199,7 @@ _OF_BASE: dict[str, FigureKind] = {
             "brier_at_prevalence",
             *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
             *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
+            *("mean_absolute_error", "mean_difference"),
             *("multiclass_log_loss", "multiclass_brier", "top_label_calibration_error"),
         ),
         MEAN,
@@ -214,6 +215,7 @@ _OF_BASE: dict[str, FigureKind] = {
         (
             *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
             *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+            "prediction_probability",
             *("macro_auroc", "macro_average_precision", "hand_till_auroc"),
         ),
         RANK,
@@ -228,6 +230,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(
         (
             *("mcc", "kendall_tau_b", "calibration_slope", "calibration_intercept"),
+            *("quadratic_weighted_kappa", "linear_weighted_kappa"),
             *("calibration_in_the_large", "mcc_at_prevalence", "cohen_kappa"),
         ),
         COEFFICIENT,
@@ -243,6 +246,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(("e50", "e90"), POSITION),
     "emax": END_POINT,
     "rms_calibration_error_debiased": SHAPE,
+    **dict.fromkeys(("limit_of_agreement_low", "limit_of_agreement_high"), SHAPE),
     "spiegelhalter_p": TEST,
 }
 _OF_MADE = {

@@ -13,6 +13,7 @@ from metrics.discrimination import curves as discrimination
 from metrics.discrimination import delong, multiclass, roc_intervals
 from metrics.gaps import differences, fairness, multiplicity, tests
 from metrics.grades import agreement
+from metrics.grades import figures as grade_figures
 from metrics.grades import intervals as ordinal_intervals
 from metrics.intervals import linearised, mover, near_limits, no_variance, proportions
 from metrics.marks import areas as mark_areas
@@ -87,7 +88,15 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         ("calibration_in_the_large", "calibration_slope", "calibration_intercept"),
     ),
     ("Calibration curves and tests", curves, ()),
-    ("Ordinal grades", agreement, ()),
+    (
+        "Ordinal grades",
+        agreement,
+        (
+            *("quadratic_weighted_kappa", "linear_weighted_kappa", "nearest_grades"),
+            *("mean_absolute_error", "kendall_tau_b", "kendall_tau_b_test", "bland_altman"),
+        ),
+    ),
+    ("Ordinal grades: a group of cases", grade_figures, ("grade_figures",)),
     ("Several findings", findings, ("finding_figures",)),
     (
         "Classes that exclude each other",

@@ -62,7 +62,7 @@ FLOORS: dict[str, list[str]] = {
         "commands",
     ],
     "evaluator": [
-        "figures_of_outputs localised_figures",
+        "figures_of_outputs graded_figures localised_figures",
         "assumptions case_tables garbage_collection glossary host option_values screen setup"
         " shipped system_calls",
         "sandbox scoring",

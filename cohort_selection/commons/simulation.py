@@ -169,8 +169,8 @@ def simulate(
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
     A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
-    that the image shows, and a little from age, sex and site.  ``planted`` adds further findings.
-    ``achievable_auroc`` is what the
+    that the image shows, and a little from age, sex and site.  ``planted`` adds further findings
+    and a grade of the severity.  ``achievable_auroc`` is what the
     risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
     writes the same bytes, and the first patients stay the same when more are asked for.
 
@@ -194,7 +194,10 @@ def simulate(
             for visit in range(len(person.study_days)):
                 risk, line = _study(folder / "dicom", person, seed, number, visit)
                 more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
-                clinical.append({**line, **more.clinical})
+                grade = planted.severity_grade(
+                    person.severities[visit], _generator(seed, "grade", number, visit)
+                )
+                clinical.append({**line, **more.clinical, "severity_grade": str(grade)})
                 risks.append(risk)
                 truth.append(
                     {

@@ -159,6 +159,11 @@ class Task:
         return PredictionForm(of_classes=self.kind == MULTICLASS)
 
     @property
+    def gives_probabilities(self) -> bool:
+        """Whether predictions are probabilities, which can be calibrated."""
+        return self.kind not in (ORDINAL, SCORE)
+
+    @property
     def has_targets(self) -> bool:
         """Whether the reference standard says more of a case than its label."""
         return self.kind not in (BINARY, SCORE)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL, SCORE, Task
 from evaluator.benchmark.about import SpecificationError
 from evaluator.disclosure.rule import ONE_FIGURE
@@ -27,6 +28,13 @@ PRIMARY = {
 def of_task(plan: AnalysisPlan, table: Mapping[str, object], task: Task) -> AnalysisPlan:
     """The plan of a kind of task: its primary figure where the [analysis] ``table`` has none."""
     return plan if "primary" in table else replace(plan, primary=PRIMARY[task.kind])
+
+
+def at_the_label(task: Task, label: LabelRule) -> float:
+    """The grade from which a case is positive by the label, else the first cut, else the second."""
+    if label.at_least is not None and label.column == task.column:
+        return float(label.at_least)
+    return float(task.cuts[0] if task.cuts else task.lowest + 1)
 
 
 def refuse_what_no_task_has(benchmark: Benchmark) -> None:
@@ -53,4 +61,21 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
         raise SpecificationError(
             f"{name}: [board] declares comparisons, which are made of one score against one "
             f"label, and [task] kind is {kind!r}; leave freeze_on and freeze_every out"
+        )
+    if kind == ORDINAL:
+        _refuse_beside_grades(benchmark)
+
+
+def _refuse_beside_grades(benchmark: Benchmark) -> None:
+    name, plan = benchmark.path.name, benchmark.analysis
+    if plan.threshold is not None:
+        raise SpecificationError(
+            f"{name}: [analysis] threshold is {plan.threshold:g} and [task] kind is 'ordinal', "
+            f"whose operating points are its cuts; give cuts = [{plan.threshold:g}] in [task]"
+        )
+    if plan.declared_gaps:
+        figure, attribute = plan.declared_gaps[0]
+        raise SpecificationError(
+            f"{name}: the gap {figure} by {attribute} is declared, and gaps of grades are "
+            f"described with intervals and not tested; leave primary_gap and gaps out"
         )

@@ -19,7 +19,14 @@ from cohort_selection.plan.cohort_plan import (
     read_cohort_plan,
     years_are_no_level,
 )
-from cohort_selection.task.declaration import BINARY, ONE_PROBABILITY, PROBABILITY, Task, read_task
+from cohort_selection.task.declaration import (
+    BINARY,
+    ONE_PROBABILITY,
+    ORDINAL,
+    PROBABILITY,
+    Task,
+    read_task,
+)
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.beside_claims import (
@@ -28,7 +35,7 @@ from evaluator.benchmark.beside_claims import (
     study_of,
     with_looks,
 )
-from evaluator.benchmark.beside_task import of_task, refuse_what_no_task_has
+from evaluator.benchmark.beside_task import at_the_label, of_task, refuse_what_no_task_has
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
 from evaluator.claims.declared_study import DeclaredStudy
@@ -71,6 +78,16 @@ class Benchmark:
     def outputs(self) -> tuple[str, ...]:
         """The outputs that have targets of their own; none where the label says all."""
         return self.task.outputs if self.task.has_targets else ()
+
+    @property
+    def threshold(self) -> float | None:
+        """The operating point of every submission, where the benchmark sets it.
+
+        Of grades it is that of the label, else the first cut: the cuts are judged one by one.
+        """
+        if self.task.kind != ORDINAL:
+            return self.analysis.threshold
+        return at_the_label(self.task, self.cohort.label)
 
     @property
     def plan_digest(self) -> str:

@@ -25,6 +25,7 @@ _SCORING = (
     "tasks/tops.py",
     "tasks/multilabel.py",
     "tasks/multiclass.py",
+    "tasks/ordinal.py",
     "tasks/judged.py",
     "tasks/released.py",
     "disclosure/suppression.py",

@@ -23,7 +23,7 @@ from evaluator.scoring.results import (
 )
 from evaluator.scoring.target_population import TargetWeights
 from metrics import arrays
-from metrics.all_figures import Choices, figures, names
+from metrics.all_figures import Choices, figures, figures_of_probabilities, names
 from metrics.arrays import Bools, Floats
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.figure_name import FigureName, Kind
@@ -60,6 +60,7 @@ def score(
     weights: ArrayLike | None = None,
     target: TargetWeights | None = None,
     threads: int | None = None,
+    ranks_only: bool = False,
 ) -> Evaluation:
     """Compute the whole report of one submission.
 
@@ -69,12 +70,13 @@ def score(
     (cases,) levels. ``threshold`` is the submission's, else the plan's; without one there are no
     figures at an operating point. ``weights`` (cases,) give figures standardised to the population
     that they stand for; ``target`` holds such weights and how they came about. ``threads`` changes
-    no bit of the result. Raises
-    ScoringInputError for arrays that cannot be scored.
+    no bit of the result. With ``ranks_only`` scores are taken as no probabilities wherever they
+    lie, and figures that need some are left out. Raises ScoringInputError for arrays that cannot
+    be scored.
     """
     plan = plan or AnalysisPlan()
     given = arranged(y, scores, patients, attributes or {}, plan)
-    choices = _choices_for(given, plan, threshold)
+    choices = _choices_for(given, plan, threshold, ranks_only=ranks_only)
     whole = everyone(given.y, given.s, given.patient, given.n_patients, plan.sampling_design)
     parts = list(groups_of(whole, given.coded, plan))
     results: list[Result] = []
@@ -91,6 +93,9 @@ def score(
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
     results += _declared_gaps(parts, whole, plan, choices, threads)
+    if ranks_only:
+        left_out = figures_of_probabilities(choices)
+        results = [result for result in results if str(result.figure.plain) not in left_out]
     effective = effective_patients(given.patient, given.n_patients) if whole.clustered else None
     return Evaluation(
         plan_digest=plan.digest,
@@ -109,14 +114,19 @@ def score(
     )
 
 
-def _choices_for(given: Arranged, plan: AnalysisPlan, threshold: float | None) -> Choices:
+_RANKS_ONLY = "scores of this kind are no probabilities"
+
+
+def _choices_for(
+    given: Arranged, plan: AnalysisPlan, threshold: float | None, *, ranks_only: bool
+) -> Choices:
     """The choices of a plan, with what the cases say of them; a threshold comes before its own."""
     if threshold is not None and not np.isfinite(threshold):
         raise ScoringInputError(f"the threshold is {threshold}; give a number on the scores' scale")
     return replace(
         choices_of(plan, plan.threshold if threshold is None else threshold),
         cohort_prevalence=_prevalence(given.y),
-        no_calibration=_no_calibration(given.s),
+        no_calibration=_RANKS_ONLY if ranks_only else _no_calibration(given.s),
     )
 
 

@@ -4,5 +4,5 @@ Words: the *top* of an evaluation has the figures of the task as a whole. A *par
 class against the rest, or a grade from which a case counts as positive; it has the whole report of
 a binary task. A binary task and a score have no parts.
 
-Order of reading: scored_cases, kinds, tops, multilabel, multiclass, judged, released.
+Order of reading: scored_cases, kinds, tops, multilabel, multiclass, ordinal, judged, released.
 """

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, SCORE
+from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL, SCORE
 from evaluator.scoring.results import EvaluatedPart, Evaluation
-from evaluator.tasks import multiclass, multilabel
+from evaluator.tasks import multiclass, multilabel, ordinal
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart, scored
 from evaluator.tasks.scored_cases import ScoredCases
 
@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     SCORE: _ONE_SCORE,
     MULTILABEL: multilabel.KIND,
     MULTICLASS: multiclass.KIND,
+    ORDINAL: ordinal.KIND,
 }
 """Kind of task -> how it is judged."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cohort_selection.task.declaration import Task
+from evaluator.disclosure.protection import NOTHING, Also
 from evaluator.probing.set_apart import SetApart, set_apart
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import Evaluation
@@ -44,13 +46,15 @@ class Kind:
 
     ``top`` scores the task as a whole, without its parts. ``parts`` gives them by name. ``apart``
     finds what predictions set apart among the figures of the whole. ``tied`` says that the counts
-    of one part tell something of another's, so that what one withholds is withheld in all.
+    of one part tell something of another's, so that what one withholds is withheld in all; what
+    the parts would tell of a group between them is withheld ``between``.
     """
 
     top: Callable[[ScoredCases, Judged], Evaluation]
     parts: Callable[[ScoredCases, Judged], Mapping[str, Part]]
     apart: Callable[[ScoredCases, Judged], SetApart]
     tied: bool = False
+    between: Callable[[ScoredCases, Judged], Also] = lambda given, by: NOTHING
 
 
 def scored(given: ScoredCases, threshold: float | None, by: Judged) -> Evaluation:
@@ -63,15 +67,20 @@ def scored(given: ScoredCases, threshold: float | None, by: Judged) -> Evaluatio
         by.plan,
         threshold,
         target=by.weights(given),
+        ranks_only=not by.task.gives_probabilities,
     )
 
 
-def one_score_apart(given: ScoredCases, threshold: float, by: Judged) -> SetApart:
-    """What one score sets apart, for everyone and each declared group."""
+def one_score_apart(
+    given: ScoredCases, threshold: float, by: Judged, *, many: float = math.inf
+) -> SetApart:
+    """What one score sets apart, for everyone and each declared group; ``many`` as there."""
     return set_apart(
         given.scores,
         threshold,
         {name: given.attributes[name] for name in by.plan.subgroups},
         by.plan.intersections,
         by.minimum,
+        probabilities=by.task.gives_probabilities,
+        many=many,
     )

@@ -43,7 +43,7 @@ def released(full: Evaluation, given: ScoredCases, by: Judged, rules: Rules) -> 
     if not full.parts:
         return _released(full, given, apart, rules, rules.earlier, NOTHING)
     cases = kind.parts(given, by)
-    also = NOTHING
+    also = kind.between(given, by)
     while True:
         parts = {
             part.name: _part(part.name, part.evaluation, cases[part.name], by, rules, also)
