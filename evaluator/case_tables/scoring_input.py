@@ -80,8 +80,9 @@ def read_tables(
 
     Label ``X`` goes with the score column ``prob_X``, or with ``X`` of another table; or one label
     column (label, y, truth ...) with one score column (probability, score ...). ``how`` says how
-    labels are read: of a list column, of a long table, what is uncertain or blank. The files may be the same file. Names of
-    columns may be spelled in any case, with blanks or marks. ``patient_column`` stands in
+    labels are read: of a list column, of a long table, what is uncertain or blank. The files may be
+    the same file. Names of columns may be spelled in any case, with blanks or marks.
+    ``patient_column`` stands in
     ``truth``, else in ``predictions``; "" makes every case a patient, and so is each case whose
     patient is not known. Lines of ``truth`` that repeat a case must agree in what is read of them.
     ``subgroups`` come from ``truth``, else from
