@@ -98,6 +98,7 @@ def cell(
         panel = against_panel(one, model)
         seen["cover, model less mean reader"] += _covers(panel.difference, 0.0)
         seen["model superior, one-sided"] += panel.superior
+        seen["model superior, symmetric interval"] += panel.published.low > 0.0
     return {
         "structure": structure,
         "auroc": round(area, 4),
@@ -148,7 +149,7 @@ def main() -> None:
         for first in VARIANCES
         for second in SPREADS
     ]
-    named = sorted(name for name, value in cells[0].items() if isinstance(value, float))[:]
+    named = sorted(name for name, value in cells[0].items() if isinstance(value, float))
     whole = {
         name: [
             round(float(f([float(str(each[name])) for each in cells])), 4)

@@ -28,8 +28,8 @@ from cohort_selection.deidentification.elements import Copier, ValueLost
 from cohort_selection.deidentification.encoder_stamps import has_words
 from cohort_selection.deidentification.kinds import WHERE_SAID, Kind, kind_of
 from cohort_selection.deidentification.rules import RULES
-from cohort_selection.pixels.intensities import syntax_of
 from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
+from cohort_selection.pixels.stored import syntax_of
 
 METHOD = "Sequestra allow-list 2"
 KEPT = ("SOPClassUID", *RULES)
@@ -83,6 +83,10 @@ class Copies:
         self.burned_in += copied.burned_in
         self.commented += copied.comment
         return copied.digest
+
+    def new_uid(self, uid: str) -> str:
+        """The UID that stands for ``uid`` in the copies."""
+        return new_uid(self._key, uid)
 
     def refuse_where_one_failed(self) -> None:
         """Raise one DeidentificationError that names all files that could not be copied."""

@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cohort_selection.eligibility.label_rule import LabelRule
-from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL, SCORE, Task
+from cohort_selection.task.declaration import (
+    BINARY,
+    LOCALISATION,
+    MULTICLASS,
+    MULTILABEL,
+    ORDINAL,
+    SCORE,
+    SEGMENTATION,
+    Task,
+)
 from evaluator.benchmark.about import SpecificationError
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.scoring.analysis_plan import AnalysisPlan
@@ -21,6 +30,8 @@ PRIMARY = {
     MULTILABEL: "macro_auroc",
     MULTICLASS: "hand_till_auroc",
     ORDINAL: "quadratic_weighted_kappa",
+    SEGMENTATION: "mean_dice",
+    LOCALISATION: "wafroc",
 }
 """What the board of each kind is ordered by where the file does not say."""
 
@@ -40,7 +51,7 @@ def at_the_label(task: Task, label: LabelRule) -> float:
 def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     """Raise SpecificationError where another table asks for what the kind of task has not."""
     kind, name = benchmark.task.kind, benchmark.path.name
-    if not benchmark.task.has_targets:
+    if not (benchmark.task.has_targets or benchmark.task.has_regions):
         return
     if benchmark.study is not None:
         raise SpecificationError(
@@ -57,6 +68,11 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
             f"{name}: [disclosure] feedback is {benchmark.disclosure.feedback!r}, which tells the "
             f'AUROC of one score, and [task] kind is {kind!r}; give feedback = "open" or "held"'
         )
+    if benchmark.task.has_regions and benchmark.contract.repeat_share > 0:
+        raise SpecificationError(
+            f"{name}: [contract] repeat_share is {benchmark.contract.repeat_share:g} and [task] "
+            f"kind is {kind!r}, of which two runs are not compared; leave repeat_share out"
+        )
     if benchmark.board.declared:
         raise SpecificationError(
             f"{name}: [board] declares comparisons, which are made of one score against one "
@@ -64,6 +80,8 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
         )
     if kind == ORDINAL:
         _refuse_beside_grades(benchmark)
+    if benchmark.task.has_regions:
+        _refuse_tested_gaps(benchmark, "regions")
 
 
 def _refuse_beside_grades(benchmark: Benchmark) -> None:
@@ -73,9 +91,13 @@ def _refuse_beside_grades(benchmark: Benchmark) -> None:
             f"{name}: [analysis] threshold is {plan.threshold:g} and [task] kind is 'ordinal', "
             f"whose operating points are its cuts; give cuts = [{plan.threshold:g}] in [task]"
         )
-    if plan.declared_gaps:
-        figure, attribute = plan.declared_gaps[0]
+    _refuse_tested_gaps(benchmark, "grades")
+
+
+def _refuse_tested_gaps(benchmark: Benchmark, what: str) -> None:
+    if benchmark.analysis.declared_gaps:
+        figure, attribute = benchmark.analysis.declared_gaps[0]
         raise SpecificationError(
-            f"{name}: the gap {figure} by {attribute} is declared, and gaps of grades are "
-            f"described with intervals and not tested; leave primary_gap and gaps out"
+            f"{benchmark.path.name}: the gap {figure} by {attribute} is declared, and gaps of "
+            f"{what} are described with intervals and not tested; leave primary_gap and gaps out"
         )

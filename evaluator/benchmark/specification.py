@@ -120,7 +120,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     task = read_task(tables["task"], path)
-    if task.has_targets:
+    if task.has_targets or task.has_regions:
         cohort = replace(cohort, task=task)
     plan = of_task(read_plan(tables["analysis"], path), tables["analysis"], task)
     analysis = _by_design(plan, tables["analysis"], cohort, path)
@@ -204,6 +204,12 @@ def read_contract_alone(path: Path) -> Contract:
     return read_contract(_table(document, "contract", path), path, task)
 
 
+def read_task_alone(path: Path) -> Task:
+    """The [task] table of a benchmark's file."""
+    path = shipped.resolved(path)
+    return read_task(_table(_document(path)[1], "task", path), path)
+
+
 def read_analysis(
     path: Path | None,
     *,
@@ -219,7 +225,10 @@ def read_analysis(
     plan = AnalysisPlan()
     if path is not None:
         path = shipped.resolved(path)
-        plan = read_plan(_table(_document(path)[1], "analysis", path), path)
+        document = _document(path)[1]
+        table = _table(document, "analysis", path)
+        task = read_task(_table(document, "task", path), path)
+        plan = of_task(read_plan(table, path), table, task)
     named = [tuple(part.strip() for part in name.split(JOINT)) for name in subgroups or ()]
     single = tuple(dict.fromkeys(names[0] for names in named if len(names) == 1))
     crossed = (*plan.intersections, *(names for names in named if len(names) > 1))

@@ -82,15 +82,14 @@ def read_tables(
     column (label, y, truth ...) with one score column (probability, score ...). ``how`` says how
     labels are read: of a list column, of a long table, what is uncertain or blank. The files may be
     the same file. Names of columns may be spelled in any case, with blanks or marks.
-    ``patient_column`` stands in
-    ``truth``, else in ``predictions``; "" makes every case a patient, and so is each case whose
-    patient is not known. Lines of ``truth`` that repeat a case must agree in what is read of them.
-    ``subgroups`` come from ``truth``, else from
-    ``predictions``; ages become ``age_group`` by ``age_bands``. A case without a prediction is
-    refused, or with ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a
-    negative; the lowest and the highest given where scores are no probabilities), so that a dropped
-    case never raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``.
-    ``tell`` gets one sentence for each thing that was assumed. Raises ScoringInputError.
+    ``patient_column`` stands in ``truth``, else in ``predictions``; "" makes every case a patient,
+    and so is each case whose patient is not known. Lines of ``truth`` that repeat a case must agree
+    in what is read of them. ``subgroups`` come from ``truth``, else from ``predictions``; ages
+    become ``age_group`` by ``age_bands``. A case without a prediction is refused, or with
+    ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a negative; the
+    lowest and the highest given where scores are no probabilities), so that a dropped case never
+    raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``. ``tell`` gets
+    one sentence for each thing that was assumed. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")

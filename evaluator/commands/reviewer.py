@@ -230,8 +230,8 @@ def score(
         str, typer.Option(help="Labels judged together: multilabel, or multiclass (their classes).")
     ] = "",
 ) -> None:
-    """Score predictions that you already have, from two tables, or reads of several readers."""
-    from evaluator import own_claims
+    """Score predictions that you already have, or reads of several readers, from tables."""
+    from evaluator import own_claims, own_regions
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.case_tables.scoring_input import Reading
     from evaluator.leaderboard import own_scores
@@ -239,7 +239,6 @@ def score(
     from evaluator.own_tasks.declared import own_task
     from evaluator.readers.study import Asked
     from evaluator.scoring.score import Labels
-    from evaluator.scoring.score_tables import score_tables
     from evaluator.terminal import verdicts
     from evaluator.terminal.readers_screen import print_study
     from evaluator.terminal.score_screen import summary
@@ -283,7 +282,7 @@ def score(
         )
         console.print(verdicts.verdict(judged))
     reading["tell"] = notes.append
-    found = score_tables(predictions, truth, chosen, threshold=threshold, **reading)
+    found = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
         own_scores.write_json(found, output, judged)

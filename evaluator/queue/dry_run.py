@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cohort_selection.cases import BlindedCase, Case
 from cohort_selection.sequestration.open_list import read_open
 from cohort_selection.sequestration.open_part import copy_cases
 from evaluator.sandbox.engine import Engine
+from evaluator.sandbox.pictures import pictures_of
 from evaluator.sandbox.staging import own_folder, remove_leftovers, stage
 from evaluator.stores.practice_cases import PracticeError
 from submissions.contract import Contract
@@ -124,17 +126,13 @@ def practise(
     try:
         with engine.receive(image, contract) as found:
             engine.let_in(found, contract)
-            with (
-                own_folder(scratch) as folder,
-                stage(
+            with own_folder(scratch) as folder, ExitStack() as laid_out:
+                given = (
                     blinded_cases(blinded, contract)
                     if practice
-                    else _copied(blinded, contract, folder),
-                    contract,
-                    scratch,
-                    copying=True,
-                ) as staged,
-            ):
+                    else _copied(blinded, contract, folder)
+                )
+                staged = laid_out.enter_context(stage(given, contract, scratch, copying=True))
                 outcome = engine.run(
                     found.digest,
                     staged,
@@ -142,7 +140,8 @@ def practise(
                     submission_id=f"check-{secrets.token_hex(6)}",
                 )
                 log = outcome.log_tail
-                predictions = read_predictions(staged.predictions, set(blinded), contract)
+                pictures = pictures_of(given, contract)
+                predictions = read_predictions(staged.predictions, set(blinded), contract, pictures)
     except ContractBroken as broken:
         return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail or log)
     seconds = sum(outcome.seconds.values())

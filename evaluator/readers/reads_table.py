@@ -179,6 +179,8 @@ def _places(
     filled = np.bincount(place, minlength=int(np.prod(shape)))
     if filled.max() > 1:
         first: dict[int, int] = {}
+        named = modalities[1] is not None
+        hint = "" if named else ", or name what it was read with in a column modality"
         for row, where in zip(rows.kept, place.tolist(), strict=True):
             if where in first:
                 raise ScoringInputError(
@@ -186,7 +188,7 @@ def _places(
                     f"{table.table.lines[first[where]][0]} again (reader "
                     f"{readers[0][int(where // shape[2]) % shape[1]]!r}, case "
                     f"{cases[where % shape[2]]!r}{_in_modality(modalities[0], where, shape)}); "
-                    "give each read once"
+                    f"give each read once{hint}"
                 )
             first[where] = row
     if filled.min() < 1:

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from cohort_selection.benchmark_keys.reading import did_you_mean
 from cohort_selection.cases import Case, columns_of, value
 from cohort_selection.catalog import catalog
-from cohort_selection.eligibility.criteria import SelectionError, select
+from cohort_selection.eligibility.criteria import SelectionError
+from cohort_selection.eligibility.located import of_commons
 from cohort_selection.matching.achievable import MatchingError
 from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
@@ -56,7 +57,7 @@ def try_file(
     plan = benchmark.cohort
     commons = catalog.read(catalog_folder)
     try:
-        cases = select(commons.studies, commons.records, plan.criteria).cases
+        cases = of_commons(commons, plan.criteria).cases
     except SelectionError as refusal:
         return Tried(0, (str(refusal),))
     problems = [*_unknown_levels(benchmark, cases)]

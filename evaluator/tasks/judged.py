@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL, SCORE
+from cohort_selection.task.declaration import (
+    BINARY,
+    LOCALISATION,
+    MULTICLASS,
+    MULTILABEL,
+    ORDINAL,
+    SCORE,
+    SEGMENTATION,
+)
 from evaluator.scoring.results import EvaluatedPart, Evaluation, TargetComparison
-from evaluator.tasks import multiclass, multilabel, ordinal
+from evaluator.tasks import localisation, multiclass, multilabel, ordinal, segmentation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart, scored
 from evaluator.tasks.scored_cases import ScoredCases
 
@@ -33,6 +41,8 @@ KINDS: dict[str, Kind] = {
     MULTILABEL: multilabel.KIND,
     MULTICLASS: multiclass.KIND,
     ORDINAL: ordinal.KIND,
+    SEGMENTATION: segmentation.KIND,
+    LOCALISATION: localisation.KIND,
 }
 """Kind of task -> how it is judged."""
 

@@ -41,7 +41,8 @@ def released(full: Evaluation, given: ScoredCases, by: Judged, rules: Rules) -> 
     kind = KINDS[by.task.kind]
     apart = kind.apart(given, by)
     if not full.parts:
-        return _released(full, given, apart, rules, rules.earlier, NOTHING)
+        whole = _released(full, given, apart, rules, rules.earlier, NOTHING)
+        return replace(whole, task=by.task.kind) if by.task.has_regions else whole
     cases = kind.parts(given, by)
     also = kind.between(given, by)
     while True:

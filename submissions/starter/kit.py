@@ -20,6 +20,7 @@ SECTIONS = ("What the container sees", "Libraries", "What can go wrong")
 """Sections of the starter's README that stand in each kit too."""
 
 _OUTPUTS = 'OUTPUTS = ("probability",)'
+_REGIONS = 'OUTPUTS = ("sop_instance_uid", "frame", "runs")'
 _NO_SUM = "SUM_TO_ONE = False"
 _SCALE = "LOWEST, HIGHEST = 0.0, 1.0"
 
@@ -125,6 +126,11 @@ def write(directory: Path, benchmark: KitBenchmark, flavour: str = "plain") -> l
     chosen = FLAVOURS.get(flavour)
     if chosen is None:
         raise KitError(f"the flavour is {flavour!r}; give one of {', '.join(FLAVOURS)}")
+    if benchmark.contract.form.regions and flavour != "plain":
+        raise KitError(
+            f"{benchmark.name} asks for masks or marks, and the flavour {flavour!r} gives numbers "
+            'alone; take the flavour "plain", and put your network in its place'
+        )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise KitError(f"{directory} is there already; give a new or an empty folder")
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -146,11 +152,15 @@ def _fill(folder: Path, benchmark: KitBenchmark, chosen: Flavour) -> None:
     for name in chosen.files:
         own = chosen.folder / name
         shutil.copyfile(own if own.exists() else HERE / "kit_files" / name, folder / name)
-    shutil.copyfile(HERE / "kit_files" / "test_predict.py", folder / "test_predict.py")
+    regions = bool(benchmark.contract.form.regions)
+    test = "test_predict_regions.py" if regions else "test_predict.py"
+    shutil.copyfile(HERE / "kit_files" / test, folder / "test_predict.py")
+    if regions:
+        shutil.copyfile(HERE / "kit_files" / "predict_regions.py", folder / "predict.py")
     shutil.copyfile(HERE / "kit_files" / chosen.build, folder / "build.sh")
     for name in ("predict.py", "test_predict.py"):
         text = (folder / name).read_text(encoding="utf-8")
-        text = text.replace(_OUTPUTS, declared)
+        text = text.replace(_REGIONS if regions else _OUTPUTS, declared)
         if benchmark.contract.form.of_classes:
             text = text.replace(_NO_SUM, _NO_SUM.replace("False", "True"))
         text = _on_scale(text, benchmark.contract.form, program=name == "predict.py")

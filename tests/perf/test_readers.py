@@ -23,6 +23,7 @@ TABLE = {
     "cover, mean sensitivity": "interval of the mean sensitivity holds it",
     "cover, model less mean reader": "interval of a model less the mean reader holds it",
     "model superior, one-sided": "a model that is equal is called better (2.5 % intended)",
+    "model superior, symmetric interval": "the same by the published interval",
 }
 
 

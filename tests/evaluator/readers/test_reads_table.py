@@ -60,6 +60,11 @@ def test_rows_of_other_cases_may_be_left_aside(tmp_path: Path) -> None:
         ("reader,case,score\nA,a,\nB,a,1\n", "line 2: score is ''; give a finite number"),
         ("reader,case,score\n,a,1\nB,a,1\n", "line 2: reader is empty"),
         ("reader,case,score\nA,,1\nB,a,1\n", "line 2: case is empty"),
+        (
+            "reader,case,score\nA,a,1\nA,a,2\n",
+            "line 3: the read of line 2 again (reader 'A', case 'a'); give each read once, or name "
+            "what it was read with in a column modality",
+        ),
         ("reader,case\nA,a\n", "r.csv has no column of scores or calls"),
         ("reader,score\nA,1\n", "r.csv has no case column"),
         ("reader,case,score\nA,0a,1\n", "some would meet, zeros in front aside"),
