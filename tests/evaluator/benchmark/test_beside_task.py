@@ -45,6 +45,16 @@ def test_scores_are_called_where_the_benchmark_or_the_team_says(tmp_path: Path) 
     assert declared.contract.outputs == ("score",)
 
 
+def test_scores_have_no_figure_of_probabilities(tmp_path: Path) -> None:
+    task = SEVERITY[SEVERITY.index("[task]") : SEVERITY.index("[cohort]")]
+    with pytest.raises(SpecificationError, match="'brier', a figure of probabilities"):
+        read(
+            tmp_path,
+            (task, '[task]\nkind = "score"\n\n'),
+            ('"quadratic_weighted_kappa"', '"brier"'),
+        )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -55,6 +65,7 @@ def test_scores_are_called_where_the_benchmark_or_the_team_says(tmp_path: Path) 
             "the gap sensitivity by sex is declared, and gaps of grades are described",
         ),
         ("cuts = [2, 5]", "cuts = [5, 2]", "cuts are"),
+        ('"quadratic_weighted_kappa"', '"auroc"', "give one of quadratic_weighted_kappa, "),
         ("highest = 8", "highest = 0", "give the ends of the scale, the lowest first"),
         ("[contract]\n", '[contract]\noutputs = ["probability"]\n', "leave .* outputs out"),
     ],
