@@ -187,7 +187,7 @@ def _threshold(benchmark: Offered, given: float | None) -> float:
                 PROPOSED_THRESHOLD if given is None else given, benchmark.contract.form
             )
         except EntryError as error:
-            raise _unfit(f"T{str(error)[1:]}.") from error
+            raise _unfit(f"{error}.") from error
     if given is not None and given != benchmark.threshold:
         raise _unfit(
             f"The threshold is {given:g}, and benchmark {benchmark.name} declares "
