@@ -338,7 +338,7 @@ def _pairs(
     for label in wanted:
         if own is None and known.find(label) is None:
             raise known.missing("label column", [label])
-        bare = () if given is known else (label, output_of(label))
+        bare = [] if given is known else [label, output_of(label)]
         names = (_SCORE_PREFIX + label, *bare, *(SCORE_NAMES if len(wanted) == 1 else ()))
         column = given.find(score_column) if score_column else given.find(*names)
         if column is None:

@@ -165,6 +165,31 @@ def test_a_kit_writes_the_columns_of_its_benchmark(flavour: str, tmp_path: Path)
     assert "AssertionError" in broken.stderr
 
 
+@pytest.mark.parametrize("flavour", ["plain", "onnx"])
+def test_a_kit_for_classes_writes_probabilities_that_sum_to_one(
+    flavour: str, tmp_path: Path
+) -> None:
+    file = REPOSITORY / "benchmarks" / "simulated-type.toml"
+    directory = tmp_path / "kit"
+    kit.write(directory, kit.read(file), flavour)
+    ended = own_test(directory)
+    assert ended.returncode == 0, ended.stderr
+    readme = (directory / "README.md").read_text()
+    assert "`case_id,normal,opacity,large_heart`" in readme
+    assert "those of a case sum to 1" in readme
+    text = (directory / "predict.py").read_text()
+    (directory / "predict.py").write_text(text.replace("SUM_TO_ONE = True", "SUM_TO_ONE = False"))
+    assert own_test(directory).returncode != 0
+
+
+def test_a_kit_for_findings_says_that_each_has_a_probability(tmp_path: Path) -> None:
+    directory = tmp_path / "kit"
+    kit.write(directory, kit.read(REPOSITORY / "benchmarks" / "simulated-findings.toml"))
+    assert own_test(directory).returncode == 0
+    readme = (directory / "README.md").read_text()
+    assert "a probability from 0 to 1 for each finding by itself" in readme
+
+
 def test_the_readme_of_a_kit_says_what_its_benchmark_grants(
     benchmark: Path, tmp_path: Path
 ) -> None:
