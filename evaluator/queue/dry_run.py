@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Scores:
     ``auroc`` is None where all cases have one label. ``inverted``: positive cases score lower than
     negative ones, more than chance would have it. ``of_outputs`` has each of several outputs, on
     the cases in which its finding or class is known; the range is then that of all.
+    ``prediction_probability`` is that of grades, None where nothing else is predicted.
     """
 
     n_positive: int
@@ -48,6 +49,7 @@ class Scores:
     auroc: float | None
     inverted: bool
     of_outputs: Mapping[str, Scores] = field(default_factory=dict)
+    prediction_probability: float | None = None
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Scores:
@@ -60,6 +62,8 @@ class Scores:
         """The figures of a document; those of outputs where there are several."""
         found = {**asdict(self), "constant": self.constant}
         del found["of_outputs"]
+        if self.prediction_probability is None:
+            del found["prediction_probability"]
         if self.of_outputs:
             outputs = {name: each.as_document() for name, each in self.of_outputs.items()}
             found["of_outputs"] = outputs
@@ -187,11 +191,15 @@ def look_of(
     label = np.array([float(case.label) for case in blinded.values()])
     score = np.array([predictions.values[case_id] for case_id in blinded], dtype=np.float64)
     known = {name for case in blinded.values() for name in case.targets}
+    if tuple(outputs) == ("grade",) and known == {"grade"}:
+        reference = [case.targets["grade"] for case in blinded.values()]
+        found = _look_of_one(label, score[:, 0])
+        return replace(found, prediction_probability=_of_grades(reference, score[:, 0]))
     if len(outputs) < 2 or known.isdisjoint(outputs):
         return _look_of_one(label, score[:, 0])
     targets = [[case.targets.get(name) for name in outputs] for case in blinded.values()]
     target = np.array(targets, dtype=np.float64)  # None becomes NaN
-    found = {
+    each_output = {
         name: _look_of_one(target[there, place], score[there, place])
         for place, name in enumerate(outputs)
         for there in [~np.isnan(target[:, place])]
@@ -204,8 +212,21 @@ def look_of(
         highest=float(score.max()),
         auroc=None,
         inverted=False,
-        of_outputs=found,
+        of_outputs=each_output,
     )
+
+
+def _of_grades(reference: Sequence[float | None], grade: NDArray[np.float64]) -> float | None:
+    """Their prediction probability; None where all cases have one reference grade."""
+    from metrics.estimate import UndefinedMetric
+    from metrics.grades.intervals import prediction_probability
+
+    known = np.array(reference, dtype=np.float64)  # None becomes NaN
+    there = ~np.isnan(known)
+    try:
+        return prediction_probability(known[there], grade[there])
+    except UndefinedMetric:
+        return None
 
 
 def _look_of_one(label: NDArray[np.float64], score: NDArray[np.float64]) -> Scores:

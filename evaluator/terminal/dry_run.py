@@ -62,6 +62,8 @@ def _of_one(found: Scores) -> RenderableType:
             f"{found.lowest:g}; the model does not tell one from another",
         )
     spread = f"scores from {found.lowest:g} to {found.highest:g}"
+    if found.prediction_probability is not None:
+        spread += f"; prediction probability of the grades {found.prediction_probability:.3f}"
     if found.auroc is None:
         return f"{spread}; no AUROC, since there are {cases}: give more cases with --cases"
     told = f"AUROC {found.auroc:.3f} on {cases}; {spread}"
