@@ -12,7 +12,8 @@ from submissions.submission import Failure
 
 if TYPE_CHECKING:
     from cohort_selection.sequestration.open_part import OpenPart
-    from evaluator.queue.dry_run import Practised, Scores
+    from evaluator.queue.dry_run import Practised
+    from evaluator.tasks.first_look import Scores
 
 MOST_LOG_LINES = 20
 

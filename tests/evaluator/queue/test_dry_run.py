@@ -18,7 +18,8 @@ from evaluator.benchmark.specification import (
     read_clinical_columns,
     read_contract_alone,
 )
-from evaluator.queue.dry_run import Practised, Scores, look_of
+from evaluator.queue.dry_run import Practised
+from evaluator.tasks.first_look import Scores, look_of
 from evaluator.terminal.dry_run import practised
 from submissions.predictions import Predictions
 from submissions.submission import Failure
