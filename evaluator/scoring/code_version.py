@@ -27,6 +27,7 @@ _SCORING = (
     "tasks/multiclass.py",
     "tasks/ordinal.py",
     "tasks/regions.py",
+    "tasks/matched_marks.py",
     "tasks/few_regions_apart.py",
     "tasks/segmentation.py",
     "tasks/localisation.py",
