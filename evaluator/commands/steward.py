@@ -29,7 +29,7 @@ def simulate(
     output: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
-    lesions: Annotated[bool, typer.Option(help="With lesions of known outline.")] = False,
+    lesions: Annotated[bool, typer.Option("--lesions", help="With outlined lesions.")] = False,
 ) -> None:
     """Make a commons of simulated chest radiographs of five sites."""
     from cohort_selection.commons.simulation import simulate as write_commons
