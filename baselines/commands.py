@@ -9,8 +9,18 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
+from baselines.asked import Asked, asked_task
+from baselines.ladder import LADDER, rung
+from baselines.model_card import ONNX, TORCH, VALIDATION, Card
 from submissions.host.extras import need
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,6 +28,8 @@ console = Console(markup=False, emoji=False, soft_wrap=True)
 
 PANEL = "Researcher: train, check, submit"
 """Where the help of the whole command line lists these commands."""
+
+FLAVOURS = ("onnx", "torch")
 
 OpenList = Annotated[Path, typer.Argument(help="List of the open part.")]
 Model = Annotated[Path, typer.Argument(help="Folder that `sequestra train` wrote.")]
@@ -27,9 +39,21 @@ Model = Annotated[Path, typer.Argument(help="Folder that `sequestra train` wrote
 def train(
     open_csv: OpenList,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("model"),
+    baseline: Annotated[
+        str | None, typer.Option(help=f"Baseline: {', '.join(LADDER)} (default: densenet).")
+    ] = None,
     network: Annotated[
-        str, typer.Option(help="Network: densenet-small, densenet121 or radiomics.")
-    ] = "densenet-small",
+        str | None,
+        typer.Option(help="Network in place of the baseline's own, as densenet121."),
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the benchmark: kind of task, outputs, visible attributes."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Attribute that demographics sees; may be repeated (default: all)."),
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Largest number of epochs.")] = 16,
     size: Annotated[int, typer.Option(help="Width and height of an image in pixels.")] = 96,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = 32,
@@ -44,6 +68,50 @@ def train(
         int, typer.Option(help="Epochs without a better AUROC before training stops.")
     ] = 8,
     threads: Annotated[int, typer.Option(help="Number of threads.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that read images; changes no result (default: 0, up to 8 beside a GPU)."
+        ),
+    ] = -1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16, or float16 on a GPU.")
+    ] = "float32",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Try torch.compile, which pays in long trainings.")
+    ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="File of pretrained weights of the same network.")
+    ] = None,
+    imbalance: Annotated[
+        str,
+        typer.Option(
+            help="Rare findings: weight them in the loss, sample both sides alike, or none."
+        ),
+    ] = "weight",
+    calibration: Annotated[
+        str, typer.Option(help="platt, temperature, isotonic or none; on the validation part.")
+    ] = "platt",
+    sensitivity: Annotated[
+        float | None,
+        typer.Option(help="Sensitivity wanted at the threshold (default: Youden's threshold)."),
+    ] = None,
+    target_prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of positive cases that probabilities are for (default: the benchmark's)."
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of decoded pixels, shared by trainings (default: pixels)."),
+    ] = None,
+    pixel_bits: Annotated[int, typer.Option(help="Bits kept of a pixel, 8 or 16.")] = 16,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Minutes between checkpoints within an epoch.")
+    ] = 10.0,
+    resume: Annotated[bool, typer.Option(help="Go on with a training that was stopped.")] = True,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
@@ -51,13 +119,25 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train and calibrate a network on the open part; track it in MLflow."""
+    """Train and calibrate a baseline on the open part; networks are tracked in MLflow."""
+    asked = asked_task(open_csv, benchmark, attribute)
+    name = baseline or ("densenet" if network is None else "")
+    chosen = rung(name, asked.task) if name else None
+    if chosen is not None and not chosen.sees_pixels:
+        if network is not None:
+            raise typer.BadParameter(
+                f"{name} has no network; leave one of both out", param_hint="--network"
+            )
+        _train_on_table(
+            open_csv, output, name, asked, validation_share, seed, calibration, sensitivity
+        )
+        return
     need("baselines", "`sequestra train`")
     with _counting() as progress:
         from baselines.training import train as training
 
         settings = training.Settings(
-            network=network,
+            network=network or (chosen.network if chosen is not None else ""),
             epochs=epochs,
             size=size,
             batch=batch,
@@ -66,12 +146,90 @@ def train(
             validation_share=validation_share,
             patience=patience,
             threads=threads,
+            workers=workers,
+            device=device,
+            precision=precision,
+            compile=compile_,
+            weights=weights,
+            imbalance=imbalance,
+            calibration=calibration,
+            sensitivity=sensitivity,
+            target_prevalence=target_prevalence or asked.prevalence,
+            pixel_bits=pixel_bits,
+            checkpoint_minutes=checkpoint_minutes,
         )
         card = training.train(
-            open_csv, output, settings, tracking_uri=tracking_uri, progress=progress
+            open_csv,
+            output,
+            settings,
+            task=asked.task,
+            tracking_uri=tracking_uri,
+            cache=cache,
+            resume=resume,
+            progress=progress,
+            baseline=name,
         )
+    if training.writes():
+        _tell(output, card, sensitivity)
+
+
+def _train_on_table(
+    open_csv: Path,
+    output: Path,
+    name: str,
+    asked: Asked,
+    validation_share: float,
+    seed: int,
+    calibration: str,
+    sensitivity: float | None,
+) -> None:
+    """Train a baseline that sees no picture; it needs neither torch nor a tracker."""
+    with _counting("reading headers" if name == "headers" else "reading") as progress:
+        from baselines.tabular import learning
+
+        card = learning.train(
+            open_csv,
+            output,
+            name,
+            asked.task,
+            attributes=asked.visible,
+            validation_share=validation_share,
+            seed=seed,
+            calibration=calibration,
+            sensitivity=sensitivity,
+            progress=progress,
+        )
+    _tell(output, card, sensitivity)
+
+
+def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
     console.print(f"{output}: validation AUROC {card.validation_auroc:.3f} ({card.seconds:.0f} s)")
-    console.print(f"threshold {card.threshold:.6f} (Youden, validation part)")
+    rule = "Youden" if sensitivity is None else f"sensitivity {sensitivity:g}"
+    console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
+    validation = output / VALIDATION
+    if validation.is_file():
+        console.print(f"whole report: sequestra score {validation} {validation}")
+
+
+@app.command("send-metrics", rich_help_panel=PANEL)
+def send_metrics(
+    model: Model,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            help="MLflow store (default: MLFLOW_TRACKING_URI, or mlflow.db beside the model)."
+        ),
+    ] = None,
+) -> None:
+    """Send MLflow what it missed of a training: metrics, card and weights."""
+    from baselines.training import tracking
+    from submissions.addresses.tracker import configured_tracker, refuse_tracker
+
+    address = tracking_uri or configured_tracker() or tracking.beside(model)
+    refuse_tracker(address)
+    with console.status("sending"):
+        count, told = tracking.send(model, address)
+    console.print(f"{told}: {count} metrics sent")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -80,16 +238,21 @@ def export(
     check_on: Annotated[
         Path | None, typer.Option(help="List of open cases on which the export is checked.")
     ] = None,
+    flavour: Annotated[
+        str, typer.Option(help="onnx, or torch for an image that runs on GPUs.")
+    ] = "onnx",
 ) -> None:
-    """Write the model as ONNX and check that its probabilities are the same."""
+    """Write the model as ONNX, or for torch, and check that its outputs are the same."""
+    _refuse_flavour(flavour)
     need("baselines", "`sequestra export`")
     with console.status("loading torch"):
         from baselines.packaging import onnx as exporting
 
     with console.status("exporting"):
         cases = exporting.read_checked(check_on) if check_on else ()
-        difference = exporting.export(model, cases)
-    console.print(f"{model / 'model.onnx'}: largest difference from torch {difference:.1g}")
+        difference = exporting.export(model, cases, flavour=flavour)
+    written = TORCH if flavour == "torch" else ONNX
+    console.print(f"{model / written}: largest difference from torch {difference:.1g}")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -99,24 +262,44 @@ def package(
     prevalence: Annotated[
         Path | None, typer.Option(help="List of open cases: package the constant model instead.")
     ] = None,
+    flavour: Annotated[
+        str, typer.Option(help="onnx, which needs no torch, or torch, which runs on GPUs.")
+    ] = "onnx",
+    base: Annotated[
+        str | None, typer.Option(help="Image to build on; the torch flavour needs one with torch.")
+    ] = None,
 ) -> None:
-    """Package a model as a container image."""
+    """Package a model as a container image, with its card and its bill of materials."""
+    _refuse_flavour(flavour)
     with console.status("packaging") as status:
         from baselines.packaging import image as packaging
 
         packaged = packaging.package(
-            tag, model=model, prevalence_of=prevalence, progress=status.update
+            tag,
+            model=model,
+            prevalence_of=prevalence,
+            flavour=flavour,
+            base=base,
+            progress=status.update,
         )
     console.print(f"{packaged.tag}\n{packaged.digest}")
     console.print(f"declare the threshold {packaged.threshold:.6f} when you submit it")
 
 
+def _refuse_flavour(flavour: str) -> None:
+    if flavour not in FLAVOURS:
+        raise typer.BadParameter(
+            f"it is {flavour!r}; give {' or '.join(FLAVOURS)}", param_hint="--flavour"
+        )
+
+
 @contextmanager
-def _counting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar that moves by (what, done, total)."""
+def _counting(first: str = "reading images") -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar that moves by (what, done, total); ``first`` is what comes first."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-        tasks = {"reading": bars.add_task("reading images", total=None)}
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, *times, console=console) as bars:
+        tasks = {"reading": bars.add_task(first, total=None)}
 
         def show(what: str, done: int, total: int) -> None:
             stage = what.split()[0]

@@ -1,21 +1,41 @@
-"""Labelled images in memory, and the patient-level split between training and validation."""
+"""Labelled examples of cases, and the patient-level split between training and validation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.container.images import model_input
+from baselines.data.cache import PixelCache
+from baselines.data.draws import generator
+from baselines.data.readers import IMAGES, Files, Reader
+from baselines.data.sources import InMemory, Pixels, on_disk
+from baselines.targets import ONE_PROBABILITY, Task, targets_of
 from cohort_selection.cases import Case
 from cohort_selection.pixels.intensities import UnreadableImage
 
+__all__ = [
+    "Examples",
+    "Progress",
+    "TrainingDataError",
+    "cached_examples",
+    "generator",
+    "read_examples",
+    "split_patients",
+    "subset",
+]
+
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""
+
+_TOLD = 1000
+"""Names of files that could not be read are kept up to this number."""
+
+_BLOCK = 1024
 
 
 class TrainingDataError(ValueError):
@@ -24,72 +44,173 @@ class TrainingDataError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Images of cases with their labels.
+    """Examples of cases with what is to be learnt.
 
-    ``images`` (n_images, size, size) float32 in [0, 1], ``case_of_image`` (n_images,) index of the
-    case, ``labels`` (n_cases,) bool, ``patients`` (n_cases,), ``unreadable`` the files left out.
+    ``pixels`` gives n_images examples by number, ``case_of_image`` (n_images,) the index of each
+    one's case. Of cases (n_cases,): ``targets`` (n_cases, n_outputs) with NaN for unknown,
+    ``labels`` whether they are positive, ``patients`` a number a patient, ``numbers`` the place in
+    the list that was read. ``unreadable`` are files left out, ``n_unreadable`` their number;
+    ``digest`` changes with any pixel, and is empty where they were not cached.
     """
 
-    images: NDArray[np.float32]
+    pixels: Pixels
     case_of_image: NDArray[np.int64]
+    targets: NDArray[np.float64]
     labels: NDArray[np.bool_]
-    patients: NDArray[np.str_]
+    patients: NDArray[np.int64]
+    numbers: NDArray[np.int64]
     unreadable: tuple[Path, ...] = ()
+    n_unreadable: int = 0
+    digest: str = ""
+
+    @property
+    def images(self) -> NDArray[np.float32]:
+        """Read all examples, (n_images, *shape) in [0, 1]; for few."""
+        return self.pixels[np.arange(len(self.pixels))]
 
     @property
     def image_labels(self) -> NDArray[np.bool_]:
         """Return the label of each image's case, shape (n_images,)."""
         return self.labels[self.case_of_image]
 
+    @property
+    def image_targets(self) -> NDArray[np.float64]:
+        """Return the targets of each image's case, shape (n_images, n_outputs)."""
+        return self.targets[self.case_of_image]
+
     def case_means(self, per_image: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Average one value an image to one value a case, as the container does."""
-        totals = np.bincount(self.case_of_image, per_image, len(self.labels))
-        return totals / np.bincount(self.case_of_image, minlength=len(self.labels))
+        """Average values (n_images,) or (n_images, k) to one a case, as the container does."""
+        counts = np.bincount(self.case_of_image, minlength=len(self.labels))
+        columns = per_image.reshape(len(per_image), -1).T
+        means = [np.bincount(self.case_of_image, one, len(self.labels)) / counts for one in columns]
+        return np.stack(means, axis=1).reshape(len(self.labels), *per_image.shape[1:])
 
 
-def generator(seed: int, *key: str) -> np.random.Generator:
-    """Give the random stream of one purpose: another purpose never shifts it."""
-    return np.random.default_rng([seed, *(crc32(part.encode()) for part in key)])
-
-
-def read_examples(cases: Sequence[Case], size: int, progress: Progress | None = None) -> Examples:
-    """Read every image of ``cases`` at ``size`` pixels; memory is 4 x size x size bytes an image.
+def read_examples(
+    cases: Sequence[Case],
+    size: int,
+    progress: Progress | None = None,
+    *,
+    task: Task = ONE_PROBABILITY,
+    reader: Reader = IMAGES,
+) -> Examples:
+    """Read every example of ``cases`` into memory, 4 bytes a pixel, as the container sees it.
 
     A file that cannot be decoded is left out and listed, and so is a case without any image.
     Raises TrainingDataError when nothing can be read.
     """
-    images: list[NDArray[np.float32]] = []
-    owner: list[int] = []
-    kept: list[Case] = []
-    unreadable: list[Path] = []
+    pixels: list[NDArray[np.float32]] = []
+    kept: list[bool] = []
+    listed = _Listed(task)
     for done, case in enumerate(cases, start=1):
-        before = len(images)
-        for file in case.files:
+        for files in listed.of((case,), reader):
             try:
-                images.append(model_input(file, size))
+                pixels.append(reader.read(files, size))
+                kept.append(True)
             except UnreadableImage:
-                unreadable.append(file)
-        owner += [len(kept)] * (len(images) - before)
-        if len(images) > before:
-            kept.append(case)
+                kept.append(False)
         if progress is not None:
             progress("reading images", done, len(cases))
-    if not images:
-        raise TrainingDataError(
-            f"none of the {len(unreadable)} files of {len(cases)} cases could be decoded; "
-            "check the paths in the open list and the files' transfer syntax"
+    shown = np.array(kept, dtype=np.bool_)
+    listed.refuse_none(shown)
+    return listed.examples(InMemory(np.stack(pixels)), shown, "")
+
+
+def cached_examples(
+    cases: Iterable[Case],
+    cache: PixelCache,
+    progress: Progress | None = None,
+    *,
+    task: Task = ONE_PROBABILITY,
+    total: int = 0,
+    workers: int = 0,
+) -> Examples:
+    """Find or make the pixels of ``cases`` in a cache; memory is some 50 bytes an example.
+
+    ``total`` is the number of examples for ``progress``. What cannot be decoded is left out, as by
+    ``read_examples``. Raises TrainingDataError when nothing can be read, and CacheError.
+    """
+    listed = _Listed(task)
+    stored = cache.store(listed.of(cases, cache.reader), total, progress, workers)
+    shown = stored.row >= 0
+    listed.refuse_none(shown)
+    return listed.examples(on_disk(stored, shown), shown, stored.digest)
+
+
+@dataclass(slots=True)
+class _Listed:
+    """What a list of cases says, gathered while their files are gone through."""
+
+    task: Task
+    owners: list[NDArray[np.int64]] = field(default_factory=list)
+    targets: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: bytearray = field(default_factory=bytearray)
+    patients: dict[str, int] = field(default_factory=dict)
+    patient_of_case: list[NDArray[np.int64]] = field(default_factory=list)
+    files: list[tuple[int, Files]] = field(default_factory=list)
+    n_cases: int = 0
+    n_groups: int = 0
+
+    def of(self, cases: Iterable[Case], reader: Reader) -> Iterator[Files]:
+        """Give the files of each example of ``cases``, and note whose they are."""
+        source = iter(cases)
+        while block := list(islice(source, _BLOCK)):
+            self.targets.append(targets_of(block, self.task))
+            self.labels.extend(bool(case.label) for case in block)
+            self.patient_of_case.append(
+                np.array(
+                    [self.patients.setdefault(c.patient_id, len(self.patients)) for c in block]
+                )
+            )
+            groups = [reader.groups(case.files) for case in block]
+            counts = [len(each) for each in groups]
+            self.owners.append(
+                np.repeat(np.arange(self.n_cases, self.n_cases + len(block)), counts)
+            )
+            self.n_cases += len(block)
+            for files in (files for each in groups for files in each):
+                if len(self.files) < _TOLD:
+                    self.files.append((self.n_groups, files))
+                self.n_groups += 1
+                yield files
+
+    def refuse_none(self, shown: NDArray[np.bool_]) -> None:
+        """Raise TrainingDataError where no example could be read."""
+        if not shown.any():
+            raise TrainingDataError(
+                f"none of the {self.n_groups} files of {self.n_cases} cases could be decoded; "
+                "check the paths in the open list and the files' transfer syntax"
+            )
+
+    def examples(self, pixels: Pixels, shown: NDArray[np.bool_], digest: str) -> Examples:
+        """Keep the examples in ``shown`` (n,), and the cases that have one."""
+        owner = np.concatenate(self.owners)[shown]
+        kept = np.unique(owner)
+        place = np.zeros(self.n_cases, dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        # Patients are numbered in the order of their names: the split asks for no other order.
+        rank = np.empty(len(self.patients), dtype=np.int64)
+        names = np.array(list(self.patients), dtype=np.str_)
+        rank[np.argsort(names, kind="stable")] = np.arange(len(names))
+        targets = np.concatenate(self.targets)[kept].astype(np.float64)
+        return Examples(
+            pixels=pixels,
+            case_of_image=place[owner],
+            targets=targets,
+            labels=np.frombuffer(bytes(self.labels), np.bool_)[kept],
+            patients=rank[np.concatenate(self.patient_of_case)[kept]],
+            numbers=kept,
+            unreadable=tuple(file for n, files in self.files if not shown[n] for file in files),
+            n_unreadable=int((~shown).sum()),
+            digest=digest,
         )
-    return Examples(
-        images=np.stack(images),
-        case_of_image=np.array(owner, dtype=np.int64),
-        labels=np.array([bool(case.label) for case in kept]),
-        patients=np.array([case.patient_id for case in kept], dtype=np.str_),
-        unreadable=tuple(unreadable),
-    )
 
 
 def split_patients(
-    labels: NDArray[np.bool_], patients: NDArray[np.str_], share: float, seed: int
+    labels: NDArray[np.bool_],
+    patients: NDArray[np.str_] | NDArray[np.int64],
+    share: float,
+    seed: int,
 ) -> NDArray[np.bool_]:
     """Draw about ``share`` of the patients for validation, as a mask of cases, shape (n_cases,).
 
@@ -117,8 +238,11 @@ def subset(examples: Examples, of_cases: NDArray[np.bool_]) -> Examples:
     of_images = of_cases[examples.case_of_image]
     renumbered = np.cumsum(of_cases) - 1
     return Examples(
-        images=examples.images[of_images],
+        pixels=examples.pixels.take(np.flatnonzero(of_images)),
         case_of_image=renumbered[examples.case_of_image[of_images]],
+        targets=examples.targets[of_cases],
         labels=examples.labels[of_cases],
         patients=examples.patients[of_cases],
+        numbers=examples.numbers[of_cases],
+        digest=examples.digest,
     )

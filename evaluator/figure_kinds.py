@@ -19,7 +19,7 @@ from metrics.figure_name import FigureName
 from metrics.figure_name import Kind as Made
 
 if TYPE_CHECKING:
-    from evaluator.disclosure.control import Release
+    from evaluator.disclosure.control import Release, ReleasedPart
 
 
 class Risk(StrEnum):
@@ -50,6 +50,7 @@ class Check(StrEnum):
     FROZEN = "comparisons are made at declared times, of figures that are released"
     CLOSED = "nothing of it is told while a look of any team at the cases is open"
     BETWEEN = "a bound goes where few of a class lie between its threshold and the submission's own"
+    READERS = "the mean of three readers or more is told, and no reader's own figure"
     BOTH = "neither part shows a figure where one has fewer than the minimum of a class"
 
 
@@ -167,6 +168,14 @@ APART = FigureKind(
         Risk.DOMINANCE: (Check.PROBING, Check.ROUNDED),
     },
 )
+BESIDE_READERS = FigureKind(
+    "differences from a panel of readers",
+    {
+        Risk.LOW_COUNT: _SMALL,
+        Risk.DIFFERENCING: (Check.ROUNDED,),
+        Risk.DOMINANCE: (Check.PROBING, Check.ROUNDED, Check.READERS),
+    },
+)
 NO_KIND = FigureKind("figures without a class", {})
 """Of documents that a person or another build wrote; no check is claimed for them."""
 
@@ -273,6 +282,11 @@ JUDGED = {
 }
 """Figures of a verdict on declared claims, by the field that holds them."""
 
+PANEL = dict.fromkeys(
+    ("n_readers", "mean", "mean_low", "mean_high", "difference", "low", "high"), BESIDE_READERS
+)
+"""Figures of a model beside readers, by the field that holds them."""
+
 MET_OR_NOT = dict.fromkeys(("value", "n_cases", "n_positive"), APART)
 """Figures of cases met before or never, by the field that holds them."""
 
@@ -310,11 +324,13 @@ def covered(release: Release) -> tuple[Covered, ...]:
             add(COUNTS[name], name)
     if release.target is not None and any(row.achieved for row in release.target.levels):
         add(COUNTS["achieved"], "achieved")
-    bodies = (release, *release.parts)
+    bodies: tuple[Release | ReleasedPart, ...] = (release, *release.parts)
     for figure in {result.figure for body in bodies for result in body.results}:
         add(kind_of(figure), str(figure))
     for curve in (curve for body in bodies for curve in body.curves):
         add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
+    for shown in release.panels:
+        add(PANEL["difference"], f"{shown.figure} less {shown.panel}")
     if release.verdict is not None:
         for judged in (part for claim in release.verdict.claims for part in claim.parts):
             if judged.bound is not None:

@@ -13,6 +13,13 @@ class Modality(StrEnum):
     CR = "CR"
 
 
+class Simulated(StrEnum):
+    """What `simulate` may write: radiographs (DX and CR), or CT volumes."""
+
+    DX = "DX"
+    CT = "CT"
+
+
 class OptionError(ValueError):
     """An option's text cannot be read."""
 

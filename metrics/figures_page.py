@@ -27,6 +27,7 @@ from metrics.operating_points import intervals as rates
 from metrics.operating_points import rates as operating_point
 from metrics.operating_points import utility
 from metrics.outputs import classes, findings, mean_areas
+from metrics.readers import mean_interval, obuchowski_rockette, panel, pseudovalues
 from metrics.resampling import bootstrap
 from metrics.target_population import divergence, raking, weighted
 
@@ -168,6 +169,10 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         bootstrap,
         ("percentile", "null_p_value", "holm"),
     ),
+    ("Several readers", obuchowski_rockette, ("analyse",)),
+    ("Several readers by pseudovalues", pseudovalues, ()),
+    ("A model and several readers", panel, ("against_panel",)),
+    ("Interval of the mean reader", mean_interval, ("mean_bounds",)),
 )
 """Chapter, module, and its figures in order; none named means every public function."""
 

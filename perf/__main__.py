@@ -7,7 +7,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from perf import auroc_bootstrap, auroc_interval, claims, radiographs, staging, whole_report
+from perf import (
+    auroc_bootstrap,
+    auroc_interval,
+    claims,
+    decoding,
+    inference,
+    radiographs,
+    staging,
+    whole_report,
+)
 from perf.timing import Timed, machine, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -20,6 +29,8 @@ SUITES = {
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
+    "decoding": lambda quick: decoding.run(rounds=3 if quick else 9),
+    "inference": lambda quick: inference.run(rounds=1 if quick else 3),
     "staging": lambda quick: staging.run(rounds=2 if quick else 3),
     "million": lambda quick: whole_report.large(replicates=128 if quick else 2_000),
 }
@@ -28,6 +39,7 @@ REFERENCE = {
     "auroc-bootstrap": auroc_bootstrap.OURS,
     "claims": claims.OURS,
     "report": whole_report.OURS,
+    "decoding": decoding.OURS,
 }
 
 

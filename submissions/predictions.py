@@ -103,20 +103,7 @@ def parse_predictions(
 
     Raises ContractBroken with the failure of the first line that is wrong.
     """
-    if not written:
-        raise ContractBroken(Failure.NO_PREDICTIONS, "the file is empty")
-    if len(written) > contract.output_bytes:
-        raise ContractBroken(
-            Failure.PREDICTIONS_MALFORMED, f"over the limit of {contract.output_bytes} bytes"
-        )
-    try:
-        text = written.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ContractBroken(
-            Failure.PREDICTIONS_MALFORMED, f"not UTF-8 at byte {error.start}"
-        ) from None
-    if "\0" in text:
-        raise ContractBroken(Failure.PREDICTIONS_MALFORMED, "holds a NUL byte")
+    text = _text(written, contract.output_bytes)
     if contract.form.regions:
         found = read_regions(text, case_ids, contract, pictures)
         return Predictions(
@@ -150,6 +137,22 @@ def parse_predictions(
     if len(values) < len(known):
         raise ContractBroken(Failure.PREDICTIONS_INCOMPLETE, f"{len(values)} of {len(known)} cases")
     return Predictions(values)
+
+
+def _text(written: bytes, most: int) -> str:
+    if not written:
+        raise ContractBroken(Failure.NO_PREDICTIONS, "the file is empty")
+    if len(written) > most:
+        raise ContractBroken(Failure.PREDICTIONS_MALFORMED, f"over the limit of {most} bytes")
+    try:
+        text = written.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ContractBroken(
+            Failure.PREDICTIONS_MALFORMED, f"not UTF-8 at byte {error.start}"
+        ) from None
+    if "\0" in text:
+        raise ContractBroken(Failure.PREDICTIONS_MALFORMED, "holds a NUL byte")
+    return text
 
 
 SUM_TOLERANCE = 1e-3

@@ -12,8 +12,7 @@ from tests.support.repository import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PLUG_INS = {
-    "pylibjpeg",  # pydicom's plug-in for compressed pixels, and its decoders
-    "pylibjpeg-libjpeg",
+    "pylibjpeg",  # pydicom's plug-in for JPEG 2000 and RLE, and its decoders
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
     "onnx",  # torch's exporter and what it writes with

@@ -2,5 +2,6 @@
 
 **Bundle**: these modules and the weights, copied into the image.
 
-Order of reading: ``predict``, ``images``, ``prevalence``.
+Order of reading: ``answers``, ``predict``, ``images``, ``predict_torch``, ``tabular``,
+``headers``, ``prevalence``.
 """

@@ -1,23 +1,28 @@
-"""The program of a model's container: /input/cases.csv to one calibrated probability a case.
+"""The program of a model's container: /input/cases.csv to the calibrated outputs of each case.
 
 Needs the standard library, numpy, pydicom with its decoders and onnxruntime; no torch. The score
 of a case is the mean over its images. A file that cannot be decoded is left out. A case without
-any decodable file gets the prevalence that the model was trained at.
+any decodable file gets the mean of the training's targets.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from baselines.container import answers
+from baselines.container.ahead import ahead
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime
+    from numpy.typing import NDArray
 
 MODEL = Path(__file__).resolve().parents[2]
 """In the image the card and the network lie beside this package."""
@@ -43,13 +48,6 @@ def limit_threads(threads: int) -> None:
         os.environ.setdefault(variable, str(threads))
 
 
-def images_of(case_ids: list[str], directory: Path) -> Iterator[tuple[str, Path]]:
-    """Go through all images, case by case."""
-    for case_id in case_ids:
-        for path in sorted((directory / "images" / case_id).glob("*.dcm")):
-            yield case_id, path
-
-
 def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
     """Load the network of a model directory to run on ``threads`` threads."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it looks when it is imported, and never again
@@ -68,37 +66,99 @@ def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
 def predict(model: Path, directory: Path, output: Path, threads: int) -> int:
     """Score the cases of ``directory`` with the model directory ``model``; give their number."""
     session = open_session(model, threads)
-    import numpy as np
 
-    from baselines.container.images import model_input
+    def scored(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        (outputs,) = session.run(None, {"images": pixels})
+        return outputs
+
+    return predict_with(scored, model, directory, output, threads)
+
+
+def predict_with(
+    scored: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    model: Path,
+    directory: Path,
+    output: Path,
+    threads: int = 1,
+) -> int:
+    """As :func:`predict`, with what gives the outputs of a batch of images or volumes."""
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    kind, names, defaults = answers.outputs_of(card)
+    case_ids = [row["case_id"] for row in answers.read_cases(directory)]
+    totals = {case_id: [0.0] * len(names) for case_id in case_ids}
+    counts = dict.fromkeys(case_ids, 0)
+    for owners, pixels in _batches(inputs_of(case_ids, directory, card, threads)):
+        outputs = scored(pixels).reshape(len(owners), len(names)).tolist()
+        for case_id, values in zip(owners, outputs, strict=True):
+            totals[case_id] = [a + b for a, b in zip(totals[case_id], values, strict=True)]
+            counts[case_id] += 1
+    rows = {
+        case_id: [total / counts[case_id] for total in totals[case_id]]
+        if counts[case_id]
+        else defaults
+        for case_id in case_ids
+    }
+    answers.write_predictions(output, names, rows, kind)
+    return len(case_ids)
+
+
+def inputs_of(
+    case_ids: list[str], directory: Path, card: Mapping[str, Any], threads: int = 1
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Go through what the network sees, case by case; what cannot be read is left out, and said.
+
+    Images (size, size), or volumes (depth, size, size) where the card has a depth. ``threads`` read
+    ahead of the network.
+    """
+
+    def reads() -> Iterator[Callable[[], tuple[str, NDArray[np.float32] | None]]]:
+        for case_id in case_ids:
+            files = sorted((directory / "images" / case_id).glob("*.dcm"))
+            for read in _readings(files, card):
+                yield partial(_tried, case_id, read)
+
+    for case_id, seen in ahead(reads(), threads, 2 * BATCH):
+        if seen is not None:
+            yield case_id, seen
+
+
+def _tried(
+    case_id: str, read: Callable[[], NDArray[np.float32]]
+) -> tuple[str, NDArray[np.float32] | None]:
+    """What ``read`` gives; None of what cannot be read, which is said."""
     from cohort_selection.pixels.intensities import UnreadableImage
 
-    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
-    with (directory / "cases.csv").open(newline="", encoding="utf-8") as table:
-        case_ids = [row["case_id"] for row in csv.DictReader(table)]
-    totals = dict.fromkeys(case_ids, 0.0)
-    counts = dict.fromkeys(case_ids, 0)
-    images = images_of(case_ids, directory)
-    while chunk := list(islice(images, BATCH)):
-        owners, pixels = [], []
-        for case_id, path in chunk:
-            try:
-                pixels.append(model_input(path, card["size"]))
-                owners.append(case_id)
-            except UnreadableImage as error:
-                sys.stderr.write(f"left out: {error}\n")
-        if pixels:
-            (probabilities,) = session.run(None, {"images": np.stack(pixels)[:, np.newaxis]})
-            for case_id, probability in zip(owners, probabilities.tolist(), strict=True):
-                totals[case_id] += probability
-                counts[case_id] += 1
-    with output.open("w", newline="", encoding="utf-8") as table:
-        table.write("case_id,probability\n")
-        for case_id in case_ids:
-            seen = counts[case_id]
-            score = totals[case_id] / seen if seen else card["prevalence"]
-            table.write(f"{case_id},{score:.6f}\n")
-    return len(case_ids)
+    try:
+        return case_id, read()
+    except UnreadableImage as error:
+        sys.stderr.write(f"left out: {error}\n")
+        return case_id, None
+
+
+def _readings(
+    files: list[Path], card: Mapping[str, Any]
+) -> Iterator[Callable[[], NDArray[np.float32]]]:
+    """What to call for each image of a case, or for its one volume."""
+    size = int(card["size"])
+    if card.get("depth"):
+        from baselines.container.volumes import model_volume
+
+        yield partial(model_volume, files, size)
+        return
+    from baselines.container.images import model_input
+
+    for file in files:
+        yield partial(model_input, file, size)
+
+
+def _batches(
+    inputs: Iterator[tuple[str, NDArray[np.float32]]],
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Stack what comes, with an axis for the one channel."""
+    import numpy as np
+
+    while chunk := list(islice(inputs, BATCH)):
+        yield [owner for owner, _ in chunk], np.stack([seen for _, seen in chunk])[:, np.newaxis]
 
 
 def main() -> None:
@@ -111,12 +171,17 @@ def main() -> None:
 
 def check() -> None:
     """Load all that a run needs: a build that lacks something ends here."""
+    refuse_missing_decoders()
+    open_session(MODEL, cpu_limit())
+
+
+def refuse_missing_decoders() -> None:
+    """End the program where pictures of some kind could not be decoded in this image."""
     import baselines.container.images  # noqa: F401 - numpy and pydicom
     from cohort_selection.pixels.intensities import undecodable
 
     if missing := undecodable():
         sys.exit(
             f"no decoder in this image for {', '.join(missing)}; "
-            "install pylibjpeg with its three decoders (libjpeg, openjpeg, rle)"
+            "install imagecodecs, and pylibjpeg with its decoders openjpeg and rle"
         )
-    open_session(MODEL, cpu_limit())

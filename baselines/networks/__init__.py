@@ -1,6 +1,6 @@
-"""DenseNet, radiomics.
+"""DenseNet, radiomics, a network of volumes, heads.
 
 **Logit**: the log odds that a network gives a case.
 
-Order of reading: ``registry``, ``densenet``, ``radiomics``.
+Order of reading: ``registry``, ``densenet``, ``volumes``, ``ordinal``, ``radiomics``.
 """

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from torch import Tensor, nn
 
+from baselines import logistic
+from baselines.data.sources import in_blocks
 from baselines.examples import Examples
+from baselines.targets import ONE_PROBABILITY, Task
 
 NAME = "radiomics"
 GRID = 4
 SCALES = 4
 N_FEATURES = 2 + 2 * GRID**2 + 4 * SCALES + 2
-STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Inverse penalties tried by cross-validation, on standardised features."""
-
-FOLDS = 5
 FLOOR = 1e-6
 """Added under every root. One value for all: torch 2.13 exports 1e-8 beside 1e-6 as 1e-6."""
 
 
 class Radiomics(nn.Module):
-    """Features, their standardisation, and one linear layer: (n, 1, s, s) -> (n, 1) logits.
+    """Features, their standardisation, and one linear layer: (n, 1, s, s) -> (n, n_logits).
 
     Inside it counts in double precision, since weights of several units on standardised features
     would carry the last bits of single precision into the predictions.
@@ -38,15 +34,15 @@ class Radiomics(nn.Module):
     centre: Tensor
     spread: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, n_logits: int = 1) -> None:
         """Hold an unfitted model."""
         super().__init__()
         self.register_buffer("centre", torch.zeros(N_FEATURES, dtype=torch.float64))
         self.register_buffer("spread", torch.ones(N_FEATURES, dtype=torch.float64))
-        self.linear = nn.Linear(N_FEATURES, 1, dtype=torch.float64)
+        self.linear = nn.Linear(N_FEATURES, n_logits, dtype=torch.float64)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logit of the positive class."""
+        """Return the logits."""
         standard = (features(images.double()) - self.centre) / self.spread
         logits: Tensor = self.linear(standard)
         return logits.float()
@@ -102,47 +98,31 @@ def _spread(deviations: Tensor, axes: tuple[int, ...]) -> Tensor:
     return torch.sqrt((deviations**2).mean(axes) + FLOOR)
 
 
-def fit(training: Examples, seed: int) -> Radiomics:
+def fit(training: Examples, seed: int, task: Task = ONE_PROBABILITY) -> Radiomics:
     """Fit on the training part; the penalty is chosen by cross-validation between patients."""
     with torch.inference_mode():
-        measured = features(torch.from_numpy(training.images[:, np.newaxis]).double()).numpy()
+        measured = np.concatenate(
+            [
+                features(torch.from_numpy(block[:, np.newaxis]).double()).numpy()
+                for block in in_blocks(training.pixels)
+            ]
+        )
     centre, spread = measured.mean(axis=0), measured.std(axis=0) + 1e-6
-    standard = (measured - centre) / spread
-    labels = training.image_labels
-    strength = _strength(standard, labels, training.patients[training.case_of_image], seed)
-    regression = LogisticRegression(C=strength, max_iter=5000).fit(standard, labels)
-    model = Radiomics()
+    of_image = training.case_of_image
+    weights, intercepts = logistic.fit(
+        (measured - centre) / spread,
+        training.image_targets,
+        training.patients[of_image].astype(np.str_),
+        task,
+        seed,
+    )
+    model = Radiomics(task.n_logits)
     model.load_state_dict(
         {
             "centre": torch.from_numpy(centre),
             "spread": torch.from_numpy(spread),
-            "linear.weight": torch.from_numpy(regression.coef_),
-            "linear.bias": torch.from_numpy(regression.intercept_),
+            "linear.weight": torch.from_numpy(weights),
+            "linear.bias": torch.from_numpy(intercepts),
         }
     )
     return model
-
-
-def _strength(
-    standard: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    patients: NDArray[np.str_],
-    seed: int,
-) -> float:
-    """Choose the inverse penalty of the best mean AUROC; the smallest where folds lack a class."""
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    fewest = min(len(np.unique(patients[labels])), len(np.unique(patients[~labels])))
-    if fewest < 2 * FOLDS:
-        return STRENGTHS[0]
-    means = [
-        cross_val_score(
-            LogisticRegression(C=strength, max_iter=5000),
-            standard,
-            labels,
-            groups=patients,
-            cv=folds,
-            scoring="roc_auc",
-        ).mean()
-        for strength in STRENGTHS
-    ]
-    return STRENGTHS[int(np.argmax(means))]

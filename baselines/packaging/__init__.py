@@ -2,5 +2,5 @@
 
 **Model directory**: weights, card and preprocessing of one training.
 
-Order of reading: ``onnx``, ``image``.
+Order of reading: ``onnx``, ``modules``, ``bill``, ``image``.
 """

@@ -17,30 +17,53 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from baselines.container import prevalence
-from baselines.model_card import CARD, ONNX, ModelDirectoryError, read_card
+from baselines.model_card import (
+    CARD,
+    DESCRIPTION,
+    ONNX,
+    SBOM,
+    TABLE,
+    TORCH,
+    Card,
+    ModelDirectoryError,
+    described,
+    read_card,
+)
+from baselines.packaging.bill import bill_of
+from baselines.packaging.modules import modules_of
+from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
 from cohort_selection.sequestration.open_list import read_open
 from submissions.host import base_image
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = HERE.parents[1]
-LIBRARIES = (
-    "onnxruntime",
+DECODERS = (
     "numpy",
     "pydicom",
+    "imagecodecs",
     "pylibjpeg",
-    "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
 )
+LIBRARIES = ("onnxruntime", *DECODERS)
 """What predict.py imports, in the versions installed here: what has trained also scores."""
+HEADER_LIBRARIES = ("pydicom",)
 
-PREDICT = (
-    "baselines.container.images",
-    "baselines.container.predict",
-    "cohort_selection.pixels.intensities",
+PREDICT = modules_of("baselines.container.predict")
+"""The modules that an image of a trained network holds."""
+PREDICT_TORCH = modules_of("baselines.container.predict_torch")
+TABULAR = ("baselines.container.answers", "baselines.container.tabular")
+HEADER_MODULES = (*TABULAR, "baselines.container.headers")
+
+ONNX_FLAVOUR, TORCH_FLAVOUR = "onnx", "torch"
+FLAVOURS = (ONNX_FLAVOUR, TORCH_FLAVOUR)
+TORCH_BASE = (
+    "the torch flavour needs a base image with Python 3.11 or newer and torch {version} or newer, "
+    "built for CUDA where the benchmark grants GPUs, such as "
+    "pytorch/pytorch:{version}-cuda13.0-cudnn9-runtime"
 )
-"""The modules that an image of a trained model holds."""
+"""Which base the flavour stands on: torch and CUDA are 6 GB, and hosts have them already."""
 
 NEWEST_GLIBC, OLDEST_GLIBC = 36, 17
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -84,45 +107,69 @@ def package(
     *,
     model: Path | None = None,
     prevalence_of: Path | None = None,
+    flavour: str = ONNX_FLAVOUR,
+    base: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Packaged:
     """Build the image of a model directory, or of the constant model of an open list.
 
-    Raises PackagingError unless exactly one is given, and what building either raises.
+    ``base`` is an image to build on instead of the usual one; the torch flavour needs one. Raises
+    PackagingError unless exactly one of model and list is given, and what building either raises.
     """
+    if flavour not in FLAVOURS:
+        raise PackagingError(f"flavour {flavour!r} is unknown; choose from {', '.join(FLAVOURS)}")
     if model is not None and prevalence_of is None:
-        return package_model(model, tag, progress=progress)
+        return package_model(model, tag, flavour=flavour, base=base, progress=progress)
     if prevalence_of is not None and model is None:
-        return package_prevalence(read_open(prevalence_of), tag, progress=progress)
+        return package_prevalence(read_open(prevalence_of), tag, base=base, progress=progress)
     raise PackagingError("give either a model directory or an open list for the constant model")
 
 
 def package_model(
-    directory: Path, tag: str, *, progress: Callable[[str], None] = lambda _: None
+    directory: Path,
+    tag: str,
+    *,
+    flavour: str = ONNX_FLAVOUR,
+    base: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Packaged:
-    """Build the image of a trained and exported model directory.
+    """Build the image of a trained and, if it is a network, exported model directory.
 
-    Raises ModelDirectoryError, PackagingError, EngineUnavailable, BaseImageUnavailable.
+    Its bill of materials lies in the image and, afterwards, in the directory. Raises
+    ModelDirectoryError, PackagingError, EngineUnavailable, BaseImageUnavailable.
     """
     card = read_card(directory)
-    if not (directory / ONNX).is_file():
-        raise ModelDirectoryError(
-            f"{directory} holds no {ONNX}; run `sequestra export {directory}` first"
-        )
+    contents = contents_of(card, flavour)
+    for name in contents.files:
+        if not (directory / name).is_file():
+            raise ModelDirectoryError(
+                f"{directory} holds no {name}; run `sequestra export {directory}"
+                f"{' --flavour torch' if name == TORCH else ''}` first"
+            )
+    if flavour == TORCH_FLAVOUR and contents.program == "predict_torch" and base is None:
+        wanted = version("torch").partition("+")[0]
+        raise PackagingError(f"{TORCH_BASE.format(version=wanted)}; name it with --base")
     progress("finding the base image")
-    base = base_image.ensure_base_image(progress)
-    progress("gathering the libraries")
-    site = libraries(python_of(base))
+    base = base_image.ensure_base_image(progress) if base is None else base
+    site = None
+    if contents.libraries:
+        progress("gathering the libraries")
+        site = libraries(python_of(base), contents.libraries)
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
-        _link_tree(site, context / "site")
-        write_model(directory, context / "model")
+        write_context(directory, context, site, contents, bill_of(site, base))
         progress(f"building {tag}")
-        return Packaged(tag, _build(context, tag, base), card.threshold)
+        digest = _build(context, tag, base)
+        write_bytes(directory / SBOM, (context / "model" / SBOM).read_bytes())
+    return Packaged(tag, digest, card.threshold)
 
 
 def package_prevalence(
-    cases: Sequence[Case], tag: str, *, progress: Callable[[str], None] = lambda _: None
+    cases: Sequence[Case],
+    tag: str,
+    *,
+    base: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Packaged:
     """Build the image of the constant model: Python and nothing else.
 
@@ -130,21 +177,57 @@ def package_prevalence(
     """
     score = prevalence.prevalence(cases)
     progress("finding the base image")
-    base = base_image.ensure_base_image(progress)
+    base = base_image.ensure_base_image(progress) if base is None else base
     with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
         context = Path(folder)
         (context / "site").mkdir()
         write_program(context / "model", "prevalence", ("baselines.container.prevalence",))
         (context / "model" / CARD).write_text(json.dumps({"prevalence": score}) + "\n")
+        (context / "model" / SBOM).write_text(bill_of(None, base), encoding="utf-8")
         progress(f"building {tag}")
         return Packaged(tag, _build(context, tag, base), 0.5)
 
 
-def write_model(directory: Path, target: Path) -> None:
-    """Write the program, the card and the network of a model directory into ``target``."""
-    write_program(target, "predict", PREDICT)
-    for name in (CARD, ONNX):
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What an image of a model holds: its program, modules, files of the model, libraries."""
+
+    program: str
+    modules: tuple[str, ...]
+    files: tuple[str, ...]
+    libraries: tuple[str, ...]
+
+
+def contents_of(card: Card, flavour: str = ONNX_FLAVOUR) -> Contents:
+    """Say what the image of a card's model holds; one that reads a table needs no network."""
+    if card.baseline == "headers":
+        return Contents("tabular", HEADER_MODULES, (CARD, TABLE), HEADER_LIBRARIES)
+    if card.baseline in {"demographics", "prevalence"}:
+        return Contents("tabular", TABULAR, (CARD, TABLE), ())
+    if flavour == TORCH_FLAVOUR:
+        return Contents("predict_torch", PREDICT_TORCH, (CARD, TORCH), DECODERS[1:])
+    return Contents("predict", PREDICT, (CARD, ONNX), LIBRARIES)
+
+
+def write_context(
+    directory: Path, context: Path, site: Path | None, contents: Contents, bill: str
+) -> None:
+    """Fill a build context: libraries in ``site``; program, model, cards and bill in ``model``."""
+    if site is None:
+        (context / "site").mkdir()
+    else:
+        _link_tree(site, context / "site")
+    write_model(directory, context / "model", contents)
+    (context / "model" / SBOM).write_text(bill, encoding="utf-8")
+
+
+def write_model(directory: Path, target: Path, contents: Contents | None = None) -> None:
+    """Write the program, the card and the model of a model directory into ``target``."""
+    contents = contents_of(read_card(directory)) if contents is None else contents
+    write_program(target, contents.program, contents.modules)
+    for name in contents.files:
         shutil.copyfile(directory / name, target / name)
+    (target / DESCRIPTION).write_text(described(read_card(directory)), encoding="utf-8")
 
 
 def write_program(directory: Path, program: str, modules: Sequence[str]) -> None:
@@ -162,13 +245,13 @@ def write_program(directory: Path, program: str, modules: Sequence[str]) -> None
     )
 
 
-def libraries(python: str) -> Path:
-    """Give a folder with LIBRARIES for Linux and ``python``, fetched once and then kept.
+def libraries(python: str, names: Sequence[str] = LIBRARIES) -> Path:
+    """Give a folder with libraries for Linux and ``python``, fetched once and then kept.
 
     Raises PackagingError.
     """
     machine = MACHINES.get(platform.machine().lower(), platform.machine())
-    wanted = _requirements()
+    wanted = _requirements(names)
     key = hashlib.sha256("\n".join([python, machine, *wanted, *TRIMMED]).encode()).hexdigest()
     kept = base_image.cache() / f"site-{key[:16]}"
     with base_image.alone("libraries"):
@@ -200,9 +283,9 @@ def python_of(base: str) -> str:
     return said
 
 
-def _requirements() -> list[str]:
+def _requirements(names: Sequence[str]) -> list[str]:
     try:
-        return [f"{name}=={version(name)}" for name in LIBRARIES]
+        return [f"{name}=={version(name)}" for name in names]
     except PackageNotFoundError as error:
         raise PackagingError(
             f"{error.name} is not installed here, and an image gets the versions installed here; "

@@ -1,11 +1,12 @@
-"""Exports a trained network to ONNX and compares the probabilities."""
+"""Exports a trained network to ONNX, or for torch, and compares the outputs."""
 
 from __future__ import annotations
 
 import io
+import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from baselines.container.predict import open_session
+from baselines.container.predict_torch import load as load_program
 from baselines.examples import generator, read_examples
-from baselines.model_card import ONNX, WEIGHTS, Card, ModelDirectoryError, read_card
+from baselines.ladder import LADDER
+from baselines.model_card import (
+    ONNX,
+    TABLE,
+    TORCH,
+    WEIGHTS,
+    Card,
+    ModelDirectoryError,
+    calibrations_of,
+    read_card,
+    task_of,
+)
 from baselines.networks import registry
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
@@ -42,36 +56,82 @@ class ExportDiffers(ValueError):
 def load(directory: Path) -> tuple[registry.Calibrated, Card]:
     """Read a model directory: the calibrated network in evaluation mode, and its card.
 
-    Raises ModelDirectoryError.
+    Of a baseline that reads a table the network takes encoded features (n, n_features). Raises
+    ModelDirectoryError.
     """
     card = read_card(directory)
-    network = registry.build(card.network)
-    try:
-        network.load_state_dict(torch.load(directory / WEIGHTS, weights_only=True))
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+    task = task_of(card)
+    network = (
+        _linear(directory, card) if _reads_a_table(card) else registry.build(card.network, task)
+    )
+    if not _reads_a_table(card):
+        try:
+            network.load_state_dict(torch.load(directory / WEIGHTS, weights_only=True))
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise ModelDirectoryError(
+                f"{directory / WEIGHTS} does not hold the weights of {card.network} "
+                f"({type(error).__name__}); train the model again"
+            ) from error
+    return registry.Calibrated(network, task, calibrations_of(card)).eval(), card
+
+
+def _reads_a_table(card: Card) -> bool:
+    return card.baseline in LADDER and not LADDER[card.baseline].sees_pixels
+
+
+def _linear(directory: Path, card: Card) -> nn.Module:
+    """The regression of a table as one layer in double precision."""
+    if card.baseline == "prevalence":
         raise ModelDirectoryError(
-            f"{directory / WEIGHTS} does not hold the weights of {card.network} "
-            f"({type(error).__name__}); train the model again"
-        ) from error
-    return registry.Calibrated(network, card.slope, card.intercept).eval(), card
+            f"{directory} holds the constant model, which has no network to export; package it"
+        )
+    table = json.loads((directory / TABLE).read_text(encoding="utf-8"))
+    weights = torch.tensor(table["weights"], dtype=torch.float32)
+    layer = nn.Linear(weights.shape[1], weights.shape[0])
+    layer.load_state_dict({"weight": weights, "bias": torch.tensor(table["intercepts"])})
+    return layer
 
 
-def export(directory: Path, cases_to_check: tuple[Case, ...] = ()) -> float:
+def export(
+    directory: Path, cases_to_check: tuple[Case, ...] = (), *, flavour: str = "onnx"
+) -> float:
     """Write ``model.onnx`` into a model directory; give the largest difference found.
 
-    The probabilities of onnxruntime and torch are compared on the images of up to 32
-    ``cases_to_check``, or on generated images where none are given, at batches of 1 and of all.
-    Raises ExportDiffers above 1e-5, ModelDirectoryError.
+    The flavour "torch" writes ``model.pt2`` instead, a program of ``torch.export``. The outputs
+    are compared with torch's on the images of up to 32 ``cases_to_check``, or on generated ones
+    where none are given, at batches of 1 and of all. Raises ExportDiffers, ModelDirectoryError.
     """
     model, card = load(directory)
-    images = _images(card, cases_to_check)
-    example = torch.from_numpy(images[:2])
+    given = _inputs(model, card, cases_to_check)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(given)).numpy()
+    if flavour == "torch":
+        written, run = directory / TORCH, _exported_for_torch(model, directory, given)
+    else:
+        written, run = directory / ONNX, _exported(model, card, directory, given)
+    alone = np.concatenate([run(one[np.newaxis]) for one in given])
+    difference = float(max(np.abs(run(given) - expected).max(), np.abs(alone - expected).max()))
+    scale = max(1.0, float(np.abs(expected).max()))  # a grade or a score is no probability
+    if not difference <= TOLERANCE * scale:
+        raise ExportDiffers(
+            f"{written} differs from the trained network by {difference:.2g} on {len(given)} "
+            f"inputs; at most {TOLERANCE * scale:g} is allowed, so do not use it"
+        )
+    return difference
+
+
+_Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def _exported(model: nn.Module, card: Card, directory: Path, given: NDArray[np.float32]) -> _Run:
+    """Write ``model.onnx``, and give what runs it."""
+    name = "features" if _reads_a_table(card) else "images"
     with _quiet():
         program = torch.onnx.export(
             model,
-            (example,),
-            input_names=["images"],
-            output_names=["probability"],
+            (torch.from_numpy(given[:2]),),
+            input_names=[name],
+            output_names=["probability" if card.kind == "binary" else "outputs"],
             opset_version=OPSET,
             dynamo=True,
             dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
@@ -81,18 +141,23 @@ def export(directory: Path, cases_to_check: tuple[Case, ...] = ()) -> float:
     network = program.model_proto
     forget_origin(network)
     write_bytes(directory / ONNX, network.SerializeToString())
-    with torch.inference_mode():
-        expected = model(torch.from_numpy(images)).numpy()
     session = open_session(directory, threads=1)
-    together = session.run(None, {"images": images})[0]
-    alone = np.concatenate([session.run(None, {"images": one[np.newaxis]})[0] for one in images])
-    difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected).max()))
-    if not difference <= TOLERANCE:
-        raise ExportDiffers(
-            f"{directory / ONNX} differs from the trained network by {difference:.2g} on "
-            f"{len(images)} images; at most {TOLERANCE:g} is allowed, so do not use it"
-        )
-    return difference
+    return lambda inputs: session.run(None, {name: inputs})[0]
+
+
+def _exported_for_torch(model: nn.Module, directory: Path, given: NDArray[np.float32]) -> _Run:
+    """Write ``model.pt2``, and give what runs it as the container does."""
+    shapes = {"images": {0: torch.export.Dim("batch")}}
+    # The file holds its example, so that may be no picture of a patient.
+    example = torch.zeros((2, *given.shape[1:]))
+    program = torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # has the researcher's folders
+        node.meta.pop("nn_module_stack", None)
+    content = io.BytesIO()
+    torch.export.save(program, content)
+    write_bytes(directory / TORCH, content.getvalue())
+    return load_program(directory, "cpu")
 
 
 def forget_origin(part: ModelProto) -> None:
@@ -115,13 +180,17 @@ def read_checked(open_csv: Path) -> tuple[Case, ...]:
     return tuple(islice(read_open(open_csv), N_CHECKED))
 
 
-def _images(card: Card, cases: tuple[Case, ...]) -> NDArray[np.float32]:
-    """Give images (n, 1, size, size): real ones of ``cases``, else generated."""
-    if cases:
+def _inputs(model: registry.Calibrated, card: Card, cases: tuple[Case, ...]) -> NDArray[np.float32]:
+    """Give inputs of a network: images (n, 1, ...) of ``cases``, else generated."""
+    random = generator(card.seed, "export")
+    if _reads_a_table(card):
+        n_features = model.network.get_parameter("weight").shape[1]
+        return random.normal(size=(N_CHECKED, n_features)).astype(np.float32)
+    if cases and not card.depth:
         images = read_examples(cases[:N_CHECKED], card.size).images[:, np.newaxis]
         return np.concatenate([images, images]) if len(images) < 2 else images
-    random = generator(card.seed, "export")
-    return random.random((N_CHECKED, 1, card.size, card.size), dtype=np.float32)
+    shape = (card.depth, card.size, card.size) if card.depth else (card.size, card.size)
+    return random.random((N_CHECKED, 1, *shape), dtype=np.float32)
 
 
 @contextmanager

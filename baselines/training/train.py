@@ -3,418 +3,269 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+import io
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from monai.transforms import (
-    Compose,
-    RandAdjustContrast,
-    RandAffine,
-    RandFlip,
-    RandGaussianNoise,
-)
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from baselines.container import volumes
+from baselines.container.answers import BINARY
+from baselines.data.cache import PixelCache
+from baselines.data.readers import IMAGES, VOLUMES, Reader
 from baselines.examples import (
     Examples,
     Progress,
     TrainingDataError,
-    generator,
-    read_examples,
+    cached_examples,
     split_patients,
     subset,
 )
-from baselines.model_card import CARD, WEIGHTS, Card, write_card
+from baselines.model_card import VALIDATION, WEIGHTS, Card, write_card
 from baselines.networks import radiomics, registry
-from baselines.training import calibrate
+from baselines.targets import ONE_PROBABILITY, Task
+from baselines.training import calibrate, checkpoint, tracking
+from baselines.training.checkpoint import Course, Epoch
+from baselines.training.devices import Place, joined, reproducible
+from baselines.training.loop import States, Training, logits_of
+from baselines.training.settings import Settings, SettingsError, fitting
+from baselines.training.tracking import EXPERIMENT
+from baselines.training.validation import infer, measured
+from baselines.validation_table import write_validation
+from cohort_selection.atomic_files import write_bytes
+from cohort_selection.cases import Case
 from cohort_selection.sequestration.open_list import read_open
-from metrics.discrimination.curves import auroc
-from submissions.addresses.database import without_password
-from submissions.addresses.tracker import TrackerAddressError, configured_tracker, refuse_tracker
+from submissions.addresses.tracker import configured_tracker, refuse_tracker
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+__all__ = ["EXPERIMENT", "Settings", "SettingsError", "train"]
 
-_LOG = logging.getLogger(__name__)
-
-EXPERIMENT = "sequestra baselines"
 VERSIONS_OF = ("sequestra", "torch", "monai", "numpy", "pydicom")
-
-
-class SettingsError(ValueError):
-    """A training setting is out of its range."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What training is asked to do; all of it is logged. ``size`` in pixels a side.
-
-    One thread gives the same model whatever the machine's cores, and on a busy machine is not
-    slower than several, which wait for each other at every layer.
-    """
-
-    network: str = "densenet-small"
-    epochs: int = 16
-    size: int = 96
-    batch: int = 32
-    learning_rate: float = 3e-3
-    seed: int = 0
-    validation_share: float = 0.25
-    patience: int = 8
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work, so that it is found before the images are read."""
-        if self.network not in registry.NETWORKS:
-            registry.build(self.network)
-        if not 32 <= self.size <= 1024:
-            raise SettingsError(f"size is {self.size} pixels; give a number from 32 to 1024")
-        if self.epochs < 1 or self.patience < 1:
-            raise SettingsError(
-                f"epochs is {self.epochs} and patience {self.patience}; both must be at least 1"
-            )
-        if self.threads < 1:
-            raise SettingsError(f"threads is {self.threads}; give at least 1")
-        if self.batch < 2:
-            raise SettingsError(f"batch is {self.batch}; batch normalisation needs at least 2")
-        if not 0 < self.learning_rate < 1:
-            raise SettingsError(f"learning rate is {self.learning_rate}; give one between 0 and 1")
-        if not 0 < self.validation_share < 1:
-            raise SettingsError(
-                f"validation share is {self.validation_share}; give one between 0 and 1"
-            )
+USUAL = Settings()
+CACHE = "pixels"
+"""Folder of the pixel cache beside the model, where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
-    """What one pass over the training part came to."""
+class _Parts:
+    """What is learnt from: all examples, both parts of them, and the digest of the open list."""
 
-    number: int
-    training_loss: float
-    validation_loss: float
-    validation_auroc: float
+    cases: Sequence[Case]
+    examples: Examples
+    training: Examples
+    validation: Examples
+    open_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A trained network, its course, and its logits on the validation part."""
+
+    network: nn.Module
+    course: Course
+    logits: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
 
 def train(
     open_csv: Path,
     output: Path,
-    settings: Settings = Settings(),
+    settings: Settings = USUAL,
     *,
+    task: Task = ONE_PROBABILITY,
     tracking_uri: str | None = None,
+    cache: Path | None = None,
+    resume: bool = True,
     progress: Progress | None = None,
+    baseline: str = "",
 ) -> Card:
     """Train on the open list ``open_csv`` and write the model directory ``output``.
 
-    Deterministic for a seed and number of threads. Tracked by MLflow at
-    ``tracking_uri``, else MLFLOW_TRACKING_URI, else the file mlflow.db beside ``output``. Raises
-    TrainingDataError, SettingsError, TrackerAddressError where no MLflow answers at the start, and
-    what ``read_open`` raises. A tracker that goes later costs no model.
+    On a processor the seed and the number of threads decide on the model; neither the number of
+    processes that read nor a kill with ``resume`` changes it. Pixels are kept in the folder
+    ``cache``, else ``pixels`` beside ``output``. Tracked by MLflow at ``tracking_uri``, else
+    MLFLOW_TRACKING_URI, else the file mlflow.db beside ``output``. Started by ``torchrun``, all
+    processes train one model, and each gives its card. Raises TrainingDataError, SettingsError,
+    CheckpointError, CacheError, TrackerAddressError where no MLflow answers at the start, and what
+    ``read_open`` raises. A tracker that goes later costs no model and no metric.
     """
     started = time.monotonic()
     tracking_uri = tracking_uri or configured_tracker()
-    refuse_tracker(tracking_uri or _beside(output))
-    cases = read_open(open_csv)
-    examples = read_examples(cases, settings.size, progress)
-    training, validation = _split(examples, settings)
-    output.mkdir(parents=True, exist_ok=True)
-    digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
-    with (
-        _tracked(tracking_uri, output, settings, digest) as run,
-        _deterministic(settings.seed, settings.threads),
-    ):
-        fit = _fit_logistic if settings.network == radiomics.NAME else _fit
-        network, best, epochs = fit(training, validation, settings, run, progress)
-        logits = infer(network, validation.images)
-        calibration = calibrate.fit(logits, validation.image_labels)
-        threshold = calibrate.youden_threshold(
-            validation.case_means(calibration(logits)), validation.labels
+    with joined(settings) as place, reproducible(place, settings.threads):
+        if place.first:
+            refuse_tracker(tracking_uri or tracking.beside(output))
+        folder = cache or output.resolve().parent / CACHE
+        reader = reader_of(settings.network)
+        pixels = PixelCache(folder, reader, settings.size, settings.pixel_bits)
+        parts = _parts(open_csv, pixels, settings, task, place, progress)
+        fits = fitting(
+            settings,
+            task=f"{task.kind} {' '.join(task.outputs)} {task.grades}",
+            open_list=parts.open_digest,
+            pixels=parts.examples.digest,
+            torch=version("torch"),
         )
-        card = Card(
-            network=settings.network,
-            size=settings.size,
-            seed=settings.seed,
-            epochs=epochs,
-            best_epoch=best.number,
-            open_digest=digest,
-            n_training_cases=len(training.labels),
-            n_training_patients=len(np.unique(training.patients)),
-            n_validation_cases=len(validation.labels),
-            n_validation_patients=len(np.unique(validation.patients)),
-            n_unreadable_files=len(examples.unreadable),
-            prevalence=round(float(examples.labels.mean()), 6),
-            validation_auroc=best.validation_auroc,
-            threshold=threshold,
-            slope=calibration.slope,
-            intercept=calibration.intercept,
-            seconds=round(time.monotonic() - started, 1),
-            versions={name: version(name) for name in VERSIONS_OF},
-        )
-        torch.save(network.state_dict(), output / WEIGHTS)
-        write_card(card, output)
-        run.finish(card, output)
+        output.mkdir(parents=True, exist_ok=True)
+        resumed = checkpoint.load(output, fits, place.device) if resume else None
+        place.together()  # all have read the checkpoint before the first process writes another
+        work = Training(task, settings, place, parts.training, parts.validation)
+        if not place.first:
+            _fit(work, resumed)
+            return place.gathered(None)[0]  # type: ignore[return-value]  # the first one's card
+        told = {"open_digest": parts.open_digest}
+        again = resumed is not None
+        with tracking.tracked(tracking_uri, output, settings.logged(), told, resumed=again) as run:
+            work.save = partial(checkpoint.save, output, fits=fits)
+            work.log, work.progress = run.log, progress
+            fit = _fit(work, resumed)
+            card = _written(output, settings, task, parts, fit, started, baseline)
+            checkpoint.discard(output)
+            run.finish(card, fit.course)
+        place.gathered(card)
     return card
 
 
-def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples]:
-    """Training and validation part, by patient; raise TrainingDataError for less than a batch."""
+def writes() -> bool:
+    """Whether this process is the one that writes, of those that ``torchrun`` has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def reader_of(network: str) -> Reader:
+    """Give the reader of a network's examples: volumes of CT where it sees these, else images."""
+    return VOLUMES if registry.dimensions(network) == 3 else IMAGES
+
+
+def _parts(
+    open_csv: Path,
+    pixels: PixelCache,
+    settings: Settings,
+    task: Task,
+    place: Place,
+    progress: Progress | None,
+) -> _Parts:
+    """Read the open list and split it by patient; raise TrainingDataError for less than a batch.
+
+    One process of each machine fills the cache; the others then find all in it.
+    """
+    cases = read_open(open_csv)
+    total = sum(len(case.files) for case in cases)
+    workers = max(place.readers(settings.workers), 0)
+    for mine in (True, False):
+        if (place.on_machine == 0) == mine:
+            examples = cached_examples(
+                cases, pixels, progress, task=task, total=total, workers=workers
+            )
+        place.together()
     held_out = split_patients(
         examples.labels, examples.patients, settings.validation_share, settings.seed
     )
     training = subset(examples, ~held_out)
-    if len(training.images) < settings.batch:
+    if len(training.pixels) < settings.batch:
         raise TrainingDataError(
-            f"the open part leaves {len(training.images)} images to train on, and a batch is "
+            f"the open part leaves {len(training.pixels)} images to train on, and a batch is "
             f"{settings.batch}; give more cases or a smaller batch"
         )
-    return training, subset(examples, held_out)
+    digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
+    return _Parts(cases, examples, training, subset(examples, held_out), digest)
 
 
-def _fit(
-    training: Examples,
-    validation: Examples,
+def _fit(work: Training, resumed: tuple[Course, States] | None) -> _Fit:
+    """Train by epochs, or at once where the network is fitted so."""
+    if work.settings.network == radiomics.NAME:
+        return _fit_at_once(work)
+    course = work.run(resumed)
+    return _Fit(work.network, course, logits_of(work), work.weights)
+
+
+def _fit_at_once(work: Training) -> _Fit:
+    """Fit the model that needs no epochs; one epoch is what it is said to have had."""
+    network = radiomics.fit(work.training, work.settings.seed, work.task)
+    _, training_loss = measured(infer(network, work.training.pixels), work.training, work.task)
+    logits = infer(network, work.validation.pixels)
+    found, loss = measured(logits, work.validation, work.task)
+    epoch = Epoch(1, training_loss, loss, found, time.time_ns() // 1_000_000)
+    course = Course(epochs=[epoch], best=epoch)
+    work.log(course)
+    if work.progress is not None:
+        work.progress("training", 1, 1)
+    return _Fit(network, course, logits, np.ones(work.task.n_logits))
+
+
+def _written(
+    output: Path,
     settings: Settings,
-    run: _Run,
-    progress: Progress | None,
-) -> tuple[nn.Module, Epoch, int]:
-    """Train with early stopping; give the network of the best epoch, that epoch, and their number.
-
-    Best is the highest validation AUROC, then the lowest validation loss.
-    """
-    network = registry.build(settings.network)
-    augment = augmentation(settings)
-    order = generator(settings.seed, "order")
-    labels = torch.from_numpy(training.image_labels.astype(np.float32))
-    loss_of = nn.BCEWithLogitsLoss(pos_weight=(1 - labels).sum() / labels.sum())
-    steps = len(training.images) // settings.batch
-    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.epochs * steps
+    task: Task,
+    parts: _Parts,
+    fit: _Fit,
+    started: float,
+    baseline: str,
+) -> Card:
+    """Calibrate, choose the thresholds, and write weights, card and scored validation part."""
+    validation = parts.validation
+    calibrations = _calibrations(settings, task, validation, fit)
+    outputs = validation.case_means(calibrate.applied(calibrations, task, fit.logits))
+    thresholds = calibrate.thresholds(
+        task, validation.targets, outputs, validation.labels, settings.sensitivity
     )
-    best: Epoch | None = None
-    best_weights: dict[str, Tensor] = {}
-    number = 0
-    for number in range(1, settings.epochs + 1):
-        network.train()
-        losses = []
-        shuffled = order.permutation(len(training.images))[: steps * settings.batch]
-        for chosen in shuffled.reshape(steps, settings.batch):
-            drawn = (augment(torch.from_numpy(training.images[i][np.newaxis])) for i in chosen)
-            batch = torch.stack([torch.as_tensor(image) for image in drawn])
-            optimizer.zero_grad()
-            loss = loss_of(network(batch)[:, 0], labels[chosen])
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-        epoch = _validate(network, validation, number, float(np.mean(losses)))
-        run.log(epoch)
-        if best is None or _rank(epoch) > _rank(best):
-            best = epoch
-            best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        if progress is not None:
-            text = f"training (validation AUROC {epoch.validation_auroc:.3f})"
-            progress(text, number, settings.epochs)
-        if number - best.number >= settings.patience:
-            break
-    assert best is not None  # there is at least one epoch
-    network.load_state_dict(best_weights)
-    return network, best, number
-
-
-def _fit_logistic(
-    training: Examples,
-    validation: Examples,
-    settings: Settings,
-    run: _Run,
-    progress: Progress | None,
-) -> tuple[nn.Module, Epoch, int]:
-    """Fit the model that needs no epochs; give it as ``_fit`` does, after one."""
-    network = radiomics.fit(training, settings.seed)
-    training_loss = _log_loss(infer(network, training.images), training.image_labels)
-    epoch = _validate(network, validation, 1, training_loss)
-    run.log(epoch)
-    if progress is not None:
-        progress("training", 1, 1)
-    return network, epoch, 1
-
-
-def _log_loss(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
-    return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
-
-
-def _rank(epoch: Epoch) -> tuple[float, float]:
-    return epoch.validation_auroc, -epoch.validation_loss
-
-
-def _validate(network: nn.Module, validation: Examples, number: int, loss: float) -> Epoch:
-    """Measure one epoch: AUROC of cases (mean over images), unweighted log loss of images."""
-    logits = infer(network, validation.images)
-    return Epoch(
-        number=number,
-        training_loss=loss,
-        validation_loss=_log_loss(logits, validation.image_labels),
-        validation_auroc=auroc(
-            validation.labels, validation.case_means(calibrate.logistic(logits))
-        ),
+    best = fit.course.best
+    assert best is not None
+    line = calibrations[0] if len(calibrations) == 1 else {}
+    card = Card(
+        network=settings.network,
+        size=settings.size,
+        depth=volumes.DEPTH if reader_of(settings.network) is VOLUMES else 0,
+        seed=settings.seed,
+        epochs=len(fit.course.epochs),
+        best_epoch=best.number,
+        open_digest=parts.open_digest,
+        n_training_cases=len(parts.training.labels),
+        n_training_patients=len(np.unique(parts.training.patients)),
+        n_validation_cases=len(validation.labels),
+        n_validation_patients=len(np.unique(validation.patients)),
+        n_unreadable_files=parts.examples.n_unreadable,
+        prevalence=round(float(parts.examples.labels.mean()), 6),
+        validation_auroc=best.validation_auroc,
+        threshold=thresholds[0],
+        slope=float(line.get("slope", 1.0)),
+        intercept=float(line.get("intercept", 0.0)),
+        seconds=round(fit.course.seconds or time.monotonic() - started, 1),
+        versions={name: version(name) for name in VERSIONS_OF},
+        baseline=baseline,
+        kind=task.kind,
+        outputs=task.outputs,
+        grades=task.grades,
+        lowest=task.lowest,
+        calibrations=calibrations,
+        defaults=task.defaults(parts.examples.targets),
+        thresholds=thresholds,
+        training=settings.logged(),
     )
+    stream = io.BytesIO()
+    torch.save({name: value.cpu() for name, value in fit.network.state_dict().items()}, stream)
+    write_bytes(output / WEIGHTS, stream.getvalue())
+    shown = [parts.cases[number] for number in validation.numbers.tolist()]
+    write_validation(output / VALIDATION, shown, task, validation.targets, outputs)
+    write_card(card, output)
+    return card
 
 
-def infer(network: nn.Module, images: NDArray[np.float32], batch: int = 64) -> NDArray[np.float64]:
-    """Give the logits (n,) of images (n, size, size), in evaluation mode."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [
-            network(torch.from_numpy(images[start : start + batch, np.newaxis]))[:, 0].numpy()
-            for start in range(0, len(images), batch)
-        ]
-    return np.concatenate(parts).astype(np.float64)
-
-
-def augmentation(settings: Settings) -> Compose:
-    """Vary position, side, contrast and noise as a radiograph's own acquisition does.
-
-    An image (1, size, size) gives another. What is returned can be handed to another process.
-    """
-    shift = 0.06 * settings.size
-    transform = Compose(
-        [
-            RandAffine(
-                prob=0.9,
-                rotate_range=0.12,
-                translate_range=(shift, shift),
-                scale_range=(0.1, 0.1),
-                padding_mode="zeros",
-            ),
-            RandFlip(prob=0.5, spatial_axis=1),
-            RandAdjustContrast(prob=0.5, gamma=(0.75, 1.35)),
-            RandGaussianNoise(prob=0.3, std=0.03),
-        ]
-    )
-    transform.set_random_state(settings.seed)
-    return transform
-
-
-@contextmanager
-def _deterministic(seed: int, threads: int) -> Iterator[None]:
-    """Seed torch, hold it to deterministic kernels and ``threads``; then restore its state."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True)
-        torch.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(before[0])
-            torch.set_num_threads(before[1])
-
-
-def _beside(output: Path) -> str:
-    """The store of a training for which none is named."""
-    return f"sqlite:///{output.resolve().parent / 'mlflow.db'}"
-
-
-class _Run:
-    """One MLflow run: settings, the curves by epoch, the digest of the open list, the model.
-
-    A tracker that takes no more is told of once, and costs no model.
-    """
-
-    def __init__(self, client: MlflowClient, run_id: str, address: str) -> None:
-        self._client = client
-        self._run_id = run_id
-        self._address = address
-        self._lost = False
-
-    def log(self, epoch: Epoch) -> None:
-        self._unless_lost(self._log, epoch)
-
-    def finish(self, card: Card, output: Path) -> None:
-        self._unless_lost(self._finish, card, output)
-
-    def end(self, state: str) -> None:
-        self._unless_lost(self._client.set_terminated, self._run_id, state)
-
-    def _log(self, epoch: Epoch) -> None:
-        for name in ("training_loss", "validation_loss", "validation_auroc"):
-            self._client.log_metric(self._run_id, name, getattr(epoch, name), step=epoch.number)
-
-    def _finish(self, card: Card, output: Path) -> None:
-        for name in (
-            "validation_auroc",
-            "best_epoch",
-            "threshold",
-            "slope",
-            "intercept",
-            "seconds",
-        ):
-            self._client.log_metric(self._run_id, f"model_{name}", float(getattr(card, name)))
-        for name in (WEIGHTS, CARD):
-            self._client.log_artifact(self._run_id, str(output / name))
-
-    def _unless_lost(self, act: Callable[..., object], *given: object) -> None:
-        if self._lost:
-            return  # each further question would be waited for as long
-        try:
-            act(*given)
-        except Exception as error:  # of MLflow's client, its network or its database
-            self._lost = True
-            _LOG.warning(
-                "MLflow at %s takes no more of this training (%s); the model is made and written "
-                "all the same",
-                without_password(self._address),
-                " ".join(str(error).split())[:200],
-            )
-
-
-@contextmanager
-def _tracked(
-    tracking_uri: str | None, output: Path, settings: Settings, digest: str
-) -> Iterator[_Run]:
-    """Open an MLflow run, end it as finished or failed; without an address, beside ``output``.
-
-    Raises TrackerAddressError where the tracker takes no new run.
-    """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # no word leaves the machine
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # nor gets between the bars
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    artifacts = None if tracking_uri else (output.resolve().parent / "mlartifacts").as_uri()
-    address = tracking_uri or _beside(output)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it sets itself to INFO when imported
-    try:
-        client = MlflowClient(tracking_uri=address)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        experiment_id = (
-            experiment.experiment_id
-            if experiment
-            else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+def _calibrations(
+    settings: Settings, task: Task, validation: Examples, fit: _Fit
+) -> calibrate.Calibrations:
+    """Fit the calibrations, carried to the declared share of positive cases where one is given."""
+    targets = task.logit_targets(validation.image_targets)
+    found = calibrate.fitted(settings.calibration, task, fit.logits, targets, fit.weights)
+    if settings.target_prevalence is None:
+        return found
+    if task.kind != BINARY:
+        raise SettingsError(
+            f"target prevalence is one share and the task is {task.kind}; leave it out"
         )
-        run = client.create_run(experiment_id, run_name=output.name, tags={"open_digest": digest})
-        for name, value in asdict(settings).items():
-            client.log_param(run.info.run_id, name, value)
-    except (MlflowException, OSError) as error:
-        raise TrackerAddressError(
-            f"MLflow at {without_password(address)} takes no new run "
-            f"({' '.join(str(error).split())[:200]}); mend it, or name another with --tracking-uri"
-        ) from error
-    opened = _Run(client, run.info.run_id, address)
-    try:
-        yield opened
-    except BaseException:
-        opened.end("FAILED")
-        raise
-    opened.end("FINISHED")
+    return calibrate.moved(found, float(targets.mean()), settings.target_prevalence)

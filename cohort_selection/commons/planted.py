@@ -23,7 +23,7 @@ NORMAL = "Normal"
 CLASSES = (NORMAL, OPACITY, LARGE_HEART)
 """The main finding of a study: one of these."""
 
-COLUMNS = ("findings", "main_finding")
+COLUMNS = ("findings", "main_finding", "severity_grade")
 """Columns of the clinical table."""
 TRUTH_COLUMNS = ("risk_large_heart", "risk_low_volumes", *(f"chance_{c}" for c in range(3)))
 """Columns of the truth: the risk of each further finding, the chance of each class in turn."""
@@ -31,6 +31,11 @@ TRUTH_COLUMNS = ("risk_large_heart", "risk_low_volumes", *(f"chance_{c}" for c i
 # log odds by standard deviations of the heart's radius and of the breath
 _HEART, _HEART_SPREAD, _PER_HEART = 0.131, 0.016, 2.6
 _BREATH, _BREATH_SPREAD, _PER_BREATH = 0.965, 0.045, 2.6
+
+
+HIGHEST_GRADE = 8
+_READING_ERROR = 0.06
+"""Standard deviation of a reading, in shares of the severity's range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,21 @@ def planted(
     main = CLASSES[int(np.searchsorted(np.cumsum(chances)[:-1], rng.random(), side="right"))]
     names = [name for name, there in zip(FINDINGS, found, strict=True) if there]
     return Planted(
-        dict(zip(COLUMNS, ("|".join(names) or NO_FINDING, main), strict=True)),
+        dict(zip(COLUMNS[:2], ("|".join(names) or NO_FINDING, main), strict=True)),
         {
             name: f"{value:.9f}"
             for name, value in zip(TRUTH_COLUMNS, (heart, low, *chances.tolist()), strict=True)
         },
     )
+
+
+def severity_grade(severity: float, rng: np.random.Generator) -> int:
+    """A reader's grade from 0 to 8 of a severity from 0 to 1: nine bands of equal width.
+
+    The reader sees the severity with a normal error.
+    """
+    seen = severity + _READING_ERROR * rng.standard_normal()
+    return int(np.clip(math.floor((HIGHEST_GRADE + 1) * seen), 0, HIGHEST_GRADE))
 
 
 def _logistic(log_odds: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from cohort_selection.dicom.made_uid import uid as uid
 
 Modality = Literal["CR", "DX"]
 
@@ -68,22 +69,15 @@ class Radiograph:
     text_burned_in: bool | None = None
 
 
-def uid(*parts: str) -> str:
-    """A UID under 2.25 (PS3.5 B.2), always the same for the same parts."""
-    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    number = int.from_bytes(digest[:16], "big")
-    # The bits that make it a version 8 (name-based by a hash of one's own) UUID, RFC 9562.
-    number = number & ~(0xF << 76) | (0x8 << 76)
-    number = number & ~(0x3 << 62) | (0x2 << 62)
-    return f"2.25.{number}"
-
-
-def write_radiograph(path: Path, radiograph: Radiograph, modality: Modality) -> None:
+def write_radiograph(
+    path: Path, radiograph: Radiograph, modality: Modality | Literal["CT"]
+) -> None:
     """Write one image, as an object of the modality that says nothing that is not known.
 
     A Computed Radiography object needs no more than a picture. A Digital X-Ray object has to say
     how far the detector's pixels lie apart, where its edges point and whether text is burned in:
-    where one of these is not known, a Secondary Capture of modality DX is written. Uncompressed,
+    where one of these is not known, a Secondary Capture of modality DX is written, and of modality
+    CT always. Uncompressed,
     explicit little endian; no clock and no chance: the same input gives the same bytes. Modules as
     PS3.3 A.2 (CR), A.26 (DX, For Presentation) and A.8.1 (Secondary Capture) ask for them.
     """
@@ -93,14 +87,14 @@ def write_radiograph(path: Path, radiograph: Radiograph, modality: Modality) -> 
     file.save_as(path, enforce_file_format=True)
 
 
-def _dataset(radiograph: Radiograph, modality: Modality) -> Dataset:
+def _dataset(radiograph: Radiograph, modality: Modality | Literal["CT"]) -> Dataset:
     digital = (
         modality == "DX"
         and radiograph.spacing_mm is not None
         and radiograph.text_burned_in is not None
         and radiograph.view.upper() in _ORIENTATION
     )
-    capture = modality == "DX" and not digital
+    capture = modality != "CR" and not digital
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = (
         _DX_FOR_PRESENTATION if digital else _SECONDARY_CAPTURE if capture else _CR_IMAGE

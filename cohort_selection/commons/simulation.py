@@ -7,17 +7,15 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from cohort_selection.atomic_files import replaced
-from cohort_selection.commons import phantom, planted
-from cohort_selection.commons.lesions import with_lesions, write_segmentation
-from cohort_selection.commons.radiograph import Modality, Radiograph, uid, write_radiograph
+from cohort_selection.commons import phantom, planted, radiography, tomography
+from cohort_selection.commons.radiograph import uid
+from cohort_selection.commons.sites import RACES, SHORTCUT_SITES, SITES, Imaging, Site
 
 CLINICAL_COLUMNS = (
     "case_ids",
@@ -44,91 +42,14 @@ MEASUREMENT_COLUMNS = (
 TRUTH_COLUMNS = ("study_uid", "risk", "severity", *planted.TRUTH_COLUMNS)
 
 _FIRST_DAY = datetime.date(2021, 1, 4)
-_RACES = (
-    "White",
-    "Black or African American",
-    "Asian",
-    "Other",
-    "American Indian or Alaska Native",
-    "Native Hawaiian or other Pacific Islander",
-    "Not Reported",
-)
+
+
+_WRITERS = {"DX": radiography.write_study, "CT": tomography.write_study}
 
 
 class SimulationError(ValueError):
     """A commons that cannot be simulated as asked."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scanner:
-    """How one site's machine turns a chest into pixels.  Nothing here depends on the label."""
-
-    manufacturer: str
-    model: str
-    modality: Modality
-    size: int
-    bits_stored: int
-    inverted: bool
-    gain: float
-    offset: float
-    noise: float
-    blur: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """Who comes to a site, how ill they are there, and what they are imaged with."""
-
-    site_id: str
-    share: float
-    mean_age: float
-    female: float
-    races: tuple[float, ...]  # in the order of _RACES
-    hispanic: float
-    log_odds: float  # added to everybody's risk: the site's prevalence
-    supine: float  # share of AP views
-    scanner: Scanner
-
-
-_SCANNERS: Mapping[str, Sequence[Any]] = {
-    "manufacturer": ("Alderney Imaging", "Brightwell", "Corvane", "Alderney Imaging"),
-    "model": ("DR 500", "Mobile 2", "Radia X", "CR 90"),
-    "modality": ("DX", "CR", "DX", "CR"),
-    "size": (128, 128, 144, 128),
-    "bits_stored": (12, 15, 14, 12),
-    "inverted": (False, True, False, False),
-    "gain": (0.92, 0.8, 0.88, 0.7),
-    "offset": (0.04, 0.1, 0.06, 0.16),
-    "noise": (0.012, 0.022, 0.01, 0.034),
-    "blur": (0.0, 0.6, 0.0, 0.8),
-}
-"""Each field of the sites' scanners, in the order of the sites."""
-
-_SITES: Mapping[str, Sequence[Any]] = {
-    "site_id": ("101", "102", "103", "104"),
-    "share": (0.36, 0.28, 0.22, 0.14),
-    "mean_age": (61.0, 52.0, 55.0, 66.0),
-    "female": (0.48, 0.53, 0.52, 0.45),
-    "races": (
-        (0.7, 0.1, 0.07, 0.05, 0.01, 0.0, 0.07),
-        (0.28, 0.46, 0.06, 0.1, 0.01, 0.01, 0.08),
-        (0.42, 0.08, 0.3, 0.1, 0.02, 0.02, 0.06),
-        (0.8, 0.05, 0.03, 0.04, 0.04, 0.0, 0.04),
-    ),
-    "hispanic": (0.08, 0.17, 0.34, 0.05),
-    "log_odds": (-0.15, 0.3, -0.3, 0.1),
-    "supine": (0.3, 0.6, 0.2, 0.5),
-}
-
-SITES = tuple(
-    Site(
-        **dict(zip(_SITES, of_site, strict=True)),
-        scanner=Scanner(**dict(zip(_SCANNERS, of_scanner, strict=True))),
-    )
-    for of_site, of_scanner in zip(
-        zip(*_SITES.values(), strict=True), zip(*_SCANNERS.values(), strict=True), strict=True
-    )
-)
 
 # log odds of the label: severity carries nearly all of it, age and sex a little.
 _INTERCEPT, _PER_SEVERITY, _PER_DECADE, _MALE = -3.4, 8.0, 0.10, 0.20
@@ -160,35 +81,46 @@ class _Person:
     severities: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What studies are asked for: their modality, a shortcut's share, lesions of known outline."""
+
+    modality: str
+    shortcut: float
+    lesions: bool
+
+
 def simulate(
     output: Path,
     *,
     patients: int,
     seed: int,
+    modality: str = "DX",
     lesions: bool = False,
+    shortcut: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
-    A study's label (``opacity``) is drawn from its true risk; ``planted`` draws further findings;
-    the risk follows from a severity that the image shows, and a little from age, sex and site.
-    ``achievable_auroc`` is what the risks themselves score in expectation over the labels: see
-    ``expected_auroc``.  The same seed writes the same bytes, and the first patients stay the same
-    when more are asked for.
+    A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
+    that the image shows, and a little from age, sex and site.  ``planted`` draws further findings
+    and a grade of the severity.  ``achievable_auroc`` is what the risks themselves score in
+    expectation over the labels: see ``expected_auroc``.  The same seed writes the same bytes, and
+    the first patients stay the same when more are asked for. Images are radiographs (DX and CR), or
+    CT volumes with all that ``tomography`` lists.
 
     With ``lesions`` each positive study has one or two round opacities besides, and a DICOM
-    segmentation of them beside its image.
+    segmentation of them beside its image; CT volumes have none.
 
-    Raises ``SimulationError`` where fewer than 2 patients are asked for, or the folder holds
-    something else than a simulated commons.
+    ``shortcut`` plants one: in this share of the studies the label chooses the scanner, as where
+    the ill are imaged in bed. Positive studies then come from the scanner of ``SHORTCUT_SITES[1]``,
+    negative ones from that of ``SHORTCUT_SITES[0]``. 0 plants none and changes no byte.
+
+    Raises ``SimulationError`` for what cannot be, or where the folder holds something else than a
+    simulated commons.
     """
-    if patients < 2:
-        raise SimulationError(f"{patients} patients; a commons takes at least 2")
-    occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
-    if occupied and not (output / "truth.csv").is_file():
-        raise SimulationError(
-            f"{output} holds something else than a simulated commons; give a new folder"
-        )
+    asked = _Asked(modality, shortcut, lesions)
+    _refuse(output, patients, asked)
     clinical: list[dict[str, str]] = []
     tests: list[dict[str, str]] = []
     truth: list[dict[str, str]] = []
@@ -197,18 +129,11 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                risk, line = _study(folder / "dicom", person, seed, number, visit, lesions=lesions)
-                more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
-                clinical.append({**line, **more.clinical})
+                risk, line = _study(folder / "dicom", person, seed, number, visit, asked)
+                said, known = _lines(person, seed, number, visit, (risk, line))
+                clinical.append(said)
+                truth.append(known)
                 risks.append(risk)
-                truth.append(
-                    {
-                        "study_uid": line["study_uid"],
-                        "risk": f"{risk:.9f}",
-                        "severity": f"{person.severities[visit]:.9f}",
-                        **more.truth,
-                    }
-                )
             tests += _tests(person, seed, number)
             if progress is not None:
                 progress(number + 1, patients)
@@ -225,6 +150,41 @@ def simulate(
         measurement=output / "measurement.tsv",
         truth=output / "truth.csv",
     )
+
+
+def _lines(
+    person: _Person, seed: int, number: int, visit: int, drawn: tuple[float, dict[str, str]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The lines of a study in the clinical table and in the truth, with all that is planted."""
+    risk, line = drawn
+    more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
+    severity = person.severities[visit]
+    grade = planted.severity_grade(severity, _generator(seed, "grade", number, visit))
+    truth = {
+        "study_uid": line["study_uid"],
+        "risk": f"{risk:.9f}",
+        "severity": f"{severity:.9f}",
+        **more.truth,
+    }
+    return {**line, **more.clinical, "severity_grade": str(grade)}, truth
+
+
+def _refuse(output: Path, patients: int, asked: _Asked) -> None:
+    if not 0 <= asked.shortcut <= 1:
+        raise SimulationError(
+            f"shortcut is {asked.shortcut}; give a share of the studies from 0 to 1"
+        )
+    if asked.modality not in _WRITERS:
+        raise SimulationError(f"modality {asked.modality!r}; give one of {', '.join(_WRITERS)}")
+    if asked.lesions and asked.modality == "CT":
+        raise SimulationError("lesions are drawn on radiographs alone; leave one of the two out")
+    if patients < 2:
+        raise SimulationError(f"{patients} patients; a commons takes at least 2")
+    occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
+    if occupied and not (output / "truth.csv").is_file():
+        raise SimulationError(
+            f"{output} holds something else than a simulated commons; give a new folder"
+        )
 
 
 def expected_auroc(risk: NDArray[np.float64]) -> float:
@@ -257,7 +217,7 @@ def _person(seed: int, number: int) -> _Person:
     site = SITES[int(rng.choice(len(SITES), p=[site.share for site in SITES]))]
     age = int(np.clip(round(rng.normal(site.mean_age, 16.0)), 18, 97))
     female = bool(rng.random() < site.female)
-    race = str(rng.choice(_RACES, p=site.races))
+    race = str(rng.choice(RACES, p=site.races))
     draw = rng.random()
     ethnicity = "Not Hispanic or Latino"
     if draw < 0.05:
@@ -294,56 +254,44 @@ def _risk(person: _Person, severity: float) -> float:
     return float(1.0 / (1.0 + np.exp(-log_odds)))
 
 
+def _imaged_at(person: _Person, label: int, shortcut: float, rng: np.random.Generator) -> Site:
+    """The person's site, or in the share ``shortcut`` that of the label: whose machine is used."""
+    if rng.random() >= shortcut:
+        return person.site
+    return next(site for site in SITES if site.site_id == SHORTCUT_SITES[label])
+
+
 def _study(
-    folder: Path, person: _Person, seed: int, number: int, visit: int, *, lesions: bool
+    folder: Path, person: _Person, seed: int, number: int, visit: int, asked: _Asked
 ) -> tuple[float, dict[str, str]]:
-    """Write one study's image; give its true risk and its line of the clinical table."""
+    """Write one study's images; give its true risk and its line of the clinical table."""
     severity = person.severities[visit]
     risk = _risk(person, severity)
     label = int(_generator(seed, "label", number, visit).random() < risk)
-    rng = _generator(seed, "image", number, visit)
-    view = "AP" if rng.random() < person.site.supine else "PA"
-    chest = phantom.anatomy(
-        _generator(seed, "anatomy", number), age=person.age, female=person.female
-    )
-    scanner = person.site.scanner
-    picture = phantom.draw(
-        chest, phantom.pose(rng, view=view), rng, severity=severity, size=scanner.size
-    )
     started = _FIRST_DAY + datetime.timedelta(
         days=int(_generator(seed, "date", number).integers(0, 700)) + person.study_days[visit]
     )
     study_uid = uid("simulated study", str(seed), str(number), str(visit))
-    instance_uid = uid("simulated instance", study_uid)
     withheld = person.age > 89  # as MIDRC does: the table says only that it is above 89
-    mask = None
-    if lesions and label:
-        picture, mask = with_lesions(picture, _generator(seed, "lesion", number, visit))
-    path = folder / study_uid / f"{instance_uid}.dcm"
-    write_radiograph(
-        path,
-        Radiograph(
-            pixels=_acquire(picture, scanner, rng),
+    _WRITERS[asked.modality](
+        folder / study_uid,
+        Imaging(
             study_uid=study_uid,
-            series_uid=uid("simulated series", study_uid),
-            instance_uid=instance_uid,
             patient_id=person.patient_id,
-            sex="Female" if person.female else "Male",
-            age=90 if withheld else person.age,
-            view=view,
-            manufacturer=scanner.manufacturer,
-            model=scanner.model,
-            description="XR CHEST 1 VIEW AP" if view == "AP" else "XR CHEST 1 VIEW PA",
+            at=_imaged_at(
+                person, label, asked.shortcut, _generator(seed, "scanner", number, visit)
+            ),
+            supine=person.site.supine,
+            female=person.female,
+            age=person.age,
+            stated_age=90 if withheld else person.age,
+            severity=severity,
             acquired=started.strftime("%Y%m%d"),
-            bits_stored=scanner.bits_stored,
-            inverted=scanner.inverted,
-            spacing_mm=(350 / scanner.size, 350 / scanner.size),
-            text_burned_in=False,
+            anatomy=_generator(seed, "anatomy", number),
+            image=_generator(seed, "image", number, visit),
+            lesion=_generator(seed, "lesion", number, visit) if asked.lesions and label else None,
         ),
-        scanner.modality,
     )
-    if mask is not None:
-        write_segmentation(path, mask)
     return risk, {
         "case_ids": person.patient_id,
         "study_uid": study_uid,
@@ -369,19 +317,6 @@ def _planted(
         _generator(seed, "anatomy", number), age=person.age, female=person.female
     )
     return planted.planted(chest, stance, opacity, _generator(seed, "planted", number, visit))
-
-
-def _acquire(
-    picture: NDArray[np.float64], scanner: Scanner, rng: np.random.Generator
-) -> NDArray[np.uint16]:
-    """The scanner's pixels: its contrast, its blur, its noise, its depth and its polarity."""
-    exposure = rng.normal(1.0, 0.03)
-    seen = gaussian_filter(picture, scanner.blur) if scanner.blur else picture
-    seen = scanner.offset + scanner.gain * exposure * seen
-    seen = seen + rng.normal(0.0, scanner.noise, size=seen.shape)
-    top = 2**scanner.bits_stored - 1
-    levels = np.rint(np.clip(seen, 0.0, 1.0) * top)
-    return np.asarray(top - levels if scanner.inverted else levels, dtype=np.uint16)
 
 
 def _tests(person: _Person, seed: int, number: int) -> list[dict[str, str]]:

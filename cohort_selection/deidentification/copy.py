@@ -28,8 +28,8 @@ from cohort_selection.deidentification.elements import Copier, ValueLost
 from cohort_selection.deidentification.encoder_stamps import has_words
 from cohort_selection.deidentification.kinds import WHERE_SAID, Kind, kind_of
 from cohort_selection.deidentification.rules import RULES
-from cohort_selection.pixels.intensities import syntax_of
 from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
+from cohort_selection.pixels.stored import syntax_of
 
 METHOD = "Sequestra allow-list 2"
 KEPT = ("SOPClassUID", *RULES)

@@ -4,5 +4,5 @@
 as a date that no calendar has.
 
 Order of reading: ``studies``, ``header``, ``keywords``, ``elements``, ``pixel_description``,
-``doubts``.
+``doubts``, ``made_uid``.
 """

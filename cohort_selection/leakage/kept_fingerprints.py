@@ -22,7 +22,7 @@ from cohort_selection.dicom.pixel_description import decodable_syntaxes
 from cohort_selection.leakage import perceptual_hash
 from cohort_selection.leakage.fingerprints import Fingerprints, Found, fingerprints
 from cohort_selection.leakage.perceptual_hash import VIEWS, WORDS
-from cohort_selection.pixels import intensities, picture
+from cohort_selection.pixels import decoders, intensities, picture, stored
 from cohort_selection.pixels.picture import PictureError
 
 _AT_ONCE = 4096
@@ -34,7 +34,7 @@ _State = tuple[int, int, int]  # size, times of modification and of change in ns
 @lru_cache(maxsize=1)
 def _mark() -> bytes:
     """Names what a fingerprint depends on besides the file; once for all checks of a seal."""
-    modules = (perceptual_hash, picture, intensities, pixel_description)
+    modules = (perceptual_hash, picture, intensities, stored, decoders, pixel_description)
     sources = [Path(str(module.__file__)) for module in modules]
     return reader_mark(sources, Path(__file__).parents[2], decodable_syntaxes())
 

@@ -2,5 +2,6 @@
 
 **Intensity**: a grey value after the rescale of its frame.
 
-Order of reading: ``intensities``, ``picture``.
+Order of reading: ``intensities``, ``stored``, ``decoders``, ``area``, ``scratch``, ``series``,
+``volume``, ``picture``.
 """

@@ -1,16 +1,17 @@
 """Reads the grey values of one frame of a DICOM file; the only reader of pixels.
 
 The look across the wall, training and the container all take their pixels from here. This very file
-is copied into a model's image and so needs numpy and pydicom alone. Every step is elementwise
-arithmetic or a look into a table, so that the same file gives the same bits everywhere.
+is copied into a model's image, with the decoders beside it. Every step is elementwise arithmetic or
+a look into a table, so that the same file gives the same bits everywhere.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from os import fstat
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,14 @@ from numpy.typing import NDArray
 from pydicom.config import IGNORE, disable_value_validation
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder, pixel_array
+from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder
 from pydicom.uid import (
     UID,
-    AllTransferSyntaxes,
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
 )
 
-PLUGIN = "pylibjpeg"
-"""The one decoder of compressed pixels. Left to choose, pydicom takes what is installed, in its own
-order, and a lossy image then has other values on another machine."""
+from cohort_selection.pixels.decoders import LIBRARY, PLUGIN
+from cohort_selection.pixels.stored import Source, stored_values, syntax_of
 
 FILL_UNDER = -1024.0
 """Hounsfield units: a CT's value below it is no tissue and no air, but what a device writes outside
@@ -69,6 +65,59 @@ class Frame:
     outside: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """One frame as it is stored, and what makes values of it.
+
+    ``stored`` (rows, columns); a value is ``slope`` times the stored one, plus ``intercept`` (None
+    where the file has none). ``inverted`` where the lowest value is shown white. ``outside`` as in
+    a ``Frame``.
+    """
+
+    stored: NDArray[Any]
+    slope: float | None
+    intercept: float | None
+    inverted: bool
+    outside: NDArray[np.bool_] | None = None
+
+    @property
+    def falling(self) -> bool:
+        """Whether a higher stored value is a darker one."""
+        return self.inverted != (self.slope is not None and self.slope < 0)
+
+    def filled(self) -> NDArray[Any]:
+        """The stored values, (rows, columns), with the darkest of the rest where ``outside`` is.
+
+        The very array where nothing is outside.
+        """
+        if self.outside is None:
+            return self.stored
+        rest = self.stored[~self.outside]
+        return np.where(self.outside, rest.max() if self.falling else rest.min(), self.stored)
+
+    def in_unit(self) -> NDArray[Any]:
+        """Values in the unit of the rescale (Hounsfield units in a CT), never inverted.
+
+        The very array where the rescale changes nothing; ``outside`` is left as it is.
+        """
+        return _scaled(self.stored, self.slope, self.intercept)
+
+    def frame(self) -> Frame:
+        """The values themselves, as they are shown."""
+        values = self.in_unit()
+        shown = values if self.outside is None else values[~self.outside]
+        if self.inverted:
+            brightest = shown.max()
+            if values.dtype.kind == "i":  # the range of signed numbers is wider than their type
+                values, brightest = values.astype(np.int64), int(brightest)
+            values = brightest - values
+            if self.outside is not None:
+                values[self.outside] = 0
+        elif self.outside is not None:
+            values = np.where(self.outside, shown.min(), values)
+        return Frame(values, self.outside)
+
+
 def decodable(syntax: str) -> bool:
     """Whether the pixels of a transfer syntax can be decoded here."""
     uid = UID(syntax, validation_mode=IGNORE)
@@ -82,18 +131,8 @@ def decodable(syntax: str) -> bool:
 
 
 def undecodable() -> list[str]:
-    """The names of the transfer syntaxes that ``PLUGIN`` decodes elsewhere and not here."""
-
-    def known() -> Iterator[UID]:
-        for uid in AllTransferSyntaxes:
-            try:
-                decoder = get_decoder(uid)
-            except NotImplementedError:
-                continue
-            if PLUGIN in " ".join(decoder.missing_dependencies):
-                yield uid
-
-    return [uid.name for uid in known() if not decodable(uid)]
+    """The names of the transfer syntaxes whose library is not installed here."""
+    return [uid.name for uid in LIBRARY if not decodable(uid)]
 
 
 def read_frame(path: Path) -> Frame:
@@ -101,15 +140,44 @@ def read_frame(path: Path) -> Frame:
 
     Raises UnreadableImage.
     """
+    return _read(path).frame()
+
+
+def read_levels(path: Path, frame: int | None = None) -> Levels:
+    """Decode as ``read_frame`` does, or another ``frame``, and leave the stored values as they are.
+
+    They may lie in memory that this thread's next call uses again. Raises UnreadableImage.
+    """
+    return _read(path, frame, again=True)
+
+
+def _read(path: Path, frame: int | None = None, *, again: bool = False) -> Levels:
     try:
-        with warnings.catch_warnings(), disable_value_validation():
+        with (
+            warnings.catch_warnings(),
+            disable_value_validation(),
+            path.open("rb") as stream,
+        ):
             warnings.simplefilter("ignore")  # odd values are judged by what they are used for
-            image = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+            if frame is None:
+                image = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+            else:
+                state = fstat(stream.fileno())
+                image, at = _header(path, state.st_size, state.st_mtime_ns)
+                stream.seek(at)
             if _is_read_whole(image):
-                return _frame(pydicom.dcmread(path, force=True), None)
-            return _frame(image, path)
+                stream.seek(0)
+                return _levels(pydicom.dcmread(stream, force=True), None, frame)
+            return _levels(image, Source(path, stream if again else None), frame)
     except Exception as error:  # a decoder may raise anything on a broken file
         raise _unreadable(path.name, error) from error
+
+
+@lru_cache(maxsize=1)
+def _header(path: Path, _size: int, _changed: int) -> tuple[Dataset, int]:
+    """A file's header, and where its pixels begin; kept for all frames of the file."""
+    with path.open("rb") as stream:
+        return pydicom.dcmread(stream, force=True, stop_before_pixels=True), stream.tell()
 
 
 def _is_read_whole(image: Dataset) -> bool:
@@ -131,7 +199,7 @@ def frame_of(image: Dataset, name: str) -> Frame:
     try:
         with warnings.catch_warnings(), disable_value_validation():
             warnings.simplefilter("ignore")
-            return _frame(image, None)
+            return _levels(image, None).frame()
     except Exception as error:  # as above
         raise _unreadable(name, error) from error
 
@@ -143,83 +211,25 @@ def _unreadable(name: str, error: Exception) -> UnreadableImage:
     return UnreadableImage(name, f"no pixels could be decoded ({type(error).__name__}: {said})")
 
 
-def _frame(image: Dataset, path: Path | None) -> Frame:
-    middle = int(image.get("NumberOfFrames") or 1) // 2
+def _levels(image: Dataset, source: Source | None, frame: int | None = None) -> Levels:
+    at = int(image.get("NumberOfFrames") or 1) // 2 if frame is None else frame
     photometric = str(image.get("PhotometricInterpretation") or "").strip().upper()
-    stored = _stored(image, path, middle, photometric)
+    stored = stored_values(image, source, at, photometric)
     if photometric == "PALETTE COLOR":
         stored = _through_palette(stored, image)
     if stored.ndim == 3:
-        return Frame(stored.mean(axis=2))
+        return Levels(stored.mean(axis=2), None, None, inverted=False)
     if stored.ndim != 2 or not stored.size:
         raise UnreadableImage("", f"its pixels have the shape {stored.shape}; give a 2-D image")
     outside = _padding(stored, image) if photometric in _MONOCHROME else None
-    values, unit = _rescaled(stored, image, middle)
+    stored, slope, intercept, unit = _rescale(stored, image, at)
     if _is_computed_tomogram(image, unit):
-        beyond = _beyond_field_of_view(values)
+        beyond = _beyond_field_of_view(_scaled(stored, slope, intercept))
         outside = beyond if outside is None else outside | beyond
     if outside is not None and (outside.all() or not outside.any()):
         outside = None  # an image of nothing but padding has no other range to take
-    shown = values if outside is None else values[~outside]
-    if photometric == "MONOCHROME1" or _is_inverse(image):
-        brightest = shown.max()
-        if values.dtype.kind == "i":  # the range of signed numbers is wider than their type
-            values, brightest = values.astype(np.int64), int(brightest)
-        values = brightest - values
-        if outside is not None:
-            values[outside] = 0
-    elif outside is not None:
-        values[outside] = shown.min()
-    return Frame(values, outside)
-
-
-# What is stored
-
-
-def syntax_of(image: Dataset) -> UID:
-    """The transfer syntax that a file states, or else the one that it was read by."""
-    stated = str(getattr(image, "file_meta", {}).get("TransferSyntaxUID") or "")
-    if stated:
-        return UID(stated, validation_mode=IGNORE)
-    implicit, little = image.original_encoding
-    if implicit:
-        return ImplicitVRLittleEndian
-    return ExplicitVRBigEndian if little is False else ExplicitVRLittleEndian
-
-
-def _stored(image: Dataset, path: Path | None, frame: int, photometric: str) -> NDArray[np.generic]:
-    """One frame as it is stored, (rows, columns) or (rows, columns, 3) in RGB; unused bits cleared.
-
-    From ``path`` where the image's header alone was read.
-    """
-    syntax = syntax_of(image)
-    options: dict[str, Any] = {"index": frame, "photometric_interpretation": photometric}
-    if image.get("SamplesPerPixel") == 3 and image.get("PlanarConfiguration") is None:
-        options["planar_configuration"] = 0
-    if path is not None:
-        stored = pixel_array(path, decoding_plugin=PLUGIN, transfer_syntax_uid=syntax, **options)
-    elif getattr(image, "file_meta", {}).get("TransferSyntaxUID"):
-        stored = pixel_array(image, decoding_plugin=PLUGIN, **options)
-    else:
-        decoder = get_decoder(syntax)
-        stored, _ = decoder.as_array(image, decoding_plugin=PLUGIN, **options)
-    return within_bits(stored, int(image.get("BitsStored") or 0))
-
-
-def within_bits(stored: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Clear the bits above the ``bits`` in use: an overlay, or what a lossy coder spilled there.
-
-    The very array where there is nothing to clear. pydicom clears some transfer syntaxes.
-    """
-    unused = stored.dtype.itemsize * 8 - bits
-    if stored.dtype.kind not in "iu" or not 0 < unused < stored.dtype.itemsize * 8:
-        return stored
-    lowest, highest = (0, (1 << bits) - 1)
-    if stored.dtype.kind == "i":
-        lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    if stored.min() >= lowest and stored.max() <= highest:
-        return stored
-    return (stored << unused) >> unused  # of signed numbers this carries the sign up
+    inverted = photometric == "MONOCHROME1" or _is_inverse(image)
+    return Levels(stored, slope, intercept, inverted, outside)
 
 
 def _through_palette(stored: NDArray[Any], image: Dataset) -> NDArray[Any]:
@@ -257,26 +267,32 @@ def unfolded_palette(image: Dataset) -> NDArray[Any]:
 # What the stored values mean
 
 
-def _rescaled(stored: NDArray[Any], image: Dataset, frame: int) -> tuple[NDArray[Any], str]:
-    """Values in the image's unit and that unit's name: the frame's own rescale before the image's.
+def _rescale(
+    stored: NDArray[Any], image: Dataset, frame: int
+) -> tuple[NDArray[Any], float | None, float | None, str]:
+    """Stored values, slope, intercept, unit: the frame's own rescale before the image's.
 
-    A copy, unless the rescale changes nothing.
+    A modality table is looked up; then nothing is left to scale.
     """
     item = _rescale_item(image, frame)
     if item is None:
         if image.get("ModalityLUTSequence"):
-            return apply_modality_lut(stored.astype(np.int64), image), ""
+            return apply_modality_lut(stored.astype(np.int64), image), None, None, ""
         item = image
     slope, intercept = _number(item, "RescaleSlope"), _number(item, "RescaleIntercept")
-    unit = str(item.get("RescaleType") or "").strip().upper()
+    return stored, slope, intercept, str(item.get("RescaleType") or "").strip().upper()
+
+
+def _scaled(stored: NDArray[Any], slope: float | None, intercept: float | None) -> NDArray[Any]:
+    """Values in the image's unit; the very array where the rescale changes nothing."""
     if slope in {None, 1.0} and intercept in {None, 0.0}:
-        return stored, unit
+        return stored
     scaled = stored.astype(np.float64)
     if slope is not None:
         scaled *= slope
     if intercept is not None:
         scaled += intercept
-    return scaled, unit
+    return scaled
 
 
 def _rescale_item(image: Dataset, frame: int) -> Dataset | None:

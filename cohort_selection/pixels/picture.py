@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
-from cohort_selection.pixels.intensities import UnreadableImage, frame_of, syntax_of, within_bits
+from cohort_selection.pixels.intensities import UnreadableImage, frame_of
+from cohort_selection.pixels.stored import syntax_of, within_bits
 
 TRANSFER_SYNTAX = "transfer syntax"
 STORED_BYTES = "bytes of stored pixels"

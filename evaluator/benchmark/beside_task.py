@@ -58,6 +58,11 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
             f"{name}: [[claims]] are declared and [task] kind is {kind!r}; claims are judged of "
             f"one score against one label: leave them out, or declare a binary benchmark"
         )
+    if benchmark.panels:
+        raise SpecificationError(
+            f"{name}: [panels] has readers, who are compared by one score against one label, and "
+            f"[task] kind is {kind!r}; leave them out, or declare a binary benchmark"
+        )
     if benchmark.disclosure.feedback in ONE_FIGURE:
         raise SpecificationError(
             f"{name}: [disclosure] feedback is {benchmark.disclosure.feedback!r}, which tells the "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cohort_selection.benchmark_keys.reading import no_such_key
@@ -42,6 +42,7 @@ from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
+from evaluator.readers.declaration import Panel, read_panels
 from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from submissions.contract import Contract, read_contract
@@ -70,6 +71,7 @@ class Benchmark:
     path: Path
     digest: str
     study: DeclaredStudy | None = None
+    panels: Mapping[str, Panel] = field(default_factory=dict)
     task: Task = ONE_PROBABILITY
 
     @property
@@ -138,6 +140,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         path=path,
         digest=_digest(raw, cohort.target_files),
         study=study,
+        panels=read_panels(tables["panels"], path),
         task=task,
     )
     if not installed:

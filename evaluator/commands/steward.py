@@ -30,12 +30,22 @@ def simulate(
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
     lesions: Annotated[bool, typer.Option("--lesions", help="With outlined lesions.")] = False,
+    modality: Annotated[
+        option_values.Simulated, typer.Option(help="DX for radiographs, CT for volumes.")
+    ] = option_values.Simulated.DX,
 ) -> None:
-    """Make a commons of simulated chest radiographs of five sites."""
+    """Make a commons of simulated chest radiographs or CT volumes of four sites."""
     from cohort_selection.commons.simulation import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
-        made = write_commons(output, patients=patients, seed=seed, lesions=lesions, progress=tick)
+        made = write_commons(
+            output,
+            patients=patients,
+            seed=seed,
+            modality=modality,
+            lesions=lesions,
+            progress=tick,
+        )
     console.print(printing.simulated(made))
 
 

@@ -58,6 +58,7 @@ from evaluator.disclosure.rounding import INSUFFICIENT, nearest, without_counts
 from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
 from evaluator.disclosure.suppression import counted_groups
+from evaluator.readers.shown_panel import ShownPanel, read_shown
 from evaluator.scoring.results import (
     OVERALL,
     Curve,
@@ -73,6 +74,7 @@ from submissions.submission import Submission
 
 SCHEMA = 1
 
+_LATER = ("verdict", "panels")  # kept where they are, so that former releases read as they were
 WITHHELD = "withheld"
 """Neither figures nor counts are shown."""
 
@@ -138,6 +140,7 @@ class Release:
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
     verdict: StudyVerdict | None = None
+    panels: tuple[ShownPanel, ...] = ()
     task: str = ""
     parts: tuple[ReleasedPart, ...] = ()
 
@@ -157,6 +160,7 @@ class Release:
             declared_gaps=part.declared_gaps,
             target=part.target,
             verdict=None,
+            panels=(),
             task="",
             parts=(),
         )
@@ -173,7 +177,7 @@ class Release:
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        kept = {name: each for name, each in as_mapping(self).items() if name != "verdict" or each}
+        kept = {name: each for name, each in as_mapping(self).items() if name not in _LATER or each}
         document = kept | {"schema": SCHEMA, "received": self.received.isoformat()}
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_members
@@ -353,6 +357,7 @@ def _parse(document: dict[str, Any]) -> Release:
         received=datetime.fromisoformat(document.pop("received")),
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
         rule=Disclosure(**rule),
+        panels=read_shown(document.pop("panels", ())),
         verdict=None if verdict is None else StudyVerdict.from_document(verdict),
         parts=parts,
         **document,

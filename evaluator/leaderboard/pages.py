@@ -13,6 +13,7 @@ from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.board.ranking import POLICY
 from evaluator.leaderboard.board.rows import drawn
 from evaluator.leaderboard.board.selection import columns_of, details_of, select
+from evaluator.leaderboard.board.shortcut_warning import shortcut_warnings
 from evaluator.leaderboard.board.view import SIZES, WHO, View
 from evaluator.leaderboard.templating.environment import environment
 from metrics.estimate import Estimate
@@ -68,7 +69,7 @@ def render_board(listing: Listing, board: Board, view: View, kept: Kept) -> str:
             comparison=board.comparison,
             who=WHO,
             sizes=SIZES,
-            warnings=_warnings(board),
+            warnings=[*_warnings(board), *shortcut_warnings(board, kept)],
             policy=_policy(listing),
         )
     )

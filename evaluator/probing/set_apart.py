@@ -157,8 +157,8 @@ def set_apart(
     """Find the attributes in which fewer than ``minimum`` cases are set apart.
 
     ``scores`` is (n,), each array of ``attributes`` (n,). Labels are not looked at. Scores that are
-    no ``probabilities``, such as grades, have no log odds. Where ``many`` scores are shared,
-    the figures asked about have too many unknown sums for one case to follow.
+    no ``probabilities``, such as grades, have no log odds. Where ``many`` scores or more are
+    shared, the figures asked about have too many unknown sums for one case to follow.
     """
     groups: dict[str, NDArray[np.str_]] = {
         OVERALL_ATTRIBUTE: np.full(scores.shape, OVERALL[1]),

@@ -64,15 +64,12 @@ def score(
 ) -> Evaluation:
     """Compute the whole report of one submission.
 
-    ``y`` (cases,) labels 0/1; ``scores`` (cases,), positive where >= threshold; scores that are
-    no probabilities have no calibration;
-    ``patients`` (cases,) ids, None where every case is a patient; ``attributes`` maps a name to
-    (cases,) levels. ``threshold`` is the submission's, else the plan's; without one there are no
-    figures at an operating point. ``weights`` (cases,) give figures standardised to the population
-    that they stand for; ``target`` holds such weights and how they came about. ``threads`` changes
-    no bit of the result. With ``ranks_only`` scores are taken as no probabilities wherever they
-    lie, and figures that need some are left out. Raises ScoringInputError for arrays that cannot
-    be scored.
+    ``y`` (cases,) labels 0/1; ``scores`` (cases,), positive where >= threshold; ``patients``
+    (cases,) ids, None where every case is a patient; ``attributes``: name -> (cases,) levels.
+    ``threshold`` is the submission's, else the plan's; without one no figure has an operating
+    point. ``weights`` (cases,) standardise figures to the population that they stand for;
+    ``target`` holds such weights and their origin. ``threads`` changes no bit of the result. Scores
+    that are no probabilities, or with ``ranks_only`` all, are not calibrated. ScoringInputError.
     """
     plan = plan or AnalysisPlan()
     given = arranged(y, scores, patients, attributes or {}, plan)

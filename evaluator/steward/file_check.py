@@ -19,6 +19,8 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.declaration import ClaimsError
 from evaluator.planning.assumptions_of import PlanningError
 from evaluator.planning.study_plan import hopeless
+from evaluator.readers.declaration import PanelError
+from evaluator.readers.sealed_reads import said_by_panels
 from evaluator.scoring.analysis_plan import PlanError
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.study import of_hidden, said_by_comparators, sealable
@@ -136,6 +138,10 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
 def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> Iterator[str]:
     """What keeps the claims from being sealed on a cohort of this pool."""
     study = benchmark.study
+    try:
+        said_by_panels(benchmark.panels, benchmark.path.parent, pool)
+    except PanelError as refusal:
+        yield str(refusal)
     if study is None:
         return
     columns = columns_of(pool)

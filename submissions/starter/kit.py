@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from cohort_selection.task.declaration import read_task
+from cohort_selection.task.declaration import PredictionForm, read_task
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
@@ -22,6 +22,7 @@ SECTIONS = ("What the container sees", "Libraries", "What can go wrong")
 _OUTPUTS = 'OUTPUTS = ("probability",)'
 _REGIONS = 'OUTPUTS = ("sop_instance_uid", "frame", "runs")'
 _NO_SUM = "SUM_TO_ONE = False"
+_SCALE = "LOWEST, HIGHEST = 0.0, 1.0"
 
 
 class KitError(ValueError):
@@ -162,9 +163,17 @@ def _fill(folder: Path, benchmark: KitBenchmark, chosen: Flavour) -> None:
         text = text.replace(_REGIONS if regions else _OUTPUTS, declared)
         if benchmark.contract.form.of_classes:
             text = text.replace(_NO_SUM, _NO_SUM.replace("False", "True"))
+        text = _on_scale(text, benchmark.contract.form, program=name == "predict.py")
         (folder / name).write_text(text, encoding="utf-8")
     (folder / ".dockerignore").write_text("README.md\ntest_predict.py\n", encoding="utf-8")
     (folder / "README.md").write_text(_readme(benchmark, chosen), encoding="utf-8")
+
+
+def _on_scale(text: str, form: PredictionForm, *, program: bool) -> str:
+    """A file of the kit with the scale of its benchmark; scores on any scale stay from 0 to 1."""
+    if form.lowest is None:
+        return text if program else text.replace(_SCALE, "LOWEST, HIGHEST = -1e9, 1e9")
+    return text.replace(_SCALE, f"LOWEST, HIGHEST = {form.lowest}, {form.highest}")
 
 
 def _readme(benchmark: KitBenchmark, chosen: Flavour) -> str:
@@ -216,7 +225,7 @@ def _values(contract: Contract) -> str:
     if form.lowest is None or form.highest is None:
         return "a number on any scale, higher where the case is more likely positive"
     if (form.lowest, form.highest) != (0.0, 1.0):
-        return f"a number from {form.lowest:g} to {form.highest:g}"
+        return f"a grade from {form.lowest:g} to {form.highest:g}, decimals allowed"
     several = len(contract.outputs) > 1
     return "a probability from 0 to 1" + (" for each finding by itself" if several else "")
 

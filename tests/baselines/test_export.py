@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import site
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +16,26 @@ import onnxruntime
 import pytest
 import torch
 
-from baselines.model_card import CARD, ONNX, WEIGHTS, Card, write_card
+from baselines.container import predict_torch
+from baselines.model_card import CARD, ONNX, TORCH, WEIGHTS, Card, read_card, write_card
 from baselines.networks import registry
 from baselines.packaging import image
 from baselines.packaging import onnx as export
+from baselines.targets import ONE_PROBABILITY, Task
 from tests.support.repository import REPOSITORY
 
 SIZE = 64
 
 
-@pytest.fixture(scope="module", params=["densenet-small", "radiomics"])
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model directory whose weights were drawn, not trained, and its export."""
-    directory = tmp_path_factory.mktemp("exported")
+FINDINGS = Task("multilabel", ("opacity", "effusion"))
+
+
+def drawn(directory: Path, name: str, task: Task = ONE_PROBABILITY, depth: int = 0) -> Path:
+    """A model directory whose weights were drawn, not trained."""
     torch.manual_seed(5)
-    network = registry.build(request.param)
-    torch.save(network.state_dict(), directory / WEIGHTS)
+    torch.save(registry.build(name, task).state_dict(), directory / WEIGHTS)
     card = Card(
-        network=request.param,
+        network=name,
         size=SIZE,
         seed=5,
         epochs=1,
@@ -49,8 +53,19 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         intercept=0.0,
         seconds=0.0,
         versions={},
+        kind=task.kind,
+        outputs=task.outputs,
+        calibrations=({"slope": 1.5, "intercept": -0.5},),
+        depth=depth,
     )
     write_card(card, directory)
+    return directory
+
+
+@pytest.fixture(scope="module", params=["densenet-small", "radiomics"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory whose weights were drawn, not trained, and its export."""
+    directory = drawn(tmp_path_factory.mktemp("exported"), request.param)
     assert export.export(directory) <= export.TOLERANCE
     return directory
 
@@ -106,7 +121,7 @@ def test_predictions_are_those_of_the_network_as_torch_writes_it(
     )
     (expected,) = given.run(None, {given.get_inputs()[0].name: images})
     (found,) = stripped.run(None, {"images": images})
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_a_nested_graph_loses_its_remarks_too() -> None:
@@ -117,3 +132,48 @@ def test_a_nested_graph_loses_its_remarks_too() -> None:
     export.forget_origin(network)
     assert b"/somewhere" not in network.SerializeToString()
     assert network.graph.node[0].attribute[0].g.name == "inner"
+
+
+def test_a_network_of_volumes_with_several_findings_is_exported(tmp_path: Path) -> None:
+    assert export.export(drawn(tmp_path, "ct3d", FINDINGS, depth=16)) <= export.TOLERANCE
+    session = export.open_session(tmp_path, 1)
+    (given,), (told,) = session.get_inputs(), session.get_outputs()
+    assert given.shape[1:] == [1, 16, SIZE, SIZE]
+    assert told.shape[1:] == [2]
+
+
+def test_the_program_for_torch_is_the_network_and_holds_no_picture_and_no_folder(
+    tmp_path: Path,
+) -> None:
+    exported = tmp_path / "model-directory"
+    exported.mkdir()
+    card = read_card(drawn(exported, "radiomics"))
+    assert export.export(exported, flavour="torch") <= export.TOLERANCE
+    content = (exported / TORCH).read_bytes()
+    for folder in places(exported):
+        assert folder.encode() not in content
+    with zipfile.ZipFile(exported / TORCH) as archive:
+        examples = [name for name in archive.namelist() if "sample_inputs" in name]
+        for name in examples:
+            (given,), _ = torch.load(io.BytesIO(archive.read(name)), weights_only=True)
+            assert not given.any()
+    contents = image.contents_of(card, "torch")
+    image.write_context(exported, tmp_path, None, contents, "{}")
+    held = {path.name for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    assert {TORCH, CARD, "predict_torch.py", "sbom.cdx.json", "model-card.md"} <= held
+    assert not {ONNX, WEIGHTS} & held
+    images = np.random.default_rng(1).random((5, 1, SIZE, SIZE), dtype=np.float32)
+    model, _ = export.load(exported)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images)).numpy()
+    found = predict_torch.load(tmp_path / "model", "cpu")(images)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_the_torch_flavour_says_which_base_it_needs(tmp_path: Path) -> None:
+    exported = drawn(tmp_path, "radiomics")
+    (exported / TORCH).touch()
+    with pytest.raises(image.PackagingError, match=r"torch 2\.\d+\.\d+ or newer.*--base"):
+        image.package("x:1", model=exported, flavour="torch")
+    with pytest.raises(image.PackagingError, match="'tensorrt' is unknown; choose"):
+        image.package("x:1", model=exported, flavour="tensorrt")

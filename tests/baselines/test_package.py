@@ -69,6 +69,8 @@ def test_the_image_of_a_model_scores_as_the_model_does(
     try:
         found = _run(tag, mounted, tmp_path / "container.csv")
         assert base_image.image_id(tag) == packaged.digest
+        size = base_image.docker("image", "inspect", "--format", "{{.Size}}", tag)
+        assert int(size.stdout) < 400_000_000
     finally:
         base_image.docker("rmi", "--force", tag)
     predict.predict(model, mounted, tmp_path / "here.csv", threads=1)

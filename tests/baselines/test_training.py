@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import pickle
 import shutil
 import socket
 import subprocess
@@ -27,7 +26,8 @@ from baselines.model_card import CARD, ONNX, WEIGHTS, Card, ModelDirectoryError,
 from baselines.networks import registry
 from baselines.packaging import image as package
 from baselines.packaging import onnx
-from baselines.training import calibrate, train
+from baselines.training import calibrate, tracking, train
+from baselines.training.validation import infer
 from cohort_selection.sequestration.open_list import read_open
 from submissions.addresses.tracker import TrackerAddressError
 from tests.baselines.conftest import write_open_list
@@ -113,16 +113,6 @@ def test_the_same_seed_gives_the_same_model(
     torch.set_rng_state(random_state)
 
 
-def test_the_augmentation_can_be_handed_to_a_process_of_its_own() -> None:
-    # As spawn hands it over, and forkserver, Python 3.14's way to start one on Linux.
-    here, there = train.augmentation(QUICK), pickle.loads(pickle.dumps(train.augmentation(QUICK)))
-    image = torch.rand(1, 48, 48, generator=torch.Generator().manual_seed(1))
-    drawn = [torch.as_tensor(here(image)) for _ in range(5)]
-    for expected in drawn:
-        torch.testing.assert_close(torch.as_tensor(there(image)), expected, rtol=0, atol=0)
-    assert not torch.equal(drawn[0], drawn[1])
-
-
 def test_a_failed_run_is_tracked_as_failed(
     open_list: Path, tmp_path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,8 +134,8 @@ def test_a_failed_run_is_tracked_as_failed(
     assert {run.info.run_name: run.info.status for run in runs}["failed"] == "FAILED"
 
 
-@pytest.mark.parametrize("call", ["log_metric", "log_artifact", "set_terminated"])
-def test_a_tracker_that_dies_costs_no_model(
+@pytest.mark.parametrize("call", ["log_batch", "log_artifact", "set_terminated"])
+def test_a_tracker_that_dies_costs_no_model_and_no_metric(
     call: str,
     open_list: Path,
     tmp_path: Path,
@@ -159,15 +149,32 @@ def test_a_tracker_that_dies_costs_no_model(
         asked.append(call)
         raise MlflowException("the server is gone")
 
-    monkeypatch.setattr(MlflowClient, call, dead)
-    settings = train.Settings(epochs=2, size=32, batch=16)
-    card = train.train(open_list, tmp_path / "model", settings, tracking_uri=trained.tracking_uri)
-    assert read_card(tmp_path / "model") == card
-    assert (tmp_path / "model" / WEIGHTS).is_file()
-    assert asked == [call]  # a server that is gone is not asked again
+    model = tmp_path / "model"
+    settings = train.Settings(epochs=3, size=32, batch=16)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, call, dead)
+        card = train.train(open_list, model, settings, tracking_uri=trained.tracking_uri)
+    assert read_card(model) == card
+    assert (model / WEIGHTS).is_file()
+    # Asked when it fails first, and once more at the end; not at each epoch.
+    assert len(asked) <= 2
     said = [each.getMessage() for each in caplog.records if "takes no more" in each.getMessage()]
     assert len(said) == 1
     assert "the server is gone" in said[0]
+    assert any("sequestra send-metrics" in each.getMessage() for each in caplog.records)
+    kept = [json.loads(line) for line in (model / "metrics.jsonl").read_text().splitlines()]
+    curve = [line["value"] for line in kept if line["name"] == "validation_auroc"]
+    assert len(curve) == card.epochs
+    assert max(curve) == card.validation_auroc
+    # Once the tracker is back, one command brings all of it there.
+    tracking.send(model, trained.tracking_uri)
+    client = MlflowClient(tracking_uri=trained.tracking_uri)
+    run_id = json.loads((model / "tracking.json").read_text())["run_id"]
+    history = client.get_metric_history(run_id, "validation_auroc")
+    assert [(point.step, point.value) for point in history] == list(enumerate(curve, start=1))
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert {artifact.path for artifact in client.list_artifacts(run_id)} == {WEIGHTS, CARD}
+    assert tracking.send(model, trained.tracking_uri)[0] == 0
 
 
 def test_a_tracker_that_is_not_there_is_told_before_an_image_is_read(
@@ -198,7 +205,7 @@ def test_onnx_gives_the_probabilities_of_torch(trained: Trained, open_list: Path
 def test_calibration_is_folded_into_the_export(trained: Trained, open_list: Path) -> None:
     model, card = onnx.load(trained.directory)
     images = read_examples(read_open(open_list)[:3], card.size).images
-    logits = train.infer(model.network, images)
+    logits = infer(model.network, images)[:, 0]
     session = onnxruntime.InferenceSession(trained.directory / ONNX)
     (found,) = session.run(None, {"images": images[:, np.newaxis]})
     by_hand = 1 / (1 + np.exp(-(card.slope * logits + card.intercept)))
@@ -245,7 +252,7 @@ def test_the_program_of_the_container_scores_as_training_did(
     model, card = onnx.load(trained.directory)
     examples = read_examples(cases, card.size)
     calibration = calibrate.Calibration(card.slope, card.intercept)
-    expected = examples.case_means(calibration(train.infer(model.network, examples.images)))
+    expected = examples.case_means(calibration(infer(model.network, examples.images)[:, 0]))
     np.testing.assert_allclose(list(found.values())[:-1], expected, rtol=0, atol=1.1e-5)
 
 

@@ -9,6 +9,7 @@ from evaluator.glossary import figure
 from evaluator.leaderboard.board.kept import Board, Details, Kept
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import select
+from evaluator.leaderboard.board.shortcut_warning import shortcut_warnings
 from evaluator.leaderboard.board.view import View
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable_level
@@ -37,7 +38,16 @@ def render_terminal(
     table = Sheet(
         title=title or None,
         title_justify="left",
-        caption=_caption(len(board.places), page, found.n_pages) or told or None,
+        caption="\n".join(
+            filter(
+                None,
+                [
+                    *shortcut_warnings(board, kept),
+                    _caption(len(board.places), page, found.n_pages) or told,
+                ],
+            )
+        )
+        or None,
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),

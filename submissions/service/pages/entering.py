@@ -43,7 +43,9 @@ CARRIED = ("team", "model", "threshold", "fact_sheet")
 def ask(request: Request, name: str, principal: Submitter, like: str = "") -> Response:
     """The first form, with the fact sheet of an earlier submission where the team has one."""
     benchmark = _open(request, name)
-    return _first(request, principal, benchmark, Form(_proposed(request, principal, like)))
+    return _first(
+        request, principal, benchmark, Form(_proposed(request, principal, benchmark, like))
+    )
 
 
 @router.post("/benchmarks/{name}/enter")
@@ -219,14 +221,17 @@ def _members(document: str) -> Mapping[str, object]:
     return members
 
 
-def _proposed(request: Request, principal: Principal, like: str) -> dict[str, str]:
+def _proposed(
+    request: Request, principal: Principal, benchmark: Offered, like: str
+) -> dict[str, str]:
     """What an earlier submission of the person's teams said, the one named ``like`` first."""
     mine = {team.team.casefold(): team.team_id for team in principal.teams}
     candidates = [
         each for each in own.visible(request.app, principal) if each.team.casefold() in mine
     ]
     candidates.sort(key=lambda each: each.submission_id != like)
-    typed = {"threshold": f"{PROPOSED_THRESHOLD:g}"}
+    of_probabilities = benchmark.contract.form.highest is not None
+    typed = {"threshold": f"{PROPOSED_THRESHOLD:g}" if of_probabilities else ""}
     for earlier in candidates[:20]:
         document = request.app.state.ledger.fact_sheet(earlier.submission_id)
         if document is None:

@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from cohort_selection.clinical import records as clinical
-from cohort_selection.commons import simulation
 from cohort_selection.commons.simulation import Simulated, SimulationError, expected_auroc, simulate
+from cohort_selection.commons.sites import SITES
 from cohort_selection.dicom import studies as dicom
 
 
@@ -243,6 +243,26 @@ def test_one_patient_is_no_commons(tmp_path: Path) -> None:
 
 
 def test_shares_of_the_sites_are_shares() -> None:
-    assert sum(site.share for site in simulation.SITES) == pytest.approx(1.0)
-    for site in simulation.SITES:
+    assert sum(site.share for site in SITES) == pytest.approx(1.0)
+    for site in SITES:
         assert sum(site.races) == pytest.approx(1.0)
+
+
+def test_a_planted_shortcut_lets_the_label_choose_the_scanner(tmp_path: Path) -> None:
+    planted = simulate(tmp_path / "planted", patients=30, seed=3, shortcut=1.0)
+    plain = simulate(tmp_path / "plain", patients=30, seed=3)
+    assert planted.clinical.read_text() == plain.clinical.read_text()
+    with planted.clinical.open(encoding="utf-8") as lines:
+        labels = {line["study_uid"]: line["opacity"] for line in csv.DictReader(lines)}
+    scanners: dict[str, set[str]] = {"0": set(), "1": set()}
+    for file in planted.dicom.rglob("*.dcm"):
+        header = pydicom.dcmread(file, stop_before_pixels=True)
+        scanners[labels[header.StudyInstanceUID]].add(header.Manufacturer)
+    assert scanners == {"0": {"Alderney Imaging"}, "1": {"Brightwell"}}
+    assert planted.achievable_auroc == plain.achievable_auroc
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_shortcut_is_a_share(share: float, tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match="from 0 to 1"):
+        simulate(tmp_path / "c", patients=3, seed=1, shortcut=share)

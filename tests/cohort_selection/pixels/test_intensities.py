@@ -25,6 +25,8 @@ from pydicom.uid import (
 
 from baselines.container.images import model_input
 from cohort_selection.dicom.header import Header, read_header, read_header_with_pydicom
+from cohort_selection.pixels import decoders
+from cohort_selection.pixels.decoders import PLUGIN
 from cohort_selection.pixels.intensities import UnreadableImage, decodable, read_frame, undecodable
 from cohort_selection.pixels.picture import (
     has_overlay_in_pixels,
@@ -432,6 +434,7 @@ def another_decoder_first() -> Iterator[None]:
     own = {
         "pylibjpeg": ("pydicom.pixels.decoders.pylibjpeg", "_decode_frame"),
         "pydicom": ("pydicom.pixels.decoders.rle", "_decode_frame"),
+        PLUGIN: (decoders.__name__, decoders.decode_frame.__name__),
     }
     for label in own:
         RLELosslessDecoder.remove_plugin(label)
