@@ -18,9 +18,15 @@ from metrics.arrays import Floats
 from metrics.marks import nearness
 from metrics.marks.matching import MatchedCase, matched
 
+_ELSEWHERE = -1_000_000
+"""The slice of a mark outside of the stack: far from every lesion."""
+
 
 def matched_case(regions: Sequence[Region], text: str, stack: Stack, task: Task) -> MatchedCase:
-    """The marks of a case matched to its lesions by the rule of the task."""
+    """The marks of a case matched to its lesions by the rule of the task.
+
+    A mark in a picture outside of the stack, as in a localiser, is on no lesion.
+    """
     lesions: dict[int, list[Region]] = defaultdict(list)
     for region in regions:
         lesions[region.lesion].append(region)
@@ -73,7 +79,7 @@ def _boxes(marks: Sequence[Mark], stack: Stack) -> Floats:
     """Boxes (marks, 2, 3) of marks: slice, row and column of the lower and the upper corner."""
     found = np.empty((len(marks), 2, 3))
     for i, mark in enumerate(marks):
-        place = stack.places[mark.source, mark.frame]
+        place = stack.places.get((mark.source, mark.frame), _ELSEWHERE)
         (x, y), (width, height) = mark.corner, mark.size
         found[i] = (place, y, x), (place + 1.0, y + height, x + width)
     return found

@@ -31,13 +31,22 @@ def test_gaps_and_doubles_are_no_volume(tmp_path: Path, heights: tuple[float, ..
         stack_of(read_grids(annotations.slices(tmp_path, heights)))
 
 
-def test_pictures_of_unlike_sizes_are_no_volume(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
+def both(folder: Path, heights: tuple[float, ...], more: tuple[float, ...]) -> list[Path]:
+    """Slices at these heights, and ``more`` of another size."""
+    one, other = folder / "one", folder / "other"
     one.mkdir()
     other.mkdir()
-    files = annotations.slices(one, (0.0, 2.0)) + annotations.slices(other, (4.0,), (6, 6))
-    with pytest.raises(GridError, match="no parallel slices of one size"):
-        stack_of(read_grids(files))
+    return annotations.slices(one, heights) + annotations.slices(other, more, (6, 6))
+
+
+def test_two_pictures_of_unlike_sizes_are_no_volume(tmp_path: Path) -> None:
+    with pytest.raises(GridError, match="2 pictures, and no series of parallel slices"):
+        stack_of(read_grids(both(tmp_path, (0.0,), (2.0,))))
+
+
+def test_what_most_slices_are_unlike_is_left_out(tmp_path: Path) -> None:
+    stack = stack_of(read_grids(both(tmp_path, (0.0, 2.0, 4.0), (2.0,))))
+    assert stack.shape == (3, 12, 16)
 
 
 def test_what_says_no_distance_cannot_be_measured(tmp_path: Path) -> None:
