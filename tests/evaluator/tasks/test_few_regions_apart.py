@@ -12,7 +12,7 @@ from cohort_selection.task.declaration import INSIDE, LOCALISATION, SEGMENTATION
 from evaluator.probing.set_apart import without
 from evaluator.tasks import localisation, segmentation
 from tests.evaluator.tasks.region_cases import UID, by, given, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 MASKS = Task(SEGMENTATION, both_empty=1.0, false_mask=0.0, missed_mask=0.0)
 MARKS = Task(LOCALISATION, hit=INSIDE, rates=(1.0,))
@@ -23,7 +23,7 @@ GROUPS = ["A"] * 30 + ["B"] * 30
 
 @pytest.fixture
 def picture(tmp_path: Path) -> list[Path]:
-    return [annotations.radiograph(tmp_path)]
+    return [annotated_pictures.radiograph(tmp_path)]
 
 
 def honest(seed: int = 3) -> list[str]:
