@@ -83,11 +83,8 @@ def practise(
         with engine.receive(image, contract) as found:
             engine.let_in(found, contract)
             with own_folder(scratch) as folder, ExitStack() as laid_out:
-                given = (
-                    blinded_cases(blinded, contract)
-                    if practice
-                    else _copied(blinded, contract, folder)
-                )
+                of = blinded, contract
+                given = blinded_cases(*of) if practice else _copied(*of, folder)
                 staged = laid_out.enter_context(stage(given, contract, scratch, copying=True))
                 outcome = engine.run(
                     found.digest,

@@ -22,7 +22,8 @@ class Scores:
     ``auroc`` is None where all cases have one label. ``inverted``: positive cases score lower than
     negative ones, more than chance would have it. ``of_outputs`` has each of several outputs, on
     the cases in which its finding or class is known; the range is then that of all.
-    ``prediction_probability`` is that of grades, None where nothing else is predicted.
+    ``prediction_probability`` is that of grades, None where nothing else is predicted. Of masks and
+    marks ``drawn`` has the positive and the negative cases in which something is.
     """
 
     n_positive: int
@@ -33,6 +34,7 @@ class Scores:
     inverted: bool
     of_outputs: Mapping[str, Scores] = field(default_factory=dict)
     prediction_probability: float | None = None
+    drawn: Sequence[int] = ()
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Scores:
@@ -44,7 +46,8 @@ class Scores:
     def as_document(self) -> dict[str, object]:
         """The figures of a document; those of outputs where there are several."""
         found = {**asdict(self), "constant": self.constant}
-        del found["of_outputs"]
+        del found["of_outputs"], found["drawn"]
+        found |= {"drawn": list(self.drawn)} if self.drawn else {}
         if self.prediction_probability is None:
             del found["prediction_probability"]
         if self.of_outputs:
@@ -68,6 +71,9 @@ def look_of(
     """
     label = np.array([float(case.label) for case in blinded.values()])
     score = np.array([predictions.values[case_id] for case_id in blinded], dtype=np.float64)
+    if predictions.regions:
+        drawn = [int((score[label == each, 0] > 0).sum()) for each in (1, 0)]
+        return replace(_look_of_one(label, score[:, 0]), auroc=None, inverted=False, drawn=drawn)
     known = {name for case in blinded.values() for name in case.targets}
     if tuple(outputs) == ("grade",) and known == {"grade"}:
         reference = [case.targets["grade"] for case in blinded.values()]
