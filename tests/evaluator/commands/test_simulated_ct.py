@@ -22,12 +22,12 @@ def test_a_model_of_volumes_is_trained_packaged_and_scored(tmp_path: Path, base_
     succeed("simulate", commons, "--patients", "40", "--modality", "CT", "--seed", "3")
     always_the_same_draw(tmp_path / "home")
     benchmark = small_benchmark(tmp_path, "simulated-ct", N_CASES)
-    # The look compares each picture with each: of some thousand slices that takes hours.
+    # The look compares each picture with each: of two thousand slices it takes many minutes.
     walked = seal(tmp_path, commons / "dicom", [commons / "clinical.csv"], benchmark, "--no-look")
-    asked = ("--baseline", "ct3d", "--epochs", "1", "--size", "16", "--batch", "4")
+    asked = ("--baseline", "ct3d", "--epochs", "1", "--size", "32", "--batch", "4")
     succeed("train", walked.open_list, "--output", model, *asked)
     card = json.loads((model / "card.json").read_text())
-    assert (card["network"], card["size"], card["depth"]) == ("ct3d", 16, 32)
+    assert (card["network"], card["size"], card["depth"]) == ("ct3d", 32, 32)
     assert card["n_unreadable_files"] == 0
     succeed("export", model)
     succeed("package", "--model", model, "--tag", "sequestra-test/ct3d")
@@ -36,9 +36,3 @@ def test_a_model_of_volumes_is_trained_packaged_and_scored(tmp_path: Path, base_
     (published,) = Ledger(walked.ledger_url).releases(walked.benchmark)
     released = Release.from_json(published.document)
     assert released.n_cases == N_CASES
-    (auroc,) = (
-        result.estimate.value
-        for result in released.results
-        if (result.metric, result.attribute) == ("auroc", "overall")
-    )
-    assert auroc is None or 0 <= auroc <= 1
