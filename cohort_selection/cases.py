@@ -8,11 +8,29 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """The part of a lesion that lies in one frame of one image.
+
+    ``source`` is the image's SOPInstanceUID, ``frame`` counts from 1, ``lesion`` numbers the
+    lesions of a case from 1. A mask has ``runs`` (see ``cohort_selection/task/runs.py``), a box
+    ``box``: x, y, width and height in pixels, x and y from the upper left corner of the image to
+    that of the box. A point is a box of no width.
+    """
+
+    source: str
+    frame: int
+    lesion: int
+    runs: str = ""
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One imaging study with its reference standard; never leaves the steward's side.
 
     ``label`` is 0 or 1. ``targets`` is what the reference standard says of each output of a task
-    that asks for more: None where it is not known.
+    that asks for more: None where it is not known. ``regions`` are where its lesions lie, for a
+    task that asks for that.
     """
 
     case_id: str
@@ -21,6 +39,7 @@ class Case:
     label: int
     attributes: Mapping[str, str]
     targets: Mapping[str, float | None] = field(default_factory=dict)
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

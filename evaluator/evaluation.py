@@ -16,6 +16,7 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.feedback import answering
 from evaluator.identity import evaluation_key
+from evaluator.panel_figures import with_panels
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.code_version import code_version, former_version
 from evaluator.scoring.results import OVERALL, Evaluation, read_evaluation
@@ -98,6 +99,7 @@ def evaluate(
     if benchmark.disclosure.feedback in ONE_FIGURE:
         look = _look(benchmark, cohort, cases, full, enclave, practice)
         key, shown = answering.answer(enclave, key, shown, look)
+    shown = with_panels(shown, benchmark.panels, cases)
     if judge_claims is not None:
         verdict = judge_claims(submission, benchmark, cohort, cases, shown)
         shown = replace(shown, verdict=verdict)

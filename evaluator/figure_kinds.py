@@ -19,7 +19,7 @@ from metrics.figure_name import FigureName
 from metrics.figure_name import Kind as Made
 
 if TYPE_CHECKING:
-    from evaluator.disclosure.control import Release
+    from evaluator.disclosure.control import Release, ReleasedPart
 
 
 class Risk(StrEnum):
@@ -50,6 +50,7 @@ class Check(StrEnum):
     FROZEN = "comparisons are made at declared times, of figures that are released"
     CLOSED = "nothing of it is told while a look of any team at the cases is open"
     BETWEEN = "a bound goes where few of a class lie between its threshold and the submission's own"
+    READERS = "the mean of three readers or more is told, and no reader's own figure"
     BOTH = "neither part shows a figure where one has fewer than the minimum of a class"
 
 
@@ -167,6 +168,14 @@ APART = FigureKind(
         Risk.DOMINANCE: (Check.PROBING, Check.ROUNDED),
     },
 )
+BESIDE_READERS = FigureKind(
+    "differences from a panel of readers",
+    {
+        Risk.LOW_COUNT: _SMALL,
+        Risk.DIFFERENCING: (Check.ROUNDED,),
+        Risk.DOMINANCE: (Check.PROBING, Check.ROUNDED, Check.READERS),
+    },
+)
 NO_KIND = FigureKind("figures without a class", {})
 """Of documents that a person or another build wrote; no check is claimed for them."""
 
@@ -178,6 +187,8 @@ _OF_BASE: dict[str, FigureKind] = {
             *("ppv_at_cohort_prevalence", "selection_rate_at_cohort_prevalence", "net_benefit"),
             *("ppv_at_prevalence", "npv_at_prevalence", "accuracy_at_prevalence"),
             "selection_rate_at_prevalence",
+            *("missed_masks", "false_masks", "lesion_sensitivity"),
+            *("multiclass_accuracy", "macro_sensitivity", "findings_with_data"),
         ),
         FREQUENCY,
     ),
@@ -186,6 +197,10 @@ _OF_BASE: dict[str, FigureKind] = {
             *("brier", "log_loss", "ece", "observed_minus_expected", "ici", "smooth_ece"),
             *("corp_miscalibration", "corp_discrimination", "brier_at_cohort_prevalence"),
             "brier_at_prevalence",
+            *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_hd"),
+            *("mean_assd", "mean_masd", "mean_volume_difference", "false_marks_per_image"),
+            *("mean_absolute_error", "mean_difference"),
+            *("multiclass_log_loss", "multiclass_brier", "top_label_calibration_error"),
         ),
         MEAN,
     ),
@@ -196,15 +211,27 @@ _OF_BASE: dict[str, FigureKind] = {
         ),
         RATIO,
     ),
-    **dict.fromkeys(("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"), RANK),
     **dict.fromkeys(
-        ("sensitivity_at_specificity", "specificity_at_sensitivity", "partial_auroc"),
+        (
+            *("auroc", "average_precision", "bnsp_auroc", "bpsn_auroc"),
+            *("wafroc", "afroc", "wafroc1", "afroc1", "case_auroc"),
+            "prediction_probability",
+            *("macro_auroc", "macro_average_precision", "hand_till_auroc"),
+        ),
+        RANK,
+    ),
+    **dict.fromkeys(
+        (
+            *("sensitivity_at_specificity", "specificity_at_sensitivity", "partial_auroc"),
+            *("sensitivity_at_false_marks", "froc_score"),
+        ),
         PART_OF_CURVE,
     ),
     **dict.fromkeys(
         (
             *("mcc", "kendall_tau_b", "calibration_slope", "calibration_intercept"),
-            *("calibration_in_the_large", "mcc_at_prevalence"),
+            *("quadratic_weighted_kappa", "linear_weighted_kappa"),
+            *("calibration_in_the_large", "mcc_at_prevalence", "cohen_kappa"),
         ),
         COEFFICIENT,
     ),
@@ -219,6 +246,7 @@ _OF_BASE: dict[str, FigureKind] = {
     **dict.fromkeys(("e50", "e90"), POSITION),
     "emax": END_POINT,
     "rms_calibration_error_debiased": SHAPE,
+    **dict.fromkeys(("limit_of_agreement_low", "limit_of_agreement_high"), SHAPE),
     "spiegelhalter_p": TEST,
 }
 _OF_MADE = {
@@ -253,6 +281,11 @@ JUDGED = {
     **dict.fromkeys(("n_cases", "n_patients", "n_positive"), FREQUENCY),
 }
 """Figures of a verdict on declared claims, by the field that holds them."""
+
+PANEL = dict.fromkeys(
+    ("n_readers", "mean", "mean_low", "mean_high", "difference", "low", "high"), BESIDE_READERS
+)
+"""Figures of a model beside readers, by the field that holds them."""
 
 MET_OR_NOT = dict.fromkeys(("value", "n_cases", "n_positive"), APART)
 """Figures of cases met before or never, by the field that holds them."""
@@ -291,11 +324,13 @@ def covered(release: Release) -> tuple[Covered, ...]:
             add(COUNTS[name], name)
     if release.target is not None and any(row.achieved for row in release.target.levels):
         add(COUNTS["achieved"], "achieved")
-    bodies = (release, *release.parts)
+    bodies: tuple[Release | ReleasedPart, ...] = (release, *release.parts)
     for figure in {result.figure for body in bodies for result in body.results}:
         add(kind_of(figure), str(figure))
     for curve in (curve for body in bodies for curve in body.curves):
         add(CURVES.get(curve.name, NO_KIND), f"{curve.name} curve")
+    for shown in release.panels:
+        add(PANEL["difference"], f"{shown.figure} less {shown.panel}")
     if release.verdict is not None:
         for judged in (part for claim in release.verdict.claims for part in claim.parts):
             if judged.bound is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from evaluator.figures_of_outputs import CALLS, OF_OUTPUTS
+from evaluator.graded_figures import GRADED, GRADES
+from evaluator.localised_figures import LOCALISED, LOCALISED_FAMILIES, MARKS, MASKS
 from metrics.figure_name import FigureName, Kind
 
 
@@ -27,7 +30,7 @@ DISCRIMINATION = "Discrimination"
 CALIBRATION = "Calibration"
 OPERATING = "At the declared threshold"
 OTHER = "Other figures"
-SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, OTHER)
+SECTIONS = (DISCRIMINATION, CALIBRATION, OPERATING, GRADES, CALLS, MASKS, MARKS, OTHER)
 
 FIGURES: dict[str, Figure] = {
     "auroc": Figure(
@@ -309,7 +312,7 @@ FIGURES: dict[str, Figure] = {
         "Tau-b",
         DISCRIMINATION,
         "higher",
-        "Rank agreement of score and label, for scores that are no probabilities; 0 is chance.",
+        "Rank agreement with the label, or with the reference grade; 0 is chance.",
     ),
     "emax": Figure(
         "Largest calibration error",
@@ -342,6 +345,7 @@ FIGURES: dict[str, Figure] = {
         "higher",
         "True positives less false positives weighted by the odds of the threshold, per case.",
     ),
+    **{name: Figure(*words) for name, words in (GRADED | OF_OUTPUTS | LOCALISED).items()},
 }
 
 
@@ -356,6 +360,7 @@ FAMILIES = {
     "selection_rate_at_prevalence": ("Selection rate at prevalence", "Selected at", OPERATING),
     "f1_at_prevalence": ("F1 score at prevalence", "F1 at", OPERATING),
     "mcc_at_prevalence": ("Matthews correlation at prevalence", "MCC at", OPERATING),
+    **LOCALISED_FAMILIES,
 }
 """Figures that are read at values, which stand at the end of their written names."""
 

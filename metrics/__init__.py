@@ -23,11 +23,12 @@ is the metric with those weights. One set of replicates, fixed by the patients, 
 seed, serves every metric, subgroup, gap and submission: adding one changes no other, and
 differences are taken within a replicate, where their noise cancels.
 
-Rooms in order of reading: ``estimate``, ``discrimination``, ``calibration``, ``operating_points``
-and ``grades`` hold the metrics; ``intervals`` and ``resampling`` their uncertainty; ``all_figures``
-every estimate of a subgroup; ``gaps`` the differences between subgroups; ``comparison`` those
-between submissions; ``claims`` the bounds that decide a declared claim, ``planning`` the cases that
-it takes; ``target_population`` the figures of another population.
+Rooms in order of reading: ``estimate``, ``discrimination``, ``calibration``, ``operating_points``,
+``grades``, ``outputs``, ``masks`` and ``marks`` hold the metrics; ``intervals`` and ``resampling``
+their uncertainty; ``all_figures`` every estimate of a subgroup; ``gaps`` the differences between
+subgroups; ``comparison`` those between submissions; ``claims`` the bounds that decide a declared
+claim, ``planning`` the cases that it takes; ``target_population`` the figures of another
+population.
 """
 
 from metrics.calibration.curves import (
@@ -93,6 +94,7 @@ from metrics.grades.agreement import (
     bland_altman,
     kendall_tau_b,
     kendall_tau_b_test,
+    linear_weighted_kappa,
     mean_absolute_error,
     quadratic_weighted_kappa,
 )
@@ -160,6 +162,7 @@ __all__ = [
     "jensen_shannon",
     "kendall_tau_b",
     "kendall_tau_b_test",
+    "linear_weighted_kappa",
     "log_loss",
     "lr_negative",
     "lr_positive",

@@ -109,6 +109,11 @@ def names(choices: Choices) -> tuple[str, ...]:
     return tuple(_makers(choices))
 
 
+def figures_of_probabilities(choices: Choices) -> frozenset[str]:
+    """The figures that a report with these choices has of probabilities alone."""
+    return frozenset((*_smooth_figures(choices), *_CURVES, "spiegelhalter_p", "ece", "net_benefit"))
+
+
 _Maker = Callable[[Group], Estimate]
 
 

@@ -26,9 +26,12 @@ class Kind(StrEnum):
 AT_SPECIFICITY = "sensitivity_at_specificity"
 AT_SENSITIVITY = "specificity_at_sensitivity"
 PARTIAL_AUROC = "partial_auroc"
+AT_FALSE_MARKS = "sensitivity_at_false_marks"
+SURFACE_SHARE = "mean_nsd_at_tolerance"
 
 _AT_VALUES = re.compile(
-    rf"(?P<base>{AT_SPECIFICITY}|{AT_SENSITIVITY}|{PARTIAL_AUROC}|\w+?_at_prevalence)_(?P<at>.+)"
+    rf"(?P<base>{AT_SPECIFICITY}|{AT_SENSITIVITY}|{PARTIAL_AUROC}|{AT_FALSE_MARKS}|{SURFACE_SHARE}"
+    r"|\w+?_at_prevalence)_(?P<at>.+)"
 )
 _ENDINGS = sorted((kind for kind in Kind if kind), key=len, reverse=True)
 

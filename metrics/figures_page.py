@@ -13,11 +13,21 @@ from metrics.discrimination import curves as discrimination
 from metrics.discrimination import delong, multiclass, roc_intervals
 from metrics.gaps import differences, fairness, multiplicity, tests
 from metrics.grades import agreement
+from metrics.grades import figures as grade_figures
 from metrics.grades import intervals as ordinal_intervals
 from metrics.intervals import linearised, mover, near_limits, no_variance, proportions
+from metrics.marks import areas as mark_areas
+from metrics.marks import figures as mark_figures
+from metrics.marks import intervals as mark_intervals
+from metrics.marks import matching, nearness
+from metrics.marks import study as marks_study
+from metrics.masks import distances, measures, surfaces
+from metrics.masks import figures as mask_figures
 from metrics.operating_points import intervals as rates
 from metrics.operating_points import rates as operating_point
 from metrics.operating_points import utility
+from metrics.outputs import classes, findings, mean_areas
+from metrics.readers import mean_interval, obuchowski_rockette, panel, pseudovalues
 from metrics.resampling import bootstrap
 from metrics.target_population import divergence, raking, weighted
 
@@ -78,7 +88,40 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         ("calibration_in_the_large", "calibration_slope", "calibration_intercept"),
     ),
     ("Calibration curves and tests", curves, ()),
-    ("Ordinal grades", agreement, ()),
+    (
+        "Ordinal grades",
+        agreement,
+        (
+            *("quadratic_weighted_kappa", "linear_weighted_kappa", "nearest_grades"),
+            *("mean_absolute_error", "kendall_tau_b", "kendall_tau_b_test", "bland_altman"),
+        ),
+    ),
+    ("Ordinal grades: a group of cases", grade_figures, ("grade_figures",)),
+    ("Several findings", findings, ("finding_figures",)),
+    (
+        "Classes that exclude each other",
+        classes,
+        ("class_figures", "hand_till", "one_against_rest", "cohen_kappa"),
+    ),
+    (
+        "Means of several areas",
+        mean_areas,
+        ("mean_auroc", "mean_average_precision", "area_interval"),
+    ),
+    ("Masks: one case", measures, ("measure_pair",)),
+    ("Masks: surfaces", surfaces, ("areas",)),
+    ("Masks: distances", distances, ("both_ways",)),
+    ("Masks: a group of cases", mask_figures, ("mask_figures",)),
+    (
+        "Marks: which may hit which lesions",
+        nearness,
+        ("near_centres", "inside_masks", "overlapping_boxes"),
+    ),
+    ("Marks: matching", matching, ("matched",)),
+    ("Marks: the FROC curve", marks_study, ("froc",)),
+    ("Marks: areas", mark_areas, ()),
+    ("Marks: a group of cases", mark_figures, ("mark_figures",)),
+    ("Marks: intervals", mark_intervals, ()),
     ("Fairness", fairness, ()),
     ("Comparison of submissions", pairs, ()),
     ("Ranks of a board", ranking, ("ranked",)),
@@ -96,7 +139,7 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     ("Intervals of figures made of others", mover, ("combine", "difference", "ratio")),
     ("Rates of the 2x2 table", rates, ("rate", "at_prevalence")),
     ("Figures at another prevalence", smooth, ("brier_at_prevalence",)),
-    ("Differences between groups", differences, ("gaps",)),
+    ("Differences between groups", differences, ("gaps", "figure_gaps")),
     ("Tests of declared gaps", tests, ("gap_test",)),
     ("Several declared gaps", multiplicity, ("gap_weights", "fallback")),
     ("Weights to a target population", raking, ("rake", "jackknife_variance")),
@@ -126,6 +169,10 @@ CHAPTERS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
         bootstrap,
         ("percentile", "null_p_value", "holm"),
     ),
+    ("Several readers", obuchowski_rockette, ("analyse",)),
+    ("Several readers by pseudovalues", pseudovalues, ()),
+    ("A model and several readers", panel, ("against_panel",)),
+    ("Interval of the mean reader", mean_interval, ("mean_bounds",)),
 )
 """Chapter, module, and its figures in order; none named means every public function."""
 

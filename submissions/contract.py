@@ -20,6 +20,8 @@ from cohort_selection.task.declaration import (
 )
 
 CONTRACT_VERSION = 1
+REGION_BYTES = 64_000_000
+"""Size of a predictions.csv of masks or marks, where the benchmark's file does not say it."""
 
 
 class ContractError(ValueError):
@@ -80,7 +82,9 @@ class Contract:
     tmp_mb: Annotated[Whole, Field(ge=1, le=1_048_576, description="scratch in `/tmp`")] = 256
     shm_mb: Annotated[Whole, Field(ge=1, le=1_048_576, description="shared memory")] = 64
     output_bytes: Annotated[
-        Whole, Field(ge=1024, le=1_073_741_824, description="size of predictions.csv")
+        Whole,
+        Absent("4000000, and 64000000 for masks and marks"),
+        Field(ge=1024, le=1_073_741_824, description="size of predictions.csv"),
     ] = 4_000_000
     image_mb: Annotated[Whole, Field(ge=1, le=1_048_576, description="size of the image")] = 4096
     log_kb: Annotated[
@@ -142,4 +146,6 @@ def read_contract(
             f"{path.name}: [contract] outputs is {list(found.outputs)} and [task] has the outputs "
             f"{', '.join(task.outputs)}; leave [contract] outputs out"
         )
+    if task.has_regions and "output_bytes" not in table:
+        found = replace(found, output_bytes=REGION_BYTES)
     return replace(found, outputs=task.outputs, form=task.form)

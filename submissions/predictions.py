@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from cohort_selection.task.declaration import PredictionForm
 from submissions.contract import Contract
+from submissions.prediction_rows.cells import cells_of, number, shown
+from submissions.prediction_rows.regions import Pictures, read_regions
 from submissions.submission import ContractBroken, Failure
-
-DECIMALS = 6
-"""Digits kept of a prediction: what lies below is neither scored nor stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Values a case, in the order of the contract's outputs; every case exactly once."""
+    """Values a case, in the order of the contract's outputs; every case exactly once.
+
+    Where a case has regions, ``regions`` are their rows (see ``prediction_rows/regions.py``), and
+    its one value is the number of pixels drawn, or the highest score of its marks and 0 without.
+    """
 
     values: Mapping[str, tuple[float, ...]]
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Close the values against later change."""
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
+        object.__setattr__(self, "regions", MappingProxyType(dict(self.regions)))
+
+    def as_document(self) -> dict[str, list[float | str]]:
+        """JSON values: a case's numbers, and its rows after them where it has regions."""
+        rows = {case_id: [text] for case_id, text in self.regions.items()}
+        return {name: [*values, *rows.get(name, [])] for name, values in self.values.items()}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Sequence[float | str]]) -> Predictions:
+        """Read what ``as_document`` gave."""
+        return cls(
+            {
+                name: tuple(float(each) for each in row if not isinstance(each, str))
+                for name, row in document.items()
+            },
+            {name: row[-1] for name, row in document.items() if isinstance(row[-1], str)},
+        )
 
 
-# A decimal or scientific number as printf and repr write it: no hex, no underscore, no Unicode
-# digit, no nan, no inf. The bounded lengths keep float() cheap.
-_DECIMAL = re.compile(
-    r"[+-]?(?:[0-9]{1,24}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?"
-)
-
-
-def read_predictions(path: Path, case_ids: Collection[str], contract: Contract) -> Predictions:
+def read_predictions(
+    path: Path,
+    case_ids: Collection[str],
+    contract: Contract,
+    pictures: Mapping[str, Pictures] = MappingProxyType({}),
+) -> Predictions:
     """Read what a dead container left at ``path``, trusting none of it.
 
     The file must be a regular one with a single link, of at most ``contract.output_bytes``; its
@@ -65,52 +83,51 @@ def read_predictions(path: Path, case_ids: Collection[str], contract: Contract) 
             written = file.read(contract.output_bytes + 1)
     finally:
         os.close(descriptor)
-    return parse_predictions(written, case_ids, contract)
+    return parse_predictions(written, case_ids, contract, pictures)
 
 
-def parse_predictions(written: bytes, case_ids: Collection[str], contract: Contract) -> Predictions:
+def parse_predictions(
+    written: bytes,
+    case_ids: Collection[str],
+    contract: Contract,
+    pictures: Mapping[str, Pictures] = MappingProxyType({}),
+) -> Predictions:
     """Parse the bytes of a predictions.csv.
 
     UTF-8 without BOM; the header ``case_id,<outputs>`` exactly; one row a case in any order;
     lines ended by LF or CRLF (Python's csv writes the latter); a cell may stand in double quotes
     (R writes them) but hold neither quote, comma nor line end. Values are plain decimal or
     scientific numbers, rounded to 6 decimals and then in the range of the contract's form;
-    probabilities of classes sum to 1.
+    probabilities of classes sum to 1. Where the form is of regions, rows are as
+    ``prediction_rows/regions.py`` says, in the ``pictures`` that each case has.
 
     Raises ContractBroken with the failure of the first line that is wrong.
     """
-    if not written:
-        raise ContractBroken(Failure.NO_PREDICTIONS, "the file is empty")
-    if len(written) > contract.output_bytes:
-        raise ContractBroken(
-            Failure.PREDICTIONS_MALFORMED, f"over the limit of {contract.output_bytes} bytes"
+    text = _text(written, contract.output_bytes)
+    if contract.form.regions:
+        found = read_regions(text, case_ids, contract, pictures)
+        return Predictions(
+            {case_id: (each.summary,) for case_id, each in found.items()},
+            {case_id: each.text for case_id, each in found.items()},
         )
-    try:
-        text = written.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ContractBroken(
-            Failure.PREDICTIONS_MALFORMED, f"not UTF-8 at byte {error.start}"
-        ) from None
-    if "\0" in text:
-        raise ContractBroken(Failure.PREDICTIONS_MALFORMED, "holds a NUL byte")
     # More lines than cases cannot be right, and splitting stops there: a file of a million
     # empty lines costs no more than one of the right size.
     header, *rows = text.split("\n", len(case_ids) + 2)
     expected = ("case_id", *contract.outputs)
-    if _cells(header, 1, len(expected)) != expected:
+    if cells_of(header, 1, len(expected)) != expected:
         raise ContractBroken(
             Failure.PREDICTIONS_MALFORMED,
-            f"line 1 is {_shown(header)}; expected {','.join(expected)}",
+            f"line 1 is {shown(header)}; expected {','.join(expected)}",
         )
     if rows and rows[-1] == "":
         rows.pop()
     known = frozenset(case_ids)
     values: dict[str, tuple[float, ...]] = {}
     for line, row in enumerate(rows, start=2):
-        case_id, *cells = _cells(row, line, len(expected))
+        case_id, *cells = cells_of(row, line, len(expected))
         if case_id not in known:
             raise ContractBroken(
-                Failure.PREDICTIONS_UNKNOWN_CASE, f"line {line}: no case {_shown(case_id)}"
+                Failure.PREDICTIONS_UNKNOWN_CASE, f"line {line}: no case {shown(case_id)}"
             )
         if case_id in values:
             raise ContractBroken(
@@ -122,22 +139,20 @@ def parse_predictions(written: bytes, case_ids: Collection[str], contract: Contr
     return Predictions(values)
 
 
-def _cells(row: str, line: int, expected: int) -> tuple[str, ...]:
-    cells = row.removesuffix("\r").split(",", expected)
-    if len(cells) != expected:
+def _text(written: bytes, most: int) -> str:
+    if not written:
+        raise ContractBroken(Failure.NO_PREDICTIONS, "the file is empty")
+    if len(written) > most:
+        raise ContractBroken(Failure.PREDICTIONS_MALFORMED, f"over the limit of {most} bytes")
+    try:
+        text = written.decode("utf-8")
+    except UnicodeDecodeError as error:
         raise ContractBroken(
-            Failure.PREDICTIONS_MALFORMED,
-            f"line {line} has {'more' if len(cells) > expected else len(cells)} cells; "
-            f"expected {expected}: {_shown(row)}",
-        )
-    unquoted = tuple(
-        cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell for cell in cells
-    )
-    if any('"' in cell or "\r" in cell for cell in unquoted):
-        raise ContractBroken(
-            Failure.PREDICTIONS_MALFORMED, f"line {line} has a quote or CR inside: {_shown(row)}"
-        )
-    return unquoted
+            Failure.PREDICTIONS_MALFORMED, f"not UTF-8 at byte {error.start}"
+        ) from None
+    if "\0" in text:
+        raise ContractBroken(Failure.PREDICTIONS_MALFORMED, "holds a NUL byte")
+    return text
 
 
 SUM_TOLERANCE = 1e-3
@@ -149,29 +164,10 @@ _MOST = 1e9
 def _values(cells: Sequence[str], line: int, form: PredictionForm) -> tuple[float, ...]:
     lowest = -_MOST if form.lowest is None else form.lowest
     highest = _MOST if form.highest is None else form.highest
-    values = tuple(_number(cell, line, lowest, highest) for cell in cells)
+    values = tuple(number(cell, line, lowest, highest) for cell in cells)
     if form.of_classes and abs(sum(values) - 1.0) > SUM_TOLERANCE:
         raise ContractBroken(
             Failure.PREDICTIONS_OUT_OF_RANGE,
             f"line {line}: the probabilities of the classes sum to {sum(values):.6g}; expected 1",
         )
     return values
-
-
-def _number(cell: str, line: int, lowest: float, highest: float) -> float:
-    if len(cell) > 80 or not _DECIMAL.fullmatch(cell):
-        raise ContractBroken(
-            Failure.PREDICTIONS_OUT_OF_RANGE, f"line {line}: {_shown(cell)} is not a number"
-        )
-    value = round(float(cell), DECIMALS) + 0.0  # + 0.0: no minus zero
-    if not lowest <= value <= highest:
-        raise ContractBroken(
-            Failure.PREDICTIONS_OUT_OF_RANGE,
-            f"line {line}: {_shown(cell)} is not in [{lowest:g}, {highest:g}]",
-        )
-    return value
-
-
-def _shown(text: str) -> str:
-    """Text of a container, made safe for a console: ASCII, escaped and short."""
-    return ascii(text if len(text) <= 60 else f"{text[:57]}...")

@@ -5,6 +5,7 @@ Nothing of it needs a container engine: the queue lints, loads and looks at the 
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from cohort_selection.task.declaration import PROBABILITY, PredictionForm
 from submissions.drop import Drop, DropError
 from submissions.fact_sheet import FactSheet
 from submissions.ledger.ledger import Arrival, Ledger
@@ -59,7 +61,8 @@ class Entry:
     """What a team enters: one of an archive, a reference, or an image that the engine has.
 
     ``reference`` is ``registry/name@sha256:...``; ``image_digest`` that of an image in the engine
-    of the steward's machine. ``submitted_by`` is a person's opaque id.
+    of the steward's machine. ``submitted_by`` is a person's opaque id. ``form`` is what predictions
+    of the benchmark may be, which the threshold lies among.
     """
 
     team: str
@@ -71,6 +74,7 @@ class Entry:
     image_digest: str | None = None
     submitted_by: str | None = None
     fact_sheet: FactSheet | None = None
+    form: PredictionForm = PROBABILITY
 
 
 def receive(
@@ -104,7 +108,7 @@ def receive(
         model=named("model", entry.model),
         benchmark=entry.benchmark,
         image_digest=_image(entry, drop),
-        threshold=operating_point(entry.threshold),
+        threshold=operating_point(entry.threshold, entry.form),
         state=State.RECEIVED,
         received=now,
     )
@@ -141,11 +145,22 @@ def named(what: str, text: str) -> str:
     return name
 
 
-def operating_point(threshold: float) -> float:
-    """A threshold that can be declared; raise EntryError."""
-    if not 0.0 <= threshold <= 1.0:
-        raise EntryError(f"the threshold is {threshold}; declare a probability from 0 to 1")
+def operating_point(threshold: float, form: PredictionForm = PROBABILITY) -> float:
+    """A threshold that can be declared where predictions have this form; raise EntryError."""
+    lowest = -math.inf if form.lowest is None else form.lowest
+    highest = math.inf if form.highest is None else form.highest
+    if not (math.isfinite(threshold) and lowest <= threshold <= highest):
+        raise EntryError(f"the threshold is {threshold}; declare {asked_of(form)}")
     return threshold
+
+
+def asked_of(form: PredictionForm) -> str:
+    """What a threshold has to be where predictions have this form, for a sentence."""
+    if form.lowest is None or form.highest is None:
+        return "a number on the scale of the model's scores"
+    if (form.lowest, form.highest) == (PROBABILITY.lowest, PROBABILITY.highest):
+        return "a probability from 0 to 1"
+    return f"a number from {form.lowest:g} to {form.highest:g}"
 
 
 def read_reference(reference: str) -> re.Match[str]:

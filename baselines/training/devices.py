@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 MOST_READERS = 8
+_MEMORY: Any = torch.utils.deterministic
 _PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _NATIVE = ("avx512_bf16", "amx_bf16", "bf16")
 """What /proc/cpuinfo calls a processor's own arithmetic of bfloat16, on Intel, AMD and Arm."""
@@ -155,18 +156,18 @@ def reproducible(place: Place, threads: int) -> Iterator[None]:
     """
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     benchmark = torch.backends.cudnn.benchmark
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    filled = _MEMORY.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[place.device] if place.cuda else []):
         torch.use_deterministic_algorithms(not place.cuda)
         # Filling new memory costs a twelfth of a step; nothing here reads what it did not write.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        _MEMORY.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = place.cuda
         torch.set_num_threads(threads)
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0])
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            _MEMORY.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = benchmark
             torch.set_num_threads(before[1])
 
@@ -179,7 +180,7 @@ def prepared(network: nn.Module, place: Place) -> nn.Module:
     """
     layout = torch.channels_last_3d if _axes(network) == 3 else torch.channels_last
     network.to(place.device)
-    return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=layout)  # type: ignore[call-overload]
 
 
 def laid_out(images: Tensor) -> Tensor:

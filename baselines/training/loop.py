@@ -61,6 +61,7 @@ class Training:
     def __post_init__(self) -> None:
         """Build network, optimizer and readers; the seed alone decides on the first weights."""
         settings, place = self.settings, self.place
+        self._began = self._kept = time.monotonic()
         torch.manual_seed(settings.seed)
         self.network = registry.build(settings.network, self.task)
         if settings.weights is not None:
@@ -141,8 +142,12 @@ class Training:
         torch.manual_seed(step_seed(self.settings.seed, course.epoch, course.step, place.process))
         images = augment(as_images(batch.pixels, place.device), batch.draws)
         targets = self._targets[torch.from_numpy(batch.numbers).to(place.device)]
+        return self._learn(images, targets)
+
+    def _learn(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Take one step of the optimizer; give the loss before it."""
         self._optimizer.zero_grad(set_to_none=True)
-        with place.mixed():
+        with self.place.mixed():
             loss = self._loss(self._trained(laid_out(images)), targets)
         self._scaler.scale(loss).backward()
         self._scaler.step(self._optimizer)

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -100,12 +101,9 @@ def train(
     with joined(settings) as place, reproducible(place, settings.threads):
         if place.first:
             refuse_tracker(tracking_uri or tracking.beside(output))
-        pixels = PixelCache(
-            cache or output.resolve().parent / CACHE,
-            reader_of(settings.network),
-            settings.size,
-            settings.pixel_bits,
-        )
+        folder = cache or output.resolve().parent / CACHE
+        reader = reader_of(settings.network)
+        pixels = PixelCache(folder, reader, settings.size, settings.pixel_bits)
         parts = _parts(open_csv, pixels, settings, task, place, progress)
         fits = fitting(
             settings,
@@ -117,26 +115,15 @@ def train(
         output.mkdir(parents=True, exist_ok=True)
         resumed = checkpoint.load(output, fits, place.device) if resume else None
         place.together()  # all have read the checkpoint before the first process writes another
+        work = Training(task, settings, place, parts.training, parts.validation)
         if not place.first:
-            _fit(Training(task, settings, place, parts.training, parts.validation), resumed)
+            _fit(work, resumed)
             return place.gathered(None)[0]  # type: ignore[return-value]  # the first one's card
-        with tracking.tracked(
-            tracking_uri,
-            output,
-            settings.logged(),
-            {"open_digest": parts.open_digest},
-            resumed=resumed is not None,
-        ) as run:
-            work = Training(
-                task,
-                settings,
-                place,
-                parts.training,
-                parts.validation,
-                save=lambda course, states: checkpoint.save(output, course, states, fits),
-                log=run.log,
-                progress=progress,
-            )
+        told = {"open_digest": parts.open_digest}
+        again = resumed is not None
+        with tracking.tracked(tracking_uri, output, settings.logged(), told, resumed=again) as run:
+            work.save = partial(checkpoint.save, output, fits=fits)
+            work.log, work.progress = run.log, progress
             fit = _fit(work, resumed)
             card = _written(output, settings, task, parts, fit, started, baseline)
             checkpoint.discard(output)

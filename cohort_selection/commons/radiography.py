@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from cohort_selection.commons import phantom
+from cohort_selection.commons.lesions import with_lesions, write_segmentation
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.commons.sites import Imaging, Scanner
 
@@ -22,8 +23,11 @@ def write_study(folder: Path, study: Imaging) -> None:
         chest, phantom.pose(rng, view=view), rng, severity=study.severity, size=scanner.size
     )
     instance_uid = uid("simulated instance", study.study_uid)
+    path, mask = folder / f"{instance_uid}.dcm", None
+    if study.lesion is not None:
+        picture, mask = with_lesions(picture, study.lesion)
     write_radiograph(
-        folder / f"{instance_uid}.dcm",
+        path,
         Radiograph(
             pixels=_acquire(picture, scanner, rng),
             study_uid=study.study_uid,
@@ -44,6 +48,8 @@ def write_study(folder: Path, study: Imaging) -> None:
         ),
         scanner.modality,
     )
+    if mask is not None:
+        write_segmentation(path, mask)
 
 
 def _acquire(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection.atomic_files import replaced
-from cohort_selection.commons import radiography, tomography
+from cohort_selection.commons import phantom, planted, radiography, tomography
 from cohort_selection.commons.radiograph import uid
 from cohort_selection.commons.sites import RACES, SHORTCUT_SITES, SITES, Imaging, Site
 
@@ -28,6 +28,7 @@ CLINICAL_COLUMNS = (
     "site_id",
     "days_to_study",
     "opacity",
+    *planted.COLUMNS,
 )
 MEASUREMENT_COLUMNS = (
     "type",
@@ -38,7 +39,7 @@ MEASUREMENT_COLUMNS = (
     "test_result_text",
     "test_days_from_index",
 )
-TRUTH_COLUMNS = ("study_uid", "risk", "severity")
+TRUTH_COLUMNS = ("study_uid", "risk", "severity", *planted.TRUTH_COLUMNS)
 
 _FIRST_DAY = datetime.date(2021, 1, 4)
 
@@ -80,31 +81,46 @@ class _Person:
     severities: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What studies are asked for: their modality, a shortcut's share, lesions of known outline."""
+
+    modality: str
+    shortcut: float
+    lesions: bool
+
+
 def simulate(
     output: Path,
     *,
     patients: int,
     seed: int,
     modality: str = "DX",
+    lesions: bool = False,
     shortcut: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
     """Write ``output/dicom``, ``clinical.csv``, ``measurement.tsv`` and ``truth.csv``.
 
     A study's label (``opacity``) is drawn from its true risk; the risk follows from a severity
-    that the image shows, and a little from age, sex and site.  ``achievable_auroc`` is what the
-    risks themselves score in expectation over the labels: see ``expected_auroc``.  The same seed
-    writes the same bytes, and the first patients stay the same when more are asked for. Images are
-    radiographs (DX and CR), or CT volumes with all that ``tomography`` lists.
+    that the image shows, and a little from age, sex and site.  ``planted`` draws further findings
+    and a grade of the severity.  ``achievable_auroc`` is what the risks themselves score in
+    expectation over the labels: see ``expected_auroc``.  The same seed writes the same bytes, and
+    the first patients stay the same when more are asked for. Images are radiographs (DX and CR), or
+    CT volumes with all that ``tomography`` lists.
+
+    With ``lesions`` each positive study has one or two round opacities besides, and a DICOM
+    segmentation of them beside its image; CT volumes have none.
 
     ``shortcut`` plants one: in this share of the studies the label chooses the scanner, as where
     the ill are imaged in bed. Positive studies then come from the scanner of ``SHORTCUT_SITES[1]``,
     negative ones from that of ``SHORTCUT_SITES[0]``. 0 plants none and changes no byte.
 
-    Raises ``SimulationError`` where the modality is neither, fewer than 2 patients are asked for,
-    ``shortcut`` is no share, or the folder holds something else than a simulated commons.
+    Raises ``SimulationError`` for what cannot be, or where the folder holds something else than a
+    simulated commons.
     """
-    _refuse(output, patients, modality, shortcut)
+    asked = _Asked(modality, shortcut, lesions)
+    _refuse(output, patients, asked)
     clinical: list[dict[str, str]] = []
     tests: list[dict[str, str]] = []
     truth: list[dict[str, str]] = []
@@ -113,18 +129,11 @@ def simulate(
         for number in range(patients):
             person = _person(seed, number)
             for visit in range(len(person.study_days)):
-                risk, line = _study(
-                    folder / "dicom", person, seed, number, visit, modality, shortcut
-                )
-                clinical.append(line)
+                risk, line = _study(folder / "dicom", person, seed, number, visit, asked)
+                said, known = _lines(person, seed, number, visit, (risk, line))
+                clinical.append(said)
+                truth.append(known)
                 risks.append(risk)
-                truth.append(
-                    {
-                        "study_uid": line["study_uid"],
-                        "risk": f"{risk:.9f}",
-                        "severity": f"{person.severities[visit]:.9f}",
-                    }
-                )
             tests += _tests(person, seed, number)
             if progress is not None:
                 progress(number + 1, patients)
@@ -143,11 +152,32 @@ def simulate(
     )
 
 
-def _refuse(output: Path, patients: int, modality: str, shortcut: float) -> None:
-    if not 0 <= shortcut <= 1:
-        raise SimulationError(f"shortcut is {shortcut}; give a share of the studies from 0 to 1")
-    if modality not in _WRITERS:
-        raise SimulationError(f"modality {modality!r}; give one of {', '.join(_WRITERS)}")
+def _lines(
+    person: _Person, seed: int, number: int, visit: int, drawn: tuple[float, dict[str, str]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The lines of a study in the clinical table and in the truth, with all that is planted."""
+    risk, line = drawn
+    more = _planted(person, seed, number, visit, (risk, int(line["opacity"])))
+    severity = person.severities[visit]
+    grade = planted.severity_grade(severity, _generator(seed, "grade", number, visit))
+    truth = {
+        "study_uid": line["study_uid"],
+        "risk": f"{risk:.9f}",
+        "severity": f"{severity:.9f}",
+        **more.truth,
+    }
+    return {**line, **more.clinical, "severity_grade": str(grade)}, truth
+
+
+def _refuse(output: Path, patients: int, asked: _Asked) -> None:
+    if not 0 <= asked.shortcut <= 1:
+        raise SimulationError(
+            f"shortcut is {asked.shortcut}; give a share of the studies from 0 to 1"
+        )
+    if asked.modality not in _WRITERS:
+        raise SimulationError(f"modality {asked.modality!r}; give one of {', '.join(_WRITERS)}")
+    if asked.lesions and asked.modality == "CT":
+        raise SimulationError("lesions are drawn on radiographs alone; leave one of the two out")
     if patients < 2:
         raise SimulationError(f"{patients} patients; a commons takes at least 2")
     occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))
@@ -232,13 +262,7 @@ def _imaged_at(person: _Person, label: int, shortcut: float, rng: np.random.Gene
 
 
 def _study(
-    folder: Path,
-    person: _Person,
-    seed: int,
-    number: int,
-    visit: int,
-    modality: str,
-    shortcut: float,
+    folder: Path, person: _Person, seed: int, number: int, visit: int, asked: _Asked
 ) -> tuple[float, dict[str, str]]:
     """Write one study's images; give its true risk and its line of the clinical table."""
     severity = person.severities[visit]
@@ -249,12 +273,14 @@ def _study(
     )
     study_uid = uid("simulated study", str(seed), str(number), str(visit))
     withheld = person.age > 89  # as MIDRC does: the table says only that it is above 89
-    _WRITERS[modality](
+    _WRITERS[asked.modality](
         folder / study_uid,
         Imaging(
             study_uid=study_uid,
             patient_id=person.patient_id,
-            at=_imaged_at(person, label, shortcut, _generator(seed, "scanner", number, visit)),
+            at=_imaged_at(
+                person, label, asked.shortcut, _generator(seed, "scanner", number, visit)
+            ),
             supine=person.site.supine,
             female=person.female,
             age=person.age,
@@ -263,6 +289,7 @@ def _study(
             acquired=started.strftime("%Y%m%d"),
             anatomy=_generator(seed, "anatomy", number),
             image=_generator(seed, "image", number, visit),
+            lesion=_generator(seed, "lesion", number, visit) if asked.lesions and label else None,
         ),
     )
     return risk, {
@@ -277,6 +304,19 @@ def _study(
         "days_to_study": str(person.study_days[visit]),
         "opacity": str(label),
     }
+
+
+def _planted(
+    person: _Person, seed: int, number: int, visit: int, opacity: tuple[float, int]
+) -> planted.Planted:
+    """Further findings of a study: its chest and stance are drawn again, as for its image."""
+    rng = _generator(seed, "image", number, visit)
+    view = "AP" if rng.random() < person.site.supine else "PA"
+    stance = phantom.pose(rng, view=view)
+    chest = phantom.anatomy(
+        _generator(seed, "anatomy", number), age=person.age, female=person.female
+    )
+    return planted.planted(chest, stance, opacity, _generator(seed, "planted", number, visit))
 
 
 def _tests(person: _Person, seed: int, number: int) -> list[dict[str, str]]:

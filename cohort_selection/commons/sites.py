@@ -111,6 +111,7 @@ class Imaging:
     acquired: str
     anatomy: np.random.Generator
     image: np.random.Generator
+    lesion: np.random.Generator | None = None
 
     @property
     def sex(self) -> str:

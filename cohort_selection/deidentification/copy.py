@@ -84,6 +84,10 @@ class Copies:
         self.commented += copied.comment
         return copied.digest
 
+    def new_uid(self, uid: str) -> str:
+        """The UID that stands for ``uid`` in the copies."""
+        return new_uid(self._key, uid)
+
     def refuse_where_one_failed(self) -> None:
         """Raise one DeidentificationError that names all files that could not be copied."""
         errors = self._refused

@@ -205,7 +205,8 @@ def select(
         sieve.obey(rule)
     by_tests = criteria.label.column == COVID
     labels = _by_tests(sieve, criteria) if by_tests else _by_column(sieve, criteria)
-    targets = _targets(sieve, criteria.task)
+    task = criteria.task if criteria.task and criteria.task.has_targets else None
+    targets = _targets(sieve, task)
     if not sieve.left:
         worst = max(sieve.flow, key=lambda step: step.excluded)
         raise SelectionError(
@@ -359,7 +360,8 @@ def _refuse_missing(criteria: Criteria, records: Sequence[ClinicalRecord]) -> No
             f"the clinical table has no column {label!r} for the label; it has {listed}; "
             f"correct [cohort] label"
         )
-    for name in columns_of(criteria.task) if criteria.task else ():
+    task = criteria.task
+    for name in columns_of(task) if task and task.has_targets else ():
         if name not in columns:
             raise SelectionError(
                 f"the clinical table has no column {name!r} for the task; it has {listed}; "

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -161,6 +161,8 @@ def seal(
             sealed_id = f"case-{i:06d}"
             digests |= _copy_images(case, fresh / _IMAGES / sealed_id, key, copies)
             pseudonym = pseudonyms[case.patient_id]
+            renamed = tuple(replace(r, source=copies.new_uid(r.source)) for r in case.regions)
+            case = replace(case, regions=renamed)
             entries.append(entry(sealed_id, pseudonym, case, design, comparators))
             if progress is not None:
                 progress(i, len(ordered))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from cohort_selection.cases import Case
+from cohort_selection.cases import Case, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ def entry(
     }
     if case.targets:
         found["targets"] = dict(case.targets)
+    if case.regions:
+        found["regions"] = [list(astuple(region)) for region in case.regions]
     if design is not None:
         found |= asdict(design[case.case_id])
     if comparators:
@@ -76,11 +78,17 @@ def read_entry(line: Mapping[str, Any], images: Path) -> Row:
             line["label"],
             dict(line["attributes"]),
             line.get("targets", {}),
+            tuple(map(_read_region, line.get("regions", ()))),
         ),
         (line["source_case_id"], line["source_patient_id"]),
         _read_design(line),
         line.get("comparators", {}),
     )
+
+
+def _read_region(kept: list[Any]) -> Region:
+    source, frame, lesion, runs, box = kept
+    return Region(source, frame, lesion, runs, None if box is None else tuple(box))
 
 
 def _read_design(line: Mapping[str, Any]) -> CaseDesign | None:

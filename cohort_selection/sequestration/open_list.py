@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
-from cohort_selection.cases import Case
+from cohort_selection.cases import Case, Region
+from cohort_selection.regions.region_table import RegionTableError, as_table, beside, read_table
 from cohort_selection.sealing.cohort import CohortError
 from cohort_selection.task.declaration import ONE_PROBABILITY, Task, TaskError
 from cohort_selection.task.open_columns import cell, is_target, read_cells, target_columns, task_of
@@ -22,6 +23,7 @@ def write_open(
 ) -> None:
     """Write the open part as CSV: case_id, patient_id, label, files, targets, ``attributes``.
 
+    Where a case has regions, they stand in a table beside it: see ``regions/region_table.py``.
     Files are relative to the CSV and joined by ";". A kill leaves the old table or the new one.
     """
     root = path.absolute().parent
@@ -45,6 +47,11 @@ def write_open(
                 *(case.attributes[name] for name in attributes),
             ]
         )
+    regions = beside(path)
+    if any(case.regions for case in cases):
+        write_bytes(regions, as_table(cases).encode())
+    else:
+        regions.unlink(missing_ok=True)
     write_bytes(path, text.getvalue().encode())
 
 
@@ -62,6 +69,7 @@ def read_open(path: Path) -> tuple[Case, ...]:
             )
         attributes = [n for n in fields if n not in _OWN and not is_target(n)]
         targets = target_columns(_task(path, fields))
+        regions = _regions(path)
         cases = []
         for line, row in enumerate(reader, start=2):
             if row["label"] not in {"0", "1"}:
@@ -76,9 +84,19 @@ def read_open(path: Path) -> tuple[Case, ...]:
                     int(row["label"]),
                     {name: row[name] for name in attributes},
                     _targets(row, targets, f"{path.name} line {line}"),
+                    regions.get(row["case_id"], ()),
                 )
             )
     return tuple(cases)
+
+
+def _regions(path: Path) -> Mapping[str, tuple[Region, ...]]:
+    try:
+        return read_table(beside(path))
+    except FileNotFoundError:
+        return {}
+    except RegionTableError as problem:
+        raise CohortError(str(problem)) from None
 
 
 def read_open_task(path: Path) -> Task:

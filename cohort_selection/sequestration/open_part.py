@@ -56,7 +56,8 @@ def copy_cases(
         files = [into / f"{j:04d}.dcm" for j in range(1, len(case.files) + 1)]
         for source, file in zip(case.files, files, strict=True):
             copies.add(source, file)
-        copied.append(replace(case, files=tuple(files)))
+        regions = tuple(replace(r, source=copies.new_uid(r.source)) for r in case.regions)
+        copied.append(replace(case, files=tuple(files), regions=regions))
         if progress is not None:
             progress(i, len(cases))
     copies.refuse_where_one_failed()

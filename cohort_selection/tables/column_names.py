@@ -57,6 +57,12 @@ CASE_NAMES = (
 
 LABEL_NAMES = ("label", "y", "y_true", "truth", "ground_truth", "outcome", "target")
 SCORE_NAMES = ("probability", "prob", "score", "prediction", "y_score", "y_prob", "p")
+READER_NAMES = ("reader", "reader_id", "rater", "radiologist", "observer", "annotator")
+MODALITY_NAMES = ("modality", "arm", "reading_condition", "treatment", "aid")
+RATING_NAMES = ("rating", "confidence", "likelihood", "grade")
+CALL_NAMES = ("call", "calls", "decision", "called", "recall", "recalled")
+"""The further columns of a table of readers."""
+
 LABELLED_NAMES = (
     "label_name", "finding_name", "finding", "class_name", "class", "disease", "condition",
 )  # fmt: skip

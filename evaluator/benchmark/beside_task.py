@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL, SCORE, Task
+from cohort_selection.eligibility.label_rule import LabelRule
+from cohort_selection.task.declaration import (
+    BINARY,
+    LOCALISATION,
+    MULTICLASS,
+    MULTILABEL,
+    ORDINAL,
+    SCORE,
+    SEGMENTATION,
+    Task,
+)
 from evaluator.benchmark.about import SpecificationError
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.scoring.analysis_plan import AnalysisPlan
@@ -20,6 +30,8 @@ PRIMARY = {
     MULTILABEL: "macro_auroc",
     MULTICLASS: "hand_till_auroc",
     ORDINAL: "quadratic_weighted_kappa",
+    SEGMENTATION: "mean_dice",
+    LOCALISATION: "wafroc",
 }
 """What the board of each kind is ordered by where the file does not say."""
 
@@ -29,23 +41,63 @@ def of_task(plan: AnalysisPlan, table: Mapping[str, object], task: Task) -> Anal
     return plan if "primary" in table else replace(plan, primary=PRIMARY[task.kind])
 
 
+def at_the_label(task: Task, label: LabelRule) -> float:
+    """The grade from which a case is positive by the label, else the first cut, else the second."""
+    if label.at_least is not None and label.column == task.column:
+        return float(label.at_least)
+    return float(task.cuts[0] if task.cuts else task.lowest + 1)
+
+
 def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     """Raise SpecificationError where another table asks for what the kind of task has not."""
     kind, name = benchmark.task.kind, benchmark.path.name
-    if not benchmark.task.has_targets:
+    if not (benchmark.task.has_targets or benchmark.task.has_regions):
         return
     if benchmark.study is not None:
         raise SpecificationError(
             f"{name}: [[claims]] are declared and [task] kind is {kind!r}; claims are judged of "
             f"one score against one label: leave them out, or declare a binary benchmark"
         )
+    if benchmark.panels:
+        raise SpecificationError(
+            f"{name}: [panels] has readers, who are compared by one score against one label, and "
+            f"[task] kind is {kind!r}; leave them out, or declare a binary benchmark"
+        )
     if benchmark.disclosure.feedback in ONE_FIGURE:
         raise SpecificationError(
             f"{name}: [disclosure] feedback is {benchmark.disclosure.feedback!r}, which tells the "
             f'AUROC of one score, and [task] kind is {kind!r}; give feedback = "open" or "held"'
         )
+    if benchmark.task.has_regions and benchmark.contract.repeat_share > 0:
+        raise SpecificationError(
+            f"{name}: [contract] repeat_share is {benchmark.contract.repeat_share:g} and [task] "
+            f"kind is {kind!r}, of which two runs are not compared; leave repeat_share out"
+        )
     if benchmark.board.declared:
         raise SpecificationError(
             f"{name}: [board] declares comparisons, which are made of one score against one "
             f"label, and [task] kind is {kind!r}; leave freeze_on and freeze_every out"
+        )
+    if kind == ORDINAL:
+        _refuse_beside_grades(benchmark)
+    if benchmark.task.has_regions:
+        _refuse_tested_gaps(benchmark, "regions")
+
+
+def _refuse_beside_grades(benchmark: Benchmark) -> None:
+    name, plan = benchmark.path.name, benchmark.analysis
+    if plan.threshold is not None:
+        raise SpecificationError(
+            f"{name}: [analysis] threshold is {plan.threshold:g} and [task] kind is 'ordinal', "
+            f"whose operating points are its cuts; give cuts = [{plan.threshold:g}] in [task]"
+        )
+    _refuse_tested_gaps(benchmark, "grades")
+
+
+def _refuse_tested_gaps(benchmark: Benchmark, what: str) -> None:
+    if benchmark.analysis.declared_gaps:
+        figure, attribute = benchmark.analysis.declared_gaps[0]
+        raise SpecificationError(
+            f"{benchmark.path.name}: the gap {figure} by {attribute} is declared, and gaps of "
+            f"{what} are described with intervals and not tested; leave primary_gap and gaps out"
         )

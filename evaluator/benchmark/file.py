@@ -18,6 +18,7 @@ from evaluator.benchmark.about import About
 from evaluator.benchmark.board import Freezes
 from evaluator.claims.declaration import Comparator, DeclaredClaim, StudyTable
 from evaluator.disclosure.rule import Disclosure
+from evaluator.readers.declaration import Panel
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from submissions.contract import Contract
 from submissions.practice import Practice
@@ -71,6 +72,10 @@ class BenchmarkFile:
     comparators: Annotated[
         Mapping[str, Comparator],
         Field(description="Whom submissions are compared with on the same cases."),
+    ] = field(default_factory=dict)
+    panels: Annotated[
+        Mapping[str, Panel],
+        Field(description="Readers beside whom each report shows its model, on the same cases."),
     ] = field(default_factory=dict)
 
 

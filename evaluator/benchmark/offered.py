@@ -18,5 +18,5 @@ def offered(benchmark: Benchmark) -> Offered:
         opens=benchmark.period.opens,
         closes=benchmark.period.closes,
         practice=benchmark.practice.cases > 0,
-        threshold=benchmark.analysis.threshold,
+        threshold=benchmark.threshold,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cohort_selection.benchmark_keys.reading import no_such_key
@@ -19,7 +19,14 @@ from cohort_selection.plan.cohort_plan import (
     read_cohort_plan,
     years_are_no_level,
 )
-from cohort_selection.task.declaration import BINARY, ONE_PROBABILITY, PROBABILITY, Task, read_task
+from cohort_selection.task.declaration import (
+    BINARY,
+    ONE_PROBABILITY,
+    ORDINAL,
+    PROBABILITY,
+    Task,
+    read_task,
+)
 from evaluator import feedback_choice, shipped
 from evaluator.benchmark.about import NAME, SpecificationError, read_about
 from evaluator.benchmark.beside_claims import (
@@ -28,13 +35,14 @@ from evaluator.benchmark.beside_claims import (
     study_of,
     with_looks,
 )
-from evaluator.benchmark.beside_task import of_task, refuse_what_no_task_has
+from evaluator.benchmark.beside_task import at_the_label, of_task, refuse_what_no_task_has
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
 from evaluator.glossary import figure
+from evaluator.readers.declaration import Panel, read_panels
 from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
 from metrics.group import FIXED_PREVALENCE, SAMPLED
 from submissions.contract import Contract, read_contract
@@ -63,12 +71,23 @@ class Benchmark:
     path: Path
     digest: str
     study: DeclaredStudy | None = None
+    panels: Mapping[str, Panel] = field(default_factory=dict)
     task: Task = ONE_PROBABILITY
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The outputs that have targets of their own; none where the label says all."""
         return self.task.outputs if self.task.has_targets else ()
+
+    @property
+    def threshold(self) -> float | None:
+        """The operating point of every submission, where the benchmark sets it.
+
+        Of grades it is that of the label, else the first cut: the cuts are judged one by one.
+        """
+        if self.task.kind != ORDINAL:
+            return self.analysis.threshold
+        return at_the_label(self.task, self.cohort.label)
 
     @property
     def plan_digest(self) -> str:
@@ -101,7 +120,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     read_columns(tables["clinical"], path)
     cohort = read_cohort_plan(tables["cohort"], path, beside, installed=installed)
     task = read_task(tables["task"], path)
-    if task.has_targets:
+    if task.has_targets or task.has_regions:
         cohort = replace(cohort, task=task)
     plan = of_task(read_plan(tables["analysis"], path), tables["analysis"], task)
     analysis = _by_design(plan, tables["analysis"], cohort, path)
@@ -121,6 +140,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         path=path,
         digest=_digest(raw, cohort.target_files),
         study=study,
+        panels=read_panels(tables["panels"], path),
         task=task,
     )
     if not installed:
@@ -184,6 +204,12 @@ def read_contract_alone(path: Path) -> Contract:
     return read_contract(_table(document, "contract", path), path, task)
 
 
+def read_task_alone(path: Path) -> Task:
+    """The [task] table of a benchmark's file."""
+    path = shipped.resolved(path)
+    return read_task(_table(_document(path)[1], "task", path), path)
+
+
 def read_analysis(
     path: Path | None,
     *,
@@ -199,7 +225,10 @@ def read_analysis(
     plan = AnalysisPlan()
     if path is not None:
         path = shipped.resolved(path)
-        plan = read_plan(_table(_document(path)[1], "analysis", path), path)
+        document = _document(path)[1]
+        table = _table(document, "analysis", path)
+        task = read_task(_table(document, "task", path), path)
+        plan = of_task(read_plan(table, path), table, task)
     named = [tuple(part.strip() for part in name.split(JOINT)) for name in subgroups or ()]
     single = tuple(dict.fromkeys(names[0] for names in named if len(names) == 1))
     crossed = (*plan.intersections, *(names for names in named if len(names) > 1))

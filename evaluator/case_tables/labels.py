@@ -90,7 +90,7 @@ def read_labels(
         kept = ~blank if how.blank == EXCLUDE else np.ones(len(held), dtype=np.bool_)
         return np.array(held, dtype=np.bool_), kept
     places, texts = _cells(known, label)
-    return _read_words(places, texts, label, how)
+    return read_words(places, texts, label, how)
 
 
 def _cells(known: CaseTable, label: str) -> tuple[list[str], list[str]]:
@@ -107,7 +107,7 @@ def _cells(known: CaseTable, label: str) -> tuple[list[str], list[str]]:
     return [known.first(case) for case in known.cases], known.texts(column)
 
 
-def _read_words(
+def read_words(
     places: Sequence[str], texts: Sequence[str], label: str, how: Labels
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Read a label column by the one pair of words that it uses, in any case."""

@@ -20,6 +20,7 @@ from cohort_selection.tables.column_names import (
     SCORE_NAMES,
     field_of,
 )
+from cohort_selection.task.declaration import output_of
 from evaluator.case_tables.case_table import CaseTable, ScoringInputError
 from evaluator.case_tables.labels import Labels, read_labels
 
@@ -77,18 +78,18 @@ def read_tables(
 ) -> dict[str, ScoringInput]:
     """Pair each label with its score; label -> arrays in the order of ``truth``.
 
-    Label ``X`` goes with the score column ``prob_X``; or one label column (label, y, truth ...)
-    with one score column (probability, score ...). ``how`` says how labels are read: of a list
-    column, of a long table, what is uncertain or blank. The files may be the same file. Names of
-    columns may be spelled in any case, with blanks or marks. ``patient_column`` stands in
-    ``truth``, else in ``predictions``; "" makes every case a patient, and so is each case whose
-    patient is not known. Lines of ``truth`` that repeat a case must agree in what is read of them.
-    ``subgroups`` come from ``truth``, else from
-    ``predictions``; ages become ``age_group`` by ``age_bands``. A case without a prediction is
-    refused, or with ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a
-    negative; the lowest and the highest given where scores are no probabilities), so that a dropped
-    case never raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``.
-    ``tell`` gets one sentence for each thing that was assumed. Raises ScoringInputError.
+    Label ``X`` goes with the score column ``prob_X``, or with ``X`` of another table; or one label
+    column (label, y, truth ...) with one score column (probability, score ...). ``how`` says how
+    labels are read: of a list column, of a long table, what is uncertain or blank. The files may be
+    the same file. Names of columns may be spelled in any case, with blanks or marks.
+    ``patient_column`` stands in ``truth``, else in ``predictions``; "" makes every case a patient,
+    and so is each case whose patient is not known. Lines of ``truth`` that repeat a case must agree
+    in what is read of them. ``subgroups`` come from ``truth``, else from ``predictions``; ages
+    become ``age_group`` by ``age_bands``. A case without a prediction is refused, or with
+    ``missing`` "worst" gets the worst score there is (0 for a positive, 1 for a negative; the
+    lowest and the highest given where scores are no probabilities), so that a dropped case never
+    raises a score. ``weight_column`` stands in ``truth``, else in ``predictions``. ``tell`` gets
+    one sentence for each thing that was assumed. Raises ScoringInputError.
     """
     if missing not in ("refuse", "worst"):
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
@@ -276,7 +277,8 @@ def _pairs(
     for label in wanted:
         if own is None and known.find(label) is None:
             raise known.missing("label column", [label])
-        names = (_SCORE_PREFIX + label, *(SCORE_NAMES if len(wanted) == 1 else ()))
+        bare = () if given is known else (label, output_of(label))
+        names = (_SCORE_PREFIX + label, *bare, *(SCORE_NAMES if len(wanted) == 1 else ()))
         column = given.find(score_column) if score_column else given.find(*names)
         if column is None:
             raise given.missing(f"score column for {label!r}", names)

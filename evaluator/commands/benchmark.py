@@ -36,10 +36,12 @@ def check(
     """
     from evaluator.benchmark.specification import read_benchmark
     from evaluator.feedback_choice import explained
+    from evaluator.readers.sealed_reads import check_panels
     from evaluator.steward.study import read_comparators
 
     benchmark = read_benchmark(file)
     read_comparators(benchmark.study, benchmark.path.parent)
+    check_panels(benchmark.panels, benchmark.path.parent)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
     quota, practice = benchmark.quota, benchmark.practice
     told = explained(benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases)

@@ -76,53 +76,11 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """Write the report of a result, from a server or from this machine."""
-    from cohort_selection.atomic_files import write_bytes
     from evaluator.entering.place import place
-    from evaluator.leaderboard import published
-    from evaluator.stores.installation import Installation
-    from evaluator.terminal import verdicts
+    from evaluator.terminal import report_files
 
     where = place(server, home, HOME)
-    if part and (pdf or not isinstance(where, Path)):
-        raise typer.BadParameter(
-            "a part is written as HTML, where the installation is; leave it out: the PDF has a "
-            "table of all parts, and the server's page links them",
-            param_hint="--part",
-        )
-    if pdf:
-        _file_report(where, submission_id, output)
-        return
-    if not isinstance(where, Path):
-        with where:
-            write_bytes(output, where.report(submission_id))
-        console.print(f"wrote {output}")
-        return
-    installation = Installation.existing(where)
-    page, verdict = published.report(installation, submission_id, part)
-    write_bytes(output, page.encode())
-    if verdict is not None:
-        console.print(verdicts.verdict(verdict))
-    console.print(f"wrote {output}")
-
-
-def _file_report(where: object, submission_id: str, output: Path) -> None:
-    """Write the PDF of a result of this machine; a server gives none out."""
-    from cohort_selection.atomic_files import write_bytes
-    from evaluator.filing.filed import filed
-    from evaluator.stores.installation import Installation
-
-    if not isinstance(where, Path):
-        raise typer.BadParameter(
-            "a server gives out no PDF: run the command where the installation is, or leave out "
-            "--pdf for the HTML report",
-            param_hint="--pdf",
-        )
-    installation = Installation.existing(where)
-    found = filed(installation, installation.ledger(), submission_id)
-    write_bytes(output, found.pdf)
-    console.print(f"wrote {output}: SHA-256 {found.sha256}, set by {found.tools}", soft_wrap=True)
-    if not found.kept:
-        console.print("the release is not signed yet: these bytes are not kept as the filed report")
+    report_files.write(where, submission_id, output, pdf=pdf, part=part)
 
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -184,7 +142,9 @@ def score(
     predictions: Annotated[
         Path, typer.Argument(help="Table of scores: CSV, TSV, .gz, .xlsx or Parquet.")
     ],
-    truth: Annotated[Path, typer.Argument(help="Table of labels; may be the same file.")],
+    truth: Annotated[
+        Path | None, typer.Argument(help="Table of labels; may be the same file.")
+    ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="Label column; may be repeated (default: all).")
     ] = None,
@@ -196,7 +156,7 @@ def score(
         str | None, typer.Option(help="Column of patients; '' if each case is a patient.")
     ] = None,
     list_column: Annotated[
-        str, typer.Option(help="Column with a list of findings; each is a label.")
+        str, typer.Option(help="Column with a list of findings, each a label, or the class.")
     ] = "",
     uncertain: Annotated[
         str, typer.Option(help="What -1 counts as: positive, negative, exclude or refuse.")
@@ -227,7 +187,7 @@ def score(
         float | None, typer.Option(help="A case is called positive at or above this score.")
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="TOML file of a benchmark, for its table 'analysis'.")
+        Path | None, typer.Option(help="TOML file of a benchmark, for its analysis and its task.")
     ] = None,
     symmetric: Annotated[
         bool,
@@ -253,16 +213,36 @@ def score(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV to write, a row for each figure.")] = None,
     report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
+    readers: Annotated[
+        Path | None,
+        typer.Option(help="Table of readers: with labels alone a study, with scores a panel."),
+    ] = None,
+    reader_threshold: Annotated[
+        float | None, typer.Option(help="Readers' scores from here on are calls.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="How much worse than the readers is not inferior.")
+    ] = None,
+    covariances: Annotated[
+        str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
+    ] = "jackknife",
+    task: Annotated[
+        str, typer.Option(help="Labels judged together: multilabel, or multiclass (their classes).")
+    ] = "",
 ) -> None:
-    """Score predictions that you already have, from two tables."""
-    from evaluator import own_claims
+    """Score predictions that you already have, or reads of several readers, from tables."""
+    from evaluator import own_claims, own_regions
     from evaluator.benchmark.specification import read_age_bands, read_analysis
     from evaluator.case_tables.scoring_input import Reading
     from evaluator.leaderboard import own_scores
+    from evaluator.own_readers.own_study import Written
+    from evaluator.own_tasks.declared import own_task
+    from evaluator.readers.study import Asked
     from evaluator.scoring.score import Labels
-    from evaluator.scoring.score_tables import score_tables
     from evaluator.terminal import verdicts
+    from evaluator.terminal.readers_screen import print_study
     from evaluator.terminal.score_screen import summary
+    from evaluator.terminal.task_screen import print_task
 
     own_scores.refuse_places((output, table, report_file))
     chosen = read_analysis(
@@ -288,6 +268,13 @@ def score(
         "patient_column": patient_column,
         "weight_column": weight_column,
     }
+    places = Written(output, table, report_file)
+    if truth is None or readers is not None:
+        unused = {"--subgroup": subgroup, "--claims": claims, "--weight-column": weight_column}
+        asked = Asked(reader_threshold, threshold, margin, covariances)
+        return print_study(readers, predictions, truth, reading, asked, places, unused)
+    if (own := own_task(task, plan, reading)) is not None:
+        return print_task(*own, (predictions, truth), chosen, threshold, places, claims)
     judged = None
     if claims is not None:
         judged = own_claims.judge_tables(
@@ -295,7 +282,7 @@ def score(
         )
         console.print(verdicts.verdict(judged))
     reading["tell"] = notes.append
-    found = score_tables(predictions, truth, chosen, threshold=threshold, **reading)
+    found = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
     console.print(summary(found, chosen.primary, notes))
     if output is not None:
         own_scores.write_json(found, output, judged)

@@ -29,6 +29,9 @@ def simulate(
     output: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
+    lesions: Annotated[
+        bool, typer.Option(help="Add lesions of known outline, with DICOM segmentations.")
+    ] = False,
     modality: Annotated[
         option_values.Simulated, typer.Option(help="DX for radiographs, CT for volumes.")
     ] = option_values.Simulated.DX,
@@ -37,7 +40,14 @@ def simulate(
     from cohort_selection.commons.simulation import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
-        made = write_commons(output, patients=patients, seed=seed, modality=modality, progress=tick)
+        made = write_commons(
+            output,
+            patients=patients,
+            seed=seed,
+            modality=modality,
+            lesions=lesions,
+            progress=tick,
+        )
     console.print(printing.simulated(made))
 
 

@@ -53,11 +53,12 @@ from evaluator.attacker.cells import Counts, Group, Nesting
 from evaluator.attacker.own_counts import concerned_by
 from evaluator.claims.verdict import StudyVerdict
 from evaluator.disclosure.earlier import Earlier
-from evaluator.disclosure.protection import Protection, protection
+from evaluator.disclosure.protection import NOTHING, Also, Protection, protection
 from evaluator.disclosure.rounding import INSUFFICIENT, nearest, without_counts
 from evaluator.disclosure.rule import Disclosure, DisclosureError, stored
 from evaluator.disclosure.shown_figures import shown_curves, shown_results
 from evaluator.disclosure.suppression import counted_groups
+from evaluator.readers.shown_panel import ShownPanel, read_shown
 from evaluator.scoring.results import (
     OVERALL,
     Curve,
@@ -73,6 +74,7 @@ from submissions.submission import Submission
 
 SCHEMA = 1
 
+_LATER = ("verdict", "panels")  # kept where they are, so that former releases read as they were
 WITHHELD = "withheld"
 """Neither figures nor counts are shown."""
 
@@ -138,6 +140,7 @@ class Release:
     declared_gaps: tuple[tuple[str, str], ...] = ()
     target: TargetComparison | None = None
     verdict: StudyVerdict | None = None
+    panels: tuple[ShownPanel, ...] = ()
     task: str = ""
     parts: tuple[ReleasedPart, ...] = ()
 
@@ -157,6 +160,7 @@ class Release:
             declared_gaps=part.declared_gaps,
             target=part.target,
             verdict=None,
+            panels=(),
             task="",
             parts=(),
         )
@@ -173,7 +177,7 @@ class Release:
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        kept = {name: each for name, each in as_mapping(self).items() if name != "verdict" or each}
+        kept = {name: each for name, each in as_mapping(self).items() if name not in _LATER or each}
         document = kept | {"schema": SCHEMA, "received": self.received.isoformat()}
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_members
@@ -199,17 +203,19 @@ def release(
     everything: Evaluation | None = None,
     nesting: Nesting | None = None,
     earlier: Sequence[Earlier] = (),
+    also: Also = NOTHING,
 ) -> Release:
     """Turn an evaluation into what may be shown of it, by the rule that heads this module.
 
     ``everything`` is the evaluation with the figures that probing left out: its groups decide, so
     that all submissions of a benchmark withhold the same ones. ``nesting`` tells which levels of
     the rule's nested attributes occur together. ``earlier`` are the team's releases that were
-    decided before, of this cohort and of those that share cases.
+    decided before, of this cohort and of those that share cases. ``also`` is withheld because
+    another release of the same cases withholds it.
     """
     groups = counted_groups(evaluation)
     whole = everything or evaluation
-    protected = protection(whole, counted_groups(whole), rule, nesting, earlier)
+    protected = protection(whole, counted_groups(whole), rule, nesting, earlier, also)
     hidden = protected.withheld | protected.insufficient
     n_negative = evaluation.n_cases - evaluation.n_positive
     enough = min(evaluation.n_patients, evaluation.n_positive, n_negative) >= rule.minimum_cell
@@ -351,6 +357,7 @@ def _parse(document: dict[str, Any]) -> Release:
         received=datetime.fromisoformat(document.pop("received")),
         withheld=tuple(Withheld(**entry) for entry in document.pop("withheld")),
         rule=Disclosure(**rule),
+        panels=read_shown(document.pop("panels", ())),
         verdict=None if verdict is None else StudyVerdict.from_document(verdict),
         parts=parts,
         **document,

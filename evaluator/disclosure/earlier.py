@@ -25,11 +25,15 @@ _MOST_TRIED = 200
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Cases that two cohorts have in common; the other's classes may be by another label."""
+    """Cases that two cohorts have in common; the other's classes may be by another label.
+
+    ``case_ids`` are those of the cohort that the new release is of.
+    """
 
     n_positive: int
     n_negative: int
     same_label: bool = True
+    case_ids: frozenset[str] = frozenset()
 
     @property
     def n_cases(self) -> int:

@@ -26,9 +26,10 @@ from evaluator.attacker.programme import (
 from evaluator.attacker.structure import structure
 from evaluator.attacker.told import OWN, TARGET, Names
 from evaluator.disclosure.earlier import Document, Earlier, Shared
+from evaluator.disclosure.rounding import INSUFFICIENT
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import listed, suppressed
-from evaluator.scoring.results import Evaluation
+from evaluator.scoring.results import OVERALL, Evaluation
 
 GIVES_BACK = "no figure is shown: beside the team's earlier ones it would tell of a withheld group"
 DISAGREES = "no figure is shown: its counts contradict those of the team's earlier releases"
@@ -49,18 +50,45 @@ class Protection:
     refused: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Groups that a release withholds because another, of the same cases, does.
+
+    ``withheld`` lose their number of cases too. Everyone among either: nothing is shown.
+    """
+
+    withheld: frozenset[Group] = frozenset()
+    insufficient: frozenset[Group] = frozenset()
+
+    def of(self, cell_of: Mapping[Group, Cell]) -> tuple[set[Cell], set[Cell]]:
+        """Both as the cells that they are."""
+        whole, figures = (
+            {cell_of[group] for group in groups if group in cell_of}
+            for groups in (self.withheld, self.insufficient)
+        )
+        return whole, figures
+
+
+NOTHING = Also()
+
+
 def protection(
     evaluation: Evaluation,
     groups: Mapping[Group, Counts],
     rule: Disclosure,
     nesting: Nesting | None = None,
     earlier: Sequence[Earlier] = (),
+    also: Also = NOTHING,
 ) -> Protection:
-    """Withhold what is small, what gives it back, and what an attacker would bound it by."""
+    """Withhold what is small, what gives it back, and what an attacker would bound it by.
+
+    What is withheld ``also`` is protected as what is small.
+    """
     given = listed(evaluation, groups, rule.minimum_cell, nesting)
     own = OwnCounts(evaluation, given, nesting or {})
-    few, without_figures = suppressed(given)
-    state = State(frozenset(few), frozenset(without_figures))
+    few, without_figures = suppressed(given, *also.of(given.cell_of))
+    refused = INSUFFICIENT if OVERALL in also.withheld | also.insufficient else ""
+    state = State(frozenset(few), frozenset(without_figures), refused=refused)
     if next(own.targets(state), None) is not None:
         state = _alone(own, state)
     beside = [each for each in earlier if each.shared is None or each.shared.n_cases]

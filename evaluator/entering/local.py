@@ -13,6 +13,7 @@ from evaluator.stores.installation import Installation
 from evaluator.terminal import printing
 from submissions.client.problems import ClientError
 from submissions.ledger.verdicts.sentences import sentences
+from submissions.receiving import asked_of
 from submissions.submission import ENDED, UNDER_WAY, State
 
 DEFAULT_THRESHOLD = 0.5
@@ -26,6 +27,12 @@ def submit(home: Path, entry: Entry) -> None:
         raise ClientError("a fact sheet goes to a server; give its address with --server")
     installation = Installation.existing(home)
     benchmark = installation.benchmark(entry.benchmark)
+    form = benchmark.contract.form
+    if benchmark.threshold is None and entry.threshold is None and form.highest is None:
+        raise ClientError(
+            f"no threshold is given, and scores of benchmark {benchmark.name} may be on any scale; "
+            f"give {asked_of(form)} with --threshold"
+        )
     entered = lifecycle.submit(
         installation,
         Engine.connect(),

@@ -166,9 +166,7 @@ def practised(found: Mapping[str, Any]) -> RenderableType:
     from evaluator.terminal import dry_run
 
     scores, failure = found["scores"], found["failure"]
-    figures = None
-    if scores is not None:
-        figures = Scores(**{name: each for name, each in scores.items() if name != "constant"})
+    figures = None if scores is None else Scores.read(scores)
     lines = [
         dry_run.practised(
             Practised(

@@ -8,11 +8,12 @@ being refused. The rule, for everyone and for every declared group:
   have. Where most cases have a shared score, those that have none must be as many as the minimum
   cell, or none;
 - by threshold: the cases on either side must be half the minimum cell, or none;
-- by distance: figures that weigh a case by its probability or its log odds (the Brier score, the
-  log loss, calibration) are means in which one case far from all others stands out, however
-  different the others' scores are. The squared distances from the median, of all cases and of those
-  on either side of the threshold, must add up to half the minimum cell times the largest; in a
-  group of n cases to n / 32 times where that is less, but always to one and a half times.
+- by distance: figures that weigh a case by its probability, its grade or its log odds (the Brier
+  score, the log loss, calibration, agreement of grades) are means in which one case far from all
+  others stands out, however different the others' scores are. The squared distances from the
+  median, of all cases and of those on either side of the threshold, must add up to half the minimum
+  cell times the largest; in a group of n cases to n / 32 times where that is less, but always to
+  one and a half times.
 
 Levels under the minimum cell, which disclosure control withholds, are judged together as what the
 shown levels leave over. Where the rule is broken in one level, the whole attribute goes, since the
@@ -26,6 +27,7 @@ case. Quotas and held results slow this down; they do not end it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -61,6 +63,34 @@ _AT_EVERY_THRESHOLD = (
     "smooth_ece",
     "corp_",
     "spiegelhalter_p",
+    "mean_dice",
+    "mean_iou",
+    "mean_nsd",
+    "mean_hd",
+    "mean_assd",
+    "mean_masd",
+    "mean_volume_difference",
+    "wafroc",
+    "afroc",
+    "froc_score",
+    "case_auroc",
+    "lesion_sensitivity",
+    "false_marks_per_image",
+    "sensitivity_at_false_marks",
+    "kendall_tau_b",
+    "prediction_probability",
+    "quadratic_weighted_kappa",
+    "linear_weighted_kappa",
+    "mean_absolute_error",
+    "mean_difference",
+    "limit_of_agreement",
+    "macro_auroc",
+    "macro_average_precision",
+    "hand_till_auroc",
+    "findings_with_data",
+    "multiclass_log_loss",
+    "multiclass_brier",
+    "top_label_calibration_error",
 )
 """How the bases of figures begin that are not read at the declared threshold; others are."""
 _WEIGHED_BY_PROBABILITY = (
@@ -75,8 +105,20 @@ _WEIGHED_BY_PROBABILITY = (
     "smooth_ece",
     "corp_",
     "spiegelhalter_p",
+    "multiclass_brier",
+    "top_label_calibration_error",
+    "quadratic_weighted_kappa",
+    "linear_weighted_kappa",
+    "mean_absolute_error",
+    "mean_difference",
+    "limit_of_agreement",
 )
-_WEIGHED_BY_LOG_ODDS = ("log_loss", "calibration_intercept", "calibration_slope")
+_WEIGHED_BY_LOG_ODDS = (
+    "log_loss",
+    "multiclass_log_loss",
+    "calibration_intercept",
+    "calibration_slope",
+)
 OVERALL_ATTRIBUTE = OVERALL[0]
 
 
@@ -108,10 +150,15 @@ def set_apart(
     attributes: Mapping[str, NDArray[np.str_]],
     intersections: tuple[tuple[str, ...], ...],
     minimum: int,
+    *,
+    probabilities: bool = True,
+    many: float = math.inf,
 ) -> SetApart:
     """Find the attributes in which fewer than ``minimum`` cases are set apart.
 
-    ``scores`` is (n,), each array of ``attributes`` (n,). Labels are not looked at.
+    ``scores`` is (n,), each array of ``attributes`` (n,). Labels are not looked at. Scores that are
+    no ``probabilities``, such as grades, have no log odds. Where ``many`` scores or more are
+    shared, the figures asked about have too many unknown sums for one case to follow.
     """
     groups: dict[str, NDArray[np.str_]] = {
         OVERALL_ATTRIBUTE: np.full(scores.shape, OVERALL[1]),
@@ -125,7 +172,8 @@ def set_apart(
         for inside in _parts(scores, levels, minimum):
             _, counts = np.unique(inside, return_counts=True)
             shared = max(int(counts.max()), int(counts[counts >= minimum].sum()))
-            if 0 < inside.size - shared < min(minimum, shared):
+            few_sums = int((counts >= minimum).sum()) < many
+            if few_sums and 0 < inside.size - shared < min(minimum, shared):
                 by_score.add(attribute)
             above = called(inside, threshold)
             n_above = int(above.sum())
@@ -133,7 +181,7 @@ def set_apart(
                 by_threshold.add(attribute)
             if _one_outweighs(inside, above, minimum):
                 by_probability.add(attribute)
-            if _one_outweighs(logit(inside), above, minimum):
+            if probabilities and _one_outweighs(logit(inside), above, minimum):
                 by_log_odds.add(attribute)
     return SetApart(*map(frozenset, (by_score, by_threshold, by_probability, by_log_odds)))
 

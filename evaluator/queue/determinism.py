@@ -22,7 +22,8 @@ import numpy as np
 
 from cohort_selection.cases import BlindedCase
 from submissions.contract import Contract
-from submissions.predictions import DECIMALS, Predictions
+from submissions.prediction_rows.cells import DECIMALS
+from submissions.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True)

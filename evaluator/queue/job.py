@@ -74,8 +74,15 @@ class Job:
     def unblinded(self) -> Predictions:
         """What all shards predicted together, by the ids of the cohort."""
         known = self.cohort.unblind(self.key)
+        regions = {
+            known[case_id].case_id: text
+            for ended in self.back
+            if ended.predictions is not None
+            for case_id, text in ended.predictions.regions.items()
+        }
         return Predictions(
-            {known[case_id].case_id: values for case_id, values in self.predicted().items()}
+            {known[case_id].case_id: values for case_id, values in self.predicted().items()},
+            regions,
         )
 
 

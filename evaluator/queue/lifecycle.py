@@ -48,7 +48,7 @@ def submit(
     Raises QuotaError, EntryError, PeriodError or ContractBroken. An archive that cannot be read is
     not entered.
     """
-    declared = benchmark.analysis.threshold
+    declared = benchmark.threshold
     ledger = installation.ledger()
     if not ledger.is_recorded("seal", benchmark.name):
         raise SubmissionError(
@@ -60,7 +60,10 @@ def submit(
         team=named("team", team),
         model=named("model", model),
         benchmark=benchmark.name,
-        threshold=operating_point(threshold if declared is None else declared),
+        threshold=operating_point(
+            threshold if declared is None else declared, benchmark.contract.form
+        ),
+        form=benchmark.contract.form,
     )
     ledger.admit(entry.team, benchmark.name, benchmark.quota)  # before an archive is loaded
     name = uuid4().hex[:12]

@@ -54,7 +54,8 @@ class PracticeRuns:
         exact = dict(ended.seconds)
         scores, expected = None, None
         if ended.predictions is not None:
-            scores = look_of(job.practice, ended.predictions)
+            outputs = job.benchmark.contract.outputs
+            scores = look_of(job.practice, ended.predictions, outputs)
             once = exact.get(Stage.LOAD, 0.0) + exact.get(Stage.START, 0.0)
             n_cases = len(job.cohort.cases())
             whole = expected_seconds(

@@ -45,7 +45,7 @@ def score_tables(
     for label, given in inputs.items():
         every = tuple(dict.fromkeys((*plan.subgroups, *subgroups)))
         known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
-        here = replace(_in_bands(plan, given.attributes), subgroups=known)
+        here = replace(in_bands(plan, given.attributes), subgroups=known)
         here.refuse_single_levels(given.attributes)
         _refuse_off_scale(plan.threshold if threshold is None else threshold, given.scores)
         found[label] = score(
@@ -72,7 +72,7 @@ def _refuse_off_scale(threshold: float | None, scores: Floats) -> None:
         )
 
 
-def _in_bands(plan: AnalysisPlan, attributes: Mapping[str, NDArray[np.str_]]) -> AnalysisPlan:
+def in_bands(plan: AnalysisPlan, attributes: Mapping[str, NDArray[np.str_]]) -> AnalysisPlan:
     """The plan with the bands of age where it says age."""
 
     def banded(attribute: str) -> str:

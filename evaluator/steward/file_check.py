@@ -10,7 +10,8 @@ from types import MappingProxyType
 from cohort_selection.benchmark_keys.reading import did_you_mean
 from cohort_selection.cases import Case, columns_of, value
 from cohort_selection.catalog import catalog
-from cohort_selection.eligibility.criteria import SelectionError, select
+from cohort_selection.eligibility.criteria import SelectionError
+from cohort_selection.eligibility.located import of_commons
 from cohort_selection.matching.achievable import MatchingError
 from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
@@ -18,6 +19,8 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.declaration import ClaimsError
 from evaluator.planning.assumptions_of import PlanningError
 from evaluator.planning.study_plan import hopeless
+from evaluator.readers.declaration import PanelError
+from evaluator.readers.sealed_reads import said_by_panels
 from evaluator.scoring.analysis_plan import PlanError
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.study import of_hidden, said_by_comparators, sealable
@@ -54,7 +57,7 @@ def try_file(
     plan = benchmark.cohort
     commons = catalog.read(catalog_folder)
     try:
-        cases = select(commons.studies, commons.records, plan.criteria).cases
+        cases = of_commons(commons, plan.criteria).cases
     except SelectionError as refusal:
         return Tried(0, (str(refusal),))
     problems = [*_unknown_levels(benchmark, cases)]
@@ -135,6 +138,10 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
 def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> Iterator[str]:
     """What keeps the claims from being sealed on a cohort of this pool."""
     study = benchmark.study
+    try:
+        said_by_panels(benchmark.panels, benchmark.path.parent, pool)
+    except PanelError as refusal:
+        yield str(refusal)
     if study is None:
         return
     columns = columns_of(pool)

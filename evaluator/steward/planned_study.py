@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 
 from cohort_selection.cases import Case
 from cohort_selection.catalog import catalog
-from cohort_selection.eligibility.criteria import select
+from cohort_selection.eligibility.located import of_commons
 from cohort_selection.matching.feasibility import Prospect
 from cohort_selection.sequestration.split import Part, split
 from evaluator.assumptions import Assumed
@@ -125,7 +125,7 @@ def _pool(
         seed = installation.enclave().seed(settings.seed, "matching")
     else:
         commons = catalog.read(catalog_folder)
-        cases = select(commons.studies, commons.records, settings.criteria).cases
+        cases = of_commons(commons, settings.criteria).cases
         parts = split(
             cases,
             variables=settings.stratify,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from cohort_selection.cases import Case
 from cohort_selection.catalog import catalog
 from cohort_selection.dicom.studies import Study
-from cohort_selection.eligibility.criteria import FlowStep, Selected, select
+from cohort_selection.eligibility.criteria import FlowStep, Selected
+from cohort_selection.eligibility.located import of_commons
 from cohort_selection.matching.draw import of_patients
 from cohort_selection.sequestration.assignment import read_assignment, read_batches
 from cohort_selection.sequestration.split import Part
@@ -116,7 +117,7 @@ def hidden_cases(
 
 def select_cases(benchmark: Benchmark, commons: catalog.Catalog) -> Selected:
     """Apply the criteria of a benchmark to a commons."""
-    return select(commons.studies, commons.records, benchmark.cohort.criteria)
+    return of_commons(commons, benchmark.cohort.criteria)
 
 
 def _split(parts: Mapping[str, Part], selected: Selected) -> tuple[list[Case], list[Case]]:
@@ -141,6 +142,7 @@ def digest_of(cases: Sequence[Case]) -> str:
     rows = sorted(
         (case.case_id, case.patient_id, case.label, sorted(case.attributes.items()))
         + ((sorted(case.targets.items()),) if case.targets else ())
+        + ((sorted(map(astuple, case.regions), key=str),) if case.regions else ())
         for case in cases
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a benchmark's claims need of its cohort: tables of comparators, groups that are shown."""
+"""What a benchmark's claims and panels need of its cohort: tables, groups that are shown."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from evaluator.claims.comparators import ComparatorTable, read_comparator
 from evaluator.claims.declaration import ClaimsError
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.claims.sealed_study import STUDY, SealedStudy
+from evaluator.readers.sealed_reads import check_panels, said_by_panels
 from evaluator.steward.claimed import refuse_claimed
 from evaluator.steward.foreseen import held_back
 from evaluator.stores.enclave import Enclave
@@ -38,15 +39,20 @@ class ToSeal:
 def keep_comparators(enclave: Enclave, benchmark: Benchmark, folder: Path) -> None:
     """Copy the tables of the comparators from ``folder`` into the enclave until the seal.
 
-    All are read before one is copied; raises ClaimsError for one that cannot be read.
+    The tables of readers too. All are read before one is copied; raises ClaimsError or PanelError
+    for one that cannot be read.
     """
-    if benchmark.study is None or enclave.is_sealed(benchmark.name):
+    if enclave.is_sealed(benchmark.name):
         return
     read_comparators(benchmark.study, folder)
+    check_panels(benchmark.panels, folder)
     kept = comparators_folder(enclave, benchmark.name)
-    for comparator in benchmark.study.comparators.values():
+    against = {} if benchmark.study is None else benchmark.study.comparators
+    files = [each.file for each in against.values()]
+    files += [each.file for each in benchmark.panels.values()]
+    for file in dict.fromkeys(files):
         kept.mkdir(mode=0o700, exist_ok=True)
-        write_bytes(kept / comparator.file, (folder / comparator.file).read_bytes())
+        write_bytes(kept / file, (folder / file).read_bytes())
 
 
 def read_comparators(study: DeclaredStudy | None, folder: Path) -> tuple[ComparatorTable, ...]:
@@ -79,9 +85,9 @@ def to_seal(
     those that are ``ending`` with this seal have none.
     """
     refuse_claimed(installation, benchmark, cases, ending)
-    if benchmark.study is None:
-        return ToSeal()
     folder = comparators_folder(installation.enclave(), benchmark.name)
+    if benchmark.study is None:
+        return ToSeal(None, said_by_panels(benchmark.panels, folder, cases) or None)
     return fixed(benchmark, benchmark.study, folder, cases)
 
 
@@ -92,7 +98,8 @@ def fixed(
     for problem in hidden_groups(declared, benchmark, cases):
         raise ClaimsError(problem)
     said = said_by_comparators(declared, folder, cases)
-    return ToSeal(sealed_study.sealed(declared, cases, said), said or None)
+    reads = said_by_panels(benchmark.panels, folder, cases)
+    return ToSeal(sealed_study.sealed(declared, cases, said), said | reads or None)
 
 
 def sealable(benchmark: Benchmark, declared: DeclaredStudy, pool: Sequence[Case]) -> ToSeal:

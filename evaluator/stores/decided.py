@@ -75,8 +75,14 @@ def _shared(enclave: Enclave, cohort: Cohort, other: Release) -> Shared:
         query = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest == other.cohort_digest)
         theirs = set(connection.execute(query).scalars())
     sources = cohort.sources()
-    labels = [case.label for case in cohort.cases() if sources[case.case_id][0] in theirs]
-    return Shared(labels.count(1), labels.count(0), _has_same_label(enclave, cohort, other))
+    both = [case for case in cohort.cases() if sources[case.case_id][0] in theirs]
+    positive = sum(case.label for case in both)
+    return Shared(
+        positive,
+        len(both) - positive,
+        _has_same_label(enclave, cohort, other),
+        frozenset(case.case_id for case in both),
+    )
 
 
 def _has_same_label(enclave: Enclave, cohort: Cohort, other: Release) -> bool:

@@ -216,7 +216,7 @@ class Enclave:
         ``run_key`` names what the predictions depend on; another submission with the same key
         takes them over. None where they depend on more than can be named.
         """
-        document = json.dumps(dict(predictions.values), sort_keys=True)
+        document = json.dumps(predictions.as_document(), sort_keys=True)
         with self._transaction() as connection:
             _append(connection, submission_id, cohort_digest, event, detail=detail, log=log)
             connection.execute(
@@ -289,8 +289,7 @@ class Enclave:
             document = connection.execute(query).scalar_one_or_none()
         if document is None:
             return None
-        values: Mapping[str, list[float]] = json.loads(document)
-        return Predictions({case_id: tuple(row) for case_id, row in values.items()})
+        return Predictions.of_document(json.loads(document))
 
     def keep_evaluation(self, submission_id: str, key: str, evaluation: Evaluation) -> None:
         """Store an evaluation; the same one again (after a cut-off run) changes nothing."""

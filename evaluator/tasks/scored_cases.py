@@ -21,7 +21,8 @@ class ScoredCases:
 
     ``labels`` (n,) bool, ``scores`` (n,) the first output, ``patients`` (n,) ids, ``attributes``
     and what sealed ``comparators`` said, each (n,). A task with targets has ``outputs`` and
-    ``targets``, (n, outputs) each; a target that is not known is NaN.
+    ``targets``, (n, outputs) each; a target that is not known is NaN. A task of regions has
+    ``marked``, the rows of each case (``submissions/prediction_rows/regions.py``).
     """
 
     cases: tuple[Case, ...]
@@ -32,6 +33,7 @@ class ScoredCases:
     comparators: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     outputs: NDArray[np.float64] = field(default_factory=lambda: _NONE)
     targets: NDArray[np.float64] = field(default_factory=lambda: _NONE)
+    marked: tuple[str, ...] = ()
 
     def of_part(
         self, member: NDArray[np.bool_], labels: NDArray[np.bool_], scores: NDArray[np.float64]
@@ -47,6 +49,7 @@ class ScoredCases:
             comparators={name: column[member] for name, column in self.comparators.items()},
             outputs=_NONE,
             targets=_NONE,
+            marked=(),
         )
 
 
@@ -71,6 +74,7 @@ def read_cases(
             name: np.array([said[case.case_id] for case in cases], dtype=np.float64)
             for name, said in cohort.comparators().items()
         },
+        marked=tuple(predictions.regions[c.case_id] for c in cases if predictions.regions),
     )
     if not outputs:
         return given

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 
 from evaluator.screen import styled
 from submissions.submission import Failure
@@ -42,6 +43,17 @@ def practised(found: Practised, cases: str = "open") -> RenderableType:
 
 def _scores(found: Scores) -> RenderableType:
     """The AUROC of a check, and a warning where the scores are constant or inverted."""
+    if found.of_outputs:
+        return Group(*(_of_output(name, each) for name, each in found.of_outputs.items()))
+    return _of_one(found)
+
+
+def _of_output(name: str, found: Scores) -> RenderableType:
+    """One of several outputs, after its name."""
+    return Group(name, Padding(_of_one(found), (0, 0, 0, 2)))
+
+
+def _of_one(found: Scores) -> RenderableType:
     cases = f"{found.n_positive} positive and {found.n_negative} negative cases"
     if found.constant:
         return styled(

@@ -17,10 +17,19 @@ from metrics.gaps.differences import MAX_MIN
 HEADLINES = (
     "auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "brier",
     "observed_minus_expected", "calibration_slope",
+    "macro_auroc", "macro_average_precision", "findings_with_data",
+    "hand_till_auroc", "multiclass_accuracy", "macro_sensitivity", "cohen_kappa",
+    "multiclass_log_loss", "multiclass_brier", "top_label_calibration_error",
+    "mean_dice", "mean_iou", "mean_hd95", "mean_assd", "missed_masks", "false_masks",
+    "wafroc", "froc_score", "lesion_sensitivity", "false_marks_per_image", "case_auroc",
 )  # fmt: skip
 """Figures of everybody that the screen has; all others stand in the files."""
 
-COMPARED = ("auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected")
+COMPARED = (
+    "auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected",
+    "macro_auroc", "hand_till_auroc", "multiclass_accuracy", "cohen_kappa",
+    "mean_dice", "wafroc", "lesion_sensitivity",
+)  # fmt: skip
 """Figures whose gaps the screen has, where an interval leaves out 0."""
 
 MOST_GROUPS, MOST_GAPS = 14, 6
@@ -34,9 +43,9 @@ def summary(found: Mapping[str, Evaluation], primary: str, notes: Sequence[str])
     parts: list[RenderableType] = []
     if len(found) == 1:
         ((label, scored),) = found.items()
-        parts += _one(label, scored, primary)
+        parts += whole_screen(label, scored, primary)
     else:
-        parts.append(_labels(found, primary))
+        parts.append(labels_table(found, primary))
         parts.append(
             "--label NAME shows one label with its groups and gaps; --table, --output and --report "
             "write everything"
@@ -44,7 +53,8 @@ def summary(found: Mapping[str, Evaluation], primary: str, notes: Sequence[str])
     return Group(*parts, *(f"note: {note}" for note in notes))
 
 
-def _one(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
+def whole_screen(label: str, scored: Evaluation, primary: str) -> list[RenderableType]:
+    """The figures, groups and gaps of one evaluation under its ``label``."""
     title = (
         f"{label}: {scored.n_cases} cases, {scored.n_patients} patients, "
         f"{scored.n_positive} positive"
@@ -171,7 +181,8 @@ def _named(result: Result) -> str:
     return f"{short} by {result.attribute}: {result.level}"
 
 
-def _labels(found: Mapping[str, Evaluation], primary: str) -> Sheet:
+def labels_table(found: Mapping[str, Evaluation], primary: str) -> Sheet:
+    """One line for each label."""
     first = next(iter(found.values()))
     table = _table(first, f"{figure(primary).short} of")
     for name in ("cases", "positive"):

@@ -17,6 +17,7 @@ from cohort_selection.cases import BlindedCase
 from evaluator.host.resources import Room
 from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.sandbox.images import NoImage
+from evaluator.sandbox.pictures import pictures_of
 from evaluator.sandbox.staging import Staged, remove_leftovers, stage
 from submissions.addresses.engine import EngineSick
 from submissions.contract import Contract
@@ -129,7 +130,8 @@ def _run(shard: Shard, room: Room | None) -> Ended:
                 seconds.update(outcome.seconds)
                 log = outcome.log_tail
                 given = {case.case_id for case in shard.cases}
-                predictions = read_predictions(staged.predictions, given, shard.contract)
+                pictures = pictures_of(shard.cases, shard.contract)
+                predictions = read_predictions(staged.predictions, given, shard.contract, pictures)
     except NoImage:
         lacking = f"the engine of {host} has no image {shard.image_digest}; load it there again"
         return Ended(host, engine_fault=lacking, lacks_image=True)

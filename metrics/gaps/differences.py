@@ -108,26 +108,85 @@ def gaps(
         return []
     base = _reference(levels, reference)
     metrics = (*ALWAYS, *(AT_THRESHOLD if choices.threshold is not None else ()))
-    missed = 1.0 - choices.confidence
-    n_pairs = len(levels) * (len(levels) - 1) // 2
-    confidences = 1.0 - missed / (len(levels) - 1), 1.0 - missed / n_pairs
+    confidences = _simultaneous(choices.confidence, len(levels))
     narrow, wide = zip(
         *(estimates_of(metrics, level.group, choices, confidences) for level in levels),
         strict=True,
     )
+
+    def influence(metric: str, place: int) -> Floats | None:
+        return influence_of(metric, levels[place].group, choices)
+
+    made, found = _between(metrics, levels, n_levels, base, narrow, wide, influence)
+    return made + _named(found, base, n_levels)
+
+
+def figure_gaps(
+    levels: Sequence[Level],
+    n_levels: int,
+    reference: str | None,
+    confidence: float,
+    figures: Callable[[int, float], Mapping[str, Estimate]],
+    influences: Callable[[int], Mapping[str, Floats]],
+) -> list[Gap]:
+    """Gaps of figures of any kind, as ``gaps`` makes them of the figures of a binary task.
+
+    ``figures`` gives those of a level, by its place in ``levels``, at a confidence; ``influences``
+    how far each case (cases,) of a level moves a figure, for patients with cases in two levels. A
+    figure without influences is taken as independent between levels, which makes its intervals
+    wider. Source: Zou & Donner 2008.
+    """
+    if len(levels) < 2:
+        return []
+    confidences = _simultaneous(confidence, len(levels))
+    narrow, wide = ([figures(i, each) for i in range(len(levels))] for each in confidences)
+    moved = lru_cache(maxsize=None)(influences)
+    base = _reference(levels, reference)
+    return _between(
+        tuple(narrow[0]),
+        levels,
+        n_levels,
+        base,
+        narrow,
+        wide,
+        lambda metric, place: moved(place).get(metric),
+    )[0]
+
+
+def _simultaneous(confidence: float, n: int) -> tuple[float, float]:
+    """Confidence of each of n - 1 differences, and of each pair, that hold together."""
+    missed = 1.0 - confidence
+    return 1.0 - missed / (n - 1), 1.0 - missed / (n * (n - 1) // 2)
+
+
+_Influence = Callable[[str, int], "Floats | None"]
+"""How far each case of a level, by its place, moves a figure; None where that is not known."""
+
+
+def _between(
+    metrics: Sequence[str],
+    levels: Sequence[Level],
+    n_levels: int,
+    base: Level | None,
+    narrow: Sequence[Mapping[str, Estimate]],
+    wide: Sequence[Mapping[str, Estimate]],
+    influence: _Influence,
+) -> tuple[list[Gap], dict[str, _Of]]:
+    """Differences and ranges of each figure, and the figures in every level that has them."""
     shared = _share_patients(levels)
     joined = lru_cache(maxsize=None)(_joined)  # the same few levels for every figure
     made: list[Gap] = []
     found: dict[str, _Of] = {}
     for metric in metrics:
         try:
-            found[metric] = _in_levels(metric, levels, narrow, wide, shared, joined, choices)
+            known = influence if shared else None
+            found[metric] = _in_levels(metric, levels, narrow, wide, joined, known)
         except UndefinedMetric as reason:
             made.append(Gap(f"{metric}_gap", MAX_MIN, joined(*levels).undefined(str(reason))))
             continue
         made += _differences(metric, found[metric], base)
         made += _ranges(f"{metric}_gap", [found[metric]], n_levels, _range)
-    return made + _named(found, base, n_levels)
+    return made, found
 
 
 def _reference(levels: Sequence[Level], named: str | None) -> Level | None:
@@ -142,11 +201,13 @@ def _in_levels(
     levels: Sequence[Level],
     narrow: Sequence[Mapping[str, Estimate]],
     wide: Sequence[Mapping[str, Estimate]],
-    shared: bool,
     joined: Callable[..., Group],
-    choices: Choices,
+    influence: _Influence | None,
 ) -> _Of:
-    """The figure wherever it is defined; raises where fewer than two levels have it."""
+    """The figure wherever it is defined; raises where fewer than two levels have it.
+
+    ``influence`` None where no patient has cases in two levels.
+    """
     kept = [i for i, found in enumerate(narrow) if found[metric].low is not None]
     if len(kept) < 2:
         reasons = [found[metric].undefined or found[metric].method for found in narrow]
@@ -156,7 +217,9 @@ def _in_levels(
         have,
         [_part(narrow[i][metric]) for i in kept],
         [_part(wide[i][metric]) for i in kept],
-        _correlations(metric, have, choices) if shared else np.eye(len(have)),
+        np.eye(len(have))
+        if influence is None
+        else _correlations(have, [influence(metric, i) for i in kept]),
         joined,
     )
 
@@ -173,12 +236,11 @@ def _part(estimate: Estimate) -> Part:
     return Part(estimate.value, estimate.low, estimate.high)
 
 
-def _correlations(metric: str, levels: Sequence[Level], choices: Choices) -> Floats:
+def _correlations(levels: Sequence[Level], influences: Sequence[Floats | None]) -> Floats:
     """Correlation of the figure between levels, through patients they share, (levels, levels)."""
     n = len(levels)
     found = np.eye(n)
     k = 1 + max(int(level.patients.max()) for level in levels)
-    influences = [influence_of(metric, level.group, choices) for level in levels]
     sums = [
         np.bincount(level.patients, influence, k)
         for level, influence in zip(levels, influences, strict=True)

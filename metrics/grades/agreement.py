@@ -37,6 +37,36 @@ def quadratic_weighted_kappa(
     return min(max(1.0 - observed / expected, -1.0), 1.0)
 
 
+def linear_weighted_kappa(
+    reference: ArrayLike, grade: ArrayLike, lowest: int, highest: int
+) -> float:
+    """Agreement beyond chance on a declared scale, disagreements weighted by their distance.
+
+    Formula: 1 - sum |a - b| / sum over all pairs of the margins |a - b|. Grades and what is
+    undefined as in ``quadratic_weighted_kappa``. Source: Cohen 1968.
+    """
+    a, b, _ = _grades(reference, grade, lowest, highest, None)
+    margin_a, margin_b, distance = margins(a, b, lowest, highest)
+    expected = float(margin_a @ distance @ margin_b)
+    if not expected > 0:
+        raise UndefinedMetric("kappa is undefined: both are one and the same constant grade")
+    return min(max(1.0 - float(np.abs(a - b).mean()) / expected, -1.0), 1.0)
+
+
+def margins(a: Floats, b: Floats, lowest: int, highest: int) -> tuple[Floats, Floats, Floats]:
+    """Share of each grade of the scale in ``a`` and in ``b``, and the distance of each two."""
+    n = highest - lowest + 1
+    of_a, of_b = (np.bincount((x - lowest).astype(np.int64), minlength=n) / x.size for x in (a, b))
+    scale = np.arange(n, dtype=np.float64)
+    return of_a, of_b, np.abs(scale[:, None] - scale[None, :])
+
+
+def nearest_grades(grade: ArrayLike, lowest: int, highest: int) -> Floats:
+    """The whole grade nearest to each expected one, halves up: 2.5 is 3."""
+    expected = np.asarray(grade, dtype=np.float64)
+    return np.asarray(np.clip(np.floor(expected + 0.5), lowest, highest), dtype=np.float64)
+
+
 def mean_absolute_error(
     reference: ArrayLike, grade: ArrayLike, w: ArrayLike | None = None
 ) -> float:

@@ -13,17 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrics.arrays import Floats, Ints
+from metrics.arrays import Floats
 from metrics.estimate import Interval, UndefinedMetric
-from metrics.grades import agreement
+from metrics.grades import agreement, influences
+from metrics.grades.influences import Pairs, finite_grades, pairs_of
 from metrics.group import Group
 from metrics.intervals import linearised
 from metrics.intervals.mover import Part, combine, difference
 from metrics.intervals.near_limits import equal_patients, logit_share
 
 _ROUNDING = 1e-12
-_LARGEST = 1e100
-"""Squares of larger grades overflow."""
 
 
 def prediction_probability(reference: ArrayLike, grade: ArrayLike) -> float:
@@ -32,9 +31,10 @@ def prediction_probability(reference: ArrayLike, grade: ArrayLike) -> float:
     Formula: P_K = (C + T / 2) / (C + D + T), C concordant and D discordant pairs, T those tied in
     the grade alone; pairs tied in the reference do not count. 1 is perfect, 1/2 chance; with two
     reference grades it is the AUROC. Undefined where the reference is constant.
-    Source: Smith, Dutton & Smith 1996.
+    It is (1 + d) / 2, d Somers' d of the grade given the
+    reference. Source: Kim 1971; Smith, Dutton & Smith 1996.
     """
-    return _prediction(_pairs(*_grades(reference, grade)))
+    return _prediction(pairs_of(*finite_grades(reference, grade)))
 
 
 def prediction_probability_interval(
@@ -44,11 +44,9 @@ def prediction_probability_interval(
 
     Undefined as ``prediction_probability``, or with one patient.
     """
-    pairs = _pairs(*_grades(reference, grade))
+    pairs = pairs_of(*finite_grades(reference, grade))
     value = _prediction(pairs)
-    difference = 2.0 * value - 1.0
-    untied = float(pairs.untied_reference.sum())
-    influence = (pairs.balance - difference * pairs.untied_reference) / untied
+    influence = influences.of_prediction_probability(pairs, value)
     return _logit(group, value, influence, confidence)
 
 
@@ -60,12 +58,8 @@ def kendall_tau_b_interval(
     Undefined as ``kendall_tau_b``, or with one patient.
     """
     value = agreement.kendall_tau_b(reference, grade)
-    pairs = _pairs(*_grades(reference, grade))
-    a, b = pairs.untied_reference, pairs.untied_grade
-    whole_a, whole_b = float(a.sum()), float(b.sum())
-    influence = 2.0 * pairs.balance / math.sqrt(whole_a * whole_b)
-    influence -= value * (a / whole_a + b / whole_b)
-    return _fisher(group, value, influence, confidence)
+    pairs = pairs_of(*finite_grades(reference, grade))
+    return _fisher(group, value, influences.of_kendall_tau_b(pairs, value), confidence)
 
 
 def quadratic_weighted_kappa_interval(
@@ -76,18 +70,25 @@ def quadratic_weighted_kappa_interval(
     highest: int,
     confidence: float,
 ) -> Interval:
-    """Interval of the quadratic-weighted kappa: influence over patients, Fisher's z, t.
-
-    The influence is that of 1 - O / E, O the mean squared distance and E the expected one; its
-    variance for single cases is Fleiss, Cohen & Everitt's (1969) for large samples.
-    """
+    """Interval of the quadratic-weighted kappa: influence over patients, Fisher's z, t."""
     value = agreement.quadratic_weighted_kappa(reference, grade, lowest, highest)
-    a, b = _grades(reference, grade)
-    from_a, from_b = a - a.mean(), b - b.mean()
-    apart = float(a.mean() - b.mean())
-    square = (a - b) ** 2
-    expected = from_a**2 + from_b**2 + apart * (apart + 2.0 * (from_a - from_b))
-    influence = ((1.0 - value) * expected - square) / (float(expected.mean()) * a.size)
+    a, b = finite_grades(reference, grade)
+    influence = influences.of_quadratic_weighted_kappa(a, b, value)
+    return _fisher(group, value, influence, confidence)
+
+
+def linear_weighted_kappa_interval(
+    group: Group,
+    reference: ArrayLike,
+    grade: ArrayLike,
+    lowest: int,
+    highest: int,
+    confidence: float,
+) -> Interval:
+    """Interval of the linear-weighted kappa: influence over patients, Fisher's z, t."""
+    value = agreement.linear_weighted_kappa(reference, grade, lowest, highest)
+    a, b = finite_grades(reference, grade)
+    influence = influences.of_linear_weighted_kappa(a, b, lowest, highest, value)
     return _fisher(group, value, influence, confidence)
 
 
@@ -98,10 +99,10 @@ def mean_absolute_error_interval(
 
     Undefined where every distance is the same: the data then show no variance.
     """
-    a, b = _grades(reference, grade)
+    a, b = finite_grades(reference, grade)
     distance = np.abs(a - b)
     value = float(distance.mean())
-    known = linearised.error(group, (distance - value) / distance.size)
+    known = linearised.error(group, influences.of_mean(distance))
     if not known.standard_error > _ROUNDING * value:
         raise UndefinedMetric(
             f"insufficient data: every distance is {value:g}, which shows no variance"
@@ -131,15 +132,13 @@ def bland_altman_intervals(
     equal.
     """
     found = agreement.bland_altman(reference, grade)
-    a, b = _grades(reference, grade)
-    from_mean = (b - a) - found.bias
+    a, b = finite_grades(reference, grade)
     spread = (found.high - found.bias) / agreement.REACH
-    reach = linearised.error(group, from_mean / a.size).reach(confidence)
+    reach = linearised.error(group, influences.of_mean(b - a)).reach(confidence)
     if not min(spread, reach) > _ROUNDING * float(np.abs(b - a).max()):
         raise UndefinedMetric("insufficient data: all differences are equal")
     bias = Part(found.bias, found.bias - reach, found.bias + reach)
-    influence = (from_mean**2 - float(np.mean(from_mean**2))) / (2.0 * spread * a.size)
-    known = linearised.error(group, influence)
+    known = linearised.error(group, influences.of_deviation(b - a, spread))
     patients = max(equal_patients(group.patient), 2.0)
     error = max(known.standard_error, spread / math.sqrt(2.0 * (patients - 1.0)))
     factor = math.exp(linearised.Error(error, known.freedom).reach(confidence) / spread)
@@ -155,29 +154,7 @@ def bland_altman_intervals(
 _LIMIT = "MOVER of mean and log standard deviation over patients, t"
 
 
-@dataclass(frozen=True, slots=True)
-class _Pairs:
-    """For each case (cases,): concordant less discordant pairs, and the untied in each grade."""
-
-    balance: Floats
-    untied_reference: Floats
-    untied_grade: Floats
-
-
-def _pairs(a: Floats, b: Floats) -> _Pairs:
-    from metrics.resampling.rank_kernels import pair_balances  # numba is costly to import
-
-    ranks_a, ranks_b = (np.unique(x, return_inverse=True)[1].astype(np.int64) for x in (a, b))
-    balance = np.zeros(a.size, dtype=np.int64)
-    pair_balances(np.argsort(ranks_a, kind="stable"), ranks_a, ranks_b, balance)
-    return _Pairs(balance.astype(np.float64), _untied(ranks_a), _untied(ranks_b))
-
-
-def _untied(ranks: Ints) -> Floats:
-    return np.asarray(ranks.size - np.bincount(ranks)[ranks], dtype=np.float64)
-
-
-def _prediction(pairs: _Pairs) -> float:
+def _prediction(pairs: Pairs) -> float:
     untied = float(pairs.untied_reference.sum())
     if not untied > 0.0:
         raise UndefinedMetric("the prediction probability is undefined: the reference is constant")
@@ -196,14 +173,3 @@ def _logit(group: Group, value: float, influence: Floats, confidence: float) -> 
         known = linearised.Error(0.0, max(1.0, group.n_patients - 1.0))
     low, high = logit_share(value, known, equal_patients(group.patient), confidence)
     return Interval(low, high, "influence over patients, logit, t")
-
-
-def _grades(reference: ArrayLike, grade: ArrayLike) -> tuple[Floats, Floats]:
-    a, b = np.asarray(reference, dtype=np.float64), np.asarray(grade, dtype=np.float64)
-    if a.ndim != 1 or a.shape != b.shape or a.size < 2:
-        raise UndefinedMetric(
-            f"an interval needs two grades of two cases at least; got shapes {a.shape}, {b.shape}"
-        )
-    if not (np.abs(a) <= _LARGEST).all() or not (np.abs(b) <= _LARGEST).all():
-        raise UndefinedMetric("grades must be finite numbers of at most 1e100")
-    return a, b

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from cohort_selection.task.declaration import read_task
+from cohort_selection.task.declaration import PredictionForm, read_task
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
 
@@ -20,6 +20,9 @@ SECTIONS = ("What the container sees", "Libraries", "What can go wrong")
 """Sections of the starter's README that stand in each kit too."""
 
 _OUTPUTS = 'OUTPUTS = ("probability",)'
+_REGIONS = 'OUTPUTS = ("sop_instance_uid", "frame", "runs")'
+_NO_SUM = "SUM_TO_ONE = False"
+_SCALE = "LOWEST, HIGHEST = 0.0, 1.0"
 
 
 class KitError(ValueError):
@@ -123,6 +126,11 @@ def write(directory: Path, benchmark: KitBenchmark, flavour: str = "plain") -> l
     chosen = FLAVOURS.get(flavour)
     if chosen is None:
         raise KitError(f"the flavour is {flavour!r}; give one of {', '.join(FLAVOURS)}")
+    if benchmark.contract.form.regions and flavour != "plain":
+        raise KitError(
+            f"{benchmark.name} asks for masks or marks, and the flavour {flavour!r} gives numbers "
+            'alone; take the flavour "plain", and put your network in its place'
+        )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise KitError(f"{directory} is there already; give a new or an empty folder")
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -144,13 +152,28 @@ def _fill(folder: Path, benchmark: KitBenchmark, chosen: Flavour) -> None:
     for name in chosen.files:
         own = chosen.folder / name
         shutil.copyfile(own if own.exists() else HERE / "kit_files" / name, folder / name)
-    shutil.copyfile(HERE / "kit_files" / "test_predict.py", folder / "test_predict.py")
+    regions = bool(benchmark.contract.form.regions)
+    test = "test_predict_regions.py" if regions else "test_predict.py"
+    shutil.copyfile(HERE / "kit_files" / test, folder / "test_predict.py")
+    if regions:
+        shutil.copyfile(HERE / "kit_files" / "predict_regions.py", folder / "predict.py")
     shutil.copyfile(HERE / "kit_files" / chosen.build, folder / "build.sh")
     for name in ("predict.py", "test_predict.py"):
         text = (folder / name).read_text(encoding="utf-8")
-        (folder / name).write_text(text.replace(_OUTPUTS, declared), encoding="utf-8")
+        text = text.replace(_REGIONS if regions else _OUTPUTS, declared)
+        if benchmark.contract.form.of_classes:
+            text = text.replace(_NO_SUM, _NO_SUM.replace("False", "True"))
+        text = _on_scale(text, benchmark.contract.form, program=name == "predict.py")
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / ".dockerignore").write_text("README.md\ntest_predict.py\n", encoding="utf-8")
     (folder / "README.md").write_text(_readme(benchmark, chosen), encoding="utf-8")
+
+
+def _on_scale(text: str, form: PredictionForm, *, program: bool) -> str:
+    """A file of the kit with the scale of its benchmark; scores on any scale stay from 0 to 1."""
+    if form.lowest is None:
+        return text if program else text.replace(_SCALE, "LOWEST, HIGHEST = -1e9, 1e9")
+    return text.replace(_SCALE, f"LOWEST, HIGHEST = {form.lowest}, {form.highest}")
 
 
 def _readme(benchmark: KitBenchmark, chosen: Flavour) -> str:
@@ -173,6 +196,7 @@ def _limits(benchmark: KitBenchmark) -> list[tuple[str, str]]:
     contract, quota = benchmark.contract, benchmark.quota
     return [
         ("columns of predictions.csv", f"`case_id,{','.join(contract.outputs)}`"),
+        ("what stands in them", _values(contract)),
         (
             "further columns of cases.csv (`visible`)",
             f"`{', '.join(contract.visible)}`" if contract.visible else "none",
@@ -191,6 +215,19 @@ def _limits(benchmark: KitBenchmark) -> list[tuple[str, str]]:
         ("size of the image, unpacked (`image_mb`)", f"{contract.image_mb} MB"),
         ("submissions of a team", f"{quota.per_team} in {quota.days} days"),
     ]
+
+
+def _values(contract: Contract) -> str:
+    """What an output may be, and which side of it is which."""
+    form = contract.form
+    if form.of_classes:
+        return "a probability from 0 to 1 for each class; those of a case sum to 1"
+    if form.lowest is None or form.highest is None:
+        return "a number on any scale, higher where the case is more likely positive"
+    if (form.lowest, form.highest) != (0.0, 1.0):
+        return f"a grade from {form.lowest:g} to {form.highest:g}, decimals allowed"
+    several = len(contract.outputs) > 1
+    return "a probability from 0 to 1" + (" for each finding by itself" if several else "")
 
 
 def _threads(contract: Contract) -> str:

@@ -114,7 +114,7 @@ def test_the_benchmark_of_the_readme_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "airspace-opacity.toml"
     file.write_text(shown)
     assert read_benchmark(file).name == "airspace-opacity"
-    optional = {"board", "clinical", "practice", "study", "claims", "comparators"}
+    optional = {"board", "clinical", "practice", "study", "claims", "comparators", "panels"}
     assert set(tomllib.loads(shown)) == set(TABLES) - optional
 
 

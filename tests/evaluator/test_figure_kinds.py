@@ -21,6 +21,7 @@ from evaluator.figure_kinds import (
     JUDGED,
     MET_OR_NOT,
     NO_KIND,
+    PANEL,
     Check,
     FigureKind,
     Risk,
@@ -28,6 +29,7 @@ from evaluator.figure_kinds import (
     kind_of,
 )
 from evaluator.glossary import FAMILIES, FIGURES
+from evaluator.readers.shown_panel import ShownPanel
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import TargetComparison, TargetLevel
 from evaluator.scoring.score import score
@@ -79,7 +81,7 @@ def test_every_number_beside_the_figures_has_a_class() -> None:
         *("submission_id", "team", "model", "benchmark", "received", "image_digest", "rule"),
         *("cohort_digest", "plan_digest", "code_version", "results", "curves", "withheld"),
         *("sampling_design", "declared_gaps", "note", "levels", "attribute", "level", "verdict"),
-        *("task", "parts"),
+        *("task", "parts", "panels"),
     }
     others = of_a_value | kept_inside | told_by_the_benchmark | words
     assert named - others == set(COUNTS)
@@ -90,6 +92,11 @@ def test_every_figure_of_a_comparison_of_submissions_has_a_class() -> None:
     named = {field.name for kind in (ComparedEntry, ComparedPair) for field in fields(kind)}
     words = {"submission_id", "team", "model", "baseline", "looks", "first", "second"}
     assert named - words - {"attribute", "level"} == set(COMPARED)
+
+
+def test_every_figure_beside_readers_has_a_class() -> None:
+    named = {field.name for field in fields(ShownPanel)}
+    assert named - {"panel", "figure", "margin"} == set(PANEL)
 
 
 def test_every_figure_of_a_verdict_has_a_class() -> None:
@@ -109,7 +116,15 @@ def test_every_figure_of_a_verdict_has_a_class() -> None:
 def kinds() -> list[FigureKind]:
     made = [kind_of(FigureName.read(base).of_kind(each)) for base in FIGURES for each in Kind]
     made += [kind_of(FigureName.read(f"{family}_0.5")) for family in FAMILIES]
-    return [*made, *CURVES.values(), *COUNTS.values(), *COMPARED.values(), BOUND, APART]
+    return [
+        *made,
+        *CURVES.values(),
+        *COUNTS.values(),
+        *COMPARED.values(),
+        *PANEL.values(),
+        BOUND,
+        APART,
+    ]
 
 
 def test_every_risk_of_every_kind_has_a_check_and_every_check_is_used() -> None:

@@ -33,6 +33,8 @@ CHOICES = Choices(
         ("ppv_at_prevalence_0.02", "ppv_at_prevalence", ("0.02",), Kind.PLAIN),
         ("sensitivity_at_specificity_0.9", "sensitivity_at_specificity", ("0.9",), Kind.PLAIN),
         ("partial_auroc_0_0.1", "partial_auroc", ("0", "0.1"), Kind.PLAIN),
+        ("sensitivity_at_false_marks_0.5", "sensitivity_at_false_marks", ("0.5",), Kind.PLAIN),
+        ("mean_nsd_at_tolerance_2_gap", "mean_nsd_at_tolerance", ("2",), Kind.GAP),
         ("partial_auroc_0_0.1_gap", "partial_auroc", ("0", "0.1"), Kind.GAP),
     ],
 )

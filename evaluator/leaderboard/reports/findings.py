@@ -11,6 +11,7 @@ from evaluator.glossary import figure
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.reports.footing import footing, of_prevalence
 from evaluator.leaderboard.reports.gap_rows import gap_sentences
+from evaluator.readers.panel_words import panel_sentences
 from metrics.estimate import Estimate
 
 PERCENT = "\N{NO-BREAK SPACE}%"
@@ -63,6 +64,7 @@ def findings(release: Release, primary: str) -> Findings:
         "Threshold": _at_threshold(release),
         "Calibration": calibration_in_words(release),
         "Gaps": gap_sentences(release),
+        "Beside readers": panel_sentences(release.panels, numbers.percent(release.confidence)),
     }
     found = tuple(Finding(name, tuple(said)) for name, said in parts.items() if said)
     return Findings(tuple(_alarms(release)), found)

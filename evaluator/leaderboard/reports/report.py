@@ -116,7 +116,7 @@ def render_report(
             verdict=verdict_block.verdict_block(release.verdict),
             **_words(release, digest),
             **_parts(release, primary, drawn, fact_sheet),
-            **(_inlined() if standalone else {}),
+            **(inlined() if standalone else {}),
         )
     )
 
@@ -212,7 +212,7 @@ def _contents(
 
 
 @cache
-def _inlined() -> dict[str, object]:
+def inlined() -> dict[str, object]:
     """Style and script of a page that asks for nothing else, and the policy that allows these."""
     sheets = (path.read_text("utf-8") for path in (STYLESHEET, STATIC / "report.css"))
     style = _squeezed("".join((*sheets, in_the_dark())))

@@ -35,7 +35,7 @@ class SubmissionAsked(Strict):
     benchmark: str = Field(max_length=63, examples=["chest"])
     team: str = Field(min_length=1, max_length=100, examples=["north"], description="id or name")
     model: Line = Field(examples=["densenet 3"])
-    threshold: float | None = Field(default=None, ge=0, le=1)
+    threshold: float | None = Field(default=None, allow_inf_nan=False)
     upload_id: str | None = Field(default=None, max_length=64, examples=["0c5e8a7f1b2d"])
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     reference: str | None = Field(default=None, max_length=500)

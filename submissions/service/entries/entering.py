@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.ledger.ledger import Ledger
 from submissions.quota import QuotaError
-from submissions.receiving import ArchiveInDrop, Entry, EntryError, receive
+from submissions.receiving import ArchiveInDrop, Entry, EntryError, asked_of, receive
 from submissions.service.offered import Offered
 from submissions.service.principal import Membership, Principal
 from submissions.service.problems import Problem, not_found
@@ -82,6 +82,7 @@ def enter(app: FastAPI, principal: Principal, wanted: Wanted) -> Submission:
         archive=archive,
         reference=wanted.reference,
         submitted_by=principal.person_id,
+        form=benchmark.contract.form,
         fact_sheet=sheet,
     )
     return _received(app, entry, benchmark, team, upload)
@@ -168,6 +169,11 @@ def _sheet(members: Mapping[str, object] | None) -> FactSheet | None:
 def _threshold(benchmark: Offered, given: float | None) -> float:
     """The declared threshold stands; another one is refused rather than replaced in silence."""
     if benchmark.threshold is None:
+        if given is None and benchmark.contract.form.highest is None:
+            raise _unfit(
+                f"No threshold is given, and scores of benchmark {benchmark.name} may be on any "
+                f"scale; give {asked_of(benchmark.contract.form)}."
+            )
         return PROPOSED_THRESHOLD if given is None else given
     if given is not None and given != benchmark.threshold:
         raise _unfit(

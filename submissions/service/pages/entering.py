@@ -13,9 +13,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import from_json
 
+from cohort_selection.task.declaration import PROBABILITY, PredictionForm
 from submissions.design.dates import moment
 from submissions.fact_sheet import FactSheet, FactSheetError
-from submissions.receiving import EntryError, named, operating_point
+from submissions.receiving import EntryError, asked_of, named, operating_point
 from submissions.service.entries import entering, own
 from submissions.service.entries.entering import PROPOSED_THRESHOLD, Wanted
 from submissions.service.entries.looks import Looks, looks
@@ -42,7 +43,9 @@ CARRIED = ("team", "model", "threshold", "fact_sheet")
 def ask(request: Request, name: str, principal: Submitter, like: str = "") -> Response:
     """The first form, with the fact sheet of an earlier submission where the team has one."""
     benchmark = _open(request, name)
-    return _first(request, principal, benchmark, Form(_proposed(request, principal, like)))
+    return _first(
+        request, principal, benchmark, Form(_proposed(request, principal, benchmark, like))
+    )
 
 
 @router.post("/benchmarks/{name}/enter")
@@ -167,13 +170,19 @@ def _mistakes(
         mistakes.setdefault("model", sentence_of(str(error)))
     if benchmark.threshold is None:
         try:
-            operating_point(_number(form.value("threshold")))
+            operating_point(_number(form.value("threshold")), benchmark.contract.form)
         except (EntryError, Problem):
             mistakes["threshold"] = (
-                f"The threshold is {form.value('threshold')[:40]!r}; give a number from 0 to 1, "
-                f"such as 0.5."
+                f"The threshold is {form.value('threshold')[:40]!r}; give "
+                f"{_such_as(benchmark.contract.form)}."
             )
     return mistakes
+
+
+def _such_as(form: PredictionForm) -> str:
+    if form == PROBABILITY:
+        return f"a number from 0 to 1, such as {PROPOSED_THRESHOLD:g}"
+    return asked_of(form)
 
 
 def no_look(left: Looks) -> str:
@@ -212,14 +221,17 @@ def _members(document: str) -> Mapping[str, object]:
     return members
 
 
-def _proposed(request: Request, principal: Principal, like: str) -> dict[str, str]:
+def _proposed(
+    request: Request, principal: Principal, benchmark: Offered, like: str
+) -> dict[str, str]:
     """What an earlier submission of the person's teams said, the one named ``like`` first."""
     mine = {team.team.casefold(): team.team_id for team in principal.teams}
     candidates = [
         each for each in own.visible(request.app, principal) if each.team.casefold() in mine
     ]
     candidates.sort(key=lambda each: each.submission_id != like)
-    typed = {"threshold": f"{PROPOSED_THRESHOLD:g}"}
+    of_probabilities = benchmark.contract.form.highest is not None
+    typed = {"threshold": f"{PROPOSED_THRESHOLD:g}" if of_probabilities else ""}
     for earlier in candidates[:20]:
         document = request.app.state.ledger.fact_sheet(earlier.submission_id)
         if document is None:

@@ -208,6 +208,15 @@ def _practice(document: Mapping[str, Any]) -> PracticeShown:
                 f"{scores['n_negative']} negative cases."
             )
         lines.append(f"Scores go from {scores['lowest']:g} to {scores['highest']:g}.")
+        for name, each in (scores.get("of_outputs") or {}).items():
+            if each["auroc"] is not None:
+                lines.append(
+                    f"{name}: AUROC {each['auroc']:.3f} on {each['n_positive']} positive and "
+                    f"{each['n_negative']} negative cases."
+                )
+            if each.get("constant") or each.get("inverted"):
+                said = "is the same for every case" if each.get("constant") else "is turned round"
+                warnings.append(f"The output {name} {said}.")
         if scores.get("constant"):
             warnings.append("Every case has the same score: does the model read the images?")
         if scores.get("inverted"):

@@ -11,6 +11,8 @@ from pathlib import Path
 import predict
 
 OUTPUTS = ("probability",)
+SUM_TO_ONE = False
+LOWEST, HIGHEST = 0.0, 1.0
 SIDE = 96
 
 
@@ -74,7 +76,9 @@ class PredictTest(unittest.TestCase):
         for row in rows:
             assert len(row) == 1 + len(OUTPUTS)
             for value in row[1:]:
-                assert 0 <= float(value) <= 1, value
+                assert LOWEST <= float(value) <= HIGHEST, value
+            if SUM_TO_ONE:
+                assert abs(sum(map(float, row[1:])) - 1) < 0.001, row
 
     def test_a_case_is_judged_by_itself(self) -> None:
         together = self.predicted({"one": [0], "two": [500, 900]})[1:]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -17,21 +19,28 @@ from cohort_selection.commons.simulation import simulate
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.claims import addendum, sealed_study
 from evaluator.claims.declaration import ClaimsError
+from evaluator.disclosure.control import Release
+from evaluator.evaluation import evaluate
+from evaluator.leaderboard.reports.report import render_report
+from evaluator.panel_figures import with_panels
 from evaluator.signing.signer import Signer
 from evaluator.signing.verification import own_keys, verify_ledger
 from evaluator.steward import steward
 from evaluator.steward.addenda import add_claims
 from evaluator.steward.file_check import try_file
 from evaluator.steward.next_draw import draw_next
-from evaluator.steward.pool import StewardError, hidden_cases
+from evaluator.steward.pool import StewardError, hidden_cases, select_cases
 from evaluator.stores.cohort_cards import card_file
 from evaluator.stores.installation import Installation
+from evaluator.tasks.scored_cases import read_cases
 from evaluator.terminal import printing
 from metrics.claims.claim import Claim, Part, Study
 from submissions.ledger.beside_releases.retirement import RETIRED
 from submissions.predictions import Predictions
+from submissions.submission import State, Submission
 from tests.support.claims_file import with_claims
 from tests.support.commands import refused
+from tests.support.repository import REPOSITORY
 from tests.support.walkthrough import always_the_same_draw
 
 CLAIMS = """
@@ -398,3 +407,113 @@ def test_a_claims_benchmark_draws_nobody_of_a_living_board(
     found = steward.match(commons.home, study, commons.catalog)
     taken = {patient for _, patient in cohort.sources().values()}
     assert not taken & {case.patient_id for case in found.cases}
+
+
+PANEL = """
+[panels.radiologists]
+file = "reads.csv"
+call_at = 4
+margin = 0.1
+"""
+
+
+def write_reads(commons: Commons, folder: Path, readers: int = 4, lost: int = 0) -> None:
+    """Readers who rate each study 1 to 5 by the label, one in four by its place alone."""
+    positive = labels(commons)
+    with (folder / "reads.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["reader", "Study UID", "rating"])
+        for reader in range(readers):
+            for place, study in enumerate(commons.studies()):
+                if place < lost and reader == 1:
+                    continue
+                by_label = (place + reader) % 4 > 0
+                rating = 1 + (4 * positive[study] if by_label else (3 * place + reader) % 5)
+                writer.writerow([f"Dr {reader}", study, rating])
+
+
+def labels(commons: Commons) -> dict[str, int]:
+    benchmark = read_benchmark(REPOSITORY / "benchmarks" / "simulated-opacity.toml")
+    found = dict.fromkeys(commons.studies(), 0)
+    return found | {
+        case.case_id: int(case.label)
+        for case in select_cases(benchmark, catalog.read(commons.catalog)).cases
+    }
+
+
+def test_a_panel_is_sealed_with_the_labels_and_shown_beside_a_model(
+    commons: Commons, tmp_path: Path
+) -> None:
+    benchmark = commons.benchmark(tmp_path, "panel", PANEL)
+    write_reads(commons, tmp_path)
+    assert not try_file(benchmark, commons.catalog).problems
+    commons.assign(benchmark)
+    steward.match(commons.home, benchmark, commons.catalog)
+    (tmp_path / "reads.csv").unlink()  # the enclave has its copy
+    cohort = steward.seal_cohort(commons.home, benchmark, commons.catalog, look=False).cohort
+    said = cohort.comparators()
+    assert sorted(said) == [
+        f"radiologists/{kind}/{number}" for kind in ("calls", "scores") for number in range(1, 5)
+    ]
+    assert not any("Dr " in path.read_text() for path in cohort.directory.rglob("*.json"))
+
+    cases = cohort.cases()
+    scores = np.array([0.3 + 0.4 * case.label + 0.02 * (i % 11) for i, case in enumerate(cases)])
+    predictions = Predictions(
+        {case.case_id: (float(s),) for case, s in zip(cases, scores, strict=True)}
+    )
+    entry = Submission(
+        submission_id="4f1c9be2a07d",
+        team="Team",
+        model="Model",
+        benchmark="panel",
+        image_digest="sha256:" + "1f" * 32,
+        threshold=0.5,
+        state=State.SCORING,
+        received=datetime(2026, 1, 5, tzinfo=UTC),
+    )
+    found = evaluate(entry, benchmark, cohort, predictions, commons.home.enclave()).release
+    assert [each.figure for each in found.panels] == ["auroc", "sensitivity", "specificity"]
+    ratings, calls = (
+        np.array(
+            [[said[f"radiologists/{kind}/{n}"][c.case_id] for c in cases] for n in range(1, 5)]
+        )
+        for kind in ("scores", "calls")
+    )
+    assert set(np.unique(ratings)) <= {1, 2, 3, 4, 5}
+    assert (calls == (ratings >= 4)).all()
+    y = np.array([case.label for case in cases])
+    sensitivity = found.panels[1]
+    mean = calls[:, y == 1].mean()
+    assert sensitivity.mean == pytest.approx(mean, abs=0.006)
+    own = (scores[y == 1] >= 0.5).mean()
+    assert sensitivity.difference == pytest.approx(own - mean, abs=0.006)
+    assert sensitivity.low < sensitivity.difference < sensitivity.high
+    assert (sensitivity.n_readers, sensitivity.margin) == (4, 0.1)
+    written = found.to_json()
+    assert Release.from_json(written) == found
+    assert "Dr " not in written
+    page = render_report(found)
+    assert f"Sensitivity of the mean of 4 readers (radiologists): {sensitivity.mean:g}" in page
+
+    alone = replace(found, results=tuple(r for r in found.results if r.metric != "auroc"))
+    given = read_cases(cohort, predictions)
+    assert [each.figure for each in with_panels(alone, benchmark.panels, given).panels] == [
+        "sensitivity",
+        "specificity",
+    ]
+    told_once = replace(found, rule=replace(found.rule, feedback="ladder"), panels=())
+    assert with_panels(told_once, benchmark.panels, given).panels == ()
+
+
+def test_a_panel_that_lacks_reads_or_readers_is_refused(commons: Commons, tmp_path: Path) -> None:
+    benchmark = commons.benchmark(tmp_path, "panel", PANEL)
+    write_reads(commons, tmp_path, lost=len(commons.studies()) // 2)
+    (problem,) = try_file(benchmark, commons.catalog).problems
+    assert "reader 'Dr 1' has no read of" in problem
+    write_reads(commons, tmp_path, readers=2)
+    (problem,) = try_file(benchmark, commons.catalog).problems
+    assert "has 2 readers; a panel has 3 or more" in problem
+    (tmp_path / "reads.csv").write_text("reader,study_uid,rating\nA,1.2,high\n")
+    told = refused("benchmark", "check", benchmark.path)
+    assert "[panels.radiologists]: reads.csv line 2: rating is 'high'" in told

@@ -1,0 +1,95 @@
+"""Analyses a table of readers beside a table of labels, and writes what was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort_selection.atomic_files import write_bytes
+from evaluator.case_tables.case_table import CaseTable, ScoringInputError
+from evaluator.leaderboard.own_scores import refuse_places
+from evaluator.own_readers.page import render_page
+from evaluator.readers.document import as_csv, as_document
+from evaluator.readers.labelled import Columns, read_labelled
+from evaluator.readers.reads_table import ReadsColumns, read_reads
+from evaluator.readers.study import Asked, ReadersReport, study_report
+from evaluator.readers.words import ONE_MODALITY
+from metrics.readers.covariances import COVARIANCES
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the study is written; None for nowhere."""
+
+    output: Path | None = None
+    table: Path | None = None
+    report: Path | None = None
+
+
+def own_study(
+    reads: Path,
+    truth: Path,
+    model: Path | None,
+    columns: Columns,
+    asked: Asked,
+    written: Written,
+    tell: Callable[[str], None],
+) -> ReadersReport:
+    """Read, analyse and write a reader study; raise ScoringInputError before anything is written.
+
+    ``truth`` has the labels, ``model`` the scores of a model that is compared with the readers.
+    ``columns.model_column`` names the column of scores in both tables.
+    """
+    refuse_places((written.output, written.table, written.report))
+    _refuse_odd(asked, model)
+    cases = read_labelled(truth, columns, tell, model)
+    chosen = columns.model_column or ""
+    own = ReadsColumns(case=_if_there(reads, columns.case_column), score=_if_there(reads, chosen))
+    excludes = "exclude" in (columns.how.blank, columns.how.uncertain)
+    given = read_reads(reads, cases.case_id.tolist(), own, tell, others=excludes)
+    if given.scores is None and asked.covariance != "jackknife":
+        raise ScoringInputError(
+            f"{given.file} has calls alone and --covariances is {asked.covariance}; DeLong's are "
+            "of the AUROC: leave the option out"
+        )
+    found = study_report(given, cases, asked)
+    if len(given.modalities) == 1 and model is None:
+        tell(ONE_MODALITY)
+    if given.calls is None and asked.threshold is None:
+        tell(
+            f"{given.file} has scores and no calls: sensitivity and specificity are left out; "
+            "--threshold turns scores into calls"
+        )
+    if written.output is not None:
+        document = json.dumps({found.label: as_document(found)}, indent=1, allow_nan=False)
+        write_bytes(written.output, document.encode())
+    if written.table is not None:
+        write_bytes(written.table, as_csv(found).encode())
+    if written.report is not None:
+        write_bytes(written.report, render_page(found).encode())
+    return found
+
+
+def _refuse_odd(asked: Asked, model: Path | None) -> None:
+    if asked.covariance not in COVARIANCES:
+        raise ScoringInputError(
+            f"--covariances is {asked.covariance!r}; give {' or '.join(COVARIANCES)}"
+        )
+    if asked.margin is not None and model is None:
+        raise ScoringInputError(
+            "--margin is given and no model; it says how much worse a model may be than the mean "
+            "reader: give a table of the model's scores before the labels, or leave it out"
+        )
+    if asked.margin is not None and not 0.0 < asked.margin < 1.0:
+        raise ScoringInputError(
+            f"--margin is {asked.margin:g}; give a number above 0 and below 1, as 0.05"
+        )
+
+
+def _if_there(path: Path, name: str | None) -> str:
+    """A named column where the table of reads has it too; the tables may differ in their names."""
+    if not name:
+        return ""
+    return name if CaseTable(path).find(name) is not None else ""

@@ -1,0 +1,86 @@
+"""What a kind of task is: its whole, its parts, and what of its predictions sets cases apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cohort_selection.task.declaration import Task
+from evaluator.disclosure.protection import NOTHING, Also
+from evaluator.probing.set_apart import SetApart, set_apart
+from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.results import Evaluation
+from evaluator.scoring.score import score
+from evaluator.scoring.target_population import TargetWeights
+from evaluator.tasks.scored_cases import ScoredCases
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a task: its cases with its own labels and scores, and its operating point."""
+
+    cases: ScoredCases
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What predictions are scored by: the task, the analysis plan, and the digest of both.
+
+    ``threshold`` is the submission's. ``weights`` weighs cases to the target population.
+    ``minimum`` is the fewest cases that predictions may set apart.
+    """
+
+    task: Task
+    plan: AnalysisPlan
+    plan_digest: str
+    threshold: float
+    weights: Callable[[ScoredCases], TargetWeights | None]
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of task.
+
+    ``top`` scores the task as a whole, without its parts. ``parts`` gives them by name. ``apart``
+    finds what predictions set apart among the figures of the whole. ``tied`` says that the counts
+    of one part tell something of another's, so that what one withholds is withheld in all; what
+    the parts would tell of a group between them is withheld ``between``.
+    """
+
+    top: Callable[[ScoredCases, Judged], Evaluation]
+    parts: Callable[[ScoredCases, Judged], Mapping[str, Part]]
+    apart: Callable[[ScoredCases, Judged], SetApart]
+    tied: bool = False
+    between: Callable[[ScoredCases, Judged], Also] = lambda given, by: NOTHING
+
+
+def scored(given: ScoredCases, threshold: float | None, by: Judged) -> Evaluation:
+    """The whole report of one score against one label."""
+    return score(
+        given.labels,
+        given.scores,
+        given.patients,
+        given.attributes,
+        by.plan,
+        threshold,
+        target=by.weights(given),
+        ranks_only=not by.task.gives_probabilities,
+    )
+
+
+def one_score_apart(
+    given: ScoredCases, threshold: float, by: Judged, *, many: float = math.inf
+) -> SetApart:
+    """What one score sets apart, for everyone and each declared group; ``many`` as there."""
+    return set_apart(
+        given.scores,
+        threshold,
+        {name: given.attributes[name] for name in by.plan.subgroups},
+        by.plan.intersections,
+        by.minimum,
+        probabilities=by.task.gives_probabilities,
+        many=many,
+    )
