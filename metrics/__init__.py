@@ -28,7 +28,7 @@ Rooms in order of reading: ``estimate``, ``discrimination``, ``calibration``, ``
 their uncertainty; ``all_figures`` every estimate of a subgroup; ``gaps`` the differences between
 subgroups; ``comparison`` those between submissions; ``claims`` the bounds that decide a declared
 claim, ``planning`` the cases that it takes; ``target_population`` the figures of another
-population.
+population; ``readers`` several readers, their modalities, and a model beside them.
 """
 
 from metrics.calibration.curves import (

@@ -270,7 +270,7 @@ def score(
     }
     places = Written(output, table, report_file)
     if truth is None or readers is not None:
-        unused = {"--subgroup": subgroup, "--claims": claims, "--weight-column": weight_column}
+        unused = {"--subgroup": subgroup, "--claims": claims, "--task": task}
         asked = Asked(reader_threshold, threshold, margin, covariances)
         return print_study(readers, predictions, truth, reading, asked, places, unused)
     if (own := own_task(task, plan, reading)) is not None:

@@ -37,7 +37,7 @@ def print_study(
             f"{first.name} is the only table; give the table of labels behind it (it may be the "
             "same file), or the table of several readers with --readers"
         )
-    for option, given in unused.items():
+    for option, given in {**unused, "--weight-column": reading["weight_column"]}.items():
         if given:
             raise ScoringInputError(
                 f"{option} is given beside --readers, and a reader study has none yet: leave one "

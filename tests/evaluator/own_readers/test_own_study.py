@@ -123,6 +123,10 @@ def test_what_cannot_be_analysed_is_one_sentence(made: MadeReads, tmp_path: Path
         ),
         (("--readers", table("twice.csv", [*lines, lines[7]])), "line 602: the read of line 8"),
         (("--readers", made.reads, "--subgroup", "sex"), "--subgroup is given beside --readers"),
+        (
+            ("--readers", made.reads, "--weight-column", "w"),
+            "--weight-column is given beside --readers",
+        ),
         ((), "labels.csv is the only table"),
     ]:
         told = " ".join(refused("score", made.labels, *arguments).split())
