@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -350,7 +351,8 @@ def _refuse_names(key: str, names: Sequence[str]) -> None:
             f"{key} has {odd[0]!r}, which makes no name of a column; begin it with a letter, and "
             "use letters of the English alphabet"
         )
-    twice = sorted({name for name in outputs if outputs.count(name) > 1} | {"case_id"} & {*outputs})
+    often = {name for name, times in Counter(outputs).items() if times > 1}
+    twice = sorted(often | {"case_id"} & {*outputs})
     if twice:
         raise ValueError(f"{key} has two names for the column {twice[0]!r}; rename one")
 
