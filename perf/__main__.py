@@ -13,6 +13,7 @@ from perf import (
     claims,
     decoding,
     inference,
+    mask_measures,
     radiographs,
     staging,
     whole_report,
@@ -29,6 +30,7 @@ SUITES = {
     "parts": lambda _: whole_report.limit(),
     "first-call": lambda _: whole_report.first_calls(),
     "radiographs": lambda _: radiographs.run(),
+    "masks": lambda _: mask_measures.run(),
     "decoding": lambda quick: decoding.run(rounds=3 if quick else 9),
     "inference": lambda quick: inference.run(rounds=1 if quick else 3),
     "staging": lambda quick: staging.run(rounds=2 if quick else 3),
@@ -39,6 +41,7 @@ REFERENCE = {
     "auroc-bootstrap": auroc_bootstrap.OURS,
     "claims": claims.OURS,
     "report": whole_report.OURS,
+    "masks": mask_measures.OURS,
     "decoding": decoding.OURS,
 }
 

@@ -84,6 +84,8 @@ def regions_of(case: Case, annotations: Annotations, task: Task) -> Found:
             marked += read_segmentation(path, by_uid, task.structure)
         elif task.kind == LOCALISATION:
             regions += _boxes(path, by_uid, task.structure, len(regions))
+    if not {(each.source, each.frame) for each in (*marked, *regions)} <= stack.places.keys():
+        return Found(unfit="is annotated in pictures outside of its plane or volume")
     if marked:
         regions += _masks(stack, marked, len(regions), apart=task.kind == LOCALISATION)
     return Found(tuple(regions))

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from metrics.arrays import Bools, Floats
+from metrics.arrays import Bools, Floats, Ints
 from metrics.discrimination.delong import auroc_estimate, placements
 from metrics.estimate import Estimate, Interval, UndefinedMetric
 from metrics.figure_name import AT_FALSE_MARKS
@@ -39,9 +39,9 @@ class MarkMeasures:
             raise ValueError(f"rates of false marks must be above 0; got {list(rates)}")
         return cls(tuple(cases), tuple(sorted(set(rates))))
 
-    def part(self, member: Bools) -> MarkMeasures:
-        """The cases that are a ``member`` (cases,)."""
-        kept = tuple(case for case, inside in zip(self.cases, member, strict=True) if inside)
+    def part(self, member: Bools | Ints) -> MarkMeasures:
+        """The cases that are a ``member`` (cases,), or those at some places (kept cases,)."""
+        kept = tuple(self.cases[place] for place in np.arange(len(self.cases))[member].tolist())
         return MarkMeasures(kept, self.rates)
 
 

@@ -4,5 +4,6 @@
 neighbouring voxels, or of contour between four. **False mask**: one drawn where the reference has
 none. **Missed mask**: none drawn where the reference has one.
 
-Order of reading: ``surfaces``, ``distances``, ``measures``, ``empty_rules``, ``figures``.
+Order of reading: ``surfaces``, ``kernels``, ``distances``, ``measures``, ``empty_rules``,
+``figures``.
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.arrays import Bools, Floats
+from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Estimate, Interval, UndefinedMetric
 from metrics.figure_name import SURFACE_SHARE
 from metrics.group import Group, part_of
@@ -45,21 +45,22 @@ class MaskMeasures:
             raise ValueError(f"each case needs a surface share at {len(tolerances_mm)} tolerances")
         return cls(tuple(pairs), tuple(tolerances_mm), rules)
 
-    def part(self, member: Bools) -> MaskMeasures:
-        """The cases that are a ``member`` (cases,)."""
-        kept = tuple(pair for pair, inside in zip(self.pairs, member, strict=True) if inside)
+    def part(self, member: Bools | Ints) -> MaskMeasures:
+        """The cases that are a ``member`` (cases,), or those at some places (kept cases,)."""
+        kept = tuple(self.pairs[place] for place in np.arange(len(self.pairs))[member].tolist())
         return MaskMeasures(kept, self.tolerances_mm, self.rules)
 
 
 def mask_figures(per_case: MaskMeasures, group: Group, confidence: float) -> dict[str, Estimate]:
     """Every figure of masks by name; one without a case that counts says so.
 
-    ``mean_dice``, ``mean_iou``, ``mean_nsd_at_tolerance_<mm>``: means of shares, logit scale, with
-    the variance of ``near_limits.mixed_variance``, which allows for rare failures that a small
-    group has not shown. ``mean_hd95``, ``mean_hd``, ``mean_assd``, ``mean_masd``: mean distances in
-    mm, skewness allowed for (Hall 1992). ``mean_volume_difference``: drawn less reference, in mm3
-    (mm2 in the plane). ``missed_masks``: share of the cases with a reference mask in which nothing
-    was drawn; ``false_masks``: share of the cases without one in which something was. Undefined
+    ``mean_dice``, ``mean_iou``, ``mean_nsd_at_tolerance_<mm>``: means of shares, logit scale,
+    with the variance of ``near_limits.mixed_variance``, which allows for rare failures that a
+    small group has not shown; where cases with and without a lesion count, MOVER of both.
+    ``mean_hd95``, ``mean_hd``, ``mean_assd``, ``mean_masd``: mean distances in mm, skewness
+    allowed for (Hall 1992). ``mean_volume_difference``: drawn less reference, in mm3 (mm2 in
+    the plane). ``missed_masks``: share of the cases with a reference mask in which nothing was
+    drawn; ``false_masks``: share of the cases without one in which something was. Undefined
     where the rules leave every case out.
     """
     _refuse_unlike(per_case, group)
@@ -96,7 +97,7 @@ def _measured(per_case: MaskMeasures) -> dict[str, tuple[Floats, _MakeInterval]]
         name = f"{SURFACE_SHARE}_{tolerance:g}"
         shares[name] = _row(rules.share(pair, pair.nsd[place]) for pair in pairs)
     found: dict[str, tuple[Floats, _MakeInterval]] = {
-        name: (values, _of_share) for name, values in shares.items()
+        name: (values, _of_classes) for name, values in shares.items()
     }
     penalised = (states == State.FALSE) | (states == State.MISSED)
     for name in DISTANCES:
@@ -130,6 +131,35 @@ def _of_share(group: Group, values: Floats, confidence: float) -> Interval:
     value, known = float(values.mean()), _error(group, values)
     low, high = logit_share(value, known, equal_patients(group.patient), confidence)
     return Interval(low, high, "mean over patients, logit, t")
+
+
+def _of_classes(group: Group, values: Floats, confidence: float) -> Interval:
+    """Interval of a share that cases with and without a lesion both count in.
+
+    Both classes fail in their own way, and a class that shows no failure has no variance of its
+    own: each gets the interval of a share, and MOVER adds them. The share of cases with a lesion
+    is fixed by design or has an interval too.
+    """
+    y = group.y
+    n = int(np.count_nonzero(y))
+    if not 0 < n < y.size:
+        return _of_share(group, values, confidence)
+    classes = []
+    for member in (y, ~y):
+        part = part_of(group, member, fixed=group.fixed)
+        low, high, _ = _of_share(part, values[member], confidence)
+        classes.append(Part(float(values[member].mean()), low, high))
+    moved = [np.where(m, values - values[m].mean(), 0.0) / values[m].size for m in (y, ~y)]
+    together = linearised.correlation(group, *moved) if group.clustered else 0.0
+    lesion = n / y.size
+    if group.fixed:
+        whole = combine(lambda a, b: lesion * a + (1.0 - lesion) * b, classes, (together,))
+        return Interval(*whole.bounds, "MOVER of both classes' means over patients, logit, t")
+    drawn = Part(lesion, *_of_share(group, y.astype(np.float64), confidence)[:2])
+    whole = combine(lambda q, a, b: q * a + (1.0 - q) * b, (drawn, *classes), (0.0, 0.0, together))
+    return Interval(
+        *whole.bounds, "MOVER of both classes' means and their shares over patients, logit, t"
+    )
 
 
 def _of_difference(group: Group, values: Floats, confidence: float) -> Interval:

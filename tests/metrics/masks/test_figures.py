@@ -168,6 +168,7 @@ def test_parts_are_the_same_cases_and_influences_are_how_a_case_moves_the_mean()
     kept = [pair for pair, inside in zip(MIXED, member, strict=True) if inside]
     direct = mask_figures(MaskMeasures.of(kept, TOLERANCES, RULES), group_of(kept), 0.95)
     assert part["mean_dice"].value == direct["mean_dice"].value
+    assert measures.part(np.flatnonzero(member)) == measures.part(member)
     moved = mask_influences(measures, whole)
     assert moved["mean_dice"].sum() == pytest.approx(0.0)
     without = np.mean([0.6, 0, 0, 1, 1])
@@ -191,3 +192,23 @@ def test_by_design_the_share_of_normal_cases_adds_no_variance() -> None:
         assert found.high is not None
         designs[design] = found.high - found.low
     assert designs[FIXED_PREVALENCE] < 0.5 * designs[SAMPLED]
+
+
+def test_by_design_both_classes_errors_are_added_as_squares() -> None:
+    random = np.random.default_rng(9)
+    pairs = [drawn(each) for each in random.beta(8, 2, 30)] + [BOTH_EMPTY] * 18 + [FALSE] * 2
+    y = np.arange(50) < 30
+    measures = MaskMeasures.of(pairs, TOLERANCES, RULES)
+    group = everyone(y, np.zeros(50), np.arange(50), 50, FIXED_PREVALENCE)
+    found = mask_figures(measures, group, 0.95)["mean_dice"]
+    below = above = 0.0
+    for member, weight in ((y, 0.6), (~y, 0.4)):
+        part = mask_figures(measures.part(member), part_of(group, member), 0.95)["mean_dice"]
+        assert part.value is not None
+        assert part.low is not None
+        assert part.high is not None
+        below += (weight * (part.value - part.low)) ** 2
+        above += (weight * (part.high - part.value)) ** 2
+    assert found.value is not None
+    assert found.low == pytest.approx(found.value - np.sqrt(below))
+    assert found.high == pytest.approx(found.value + np.sqrt(above))
