@@ -32,6 +32,7 @@ LEFT_OUT = "left out"
 
 OUTPUT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_GRADE = 1_000
+_LARGEST_MM = 1_000_000
 
 
 class TaskError(ValueError):
@@ -181,12 +182,20 @@ class Task:
     distance_both_empty_mm: Annotated[
         Number | None,
         Absent("such cases are left out"),
-        Field(ge=0, description="for `segmentation`: the distances of two empty masks, in mm"),
+        Field(
+            ge=0,
+            le=_LARGEST_MM,
+            description="for `segmentation`: the distances of two empty masks, in mm",
+        ),
     ] = None
     distance_penalty_mm: Annotated[
         Number | None,
         Absent("such cases are left out: distances then say nothing of missed lesions"),
-        Field(ge=0, description="for `segmentation`: the distances of a false or missed mask"),
+        Field(
+            ge=0,
+            le=_LARGEST_MM,
+            description="for `segmentation`: the distances of a false or missed mask",
+        ),
     ] = None
     hit: Annotated[
         Text,
