@@ -13,7 +13,7 @@ from evaluator.case_tables.scoring_input import ScoringInputError
 from evaluator.own_regions import score_own
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from tests.evaluator.tasks.region_cases import UID, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 from tests.support.commands import sequestra
 from tests.support.installation import one_sentence
 
@@ -35,7 +35,7 @@ HEADER = "case_id,sop_instance_uid,frame,runs\n"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three open cases of one picture; two have the same lesion."""
-    picture = annotations.radiograph(tmp_path)
+    picture = annotated_pictures.radiograph(tmp_path)
     lesion = (Region(UID, 1, 1, runs="51 4 67 4"),)
     cases = [
         Case(name, name, (picture,), int(bool(each)), {"sex": "F"}, {}, each)

@@ -11,6 +11,7 @@ import pytest
 from cohort_selection.catalog import catalog
 from cohort_selection.clinical.records import read
 from cohort_selection.commons.simulation import simulate
+from cohort_selection.dicom.header import Quarantined
 from cohort_selection.eligibility.criteria import Criteria, SelectionError
 from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.eligibility.located import of_commons
@@ -120,3 +121,25 @@ def test_the_open_part_has_its_regions_beside_its_list(
     assert sum(bool(case.regions) for case in read_open(part.table)) == len(truth(commons))
     write_open(tmp_path / "open.csv", [replace(case, regions=()) for case in cases], ("sex",))
     assert not (tmp_path / "open-regions.csv").exists()
+
+
+def test_a_table_of_boxes_among_the_images_gives_lesions(
+    commons: catalog.Catalog, tmp_path: Path
+) -> None:
+    positive = [case for case in of_commons(commons, criteria(MARKS)).cases if case.label]
+    rows = [f"{case.files[0].stem},10,20,30,40" for case in positive]
+    rows.append(f"{positive[0].files[0].stem},1,2,3,4")
+    table = tmp_path / "boxes.csv"
+    table.write_text("sop_instance_uid,x,y,width,height\n" + "\n".join(rows) + "\n")
+    (tmp_path / "other.csv").write_text("name\nx\n")  # no table of regions: passed over
+    kept_out = [Quarantined(tmp_path / name, "text") for name in ("boxes.csv", "other.csv")]
+    only_table = replace(commons, quarantined=tuple(kept_out))
+    found = {case.case_id: case.regions for case in of_commons(only_table, criteria(MARKS)).cases}
+    assert {region.box for region in found[positive[1].case_id]} == {(10, 20, 30, 40)}
+    assert sorted(region.lesion for region in found[positive[0].case_id]) == [1, 2]
+    table.write_text(f"sop_instance_uid,x,y,width,height\n{positive[0].files[0].stem},1,2,500,4\n")
+    with pytest.raises(SelectionError, match="500 x 4 pixels for"):
+        of_commons(only_table, criteria(MARKS))
+    table.write_text(f"sop_instance_uid,x,y,width,height\n{positive[0].files[0].stem},1,2,,4\n")
+    with pytest.raises(SelectionError, match="line 2: lesion and frame are whole numbers"):
+        of_commons(only_table, criteria(MARKS))

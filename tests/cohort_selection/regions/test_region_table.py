@@ -30,7 +30,7 @@ def test_a_table_of_boxes_needs_no_more_than_their_corners(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("case_id,x\none,1\n", "a table of regions has case_id, sop_instance_uid, and runs or"),
+        ("case_id,x\none,1\n", "is no table of regions; it has case_id, sop_instance_uid, and"),
         ("case_id,sop_instance_uid,runs\none,2.25.1,\n", "line 2 has runs and a box, or neither"),
         ("case_id,sop_instance_uid,frame,runs\none,2.25.1,0,1 2\n", "whole numbers from 1"),
         (

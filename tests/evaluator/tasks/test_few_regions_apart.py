@@ -13,7 +13,7 @@ from cohort_selection.task.declaration import INSIDE, LOCALISATION, SEGMENTATION
 from evaluator.probing.set_apart import without
 from evaluator.tasks import localisation, segmentation
 from tests.evaluator.tasks.region_cases import UID, by, given, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 MASKS = Task(SEGMENTATION, both_empty=1.0, false_mask=0.0, missed_mask=0.0)
 MARKS = Task(LOCALISATION, hit=INSIDE, rates=(1.0,))
@@ -24,7 +24,7 @@ GROUPS = ["A"] * 30 + ["B"] * 30
 
 @pytest.fixture
 def picture(tmp_path: Path) -> list[Path]:
-    return [annotations.radiograph(tmp_path)]
+    return [annotated_pictures.radiograph(tmp_path)]
 
 
 def honest(seed: int = 3) -> list[str]:
@@ -150,7 +150,7 @@ def test_a_model_that_draws_nothing_is_shown_as_one(picture: list[Path]) -> None
 def test_one_case_drawn_as_all_others_in_another_slice_gets_no_figure(
     tmp_path: Path, label: bool
 ) -> None:
-    slices = annotations.slices(tmp_path, [0.0, 2.0, 4.0])
+    slices = annotated_pictures.slices(tmp_path, [0.0, 2.0, 4.0])
     names = [grid.source for grid in read_grids(slices)]
     truth = (Region(names[2], 1, 1, runs="51 4"),)
     # The same runs in the first slice, where no lesion is, and in one case in the last.
