@@ -100,3 +100,22 @@ def test_a_list_without_regions_is_refused(folder: Path) -> None:
     )
     assert "open.csv has no region beside it" in said
     assert "open-regions.csv" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("one,1,9.9,1,51 4,,,,", "frame 1 of picture 9.9"),
+        (f"one,1,{UID},7,51 4,,,,", "frame 7 of picture"),
+        (f"one,1,{UID},1,51,,,,", "a start without a length"),
+        (f"one,1,{UID},1,51 40000,,,,", "the picture has 192"),
+        (f"one,1,{UID},1,,1,1,3,3", "give runs"),
+    ],
+)
+def test_a_region_that_no_picture_has_is_told_in_a_sentence(
+    folder: Path, row: str, said: str
+) -> None:
+    columns = "case_id,lesion,sop_instance_uid,frame,runs,x,y,width,height"
+    (folder / "open-regions.csv").write_text(f"{columns}\n{row}\n")
+    with pytest.raises(ScoringInputError, match=said):
+        score_own(folder / "masks.csv", folder / "open.csv", ANALYSIS, folder / "plan.toml")
