@@ -20,7 +20,8 @@ from rich.progress import (
 
 from baselines.asked import Asked, asked_task
 from baselines.ladder import LADDER, rung
-from baselines.model_card import ONNX, TORCH, VALIDATION, Card
+from baselines.model_card import ONNX, TORCH, VALIDATION, Card, task_of
+from baselines.validation_table import score_options
 from submissions.host.extras import need
 
 app = typer.Typer(no_args_is_help=True)
@@ -208,7 +209,8 @@ def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
     console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
     validation = output / VALIDATION
     if validation.is_file():
-        console.print(f"whole report: sequestra score {validation} {validation}")
+        told = score_options(task_of(card))
+        console.print(f"whole report: sequestra score {validation} {validation}{told}")
 
 
 @app.command("send-metrics", rich_help_panel=PANEL)
