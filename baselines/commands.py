@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -300,7 +301,8 @@ def _counting(first: str = "reading images") -> Iterator[Callable[[str, int, int
     """Show a bar that moves by (what, done, total); ``first`` is what comes first."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, *times, console=console) as bars:
+    others = os.environ.get("RANK", "0") != "0"  # torchrun started them beside the first
+    with Progress(*columns, *times, console=console, disable=others) as bars:
         tasks = {"reading": bars.add_task(first, total=None)}
 
         def show(what: str, done: int, total: int) -> None:

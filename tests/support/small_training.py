@@ -60,6 +60,17 @@ def training(
     )
 
 
+def volumes() -> Examples:
+    """Make 24 volumes of 16 slices, every third with a bright cube."""
+    random = np.random.default_rng(8)
+    found = random.random((24, 16, 32, 32), dtype=np.float32)
+    positive = np.arange(24) % 3 == 0
+    found[positive, 4:12, 8:24, 8:24] += 1.0
+    numbers = np.arange(24)
+    targets = positive[:, np.newaxis].astype(np.float64)
+    return Examples(InMemory(found / 2), numbers, targets, positive, numbers, numbers)
+
+
 def trained(settings: Settings = SETTINGS, folder: Path | None = None) -> dict[str, Tensor]:
     """Train to the end, from the checkpoint in ``folder`` where one is; give the weights."""
     place = Place(torch.device("cpu"))
