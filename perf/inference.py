@@ -63,10 +63,10 @@ class Asked:
 
 
 ASKED = (
-    Asked("densenet121", 512, 48, "JPEG lossless, 15 bit"),
-    Asked("densenet121", 512, 48, "raw, 15 bit"),
-    Asked("densenet121", 224, 96, "JPEG lossless, 15 bit"),
-    Asked("densenet-small", 96, 192, "raw, 15 bit"),
+    Asked("densenet121", 512, 32, "raw, 15 bit"),
+    Asked("densenet121", 512, 32, "JPEG lossless, 15 bit"),
+    Asked("densenet121", 224, 96, "raw, 8 bit"),
+    Asked("densenet-small", 96, 192, "raw, 8 bit"),
 )
 
 
