@@ -90,7 +90,7 @@ def _read(path: Path, cases: Sequence[Case], task: Task) -> Predictions:
         return parse_predictions(path.read_bytes(), tuple(pictures), contract, pictures)
     except ContractBroken as broken:
         raise ScoringInputError(
-            f"{path.name}: {broken.detail}; write it as a container does: docs/tasks.md"
+            f"{path.name}: {broken.detail}; write it as a container does: docs/regions.md"
         ) from None
     except GridError as problem:
         raise ScoringInputError(f"{problem}; give the images of the open part") from None

@@ -95,8 +95,8 @@ def _regions(path: Path) -> Mapping[str, tuple[Region, ...]]:
         return read_table(beside(path))
     except FileNotFoundError:
         return {}
-    except RegionTableError as problem:
-        raise CohortError(str(problem)) from None
+    except (RegionTableError, UnicodeDecodeError, csv.Error) as problem:
+        raise CohortError(f"{problem}; write it with `sequestra sequester`") from None
 
 
 def read_open_task(path: Path) -> Task:

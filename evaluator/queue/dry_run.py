@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ class Scores:
 
     ``auroc`` is None where all cases have one label. ``inverted``: positive cases score lower than
     negative ones, more than chance would have it. ``of_outputs`` has each of several outputs, on
-    the cases in which its finding or class is known; the range is then that of all.
+    the cases in which its finding or class is known; the range is then that of all. Of masks and
+    marks ``drawn`` has the positive and the negative cases in which something is.
     """
 
     n_positive: int
@@ -48,6 +49,7 @@ class Scores:
     auroc: float | None
     inverted: bool
     of_outputs: Mapping[str, Scores] = field(default_factory=dict)
+    drawn: Sequence[int] = ()
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Scores:
@@ -59,7 +61,8 @@ class Scores:
     def as_document(self) -> dict[str, object]:
         """The figures of a document; those of outputs where there are several."""
         found = {**asdict(self), "constant": self.constant}
-        del found["of_outputs"]
+        del found["of_outputs"], found["drawn"]
+        found |= {"drawn": list(self.drawn)} if self.drawn else {}
         if self.of_outputs:
             outputs = {name: each.as_document() for name, each in self.of_outputs.items()}
             found["of_outputs"] = outputs
@@ -127,11 +130,8 @@ def practise(
         with engine.receive(image, contract) as found:
             engine.let_in(found, contract)
             with own_folder(scratch) as folder, ExitStack() as laid_out:
-                given = (
-                    blinded_cases(blinded, contract)
-                    if practice
-                    else _copied(blinded, contract, folder)
-                )
+                of = blinded, contract
+                given = blinded_cases(*of) if practice else _copied(*of, folder)
                 staged = laid_out.enter_context(stage(given, contract, scratch, copying=True))
                 outcome = engine.run(
                     found.digest,
@@ -186,6 +186,9 @@ def look_of(
     """
     label = np.array([float(case.label) for case in blinded.values()])
     score = np.array([predictions.values[case_id] for case_id in blinded], dtype=np.float64)
+    if predictions.regions:
+        drawn = [int((score[label == each, 0] > 0).sum()) for each in (1, 0)]
+        return replace(_look_of_one(label, score[:, 0]), auroc=None, inverted=False, drawn=drawn)
     known = {name for case in blinded.values() for name in case.targets}
     if len(outputs) < 2 or known.isdisjoint(outputs):
         return _look_of_one(label, score[:, 0])

@@ -5,5 +5,5 @@ class against the rest, or a grade from which a case counts as positive; it has 
 a binary task. A binary task, a score and regions have no parts. A *region* is a mask or a mark.
 
 Order of reading: scored_cases, kinds, tops, multilabel, multiclass, ordinal, regions,
-few_regions_apart, segmentation, localisation, judged, released.
+matched_marks, few_regions_apart, segmentation, localisation, judged, released.
 """

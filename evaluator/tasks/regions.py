@@ -46,9 +46,13 @@ def reference_mask(regions: Sequence[Region], stack: Stack) -> Mask:
 
 
 def drawn_mask(text: str, stack: Stack) -> Mask:
-    """The mask that the rows of a case draw (slices, rows, columns)."""
+    """The mask that the rows of a case draw (slices, rows, columns).
+
+    What is drawn in a picture outside of the stack, as in a localiser, is not measured.
+    """
     rows = (row.split(",", 2) for row in text.split("\n") if row)
-    return _laid_out([(uid, int(frame), runs) for uid, frame, runs in rows], stack)
+    named = [(uid, int(frame), runs) for uid, frame, runs in rows]
+    return _laid_out([row for row in named if row[:2] in stack.places], stack)
 
 
 def _laid_out(rows: Sequence[tuple[str, int, str]], stack: Stack) -> Mask:

@@ -54,6 +54,12 @@ def _of_output(name: str, found: Scores) -> RenderableType:
 
 
 def _of_one(found: Scores) -> RenderableType:
+    if found.drawn:
+        of_positive, of_negative = found.drawn
+        return (
+            f"something is drawn in {of_positive} of {found.n_positive} cases with a lesion, and "
+            f"in {of_negative} of {found.n_negative} without one"
+        )
     cases = f"{found.n_positive} positive and {found.n_negative} negative cases"
     if found.constant:
         return styled(
