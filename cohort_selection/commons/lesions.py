@@ -55,6 +55,7 @@ def write_segmentation(image: Path, mask: NDArray[np.bool_]) -> Path:
     found.ContentLabel, found.ContentDescription = "OPACITY", "Simulated lesions"
     found.ContentCreatorName, found.ContentDate, found.ContentTime = "", "20210101", "000000"
     found.ImageType = ["DERIVED", "PRIMARY"]
+    found.PatientOrientation = source.get("PatientOrientation") or ""
     found.SamplesPerPixel, found.PhotometricInterpretation = 1, "MONOCHROME2"
     found.Rows, found.Columns, found.NumberOfFrames = *mask.shape, 1
     found.BitsAllocated = found.BitsStored = 1

@@ -35,9 +35,9 @@ def located(selected: Selected, kept_out: Iterable[Path], task: Task) -> Selecte
 
     Raises SelectionError for an annotation that cannot be used, or where no case is left.
     """
-    annotations = Annotations.among(kept_out)
     flow, cases, unfit = list(selected.flow), [], []
     try:
+        annotations = Annotations.among(kept_out)
         for case in selected.cases:
             found = regions_of(case, annotations, task)
             if found.unfit:

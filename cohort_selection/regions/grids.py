@@ -18,6 +18,7 @@ Numbers = tuple[float, ...]
 _MOST_FRAMES = 100_000
 _ASKED = (
     "SOPInstanceUID",
+    "SeriesInstanceUID",
     "Rows",
     "Columns",
     "NumberOfFrames",
@@ -49,12 +50,16 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The pixels of one picture: its SOPInstanceUID, rows, columns, and each frame's plane."""
+    """The pixels of one picture: its SOPInstanceUID, rows, columns, and each frame's plane.
+
+    ``series`` is the series that it belongs to.
+    """
 
     source: str
     rows: int
     columns: int
     planes: tuple[Plane, ...]
+    series: str = ""
 
 
 def read_grid(path: Path) -> Grid:
@@ -82,7 +87,8 @@ def grid_of(image: Dataset) -> Grid:
     frames = int(image.get("NumberOfFrames") or 1)
     if not uid or rows < 1 or columns < 1 or not 1 <= frames <= _MOST_FRAMES:
         raise GridError("has no SOPInstanceUID, Rows, Columns or frames")
-    return Grid(uid, rows, columns, tuple(plane_of(image, frame) for frame in range(frames)))
+    planes = tuple(plane_of(image, frame) for frame in range(frames))
+    return Grid(uid, rows, columns, planes, str(image.get("SeriesInstanceUID") or ""))
 
 
 def plane_of(image: Dataset, frame: int) -> Plane:

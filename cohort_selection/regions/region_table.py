@@ -1,7 +1,8 @@
 """Regions as a table: what stands beside the list of open cases, and what ``score`` reads.
 
 Columns: case_id, lesion, sop_instance_uid, frame, runs, x, y, width, height; a mask has runs, a box
-the four numbers. A case without a lesion has no row.
+the four numbers. A case without a lesion has no row. Among the annotations of a commons such a
+table needs no case_id.
 """
 
 from __future__ import annotations
@@ -44,28 +45,43 @@ def as_table(cases: Sequence[Case]) -> str:
 
 def read_table(path: Path) -> Mapping[str, tuple[Region, ...]]:
     """Case id -> its regions; raise RegionTableError, OSError where there is no such file."""
+    found = _read(path, "case_id")
+    if found is None:
+        raise RegionTableError(
+            f"{path.name} is no table of regions; it has case_id, sop_instance_uid, and runs or x, "
+            "y, width, height"
+        )
+    return found
+
+
+def read_by_picture(path: Path) -> Mapping[str, tuple[Region, ...]] | None:
+    """SOPInstanceUID -> the regions of that picture; None where a file is no such table.
+
+    ``case_id`` is not needed. Raises RegionTableError for a row that is none.
+    """
+    try:
+        return _read(path, "sop_instance_uid")
+    except (UnicodeDecodeError, csv.Error):
+        return None
+
+
+def _read(path: Path, by: str) -> Mapping[str, tuple[Region, ...]] | None:
+    """The regions by a column; None where the columns are not those of regions."""
     found: dict[str, list[Region]] = {}
     before = csv.field_size_limit(_LARGEST_CELL)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
-            names = reader.fieldnames or ()
-            missing = [n for n in ("case_id", "sop_instance_uid") if n not in names]
-            if missing or not ("runs" in names or set(_BOX) <= set(names)):
-                raise RegionTableError(
-                    f"{path.name} has the columns {', '.join(names) or 'none'}; a table of regions "
-                    "has case_id, sop_instance_uid, and runs or x, y, width, height"
-                )
+            names = set(reader.fieldnames or ())
+            if not ({by, "sop_instance_uid"} <= names and ("runs" in names or names >= {*_BOX})):
+                return None
             for line, row in enumerate(reader, start=2):
-                region = _region(
-                    row, f"{path.name} line {line}", len(found.get(row["case_id"], ()))
-                )
-                found.setdefault(row["case_id"], []).append(region)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RegionTableError(f"{path.name} is no CSV in UTF-8 ({error})") from None
+                name = row[by] or ""
+                region = _region(row, f"{path.name} line {line}", len(found.get(name, ())))
+                found.setdefault(name, []).append(region)
     finally:
         csv.field_size_limit(before)
-    return {case_id: tuple(regions) for case_id, regions in found.items()}
+    return {name: tuple(regions) for name, regions in found.items()}
 
 
 def _region(row: Mapping[str, str | None], where: str, before: int) -> Region:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,26 +35,21 @@ class Stack:
 
 
 def stack_of(grids: Sequence[Grid]) -> Stack:
-    """The stack of a case's pictures.
+    """The stack of a case's pictures: of the series with the most parallel slices.
 
-    Raises GridError where distances are not known, or pictures are no even stack of parallel
-    slices: the overlap of masks on unlike grids means nothing.
+    A localiser, or a view of another direction, is thereby left out. Raises GridError where
+    distances are not known, where no series has more slices than the others, or where they are not
+    even: the overlap of masks on unlike grids means nothing.
     """
-    frames = [(grid, n, plane) for grid in grids for n, plane in enumerate(grid.planes, start=1)]
-    if not frames:
-        raise GridError("has no picture")
-    first, _, plane = frames[0]
+    frames = _most_alike(grids)
+    grid, _, plane = frames[0]
     if plane.spacing_mm is None:
         raise GridError("does not say how far its pixels are apart (PixelSpacing)")
-    plain = (first.rows, first.columns)
+    plain = (grid.rows, grid.columns)
     if len(frames) == 1:
-        return Stack(plain, plane.spacing_mm, {(first.source, 1): 0})
-    for grid, _, other in frames:
-        if (grid.rows, grid.columns) != plain or not _parallel(plane, other):
-            raise GridError(
-                f"has {len(frames)} pictures that are no parallel slices of one size; a case is "
-                "one plane or one volume"
-            )
+        return Stack(plain, plane.spacing_mm, {(grid.source, 1): 0})
+    if plane.orientation is None or any(each.position is None for _, _, each in frames):
+        raise GridError(f"has {len(frames)} pictures that do not say where they lie; {_ONE}")
     heights = _heights([each for _, _, each in frames])
     order = np.argsort(heights, kind="stable")
     steps = np.diff(heights[order])
@@ -67,16 +63,30 @@ def stack_of(grids: Sequence[Grid]) -> Stack:
     )
 
 
-def _parallel(one: Plane, other: Plane) -> bool:
-    return all(
-        a is not None and b is not None and bool(np.allclose(a, b, rtol=0.0, atol=_SAME))
-        for a, b in (
-            (one.orientation, other.orientation),
-            (one.spacing_mm, other.spacing_mm),
-            (one.position, one.position),
-            (other.position, other.position),
+_ONE = "a case is one plane or one volume"
+_Frame = tuple[Grid, int, Plane]
+
+
+def _most_alike(grids: Sequence[Grid]) -> list[_Frame]:
+    """The frames of the series, size, direction and spacing that most have."""
+    alike: dict[tuple[object, ...], list[_Frame]] = defaultdict(list)
+    for grid in grids:
+        for number, plane in enumerate(grid.planes, start=1):
+            looks = _rounded(plane.orientation), _rounded(plane.spacing_mm)
+            alike[grid.series, grid.rows, grid.columns, *looks].append((grid, number, plane))
+    if not alike:
+        raise GridError("has no picture")
+    first, *others = sorted(alike.values(), key=len, reverse=True)
+    if others and len(others[0]) == len(first):
+        raise GridError(
+            f"has {sum(map(len, alike.values()))} pictures, and no series of parallel slices of "
+            f"one size that has the most; {_ONE}"
         )
-    )
+    return first
+
+
+def _rounded(values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(round(value / _SAME) * _SAME for value in values)
 
 
 def _heights(planes: Sequence[Plane]) -> NDArray[np.float64]:

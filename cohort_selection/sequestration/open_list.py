@@ -76,6 +76,11 @@ def read_open(path: Path) -> tuple[Case, ...]:
                 raise CohortError(
                     f"{path.name} line {line}: label is {row['label']!r}; it must be 0 or 1"
                 )
+            if row["files"] is None:
+                raise CohortError(
+                    f"{path.name} line {line} has fewer cells than the {len(fields)} columns; "
+                    "write it with `sequestra sequester`"
+                )
             cases.append(
                 Case(
                     row["case_id"],
@@ -95,8 +100,8 @@ def _regions(path: Path) -> Mapping[str, tuple[Region, ...]]:
         return read_table(beside(path))
     except FileNotFoundError:
         return {}
-    except RegionTableError as problem:
-        raise CohortError(str(problem)) from None
+    except (RegionTableError, UnicodeDecodeError, csv.Error) as problem:
+        raise CohortError(f"{problem}; write it with `sequestra sequester`") from None
 
 
 def read_open_task(path: Path) -> Task:

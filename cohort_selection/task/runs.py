@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 MOST_RUNS = 1 << 20
 """Runs of one picture: more than any outline has, and few enough to read in no time."""
 
-_NUMBERS = re.compile(r"[0-9]{1,10}(?: [0-9]{1,10})*")
+_NUMBERS = re.compile(r"[0-9]{1,10}+(?: [0-9]{1,10}+)*+")  # possessive: nothing is tried again
 
 
 class RunsError(ValueError):

@@ -27,6 +27,7 @@ _SCORING = (
     "tasks/multiclass.py",
     "tasks/ordinal.py",
     "tasks/regions.py",
+    "tasks/matched_marks.py",
     "tasks/few_regions_apart.py",
     "tasks/segmentation.py",
     "tasks/localisation.py",
@@ -47,6 +48,8 @@ _SCORING = (
     "disclosure/shown_figures.py",
     "disclosure/control.py",
 )
+_PLACING = ("task/runs.py", "regions/grids.py", "regions/stacks.py")
+"""Modules of cohort_selection by which masks and marks lie in a case's pictures."""
 _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
@@ -70,6 +73,7 @@ def code_version() -> str:
     metrics = (_PACKAGES / "metrics").rglob("*.py")
     sources = sorted(path for path in metrics if path.name != _PAGE)
     sources += [_PACKAGES / "evaluator" / name for name in _SCORING]
+    sources += [_PACKAGES / "cohort_selection" / name for name in _PLACING]
     digest = hashlib.sha256(source_digest(sources, _PACKAGES).encode())
     for library in _COMPUTING:
         digest.update(f"{library} {version(library)}\0".encode())

@@ -6,86 +6,20 @@ case's pictures. Which marks are on a lesion stands in the benchmark's file.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from cohort_selection.cases import Region
-from cohort_selection.regions.stacks import Stack
-from cohort_selection.task.declaration import INSIDE, NEAR, Task
 from evaluator.scoring.results import Evaluation
 from evaluator.tasks.few_regions_apart import few_marks_apart
 from evaluator.tasks.kinds import Judged, Kind
-from evaluator.tasks.regions import Mark, Mask, marks_of, reference_mask, stack_of_case
+from evaluator.tasks.matched_marks import matched_case
+from evaluator.tasks.regions import stack_of_case
 from evaluator.tasks.scored_cases import ScoredCases
 from evaluator.tasks.tops import top_of
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate
 from metrics.group import Group
-from metrics.marks import nearness
 from metrics.marks.figures import MarkMeasures, mark_figures, mark_influences
-from metrics.marks.matching import MatchedCase, matched
-
-
-def matched_case(regions: Sequence[Region], text: str, stack: Stack, task: Task) -> MatchedCase:
-    """The marks of a case matched to its lesions by the rule of the task."""
-    lesions: dict[int, list[Region]] = defaultdict(list)
-    for region in regions:
-        lesions[region.lesion].append(region)
-    marks = marks_of(text)
-    rows = [_near(lesions[number], marks, stack, task) for number in sorted(lesions)]
-    near = np.concatenate(rows) if rows else np.empty((0, len(marks)))
-    return matched(near, [mark.score for mark in marks])
-
-
-def _near(lesion: Sequence[Region], marks: Sequence[Mark], stack: Stack, task: Task) -> Floats:
-    """How near each mark is to one lesion (1, marks); NaN where it is not on it."""
-    boxed = [region for region in lesion if region.box is not None]
-    drawn = [region for region in lesion if region.box is None]
-    mask = reference_mask(drawn, stack)
-    if task.hit == INSIDE and not boxed:
-        at = _points(marks, stack) - 0.5  # whole numbers are the middles of pixels there
-        return nearness.inside_masks(mask.astype(np.int64), 1, at)
-    box = _box(boxed, mask, stack)
-    if task.hit == INSIDE:
-        return nearness.inside_boxes(box, _points(marks, stack))
-    mm = np.array([*([1.0] if len(stack.shape) == 2 else []), *stack.spacing_mm])
-    if task.hit == NEAR:
-        centre = box.mean(axis=1) if boxed else (np.argwhere(mask).mean(axis=0) + 0.5)[None, :]
-        return nearness.near_centres(centre * mm, _points(marks, stack) * mm, task.within_mm)
-    return nearness.overlapping_boxes(box * mm, _boxes(marks, stack) * mm, task.least_iou)
-
-
-def _box(boxed: Sequence[Region], mask: Mask, stack: Stack) -> Floats:
-    """The box (1, 2, 3) around a lesion: slice, row and column of its lower and upper corner."""
-    corners = []
-    for region in boxed:
-        assert region.box is not None
-        x, y, width, height = region.box
-        place = stack.places[region.source, region.frame]
-        corners += [(place, y, x), (place + 1.0, y + height, x + width)]
-    if mask.any():
-        inside = np.argwhere(mask)
-        corners += [tuple(inside.min(axis=0)), tuple(inside.max(axis=0) + 1.0)]
-    every = np.array(corners, dtype=np.float64)
-    return np.stack([every.min(axis=0), every.max(axis=0)])[None, :, :]
-
-
-def _points(marks: Sequence[Mark], stack: Stack) -> Floats:
-    """Places (marks, 3) of the middles of marks: slice, row and column, from the corner."""
-    boxes = _boxes(marks, stack)
-    return np.asarray(boxes.mean(axis=1)) if len(marks) else np.empty((0, 3))
-
-
-def _boxes(marks: Sequence[Mark], stack: Stack) -> Floats:
-    """Boxes (marks, 2, 3) of marks: slice, row and column of the lower and the upper corner."""
-    found = np.empty((len(marks), 2, 3))
-    for i, mark in enumerate(marks):
-        place = stack.places[mark.source, mark.frame]
-        (x, y), (width, height) = mark.corner, mark.size
-        found[i] = (place, y, x), (place + 1.0, y + height, x + width)
-    return found
+from metrics.marks.matching import MatchedCase
 
 
 def top(given: ScoredCases, by: Judged) -> Evaluation:

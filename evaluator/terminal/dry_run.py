@@ -12,7 +12,8 @@ from submissions.submission import Failure
 
 if TYPE_CHECKING:
     from cohort_selection.sequestration.open_part import OpenPart
-    from evaluator.queue.dry_run import Practised, Scores
+    from evaluator.queue.dry_run import Practised
+    from evaluator.tasks.first_look import Scores
 
 MOST_LOG_LINES = 20
 
@@ -54,6 +55,12 @@ def _of_output(name: str, found: Scores) -> RenderableType:
 
 
 def _of_one(found: Scores) -> RenderableType:
+    if found.drawn:
+        of_positive, of_negative = found.drawn
+        return (
+            f"something is drawn in {of_positive} of {found.n_positive} cases with a lesion, and "
+            f"in {of_negative} of {found.n_negative} without one"
+        )
     cases = f"{found.n_positive} positive and {found.n_negative} negative cases"
     if found.constant:
         return styled(
@@ -62,6 +69,8 @@ def _of_one(found: Scores) -> RenderableType:
             f"{found.lowest:g}; the model does not tell one from another",
         )
     spread = f"scores from {found.lowest:g} to {found.highest:g}"
+    if found.prediction_probability is not None:
+        spread += f"; prediction probability of the grades {found.prediction_probability:.3f}"
     if found.auroc is None:
         return f"{spread}; no AUROC, since there are {cases}: give more cases with --cases"
     told = f"AUROC {found.auroc:.3f} on {cases}; {spread}"

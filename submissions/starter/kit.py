@@ -20,6 +20,11 @@ SECTIONS = ("What the container sees", "Libraries", "What can go wrong")
 """Sections of the starter's README that stand in each kit too."""
 
 _OUTPUTS = 'OUTPUTS = ("probability",)'
+_ROWS = (
+    "one for each frame with a mask, or for each mark; for a case in which nothing was found, one "
+    "with empty cells after its `case_id`. `frame` counts from 1, `runs` are pairs of start and "
+    "length from pixel 1, row by row; `x` and `y` count from the upper left corner of the picture"
+)
 _REGIONS = 'OUTPUTS = ("sop_instance_uid", "frame", "runs")'
 _NO_SUM = "SUM_TO_ONE = False"
 _SCALE = "LOWEST, HIGHEST = 0.0, 1.0"
@@ -196,6 +201,7 @@ def _limits(benchmark: KitBenchmark) -> list[tuple[str, str]]:
     contract, quota = benchmark.contract, benchmark.quota
     return [
         ("columns of predictions.csv", f"`case_id,{','.join(contract.outputs)}`"),
+        *([("rows of predictions.csv", _ROWS)] if contract.form.regions else []),
         ("what stands in them", _values(contract)),
         (
             "further columns of cases.csv (`visible`)",

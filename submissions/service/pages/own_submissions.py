@@ -207,7 +207,13 @@ def _practice(document: Mapping[str, Any]) -> PracticeShown:
                 f"AUROC {auroc:.3f} on {scores['n_positive']} positive and "
                 f"{scores['n_negative']} negative cases."
             )
-        lines.append(f"Scores go from {scores['lowest']:g} to {scores['highest']:g}.")
+        if drawn := scores.get("drawn"):
+            lines.append(
+                f"Something is drawn in {drawn[0]} of {scores['n_positive']} cases with a lesion, "
+                f"and in {drawn[1]} of {scores['n_negative']} without one."
+            )
+        else:
+            lines.append(f"Scores go from {scores['lowest']:g} to {scores['highest']:g}.")
         for name, each in (scores.get("of_outputs") or {}).items():
             if each["auroc"] is not None:
                 lines.append(
