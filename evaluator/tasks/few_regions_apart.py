@@ -128,9 +128,7 @@ def _runs(text: str) -> list[str]:
     return [runs for runs in rows if runs]
 
 
-def _apart(
-    given: ScoredCases, by: Judged, patterns: Sequence[str], amounts: Floats
-) -> SetApart:
+def _apart(given: ScoredCases, by: Judged, patterns: Sequence[str], amounts: Floats) -> SetApart:
     """Judge the patterns as scores: 0 where nothing is drawn, another number for each pattern."""
     numbers = {"": 0.0}
     scores = np.array([numbers.setdefault(each, 1.0 + len(numbers)) for each in patterns])
@@ -140,9 +138,7 @@ def _apart(
     return SetApart(broken, found.by_threshold, frozenset(), frozenset())
 
 
-def _seldom_hit(
-    given: ScoredCases, by: Judged, n_hit: Callable[[Bools], int]
-) -> frozenset[str]:
+def _seldom_hit(given: ScoredCases, by: Judged, n_hit: Callable[[Bools], int]) -> frozenset[str]:
     """Attributes with a level in which fewer cases are hit than half the minimum cell.
 
     ``n_hit`` counts among the members (n,). Levels under the minimum, which are withheld, are

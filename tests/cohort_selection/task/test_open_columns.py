@@ -33,7 +33,7 @@ def test_an_empty_cell_is_unknown() -> None:
 @pytest.mark.parametrize("column", ["grade:00-24", "finding:Pleural Effusion"])
 def test_a_column_that_is_written_otherwise_is_refused(column: str) -> None:
     others = [] if column.startswith("grade") else ["finding:mass"]
-    with pytest.raises(TaskError, match="it is written '(grade:0-24|finding:pleural_effusion)'"):
+    with pytest.raises(TaskError, match=r"it is written '(grade:0-24|finding:pleural_effusion)'"):
         task_of([column, *others])
 
 
