@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ from rich.progress import (
 
 from baselines.asked import Asked, asked_task
 from baselines.ladder import LADDER, rung
-from baselines.model_card import ONNX, TORCH, VALIDATION, Card
+from baselines.model_card import ONNX, TORCH, VALIDATION, Card, task_of
+from baselines.validation_table import score_options
 from submissions.host.extras import need
 
 app = typer.Typer(no_args_is_help=True)
@@ -208,7 +210,8 @@ def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
     console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
     validation = output / VALIDATION
     if validation.is_file():
-        console.print(f"whole report: sequestra score {validation} {validation}")
+        told = score_options(task_of(card))
+        console.print(f"whole report: sequestra score {validation} {validation}{told}")
 
 
 @app.command("send-metrics", rich_help_panel=PANEL)
@@ -298,7 +301,8 @@ def _counting(first: str = "reading images") -> Iterator[Callable[[str, int, int
     """Show a bar that moves by (what, done, total); ``first`` is what comes first."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, *times, console=console) as bars:
+    others = os.environ.get("RANK", "0") != "0"  # torchrun started them beside the first
+    with Progress(*columns, *times, console=console, disable=others) as bars:
         tasks = {"reading": bars.add_task(first, total=None)}
 
         def show(what: str, done: int, total: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from baselines.ladder import LADDER
 from baselines.targets import Task
+from baselines.validation_table import score_options
 
 WEIGHTS, CARD, ONNX = "weights.pt", "card.json", "model.onnx"
 """The files of a model directory."""
@@ -116,8 +117,8 @@ def described(card: Card) -> str:
             "",
             f"- AUROC on the validation part: {card.validation_auroc:.3f}"
             f"{_CHOSEN if card.epochs > 1 else ''}",
-            f"- `sequestra score {VALIDATION} {VALIDATION}` gives the whole report of these cases, "
-            "as the board does of the sealed ones.",
+            f"- `sequestra score {VALIDATION} {VALIDATION}{score_options(task_of(card))}` gives "
+            "the whole report of these cases, as the board does of the sealed ones.",
             "",
             "## Limits",
             "",

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.container.answers import DECIMALS, MULTICLASS, MULTILABEL, ORDINAL
+from baselines.container.answers import BINARY, DECIMALS, MULTICLASS, ORDINAL, SCORE
 from baselines.targets import Task
 from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case
+
+CLASS = "class"
+"""Column of the name of a case's class."""
 
 
 def write_validation(
@@ -26,9 +29,9 @@ def write_validation(
     """Write one row a case: ids, reference, outputs and attributes; atomically.
 
     ``targets`` and ``outputs`` are (n_cases, n_outputs), grades of targets counted from 0. The
-    columns are ``label`` and ``probability`` of a binary task, the findings or classes and
-    ``prob_`` with each name of one with several outputs, ``grade`` and ``prob_grade`` of an ordinal
-    one. An unknown finding is empty. `sequestra score FILE FILE` reads both from the one file.
+    columns are ``label`` and ``probability`` of a binary task; of others the findings, the
+    ``class`` or the ``grade``, and ``prob_`` with each output's name. An unknown finding is empty.
+    :func:`score_options` says how `sequestra score FILE FILE` reads them.
     """
     truth, scores = columns_of(task)
     attributes = [
@@ -46,7 +49,7 @@ def write_validation(
             [
                 case.case_id,
                 case.patient_id,
-                *("" if value != value else f"{value:g}" for value in known),
+                *_reference(task, known),
                 *(f"{value:.{DECIMALS}f}" for value in given),
                 *(case.attributes[name] for name in attributes),
             ]
@@ -56,8 +59,28 @@ def write_validation(
 
 def columns_of(task: Task) -> tuple[list[str], list[str]]:
     """Names of the columns of the reference and of the scores."""
-    if task.kind in {MULTILABEL, MULTICLASS}:
-        return list(task.outputs), [f"prob_{name}" for name in task.outputs]
+    if task.kind in {BINARY, SCORE}:
+        return ["label"], ["probability" if task.kind == BINARY else "score"]
+    scores = [f"prob_{name}" for name in task.outputs]
+    return ([CLASS] if task.kind == MULTICLASS else list(task.outputs)), scores
+
+
+def score_options(task: Task) -> str:
+    """Options with which `sequestra score` takes the table of a task; empty for a binary one."""
+    if task.kind == BINARY:
+        return ""
+    if task.kind == SCORE:
+        return f" --task {task.kind}"
+    named = "".join(f" --label {name}" for name in task.outputs)
+    if task.kind == MULTICLASS:
+        return f" --task {task.kind} --list-column {CLASS}{named}"
     if task.kind == ORDINAL:
-        return [task.outputs[0]], [f"prob_{task.outputs[0]}"]
-    return ["label"], ["probability"]
+        highest = task.lowest + task.grades - 1
+        return f" --task {task.kind}:{task.lowest}-{highest}{named}"
+    return f" --task {task.kind}{named}"
+
+
+def _reference(task: Task, known: Sequence[float]) -> list[str]:
+    if task.kind == MULTICLASS:
+        return [task.outputs[known.index(max(known))]]
+    return ["" if value != value else f"{value:g}" for value in known]

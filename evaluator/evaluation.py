@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cohort_selection.cases import LABEL
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
@@ -19,7 +20,7 @@ from evaluator.identity import evaluation_key
 from evaluator.panel_figures import with_panels
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.code_version import code_version, former_version
-from evaluator.scoring.results import OVERALL, Evaluation, read_evaluation
+from evaluator.scoring.results import JOINT, OVERALL, Evaluation, read_evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import against_target
 from evaluator.stores import decided
@@ -50,6 +51,7 @@ JudgeClaims = Callable[[Submission, Benchmark, Cohort, ScoredCases, Release], St
 def judged_by(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> Judged:
     """What the predictions of a submission are scored by."""
     case_control = benchmark.cohort.estimand is Estimand.CASE_CONTROL
+    of_part = {name: row for name, row in cohort.target.items() if LABEL not in name.split(JOINT)}
     return Judged(
         task=benchmark.task,
         plan=benchmark.analysis,
@@ -57,6 +59,7 @@ def judged_by(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> J
         threshold=submission.threshold,
         weights=lambda given: against_target(given.cases, cohort.target, case_control=case_control),
         minimum=benchmark.disclosure.minimum_cell,
+        part_weights=lambda given: against_target(given.cases, of_part, case_control=case_control),
     )
 
 

@@ -72,7 +72,8 @@ def main() -> None:
         settings, n_images = _asked(options.dry)
         examples = _examples(folder, settings, n_images)
         if options.stopped:
-            _train(examples, settings, folder, stop_after=2)
+            within = replace(settings, checkpoint_minutes=1e-9)
+            _train(examples, within, folder, stop_after=2)
             return
         found: dict[str, Any] = {"machine": machine() | _device(), "settings": settings.logged()}
         precisions = ("float32", "bfloat16") if options.dry else ("float32", "bfloat16", "float16")

@@ -1,14 +1,15 @@
-"""The ladder of baselines on one board: ``python -m perf.ladder FOLDER radiographs|shortcut``.
+"""The ladder of baselines: ``python -m perf.ladder FOLDER radiographs|achievable|shortcut``.
 
 ``radiographs``: the NIH radiographs that SEQUESTRA_DATA points at; each 2D baseline trained on the
-open part, packaged, run sequestered, compared. ``shortcut``: the same on simulated commons, one as
-it is and one whose scanner was chosen by the label, both judged on a cohort in which scanner and
-label are independent. Takes minutes; the table goes to perf/ladder.json.
+open part, packaged, run sequestered, compared. ``achievable``: ``densenet`` beside what the true
+risks of a simulation reach. ``shortcut``: a network that learnt where the label chose the scanner,
+tested where it does not. Each takes minutes; the tables go to perf/ladder.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import resource
@@ -16,21 +17,30 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.container import predict
 from baselines.ladder import LADDER
-from cohort_selection.commons.simulation import simulate
+from cohort_selection.cases import Case
+from cohort_selection.commons.simulation import expected_auroc, simulate
+from cohort_selection.pixels.picture import header_fields
+from cohort_selection.sequestration.open_list import read_open, write_open
 from evaluator.comparison import Comparison
 from evaluator.disclosure.control import Release
 from evaluator.scoring.results import OVERALL
+from evaluator.scoring.score import AnalysisPlan, read_tables, score
 from evaluator.stores.installation import Installation
+from metrics.discrimination.curves import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = Path(__file__).resolve().parent / "ladder.json"
 PROGRAM = (sys.executable, "-c", "from evaluator.cli import main; main()")
 IMAGES = ("prevalence", "demographics", "headers", "radiomics", "densenet")
-BLIND = {name for name, rung in LADDER.items() if not rung.sees_pixels}
 TEAM = "Ladder lab"
 FREEZE = 5
 """Submissions after which a board is compared."""
@@ -88,31 +98,41 @@ def sealed(folder: Path, dicom: Path, tables: Sequence[Path], file: Path) -> Pat
     return folder / "open" / "open.csv"
 
 
-def climbed(
-    folder: Path, opened: Path, file: Path, options: Mapping[str, Sequence[str]]
-) -> dict[str, dict[str, Any]]:
-    """Train, package and enter each baseline; run the queue; give what the board has of each."""
+@dataclass(frozen=True, slots=True)
+class Climber:
+    """One model of a board: its name there, its baseline, what it learns from, options."""
+
+    name: str
+    baseline: str
+    opened: Path
+    options: tuple[str, ...] = ()
+
+    @property
+    def team(self) -> str:
+        """Baselines that see no picture are marked as the organisers'."""
+        return "Baseline" if not LADDER[self.baseline].sees_pixels else TEAM
+
+
+def climbed(folder: Path, file: Path, climbers: Sequence[Climber]) -> dict[str, Any]:
+    """Train, package and enter each model; run the queue; give what the board has of each."""
     name = tomllib.loads(file.read_text())["benchmark"]["name"]
     home, cards = folder / "home", {}
-    for baseline in IMAGES:
-        model, tag = folder / baseline, f"sequestra-perf/{baseline}"
+    for number, each in enumerate(climbers):
+        model, tag = folder / f"model-{number}", f"sequestra-perf/ladder-{number}"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        asked = ("--benchmark", file, *options.get(baseline, ()))
-        sequestra("train", opened, "--baseline", baseline, "--output", model, *asked)
+        asked: tuple[str | Path, ...] = ("--benchmark", file, *each.options)
+        sequestra("train", each.opened, "--baseline", each.baseline, "--output", model, *asked)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if LADDER[baseline].sees_pixels:
+        if LADDER[each.baseline].sees_pixels:
             sequestra("export", model)
         sequestra("package", "--model", model, "--tag", tag)
         card = json.loads((model / "card.json").read_text())
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        cards[baseline] = {"train_seconds": round(spent, 1), "home": card["validation_auroc"]}
-        team = "Baseline" if baseline in BLIND else TEAM
-        named = ("--team", team, "--model", baseline.capitalize())
+        cards[each.name] = {"train_seconds": round(spent, 1), "home": card["validation_auroc"]}
+        named = ("--team", each.team, "--model", each.name)
         entry = ("--benchmark", name, *named, "--threshold", f"{card['threshold']:.6f}")
         sequestra("submit", tag, *entry, "--home", home)
-        print(
-            f"{baseline}: trained in {spent:.0f} s of CPU, validation {cards[baseline]['home']:.3f}"
-        )
+        print(f"{each.name}: {spent:.0f} s of CPU, validation {card['validation_auroc']:.3f}")
     sequestra("run", "--wait", "--home", home)
     print(sequestra("leaderboard", name, "--home", home))
     return told(home, name, cards)
@@ -128,15 +148,9 @@ def told(home: Path, name: str, cards: dict[str, dict[str, Any]]) -> dict[str, d
     for entry in ledger.releases(name):
         release = Release.from_json(entry.document)
         found = release.find("auroc")
-        of = cards[release.model.casefold()]
+        of = cards[release.model]
         if found is not None:
             of["auroc"] = [found.value, found.low, found.high]
-        of["by_manufacturer"] = {
-            f"{each.metric} {each.level}": each.estimate.value
-            for each in release.results
-            if each.attribute == "manufacturer"
-            and each.metric in {"auroc", "sensitivity", "specificity", "observed_minus_expected"}
-        }
         if compared is not None:
             entries = {each.submission_id: each for each in compared.entries}
             placed = entries.get(release.submission_id)
@@ -149,7 +163,7 @@ def told(home: Path, name: str, cards: dict[str, dict[str, Any]]) -> dict[str, d
 
 def differences(compared: Comparison) -> dict[str, list[float]]:
     """Difference in AUROC of each pair, its interval, and p adjusted over all pairs."""
-    models = {each.submission_id: each.model.casefold() for each in compared.entries}
+    models = {each.submission_id: each.model for each in compared.entries}
     return {
         f"{models[pair.first]} less {models[pair.second]}": [
             pair.difference,
@@ -179,48 +193,132 @@ def radiographs(folder: Path) -> dict[str, Any]:
         },
     )
     opened = sealed(folder, commons / "dicom", [commons / "clinical.csv"], file)
-    return climbed(folder, opened, file, {"densenet": ("--epochs", "40", "--patience", "15")})
+    more = {"densenet": ("--epochs", "40", "--patience", "15")}
+    climbers = [Climber(name.capitalize(), name, opened, more.get(name, ())) for name in IMAGES]
+    return climbed(folder, file, climbers)
 
 
-def shortcut(folder: Path, share: float = 0.9) -> dict[str, Any]:
-    """A commons as it is, and one with a planted shortcut, each judged where it does not hold."""
-    found = {}
+def achievable(folder: Path, patients: int = 300, seeds: int = 2) -> dict[str, Any]:
+    """How near ``densenet`` comes to what the simulation's true risks reach, and at what cost.
+
+    It is trained on one simulated commons and tested on another, of other patients.
+    """
+    listed, _ = simulated(folder / "train", patients, seed=17)
+    tested, risks = simulated(folder / "test", 600, seed=991)
+    labels = np.array([bool(case.label) for case in read_open(tested)])
+    best = expected_auroc(risks)
+    found = []
+    for seed in range(seeds):
+        spent = trained(folder / f"model-{seed}", listed, "--seed", str(seed))
+        reached = auroc(labels, scores(folder / f"model-{seed}", tested, folder / f"input-{seed}"))
+        share = (reached - 0.5) / (best - 0.5)
+        found.append({"auroc": reached, "share": share, "train_seconds": spent})
+        print(f"seed {seed}: AUROC {reached:.3f} of {best:.3f}, {share:.2f}, {spent:.0f} s of CPU")
+    return {"patients": patients, "achievable": best, "models": found}
+
+
+def trained(model: Path, listed: Path, *more: str) -> float:
+    """Train and export ``densenet``; give the seconds of CPU that the training took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    longer = ("--epochs", "40", "--patience", "40", "--imbalance", "none", *more)
+    sequestra("train", listed, "--baseline", "densenet", "--output", model, *longer)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    sequestra("export", model)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def simulated(
+    folder: Path, patients: int, seed: int, planted: float = 0.0
+) -> tuple[Path, NDArray[np.float64]]:
+    """Simulate a commons; give the list of all its cases, and their true risks."""
+    made = simulate(folder, patients=patients, seed=seed, shortcut=planted)
+    files = {file.parent.name: file for file in made.dicom.rglob("*.dcm")}
+    with made.clinical.open(newline="") as table:
+        cases = [
+            Case(
+                row["study_uid"],
+                row["case_ids"],
+                (files[row["study_uid"]],),
+                int(row["opacity"]),
+                {"sex": row["sex"], "manufacturer": manufacturer(files[row["study_uid"]])},
+            )
+            for row in csv.DictReader(table)
+        ]
+    with made.truth.open(newline="") as table:
+        risks = {row["study_uid"]: float(row["risk"]) for row in csv.DictReader(table)}
+    write_open(folder / "open.csv", cases, ("sex", "manufacturer"))
+    return folder / "open.csv", np.array([risks[case.case_id] for case in cases])
+
+
+def manufacturer(file: Path) -> str:
+    return header_fields(file, ["Manufacturer"])["Manufacturer"]
+
+
+def scores(model: Path, listed: Path, folder: Path) -> NDArray[np.float64]:
+    """What the program of a model's image answers, in the order of the list."""
+    cases = read_open(listed)
+    folder.mkdir()
+    for case in cases:
+        (folder / "images" / case.case_id).mkdir(parents=True)
+        (folder / "images" / case.case_id / "1.dcm").symlink_to(case.files[0])
+    rows = "".join(f"{case.case_id},1\n" for case in cases)
+    (folder / "cases.csv").write_text("case_id,n_files\n" + rows)
+    predict.predict(model, folder, folder / "out.csv", threads=1)
+    with (folder / "out.csv").open(newline="") as table:
+        return np.array([float(row["probability"]) for row in csv.DictReader(table)])
+
+
+def shortcut(folder: Path, patients: int = 300, share: float = 0.9) -> dict[str, Any]:
+    """A network that learnt where the label chose the scanner, and one that did not.
+
+    Both are tested on a commons where every site has its own scanner.
+    """
+    tested, _ = simulated(folder / "test", 600, seed=991)
+    found: dict[str, Any] = {"share": share}
     for name, planted in (("plain", 0.0), ("planted", share)):
-        here = folder / name
-        here.mkdir()
-        commons = here / "commons"
-        made = simulate(commons, patients=1000, seed=1, shortcut=planted)
-        file = benchmark(here, "simulated-opacity", _independent())
-        tables = [commons / "clinical.csv", commons / "measurement.tsv"]
-        opened = sealed(here, commons / "dicom", tables, file)
-        found[name] = climbed(here, opened, file, {}) | {"achievable": made.achievable_auroc}
+        listed, _ = simulated(folder / name, patients, seed=17, planted=planted)
+        model = folder / f"model-{name}"
+        spent = trained(model, listed)
+        found[name] = by_scanner(model, tested, folder / f"input-{name}")
+        found[name]["train_seconds"] = spent
+        print(name, json.dumps(found[name], indent=1))
     return found
 
 
-def _independent() -> dict[str, dict[str, Any]]:
-    """A cohort half of each scanner, with the same share of positives on both."""
-    shares = {"1 x Brightwell": 0.2, "0 x Brightwell": 0.3}
-    shares |= {"1 x Alderney Imaging": 0.2, "0 x Alderney Imaging": 0.3}
+def by_scanner(model: Path, tested: Path, folder: Path) -> dict[str, Any]:
+    """AUROC, sensitivity and specificity of everybody and by manufacturer, as a report has them."""
+    card = json.loads((model / "card.json").read_text())
+    table = folder.with_suffix(".csv")
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case_id", "patient_id", "label", "probability", "manufacturer"])
+        for case, value in zip(read_open(tested), scores(model, tested, folder), strict=True):
+            known = case.case_id, case.patient_id, case.label
+            writer.writerow([*known, f"{value:.6f}", case.attributes["manufacturer"]])
+    (given,) = read_tables(table, table, subgroups=("manufacturer",)).values()
+    plan = AnalysisPlan(subgroups=("manufacturer",), replicates=0)
+    judged = score(
+        given.y, given.scores, given.patient_id, given.attributes, plan, card["threshold"]
+    )
+    wanted = ("auroc", "sensitivity", "specificity")
     return {
-        "contract": {"visible": ["sex", "age_group", "race"]},
-        "cohort": {"size": 120, "target": {"label x manufacturer": shares}, "within": []},
-        "board": {"freeze_every": FREEZE},
-        "analysis": {
-            "subgroups": ["sex", "manufacturer"],
-            "gaps": ["sensitivity by manufacturer"],
-            "intersections": [],
-        },
-    }
+        f"{each.metric} {each.level}": [each.estimate.value, each.estimate.low, each.estimate.high]
+        for each in judged.results
+        if each.metric in wanted
+    } | {"home": card["validation_auroc"]}
+
+
+STUDIES = {"radiographs": radiographs, "achievable": achievable, "shortcut": shortcut}
 
 
 def main() -> None:
     """Run one study in a new folder, and keep its table."""
     parser = argparse.ArgumentParser(prog="python -m perf.ladder", description=__doc__)
     parser.add_argument("folder", type=Path, help="a new folder to work in")
-    parser.add_argument("study", choices=("radiographs", "shortcut"))
+    parser.add_argument("study", choices=tuple(STUDIES))
     options = parser.parse_args()
     options.folder.mkdir(parents=True)
-    found = {"radiographs": radiographs, "shortcut": shortcut}[options.study](options.folder)
+    found = STUDIES[options.study](options.folder)
     kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     KEPT.write_text(json.dumps(kept | {options.study: found}, indent=1) + "\n")
 

@@ -8,7 +8,7 @@ library alone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -16,7 +16,9 @@ from typing import TypeVar
 Made = TypeVar("Made")
 
 
-def ahead(reads: Iterable[Callable[[], Made]], threads: int, most: int) -> Iterator[Made]:
+def ahead(
+    reads: Iterable[Callable[[], Made]], threads: int, most: int
+) -> Generator[Made, None, None]:
     """Call each of ``reads`` in its turn and give what it returns, in their order.
 
     ``threads`` calls run at once, and ``most`` results at the most wait to be taken. What a call

@@ -29,7 +29,7 @@ from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.eligibility.label_rule import COVID, LabelError, LabelRule
 from cohort_selection.eligibility.rules import Rule, numbers
 from cohort_selection.eligibility.targets import columns_of, is_known, targets_of
-from cohort_selection.task.declaration import Task
+from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, ORDINAL, Task
 
 if TYPE_CHECKING:
     from cohort_selection.dicom.studies import Study
@@ -80,6 +80,9 @@ def _first_to_last(days: tuple[int, int]) -> tuple[int, int]:
 def _excluding(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(replace(rule, excludes=True) for rule in rules)
 
+
+_TOLD = {MULTILABEL: "any finding", MULTICLASS: "class", ORDINAL: "grade"}
+"""What the clinical table must tell of a study, beside its label, by the kind of task."""
 
 _Codes = Annotated[tuple[str, ...], InFile(list[Text], _capitals), Absent("all")]
 
@@ -300,8 +303,9 @@ def _targets(sieve: _Sieve, task: Task | None) -> Mapping[str, Mapping[str, floa
         s.study_uid: {name: sieve.record(s).findings.get(name, "") for name in columns}
         for s in sieve.left
     }
-    named = columns[0] if len(columns) == 1 else "any finding"
-    sieve.keep(f"{named} is recorded", lambda s: is_known(task, texts[s.study_uid]) or None)
+    sieve.keep(
+        f"{_TOLD[task.kind]} is recorded", lambda s: is_known(task, texts[s.study_uid]) or None
+    )
     try:
         return targets_of(task, {s.study_uid: texts[s.study_uid] for s in sieve.left})
     except LabelError as wrong:

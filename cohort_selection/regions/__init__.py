@@ -6,6 +6,6 @@ place in the patient. A *stack* is one picture, or parallel ones in the order of
 by TID 1500, and tables. Everything is matched to its picture by SOPInstanceUID, or by place; the
 order in which frames are stored says nothing.
 
-Order of reading: grids, stacks, segmentation_objects, structured_reports, region_table,
-annotated.
+Order of reading: ``grids``, ``stacks``, ``segmentation_objects``, ``structured_reports``,
+``region_table``, ``annotated``.
 """

@@ -19,6 +19,7 @@ from cohort_selection.task.declaration import (
 )
 from evaluator.benchmark.about import SpecificationError
 from evaluator.disclosure.rule import ONE_FIGURE
+from evaluator.glossary import CALIBRATION, figure
 from evaluator.scoring.analysis_plan import AnalysisPlan
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ PRIMARY = {
     LOCALISATION: "wafroc",
 }
 """What the board of each kind is ordered by where the file does not say."""
+
+OF_GRADES = (
+    *("quadratic_weighted_kappa", "linear_weighted_kappa", "prediction_probability"),
+    *("kendall_tau_b", "mean_absolute_error"),
+)
+"""What the board of grades can be ordered by."""
 
 
 def of_task(plan: AnalysisPlan, table: Mapping[str, object], task: Task) -> AnalysisPlan:
@@ -51,6 +58,8 @@ def at_the_label(task: Task, label: LabelRule) -> float:
 def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     """Raise SpecificationError where another table asks for what the kind of task has not."""
     kind, name = benchmark.task.kind, benchmark.path.name
+    if kind == SCORE:
+        _refuse_calibration(benchmark)
     if not (benchmark.task.has_targets or benchmark.task.has_regions):
         return
     if benchmark.study is not None:
@@ -91,13 +100,29 @@ def _refuse_beside_grades(benchmark: Benchmark) -> None:
             f"{name}: [analysis] threshold is {plan.threshold:g} and [task] kind is 'ordinal', "
             f"whose operating points are its cuts; give cuts = [{plan.threshold:g}] in [task]"
         )
+    if plan.primary not in OF_GRADES:
+        raise SpecificationError(
+            f"{name}: [analysis] primary is {plan.primary!r} and [task] kind is 'ordinal'; give "
+            f"one of {', '.join(OF_GRADES)}"
+        )
     _refuse_tested_gaps(benchmark, "grades")
+
+
+def _refuse_calibration(benchmark: Benchmark) -> None:
+    plan = benchmark.analysis
+    asked = [plan.primary, *(figure for figure, _ in plan.declared_gaps)]
+    wrong = [each for each in asked if figure(each).section == CALIBRATION or each == "net_benefit"]
+    if wrong:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] has {wrong[0]!r}, a figure of probabilities, and "
+            f"[task] kind is 'score'; give a figure of ranks or calls, such as auroc"
+        )
 
 
 def _refuse_tested_gaps(benchmark: Benchmark, what: str) -> None:
     if benchmark.analysis.declared_gaps:
-        figure, attribute = benchmark.analysis.declared_gaps[0]
+        tested, attribute = benchmark.analysis.declared_gaps[0]
         raise SpecificationError(
-            f"{benchmark.path.name}: the gap {figure} by {attribute} is declared, and gaps of "
+            f"{benchmark.path.name}: the gap {tested} by {attribute} is declared, and gaps of "
             f"{what} are described with intervals and not tested; leave primary_gap and gaps out"
         )

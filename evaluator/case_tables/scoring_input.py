@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection.clinical.age_bands import AGE_BANDS
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
-from cohort_selection.tables.cell_words import DECIMALS, number, spelling
+from cohort_selection.tables.cell_words import DECIMALS, is_unknown, number, spelling
 from cohort_selection.tables.column_names import (
     CASE_NAMES,
     LABEL_NAMES,
@@ -24,7 +25,14 @@ from cohort_selection.task.declaration import output_of
 from evaluator.case_tables.case_table import CaseTable, ScoringInputError
 from evaluator.case_tables.labels import Labels, read_labels
 
-__all__ = ["NOT_REPORTED", "Reading", "ScoringInput", "ScoringInputError", "read_tables"]
+__all__ = [
+    "NOT_REPORTED",
+    "Reading",
+    "ScoringInput",
+    "ScoringInputError",
+    "read_references",
+    "read_tables",
+]
 
 _SCORE_PREFIX = "prob_"
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
@@ -120,6 +128,59 @@ def read_tables(
             weights=None if weights is None else weights[kept],
         )
     return found
+
+
+def read_references(
+    predictions: Path,
+    truth: Path,
+    column: str,
+    *,
+    subgroups: Sequence[str] = (),
+    **reading: Unpack[Reading],
+) -> tuple[ScoringInput, NDArray[np.float64]]:
+    """Pair a number of each case in ``column`` of ``truth``, as a grade is, with its score.
+
+    The other keywords are those of ``read_tables``; the labels of what is given back are all false.
+    A case whose cell says nothing is left out. Raises ScoringInputError.
+    """
+    tell, how = reading["tell"], reading["how"] or Labels()
+    given = CaseTable(predictions)
+    known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
+    _gather(given, known, reading["case_column"], (column,), how, tell)
+    order = _order(given, known, "refuse", tell)
+    found = known.find(column)
+    if found is None:
+        raise known.missing("column of the reference", [column])
+    wanted = reading["score_column"]
+    names = (wanted,) if wanted else ("grade", *SCORE_NAMES)
+    scored = given.find(*names)
+    if scored is None or (given is known and scored == found):
+        raise given.missing("column of the grades", names)
+    texts = known.texts(found)
+    reference = np.empty(len(texts))
+    for row, (case, text) in enumerate(zip(known.cases, texts, strict=True)):
+        value = math.nan if is_unknown(text) else number(text)
+        if value is None:
+            raise ScoringInputError(
+                f"{known.first(case)}: {found} is {text!r}; give a number, or nothing where it is "
+                "not known"
+            )
+        reference[row] = value
+    kept = ~np.isnan(reference)
+    _tell_left_out(known, column, kept, tell)
+    no_label = np.zeros(reference.size, dtype=np.bool_)
+    patient = _patients(given, known, order, reading["patient_column"], tell)
+    bands = _rising(reading["age_bands"])
+    attributes = _attributes(given, known, order, subgroups, bands, tell)
+    paired = ScoringInput(
+        label=column,
+        case_id=np.array(list(known.cases), dtype=np.str_)[kept],
+        patient_id=None if patient is None else patient[kept],
+        y=no_label[kept],
+        scores=_scores(given, scored, order, no_label)[kept],
+        attributes={name: levels[kept] for name, levels in attributes.items()},
+    )
+    return paired, reference[kept]
 
 
 def _rising(age_bands: Sequence[int]) -> list[int]:
@@ -277,7 +338,7 @@ def _pairs(
     for label in wanted:
         if own is None and known.find(label) is None:
             raise known.missing("label column", [label])
-        bare = () if given is known else (label, output_of(label))
+        bare = [] if given is known else [label, output_of(label)]
         names = (_SCORE_PREFIX + label, *bare, *(SCORE_NAMES if len(wanted) == 1 else ()))
         column = given.find(score_column) if score_column else given.find(*names)
         if column is None:

@@ -227,7 +227,7 @@ def score(
         str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
     ] = "jackknife",
     task: Annotated[
-        str, typer.Option(help="Labels judged together: multilabel, or multiclass (their classes).")
+        str, typer.Option(help="multilabel, multiclass, score, or ordinal:0-24:4,12 (with cuts).")
     ] = "",
 ) -> None:
     """Score predictions that you already have, or reads of several readers, from tables."""

@@ -1,4 +1,4 @@
-"""Tasks of several outputs in tables of one's own, as `score --task` judges them.
+"""Tasks of other kinds than binary in tables of one's own, as `score --task` judges them.
 
-Order of reading: ``declared``, ``tables``, ``own_task``.
+Order of reading: ``graded``, ``declared``, ``tables``, ``own_task``.
 """

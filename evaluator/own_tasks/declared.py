@@ -16,6 +16,7 @@ from cohort_selection.task.declaration import (
 from evaluator import shipped
 from evaluator.case_tables.labels import Labels
 from evaluator.case_tables.scoring_input import Reading, ScoringInputError
+from evaluator.own_tasks import graded
 
 OF_TABLES = (MULTILABEL, MULTICLASS)
 """Kinds that `score` judges from one table of all outputs."""
@@ -28,10 +29,14 @@ def own_task(kind: str, plan: Path | None, reading: Reading) -> tuple[Task, Read
     named are the findings or classes; else the file's are. Raises ScoringInputError and TaskError.
     """
     declared = ONE_PROBABILITY if plan is None else _of_file(plan)
+    if (one_output := graded.own_task(kind, declared, reading)) is not None:
+        return one_output
     if not kind and declared.kind not in OF_TABLES:
         return None
     if kind and kind not in OF_TABLES:
-        raise ScoringInputError(f"--task is {kind!r}; give {' or '.join(OF_TABLES)}")
+        raise ScoringInputError(
+            f"--task is {kind!r}; give {', '.join(OF_TABLES)}, score, or grades as ordinal:0-24"
+        )
     kind = kind or declared.kind
     of_file = declared if declared.kind == kind else Task()
     names = tuple(reading["labels"]) or of_file.findings or of_file.classes

@@ -14,6 +14,7 @@ from evaluator.case_tables.scoring_input import Reading
 from evaluator.leaderboard.own_scores import NOTHING_WITHHELD
 from evaluator.leaderboard.reports.footing import OWN_SCORES
 from evaluator.leaderboard.reports.report import render_report
+from evaluator.own_tasks import graded
 from evaluator.own_tasks.tables import read_outputs
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.results import Evaluation
@@ -23,8 +24,6 @@ from evaluator.tasks.kinds import Judged
 from evaluator.tasks.released import Rules, released
 from evaluator.tasks.scored_cases import ScoredCases
 from submissions.submission import State, Submission
-
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,18 @@ def judge_own(
     threshold: float | None,
     **reading: Unpack[Reading],
 ) -> OwnTask:
-    """Judge two tables by a task; a part's cases are called from ``threshold`` on, or from 0.5.
+    """Judge two tables by a task; a part's cases are called from ``threshold`` on, or from 0.5;
+    grades from each cut.
 
     Raises ScoringInputError and PlanError.
     """
     wanted = (*plan.subgroups, *(name for names in plan.intersections for name in names))
-    given = read_outputs(predictions, truth, task, tuple(dict.fromkeys(wanted)), **reading)
+    attributes = tuple(dict.fromkeys(wanted))
+    threshold = graded.threshold_of(task, threshold)
+    if task.kind in graded.OF_ONE_OUTPUT:
+        given = graded.read_cases(predictions, truth, task, attributes, threshold, **reading)
+    else:
+        given = read_outputs(predictions, truth, task, attributes, **reading)
     own = in_bands(plan, given.attributes)
     own.refuse_single_levels(given.attributes)
     if own.primary == AnalysisPlan().primary:
@@ -63,7 +68,7 @@ def judge_own(
         task=task,
         plan=own,
         plan_digest=own.digest,
-        threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+        threshold=threshold,
         weights=lambda _: None,
         minimum=NOTHING_WITHHELD.minimum_cell,
     )

@@ -1,4 +1,4 @@
 """Predictions that set single cases apart, so that a figure would read their labels.
 
-Order of reading: set_apart.
+Order of reading: ``set_apart``.
 """

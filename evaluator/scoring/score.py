@@ -90,9 +90,7 @@ def score(
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
     results += _declared_gaps(parts, whole, plan, choices, threads)
-    if ranks_only:
-        left_out = figures_of_probabilities(choices)
-        results = [result for result in results if str(result.figure.plain) not in left_out]
+    left_out = figures_of_probabilities(choices) if ranks_only else frozenset()
     effective = effective_patients(given.patient, given.n_patients) if whole.clustered else None
     return Evaluation(
         plan_digest=plan.digest,
@@ -100,7 +98,7 @@ def score(
         n_cases=int(given.y.size),
         n_patients=given.n_patients,
         n_positive=int(given.y.sum()),
-        results=tuple(results),
+        results=tuple(each for each in results if str(each.figure.plain) not in left_out),
         curves=tuple(curves),
         confidence=plan.confidence,
         threshold=choices.threshold,

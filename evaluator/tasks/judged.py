@@ -17,7 +17,7 @@ from cohort_selection.task.declaration import (
     SCORE,
     SEGMENTATION,
 )
-from evaluator.scoring.results import EvaluatedPart, Evaluation
+from evaluator.scoring.results import EvaluatedPart, Evaluation, TargetComparison
 from evaluator.tasks import localisation, multiclass, multilabel, ordinal, segmentation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart, scored
 from evaluator.tasks.scored_cases import ScoredCases
@@ -51,7 +51,19 @@ def judge(given: ScoredCases, by: Judged) -> Evaluation:
     """Score predictions against the reference standard: everything, whatever may be released."""
     kind = KINDS[by.task.kind]
     parts = tuple(
-        EvaluatedPart(name, scored(part.cases, part.threshold, by))
+        EvaluatedPart(name, scored(part.cases, part.threshold, by, part=True))
         for name, part in kind.parts(given, by).items()
     )
-    return replace(kind.top(given, by), plan_digest=by.plan_digest, parts=parts)
+    whole = kind.top(given, by)
+    if whole.target is None:
+        whole = replace(whole, target=_compared(given, by))
+    return replace(whole, plan_digest=by.plan_digest, parts=parts)
+
+
+def _compared(given: ScoredCases, by: Judged) -> TargetComparison | None:
+    """How near the cohort came to its target, where no figure of the whole is weighted to it."""
+    found = by.weights(given)
+    if found is None:
+        return None
+    note = found.comparison.note or "the figures of this kind of task are not weighted"
+    return replace(found.comparison, effective_patients=None, least_solved=None, note=note)

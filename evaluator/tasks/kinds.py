@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cohort_selection.task.declaration import Task
 from evaluator.disclosure.protection import NOTHING, Also
@@ -14,6 +14,7 @@ from evaluator.scoring.results import Evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import TargetWeights
 from evaluator.tasks.scored_cases import ScoredCases
+from metrics.group import SAMPLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class Part:
 class Judged:
     """What predictions are scored by: the task, the analysis plan, and the digest of both.
 
-    ``threshold`` is the submission's. ``weights`` weighs cases to the target population.
-    ``minimum`` is the fewest cases that predictions may set apart.
+    ``threshold`` is the submission's. ``weights`` weighs cases to the target population, and
+    ``part_weights`` those of a part, whose label is another than the target's. ``minimum`` is the
+    fewest cases that predictions may set apart.
     """
 
     task: Task
@@ -38,6 +40,7 @@ class Judged:
     threshold: float
     weights: Callable[[ScoredCases], TargetWeights | None]
     minimum: int
+    part_weights: Callable[[ScoredCases], TargetWeights | None] = lambda given: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,23 @@ class Kind:
     between: Callable[[ScoredCases, Judged], Also] = lambda given, by: NOTHING
 
 
-def scored(given: ScoredCases, threshold: float | None, by: Judged) -> Evaluation:
-    """The whole report of one score against one label."""
+def scored(
+    given: ScoredCases, threshold: float | None, by: Judged, *, part: bool = False
+) -> Evaluation:
+    """The whole report of one score against one label, that of the task or of a ``part``.
+
+    A design that sets the number of positive patients sets that of the task's label. How many have
+    a part's label is then taken as chance, which makes its intervals no narrower than they are.
+    """
+    plan = replace(by.plan, sampling_design=SAMPLED, fixed_attributes=()) if part else by.plan
     return score(
         given.labels,
         given.scores,
         given.patients,
         given.attributes,
-        by.plan,
+        plan,
         threshold,
-        target=by.weights(given),
+        target=(by.part_weights if part else by.weights)(given),
         ranks_only=not by.task.gives_probabilities,
     )
 

@@ -44,7 +44,8 @@ def released(full: Evaluation, given: ScoredCases, by: Judged, rules: Rules) -> 
         whole = _released(full, given, apart, rules, rules.earlier, NOTHING)
         return replace(whole, task=by.task.kind) if by.task.has_regions else whole
     cases = kind.parts(given, by)
-    also = kind.between(given, by)
+    open_data = rules.disclosure.minimum_cell == 1
+    also = NOTHING if open_data else kind.between(given, by)
     while True:
         parts = {
             part.name: _part(part.name, part.evaluation, cases[part.name], by, rules, also)
@@ -53,8 +54,10 @@ def released(full: Evaluation, given: ScoredCases, by: Judged, rules: Rules) -> 
         hidden = _hidden(parts.values(), also)
         # The whole counts all cases, so that it may tell of how many are in a group.
         of_whole = hidden if kind.tied else Also(insufficient=hidden.withheld | hidden.insufficient)
+        if open_data:
+            of_whole = NOTHING
         whole = _released(full, given, apart, rules, rules.earlier, of_whole)
-        if not kind.tied:
+        if open_data or not kind.tied:
             break
         hidden = _hidden([whole], hidden)
         if hidden == also:

@@ -41,7 +41,11 @@ class ScoredCases:
         """The ``member`` (n,) cases under another label and score, (n,) each."""
         return replace(
             self,
-            cases=tuple(case for case, kept in zip(self.cases, member, strict=True) if kept),
+            cases=tuple(
+                replace(case, label=int(label))
+                for case, label, kept in zip(self.cases, labels, member, strict=True)
+                if kept
+            ),
             labels=labels[member],
             scores=scores[member],
             patients=self.patients[member],

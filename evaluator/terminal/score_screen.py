@@ -20,6 +20,9 @@ HEADLINES = (
     "macro_auroc", "macro_average_precision", "findings_with_data",
     "hand_till_auroc", "multiclass_accuracy", "macro_sensitivity", "cohen_kappa",
     "multiclass_log_loss", "multiclass_brier", "top_label_calibration_error",
+    "quadratic_weighted_kappa", "linear_weighted_kappa", "prediction_probability",
+    "kendall_tau_b", "mean_absolute_error", "mean_difference",
+    "limit_of_agreement_low", "limit_of_agreement_high",
     "mean_dice", "mean_iou", "mean_hd95", "mean_assd", "missed_masks", "false_masks",
     "wafroc", "froc_score", "lesion_sensitivity", "false_marks_per_image", "case_auroc",
 )  # fmt: skip
@@ -28,6 +31,7 @@ HEADLINES = (
 COMPARED = (
     "auroc", "sensitivity", "specificity", "ppv", "brier", "observed_minus_expected",
     "macro_auroc", "hand_till_auroc", "multiclass_accuracy", "cohen_kappa",
+    "quadratic_weighted_kappa", "mean_absolute_error", "mean_difference",
     "mean_dice", "wafroc", "lesion_sensitivity",
 )  # fmt: skip
 """Figures whose gaps the screen has, where an interval leaves out 0."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Group, RenderableType
 
-from cohort_selection.task.declaration import MULTICLASS, Task
+from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, ORDINAL, Task
 from evaluator.case_tables.scoring_input import Reading, ScoringInputError
 from evaluator.leaderboard import own_scores
 from evaluator.own_readers.own_study import Written
+from evaluator.own_tasks.graded import DEFAULT_THRESHOLD
 from evaluator.own_tasks.own_task import (
-    DEFAULT_THRESHOLD,
     OwnTask,
     evaluations,
     judge_own,
@@ -23,6 +23,11 @@ from evaluator.screen import console
 from evaluator.terminal.score_screen import labels_table, whole_screen
 
 AREA = "auroc"
+_AGAINST = {
+    MULTICLASS: "each class against the rest",
+    MULTILABEL: "each finding where known",
+    ORDINAL: "each cut of the grades",
+}
 
 
 def print_task(
@@ -46,7 +51,7 @@ def print_task(
     notes: list[str] = []
     reading["tell"] = notes.append
     own = judge_own(*tables, task, plan, threshold, **reading)
-    if threshold is None and plan.threshold is None:
+    if threshold is None and plan.threshold is None and task.kind != ORDINAL:
         notes.append(f"a case is called from {DEFAULT_THRESHOLD:g} on; --threshold gives another")
     console.print(task_summary(own, notes))
     if places.output is not None:
@@ -62,7 +67,9 @@ def task_summary(own: OwnTask, notes: Sequence[str]) -> RenderableType:
     kind = own.by.task.kind
     whole = whole_screen(kind, own.evaluation, own.primary)
     parts = {part.name: part.evaluation for part in own.evaluation.parts}
-    against = "each class against the rest" if kind == MULTICLASS else "each finding where known"
+    if not parts:
+        return Group(*whole, *(f"note: {note}" for note in notes))
+    against = _AGAINST[kind]
     return Group(
         *whole, f"{against}:", labels_table(parts, AREA), *(f"note: {note}" for note in notes)
     )

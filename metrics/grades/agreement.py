@@ -62,7 +62,7 @@ def margins(a: Floats, b: Floats, lowest: int, highest: int) -> tuple[Floats, Fl
 
 
 def nearest_grades(grade: ArrayLike, lowest: int, highest: int) -> Floats:
-    """The whole grade nearest to each expected one, halves up: 2.5 is 3."""
+    """The whole grade nearest to each expected one. Formula: floor(x + 1/2), so 2.5 is 3."""
     expected = np.asarray(grade, dtype=np.float64)
     return np.asarray(np.clip(np.floor(expected + 0.5), lowest, highest), dtype=np.float64)
 

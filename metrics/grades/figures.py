@@ -39,9 +39,10 @@ class Graded:
 def grade_figures(graded: Graded, group: Group, confidence: float) -> dict[str, Estimate]:
     """Every figure of grades by name; one that the data cannot support says why.
 
-    ``quadratic_weighted_kappa`` and ``linear_weighted_kappa`` on the declared scale;
+    ``quadratic_weighted_kappa`` and ``linear_weighted_kappa`` on the declared scale (Cohen 1968);
     ``prediction_probability`` and ``kendall_tau_b``; ``mean_absolute_error``; ``mean_difference``,
-    grade less reference, with ``limit_of_agreement_low`` and ``limit_of_agreement_high``.
+    grade less reference, with ``limit_of_agreement_low`` and ``limit_of_agreement_high`` (Bland &
+    Altman 1986).
     """
     a, b = graded.reference, graded.grade
     scale = graded.lowest, graded.highest

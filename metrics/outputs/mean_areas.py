@@ -35,8 +35,8 @@ class MeanArea:
     """A mean of areas in [0, 1], and how far each case of the group (cases,) moves it.
 
     ``low_centre`` is what the lower end of the interval is about: the mean but for average
-    precision. ``freedom`` are degrees of freedom, ``fewest`` the effective patients of the
-    smallest class of any curve.
+    precision. ``freedom`` are degrees of freedom. ``fewest`` are the patients of the smallest class
+    of any curve, ``effective`` those that would tell as much of one curve as all do of the mean.
     """
 
     value: float
@@ -44,6 +44,7 @@ class MeanArea:
     low_centre: float
     freedom: float
     fewest: float
+    effective: float
 
 
 def mean_auroc(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
@@ -51,26 +52,19 @@ def mean_auroc(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
 
     Formula: sum_k AUROC_k / K; a case moves it by the sum of what it moves each AUROC_k, over K.
     Degrees of freedom: 1 / f = sum_k w_k / f_k, f_k Satterthwaite's of curve k and w_k its share
-    of the variances, which is what they are where all curves agree.
+    of the variances, which is what they are where all curves agree. Effective patients:
+    K^2 / sum_k (1 / n_k), n_k those of the smaller class of curve k, divided by how much larger
+    the variance is than that of K curves that share nothing, which is K where all curves agree.
     """
-    influence = np.zeros(group.y.size)
-    values: list[float] = []
-    variances: list[float] = []
-    unknown: list[float] = []
+    moved, values = [], []
     for curve in curves:
         found = placements(curve.y, curve.s)
-        moved = np.empty(curve.y.size)
-        moved[curve.y] = (found.positive - found.auroc) / found.positive.size
-        moved[~curve.y] = (found.negative - found.auroc) / found.negative.size
-        influence[curve.rows] += moved / len(curves)
+        own = np.empty(curve.y.size)
+        own[curve.y] = (found.positive - found.auroc) / found.positive.size
+        own[~curve.y] = (found.negative - found.auroc) / found.negative.size
+        moved.append(own)
         values.append(found.auroc)
-        variance, freedom = _freedom(group, curve, moved)
-        variances.append(variance)
-        unknown.append(variance / freedom)
-    value = _mean(values)
-    total = sum(variances)
-    freedom = total / sum(unknown) if total > 0.0 else np.inf
-    return MeanArea(value, influence, value, freedom, _fewest(curves, group))
+    return _mean_of(curves, group, moved, values, values)
 
 
 def mean_average_precision(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
@@ -78,21 +72,49 @@ def mean_average_precision(curves: Sequence[Dichotomy], group: Group) -> MeanAre
 
     Formula: sum_k AP_k / K. Undefined where a curve has a single class, or there is none.
     """
-    influence = np.zeros(group.y.size)
-    values, halved, variances, unknown = [], [], [], []
+    moved, values, halved = [], [], []
     for curve in curves:
         positive = int(np.count_nonzero(curve.y))
         arrays.both_classes("average precision", positive, curve.y.size - positive)
         found = precision_curve(curve.y, curve.s)
-        influence[curve.rows] += found.influence / len(curves)
+        moved.append(found.influence)
         values.append(found.value)
         halved.append(found.halved)
-        variance, freedom = _freedom(group, curve, found.influence)
-        variances.append(variance)
-        unknown.append(variance / freedom)
-    total = sum(variances)
-    freedom = total / sum(unknown) if total > 0.0 else np.inf
-    return MeanArea(_mean(values), influence, _mean(halved), freedom, _fewest(curves, group))
+    return _mean_of(curves, group, moved, values, halved)
+
+
+def _mean_of(
+    curves: Sequence[Dichotomy],
+    group: Group,
+    moved: Sequence[Floats],
+    values: Sequence[float],
+    low_centres: Sequence[float],
+) -> MeanArea:
+    """The mean of figures of curves, each with how far the curve's cases move it."""
+    if not curves:
+        raise UndefinedMetric("insufficient data: a mean needs one curve; got none")
+    k = len(curves)
+    influence = np.zeros(group.y.size)
+    variances, unknown, inverse, fewest = 0.0, 0.0, 0.0, np.inf
+    for curve, own in zip(curves, moved, strict=True):
+        influence[curve.rows] += own / k
+        variance, freedom = _freedom(group, curve, own)
+        variances += variance
+        unknown += variance / freedom
+        smallest = _smallest_class(group, curve)
+        inverse += 1.0 / smallest
+        fewest = min(fewest, smallest)
+    sums = np.bincount(group.patient, influence, group.n_patients)
+    apart = variances / k**2
+    shared = min(float(k), max(1.0, float(sums @ sums) / apart)) if apart > 0.0 else float(k)
+    return MeanArea(
+        value=float(np.mean(values)),
+        influence=influence,
+        low_centre=float(np.mean(low_centres)),
+        freedom=variances / unknown if variances > 0.0 else np.inf,
+        fewest=fewest,
+        effective=k**2 / inverse / shared,
+    )
 
 
 def area_interval(area: MeanArea, group: Group, confidence: float) -> Interval:
@@ -108,16 +130,10 @@ def area_interval(area: MeanArea, group: Group, confidence: float) -> Interval:
     if not known.standard_error > 0.0:
         known = linearised.Error(0.0, area.fewest - 1.0)
     known = replace(known, freedom=min(known.freedom, area.freedom))
-    low = logit_share(area.low_centre, known, area.fewest, confidence)[0]
-    high = logit_share(area.value, known, area.fewest, confidence)[1]
+    low = logit_share(area.low_centre, known, area.effective, confidence)[0]
+    high = logit_share(area.value, known, area.effective, confidence)[1]
     over = " over patients" if group.clustered else ""
     return Interval(low, high, f"shared influence{over}, logit, t")
-
-
-def _mean(values: Sequence[float]) -> float:
-    if not values:
-        raise UndefinedMetric("insufficient data: a mean needs one curve; got none")
-    return float(np.mean(values))
 
 
 def _freedom(group: Group, curve: Dichotomy, moved: Floats) -> tuple[float, float]:
@@ -136,9 +152,5 @@ def _patients(group: Group, patient: Ints) -> float:
     return equal_patients(patient) if group.clustered else float(patient.size)
 
 
-def _fewest(curves: Sequence[Dichotomy], group: Group) -> float:
-    return min(
-        _patients(group, group.patient[curve.rows[kept]])
-        for curve in curves
-        for kept in (curve.y, ~curve.y)
-    )
+def _smallest_class(group: Group, curve: Dichotomy) -> float:
+    return min(_patients(group, group.patient[curve.rows[kept]]) for kept in (curve.y, ~curve.y))

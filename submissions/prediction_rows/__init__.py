@@ -3,5 +3,5 @@
 Words: a *cell* is what stands between two commas. A *region* is a row that marks something in one
 picture: a mask or a mark.
 
-Order of reading: cells, regions.
+Order of reading: ``cells``, ``regions``.
 """

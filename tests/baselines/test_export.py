@@ -16,7 +16,7 @@ import onnxruntime
 import pytest
 import torch
 
-from baselines.container import predict_torch
+from baselines.container import predict, predict_torch
 from baselines.model_card import CARD, ONNX, TORCH, WEIGHTS, Card, read_card, write_card
 from baselines.networks import registry
 from baselines.packaging import image
@@ -136,7 +136,7 @@ def test_a_nested_graph_loses_its_remarks_too() -> None:
 
 def test_a_network_of_volumes_with_several_findings_is_exported(tmp_path: Path) -> None:
     assert export.export(drawn(tmp_path, "ct3d", FINDINGS, depth=16)) <= export.TOLERANCE
-    session = export.open_session(tmp_path, 1)
+    session = predict.open_session(tmp_path, 1)
     (given,), (told,) = session.get_inputs(), session.get_outputs()
     assert given.shape[1:] == [1, 16, SIZE, SIZE]
     assert told.shape[1:] == [2]

@@ -13,11 +13,12 @@ import onnx
 import pytest
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from baselines.container import images
+from baselines.container import images, volumes
 from baselines.packaging import image as package
 from cohort_selection.pixels.intensities import UnreadableImage, read_frame
 from tests.baselines.conftest import write_dicom
 from tests.support.made_images import one_of_each_kind
+from tests.support.made_volumes import ramp, write_tomogram
 from tests.support.repository import REPOSITORY
 
 
@@ -91,18 +92,21 @@ def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
     kinds = tmp_path / "kinds"
     kinds.mkdir()
     files = [*sorted(open_list.parent.glob("*.dcm"))[:20], *one_of_each_kind(kinds)]
+    slices = write_tomogram(tmp_path / "ct", ramp((9, 40, 16), tilt_degrees=12.0))
     program = (
         "import sys, hashlib\nfrom pathlib import Path\n"
         f"sys.path.insert(0, {str(tmp_path / 'app')!r})\n"
-        "from baselines.container import images\n"
+        "from baselines.container import images, volumes\n"
         f"assert images.__file__.startswith({str(tmp_path / 'app')!r})\n"
         f"files = map(Path, {[str(file) for file in files]!r})\n"
         "pixels = b''.join(images.model_input(path, 64).tobytes() for path in files)\n"
+        f"slices = [Path(path) for path in {[str(path) for path in slices]!r}]\n"
+        "pixels += volumes.model_volume(slices, 32).tobytes()\n"
         "print(hashlib.sha256(pixels).hexdigest())\n"
         "assert not {'torch', 'monai'} & set(sys.modules)\n"
         "ours = {name for name in sys.modules if name.startswith('cohort_selection')}\n"
         "room = 'cohort_selection.pixels'\n"
-        "held = ('area', 'decoders', 'intensities', 'scratch', 'stored')\n"
+        "held = 'area decoders intensities scratch series stored volume'.split()\n"
         "assert ours == {'cohort_selection', room, *(f'{room}.{name}' for name in held)}\n"
         "copy = sys.modules[f'{room}.intensities'].__file__\n"
         f"assert copy.startswith({str(tmp_path)!r})\n"
@@ -115,6 +119,7 @@ def test_the_copy_in_the_container_gives_the_same_bits_without_torch(
         check=True,
     ).stdout
     here = b"".join(images.model_input(path, 64).tobytes() for path in files)
+    here += volumes.model_volume(slices, 32).tobytes()
     assert said.strip() == hashlib.sha256(here).hexdigest()
 
 

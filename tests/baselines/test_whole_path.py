@@ -70,7 +70,7 @@ def test_grades_are_learnt_exported_and_written_on_their_scale(
     assert (card.kind, card.grades, card.lowest) == ("ordinal", 5, 2)
     assert onnx.export(tmp_path / "model") <= 5e-5
     found = predicted(tmp_path / "model", tmp_path / "input", task, cases[:30])
-    assert found["empty"] == pytest.approx(np.mean([c.targets["grade"] for c in cases]), abs=1e-5)  # type: ignore[arg-type]
+    assert found["empty"] == pytest.approx(np.mean([c.targets["grade"] for c in cases]), abs=1e-5)
     at_home = validated(tmp_path / "model", "prob_grade")
     both = sorted(at_home.keys() & found.keys())
     assert both

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cohort_selection.task.declaration import PROBABILITY, PredictionForm
 from submissions.drop import Drop
 from submissions.ledger.ledger import Ledger
 from submissions.period import Period
@@ -196,3 +197,21 @@ def test_of_fifty_copies_of_one_entry_one_is_written_and_all_get_it(database: st
     assert answers == [standing.submission_id] * AT_ONCE
     for opened in ledgers:
         opened.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "fits", "unfit", "said"),
+    [
+        (PredictionForm(0.0, 24.0), 12.0, 25.0, "declare a number from 0 to 24"),
+        (PredictionForm(None, None), -3e5, float("inf"), "a number on the scale of the model's"),
+        (PROBABILITY, 0.25, -0.5, "declare a probability from 0 to 1"),
+    ],
+)
+def test_a_threshold_lies_on_the_scale_of_the_benchmark(
+    ledger: Ledger, drop: Drop, form: PredictionForm, fits: float, unfit: float, said: str
+) -> None:
+    on_scale = replace(ARCHIVE, form=form)
+    with pytest.raises(EntryError, match=said):
+        receive(ledger, entry=replace(on_scale, threshold=unfit), quota=QUOTA, drop=drop)
+    entered = receive(ledger, entry=replace(on_scale, threshold=fits), quota=QUOTA, drop=drop)
+    assert entered.threshold == fits

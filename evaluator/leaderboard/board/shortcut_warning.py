@@ -13,7 +13,7 @@ BLIND = {
 """First word of the model's name, in lower case, of a team of baselines -> what such a model sees,
 and what that means."""
 
-FIGURES = ("auroc", "macro_auroc")
+FIGURES = ("auroc", "macro_auroc", "hand_till_auroc")
 """Figures that are 0.5 by chance; the first that a row has is compared."""
 CHANCE, NEAR = 0.5, 0.8
 """Near is this share of the best model's distance from chance, or an interval that reaches it."""
@@ -34,7 +34,7 @@ def shortcut_warnings(board: Board, kept: Kept) -> list[str]:
     best = max((each.figures.get(metric, CHANCE) for each in others), default=CHANCE)
     details = kept.details([each.number for each, _ in blind])
     told = []
-    for each, (seen, meaning) in blind:
+    for each, (sight, meaning) in blind:
         value = each.figures.get(metric)
         estimate = details[each.number].estimate(metric, value)
         if value is None or estimate is None or estimate.low is None or estimate.high is None:
@@ -43,7 +43,7 @@ def shortcut_warnings(board: Board, kept: Kept) -> list[str]:
         if near and best > CHANCE and estimate.low > CHANCE:
             shown, first = (numbers.number(one, numbers.ON_BOARD) for one in (value, best))
             told.append(
-                f"A model that sees {seen} alone reaches an AUROC of {shown}, and the best model "
+                f"A model that sees {sight} alone reaches an AUROC of {shown}, and the best model "
                 f"{first}: {meaning}."
             )
     return told

@@ -12,7 +12,14 @@ from fastapi import FastAPI
 from submissions.fact_sheet import FactSheet, FactSheetError
 from submissions.ledger.ledger import Ledger
 from submissions.quota import QuotaError
-from submissions.receiving import ArchiveInDrop, Entry, EntryError, asked_of, receive
+from submissions.receiving import (
+    ArchiveInDrop,
+    Entry,
+    EntryError,
+    asked_of,
+    operating_point,
+    receive,
+)
 from submissions.service.offered import Offered
 from submissions.service.principal import Membership, Principal
 from submissions.service.problems import Problem, not_found
@@ -63,6 +70,7 @@ def enter(app: FastAPI, principal: Principal, wanted: Wanted) -> Submission:
         raise _unfit(
             f"{len(sources)} of upload_id, sha256 and reference are given; give exactly one."
         )
+    threshold = _threshold(benchmark, wanted.threshold)
     sheet = _sheet(wanted.fact_sheet)
     upload = None
     if wanted.upload_id is not None:
@@ -78,7 +86,7 @@ def enter(app: FastAPI, principal: Principal, wanted: Wanted) -> Submission:
         team=team.team,
         model=wanted.model,
         benchmark=benchmark.name,
-        threshold=_threshold(benchmark, wanted.threshold),
+        threshold=threshold,
         archive=archive,
         reference=wanted.reference,
         submitted_by=principal.person_id,
@@ -174,7 +182,12 @@ def _threshold(benchmark: Offered, given: float | None) -> float:
                 f"No threshold is given, and scores of benchmark {benchmark.name} may be on any "
                 f"scale; give {asked_of(benchmark.contract.form)}."
             )
-        return PROPOSED_THRESHOLD if given is None else given
+        try:
+            return operating_point(
+                PROPOSED_THRESHOLD if given is None else given, benchmark.contract.form
+            )
+        except EntryError as error:
+            raise _unfit(f"{error}.") from error
     if given is not None and given != benchmark.threshold:
         raise _unfit(
             f"The threshold is {given:g}, and benchmark {benchmark.name} declares "

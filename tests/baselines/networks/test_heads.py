@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from cohort_selection.cases import Case
 
 ISOTONIC = {"method": "isotonic", "x": [-1.0, 0.0, 0.5], "y": [0.1, 0.3, 0.8]}
 LINE = {"method": "platt", "slope": 2.0, "intercept": 0.1}
-KINDS = {
+KINDS: dict[str, tuple[Task, Sequence[Mapping[str, object]]]] = {
     "binary": (Task(), [LINE]),
     "binary, isotonic": (Task(), [ISOTONIC]),
     "multilabel": (Task("multilabel", ("a", "b", "c")), [ISOTONIC, LINE, ISOTONIC]),
@@ -48,7 +50,7 @@ def test_torch_answers_as_the_container_does(kind: str) -> None:
 def test_cuts_of_grades_never_cross() -> None:
     head = Cumulative(Given(), cuts=24)
     with torch.no_grad():
-        head.steps += torch.randn(23, generator=torch.Generator().manual_seed(1))
+        head.steps.add_(torch.randn(23, generator=torch.Generator().manual_seed(1)))
     logits = head(torch.linspace(-5, 5, 7)[:, None])
     assert logits.shape == (7, 24)
     assert (logits[:, 1:] < logits[:, :-1]).all()
@@ -85,11 +87,11 @@ def test_targets_of_an_open_list_are_counted_from_the_lowest_grade() -> None:
     findings = Task("multilabel", ("a", "b"))
     found = targets_of([case(0, a=0.0, b=None), case(1, a=None, b=1.0)], findings)
     np.testing.assert_array_equal(found, np.array([[0, np.nan], [np.nan, 1]], dtype=np.float32))
-    assert findings.defaults(found) == (0.0, 1.0)
+    assert findings.defaults(found.astype(np.float64)) == (0.0, 1.0)
     grades = Task("ordinal", ("grade",), 4, lowest=2)
     found = targets_of([case(0, grade=2.0), case(1, grade=5.0)], grades)
     assert found.tolist() == [[0.0], [3.0]]
-    assert grades.defaults(found) == (3.5,)
+    assert grades.defaults(found.astype(np.float64)) == (3.5,)
     assert targets_of([case(1), case(0)], Task()).tolist() == [[1.0], [0.0]]
     with pytest.raises(TaskError, match="no targets of b, which a multilabel task needs"):
         targets_of([case(0, a=1.0)], findings)

@@ -15,7 +15,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from baselines.asked import asked_task
-from baselines.container import headers, tabular
+from baselines.container import headers, predict, tabular
 from baselines.examples import TrainingDataError
 from baselines.model_card import CARD, SBOM, TABLE, VALIDATION, read_card
 from baselines.packaging import image, onnx
@@ -26,6 +26,7 @@ from cohort_selection.sequestration.open_list import read_open, write_open
 from cohort_selection.task.declaration import read_task
 from evaluator.case_tables.scoring_input import read_tables
 from submissions.contract import read_contract
+from submissions.host import base_image
 from submissions.predictions import parse_predictions
 from tests.baselines.conftest import write_dicom
 
@@ -85,7 +86,7 @@ def run_program(model: Path, folder: Path, rows: str) -> str:
 
 
 def test_features_by_hand() -> None:
-    described = [
+    described: list[dict[str, object]] = [
         {"name": "sex", "levels": ["F", "M"]},
         {"name": "age", "mean": 50.0, "spread": 10.0, "cuts": [40.0, 60.0]},
     ]
@@ -133,7 +134,7 @@ def test_the_exported_regression_is_the_program(confounded: Path, tmp_path: Path
     table = json.loads((model / TABLE).read_text())
     row = {"sex": "Female", "age": "33"}
     features = np.array([tabular.encode(table["fields"], row)], dtype=np.float32)
-    (exported,) = onnx.open_session(model, 1).run(None, {"features": features})
+    (exported,) = predict.open_session(model, 1).run(None, {"features": features})
     rows = "case_id,n_files,sex,age\nf,1,Female,33\n"
     assert answered(model, tmp_path, rows)["f"] == pytest.approx(float(exported[0]), abs=1e-4)
 
@@ -184,7 +185,7 @@ def test_mistakes_are_said(confounded: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "m").exists()
 
 
-TASKS = {
+TASKS: dict[str, dict[str, object]] = {
     "multilabel": {"kind": "multilabel", "findings": ["A b", "C"]},
     "multiclass": {"kind": "multiclass", "column": "x", "classes": ["N", "B", "V"]},
     "ordinal": {"kind": "ordinal", "column": "x", "lowest": 1, "highest": 5},
@@ -230,6 +231,9 @@ def test_what_is_written_keeps_the_contract_of_each_kind(kind: str, tmp_path: Pa
     if kind == "ordinal":  # 6 of 7 women have grade 4, and 6 of 7 men grade 2
         assert found["f"][0] == pytest.approx(2 + 2 * 6 / 7, abs=0.4)
         assert {row.split(",")[2] for row in lines[1:]} == {"2", "4"}
+    if kind == "multiclass":
+        assert lines[0] == "case_id,patient_id,class,prob_n,prob_b,prob_v,sex"
+        assert {row.split(",")[2] for row in lines[1:]} == {"n", "b", "v"}
 
 
 @pytest.mark.engine
@@ -240,13 +244,13 @@ def test_the_image_of_headers_has_pydicom_and_a_bill_and_no_torch(
     tag = "sequestra-tests/headers:1"
     image.package(tag, model=model)
     try:
-        asked = image.base_image.docker(
+        asked = base_image.docker(
             *("run", "--rm", "--network", "none", "--entrypoint", "python3", tag, "-c"),
             "import os, json; print(sorted(os.listdir('/app')));"
             "print(json.dumps(json.load(open('/app/sbom.cdx.json'))))",
         )
     finally:
-        image.base_image.docker("rmi", "--force", tag)
+        base_image.docker("rmi", "--force", tag)
     listed, bill = asked.stdout.strip().splitlines()
     assert "pydicom" in listed
     assert not [name for name in ("torch", "numpy", "onnxruntime") if f"'{name}'" in listed]

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.targets import Task
+from baselines.targets import ONE_PROBABILITY, Task
 from baselines.training.devices import Place, reproducible
+from baselines.training.loop import Training
 from tests.support import small_training
 from tests.support.small_training import SETTINGS, trained
 
@@ -104,6 +105,17 @@ def test_every_kind_of_task_is_learnt(task: Task) -> None:
     assert course.best is not None
     assert course.best.validation_auroc > 0.8
     assert all(np.isfinite(epoch.training_loss) for epoch in course.epochs)
+
+
+def test_volumes_are_learnt_as_images_are() -> None:
+    settings = replace(SETTINGS, network="ct3d", epochs=4, learning_rate=1e-2)
+    place = Place(torch.device("cpu"))
+    examples = small_training.volumes()
+    with reproducible(place, 1):
+        work = Training(ONE_PROBABILITY, settings, place, examples, examples)
+        course = work.run()
+    assert course.best is not None
+    assert course.best.validation_auroc > 0.9
 
 
 def test_training_stops_when_validation_gets_no_better() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -112,7 +113,7 @@ def test_uneven_slices_are_averaged_to_even_ones_and_told(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("tilt", [12.0, -20.0])
 def test_a_tilted_gantry_is_set_upright(tmp_path: Path, tilt: float) -> None:
-    """Inside, the ramp is where it was in the patient; SimpleITK leaves the lean in."""
+    """Inside the slices, the ramp is where it was in the patient."""
     write_tomogram(tmp_path, ramp((9, 40, 16), tilt_degrees=tilt))
     found = read_volume(series_of(tmp_path))
     assert f"tilted by {abs(tilt):.1f} degrees" in found.notes[0]
@@ -162,6 +163,19 @@ def test_a_coarse_voxel_is_the_mean_of_the_fine_ones(tmp_path: Path) -> None:
     found = read_on_grid(series_of(tmp_path), grid).values
     blocks = series.values.reshape(4, 2, 4, 3, 4, 4).mean(axis=(1, 3, 5))
     np.testing.assert_allclose(found, blocks, rtol=0, atol=1e-3)
+
+
+def test_memory_is_that_of_the_grid_and_of_one_slice(tmp_path: Path) -> None:
+    write_tomogram(tmp_path, ramp((60, 128, 128)))
+    series, grid = series_of(tmp_path), Grid((16, 16, 16), (15.0, 16.0, 16.0))
+    read_on_grid(series, grid)
+    tracemalloc.start()
+    try:
+        read_on_grid(series, grid)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 128 * 128 * 8 < 60 * 128 * 128 * 4
 
 
 def test_what_lies_outside_the_series_is_air(tmp_path: Path) -> None:

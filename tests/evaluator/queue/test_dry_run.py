@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,10 @@ from evaluator.benchmark.specification import (
     read_clinical_columns,
     read_contract_alone,
 )
-from evaluator.queue.dry_run import Practised, Scores
+from evaluator.queue.dry_run import Practised
+from evaluator.tasks.first_look import Scores, look_of
 from evaluator.terminal.dry_run import practised
+from submissions.predictions import Predictions
 from submissions.submission import Failure
 from tests.support.commands import Ended, sequestra
 from tests.support.engine import ImageBuilder
@@ -163,6 +166,46 @@ def test_below_a_half_by_chance_is_not_called_inverted() -> None:
     assert "AUROC 0.250 on 2 positive and 2 negative cases" in told
     assert "below 0.5, which may be chance with so few cases" in told
     assert "inverted" not in told
+
+
+def test_each_of_several_outputs_is_looked_at_on_the_cases_where_it_is_known() -> None:
+    targets = [(1.0, None), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)]
+    scores = [(0.9, 0.1), (0.2, 0.3), (0.8, 0.3), (0.1, 0.3)]
+    blinded = {
+        f"run-{n}": Case(
+            f"case-{n}", f"p{n}", (), int(1.0 in row), {}, dict(zip("ab", row, strict=True))
+        )
+        for n, row in enumerate(targets)
+    }
+    predictions = Predictions({f"run-{n}": row for n, row in enumerate(scores)})
+    found = look_of(blinded, predictions, ("a", "b"))
+    assert (found.lowest, found.highest, found.auroc) == (0.1, 0.9, None)
+    assert found.of_outputs["a"].auroc == 1.0
+    assert (found.of_outputs["b"].n_positive, found.of_outputs["b"].n_negative) == (1, 2)
+    assert found.of_outputs["b"].constant
+    assert Scores.read(json.loads(json.dumps(found.as_document()))) == found
+    told = shown(Practised(4, 1.0, None, "", "", found))
+    assert "a\n  AUROC 1.000 on 2 positive and 2 negative cases" in told
+    assert "constant: all 3 cases have the score 0.3" in told
+    alone = look_of(blinded, predictions)
+    assert (alone.auroc, alone.of_outputs) == (1.0, {})
+    assert "of_outputs" not in alone.as_document()
+
+
+def test_grades_are_looked_at_by_range_label_and_ranks() -> None:
+    reference, grade = (0.0, 3.0, 5.0, 8.0), (1.5, 1.0, 6.0, 7.0)
+    blinded = {
+        f"run-{n}": Case(f"case-{n}", f"p{n}", (), int(each >= 4), {}, {"grade": each})
+        for n, each in enumerate(reference)
+    }
+    predictions = Predictions({f"run-{n}": (each,) for n, each in enumerate(grade)})
+    found = look_of(blinded, predictions, ("grade",))
+    assert (found.lowest, found.highest, found.auroc) == (1.0, 7.0, 1.0)
+    assert found.prediction_probability == pytest.approx(5 / 6)  # one of six pairs is turned
+    assert Scores.read(json.loads(json.dumps(found.as_document()))) == found
+    told = shown(Practised(4, 1.0, None, "", "", found))
+    assert "scores from 1 to 7; prediction probability of the grades 0.833" in told
+    assert "prediction_probability" not in look_of(blinded, predictions).as_document()
 
 
 def test_the_contract_is_read_of_the_benchmarks_file_alone(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def cases_of(
     task: Task,
     targets: NDArray[np.float64],
     outputs: NDArray[np.float64],
-    attributes: Mapping[str, Sequence[str]],
+    attributes: Mapping[str, Sequence[str] | NDArray[np.str_]],
 ) -> ScoredCases:
     """One case a patient; the label is that of the rule of each kind."""
     first = 1 if task.kind == MULTICLASS else 0

@@ -9,10 +9,12 @@ import pytest
 
 from evaluator.scoring.results import OVERALL, Evaluation
 from evaluator.scoring.score import score
+from evaluator.scoring.target_population import against_target
 from evaluator.tasks.judged import judge
 from evaluator.tasks.released import released
 from metrics.discrimination.curves import auroc
 from metrics.estimate import Estimate
+from metrics.group import FIXED_PREVALENCE, SAMPLED
 from tests.evaluator.tasks.given import FINDINGS, PLAN, judged_by, rules, some_findings
 
 
@@ -104,3 +106,34 @@ def test_scores_that_set_one_case_apart_hide_the_finding_and_every_mean() -> Non
     assert shown.find("macro_auroc") is None
     assert not shown.parts[1].results
     assert shown.of_part("effusion").find("auroc") is not None
+
+
+def test_a_design_that_sets_the_label_does_not_set_how_many_have_a_finding() -> None:
+    given = some_findings(200, 6)
+    plan = replace(PLAN, sampling_design=FIXED_PREVALENCE)
+    found = judge(given, judged_by(FINDINGS, plan))
+    assert found.sampling_design == FIXED_PREVALENCE
+    assert {part.evaluation.sampling_design for part in found.parts} == {SAMPLED}
+
+
+def test_a_target_that_names_the_label_is_held_against_the_whole_alone() -> None:
+    given = some_findings(200, 8)
+    target = {"label": {"1": 0.9, "0": 0.1}, "sex": {"F": 0.8, "M": 0.2}}
+    by = replace(
+        judged_by(FINDINGS),
+        weights=lambda cases: against_target(cases.cases, target),
+        part_weights=lambda cases: against_target(cases.cases, {"sex": target["sex"]}),
+    )
+    found = judge(given, by)
+    assert found.target is not None
+    assert {row.attribute for row in found.target.levels} == {"label", "sex"}
+    assert found.target.effective_patients is None
+    (women,) = [row for row in found.target.levels if row.level == "F"]
+    part = found.parts[0].evaluation
+    assert part.target is not None
+    assert {row.attribute for row in part.target.levels} == {"sex"}
+    (mine,) = [row for row in part.target.levels if row.level == "F"]
+    member = (given.attributes["sex"] == "F") & ~np.isnan(given.targets[:, 0])
+    assert mine.n_positive == given.targets[member, 0].sum()
+    assert women.n_positive == given.labels[given.attributes["sex"] == "F"].sum()
+    assert any(r.metric == "auroc_standardized" for r in part.results)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from evaluator.disclosure.control import Release
+from evaluator.disclosure.control import Release, ReleasedPart
 from evaluator.disclosure.earlier import Earlier, Shared
 from evaluator.scoring.results import OVERALL
 from evaluator.tasks.judged import judge
@@ -31,8 +32,9 @@ def shown_of(table: Mapping[str, Sequence[int]], *earlier: Earlier) -> Release:
     return released(judge(given, by), given, by, rules(*earlier))
 
 
-def sites_shown(results: Release | object) -> set[str]:
-    return {r.level for r in results.results if r.attribute == "site" and " - " not in r.level}  # type: ignore[attr-defined]
+def sites_shown(shown: Release | ReleasedPart) -> set[str]:
+    """The sites that figures are shown of, and what compares them all."""
+    return {r.level for r in shown.results if r.attribute == "site" and " - " not in r.level}
 
 
 def bounds(shown: Release, sites: Sequence[str]) -> dict[tuple[str, int], tuple[float, float]]:
@@ -44,7 +46,7 @@ def bounds(shown: Release, sites: Sequence[str]) -> dict[tuple[str, int], tuple[
     column = {pair: i for i, pair in enumerate((s, c) for s in sites for c in range(CLASSES))}
     equal, right, less, most = [], [], [], []
 
-    def row(pairs: Sequence[tuple[str, int]]) -> np.ndarray:  # type: ignore[type-arg]
+    def row(pairs: Sequence[tuple[str, int]]) -> NDArray[np.float64]:
         found = np.zeros(len(column))
         found[[column[pair] for pair in pairs]] = 1.0
         return found

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrics.arrays import Floats
+from metrics.arrays import Floats, Ints
 from metrics.discrimination.curves import auroc, average_precision
 from metrics.discrimination.delong import auroc_estimate
 from metrics.group import FIXED_PREVALENCE, SAMPLED, Group, everyone
 from metrics.outputs.findings import finding_figures, finding_influences
 
 
-def group_of(targets: Floats, patient: Floats | None = None, design: str = SAMPLED) -> Group:
+def group_of(targets: Floats, patient: Ints | None = None, design: str = SAMPLED) -> Group:
     n = targets.shape[0]
-    number = np.arange(n) if patient is None else np.asarray(patient, dtype=np.int64)
+    number = np.arange(n) if patient is None else patient
     y = (np.nan_to_num(targets) == 1.0).any(axis=1)
     return everyone(y, np.zeros(n), number, int(number.max()) + 1, design)
 
@@ -96,6 +96,8 @@ def test_a_finding_with_too_few_makes_every_mean_insufficient_data() -> None:
     found = finding_figures(targets, scores, group, 0.95, names(3), fewest=3)
     for name in ("macro_auroc", "macro_average_precision"):
         assert found[name].value is None
-        assert "finding_2 is known in 2 patients with it and 18 without" in found[name].undefined
+        assert "finding_2 is known in 2 patients with it and 18 without" in (
+            found[name].undefined or ""
+        )
     assert found["findings_with_data"].value == pytest.approx(2 / 3)
     assert finding_influences(targets, scores, group, names(3), fewest=3) == {}

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from cohort_selection.task.declaration import PredictionForm
 from evaluator.commands.audit import app
 from submissions.ledger.ledger import SignedRelease
 from submissions.quota import Quota
@@ -303,6 +304,19 @@ def test_a_closed_benchmark_takes_no_entry(tmp_path: Path) -> None:
             shown = client.get("/api/v1/benchmarks/chest").json()
         assert shown["open"] is False
         assert shown["closes"] == str(yesterday)
+
+
+def test_a_threshold_lies_on_the_scale_of_the_scores(tmp_path: Path) -> None:
+    contract = replace(CHEST.contract, outputs=("score",), form=PredictionForm(None, None))
+    free = replace(CHEST, contract=contract, threshold=None)
+    with running(tmp_path / "home", offered=(free,)) as service:
+        reference = f"registry.example.org/team/model@sha256:{'0' * 64}"
+        answer = entered(service, service.ada, reference=reference)
+        assert answer.status_code == 422
+        assert "No threshold is given" in answer.json()["detail"]
+        answer = entered(service, service.ada, reference=reference, threshold=-312.5)
+        assert answer.status_code == 201
+        assert answer.json()["threshold"] == -312.5
 
 
 def test_benchmarks_are_shown_to_anyone_with_limits_and_file(unchanged: Running) -> None:

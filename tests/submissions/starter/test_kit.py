@@ -165,6 +165,31 @@ def test_a_kit_writes_the_columns_of_its_benchmark(flavour: str, tmp_path: Path)
     assert "AssertionError" in broken.stderr
 
 
+@pytest.mark.parametrize("flavour", ["plain", "onnx"])
+def test_a_kit_for_classes_writes_probabilities_that_sum_to_one(
+    flavour: str, tmp_path: Path
+) -> None:
+    file = REPOSITORY / "benchmarks" / "simulated-type.toml"
+    directory = tmp_path / "kit"
+    kit.write(directory, kit.read(file), flavour)
+    ended = own_test(directory)
+    assert ended.returncode == 0, ended.stderr
+    readme = (directory / "README.md").read_text()
+    assert "`case_id,normal,opacity,large_heart`" in readme
+    assert "those of a case sum to 1" in readme
+    text = (directory / "predict.py").read_text()
+    (directory / "predict.py").write_text(text.replace("SUM_TO_ONE = True", "SUM_TO_ONE = False"))
+    assert own_test(directory).returncode != 0
+
+
+def test_a_kit_for_findings_says_that_each_has_a_probability(tmp_path: Path) -> None:
+    directory = tmp_path / "kit"
+    kit.write(directory, kit.read(REPOSITORY / "benchmarks" / "simulated-findings.toml"))
+    assert own_test(directory).returncode == 0
+    readme = (directory / "README.md").read_text()
+    assert "a probability from 0 to 1 for each finding by itself" in readme
+
+
 def test_the_readme_of_a_kit_says_what_its_benchmark_grants(
     benchmark: Path, tmp_path: Path
 ) -> None:
@@ -179,7 +204,7 @@ def test_the_readme_of_a_kit_says_what_its_benchmark_grants(
     assert table["processes and threads (`pids`)"] == "64"
     named = re.findall(r"`(\w+)`", "".join(table))
     limits = set(Contract.__dataclass_fields__) - {
-        "form", "outputs", "log_kb", "repeat_share", "repeat_tolerance"
+        "outputs", "form", "log_kb", "repeat_share", "repeat_tolerance"
     }  # fmt: skip
     assert limits <= set(named)
     for section in ("Libraries", "What can go wrong", "What the container sees"):
@@ -260,3 +285,28 @@ def test_a_table_of_scores_can_be_read_by_the_rows_of_the_kit(
     with (tmp_path / "out.csv").open(newline="") as file:
         # 1,250 bytes: the toy score is the size modulo 1,000, in thousandths.
         assert list(csv.reader(file)) == [["case_id", "probability"], ["a", "0.250000"]]
+
+
+@pytest.mark.parametrize(
+    ("task", "says", "highest"),
+    [
+        ('kind = "ordinal"\ncolumn = "g"\nlowest = 1\nhighest = 5', "a grade from 1 to 5", 5.0),
+        ('kind = "score"', "a number on any scale", 1.0),
+    ],
+)
+def test_a_kit_answers_on_the_scale_of_its_benchmark(
+    tmp_path: Path, task: str, says: str, highest: float
+) -> None:
+    file = tmp_path / "grades.toml"
+    file.write_text(f"{FILE.format(outputs='')}\n[task]\n{task}\n".replace("outputs = []\n", ""))
+    directory = tmp_path / "kit"
+    kit.write(directory, kit.read(file), "plain")
+    assert says in (directory / "README.md").read_text()
+    ended = own_test(directory)
+    assert ended.returncode == 0, ended.stderr
+    program = (directory / "predict.py").read_text()
+    scale = re.search(r"^LOWEST, HIGHEST = (\S+), (\S+)$", program, flags=re.MULTILINE)
+    assert scale is not None
+    assert float(scale[2]) == highest
+    (directory / "predict.py").write_text(program.replace(scale[0], "LOWEST, HIGHEST = 2e10, 3e10"))
+    assert own_test(directory).returncode != 0  # off every scale

@@ -1,0 +1,77 @@
+"""What the other tables of a benchmark of grades or scores may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evaluator.benchmark.about import SpecificationError
+from evaluator.benchmark.offered import offered
+from evaluator.benchmark.specification import Benchmark, read_benchmark
+from tests.support.repository import REPOSITORY
+
+SEVERITY = (REPOSITORY / "benchmarks" / "simulated-severity.toml").read_text()
+
+
+def read(folder: Path, *changes: tuple[str, str]) -> Benchmark:
+    text = SEVERITY
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "severity.toml"
+    path.write_text(text)
+    return read_benchmark(path)
+
+
+def test_grades_are_called_at_the_label_and_ranked_by_kappa(tmp_path: Path) -> None:
+    found = read(tmp_path, ('primary = "quadratic_weighted_kappa"\n', ""))
+    assert found.analysis.primary == "quadratic_weighted_kappa"
+    assert found.threshold == 5.0
+    assert offered(found).threshold == 5.0  # a team declares none
+    assert found.contract.outputs == ("grade",)
+    elsewhere = read(tmp_path, ('{ column = "severity_grade", at_least = 5 }', '"opacity"'))
+    assert elsewhere.threshold == 2.0  # the first cut, where the label is no grade
+
+
+def test_scores_are_called_where_the_benchmark_or_the_team_says(tmp_path: Path) -> None:
+    task = SEVERITY[SEVERITY.index("[task]") : SEVERITY.index("[cohort]")]
+    scores = (task, '[task]\nkind = "score"\n\n')
+    primary = ('primary = "quadratic_weighted_kappa"\n', "")
+    found = read(tmp_path, scores, primary)
+    assert (found.analysis.primary, found.threshold) == ("auroc", None)
+    declared = read(tmp_path, scores, primary, ("[analysis]\n", "[analysis]\nthreshold = -3.5\n"))
+    assert declared.threshold == -3.5
+    assert declared.contract.outputs == ("score",)
+
+
+def test_scores_have_no_figure_of_probabilities(tmp_path: Path) -> None:
+    task = SEVERITY[SEVERITY.index("[task]") : SEVERITY.index("[cohort]")]
+    with pytest.raises(SpecificationError, match="'brier', a figure of probabilities"):
+        read(
+            tmp_path,
+            (task, '[task]\nkind = "score"\n\n'),
+            ('"quadratic_weighted_kappa"', '"brier"'),
+        )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[analysis]\n", "[analysis]\nthreshold = 3\n", r"give cuts = \[3\] in \[task\]"),
+        (
+            "[analysis]\n",
+            '[analysis]\nprimary_gap = "sensitivity by sex"\n',
+            "the gap sensitivity by sex is declared, and gaps of grades are described",
+        ),
+        ("cuts = [2, 5]", "cuts = [5, 2]", "cuts are"),
+        ('"quadratic_weighted_kappa"', '"auroc"', "give one of quadratic_weighted_kappa, "),
+        ("highest = 8", "highest = 0", "give the ends of the scale, the lowest first"),
+        ("[contract]\n", '[contract]\noutputs = ["probability"]\n', "leave .* outputs out"),
+    ],
+)
+def test_what_does_not_fit_grades_is_refused_in_one_sentence(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises((SpecificationError, ValueError), match=said):
+        read(tmp_path, (old, new))
