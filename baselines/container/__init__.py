@@ -2,6 +2,6 @@
 
 **Bundle**: these modules and the weights, copied into the image.
 
-Order of reading: ``answers``, ``predict``, ``images``, ``predict_torch``, ``tabular``,
-``headers``, ``prevalence``.
+Order of reading: ``answers``, ``predict``, ``images``, ``volumes``, ``ahead``, ``predict_torch``,
+``tabular``, ``headers``, ``prevalence``.
 """
