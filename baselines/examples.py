@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""
 
 _TOLD = 1000
-"""Names of files that could not be read are kept up to this number."""
+"""The files of so many examples are kept, to name those that could not be read."""
 
 _BLOCK = 1024
 

@@ -12,9 +12,11 @@ import numpy as np
 from cohort_selection.cases import Case
 from cohort_selection.regions.grids import GridError, read_grids
 from cohort_selection.regions.region_table import beside
+from cohort_selection.regions.stacks import stack_of
 from cohort_selection.sealing.cohort import CohortError
 from cohort_selection.sequestration.open_list import read_open
-from cohort_selection.task.declaration import Task
+from cohort_selection.task.declaration import SEGMENTATION, Task
+from cohort_selection.task.runs import RunsError, read_runs
 from evaluator.benchmark.specification import read_task_alone
 from evaluator.case_tables.scoring_input import Reading, ScoringInputError
 from evaluator.scoring.analysis_plan import AnalysisPlan
@@ -28,6 +30,7 @@ from submissions.predictions import Predictions, parse_predictions
 from submissions.submission import ContractBroken
 
 _LARGEST = 1 << 30
+_ROUNDING = 1e-6
 
 
 def score_own(
@@ -64,7 +67,9 @@ def score_regions(
             f"{open_list.name} has no region beside it; give the list of the open part, with "
             f"{beside(open_list).name} in the same folder"
         )
-    given = _beside(cases, _read(predictions, cases, task))
+    read = _read(predictions, cases, task)
+    _refuse_misplaced(cases, task, beside(open_list).name)
+    given = _beside(cases, read)
     by = Judged(
         task=task,
         plan=_of_these(analysis, given),
@@ -94,6 +99,44 @@ def _read(path: Path, cases: Sequence[Case], task: Task) -> Predictions:
         ) from None
     except GridError as problem:
         raise ScoringInputError(f"{problem}; give the images of the open part") from None
+
+
+def _refuse_misplaced(cases: Sequence[Case], task: Task, table: str) -> None:
+    """Refuse regions that lie in no picture of their case, and cases that are no one grid."""
+    for case in cases:
+        grids = read_grids(case.files)
+        try:
+            places = stack_of(grids).places
+        except GridError as problem:
+            raise ScoringInputError(f"case {case.case_id} {problem}; leave it out") from None
+        sizes = {grid.source: (grid.rows, grid.columns) for grid in grids}
+        for region in case.regions:
+            where = f"{table}: a region of case {case.case_id}"
+            if (region.source, region.frame) not in places:
+                raise ScoringInputError(
+                    f"{where} is in frame {region.frame} of picture {region.source[:64]}, which "
+                    "its plane or volume does not have; correct the table"
+                )
+            rows, columns = sizes[region.source]
+            if region.box is not None:
+                _refuse_box(region.box, rows, columns, task, where)
+                continue
+            try:
+                read_runs(region.runs, rows * columns)
+            except RunsError as problem:
+                raise ScoringInputError(f"{where}: {problem}; correct the table") from None
+
+
+def _refuse_box(
+    box: tuple[float, float, float, float], rows: int, columns: int, task: Task, where: str
+) -> None:
+    if task.kind == SEGMENTATION:
+        raise ScoringInputError(f"{where} is a box, and masks are scored against masks; give runs")
+    x, y, width, height = box
+    if x + width > columns + _ROUNDING or y + height > rows + _ROUNDING:
+        raise ScoringInputError(
+            f"{where} leaves its picture of {rows} rows and {columns} columns; correct the table"
+        )
 
 
 def _beside(cases: tuple[Case, ...], predictions: Predictions) -> ScoredCases:

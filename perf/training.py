@@ -96,11 +96,13 @@ def summary(rows: list[dict[str, object]]) -> dict[str, object]:
             "seeds": len(mine),
             "cpu_seconds": float(np.median([float(str(row["cpu"])) for row in mine])),
             "wall_seconds": float(np.median([float(str(row["wall"])) for row in mine])),
-            "step_seconds": float(np.median([float(str(row["cpu_a_step"])) for row in mine])),
+            "epoch_cpu_seconds": float(
+                np.median([float(str(row["cpu_an_epoch"])) for row in mine])
+            ),
             "auroc": round(float(aurocs.mean()), 4),
             "auroc_sd": round(float(aurocs.std(ddof=1)), 4) if len(mine) > 1 else None,
         }
-        for what in ("cpu", "wall", "cpu_a_step"):
+        for what in ("cpu", "wall", "cpu_an_epoch"):
             ratios = [
                 float(str(before[what])) / float(str(row[what]))
                 for row in mine
@@ -200,7 +202,7 @@ def _one(asked: dict[str, object]) -> dict[str, object]:
         "wall": round(took[0], 2),
         "cpu": round(took[1], 2),
         # From the first word of the training to its last: epochs and validation, no start.
-        "cpu_a_step": round((marks[-1][1] - marks[0][1]) / max(1, card.epochs), 4),
+        "cpu_an_epoch": round((marks[-1][1] - marks[0][1]) / max(1, card.epochs), 4),
         "epochs": card.epochs,
         "validation_auroc": round(card.validation_auroc, 4),
         "auroc": round(expected_auroc(scores, data["risks"]), 4),

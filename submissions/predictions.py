@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from cohort_selection.task.declaration import PredictionForm
 from submissions.contract import Contract
-from submissions.prediction_rows.cells import cells_of, number, shown
+from submissions.prediction_rows.cells import cells_of, lines_of, number, shown
 from submissions.prediction_rows.regions import Pictures, read_regions
 from submissions.submission import ContractBroken, Failure
 
@@ -110,17 +110,14 @@ def parse_predictions(
             {case_id: (each.summary,) for case_id, each in found.items()},
             {case_id: each.text for case_id, each in found.items()},
         )
-    # More lines than cases cannot be right, and splitting stops there: a file of a million
-    # empty lines costs no more than one of the right size.
-    header, *rows = text.split("\n", len(case_ids) + 2)
+    rows = lines_of(text)
+    header = next(rows)
     expected = ("case_id", *contract.outputs)
     if cells_of(header, 1, len(expected)) != expected:
         raise ContractBroken(
             Failure.PREDICTIONS_MALFORMED,
             f"line 1 is {shown(header)}; expected {','.join(expected)}",
         )
-    if rows and rows[-1] == "":
-        rows.pop()
     known = frozenset(case_ids)
     values: dict[str, tuple[float, ...]] = {}
     for line, row in enumerate(rows, start=2):

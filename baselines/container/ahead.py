@@ -16,7 +16,9 @@ from typing import TypeVar
 Made = TypeVar("Made")
 
 
-def ahead(reads: Iterable[Callable[[], Made]], threads: int, most: int) -> Generator[Made, None, None]:
+def ahead(
+    reads: Iterable[Callable[[], Made]], threads: int, most: int
+) -> Generator[Made, None, None]:
     """Call each of ``reads`` in its turn and give what it returns, in their order.
 
     ``threads`` calls run at once, and ``most`` results at the most wait to be taken. What a call

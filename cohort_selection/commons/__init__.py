@@ -2,6 +2,6 @@
 
 **Commons**: a folder of DICOM studies with clinical tables.
 
-Order of reading: ``simulation``, ``planted``, ``sites``, ``radiography``, ``phantom``,
-``radiograph``, ``lesions``, ``tomography``, ``image_table``, ``conversion``.
+Order of reading: ``simulation``, ``sites``, ``planted``, ``lesions``, ``radiography``,
+``phantom``, ``radiograph``, ``tomography``, ``image_table``, ``conversion``.
 """

@@ -303,7 +303,9 @@ def _targets(sieve: _Sieve, task: Task | None) -> Mapping[str, Mapping[str, floa
         s.study_uid: {name: sieve.record(s).findings.get(name, "") for name in columns}
         for s in sieve.left
     }
-    sieve.keep(f"{_TOLD[task.kind]} is recorded", lambda s: is_known(task, texts[s.study_uid]) or None)
+    sieve.keep(
+        f"{_TOLD[task.kind]} is recorded", lambda s: is_known(task, texts[s.study_uid]) or None
+    )
     try:
         return targets_of(task, {s.study_uid: texts[s.study_uid] for s in sieve.left})
     except LabelError as wrong:

@@ -108,7 +108,9 @@ def regions_of(case: Case, annotations: Annotations, task: Task) -> Found:
     marked += _of_tables(annotations, by_uid)
     if task.kind == LOCALISATION:
         regions += _boxes_of_tables(annotations, by_uid, len(regions))
-    if not {(each.source, each.frame) for each in (*marked, *regions)} <= stack.places.keys():
+    places = {(each.source, each.frame) for each in marked}
+    places |= {(each.source, each.frame) for each in regions}
+    if not places <= stack.places.keys():
         return Found(unfit="is annotated in pictures outside of its plane or volume")
     if marked:
         regions += _masks(stack, marked, len(regions), apart=task.kind == LOCALISATION)

@@ -162,7 +162,7 @@ def _in_place(plane: Plane, grids: Mapping[str, Grid]) -> tuple[str, int] | None
 def _alike(one: tuple[float, ...] | None, other: tuple[float, ...] | None, within: float) -> bool:
     if one is None or other is None:
         return False
-    return bool(np.allclose(one, other, rtol=0.0, atol=within))
+    return all(abs(a - b) <= within for a, b in zip(one, other, strict=True))
 
 
 def _frames(source: Dataset) -> tuple[int, ...]:

@@ -76,6 +76,11 @@ def read_open(path: Path) -> tuple[Case, ...]:
                 raise CohortError(
                     f"{path.name} line {line}: label is {row['label']!r}; it must be 0 or 1"
                 )
+            if row["files"] is None:
+                raise CohortError(
+                    f"{path.name} line {line} has fewer cells than the {len(fields)} columns; "
+                    "write it with `sequestra sequester`"
+                )
             cases.append(
                 Case(
                     row["case_id"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -31,6 +32,7 @@ LEFT_OUT = "left out"
 
 OUTPUT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_GRADE = 1_000
+_LARGEST_MM = 1_000_000
 
 
 class TaskError(ValueError):
@@ -180,12 +182,20 @@ class Task:
     distance_both_empty_mm: Annotated[
         Number | None,
         Absent("such cases are left out"),
-        Field(ge=0, description="for `segmentation`: the distances of two empty masks, in mm"),
+        Field(
+            ge=0,
+            le=_LARGEST_MM,
+            description="for `segmentation`: the distances of two empty masks, in mm",
+        ),
     ] = None
     distance_penalty_mm: Annotated[
         Number | None,
         Absent("such cases are left out: distances then say nothing of missed lesions"),
-        Field(ge=0, description="for `segmentation`: the distances of a false or missed mask"),
+        Field(
+            ge=0,
+            le=_LARGEST_MM,
+            description="for `segmentation`: the distances of a false or missed mask",
+        ),
     ] = None
     hit: Annotated[
         Text,
@@ -350,7 +360,8 @@ def _refuse_names(key: str, names: Sequence[str]) -> None:
             f"{key} has {odd[0]!r}, which makes no name of a column; begin it with a letter, and "
             "use letters of the English alphabet"
         )
-    twice = sorted({name for name in outputs if outputs.count(name) > 1} | {"case_id"} & {*outputs})
+    often = {name for name, times in Counter(outputs).items() if times > 1}
+    twice = sorted(often | {"case_id"} & {*outputs})
     if twice:
         raise ValueError(f"{key} has two names for the column {twice[0]!r}; rename one")
 

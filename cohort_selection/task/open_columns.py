@@ -40,11 +40,20 @@ def task_of(columns: Sequence[str]) -> Task:
     """The task whose targets an open list with these columns has; one probability where none.
 
     The names of findings and classes are those of the outputs. Raises TaskError for targets of
-    two kinds.
+    two kinds, and ValueError for names that are none of outputs.
     """
     targets = [column for column in columns if is_target(column)]
     if not targets:
         return ONE_PROBABILITY
+    task = _task_of(targets)
+    expected = target_columns(task).values()
+    for column, name in zip(targets, expected, strict=True):
+        if column != name:
+            raise TaskError(f"the open list has the column {column!r}; it is written {name!r}")
+    return task
+
+
+def _task_of(targets: Sequence[str]) -> Task:
     for kind, prefix in _PREFIX.items():
         names = tuple(c.removeprefix(prefix) for c in targets if c.startswith(prefix))
         if len(names) == len(targets):
@@ -68,15 +77,25 @@ def cell(target: float | None) -> str:
 
 
 def read_cells(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, float | None]:
-    """The targets of a row by output; raise TaskError for a cell that is no number."""
-    found: dict[str, float | None] = {}
-    for output, column in columns.items():
-        text = (row[column] or "").strip()
-        try:
-            value = float(text) if text else None
-        except ValueError:
-            value = math.nan
-        if value is not None and not math.isfinite(value):
-            raise TaskError(f"{column} is {text!r}; give a number, or nothing where it is unknown")
-        found[output] = value
+    """The targets of a row by output; raise TaskError for a cell that its column cannot hold."""
+    found = {output: _target((row[name] or "").strip(), name) for output, name in columns.items()}
+    of_classes = any(name.startswith(_PREFIX[MULTICLASS]) for name in columns.values())
+    if of_classes and sorted(value or 0.0 for value in found.values())[-2:] != [0.0, 1.0]:
+        raise TaskError("the classes are not one 1 and 0 otherwise; a case is of one class")
     return found
+
+
+def _target(text: str, column: str) -> float | None:
+    scale = _GRADE.fullmatch(column)
+    lowest, highest = (int(scale[1]), int(scale[2])) if scale else (0, 1)
+    if not text and column.startswith(_PREFIX[MULTILABEL]):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if value.is_integer() and lowest <= value <= highest:
+        return value
+    expected = f"a whole number from {lowest} to {highest}" if scale else "1 or 0"
+    unknown = ", or nothing where it is unknown" if column.startswith(_PREFIX[MULTILABEL]) else ""
+    raise TaskError(f"{column} is {text!r}; give {expected}{unknown}")

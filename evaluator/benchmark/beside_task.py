@@ -94,7 +94,7 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     if benchmark.task.has_regions and benchmark.contract.repeat_share > 0:
         raise SpecificationError(
             f"{name}: [contract] repeat_share is {benchmark.contract.repeat_share:g} and [task] "
-            f"kind is {kind!r}, of which two runs are not compared; leave repeat_share out"
+            f"kind is {kind!r}, whose runs are not compared; leave repeat_share out"
         )
     if benchmark.board.declared:
         raise SpecificationError(

@@ -286,10 +286,10 @@ def _agree(benchmark: Benchmark) -> None:
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
             )
-    label = benchmark.cohort.label.column
-    if label in benchmark.contract.visible:
+    standard = {benchmark.cohort.label.column, benchmark.task.column, *benchmark.task.findings}
+    if told := sorted(standard & set(benchmark.contract.visible)):
         raise SpecificationError(
-            f"{benchmark.path.name}: [contract] visible has {label}, the reference standard; "
+            f"{benchmark.path.name}: [contract] visible has {told[0]}, the reference standard; "
             f"a container may never see it"
         )
     refuse_what_no_task_has(benchmark)

@@ -162,7 +162,8 @@ def details(found: Mapping[str, Any]) -> RenderableType:
 
 def practised(found: Mapping[str, Any]) -> RenderableType:
     """Figures of the dry run on practice cases, the end of its log, the time of the real run."""
-    from evaluator.queue.dry_run import Practised, Scores
+    from evaluator.queue.dry_run import Practised
+    from evaluator.tasks.first_look import Scores
     from evaluator.terminal import dry_run
 
     scores, failure = found["scores"], found["failure"]

@@ -112,6 +112,8 @@ _WEIGHED_BY_PROBABILITY = (
     "mean_absolute_error",
     "mean_difference",
     "limit_of_agreement",
+    "sensitivity_at_false_marks",
+    "froc_score",
 )
 _WEIGHED_BY_LOG_ODDS = (
     "log_loss",

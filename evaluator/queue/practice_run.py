@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 
 from evaluator.queue.admission import leave_nothing
-from evaluator.queue.dry_run import Practised, look_of, renamed
+from evaluator.queue.dry_run import Practised, renamed
 from evaluator.queue.job import Job
 from evaluator.queue.record import Record
 from evaluator.sandbox.engine import Engine, EngineUnavailable
 from evaluator.stores.enclave import StageTime
 from evaluator.stores.installation import Installation
 from evaluator.stores.practice_cases import read_cases
+from evaluator.tasks.first_look import look_of
 from evaluator.workers.shard import Ended
 from submissions.ledger.ledger import Ledger
 from submissions.stage_times import Stage, coarse

@@ -6,5 +6,5 @@ a binary task. A binary task, a score and regions have no parts. A *region* is a
 
 Order of reading: ``scored_cases``, ``kinds``, ``tops``, ``multilabel``, ``multiclass``,
 ``ordinal``, ``regions``, ``matched_marks``, ``few_regions_apart``, ``segmentation``,
-``localisation``, ``judged``, ``released``.
+``localisation``, ``judged``, ``released``, ``first_look``.
 """

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cohort_selection.cases import Region
 from cohort_selection.regions.stacks import Stack
@@ -40,21 +42,34 @@ def _near(lesion: Sequence[Region], marks: Sequence[Mark], stack: Stack, task: T
     """How near each mark is to one lesion (1, marks); NaN where it is not on it."""
     boxed = [region for region in lesion if region.box is not None]
     drawn = [region for region in lesion if region.box is None]
-    mask = reference_mask(drawn, stack)
+    first, mask = _own_slices(drawn, stack)
     if task.hit == INSIDE and not boxed:
-        at = _points(marks, stack) - 0.5  # whole numbers are the middles of pixels there
-        return nearness.inside_masks(mask.astype(np.int64), 1, at)
-    box = _box(boxed, mask, stack)
+        at = _points(marks, stack) - (first + 0.5, 0.5, 0.5)  # whole numbers: middles of pixels
+        return nearness.inside_masks(mask, 1, at)
+    inside = np.argwhere(mask) + np.array([first, 0, 0])
+    box = _box(boxed, inside, stack)
     if task.hit == INSIDE:
         return nearness.inside_boxes(box, _points(marks, stack))
     mm = np.array([*([1.0] if len(stack.shape) == 2 else []), *stack.spacing_mm])
     if task.hit == NEAR:
-        centre = box.mean(axis=1) if boxed else (np.argwhere(mask).mean(axis=0) + 0.5)[None, :]
+        centre = box.mean(axis=1) if boxed else (inside.mean(axis=0) + 0.5)[None, :]
         return nearness.near_centres(centre * mm, _points(marks, stack) * mm, task.within_mm)
     return nearness.overlapping_boxes(box * mm, _boxes(marks, stack) * mm, task.least_iou)
 
 
-def _box(boxed: Sequence[Region], mask: Mask, stack: Stack) -> Floats:
+def _own_slices(drawn: Sequence[Region], stack: Stack) -> tuple[int, Mask]:
+    """The mask of a lesion in its own slices (slices, rows, columns), and the first of them.
+
+    A volume has many, a lesion few.
+    """
+    places = [stack.places[region.source, region.frame] for region in drawn] or [0]
+    first, n_slices = min(places), max(places) - min(places) + 1
+    own = {key: place - first for key, place in stack.places.items()}
+    kept = {key: place for key, place in own.items() if 0 <= place < n_slices}
+    return first, reference_mask(drawn, replace(stack, places=kept))
+
+
+def _box(boxed: Sequence[Region], inside: NDArray[np.int64], stack: Stack) -> Floats:
     """The box (1, 2, 3) around a lesion: slice, row and column of its lower and upper corner."""
     corners = []
     for region in boxed:
@@ -62,8 +77,7 @@ def _box(boxed: Sequence[Region], mask: Mask, stack: Stack) -> Floats:
         x, y, width, height = region.box
         place = stack.places[region.source, region.frame]
         corners += [(place, y, x), (place + 1.0, y + height, x + width)]
-    if mask.any():
-        inside = np.argwhere(mask)
+    if len(inside):
         corners += [tuple(inside.min(axis=0)), tuple(inside.max(axis=0) + 1.0)]
     every = np.array(corners, dtype=np.float64)
     return np.stack([every.min(axis=0), every.max(axis=0)])[None, :, :]

@@ -13,6 +13,7 @@ from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart
 from evaluator.tasks.scored_cases import ScoredCases
 from evaluator.tasks.tops import top_of
 from metrics.arrays import Floats, Ints
+from metrics.edges import called
 from metrics.estimate import Estimate
 from metrics.group import Group
 from metrics.outputs.classes import Classified, class_figures, class_influences
@@ -41,14 +42,18 @@ def classes(given: ScoredCases, by: Judged) -> dict[str, Part]:
 def apart(given: ScoredCases, by: Judged) -> SetApart:
     """What the probabilities of any class set apart, and classes that few cases are called.
 
-    A called class is the most probable one, so no threshold decides it.
+    A called class is the most probable one, so no threshold decides it. The parts call by the
+    threshold: where few cases are called a class by one of the two rules alone, the figures of the
+    whole less those of the parts would be theirs.
     """
     found = [one_score_apart(part.cases, by.threshold, by) for _, part in _classes(given, by)]
-    called = _classified(given, by).called
-    few = [
-        one_score_apart(replace(given, scores=(called == number).astype(np.float64)), 0.5, by)
-        for number in range(len(by.task.outputs))
-    ]
+    called_class = _classified(given, by).called
+    few = []
+    for number in range(len(by.task.outputs)):
+        here = called_class == number
+        by_one_rule = here != called(given.outputs[:, number], by.threshold)
+        for chosen in (here, by_one_rule):
+            few.append(one_score_apart(replace(given, scores=chosen.astype(np.float64)), 0.5, by))
     return SetApart(
         NOBODY.union(*(each.by_score for each in found)),
         NOBODY.union(*(each.by_threshold for each in few)),

@@ -17,6 +17,9 @@ from cohort_selection.regions.grids import read_grids
 from cohort_selection.regions.stacks import Stack, stack_of
 from cohort_selection.task.runs import painted, read_runs
 
+_ANY = 1 << 40
+"""Pixels of a picture whose size was checked when its runs were read."""
+
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -61,6 +64,35 @@ def _laid_out(rows: Sequence[tuple[str, int, str]], stack: Stack) -> Mask:
         shape = (stack.shape[-2], stack.shape[-1])
         mask[stack.places[source, frame]] |= painted(read_runs(runs, mask[0].size), shape)
     return mask
+
+
+def overlap(regions: Sequence[Region], text: str) -> float:
+    """Dice of the masks of a case and the rows that it draws, by their runs; 0 where one is empty.
+
+    Masks of the same frame share no pixel.
+    """
+    drawn = {
+        (uid, int(frame)): read_runs(runs, _ANY)
+        for uid, frame, runs in (row.split(",", 2) for row in text.split("\n") if row)
+    }
+    shared, n = 0, sum(int(runs[:, 1].sum()) for runs in drawn.values())
+    for each in regions:
+        runs = read_runs(each.runs, _ANY)
+        n += int(runs[:, 1].sum())
+        other = drawn.get((each.source, each.frame))
+        if other is not None and other.size and runs.size:
+            ends = other.sum(axis=1)
+            shared += int((_below(runs, ends) - _below(runs, other[:, 0])).sum())
+    return 2.0 * shared / n if n else 0.0
+
+
+def _below(runs: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many pixels of ``runs`` (runs, 2) lie before each of ``places`` (n,)."""
+    ends = runs.sum(axis=1)
+    whole = np.concatenate([[0], np.cumsum(runs[:, 1])])
+    last = np.searchsorted(runs[:, 0], places, side="left")
+    beyond = np.where(last > 0, np.maximum(0, ends[last - 1] - places), 0)
+    return np.asarray(whole[last] - beyond)
 
 
 def marks_of(text: str) -> tuple[Mark, ...]:

@@ -12,7 +12,8 @@ from submissions.submission import Failure
 
 if TYPE_CHECKING:
     from cohort_selection.sequestration.open_part import OpenPart
-    from evaluator.queue.dry_run import Practised, Scores
+    from evaluator.queue.dry_run import Practised
+    from evaluator.tasks.first_look import Scores
 
 MOST_LOG_LINES = 20
 
@@ -68,6 +69,8 @@ def _of_one(found: Scores) -> RenderableType:
             f"{found.lowest:g}; the model does not tell one from another",
         )
     spread = f"scores from {found.lowest:g} to {found.highest:g}"
+    if found.prediction_probability is not None:
+        spread += f"; prediction probability of the grades {found.prediction_probability:.3f}"
     if found.auroc is None:
         return f"{spread}; no AUROC, since there are {cases}: give more cases with --cases"
     told = f"AUROC {found.auroc:.3f} on {cases}; {spread}"

@@ -70,7 +70,10 @@ def quadratic_weighted_kappa_interval(
     highest: int,
     confidence: float,
 ) -> Interval:
-    """Interval of the quadratic-weighted kappa: influence over patients, Fisher's z, t."""
+    """Interval of the quadratic-weighted kappa: influence over patients, Fisher's z, t.
+
+    For single cases the variance is that of Fleiss, Cohen & Everitt 1969 for large samples.
+    """
     value = agreement.quadratic_weighted_kappa(reference, grade, lowest, highest)
     a, b = finite_grades(reference, grade)
     influence = influences.of_quadratic_weighted_kappa(a, b, value)
@@ -85,7 +88,10 @@ def linear_weighted_kappa_interval(
     highest: int,
     confidence: float,
 ) -> Interval:
-    """Interval of the linear-weighted kappa: influence over patients, Fisher's z, t."""
+    """Interval of the linear-weighted kappa: influence over patients, Fisher's z, t.
+
+    For single cases the variance is that of Fleiss, Cohen & Everitt 1969 for large samples.
+    """
     value = agreement.linear_weighted_kappa(reference, grade, lowest, highest)
     a, b = finite_grades(reference, grade)
     influence = influences.of_linear_weighted_kappa(a, b, lowest, highest, value)

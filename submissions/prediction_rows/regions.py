@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from cohort_selection.task.declaration import BOXES, COLUMNS, MASKS
 from cohort_selection.task.runs import RunsError, read_runs
-from submissions.prediction_rows.cells import cells_of, number, shown
+from submissions.prediction_rows.cells import cells_of, lines_of, number, shown
 from submissions.submission import ContractBroken, Failure
 
 if TYPE_CHECKING:
@@ -72,14 +72,13 @@ def read_regions(
     form = contract.form.regions
     columns = ("case_id", *COLUMNS[form])
     known = {case_id: pictures.get(case_id, _NO_PICTURES) for case_id in case_ids}
-    header, *rows = text.split("\n", _most_rows(form, known) + 2)
+    rows = lines_of(text)
+    header = next(rows)
     if cells_of(header, 1, len(columns)) != columns:
         raise ContractBroken(
             Failure.PREDICTIONS_MALFORMED,
             f"line 1 is {shown(header)}; expected {','.join(columns)}",
         )
-    if rows and rows[-1] == "":
-        rows.pop()
     found: dict[str, CaseRegions] = {}
     for line, row in enumerate(rows, start=2):
         case_id, *cells = cells_of(row, line, len(columns))
@@ -99,14 +98,6 @@ def read_regions(
     if len(found) < len(known):
         raise ContractBroken(Failure.PREDICTIONS_INCOMPLETE, f"{len(found)} of {len(known)} cases")
     return found
-
-
-def _most_rows(form: str, known: Mapping[str, Pictures]) -> int:
-    """More rows than this cannot be right, and reading stops there."""
-    if form == MASKS:
-        frames = (frames for of_case in known.values() for _, _, frames in of_case.values())
-        return sum(frames) + len(known)
-    return len(known) * MOST_MARKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from evaluator.case_tables.scoring_input import ScoringInputError
 from evaluator.own_regions import score_own
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from tests.evaluator.tasks.region_cases import UID, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 from tests.support.commands import sequestra
 from tests.support.installation import one_sentence
 
@@ -35,7 +35,7 @@ HEADER = "case_id,sop_instance_uid,frame,runs\n"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three open cases of one picture; two have the same lesion."""
-    picture = annotations.radiograph(tmp_path)
+    picture = annotated_pictures.radiograph(tmp_path)
     lesion = (Region(UID, 1, 1, runs="51 4 67 4"),)
     cases = [
         Case(name, name, (picture,), int(bool(each)), {"sex": "F"}, {}, each)
@@ -100,3 +100,22 @@ def test_a_list_without_regions_is_refused(folder: Path) -> None:
     )
     assert "open.csv has no region beside it" in said
     assert "open-regions.csv" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("one,1,9.9,1,51 4,,,,", "frame 1 of picture 9.9"),
+        (f"one,1,{UID},7,51 4,,,,", "frame 7 of picture"),
+        (f"one,1,{UID},1,51,,,,", "a start without a length"),
+        (f"one,1,{UID},1,51 40000,,,,", "the picture has 192"),
+        (f"one,1,{UID},1,,1,1,3,3", "give runs"),
+    ],
+)
+def test_a_region_that_no_picture_has_is_told_in_a_sentence(
+    folder: Path, row: str, said: str
+) -> None:
+    columns = "case_id,lesion,sop_instance_uid,frame,runs,x,y,width,height"
+    (folder / "open-regions.csv").write_text(f"{columns}\n{row}\n")
+    with pytest.raises(ScoringInputError, match=said):
+        score_own(folder / "masks.csv", folder / "open.csv", ANALYSIS, folder / "plan.toml")

@@ -38,7 +38,9 @@ def examples(n_cases: int = 36, task: Task = ONE_PROBABILITY) -> Examples:
     if task.kind == "ordinal":
         targets[:, 0] = np.where(positive, 2, np.arange(n_cases) % 2)
     numbers = np.arange(n_cases)
-    return Examples(InMemory(images / 2), numbers, targets, positive, numbers, numbers)
+    return Examples(
+        InMemory((images / 2).astype(np.float32)), numbers, targets, positive, numbers, numbers
+    )
 
 
 def training(
@@ -68,7 +70,9 @@ def volumes() -> Examples:
     found[positive, 4:12, 8:24, 8:24] += 1.0
     numbers = np.arange(24)
     targets = positive[:, np.newaxis].astype(np.float64)
-    return Examples(InMemory(found / 2), numbers, targets, positive, numbers, numbers)
+    return Examples(
+        InMemory((found / 2).astype(np.float32)), numbers, targets, positive, numbers, numbers
+    )
 
 
 def trained(settings: Settings = SETTINGS, folder: Path | None = None) -> dict[str, Tensor]:

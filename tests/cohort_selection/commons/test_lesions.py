@@ -10,7 +10,7 @@ import numpy as np
 
 from cohort_selection.commons.lesions import with_lesions, write_segmentation
 from cohort_selection.commons.simulation import simulate
-from tests.support import annotations
+from tests.support import annotated_pictures
 from tests.support.validator import dciodvfy
 
 
@@ -26,7 +26,7 @@ def test_lesions_are_ellipses_brighter_than_what_is_around_them() -> None:
 
 
 def test_dciodvfy_finds_no_error_in_the_segmentation(tmp_path: Path) -> None:
-    image = annotations.radiograph(tmp_path)
+    image = annotated_pictures.radiograph(tmp_path)
     path = write_segmentation(image, np.ones((12, 16), dtype=bool))
     done = subprocess.run([dciodvfy(), path], capture_output=True, text=True, check=False)
     assert "Segmentation" in done.stderr

@@ -14,7 +14,7 @@ from cohort_selection.regions.segmentation_objects import (
     AnnotationError,
     read_segmentation,
 )
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 HEIGHTS = (4.0, 0.0, 6.0, 2.0)
 """Neither rising nor falling: the first file is the third slice."""
@@ -31,9 +31,9 @@ def blobs() -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
 def test_each_frame_finds_its_picture_whatever_the_order(tmp_path: Path, kind: str) -> None:
-    files = annotations.slices(tmp_path, HEIGHTS)
+    files = annotated_pictures.slices(tmp_path, HEIGHTS)
     sources = [pydicom.dcmread(file) for file in files]
-    path = annotations.segmentation(tmp_path / "seg", sources, blobs(), kind=kind)
+    path = annotated_pictures.segmentation(tmp_path / "seg", sources, blobs(), kind=kind)
     # highdicom stores the frames by place, and not in the order of the files.
     grids = {grid.source: grid for grid in read_grids(files)}
     found = {(each.source, each.frame): each.mask for each in read_segmentation(path, grids, "")}
@@ -48,9 +48,9 @@ def test_each_frame_finds_its_picture_whatever_the_order(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
 def test_frames_without_a_source_are_found_by_their_place(tmp_path: Path, kind: str) -> None:
-    files = annotations.slices(tmp_path, HEIGHTS)
+    files = annotated_pictures.slices(tmp_path, HEIGHTS)
     sources = [pydicom.dcmread(file) for file in files]
-    path = annotations.segmentation(tmp_path / "seg", sources, blobs(), kind=kind)
+    path = annotated_pictures.segmentation(tmp_path / "seg", sources, blobs(), kind=kind)
     written = pydicom.dcmread(path)
     for frame in written.PerFrameFunctionalGroupsSequence:
         del frame.DerivationImageSequence
@@ -62,10 +62,12 @@ def test_frames_without_a_source_are_found_by_their_place(tmp_path: Path, kind: 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
 def test_one_structure_of_several_is_read(tmp_path: Path, kind: str) -> None:
-    files = annotations.slices(tmp_path, HEIGHTS)
+    files = annotated_pictures.slices(tmp_path, HEIGHTS)
     sources = [pydicom.dcmread(file) for file in files]
     both = np.stack([blobs(), np.roll(blobs(), 3, axis=1) * (1 - blobs())], axis=-1)
-    path = annotations.segmentation(tmp_path / "seg", sources, both, ("Heart", "Nodule 2"), kind)
+    path = annotated_pictures.segmentation(
+        tmp_path / "seg", sources, both, ("Heart", "Nodule 2"), kind
+    )
     grids = {grid.source: grid for grid in read_grids(files)}
     found = read_segmentation(path, grids, "nodule 2")
     assert {each.segment for each in found} == {2}
@@ -76,7 +78,7 @@ def test_one_structure_of_several_is_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_another_grid_than_the_picture_s_is_refused(tmp_path: Path) -> None:
-    image = annotations.radiograph(tmp_path)
+    image = annotated_pictures.radiograph(tmp_path)
     path = write_segmentation(image, np.ones((6, 8), dtype=bool))
     grids = {grid.source: grid for grid in read_grids([image])}
     with pytest.raises(AnnotationError, match="6 x 8 pixels for a picture of 12 x 16"):
@@ -84,17 +86,17 @@ def test_another_grid_than_the_picture_s_is_refused(tmp_path: Path) -> None:
 
 
 def test_shares_of_pixels_are_refused(tmp_path: Path) -> None:
-    files = annotations.slices(tmp_path, HEIGHTS)
+    files = annotated_pictures.slices(tmp_path, HEIGHTS)
     sources = [pydicom.dcmread(file) for file in files]
     shares = blobs().astype(np.float32) / 2
-    path = annotations.segmentation(tmp_path / "seg", sources, shares, kind="FRACTIONAL")
+    path = annotated_pictures.segmentation(tmp_path / "seg", sources, shares, kind="FRACTIONAL")
     grids = {grid.source: grid for grid in read_grids(files)}
     with pytest.raises(AnnotationError, match="fractional segmentation; give a binary one"):
         read_segmentation(path, grids, "")
 
 
 def test_what_is_cut_off_is_refused_with_one_sentence(tmp_path: Path) -> None:
-    image = annotations.radiograph(tmp_path)
+    image = annotated_pictures.radiograph(tmp_path)
     path = write_segmentation(image, np.ones((12, 16), dtype=bool))
     path.write_bytes(path.read_bytes()[:-10])
     grids = {grid.source: grid for grid in read_grids([image])}
@@ -105,7 +107,7 @@ def test_what_is_cut_off_is_refused_with_one_sentence(tmp_path: Path) -> None:
 def test_the_simulator_s_own_is_as_highdicom_reads_it(tmp_path: Path) -> None:
     from highdicom.seg import segread
 
-    image = annotations.radiograph(tmp_path, (64, 64))
+    image = annotated_pictures.radiograph(tmp_path, (64, 64))
     _, mask = with_lesions(np.zeros((64, 64)), np.random.default_rng(1))
     path = write_segmentation(image, mask)
     uid = pydicom.dcmread(image).SOPInstanceUID

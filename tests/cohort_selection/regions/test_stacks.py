@@ -8,11 +8,11 @@ import pytest
 
 from cohort_selection.regions.grids import GridError, read_grids
 from cohort_selection.regions.stacks import stack_of
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 
 def test_slices_stand_where_they_lie(tmp_path: Path) -> None:
-    stack = stack_of(read_grids(annotations.slices(tmp_path, (4.0, 0.0, 6.0, 2.0))))
+    stack = stack_of(read_grids(annotated_pictures.slices(tmp_path, (4.0, 0.0, 6.0, 2.0))))
     assert stack.shape == (4, 12, 16)
     assert stack.spacing_mm == pytest.approx((2.0, 0.8, 0.5))
     places = {int(uid[-1]): place for (uid, _), place in stack.places.items()}
@@ -20,7 +20,7 @@ def test_slices_stand_where_they_lie(tmp_path: Path) -> None:
 
 
 def test_a_radiograph_is_a_plane_of_its_detector_s_distances(tmp_path: Path) -> None:
-    stack = stack_of(read_grids([annotations.radiograph(tmp_path)]))
+    stack = stack_of(read_grids([annotated_pictures.radiograph(tmp_path)]))
     assert stack.shape == (12, 16)
     assert stack.spacing_mm == (0.2, 0.1)
 
@@ -28,7 +28,7 @@ def test_a_radiograph_is_a_plane_of_its_detector_s_distances(tmp_path: Path) -> 
 @pytest.mark.parametrize("heights", [(0.0, 2.0, 2.0), (0.0, 2.0, 5.0, 7.0)])
 def test_gaps_and_doubles_are_no_volume(tmp_path: Path, heights: tuple[float, ...]) -> None:
     with pytest.raises(GridError, match="in the same place, or unevenly spaced"):
-        stack_of(read_grids(annotations.slices(tmp_path, heights)))
+        stack_of(read_grids(annotated_pictures.slices(tmp_path, heights)))
 
 
 def both(folder: Path, heights: tuple[float, ...], more: tuple[float, ...]) -> list[Path]:
@@ -36,7 +36,7 @@ def both(folder: Path, heights: tuple[float, ...], more: tuple[float, ...]) -> l
     one, other = folder / "one", folder / "other"
     one.mkdir()
     other.mkdir()
-    return annotations.slices(one, heights) + annotations.slices(other, more, (6, 6))
+    return annotated_pictures.slices(one, heights) + annotated_pictures.slices(other, more, (6, 6))
 
 
 def test_two_pictures_of_unlike_sizes_are_no_volume(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_what_most_slices_are_unlike_is_left_out(tmp_path: Path) -> None:
 def test_what_says_no_distance_cannot_be_measured(tmp_path: Path) -> None:
     import pydicom
 
-    path = annotations.radiograph(tmp_path)
+    path = annotated_pictures.radiograph(tmp_path)
     image = pydicom.dcmread(path)
     del image.ImagerPixelSpacing
     image.save_as(path)

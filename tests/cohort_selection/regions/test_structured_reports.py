@@ -10,16 +10,16 @@ from highdicom.sr import CodedConcept, GraphicTypeValues
 
 from cohort_selection.regions.grids import read_grids
 from cohort_selection.regions.structured_reports import read_report
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 MASS = CodedConcept("4147007", "SCT", "Mass")
 
 
 def test_each_measurement_group_is_a_lesion_with_the_box_around_it(tmp_path: Path) -> None:
-    image = annotations.radiograph(tmp_path)
+    image = annotated_pictures.radiograph(tmp_path)
     square = [[2, 3], [7, 3], [7, 9], [2, 9], [2, 3]]
     # A circle of radius 3 about (8, 5); an ellipse of axes 8 and 4 about (8, 6), not turned.
-    path = annotations.report(
+    path = annotated_pictures.report(
         tmp_path / "report",
         pydicom.dcmread(image),
         [
@@ -41,8 +41,8 @@ def test_each_measurement_group_is_a_lesion_with_the_box_around_it(tmp_path: Pat
 
 
 def test_a_report_without_a_template_s_id_is_walked(tmp_path: Path) -> None:
-    image = annotations.radiograph(tmp_path)
-    path = annotations.report(
+    image = annotated_pictures.radiograph(tmp_path)
+    path = annotated_pictures.report(
         tmp_path / "report",
         pydicom.dcmread(image),
         [(GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], None)],
@@ -56,8 +56,8 @@ def test_a_report_without_a_template_s_id_is_walked(tmp_path: Path) -> None:
 
 
 def test_pictures_of_others_are_passed_over(tmp_path: Path) -> None:
-    image = annotations.radiograph(tmp_path)
-    path = annotations.report(
+    image = annotated_pictures.radiograph(tmp_path)
+    path = annotated_pictures.report(
         tmp_path / "report",
         pydicom.dcmread(image),
         [(GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], None)],

@@ -35,6 +35,7 @@ def test_masks_and_marks_have_rows_of_their_own() -> None:
         ({**MASKS, "false_mask": 2}, "false_mask"),
         ({**MASKS, "false_mask": "never"}, "false_mask"),
         ({**MASKS, "tolerances_mm": [5.0, 2.0]}, "give them rising"),
+        ({**MASKS, "distance_penalty_mm": float("inf")}, "distance_penalty_mm"),
         ({**MASKS, "hit": "inside"}, "hit is for localisation"),
         ({"kind": "binary", "both_empty": 0.0}, "both_empty is for segmentation"),
         ({**MARKS, "hit": None}, "hit is not given"),

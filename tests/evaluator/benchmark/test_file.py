@@ -251,3 +251,17 @@ def test_the_digests_that_stored_results_carry_stay(name: str, plan: str, contra
     assert found.analysis.digest == f"sha256:{plan}"
     kept = contract_text(found.contract)
     assert hashlib.sha256(kept.encode()).hexdigest() == contract
+
+
+@pytest.mark.parametrize("told", ["opacity", "severity_grade"])
+def test_no_column_of_a_task_is_visible_to_a_container(tmp_path: Path, told: str) -> None:
+    task = {
+        "opacity": 'kind = "multilabel"\nfindings = ["opacity", "mass"]',
+        "severity_grade": 'kind = "ordinal"\ncolumn = "severity_grade"\nhighest = 8',
+    }[told]
+    path = changed(tmp_path, "[cohort]", f"[task]\n{task}\n[cohort]")
+    text = path.read_text().replace('attributes = ["sex"', f'attributes = ["{told}", "sex"')
+    text = text.replace('outputs = ["probability"]\n', "")
+    path.write_text(text.replace("memory_mb = 2048", f'visible = ["{told}"]'))
+    with pytest.raises(SpecificationError, match=f"visible has {told}, the reference standard"):
+        read_benchmark(path)

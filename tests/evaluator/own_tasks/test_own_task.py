@@ -173,7 +173,12 @@ def nothing(table: Path) -> None:
         (MULTICLASS, reading(CLASSES, "main_finding", "worst"), nothing, "predict every case"),
         (MULTILABEL, reading(("Effusion",)), nothing, "two labels or more"),
         (MULTILABEL, reading(("Effusion", "effusion ")), nothing, "two names for the column"),
-        ("several", reading(("Effusion", "Large mass")), nothing, "give multilabel or multiclass"),
+        (
+            "several",
+            reading(("Effusion", "Large mass")),
+            nothing,
+            "give multilabel, multiclass, score",
+        ),
     ],
 )
 def test_what_cannot_be_judged_is_refused_with_what_to_do(

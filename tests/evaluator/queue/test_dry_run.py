@@ -18,7 +18,8 @@ from evaluator.benchmark.specification import (
     read_clinical_columns,
     read_contract_alone,
 )
-from evaluator.queue.dry_run import Practised, Scores, look_of
+from evaluator.queue.dry_run import Practised
+from evaluator.tasks.first_look import Scores, look_of
 from evaluator.terminal.dry_run import practised
 from submissions.predictions import Predictions
 from submissions.submission import Failure
@@ -189,6 +190,22 @@ def test_each_of_several_outputs_is_looked_at_on_the_cases_where_it_is_known() -
     alone = look_of(blinded, predictions)
     assert (alone.auroc, alone.of_outputs) == (1.0, {})
     assert "of_outputs" not in alone.as_document()
+
+
+def test_grades_are_looked_at_by_range_label_and_ranks() -> None:
+    reference, grade = (0.0, 3.0, 5.0, 8.0), (1.5, 1.0, 6.0, 7.0)
+    blinded = {
+        f"run-{n}": Case(f"case-{n}", f"p{n}", (), int(each >= 4), {}, {"grade": each})
+        for n, each in enumerate(reference)
+    }
+    predictions = Predictions({f"run-{n}": (each,) for n, each in enumerate(grade)})
+    found = look_of(blinded, predictions, ("grade",))
+    assert (found.lowest, found.highest, found.auroc) == (1.0, 7.0, 1.0)
+    assert found.prediction_probability == pytest.approx(5 / 6)  # one of six pairs is turned
+    assert Scores.read(json.loads(json.dumps(found.as_document()))) == found
+    told = shown(Practised(4, 1.0, None, "", "", found))
+    assert "scores from 1 to 7; prediction probability of the grades 0.833" in told
+    assert "prediction_probability" not in look_of(blinded, predictions).as_document()
 
 
 def test_the_contract_is_read_of_the_benchmarks_file_alone(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 from cohort_selection.cases import Case, Region
 from cohort_selection.task.declaration import Task
 from evaluator.scoring.analysis_plan import AnalysisPlan
+from evaluator.scoring.results import Evaluation
 from evaluator.tasks.kinds import Judged
 from evaluator.tasks.scored_cases import ScoredCases
 
 UID = "2.25.710"
-"""Of the picture that ``annotations.radiograph`` writes: 12 rows of 16, 0.2 and 0.1 mm apart."""
+"""Of the radiograph of ``annotated_pictures``: 12 rows of 16 pixels, 0.2 and 0.1 mm apart."""
 
 
 def by(task: Task, *, minimum: int = 1, subgroups: tuple[str, ...] = ()) -> Judged:
@@ -54,7 +55,11 @@ def given(
     )
 
 
-def value(evaluation: object, name: str) -> float | None:
-    results = evaluation.results  # type: ignore[attr-defined]
-    (found,) = [r.estimate.value for r in results if r.metric == name and r.attribute == "overall"]
-    return found  # type: ignore[no-any-return]
+def value(evaluation: Evaluation, name: str) -> float | None:
+    """A figure of everyone."""
+    (found,) = [
+        result.estimate.value
+        for result in evaluation.results
+        if result.metric == name and result.attribute == "overall"
+    ]
+    return found

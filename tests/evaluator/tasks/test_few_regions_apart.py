@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from cohort_selection.cases import Region
+from cohort_selection.regions.grids import read_grids
 from cohort_selection.task.declaration import INSIDE, LOCALISATION, SEGMENTATION, Task
 from evaluator.probing.set_apart import without
 from evaluator.tasks import localisation, segmentation
 from tests.evaluator.tasks.region_cases import UID, by, given, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 MASKS = Task(SEGMENTATION, both_empty=1.0, false_mask=0.0, missed_mask=0.0)
 MARKS = Task(LOCALISATION, hit=INSIDE, rates=(1.0,))
@@ -23,7 +24,7 @@ GROUPS = ["A"] * 30 + ["B"] * 30
 
 @pytest.fixture
 def picture(tmp_path: Path) -> list[Path]:
-    return [annotations.radiograph(tmp_path)]
+    return [annotated_pictures.radiograph(tmp_path)]
 
 
 def honest(seed: int = 3) -> list[str]:
@@ -143,3 +144,60 @@ def test_who_aims_at_one_case_and_misses_all_others_is_refused_whatever_its_labe
 
 def test_a_model_that_draws_nothing_is_shown_as_one(picture: list[Path]) -> None:
     assert "overall mean_dice" in shown(picture, [""] * N, MASKS, HALF)
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_one_case_drawn_as_all_others_in_another_slice_gets_no_figure(
+    tmp_path: Path, label: bool
+) -> None:
+    slices = annotated_pictures.slices(tmp_path, [0.0, 2.0, 4.0])
+    names = [grid.source for grid in read_grids(slices)]
+    truth = (Region(names[2], 1, 1, runs="51 4"),)
+    # The same runs in the first slice, where no lesion is, and in one case in the last.
+    marked = [f"{names[0]},1,51 4"] * N
+    marked[1] = f"{names[2]},1,51 4"
+    labels = [False, label, *HALF[2:]]
+    cases = given(slices, [truth if each else () for each in labels], marked, [4.0] * N)
+    judged = by(MASKS, minimum=MINIMUM)
+    assert segmentation.KIND.apart(cases, judged).by_score == {"overall"}
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_whole_pictures_around_lesions_hide_no_single_mask(
+    picture: list[Path], label: bool
+) -> None:
+    labels = [False, label, *HALF[2:]]
+    marked = [f"{UID},1,{120 + i // 6} {5 + i % 6}" for i in range(N)]
+    marked[1] = f"{UID},1,51 4 67 4"
+    for i in range(3, 21, 2):  # positive cases, with a Dice of 0.08 each
+        marked[i] = f"{UID},1,1 {190 - i}"
+    assert shown(picture, marked, MASKS, labels) == set()
+
+
+def test_one_mark_that_scores_above_all_others_alike_gets_no_figure(picture: list[Path]) -> None:
+    # Each mark is in another place on the lesion, and all scores but one are the same.
+    marked = [f"{UID},1,{2.5 + i / 30:.3f},4.0,0.5" for i in range(N)]
+    marked[1] = f"{UID},1,4.0,4.0,0.9"
+    assert shown(picture, marked, MARKS, HALF) == set()
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_low_marks_on_lesions_hide_no_single_high_one(picture: list[Path], label: bool) -> None:
+    labels = [False, label, *HALF[2:]]
+    marked = [f"{UID},1,{0.1 + i / 10:.1f},11.5,0.{30 + i}" for i in range(N)]
+    for i in range(3, 21, 2):
+        marked[i] = f"{UID},1,4.0,4.0,0.0{10 + i}"
+    marked[1] = f"{UID},1,4.0,4.0,0.95"
+    assert shown(picture, marked, MARKS, labels) == set()
+
+
+def test_the_sensitivity_at_few_false_marks_needs_as_many_hits_there(picture: list[Path]) -> None:
+    few = Task(LOCALISATION, hit=INSIDE, rates=(0.01, 1.0))
+    # One lesion's mark is above all false marks, the others are below a few of these.
+    marked = [f"{UID},1,4.0,4.0,0.{500 + i}" for i in range(N)]
+    for i in (0, 2, 4):
+        marked[i] = f"{UID},1,0.5,11.5,0.8{i}"
+    marked[1] = f"{UID},1,4.0,4.0,0.95"
+    found = shown(picture, marked, few, HALF)
+    assert "overall wafroc" in found
+    assert not [name for name in found if "false_marks_0" in name or "froc_score" in name]

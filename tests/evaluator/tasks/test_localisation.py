@@ -14,7 +14,7 @@ from evaluator.tasks import localisation
 from evaluator.tasks.matched_marks import matched_case
 from evaluator.tasks.regions import stack_of_case
 from tests.evaluator.tasks.region_cases import UID, by, given, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 TASK = Task(LOCALISATION, hit=INSIDE, rates=(0.5, 1.0))
 MASK = Region(UID, 1, 1, runs="51 4 67 4")
@@ -35,7 +35,7 @@ def rows(*marks: tuple[float, ...], uid: str = UID) -> str:
 
 @pytest.fixture
 def picture(tmp_path: Path) -> list[Path]:
-    return [annotations.radiograph(tmp_path)]
+    return [annotated_pictures.radiograph(tmp_path)]
 
 
 def test_a_mark_inside_a_mask_or_a_box_is_on_it(picture: list[Path]) -> None:
@@ -71,7 +71,7 @@ def test_boxes_overlap_by_their_union(picture: list[Path]) -> None:
 
 
 def test_a_mark_in_another_slice_is_on_no_lesion(tmp_path: Path) -> None:
-    files = annotations.slices(tmp_path, (4.0, 0.0, 6.0, 2.0))
+    files = annotated_pictures.slices(tmp_path, (4.0, 0.0, 6.0, 2.0))
     lesion = Region("2.25.713", 1, 1, runs="51 4 67 4")
     (case,) = given(files, [(lesion,)], [""]).cases
     stack = stack_of_case(case)

@@ -11,7 +11,7 @@ from cohort_selection.cases import Region
 from cohort_selection.task.declaration import LEFT_OUT, SEGMENTATION, Task
 from evaluator.tasks import segmentation
 from tests.evaluator.tasks.region_cases import UID, by, given, value
-from tests.support import annotations
+from tests.support import annotated_pictures
 
 TASK = Task(SEGMENTATION, both_empty=1.0, false_mask=0.0, missed_mask=0.0)
 # Of 16 columns: columns 2 to 5 of the rows 3 and 4, counted from 0.
@@ -26,7 +26,7 @@ def lesion(runs: str, source: str = UID) -> tuple[Region, ...]:
 
 @pytest.fixture
 def picture(tmp_path: Path) -> list[Path]:
-    return [annotations.radiograph(tmp_path)]
+    return [annotated_pictures.radiograph(tmp_path)]
 
 
 def test_overlap_and_distance_are_in_the_picture_s_own_millimetres(picture: list[Path]) -> None:
@@ -73,7 +73,7 @@ def test_a_penalty_counts_for_false_and_missed_masks(picture: list[Path]) -> Non
 
 def test_slices_are_matched_by_uid_and_stand_by_place(tmp_path: Path) -> None:
     # The files' places are 4, 0, 6 and 2 mm; the pictures 2.25.713 and 2.25.710 are neighbours.
-    files = annotations.slices(tmp_path, (4.0, 0.0, 6.0, 2.0))
+    files = annotated_pictures.slices(tmp_path, (4.0, 0.0, 6.0, 2.0))
     reference = lesion("100 3", "2.25.713")
     same, above = "2.25.713,1,100 3", "2.25.710,1,100 3"
     task = replace(TASK, tolerances_mm=(2.5,))

@@ -6,7 +6,8 @@ import io
 
 from rich.console import Console
 
-from evaluator.queue.dry_run import Practised, Scores
+from evaluator.queue.dry_run import Practised
+from evaluator.tasks.first_look import Scores
 from evaluator.terminal.dry_run import practised
 
 

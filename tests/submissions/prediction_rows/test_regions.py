@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from cohort_selection.task.declaration import BOXES, COLUMNS, MASKS, POINTS, PredictionForm
@@ -105,3 +107,18 @@ def test_a_file_of_empty_lines_is_refused_at_the_first() -> None:
     text = b"case_id,sop_instance_uid,frame,runs\n" + b"\n" * 3_900_000
     with pytest.raises(ContractBroken, match="line 2 has 1 cells"):
         parse_predictions(text, PICTURES.keys(), contract(MASKS), PICTURES)
+
+
+@pytest.mark.parametrize("form", [MASKS, POINTS])
+def test_a_file_of_short_lines_costs_no_more_memory_than_its_text(form: str) -> None:
+    header = f"case_id,{','.join(COLUMNS[form])}\n"
+    text = (header + "ab\n" * 1_000_000).encode()
+    cases = {f"case-{i}": {"2.25.1": (8, 8, 1000)} for i in range(1000)}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ContractBroken, match="line 2"):
+            parse_predictions(text, cases, contract(form), cases)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(text)

@@ -7,7 +7,8 @@ import io
 from rich.console import Console
 
 from cohort_selection.cases import Case
-from evaluator.queue.dry_run import Practised, Scores, look_of
+from evaluator.queue.dry_run import Practised
+from evaluator.tasks.first_look import Scores, look_of
 from evaluator.terminal import dry_run
 from submissions.predictions import Predictions
 
