@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from baselines.asked import Asked, asked_task
+from baselines.container.answers import ORDINAL
 from baselines.ladder import LADDER, rung
 from baselines.model_card import ONNX, TORCH, VALIDATION, Card, task_of
 from baselines.validation_table import score_options
@@ -207,7 +208,8 @@ def _train_on_table(
 def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
     console.print(f"{output}: validation AUROC {card.validation_auroc:.3f} ({card.seconds:.0f} s)")
     rule = "Youden" if sensitivity is None else f"sensitivity {sensitivity:g}"
-    console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
+    if card.kind != ORDINAL:  # a benchmark of grades says where they are cut
+        console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
     validation = output / VALIDATION
     if validation.is_file():
         told = score_options(task_of(card))
@@ -286,7 +288,8 @@ def package(
             progress=status.update,
         )
     console.print(f"{packaged.tag}\n{packaged.digest}")
-    console.print(f"declare the threshold {packaged.threshold:.6f} when you submit it")
+    if packaged.threshold is not None:
+        console.print(f"declare the threshold {packaged.threshold:.6f} when you submit it")
 
 
 def _refuse_flavour(flavour: str) -> None:

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from baselines.container import prevalence
+from baselines.container.answers import ORDINAL
 from baselines.model_card import (
     CARD,
     DESCRIPTION,
@@ -95,11 +96,14 @@ class PackagingError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """An image in the local engine; ``threshold`` is what to declare with its submission."""
+    """An image in the local engine; ``threshold`` is what to declare with its submission.
+
+    It is None for grades: the benchmark says where they are cut.
+    """
 
     tag: str
     digest: str
-    threshold: float
+    threshold: float | None
 
 
 def package(
@@ -161,7 +165,7 @@ def package_model(
         progress(f"building {tag}")
         digest = _build(context, tag, base)
         write_bytes(directory / SBOM, (context / "model" / SBOM).read_bytes())
-    return Packaged(tag, digest, card.threshold)
+    return Packaged(tag, digest, None if card.kind == ORDINAL else card.threshold)
 
 
 def package_prevalence(

@@ -2,5 +2,5 @@
 
 **Field**: one column of the table that a model reads, of levels or of numbers.
 
-Order of reading: ``learning``, ``fields``, ``export``.
+Order of reading: ``fields``, ``learning``.
 """

@@ -143,9 +143,8 @@ def _attributes(cases: Sequence[Case], wanted: Sequence[str] | None) -> dict[str
         )
     if wanted is not None and not wanted:
         raise TrainingDataError(
-            "the benchmark lets a container see no attribute ([contract] visible is empty), so "
-            "there is nothing to learn from; name attributes with --attributes to see all the "
-            "same what they give"
+            "the benchmark lets a container see no attribute ([contract] visible is empty); add "
+            "attributes to visible, or name them with --attribute to try what they give"
         )
     return {
         name: [case.attributes[name] for case in cases]

@@ -5,5 +5,5 @@ is a column of predictions.csv. A *target* is what the reference standard says o
 *label* is what every kind has besides: positive or negative, by [cohort] label. Draws, small groups
 and leaks are judged by the label alone.
 
-Order of reading: ``declaration``, ``open_columns``.
+Order of reading: ``declaration``, ``runs``, ``open_columns``.
 """

@@ -20,6 +20,7 @@ from cohort_selection.task.declaration import (
 from evaluator.benchmark.about import SpecificationError
 from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.glossary import CALIBRATION, figure
+from evaluator.localised_figures import MARKS, MASKS
 from evaluator.scoring.analysis_plan import AnalysisPlan
 
 if TYPE_CHECKING:
@@ -42,6 +43,18 @@ OF_GRADES = (
 )
 """What the board of grades can be ordered by."""
 
+OF_FINDINGS = ("macro_auroc", "macro_average_precision")
+"""What the board of several findings can be ordered by."""
+
+OF_CLASSES = (
+    *("hand_till_auroc", "macro_auroc", "multiclass_accuracy", "macro_sensitivity", "cohen_kappa"),
+    *("multiclass_log_loss", "multiclass_brier", "top_label_calibration_error"),
+)
+"""What the board of classes can be ordered by."""
+
+_ORDERS = {ORDINAL: OF_GRADES, MULTILABEL: OF_FINDINGS, MULTICLASS: OF_CLASSES}
+_SECTION = {SEGMENTATION: MASKS, LOCALISATION: MARKS}
+
 
 def of_task(plan: AnalysisPlan, table: Mapping[str, object], task: Task) -> AnalysisPlan:
     """The plan of a kind of task: its primary figure where the [analysis] ``table`` has none."""
@@ -58,6 +71,7 @@ def at_the_label(task: Task, label: LabelRule) -> float:
 def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     """Raise SpecificationError where another table asks for what the kind of task has not."""
     kind, name = benchmark.task.kind, benchmark.path.name
+    _refuse_primary(benchmark)
     if kind == SCORE:
         _refuse_calibration(benchmark)
     if not (benchmark.task.has_targets or benchmark.task.has_regions):
@@ -80,7 +94,7 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     if benchmark.task.has_regions and benchmark.contract.repeat_share > 0:
         raise SpecificationError(
             f"{name}: [contract] repeat_share is {benchmark.contract.repeat_share:g} and [task] "
-            f"kind is {kind!r}, of which two runs are not compared; leave repeat_share out"
+            f"kind is {kind!r}, whose runs are not compared; leave repeat_share out"
         )
     if benchmark.board.declared:
         raise SpecificationError(
@@ -93,17 +107,30 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
         _refuse_tested_gaps(benchmark, "regions")
 
 
+def _refuse_primary(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where the board would be ordered by a figure of another kind."""
+    primary, kind = benchmark.analysis.primary, benchmark.task.kind
+    section = figure(primary).section
+    if kind in _ORDERS:
+        fits, examples = primary in _ORDERS[kind], _ORDERS[kind]
+    elif kind in _SECTION:
+        fits, examples = section == _SECTION[kind], (PRIMARY[kind],)
+    else:
+        apart = {*OF_GRADES, *OF_FINDINGS, *OF_CLASSES}
+        fits, examples = primary not in apart and section not in (MASKS, MARKS), (PRIMARY[kind],)
+    if not fits:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] primary is {primary!r} and [task] kind is "
+            f"{kind!r}; give a figure of that kind, such as {', '.join(examples)}"
+        )
+
+
 def _refuse_beside_grades(benchmark: Benchmark) -> None:
     name, plan = benchmark.path.name, benchmark.analysis
     if plan.threshold is not None:
         raise SpecificationError(
             f"{name}: [analysis] threshold is {plan.threshold:g} and [task] kind is 'ordinal', "
             f"whose operating points are its cuts; give cuts = [{plan.threshold:g}] in [task]"
-        )
-    if plan.primary not in OF_GRADES:
-        raise SpecificationError(
-            f"{name}: [analysis] primary is {plan.primary!r} and [task] kind is 'ordinal'; give "
-            f"one of {', '.join(OF_GRADES)}"
         )
     _refuse_tested_gaps(benchmark, "grades")
 

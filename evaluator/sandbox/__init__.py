@@ -2,6 +2,7 @@
 
 **Engine**: Docker or Podman. **Staged**: laid out for one run.
 
-Order of reading: ``engine``, ``connection``, ``images``, ``image_ids``, ``account_files``,
-``staging``, ``limits``, ``runs``, ``containers``, ``exit_cause``, ``probe_image``.
+Order of reading: ``engine``, ``connection``, ``pictures``, ``images``, ``image_ids``,
+``account_files``, ``staging``, ``limits``, ``runs``, ``containers``, ``exit_cause``,
+``probe_image``.
 """

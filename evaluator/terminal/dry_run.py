@@ -51,7 +51,7 @@ def _scores(found: Scores) -> RenderableType:
 
 def _of_output(name: str, found: Scores) -> RenderableType:
     """One of several outputs, after its name."""
-    return Group(name, Padding(_of_one(found), (0, 0, 0, 2)))
+    return Group(name, Padding(_of_one(found), (0, 0, 0, 2), expand=False))
 
 
 def _of_one(found: Scores) -> RenderableType:

@@ -65,7 +65,7 @@ def test_scores_have_no_figure_of_probabilities(tmp_path: Path) -> None:
             "the gap sensitivity by sex is declared, and gaps of grades are described",
         ),
         ("cuts = [2, 5]", "cuts = [5, 2]", "cuts are"),
-        ('"quadratic_weighted_kappa"', '"auroc"', "give one of quadratic_weighted_kappa, "),
+        ('"quadratic_weighted_kappa"', '"auroc"', "such as quadratic_weighted_kappa, "),
         ("highest = 8", "highest = 0", "give the ends of the scale, the lowest first"),
         ("[contract]\n", '[contract]\noutputs = ["probability"]\n', "leave .* outputs out"),
     ],
@@ -75,3 +75,24 @@ def test_what_does_not_fit_grades_is_refused_in_one_sentence(
 ) -> None:
     with pytest.raises((SpecificationError, ValueError), match=said):
         read(tmp_path, (old, new))
+
+
+@pytest.mark.parametrize(
+    ("name", "primary", "such"),
+    [
+        ("opacity", "mean_dice", "auroc"),
+        ("findings", "auroc", "macro_auroc, macro_average_precision"),
+        ("type", "macro_average_precision", "hand_till_auroc"),
+        ("regions", "auroc", "mean_dice"),
+        ("marks", "mean_dice", "wafroc"),
+    ],
+)
+def test_a_board_is_ordered_by_a_figure_of_its_kind(
+    name: str, primary: str, such: str, tmp_path: Path
+) -> None:
+    shipped = (REPOSITORY / "benchmarks" / f"simulated-{name}.toml").read_text()
+    path = tmp_path / f"{name}.toml"
+    before, _, after = shipped.partition("primary = ")
+    path.write_text(f'{before}primary = "{primary}"\n{after.partition(chr(10))[2]}')
+    with pytest.raises(SpecificationError, match=f"'{primary}' .* give a figure .*, such as {such}"):
+        read_benchmark(path)
