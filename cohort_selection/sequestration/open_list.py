@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
@@ -58,8 +59,7 @@ def write_open(
 def read_open(path: Path) -> tuple[Case, ...]:
     """Read what :func:`write_open` wrote; a further column is a target or an attribute."""
     root = path.absolute().parent
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
+    with _rows(path) as reader:
         fields = list(reader.fieldnames or ())
         missing = [n for n in _OWN if n not in fields]
         if missing:
@@ -106,8 +106,19 @@ def _regions(path: Path) -> Mapping[str, tuple[Region, ...]]:
 
 def read_open_task(path: Path) -> Task:
     """The task whose targets an open list has, by the names of its columns."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return _task(path, csv.DictReader(stream).fieldnames or ())
+    with _rows(path) as reader:
+        return _task(path, reader.fieldnames or ())
+
+
+@contextmanager
+def _rows(path: Path) -> Iterator[csv.DictReader[str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            yield csv.DictReader(stream)
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise CohortError(
+            f"{path.name} is no CSV in UTF-8 ({problem}); write it with `sequestra sequester`"
+        ) from None
 
 
 def _task(path: Path, fields: Sequence[str]) -> Task:

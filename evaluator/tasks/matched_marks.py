@@ -44,7 +44,7 @@ def _near(lesion: Sequence[Region], marks: Sequence[Mark], stack: Stack, task: T
     drawn = [region for region in lesion if region.box is None]
     first, mask = _own_slices(drawn, stack)
     if task.hit == INSIDE and not boxed:
-        at = _points(marks, stack) - (first + 0.5, 0.5, 0.5)  # whole numbers: middles of pixels
+        at = _points(marks, stack) - np.array([first + 0.5, 0.5, 0.5])  # middles of pixels
         return nearness.inside_masks(mask, 1, at)
     inside = np.argwhere(mask) + np.array([first, 0, 0])
     box = _box(boxed, inside, stack)

@@ -70,14 +70,10 @@ def offered(
             Column(CORRECTED, "Corrected", "Interval corrected for the choice", high, False),
             Column(LOOKS, "Looks", "Looks of the team", True, False),
         ]
-    known = tuple(filter(_known, metrics))
-    if known and not set(known) & set(BESIDE):  # a task with figures of its own
-        beside = [metric for metric in known if metric != primary][: len(_AT_FIRST)]
-    else:
-        known = (*BESIDE, *known)
-    for metric in dict.fromkeys(known):
-        if metric == primary:
-            continue
+    known = figures_beside(primary, metrics)
+    if not set(known) & set(BESIDE):  # a task with figures of its own
+        beside = known[: len(_AT_FIRST)]
+    for metric in known:
         of = figure(metric)
         found.append(
             Column(metric, of.short, of.name, of.better != "lower", metric in beside, metric)
@@ -88,6 +84,17 @@ def offered(
         Column(CASES, "Cases", "Cases", True, False),
         Column(RECEIVED, "Received", "Day received", True, True),
     )
+
+
+def figures_beside(primary: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The figures of a board beside its primary one: those of a binary task first, or the task's.
+
+    ``metrics`` are the figures that its releases have.
+    """
+    known = tuple(filter(_known, metrics))
+    if not known or set(known) & set(BESIDE):
+        known = (*BESIDE, *known)
+    return tuple(metric for metric in dict.fromkeys(known) if metric != primary)
 
 
 def _known(metric: str) -> bool:

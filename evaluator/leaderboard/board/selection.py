@@ -18,6 +18,7 @@ from evaluator.leaderboard.board.columns import (
     TIER,
     WORST,
     Column,
+    figures_beside,
     offered,
 )
 from evaluator.leaderboard.board.kept import Board, Details, Kept
@@ -125,6 +126,9 @@ def _of_details(board: Board, column: str, kept: Kept) -> _Key:
 def plain_rows(board: Board, kept: Kept) -> list[dict[str, object]]:
     """The whole board as plain values, for JSON and CSV."""
     primary = board.primary
+    beside = figures_beside(primary, board.metrics)
+    if set(beside) & set(BESIDE):
+        beside = tuple(metric for metric in BESIDE if metric != primary)
     rows: list[dict[str, object]] = []
     for place, details in zip(board.places, details_of(board.places, kept), strict=True):
         entrant, found = place.entrant, details.found
@@ -142,7 +146,7 @@ def plain_rows(board: Board, kept: Kept) -> list[dict[str, object]]:
             "threshold": found.get("threshold"),
             "confidence": found.get("confidence"),
         }
-        for metric in (primary, *(each for each in BESIDE if each != primary)):
+        for metric in (primary, *beside):
             estimate = details.primary(metric, entrant.figures.get(metric))
             row[metric] = estimate.value
             row[f"{metric}_low"] = estimate.low

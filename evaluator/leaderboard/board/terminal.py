@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.text import Text
 
 from evaluator.glossary import figure
+from evaluator.leaderboard.board.columns import BESIDE, figures_beside
 from evaluator.leaderboard.board.kept import Board, Details, Kept
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import select
@@ -56,7 +57,8 @@ def render_terminal(
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column(_two("model", "team"), overflow="fold", min_width=12)
     table.add_column(_two(short, "interval"), justify="right", no_wrap=True)
-    for pair in PAIRS:
+    pairs = _pairs(board)
+    for pair in pairs:
         above, below = (figure(metric).short for metric in pair)
         table.add_column(f"{above}\n{below}", justify="right", no_wrap=True)
     table.add_column(_two("worst", "group"), justify="right", overflow="fold")
@@ -71,11 +73,19 @@ def render_terminal(
             numbers.DASH if place.rank is None else str(place.rank),
             _named(entrant.model, team, details),
             _two(value, below, "bold"),
-            *(_pair(place, details, pair) for pair in PAIRS),
+            *(_pair(place, details, pair) for pair in pairs),
             _worst(details, board.primary),
             _two(f"{entrant.received:%Y-%m-%d}", str(details.n_cases)),
         )
     return table
+
+
+def _pairs(board: Board) -> tuple[tuple[str, str], ...]:
+    """Pairs of figures beside the primary one: the usual ones, or the first of the task's own."""
+    own = figures_beside(board.primary, board.metrics)
+    if set(own) & set(BESIDE):
+        return PAIRS
+    return tuple(zip(own[0:6:2], own[1:6:2], strict=False))
 
 
 def _caption(n_rows: int, page: int, n_pages: int) -> str | None:

@@ -67,3 +67,23 @@ def test_a_class_that_few_cases_are_called_hides_what_calls_tell() -> None:
     assert shown.find("multiclass_accuracy") is None
     assert shown.find("cohen_kappa") is None
     assert shown.find("hand_till_auroc") is not None
+
+
+@pytest.mark.parametrize("of_class", range(3))
+def test_a_case_that_one_rule_of_calling_sets_apart_tells_no_class(of_class: int) -> None:
+    given = classes_by_site({"A": (60, 50, 50), "B": (60, 50, 50)})
+    rng = np.random.default_rng(0)
+    outputs = np.zeros_like(given.outputs)
+    for row in outputs:  # each case is surely called one class, by the threshold too
+        most = rng.uniform(0.5, 0.9)
+        rest = (1 - most) * rng.uniform(0.3, 0.7)
+        row[:] = np.roll([most, rest, 1 - most - rest], rng.integers(3))
+    # One case is called class 0 as the most probable, and no class by the threshold of 0.5.
+    outputs[np.flatnonzero(given.targets[:, of_class])[0]] = 0.42, 0.31, 0.27
+    given, by = replace(given, outputs=outputs, scores=outputs[:, 0]), judged_by(TYPES)
+    shown = released(judge(given, by), given, by, rules())
+    # Less the hits of all classes, the cases that are called right would be that one.
+    assert shown.of_part("viral").find("sensitivity") is not None
+    assert shown.find("hand_till_auroc") is not None
+    for figure in ("multiclass_accuracy", "macro_sensitivity", "cohen_kappa"):
+        assert shown.find(figure) is None
