@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from baselines.container.answers import ORDINAL
 from baselines.ladder import LADDER
 from baselines.targets import Task
 from baselines.validation_table import score_options
@@ -101,7 +102,9 @@ def described(card: Card) -> str:
             f"- Network or method: {card.network}",
             f"- It reads: {seen}",
             f"- Calibration on the validation part: {', '.join(calibrated)}",
-            f"- Threshold to declare: {card.threshold:.6f}",
+            "- Threshold: the benchmark says where grades are cut"
+            if card.kind == ORDINAL
+            else f"- Threshold to declare: {card.threshold:.6f}",
             f"- Seed {card.seed}, best epoch {card.best_epoch} of {card.epochs}",
             "",
             "## Training data",

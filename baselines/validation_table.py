@@ -76,7 +76,8 @@ def score_options(task: Task) -> str:
         return f" --task {task.kind} --list-column {CLASS}{named}"
     if task.kind == ORDINAL:
         highest = task.lowest + task.grades - 1
-        return f" --task {task.kind}:{task.lowest}-{highest}{named}"
+        scores = f" --score-column prob_{task.outputs[0]}"
+        return f" --task {task.kind}:{task.lowest}-{highest}{named}{scores}"
     return f" --task {task.kind}{named}"
 
 

@@ -379,7 +379,8 @@ def figure(metric: str) -> Figure:
         at = " to ".join(name.at)
         better = _UNLIKE.get(name.base, "higher")
         ideal = {"higher": "1", "lower": "0"}.get(better, "")
-        return Figure(f"{long} {at}", f"{short} {at}", section, better, "", ideal)
+        said = [text.format(at) if "{}" in text else f"{text} {at}" for text in (long, short)]
+        return Figure(*said, section, better, "", ideal)
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")
 

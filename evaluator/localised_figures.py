@@ -11,7 +11,8 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
         "Dice",
         MASKS,
         "higher",
-        "Overlap of mask and reference, twice the shared part over the sum; mean over cases.",
+        "Overlap of mask and reference, twice the shared part over the sum; mean over cases. What "
+        "an empty mask counts stands in the benchmark's file.",
         "1",
     ),
     "mean_iou": (
@@ -27,7 +28,8 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
         "HD95, mm",
         MASKS,
         "lower",
-        "95th percentile of the distance between borders, the larger of both directions.",
+        "95th percentile of the distance between borders, the larger of both directions. Without a "
+        "declared penalty, cases with an empty mask are left out: a missed lesion counts nothing.",
         "0",
     ),
     "mean_hd": (
@@ -64,7 +66,7 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
     ),
     "missed_masks": (
         "Missed masks",
-        "Missed",
+        "Missed masks",
         MASKS,
         "lower",
         "Share of the cases with a reference mask in which nothing was drawn.",
@@ -72,7 +74,7 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
     ),
     "false_masks": (
         "False masks",
-        "False",
+        "False masks",
         MASKS,
         "lower",
         "Share of the cases without a reference mask in which something was drawn.",
@@ -147,13 +149,13 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
 
 LOCALISED_FAMILIES = {
     "sensitivity_at_false_marks": (
-        "Sensitivity for lesions, false marks per image",
-        "Sens. at false marks",
+        "Sensitivity for lesions at {} false marks an image",
+        "Sens. at {} false marks",
         MARKS,
     ),
     "mean_nsd_at_tolerance": (
-        "Mean normalised surface distance, tolerance in mm",
-        "NSD at mm",
+        "Mean normalised surface distance, tolerance {} mm",
+        "NSD at {} mm",
         MASKS,
     ),
 }

@@ -20,6 +20,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 GENERATED = {
     "docs/figures.md",
+    "docs/grades.md",
     "docs/intervals.md",
     "docs/benchmark.md",
     "docs/masks-and-marks.md",

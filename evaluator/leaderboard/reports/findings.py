@@ -23,6 +23,12 @@ _OF_CHANCE = {
     "wafroc": 0.5,
 }
 """Primary figures of tasks with several outputs, and what guessing reaches in each."""
+_POSITIVE = {
+    **dict.fromkeys(("binary", "score", ""), "positive by the reference standard"),
+    **dict.fromkeys(("segmentation", "localisation"), "with a lesion"),
+}
+_LABEL = "positive by the label of the whole task"
+"""What a positive case is, by the kind of task; of findings, classes and grades the last one."""
 _ALL_EQUAL = "predictions that differ"
 """In the reason why the slope over all cases is undefined where every prediction is the same."""
 
@@ -73,7 +79,7 @@ def findings(release: Release, primary: str) -> Findings:
 def _cohort(release: Release, cases: str) -> list[str]:
     positive = ""
     if release.n_positive is not None:
-        positive = f", {release.n_positive} of the cases positive by the reference standard"
+        positive = f", {release.n_positive} of the cases {_POSITIVE.get(release.task, _LABEL)}"
     said = [f"Evaluated on {cases}{footing(release).evaluated}{positive}."]
     if len(release.results) == 1:
         said.append("The primary figure alone is told here: no group, no curve, no other figure.")
@@ -118,7 +124,7 @@ def _no_better_than_chance(release: Release) -> Iterator[str]:
         if estimate is not None and estimate.low is not None and estimate.low <= chance:
             yield (
                 f"These data do not show that the model is better than chance: the interval of "
-                f"its {figure(name).short}, {numbers.interval(estimate)}, holds {chance:g}."
+                f"its {_within(figure(name).name)}, {numbers.interval(estimate)}, holds {chance:g}."
             )
 
 
@@ -150,11 +156,15 @@ def _headline(release: Release, primary: str) -> list[str]:
     estimate, about = release.find(primary), figure(primary)
     if estimate is None or estimate.value is None or primary in ("auroc", *_SPOKEN_OF):
         return []
-    said = f"The primary figure, {about.name[:1].lower()}{about.name[1:]}, is "
-    said += numbers.value(estimate)
+    said = f"The primary figure, {_within(about.name)}, is {numbers.value(estimate)}"
     if estimate.low is not None:
         said += f" ({numbers.interval(estimate)})"
     return [f"{said}. {about.meaning}".rstrip()]
+
+
+def _within(name: str) -> str:
+    """The name of a figure within a sentence."""
+    return name[:1].lower() + name[1:]
 
 
 def _share(estimate: Estimate) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from typer.testing import CliRunner
 
 from baselines.asked import asked_task
 from baselines.container import headers, predict, tabular
@@ -20,11 +21,13 @@ from baselines.examples import TrainingDataError
 from baselines.model_card import CARD, SBOM, TABLE, VALIDATION, read_card
 from baselines.packaging import image, onnx
 from baselines.tabular import fields, learning
+from baselines.validation_table import score_options
 from cohort_selection.cases import Case
 from cohort_selection.deidentification.copy import KEPT
 from cohort_selection.sequestration.open_list import read_open, write_open
 from cohort_selection.task.declaration import read_task
 from evaluator.case_tables.scoring_input import read_tables
+from evaluator.commands.main import app
 from submissions.contract import read_contract
 from submissions.host import base_image
 from submissions.predictions import parse_predictions
@@ -228,6 +231,9 @@ def test_what_is_written_keeps_the_contract_of_each_kind(kind: str, tmp_path: Pa
     assert found["nothing"] == pytest.approx(card.defaults, abs=2e-6)
     lines = (tmp_path / "m" / VALIDATION).read_text().splitlines()
     assert len(lines) == 1 + card.n_validation_cases
+    table = str(tmp_path / "m" / VALIDATION)
+    scored = CliRunner().invoke(app, ["score", table, table, *score_options(asked).split()])
+    assert scored.exit_code == 0, scored.output
     if kind == "ordinal":  # 6 of 7 women have grade 4, and 6 of 7 men grade 2
         assert found["f"][0] == pytest.approx(2 + 2 * 6 / 7, abs=0.4)
         assert {row.split(",")[2] for row in lines[1:]} == {"2", "4"}

@@ -11,6 +11,7 @@ import pytest
 
 from evaluator.disclosure.control import Release, ReleasedPart
 from evaluator.filing import results
+from evaluator.glossary import figure
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.reports.report import render_report
 from evaluator.leaderboard.web import create_app
@@ -67,6 +68,25 @@ def test_the_report_lists_the_parts_and_says_which_has_no_figure(whole: Release)
     alone = render_report(whole)
     assert "/parts/" not in alone
     assert "sequestra report --part" in alone
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("", "of the cases positive by the reference standard."),
+        ("segmentation", "of the cases with a lesion."),
+        ("ordinal", "of the cases positive by the label of the whole task."),
+    ],
+)
+def test_the_head_says_what_a_positive_case_is(kind: str, said: str) -> None:
+    assert said in render_report(replace(hand_made.released(), task=kind))
+
+
+def test_a_figure_read_at_a_value_has_its_unit_after_the_value() -> None:
+    found = figure("mean_nsd_at_tolerance_5")
+    assert found.name == "Mean normalised surface distance, tolerance 5 mm"
+    assert found.short == "NSD at 5 mm"
+    assert figure("sensitivity_at_false_marks_0.5").short == "Sens. at 0.5 false marks"
 
 
 def test_a_binary_report_says_nothing_of_parts() -> None:
