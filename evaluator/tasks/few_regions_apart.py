@@ -17,8 +17,8 @@ regions alone, so that nothing is learned from being refused:
 One part looks at the reference standard, since regions may miss on purpose: masks in the corner of
 every picture differ from each other and count 0 for sure, and the figure is then that of the few
 cases drawn elsewhere. In half the minimum cell of the cases, of everyone and of each group, a mask
-must share a tenth with the reference, or a lesion have a mark that scores as high as the middle one
-of the cases' highest marks; fewer, none among them, and no figure is shown. What is read among the
+must share a tenth with the reference, or a lesion have a mark that is not in the lowest quarter of
+the cases' highest marks; fewer, none among them, and no figure is shown. What is read among the
 highest marks, at a declared rate of false ones, needs as many cases hit at the lowest rate. Who
 aims at one case is thus refused whatever its label is. Being refused tells that fewer were hit, and
 so a label to somebody who knows the labels of all others aimed at; the rule of smallest cells has
@@ -112,8 +112,8 @@ class _Hits:
 
     def among_highest(self, member: Bools) -> int:
         highest = self.highest[member & (self.highest > -np.inf)]
-        middle = float(np.median(highest)) if highest.size else np.inf
-        return int(np.count_nonzero(self.on_lesion[member] >= middle))
+        least = float(np.quantile(highest, 0.25)) if highest.size else np.inf
+        return int(np.count_nonzero(self.on_lesion[member] >= least))
 
     def at_lowest_rate(self, member: Bools) -> int:
         false = np.sort(np.concatenate([self.false[i] for i in np.flatnonzero(member)]))[::-1]

@@ -94,7 +94,6 @@ def test_a_board_is_ordered_by_a_figure_of_its_kind(
     path = tmp_path / f"{name}.toml"
     before, _, after = shipped.partition("primary = ")
     path.write_text(f'{before}primary = "{primary}"\n{after.partition(chr(10))[2]}')
-    with pytest.raises(
-        SpecificationError, match=f"'{primary}' .* give a figure .*, such as {such}"
-    ):
+    said = f"'{primary}' .* give a figure .*, such as {such}"
+    with pytest.raises(SpecificationError, match=said):
         read_benchmark(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from scipy.optimize import linprog
 from evaluator.disclosure.control import Release, ReleasedPart
 from evaluator.disclosure.earlier import Earlier, Shared
 from evaluator.scoring.results import OVERALL
+from evaluator.scoring.target_population import against_target
 from evaluator.tasks.judged import judge
 from evaluator.tasks.released import released
 from tests.evaluator.tasks.given import (
     FINDINGS,
+    PLAN,
     TYPES,
     classes_by_site,
     judged_by,
@@ -163,3 +167,21 @@ def test_a_part_is_put_beside_the_same_part_of_another_cohort_by_its_own_label()
     shown = released(judge(given, by), given, by, rules(beside))
     assert not shown.of_part("viral").results
     assert not shown.results
+
+
+def test_a_figure_standardised_over_a_level_that_is_small_in_one_part_is_not_shown() -> None:
+    # The sites are in the target, and are no groups: their sums are told by no other figure.
+    given = classes_by_site({"A": (70, 60, 60), "B": (60, 40, 4)})
+    plan = replace(PLAN, subgroups=())
+    weights = partial(against_target, margins={"site": {"A": 0.4, "B": 0.6}})
+    by = replace(judged_by(TYPES, plan), part_weights=lambda cases: weights(cases.cases))
+    full = judge(given, by)
+    standardised = "auroc_standardized"
+    assert all(
+        any(r.metric == standardised for r in part.evaluation.results) for part in full.parts
+    )
+    shown = released(full, given, by, rules())
+    assert shown.of_part("bacterial").find(standardised) is not None
+    # 4 viral cases at site B: the plain area and this one would give both sites' away.
+    assert shown.of_part("viral").find(standardised) is None
+    assert shown.of_part("viral").find("auroc") is not None
