@@ -54,7 +54,7 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
         "MASD, mm",
         MASKS,
         "lower",
-        "Distance between borders, the mean of both directions' means; of the cases that HD95 is of.",
+        "Distance between borders, the mean of both directions' means; of the cases of HD95.",
         "0",
     ),
     "mean_volume_difference": (

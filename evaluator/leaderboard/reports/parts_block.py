@@ -24,7 +24,10 @@ BESIDE = ("average_precision", "sensitivity", "specificity")
 _WORDS = {
     MULTILABEL: ("Findings", "Each finding against its absence, on the cases where it is known."),
     MULTICLASS: ("Classes", "Each class against all others."),
-    ORDINAL: ("Grades", "Cases from a grade on count as positive, and their grade ranks them."),
+    ORDINAL: (
+        "Grades",
+        "Cases of this grade and above count as positive; the grade that the model gives ranks them.",
+    ),
 }
 _OTHER = ("Parts", "Each part of the task by itself.")
 
