@@ -26,7 +26,7 @@ _WORDS = {
     MULTICLASS: ("Classes", "Each class against all others."),
     ORDINAL: (
         "Grades",
-        "Cases of this grade and above count as positive; the grade that the model gives ranks them.",
+        "This grade and above count as positive; the model's grade ranks the cases.",
     ),
 }
 _OTHER = ("Parts", "Each part of the task by itself.")
