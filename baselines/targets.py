@@ -35,7 +35,8 @@ class Task:
         """Refuse what no baseline answers."""
         if self.kind not in KINDS:
             raise TaskError(
-                f"the task's kind is {self.kind!r}; baselines answer {', '.join(KINDS)}"
+                f"the task's kind is {self.kind!r}, and baselines answer {', '.join(KINDS)}; "
+                f"`sequestra init` writes a program for any kind to begin with"
             )
         n_outputs = len(self.outputs)
         if self.kind in {BINARY, ORDINAL, SCORE} and n_outputs != 1:

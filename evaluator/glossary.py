@@ -379,10 +379,14 @@ def figure(metric: str) -> Figure:
         at = " to ".join(name.at)
         better = _UNLIKE.get(name.base, "higher")
         ideal = {"higher": "1", "lower": "0"}.get(better, "")
-        said = [text.format(at) if "{}" in text else f"{text} {at}" for text in (long, short)]
-        return Figure(*said, section, better, "", ideal)
+        return Figure(_read_at(long, at), _read_at(short, at), section, better, "", ideal)
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")
+
+
+def _read_at(words: str, at: str) -> str:
+    """Words of a family with the value, in the place of the braces or at the end."""
+    return words.format(at) if "{}" in words else f"{words} {at}"
 
 
 def named(metrics: Iterable[str]) -> list[Figure]:

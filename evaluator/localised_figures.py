@@ -45,7 +45,8 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
         "ASSD, mm",
         MASKS,
         "lower",
-        "Distance between borders, averaged over the border voxels of both masks.",
+        "Distance between borders, averaged over the border voxels of both masks; of the cases "
+        "that HD95 is of.",
         "0",
     ),
     "mean_masd": (
@@ -53,7 +54,7 @@ LOCALISED: dict[str, tuple[str, str, str, str, str, str]] = {
         "MASD, mm",
         MASKS,
         "lower",
-        "Distance between borders, the mean of both directions' means.",
+        "Distance between borders, the mean of both directions' means; of the cases of HD95.",
         "0",
     ),
     "mean_volume_difference": (

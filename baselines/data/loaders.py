@@ -54,7 +54,7 @@ class _Batches(Dataset[Batch]):
 
 
 class _Order(Sampler[Asked]):
-    """What the next pass asks for; processes that read stay, so that the order is set anew."""
+    """What the next pass asks for; processes that read stay and need a new order."""
 
     def __init__(self) -> None:
         self.asked: Sequence[Asked] = ()

@@ -25,7 +25,7 @@ class Reader:
 
     ``groups`` shares a case's files out to examples. ``read`` gives one example of the asked size
     as float32 in [0, 1] of shape ``shape(size)``; it raises UnreadableImage. ``sources`` are the
-    files of code that decide on the pixels: a change in one of them makes the cache anew.
+    files of code that decide on the pixels: a change in one of them makes a new cache.
     """
 
     name: str

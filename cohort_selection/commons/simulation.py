@@ -177,7 +177,7 @@ def _refuse(output: Path, patients: int, asked: _Asked) -> None:
     if asked.modality not in _WRITERS:
         raise SimulationError(f"modality {asked.modality!r}; give one of {', '.join(_WRITERS)}")
     if asked.lesions and asked.modality == "CT":
-        raise SimulationError("lesions are drawn on radiographs alone; leave one of the two out")
+        raise SimulationError("lesions are drawn on radiographs; leave --lesions or CT out")
     if patients < 2:
         raise SimulationError(f"{patients} patients; a commons takes at least 2")
     occupied = output.exists() and (not output.is_dir() or any(output.iterdir()))

@@ -33,6 +33,12 @@ def submit(home: Path, entry: Entry) -> None:
             f"no threshold is given, and scores of benchmark {benchmark.name} may be on any scale; "
             f"give {asked_of(form)} with --threshold"
         )
+    declared = benchmark.threshold
+    if declared is not None and entry.threshold not in (None, declared):
+        raise ClientError(
+            f"the threshold is {entry.threshold:g}, and benchmark {benchmark.name} declares "
+            f"{declared:g} for every submission; leave --threshold out"
+        )
     entered = lifecycle.submit(
         installation,
         Engine.connect(),

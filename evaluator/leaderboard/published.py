@@ -72,7 +72,8 @@ def report(
     if part and part not in names:
         raise NotReleased(
             f"the result of submission {submission_id} has no part {part!r}"
-            f"{did_you_mean(part, names)}; it has {', '.join(names) or 'none'}"
+            f"{did_you_mean(part, names)}; "
+            + (f"it has {', '.join(names)}" if names else "its task has none: leave --part out")
         )
     page = render_report(
         shown,

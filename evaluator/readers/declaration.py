@@ -44,12 +44,12 @@ class Panel:
     ] = ""
     scores: Annotated[
         Text,
-        Absent("`rating`, `score`, ..., if there is one"),
+        Absent("`rating`, `score`, ..., where the table has it"),
         Field(description="its column of scores, higher where the label is likelier"),
     ] = ""
     calls: Annotated[
         Text,
-        Absent("`call`, `recall`, ..., if there is one"),
+        Absent("`call`, `recall`, ..., where the table has it"),
         Field(description="its column of calls, 0 or 1"),
     ] = ""
     call_at: Annotated[

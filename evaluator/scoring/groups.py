@@ -59,7 +59,7 @@ def arranged(
     except UndefinedMetric as problem:
         raise ScoringInputError(f"cannot be scored: {problem}") from None
     if not y_.size:
-        raise ScoringInputError("there is no case to score")
+        raise ScoringInputError("the table has no case to score; give one row a case")
     levels = coded(attributes, plan, y_.size)
     # once: sorting what is sorted costs next to nothing
     ids = [] if patients is None else [patient]

@@ -1,4 +1,4 @@
-"""Prints a reader study: what was found, a table a figure, and what was assumed."""
+"""Prints a reader study: its findings, a table a figure, and its assumptions."""
 
 from __future__ import annotations
 

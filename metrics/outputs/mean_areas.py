@@ -48,7 +48,7 @@ class MeanArea:
 
 
 def mean_auroc(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
-    """Mean AUROC of ``curves``. Undefined where one has a single class, or there is none.
+    """Mean AUROC of ``curves``. Undefined where one has a single class, or none is given.
 
     Formula: sum_k AUROC_k / K; a case moves it by the sum of what it moves each AUROC_k, over K.
     Degrees of freedom: 1 / f = sum_k w_k / f_k, f_k Satterthwaite's of curve k and w_k its share
@@ -70,7 +70,7 @@ def mean_auroc(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
 def mean_average_precision(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
     """Mean average precision of ``curves``; the lower end is about each positive counted half.
 
-    Formula: sum_k AP_k / K. Undefined where a curve has a single class, or there is none.
+    Formula: sum_k AP_k / K. Undefined where a curve has a single class, or none is given.
     """
     moved, values, halved = [], [], []
     for curve in curves:

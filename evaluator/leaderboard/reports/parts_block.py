@@ -24,7 +24,10 @@ BESIDE = ("average_precision", "sensitivity", "specificity")
 _WORDS = {
     MULTILABEL: ("Findings", "Each finding against its absence, on the cases where it is known."),
     MULTICLASS: ("Classes", "Each class against all others."),
-    ORDINAL: ("Grades", "Cases from a grade on count as positive, and their grade ranks them."),
+    ORDINAL: (
+        "Grades",
+        "This grade and above count as positive; the model's grade ranks the cases.",
+    ),
 }
 _OTHER = ("Parts", "Each part of the task by itself.")
 

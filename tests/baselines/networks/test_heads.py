@@ -98,7 +98,7 @@ def test_targets_of_an_open_list_are_counted_from_the_lowest_grade() -> None:
 
 
 def test_tasks_that_cannot_be_are_refused() -> None:
-    with pytest.raises(TaskError, match="'regression'; baselines answer binary"):
+    with pytest.raises(TaskError, match="'regression', and baselines answer binary"):
         Task("regression")
     with pytest.raises(TaskError, match="one output, and 2 are named"):
         Task("binary", ("a", "b"))

@@ -80,6 +80,10 @@ def test_grades_and_free_scores_end_as_releases(home: Path, image_of: ImageBuild
     who = ("--team", "A team", "--home", home)
     said = refused("submit", scorer, "--benchmark", FREE, "--model", "Free", *who)
     assert "no threshold is given" in said
+    graded_at = ("--model", "Grades", "--threshold", "3.3")
+    said = refused("submit", grader, "--benchmark", GRADES, *graded_at, *who)
+    assert "the threshold is 3.3, and benchmark" in said
+    assert "leave --threshold out" in said
     printed = succeed(
         "submit", scorer, "--benchmark", FREE, "--model", "Free", "--threshold", "-20", *who
     )
