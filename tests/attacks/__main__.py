@@ -21,7 +21,7 @@ ELSEWHERE = {
     "tests/attacks/test_archives.py": "an archive that takes another image's name",
     "tests/attacks/test_sealed_cohort.py": "patients and labels in what is sealed, memorised ids",
     "tests/evaluator/queue/test_tag_moved.py": "a tag that is moved after the entry",
-    "tests/evaluator/disclosure/test_probing.py": "probing by many submissions",
+    "tests/evaluator/probing/test_set_apart.py": "probing by many submissions",
     "tests/evaluator/leaderboard/test_web.py": "requests to the board",
 }
 """Attacks that are no program in a container, by the tests that make them."""

@@ -147,7 +147,9 @@ def test_a_label_column_that_is_not_there_names_those_that_are(
 
 def test_a_clinical_label_that_is_neither_0_nor_1_is_refused(commons: Path, tmp_path: Path) -> None:
     header, first, *rest = (commons / "clinical.csv").read_text().splitlines()
-    changed = ",".join([*first.split(",")[:-1], "maybe"])
+    cells = first.split(",")
+    cells[header.split(",").index("opacity")] = "maybe"
+    changed = ",".join(cells)
     (tmp_path / "clinical.csv").write_text("\n".join([header, changed, *rest]) + "\n")
     succeed(
         *("index", commons / "dicom", "--clinical", tmp_path / "clinical.csv"),

@@ -85,7 +85,7 @@ def test_each_command_stands_with_the_role_that_uses_it() -> None:
             *("user", "team", "token", "up", "console", "review"),
         },
         "Researcher: train, check, submit": {
-            *("train", "export", "package", "init", "adapt", "check"),
+            *("train", "send-metrics", "export", "package", "init", "adapt", "check"),
             *("login", "submit", "status", "withdraw", "cancel"),
         },
         "Reviewer: read the results": {"compare", "leaderboard", "report", "serve", "release-file"},
