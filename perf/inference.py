@@ -52,7 +52,7 @@ for start in range(0, len(given), number):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A network, its input's size, and how many images of which kind it is given."""
+    """A network, its input's size, and the number and kind of images that it is given."""
 
     network: str
     size: int

@@ -1,7 +1,7 @@
 """Coverage of the intervals of figures over several findings and classes, by simulation.
 
 `python -m perf.outputs` writes perf/outputs.json: the share of intervals that hold the true figure,
-of cases drawn anew each time, at a confidence of 0.95. The true figure is that of 300,000 cases.
+of newly drawn cases each time, at a confidence of 0.95. The true figure is that of 300,000 cases.
 It takes about three minutes of one processor.
 """
 

@@ -59,7 +59,7 @@ def plain_outputs(task: Task, logits: NDArray[np.float64]) -> NDArray[np.float64
 def mean_auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
     """Average AUROC over findings, classes against the rest, or cuts between grades.
 
-    Both arrays are (n_cases, n_outputs). What is unknown is left out, and so is a finding of which
+    Both arrays are (n_cases, n_outputs). What is unknown is left out, and so is a finding where
     one side is missing; 0.5 where nothing is left.
     """
     if task.kind == ORDINAL:

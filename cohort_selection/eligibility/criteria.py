@@ -295,7 +295,7 @@ def _by_column(sieve: _Sieve, criteria: Criteria) -> dict[str, int]:
 
 
 def _targets(sieve: _Sieve, task: Task | None) -> Mapping[str, Mapping[str, float | None]]:
-    """Targets of a task; keeps the studies of which the clinical table says any."""
+    """Targets of a task; keeps the studies that have any in the clinical table."""
     if task is None:
         return {}
     columns = columns_of(task)

@@ -1,4 +1,4 @@
-"""Joins the cases with where their lesions lie, and puts out those of which nobody knows it."""
+"""Joins the cases with where their lesions lie, and puts out those where nobody knows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads DICOM segmentations: which pixels of which picture each segment marks.
+"""Reads DICOM segmentations: the pixels that each segment marks in each picture.
 
 Binary segmentations and label maps are read (PS3.3 A.51). A frame is matched to the picture that
 its DerivationImageSequence names; a frame that names none, to the picture that lies in the same

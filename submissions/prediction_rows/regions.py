@@ -15,7 +15,7 @@ The rules, for a file that a container wrote:
   neither leaves the frame. Scores are from 0 to 1. A case has at most ``MOST_MARKS`` marks.
 
 Time and memory grow with the length of the file alone, which the kernel bounds. What is kept of a
-case is a text of its own: rows ``uid,frame,...`` in order, written anew, ended by line ends.
+case is a text of its own: rows ``uid,frame,...`` in order, written again, ended by line ends.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def mounted(folder: Path, cases: list[Case]) -> Path:
-    """Cases as a container sees them, and one of which nothing can be read."""
+    """Cases as a container sees them, and one where nothing can be read."""
     rows = "".join(f"{case.case_id},{len(case.files)}\n" for case in cases)
     for case in cases:
         (folder / "images" / case.case_id).mkdir(parents=True)

@@ -11,7 +11,7 @@ import pytest
 from baselines.container.ahead import ahead
 
 
-def test_results_come_in_order_whoever_ends_first() -> None:
+def test_results_come_in_the_order_of_the_inputs() -> None:
     later = threading.Event()
 
     def read(place: int) -> int:

@@ -1,4 +1,4 @@
-"""Training goes on after a kill as if nothing had been, whoever reads and however many train."""
+"""Training goes on after a kill as if nothing had been, with any number of readers and trainers."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def scores_for(targets: NDArray[np.float64], task: Task, seed: int) -> NDArray[n
 
 
 def some_findings(n: int, seed: int) -> ScoredCases:
-    """Findings of which one case in five is unknown, by sex and site."""
+    """Findings, unknown in one case of five, by sex and site."""
     rng = np.random.default_rng(seed)
     targets = (rng.random((n, 3)) < (0.4, 0.3, 0.35)).astype(np.float64)
     targets[rng.random((n, 3)) < 0.2] = np.nan
