@@ -123,8 +123,10 @@ def train(
     ] = None,
 ) -> None:
     """Train and calibrate a baseline on the open part; networks are tracked in MLflow."""
-    asked = asked_task(open_csv, benchmark, attribute)
     name = baseline or ("densenet" if network is None else "")
+    if name not in LADDER or LADDER[name].sees_pixels:
+        need("baselines", "`sequestra train`")
+    asked = asked_task(open_csv, benchmark, attribute)
     chosen = rung(name, asked.task) if name else None
     if chosen is not None and not chosen.sees_pixels:
         if network is not None:
@@ -135,7 +137,6 @@ def train(
             open_csv, output, name, asked, validation_share, seed, calibration, sensitivity
         )
         return
-    need("baselines", "`sequestra train`")
     with _counting() as progress:
         from baselines.training import train as training
 

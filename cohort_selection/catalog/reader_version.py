@@ -19,14 +19,17 @@ _SOURCES = (
     "dicom/keywords.py",
     "dicom/elements.py",
     "dicom/header.py",
+    "pixels/decoders.py",
+    "pixels/scratch.py",
+    "pixels/stored.py",
     "pixels/intensities.py",
     "dicom/pixel_description.py",
     "dicom/studies.py",
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "499cfc505b779a08c871a7a80465cac8809a49be160d6b72afa982c10cdaf706": (
-        "765d0787aa359eb0d7b5a4813cceac690bca5d7c8b7ccf4a0a5497ffdf822051"
+    "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774": (
+        "499cfc505b779a08c871a7a80465cac8809a49be160d6b72afa982c10cdaf706"
     ),
 }
 """Digest of the present sources, and that of former sources that read the same."""
