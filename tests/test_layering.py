@@ -27,7 +27,7 @@ FLOORS: dict[str, list[str]] = {
         "figures_page",
     ],
     "cohort_selection": [
-        "ages atomic_files benchmark_keys cases pixels source_digest tables",
+        "ages atomic_files benchmark_keys cases ordered_threads pixels source_digest tables",
         "task",
         "clinical deidentification sampling",
         "dicom matching",
@@ -115,6 +115,7 @@ HOMES = {
         "cohort_selection/deidentification/",
         "cohort_selection/commons/",
         "cohort_selection/regions/",
+        "cohort_selection/ordered_threads.py",
         "baselines/container/headers.py",
     },
     "cyclonedx": {"baselines/packaging/bill.py"},

@@ -11,23 +11,27 @@ from __future__ import annotations
 
 import hmac
 import io
+import os
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import pydicom
 from pydicom.config import disable_value_validation
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import get_expected_length
-from pydicom.uid import UID
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from cohort_selection.deidentification.elements import Copier, ValueLost
 from cohort_selection.deidentification.encoder_stamps import has_words
 from cohort_selection.deidentification.kinds import WHERE_SAID, Kind, kind_of
 from cohort_selection.deidentification.rules import RULES
+from cohort_selection.ordered_threads import in_order
 from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
 from cohort_selection.pixels.stored import syntax_of
 
@@ -36,6 +40,8 @@ KEPT = ("SOPClassUID", *RULES)
 """Keywords of what a copy keeps, in items of sequences too."""
 _RENAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _LISTED = 10
+_STAND_IN = b"\xfe\xff\x00\xe0" + b"\0" * 4
+"""An empty item, which pydicom takes for compressed pixels and for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +79,27 @@ class Copies:
         self.burned_in = 0
         self.commented = 0
 
-    def add(self, source: Path, destination: Path) -> str | None:
-        """Copy a file and return the copy's SHA-256; None where it cannot be copied."""
+    def add(self, files: Iterable[tuple[Path, Path]]) -> Iterator[str | None]:
+        """Copy each (source, destination); yield the copies' SHA-256 in order, several at work.
+
+        None for one that cannot be copied. Close what this gives where it is not read to its end.
+        """
+        sized = (((source, copy), _size(source)) for source, copy in files)
+        with closing(in_order(self._copied, sized)) as results:
+            for copied in results:
+                if isinstance(copied, DeidentificationError):
+                    self._refused.append(copied)
+                    yield None
+                    continue
+                self.burned_in += copied.burned_in
+                self.commented += copied.comment
+                yield copied.digest
+
+    def _copied(self, files: tuple[Path, Path]) -> Copied | DeidentificationError:
         try:
-            copied = deidentify(source, destination, self._key)
+            return deidentify(*files, self._key)
         except DeidentificationError as error:
-            self._refused.append(error)
-            return None
-        self.burned_in += copied.burned_in
-        self.commented += copied.comment
-        return copied.digest
+            return error
 
     def new_uid(self, uid: str) -> str:
         """The UID that stands for ``uid`` in the copies."""
@@ -102,6 +119,13 @@ class Copies:
         raise DeidentificationError(
             f"{len(errors)} files", "cannot be copied, so nothing was written", "; ".join(told)
         )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # the copy says so
+        return 0
 
 
 def _some(files: Sequence[str]) -> str:
@@ -162,16 +186,46 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         _clear_unused_bits(kept)
         kept.SOPClassUID = UID(sop_class)
         _write_anew(kept, original, kind, key)
-        # Through memory: where the disk fails, pydicom would say so as an error of the element.
-        copy = io.BytesIO()
-        kept.save_as(copy, enforce_file_format=True)
-    destination.write_bytes(copy.getbuffer())
-    pixels = kept.get_item("PixelData").value if "PixelData" in kept else None
-    return Copied(
-        sha256(copy.getbuffer()).hexdigest(),
-        says_burned_in,
-        syntax.is_compressed and has_words(pixels),
+        pixels = kept.get_item("PixelData").value if "PixelData" in kept else None
+        parts = _encoded(kept, syntax)
+    digest = sha256()
+    for part in parts:
+        digest.update(part)
+    with destination.open("wb") as copy:
+        for part in parts:
+            copy.write(part)
+        copy.flush()
+        os.fsync(copy.fileno())  # here, since other threads go on meanwhile
+    return Copied(digest.hexdigest(), says_burned_in, syntax.is_compressed and has_words(pixels))
+
+
+def _encoded(kept: Dataset, syntax: UID) -> list[bytes | memoryview]:
+    """The bytes of a copy in parts, the pixels among them as they were read.
+
+    pydicom encodes all but these, with a stand-in for them, so that they are not copied twice.
+    """
+    element = kept.get_item("PixelData") if "PixelData" in kept else None
+    pixels = b"" if element is None else element.value or b""
+    apart = (
+        isinstance(element, RawDataElement)
+        and element.VR in {None, "OB", "OW"}
+        and syntax != DeflatedExplicitVRLittleEndian
+        and len(pixels) > len(_STAND_IN)
+        and len(pixels) % 2 == 0
+        and (pixels.startswith(_STAND_IN[:4]) or not syntax.is_compressed)
     )
+    if apart:
+        kept[element.tag] = element._replace(value=_STAND_IN)
+    written = io.BytesIO()
+    kept.save_as(written, enforce_file_format=True)
+    if not apart:
+        return [written.getbuffer()]
+    head, stand_in, delimiter = written.getvalue().rpartition(_STAND_IN)
+    order = "little" if syntax.is_little_endian else "big"
+    length = head[-4:]
+    if length == len(stand_in).to_bytes(4, order):  # else it is undefined, and a delimiter follows
+        length = len(pixels).to_bytes(4, order)
+    return [head[:-4] + length, pixels, delimiter]
 
 
 def _write_anew(kept: Dataset, original: Dataset, kind: Kind, key: bytes) -> None:

@@ -87,7 +87,7 @@ def without_unused_bits(image: Dataset) -> bytes | None:
     kind = "i" if image.get("PixelRepresentation") == 1 else "u"
     count = len(content) // (allocated // 8)
     held = np.frombuffer(content, f"{order}{kind}{allocated // 8}", count)
-    values = held.astype(held.dtype.newbyteorder("="))
+    values = held.astype(held.dtype.newbyteorder("="), copy=False)
     cleared = within_bits(values, bits)
     if cleared is values or not ((values != cleared) & (values >> bits != 0)).any():
         return None

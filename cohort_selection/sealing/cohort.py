@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -154,19 +155,15 @@ def seal(
     pseudonyms = _pseudonyms(cases, key)
     with replaced(directory) as fresh:
         _lay_out(fresh)
-        entries: list[dict[str, object]] = []
-        digests: dict[str, str] = {}
         copies = Copies(key)
+        digests = _copy_images(ordered, fresh, key, copies, progress)
+        copies.refuse_where_one_failed()
+        entries: list[dict[str, object]] = []
         for i, case in enumerate(ordered, start=1):
-            sealed_id = f"case-{i:06d}"
-            digests |= _copy_images(case, fresh / _IMAGES / sealed_id, key, copies)
             pseudonym = pseudonyms[case.patient_id]
             renamed = tuple(replace(r, source=copies.new_uid(r.source)) for r in case.regions)
             case = replace(case, regions=renamed)
-            entries.append(entry(sealed_id, pseudonym, case, design, comparators))
-            if progress is not None:
-                progress(i, len(ordered))
-        copies.refuse_where_one_failed()
+            entries.append(entry(_sealed_id(i), pseudonym, case, design, comparators))
         reference = _canonical({"cases": entries})
         content: dict[str, object] = {
             "format": FORMAT,
@@ -205,18 +202,40 @@ def _pseudonyms(cases: Sequence[Case], key: bytes) -> dict[str, str]:
     return {patient: f"patient-{i:06d}" for i, patient in enumerate(patients, start=1)}
 
 
-def _copy_images(case: Case, folder: Path, key: bytes, copies: Copies) -> dict[str, str]:
-    """Copy a case's images into a new folder; the digest of each by its path in the cohort."""
-    folder.mkdir()
+def _sealed_id(number: int) -> str:
+    return f"case-{number:06d}"
+
+
+def _copy_images(
+    cases: Sequence[Case],
+    fresh: Path,
+    key: bytes,
+    copies: Copies,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, str]:
+    """Copy the cases' images, a new folder for each; the digest of each by its path in the cohort.
+
+    ``progress`` is called with the cases that are done and all cases.
+    """
+    files: list[tuple[Path, Path]] = []
+    last: dict[Path, int] = {}  # a case's last copy -> the cases that are done with it
+    for i, case in enumerate(cases, start=1):
+        folder = fresh / _IMAGES / _sealed_id(i)
+        folder.mkdir()
+        sources = sorted(case.files, key=lambda file: opaque(key, "file", str(file)))
+        files += [(source, folder / f"{j:04d}.dcm") for j, source in enumerate(sources, start=1)]
+        last[files[-1][1]] = i
     digests: dict[str, str] = {}
-    sources = sorted(case.files, key=lambda file: opaque(key, "file", str(file)))
-    for j, source in enumerate(sources, start=1):
-        image = folder / f"{j:04d}.dcm"
-        if digest := copies.add(source, image):
-            digests[f"{_IMAGES}/{folder.name}/{image.name}"] = digest
-            image.chmod(0o444)
-            os.utime(image, (_MOMENT, _MOMENT))
-    os.utime(folder, (_MOMENT, _MOMENT))
+    with closing(copies.add(files)) as made:
+        for (_, image), digest in zip(files, made, strict=True):
+            if digest:
+                digests[image.relative_to(fresh).as_posix()] = digest
+                image.chmod(0o444)
+                os.utime(image, (_MOMENT, _MOMENT))
+            if image in last:
+                os.utime(image.parent, (_MOMENT, _MOMENT))
+                if progress is not None:
+                    progress(last[image], len(cases))
     return digests
 
 

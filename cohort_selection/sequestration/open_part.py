@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 from cohort_selection.atomic_files import replaced
@@ -53,13 +55,20 @@ def copy_cases(
     for i, case in enumerate(cases, start=1):
         into = folder / f"case-{i:06d}"
         into.mkdir(parents=True)
-        files = [into / f"{j:04d}.dcm" for j in range(1, len(case.files) + 1)]
-        for source, file in zip(case.files, files, strict=True):
-            copies.add(source, file)
+        files = tuple(into / f"{j:04d}.dcm" for j in range(1, len(case.files) + 1))
         regions = tuple(replace(r, source=copies.new_uid(r.source)) for r in case.regions)
-        copied.append(replace(case, files=tuple(files), regions=regions))
-        if progress is not None:
-            progress(i, len(cases))
+        copied.append(replace(case, files=files, regions=regions))
+    pairs = [
+        pair
+        for case, copy in zip(cases, copied, strict=True)
+        for pair in zip(case.files, copy.files, strict=True)
+    ]
+    ends = list(accumulate(len(case.files) for case in cases))
+    with closing(copies.add(pairs)) as made:
+        for done, _ in enumerate(made, start=1):
+            if progress is not None and done == ends[0]:
+                progress(len(cases) - len(ends) + 1, len(cases))
+                ends.pop(0)
     copies.refuse_where_one_failed()
     return tuple(copied), (copies.burned_in, copies.commented)
 
