@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from pydicom.config import disable_value_validation
@@ -27,7 +28,7 @@ def in_order(
     items: Iterable[tuple[Item, int]],
     *,
     workers: int | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield ``work(item)`` for each (item, bytes it takes) in their order, several made at a time.
 
     As many threads as this process may use processors, or ``workers``. No more than two items for
@@ -51,6 +52,14 @@ def in_order(
                 yield begun.popleft()[0].result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; 0 where there is none, which the work on it will say."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 @contextmanager

@@ -14,13 +14,13 @@ import io
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
-import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -31,9 +31,10 @@ from cohort_selection.deidentification.elements import Copier, ValueLost
 from cohort_selection.deidentification.encoder_stamps import has_words
 from cohort_selection.deidentification.kinds import WHERE_SAID, Kind, kind_of
 from cohort_selection.deidentification.rules import RULES
-from cohort_selection.ordered_threads import in_order
+from cohort_selection.ordered_threads import in_order, size_of
 from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
 from cohort_selection.pixels.stored import syntax_of
+from cohort_selection.pixels.whole_file import read_whole
 
 METHOD = "Sequestra allow-list 2"
 KEPT = ("SOPClassUID", *RULES)
@@ -79,12 +80,12 @@ class Copies:
         self.burned_in = 0
         self.commented = 0
 
-    def add(self, files: Iterable[tuple[Path, Path]]) -> Iterator[str | None]:
+    def add(self, files: Iterable[tuple[Path, Path]]) -> Generator[str | None]:
         """Copy each (source, destination); yield the copies' SHA-256 in order, several at work.
 
         None for one that cannot be copied. Close what this gives where it is not read to its end.
         """
-        sized = (((source, copy), _size(source)) for source, copy in files)
+        sized = (((source, copy), size_of(source)) for source, copy in files)
         with closing(in_order(self._copied, sized)) as results:
             for copied in results:
                 if isinstance(copied, DeidentificationError):
@@ -121,13 +122,6 @@ class Copies:
         )
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # the copy says so
-        return 0
-
-
 def _some(files: Sequence[str]) -> str:
     if len(files) <= _LISTED:
         return ", ".join(files)
@@ -151,7 +145,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
     with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")  # odd values in what is about to be dropped
         try:
-            original = pydicom.dcmread(source, force=True)
+            original = read_whole(source)
             syntax = syntax_of(original)
             sop_class, kind = kind_of(str(original.get("SOPClassUID") or "").strip("\0 "))
             copier = Copier(lambda uid: new_uid(key, uid), syntax)
@@ -212,16 +206,16 @@ def _encoded(kept: Dataset, syntax: UID) -> list[bytes | memoryview]:
         and syntax != DeflatedExplicitVRLittleEndian
         and len(pixels) > len(_STAND_IN)
         and len(pixels) % 2 == 0
-        and (pixels.startswith(_STAND_IN[:4]) or not syntax.is_compressed)
+        and (not syntax.is_compressed or bytes(pixels[:4]) == _STAND_IN[:4])
     )
-    if apart:
+    if apart and element is not None:
         kept[element.tag] = element._replace(value=_STAND_IN)
     written = io.BytesIO()
     kept.save_as(written, enforce_file_format=True)
     if not apart:
         return [written.getbuffer()]
     head, stand_in, delimiter = written.getvalue().rpartition(_STAND_IN)
-    order = "little" if syntax.is_little_endian else "big"
+    order: Literal["little", "big"] = "little" if syntax.is_little_endian else "big"
     length = head[-4:]
     if length == len(stand_in).to_bytes(4, order):  # else it is undefined, and a delimiter follows
         length = len(pixels).to_bytes(4, order)
@@ -270,7 +264,7 @@ def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
         )
     # Some files say YBR_FULL_422 of pixels that are not subsampled, and readers believe the length.
     if found > expected + 1 and kept.get("PhotometricInterpretation") != "YBR_FULL_422":
-        pixels = element.value[:expected] + b"\0" * (expected % 2)
+        pixels = bytes(element.value[:expected]) + b"\0" * (expected % 2)
         kept[element.tag] = element._replace(value=pixels, length=len(pixels))
 
 

@@ -157,7 +157,8 @@ def _look_alikes(
     found = []
     for pair in near_duplicates(opened.hashes, sealed.hashes):
         one, other = open_files[pair.opened], sealed_files[pair.sealed]
-        alike = likeness(read_picture(one)[1], read_picture(other)[1])
+        first = read_picture(one)[1].copy()  # the next one is read into the same memory
+        alike = likeness(first, read_picture(other)[1])
         if alike >= ALIKE:
             found.append(LookAlike(one, other, pair.bits, alike))
     return sorted(found, key=lambda pair: (-pair.likeness, pair.open_file, pair.sealed_file))

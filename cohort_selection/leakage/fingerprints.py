@@ -6,7 +6,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
@@ -14,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection.leakage.perceptual_hash import VIEWS, WORDS, perceptual_hashes
+from cohort_selection.ordered_threads import in_order, size_of
 from cohort_selection.pixels.picture import PictureError, pixel_digest, read_picture
 
 _ALONE = 1000
-"""So many files are read before worker processes would have started."""
+"""So many files are read by threads before worker processes would have started."""
 _CHUNK = 16
 
 
@@ -73,11 +77,13 @@ def fingerprints(
 
 
 def _read(files: Sequence[Path], look: bool, workers: int) -> Iterator[list[Found]]:
-    chunks = [files[k : k + _CHUNK] for k in range(0, len(files), _CHUNK)]
     if workers < 2 or len(files) < _ALONE:
-        for chunk in chunks:
-            yield _fingerprint(chunk, look)
+        sized = ((path, size_of(path)) for path in files)
+        with closing(in_order(partial(_of_file, look=look), sized, workers=workers)) as found:
+            while part := list(islice(found, _CHUNK)):
+                yield part
         return
+    chunks = [files[k : k + _CHUNK] for k in range(0, len(files), _CHUNK)]
     # Forking a process that has threads of numba is not safe; spawning is.
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_end_with_parent
@@ -98,14 +104,14 @@ def _end_with_parent() -> None:
 
 
 def _fingerprint(files: Sequence[Path], look: bool) -> list[Found]:
-    found: list[Found] = []
-    for path in files:
-        try:
-            if look:
-                digest, picture = read_picture(path)
-                found.append((digest, perceptual_hashes(picture).tobytes()))
-            else:
-                found.append((pixel_digest(path), b""))
-        except PictureError as error:
-            found.append(error)
-    return found
+    return [_of_file(path, look=look) for path in files]
+
+
+def _of_file(path: Path, *, look: bool) -> Found:
+    try:
+        if not look:
+            return pixel_digest(path), b""
+        digest, picture = read_picture(path)
+        return digest, perceptual_hashes(picture).tobytes()
+    except PictureError as error:
+        return error

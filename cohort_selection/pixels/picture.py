@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from cohort_selection.pixels.intensities import UnreadableImage, frame_of
 from cohort_selection.pixels.stored import syntax_of, within_bits
+from cohort_selection.pixels.whole_file import read_whole
 
 TRANSFER_SYNTAX = "transfer syntax"
 STORED_BYTES = "bytes of stored pixels"
@@ -60,7 +61,8 @@ def pixel_digest(path: Path) -> str:
 def read_picture(path: Path) -> tuple[str, NDArray[np.generic]]:
     """Read an image once: its ``pixel_digest``, and its middle frame as grey values.
 
-    Raises PictureError where its pixels cannot be decoded.
+    These may lie in memory that this thread's next call of this module uses again. Raises
+    PictureError where its pixels cannot be decoded.
     """
     image = _read(path)
     digest = _digest(image, path)
@@ -92,7 +94,7 @@ def without_unused_bits(image: Dataset) -> bytes | None:
     if cleared is values or not ((values != cleared) & (values >> bits != 0)).any():
         return None
     raw = cleared.astype(held.dtype).tobytes()
-    return raw + content[len(raw) :]
+    return raw + bytes(content[len(raw) :])
 
 
 def has_overlay_in_pixels(image: Dataset) -> bool:
@@ -155,7 +157,7 @@ def _read(path: Path) -> pydicom.FileDataset:
     with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")
         try:
-            return pydicom.dcmread(path, force=True)
+            return read_whole(path)
         except OSError:
             raise
         except Exception as error:  # pydicom has no closed list of errors for a damaged file
@@ -170,5 +172,5 @@ def _unreadable(path: Path, error: Exception) -> PictureError:
 def _digest(image: pydicom.FileDataset, path: Path) -> str:
     for name in STORED:
         if name in image:
-            return sha256(image[name].value).hexdigest()
+            return sha256(image.get_item(name).value or b"").hexdigest()
     raise PictureError({path: "has no pixel data"})

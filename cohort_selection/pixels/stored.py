@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from io import SEEK_CUR, BufferedReader
 from os import fstat
@@ -54,10 +55,13 @@ def stored_values(
     From ``source`` where the image's header alone was read.
     """
     bits = int(image.get("BitsStored") or 0)
-    if source is not None and source.stream is not None:
+    plain = None
+    if source is None:
+        plain = _plain_in_memory(image, frame)
+    elif source.stream is not None:
         plain = _plain(image, source.stream, frame)
-        if plain is not None:
-            return within_bits(plain, bits)
+    if plain is not None:
+        return within_bits(plain, bits)
     syntax = syntax_of(image)
     options: dict[str, Any] = {"index": frame, "photometric_interpretation": photometric}
     if image.get("SamplesPerPixel") == 3 and image.get("PlanarConfiguration") is None:
@@ -79,6 +83,37 @@ def _plain(image: Dataset, stream: BufferedReader, frame: int) -> NDArray[Any] |
     None for whatever else a file holds, or where it is shorter than its header says: pydicom
     judges it.
     """
+    form = _plain_form(image)
+    if form is None:
+        return None
+    shape, kind, frames = form
+    long = b"" if image.is_implicit_VR else stream.peek(6)[4:6]
+    header = stream.read(12 if long in {b"OB", b"OW"} else 8)
+    tag, length = header[:4], int.from_bytes(header[-4:], "little")
+    stored = scratch("stored", shape, kind)
+    held = min(length, fstat(stream.fileno()).st_size - stream.tell())
+    if tag != _PIXEL_DATA or length == _UNDEFINED or held < max(length, frames * stored.nbytes):
+        return None
+    stream.seek(frame * stored.nbytes, SEEK_CUR)
+    return stored if stream.readinto(stored.data.cast("B")) == stored.nbytes else None
+
+
+def _plain_in_memory(image: Dataset, frame: int) -> NDArray[Any] | None:
+    """One frame of such numbers, where a file's pixels lie in memory that is used again."""
+    element = image.get_item("PixelData") if "PixelData" in image else None
+    form = None if element is None else _plain_form(image)
+    if element is None or form is None or not isinstance(element.value, memoryview):
+        return None
+    shape, kind, frames = form
+    size = math.prod(shape)
+    if len(element.value) < frames * size * np.dtype(kind).itemsize:
+        return None
+    stored = np.frombuffer(element.value, kind, size, frame * size * np.dtype(kind).itemsize)
+    return stored.reshape(shape)
+
+
+def _plain_form(image: Dataset) -> tuple[tuple[int, int], str, int] | None:
+    """Shape and type of one frame of uncompressed grey numbers, and how many; None of others."""
     if syntax_of(image) not in {ImplicitVRLittleEndian, ExplicitVRLittleEndian}:
         return None
     names = ("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored")
@@ -90,16 +125,8 @@ def _plain(image: Dataset, stream: BufferedReader, frame: int) -> NDArray[Any] |
         return None
     if signed not in {0, 1} or rows * columns == 0:
         return None
-    long = b"" if image.is_implicit_VR else stream.peek(6)[4:6]
-    header = stream.read(12 if long in {b"OB", b"OW"} else 8)
-    tag, length = header[:4], int.from_bytes(header[-4:], "little")
-    stored = scratch("stored", (rows, columns), f"<{'ui'[signed]}{allocated // 8}")
-    held = min(length, fstat(stream.fileno()).st_size - stream.tell())
-    frames = max(1, int(image.get("NumberOfFrames") or 1))
-    if tag != _PIXEL_DATA or length == _UNDEFINED or held < max(length, frames * stored.nbytes):
-        return None
-    stream.seek(frame * stored.nbytes, SEEK_CUR)
-    return stored if stream.readinto(stored.data.cast("B")) == stored.nbytes else None
+    kind = f"<{'ui'[signed]}{allocated // 8}"
+    return (rows, columns), kind, max(1, int(image.get("NumberOfFrames") or 1))
 
 
 def within_bits(stored: NDArray[Any], bits: int) -> NDArray[Any]:
