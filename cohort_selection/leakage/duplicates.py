@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cohort_selection.leakage.fingerprints import Fingerprints, fingerprints
-from cohort_selection.leakage.kept_fingerprints import kept_fingerprints
-from cohort_selection.leakage.perceptual_hash import ALIKE, likeness, near_duplicates
+from cohort_selection.leakage import looked
+from cohort_selection.leakage.looked import Looked
+from cohort_selection.leakage.perceptual_hash import ALIKE, BITS, likeness, near_duplicates
+from cohort_selection.leakage.volume_look import volumes_alike
 from cohort_selection.pixels.picture import read_picture
 
 LISTED = 20
@@ -36,9 +37,10 @@ class LeakError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LookAlike:
-    """An open and a sealed file that show one picture.
+    """An open and a sealed file that show one picture, or lie lowest in a volume that is one.
 
-    Their hashes differ in ``bits`` of 256, their fine structure correlates by ``likeness``.
+    Their hashes differ in ``bits`` of 256, their fine structure correlates by ``likeness``. Of
+    volumes it is 1 where all bits of the fingerprints agree, and 0 where half of them do.
     """
 
     open_file: Path
@@ -71,7 +73,7 @@ def patients_on_both_sides(
     )
 
 
-def identical_pixels(opened: Fingerprints, sealed: Fingerprints) -> list[tuple[int, int]]:
+def identical_pixels(opened: Looked, sealed: Looked) -> list[tuple[int, int]]:
     """Pairs of numbers (open file, sealed file) whose stored pixels are the same bytes."""
     places: dict[str, list[int]] = {}
     for j, digest in enumerate(sealed.digests):
@@ -91,10 +93,11 @@ def check(
     """Raise LeakError where a patient or an image stands on both sides.
 
     ``look`` decodes every image's middle frame and compares pictures too: those that were resized,
-    recompressed, windowed, inverted, turned, mirrored or cropped by up to 5 % are found. Different
-    pictures can look alike, blank ones do; ``accept_look_alikes`` goes on and reports them.
-    ``kept`` is a folder that keeps what was read of a file for the next time. ``progress`` is
-    called with the files read and all files.
+    recompressed, windowed, inverted, turned, mirrored or cropped by up to 5 % are found. The slices
+    of a CT series are compared as one volume: its copy is found too if it was numbered again,
+    windowed, or lost slices. Different pictures can look alike, blank ones do;
+    ``accept_look_alikes`` goes on and reports them. ``kept`` is a folder that keeps what was read
+    of a file for the next time. ``progress`` is called with the files read and all files.
     """
     both = patients_on_both_sides(open_cases, sealed_cases)
     if both:
@@ -102,11 +105,11 @@ def check(
             f"{len(both)} patients are in the open part and in the cohort; "
             "split by patient with sequestra sequester, and match from the sequestered part only"
         )
-    files = [*_files(open_cases), *_files(sealed_cases)]
+    groups = [case.files for case in (*open_cases, *sealed_cases)]
+    files = [file for group in groups for file in group]
     n_open = sum(len(case.files) for case in open_cases)
-    read = read_once(files, kept, look=look, progress=progress)
-    opened = Fingerprints(read.digests[:n_open], read.hashes[:n_open])
-    sealed = Fingerprints(read.digests[n_open:], read.hashes[n_open:])
+    read = looked.look(groups, kept, pictures=look, progress=progress)
+    opened, sealed = read.part(0, n_open), read.part(n_open, len(files))
     twins = identical_pixels(opened, sealed)
     if twins:
         i, j = twins[0]
@@ -129,40 +132,25 @@ def check(
     return WallCheck(n_open, len(files) - n_open, look, len(alike), tuple(alike[:LISTED]))
 
 
-def read_once(
-    files: Sequence[Path],
-    kept: Path | None,
-    *,
-    look: bool,
-    progress: Callable[[int, int], None] | None = None,
-) -> Fingerprints:
-    """Fingerprint files, those that the folder ``kept`` knows without reading them."""
-
-    def tick(done: int) -> None:
-        if progress is not None:
-            progress(done, len(files))
-
-    if kept is None:
-        return fingerprints(files, look=look, progress=tick)
-    return kept_fingerprints(files, kept, look=look, progress=tick)
-
-
 def _look_alikes(
     open_files: Sequence[Path],
     sealed_files: Sequence[Path],
-    opened: Fingerprints,
-    sealed: Fingerprints,
+    opened: Looked,
+    sealed: Looked,
 ) -> list[LookAlike]:
-    """Pairs whose hashes are close, and whose pictures then turn out to be one; likest first."""
+    """Pairs that show one picture or one volume; likest first.
+
+    Pictures whose hashes are close are compared once more. A volume is named by its lowest slice.
+    """
     found = []
     for pair in near_duplicates(opened.hashes, sealed.hashes):
-        one, other = open_files[pair.opened], sealed_files[pair.sealed]
+        one = open_files[opened.pictures[pair.opened]]
+        other = sealed_files[sealed.pictures[pair.sealed]]
         first = read_picture(one)[1].copy()  # the next one is read into the same memory
         alike = likeness(first, read_picture(other)[1])
         if alike >= ALIKE:
             found.append(LookAlike(one, other, pair.bits, alike))
+    for i, j, share in volumes_alike(opened.bits, sealed.bits):
+        one, other = open_files[opened.volumes[i][0]], sealed_files[sealed.volumes[j][0]]
+        found.append(LookAlike(one, other, round(share * BITS), 1 - 2 * share))
     return sorted(found, key=lambda pair: (-pair.likeness, pair.open_file, pair.sealed_file))
-
-
-def _files(cases: Iterable[Imaged]) -> list[Path]:
-    return [path for case in cases for path in case.files]

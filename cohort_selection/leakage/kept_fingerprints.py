@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,12 @@ from cohort_selection.atomic_files import sweep, write_bytes
 from cohort_selection.catalog.reader_version import reader_mark
 from cohort_selection.dicom import pixel_description
 from cohort_selection.dicom.pixel_description import decodable_syntaxes
-from cohort_selection.leakage import perceptual_hash
+from cohort_selection.leakage import perceptual_hash, volume_look
 from cohort_selection.leakage.fingerprints import Fingerprints, Found, fingerprints
 from cohort_selection.leakage.perceptual_hash import VIEWS, WORDS
-from cohort_selection.pixels import decoders, intensities, picture, stored
+from cohort_selection.leakage.volume_look import Stack, look_at
+from cohort_selection.ordered_threads import in_order, size_of
+from cohort_selection.pixels import decoders, intensities, picture, series, stored, whole_file
 from cohort_selection.pixels.picture import PictureError
 
 _AT_ONCE = 4096
@@ -34,7 +37,10 @@ _State = tuple[int, int, int]  # size, times of modification and of change in ns
 @lru_cache(maxsize=1)
 def _mark() -> bytes:
     """Names what a fingerprint depends on besides the file; once for all checks of a seal."""
-    modules = (perceptual_hash, picture, intensities, stored, decoders, pixel_description)
+    modules = (
+        *(perceptual_hash, volume_look, picture, series, intensities),
+        *(stored, whole_file, decoders, pixel_description),
+    )
     sources = [Path(str(module.__file__)) for module in modules]
     return reader_mark(sources, Path(__file__).parents[2], decodable_syntaxes())
 
@@ -125,6 +131,64 @@ def kept_fingerprints(
         if look:
             hashes[i] = fresh.hashes[k]
     return Fingerprints(tuple(str(digest) for digest in digests), hashes)
+
+
+def kept_volumes(
+    stacks: Sequence[Stack],
+    folder: Path | None,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> list[tuple[tuple[str, ...], bytes]]:
+    """What ``look_at`` says of each volume, in order, those that ``folder`` knows without reading.
+
+    ``progress`` is called with the number of slices that are done. Raises one PictureError that
+    names every slice whose pixels cannot be decoded.
+    """
+    mark = _mark()
+    names = [_name(stack) for stack in stacks]
+    known = (
+        {} if folder is None else {(path, state): row for path, state, *row in _rows(folder, mark)}
+    )
+    found: list[Sequence[str | bytes | None] | None] = [known.get(name) for name in names]
+    missing = [i for i, row in enumerate(found) if row is None]
+    made: list[tuple[bytes, _State]] = [names[i] for i in missing]
+    unreadable: dict[Path, str] = {}
+    done = sum(len(stacks[i].files) for i, row in enumerate(found) if row is not None)
+    sized = ((stacks[i], sum(map(size_of, stacks[i].files))) for i in missing)
+    shards = _Shards(folder, mark, made, True) if folder is not None else None
+    with closing(in_order(_of_volume, sized)) as results:
+        try:
+            for i, result in zip(missing, results, strict=True):
+                if isinstance(result, PictureError):
+                    unreadable |= result.reasons
+                else:
+                    found[i] = result
+                if shards is not None:
+                    shards.keep([result])
+                done += len(stacks[i].files)
+                if progress is not None:
+                    progress(done)
+        finally:
+            if shards is not None:
+                shards.write()
+    if unreadable:
+        raise PictureError(unreadable, sum(len(stack.files) for stack in stacks))
+    rows = cast("list[tuple[str, bytes]]", found)
+    return [(tuple(digests.split()), bits) for digests, bits in rows]
+
+
+def _of_volume(stack: Stack) -> Found:
+    try:
+        digests, bits = look_at(stack)
+    except PictureError as error:
+        return error
+    return " ".join(digests), bits
+
+
+def _name(stack: Stack) -> tuple[bytes, _State]:
+    """Names a volume by its files as they are now; they are far more than a path may hold."""
+    said = repr([(os.fsencode(file), _state(file)) for file in stack.files])
+    return b"volume\0" + blake2b(said.encode()).digest(), (len(stack.files), 0, 0)
 
 
 def _state(file: Path) -> _State:

@@ -77,6 +77,11 @@ def perceptual_hashes(pixels: NDArray[np.generic]) -> NDArray[np.uint64]:
     return words
 
 
+def averaged(pixels: NDArray[np.generic], side: int) -> NDArray[np.float64]:
+    """A grey picture averaged down, or a small one stretched, to ``side`` x ``side``."""
+    return _average(pixels, side)
+
+
 def coarse(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
     """A grey picture averaged to 128 x 128: all that ``likeness`` and the hashes look at."""
     return _average(pixels, _COARSE)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cohort_selection.cases import Case
 from cohort_selection.leakage.duplicates import LISTED, LeakError
-from cohort_selection.leakage.fingerprints import Fingerprints
+from cohort_selection.leakage.looked import Looked
 from cohort_selection.leakage.perceptual_hash import ALIKE, coarse, likeness, near_duplicates_among
+from cohort_selection.leakage.volume_look import volumes_alike
 from cohort_selection.pixels.picture import PictureError, read_picture
 
 _HELD = 2048
@@ -69,20 +70,20 @@ class RepeatCounts:
     in_cohort_opposite: int = 0
 
 
-def repeats(
-    pool: Sequence[Case], drawn: Collection[str], prints: Fingerprints
-) -> tuple[Repeat, ...]:
+def repeats(pool: Sequence[Case], drawn: Collection[str], prints: Looked) -> tuple[Repeat, ...]:
     """The pictures that stand under several patients of the pool, or of one under both labels.
 
-    ``drawn`` are the ids of the cohort's cases, ``prints`` those of ``files_of(pool)``. The images
-    of one case are not compared with each other, nor those of one patient and label; empty slices
-    of volumes are no pictures. Those of the cohort come first, then those of opposite labels.
+    ``drawn`` are the ids of the cohort's cases, ``prints`` of the pool's files in their order. The
+    images of one case are not compared with each other, nor those of one patient and label; empty
+    slices of volumes are no pictures. Volumes that are one are told by their lowest slices. Those
+    of the cohort come first, then those of opposite labels.
     """
     shown = [Shown(file, case, case.case_id in drawn) for case in pool for file in case.files]
     of_digest: dict[str, list[int]] = {}
     for i, digest in enumerate(prints.digests):
         of_digest.setdefault(digest, []).append(i)
     pictures = list(of_digest.values())  # each the files of one digest
+    picture_of = {i: k for k, files in enumerate(pictures) for i in files}
     above = list(range(len(pictures)))
 
     def root(k: int) -> int:
@@ -91,19 +92,27 @@ def repeats(
             k = above[k]
         return k
 
-    if len(prints.hashes):
+    @lru_cache(maxsize=_HELD)
+    def small(k: int) -> NDArray[np.float64]:
+        return coarse(read_picture(shown[pictures[k][0]].file)[1])
 
-        @lru_cache(maxsize=_HELD)
-        def small(k: int) -> NDArray[np.float64]:
-            return coarse(read_picture(shown[pictures[k][0]].file)[1])
-
-        hashes = prints.hashes[[files[0] for files in pictures]]
-        for i, j, _ in sorted(near_duplicates_among(hashes)):
-            one, other = root(i), root(j)
-            if one == other or not _several([shown[k] for k in pictures[i] + pictures[j]]):
-                continue
-            if likeness(small(i), small(j)) >= ALIKE:
-                above[max(one, other)] = min(one, other)
+    row_of: dict[int, int] = {}
+    for row, number in enumerate(prints.pictures):
+        row_of.setdefault(picture_of[number], row)
+    compared = sorted(row_of)
+    hashes = prints.hashes[[row_of[k] for k in compared]]
+    for a, b, _ in sorted(near_duplicates_among(hashes)):
+        i, j = compared[a], compared[b]
+        one, other = root(i), root(j)
+        if one == other or not _several([shown[k] for k in pictures[i] + pictures[j]]):
+            continue
+        if likeness(small(i), small(j)) >= ALIKE:
+            above[max(one, other)] = min(one, other)
+    for a, b, _ in volumes_alike(prints.bits, prints.bits):
+        first, second = prints.volumes[a][0], prints.volumes[b][0]
+        if a < b and _several([shown[first], shown[second]]):
+            one, other = root(picture_of[first]), root(picture_of[second])
+            above[max(one, other)] = min(one, other)
     groups: dict[int, list[int]] = {}
     for k in range(len(pictures)):
         groups.setdefault(root(k), []).append(k)
@@ -116,11 +125,6 @@ def repeats(
     return tuple(
         sorted(found, key=lambda r: (not r.in_cohort, not r.opposite, r.shown[0].case.case_id))
     )
-
-
-def files_of(pool: Sequence[Case]) -> list[Path]:
-    """The files of the cases, in order."""
-    return [file for case in pool for file in case.files]
 
 
 def counts(found: Sequence[Repeat], files: int, *, looked: bool) -> RepeatCounts:

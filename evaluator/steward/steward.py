@@ -14,7 +14,7 @@ from cohort_selection.atomic_files import write_bytes
 from cohort_selection.cases import Case, value
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.criteria import FlowStep
-from cohort_selection.leakage import duplicates, repeated_pictures
+from cohort_selection.leakage import duplicates, looked, repeated_pictures
 from cohort_selection.leakage.duplicates import WallCheck
 from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut, audit, refuse_alarms
@@ -346,8 +346,8 @@ def _repeated(
     progress: Callable[[int, int], None] | None,
 ) -> RepeatCounts:
     """Look for repeated pictures in the pool, list them, refuse those that doubt the cohort."""
-    files = repeated_pictures.files_of(cut.pool)
-    prints = duplicates.read_once(files, _pictures(installation), look=look, progress=progress)
+    files = [case.files for case in cut.pool]
+    prints = looked.look(files, _pictures(installation), pictures=look, progress=progress)
     drawn = frozenset(case.case_id for case in cut.cohort)
     found = repeated_pictures.repeats(cut.pool, drawn, prints)
     path = repeats_list(installation, benchmark)
@@ -357,7 +357,7 @@ def _repeated(
         path.unlink(missing_ok=True)
     if not accepted.look_alikes.strip():
         repeated_pictures.refuse(found, path)
-    return repeated_pictures.counts(found, len(files), looked=look)
+    return repeated_pictures.counts(found, len(prints.digests), looked=look)
 
 
 def act(

@@ -18,6 +18,7 @@ from PIL import Image
 from cohort_selection.cases import Case
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.leakage import kept_fingerprints as kept
+from cohort_selection.leakage import looked
 from cohort_selection.leakage.duplicates import LeakError
 from cohort_selection.leakage.fingerprints import Fingerprints, fingerprints
 from cohort_selection.leakage.perceptual_hash import near_duplicates, near_duplicates_among
@@ -25,7 +26,6 @@ from cohort_selection.leakage.repeated_pictures import (
     Repeat,
     RepeatCounts,
     counts,
-    files_of,
     refuse,
     repeats,
     table,
@@ -67,8 +67,12 @@ def case(folder: Path, name: str, patient: str, label: int, *pictures: Pixels) -
     return Case(name, patient, tuple(files), label, {})
 
 
+def files_of(pool: list[Case]) -> list[Path]:
+    return [file for case in pool for file in case.files]
+
+
 def found(pool: list[Case], drawn: set[str], *, look: bool = True) -> tuple[Repeat, ...]:
-    return repeats(pool, drawn, fingerprints(files_of(pool), look=look))
+    return repeats(pool, drawn, looked.look([c.files for c in pool], None, pictures=look))
 
 
 def names(repeat: Repeat) -> list[tuple[str, int]]:
