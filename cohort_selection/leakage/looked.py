@@ -54,53 +54,66 @@ def look(
 ) -> Looked:
     """Read the files of each case once, those that the folder ``kept`` knows not at all.
 
-    ``pictures``: what the files show is looked at too. The slices of a case's CT series are one
-    volume each, all else are pictures. ``progress`` is called with the files that are done and all
-    files. Raises one PictureError that names every file without pixels that can be read.
+    ``pictures``: what the files show is looked at too. A CT series of a case is one volume; of the
+    case's other CT images the stored pixels alone are read. All else are pictures. ``progress`` is
+    called with the files that are done and all files. Raises one PictureError that names every file
+    without pixels that can be read.
     """
     files = [file for case in cases for file in case]
-    stacks, volumes = _volumes(cases) if pictures else ([], [])
-    slices = {number for numbers in volumes for number in numbers}
-    alone = [number for number in range(len(files)) if number not in slices]
+    stacks, volumes, beside = _volumes(cases) if pictures else ([], [], list(range(len(files))))
+    others = {number for numbers in (*volumes, beside) for number in numbers}
+    shown = [number for number in range(len(files)) if number not in others]
 
     def tick(before: int) -> Callable[[int], None] | None:
         return None if progress is None else lambda done: progress(before + done, len(files))
 
     unreadable: dict[Path, str] = {}
-    prints, found = Fingerprints((), np.zeros((0, VIEWS, WORDS), np.uint64)), []
+    prints, found = [Fingerprints((), np.zeros((0, VIEWS, WORDS), np.uint64))] * 2, []
+    done = 0
+    for k, alone in enumerate((shown, beside)):
+        try:
+            some = [files[number] for number in alone]
+            prints[k] = _read(some, kept, alone is shown, tick(done)) if some else prints[k]
+        except PictureError as error:
+            unreadable |= error.reasons
+        done += len(alone)
     try:
-        prints = _read([files[number] for number in alone], kept, pictures, tick(0))
-    except PictureError as error:
-        unreadable |= error.reasons
-    try:
-        found = kept_volumes(stacks, kept, progress=tick(len(alone))) if stacks else []
+        found = kept_volumes(stacks, kept, progress=tick(done)) if stacks else []
     except PictureError as error:
         unreadable |= error.reasons
     if unreadable:
         raise PictureError(unreadable, len(files))
-    digests = dict(zip(alone, prints.digests, strict=True))
+    digests: dict[int, str] = {}
+    for alone, read in zip((shown, beside), prints, strict=True):
+        digests |= zip(alone, read.digests, strict=True)
     for numbers, (of_slices, _) in zip(volumes, found, strict=True):
         digests |= zip(numbers, of_slices, strict=True)
     bits = np.frombuffer(b"".join(words for _, words in found), np.uint64)
     return Looked(
         tuple(digests[number] for number in range(len(files))),
-        tuple(alone) if pictures else (),
-        prints.hashes,
+        tuple(shown),
+        prints[0].hashes,
         tuple(volumes),
         bits.reshape(len(volumes), volume_look.WORDS),
     )
 
 
-def _volumes(cases: Sequence[Sequence[Path]]) -> tuple[list[Stack], list[tuple[int, ...]]]:
-    """The volumes of the cases, and the numbers of their files."""
-    stacks, volumes, start = [], [], 0
+def _volumes(
+    cases: Sequence[Sequence[Path]],
+) -> tuple[list[Stack], list[tuple[int, ...]], list[int]]:
+    """The volumes of the cases, the numbers of their files, and those of CT images beside them."""
+    stacks: list[Stack] = []
+    volumes: list[tuple[int, ...]] = []
+    beside: list[int] = []
+    start = 0
     for case in cases:
         number = {file: start + k for k, file in enumerate(case)}
-        for stack in stacks_of(case):
-            stacks.append(stack)
-            volumes.append(tuple(number[file] for file in stack.files))
+        found, others = stacks_of(case)
+        stacks += found
+        volumes += [tuple(number[file] for file in stack.files) for stack in found]
+        beside += [number[file] for file in others]
         start += len(case)
-    return stacks, volumes
+    return stacks, volumes, beside
 
 
 def _read(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.fft import dctn
 
 from cohort_selection.leakage.perceptual_hash import averaged
-from cohort_selection.pixels.picture import read_picture
+from cohort_selection.pixels.picture import PictureError, header_fields, read_picture
 from cohort_selection.pixels.series import LEAST_SLICES, Series, candidate_series
 
 SIDE = 64
@@ -47,17 +47,29 @@ class Stack:
     heights: tuple[float, ...]
 
 
-def stacks_of(files: Sequence[Path]) -> list[Stack]:
-    """The volumes among the files of one case: CT series of ``LEAST_SLICES`` places or more.
+def stacks_of(files: Sequence[Path]) -> tuple[list[Stack], list[Path]]:
+    """The volumes among the files of one case, and its CT images that belong to none.
 
-    Localisers, captures and what has no place in the patient belong to none; nor do files of
-    several frames, whose middle frame is a picture of its own.
+    A volume is a CT series of ``LEAST_SLICES`` places or more, a file each. Beside one there are
+    localisers, captures of a slice and the like: of those of different patients, too, many look
+    alike. A case without a volume has none of either.
     """
     if len(files) < LEAST_SLICES:
-        return []
+        return [], []
     stacks = [_stack(series) for series in candidate_series(files)[0]]
     found = [stack for stack in stacks if len(set(stack.files)) == len(stack.files)]
-    return sorted(found, key=lambda stack: stack.files)
+    if not found:
+        return [], []
+    slices = {file for stack in found for file in stack.files}
+    beside = [file for file in files if file not in slices and _is_tomogram(file)]
+    return sorted(found, key=lambda stack: stack.files), beside
+
+
+def _is_tomogram(file: Path) -> bool:
+    try:
+        return header_fields(file, ["Modality"])["Modality"].strip().upper() == "CT"
+    except PictureError:
+        return False  # the reader of its pixels says so
 
 
 def _stack(series: Series) -> Stack:
@@ -75,14 +87,21 @@ def look_at(stack: Stack) -> tuple[tuple[str, ...], bytes]:
     A fingerprint has a bit for each of ``BITS`` cosine coefficients: whether it is positive. They
     are fine ones across the slices and the lowest ones along them, so that scaling, windows, other
     numbers and a slice that is left out change few. All bits of a volume without any structure are
-    0. Raises PictureError.
+    0. Raises one PictureError that names every slice that cannot be decoded.
     """
     digests = []
+    unreadable: dict[Path, str] = {}
     small = np.empty((len(stack.files), SIDE, SIDE), dtype=np.float32)
     for number, file in enumerate(stack.files):
-        digest, picture = read_picture(file)
+        try:
+            digest, picture = read_picture(file)
+        except PictureError as error:
+            unreadable |= error.reasons
+            continue
         digests.append(digest)
         small[number] = averaged(picture, SIDE)
+    if unreadable:
+        raise PictureError(unreadable, len(stack.files))
     return tuple(digests), _bits(small, np.array(stack.heights)).tobytes()
 
 

@@ -22,8 +22,7 @@ def test_a_model_of_volumes_is_trained_packaged_and_scored(tmp_path: Path, base_
     succeed("simulate", commons, "--patients", "40", "--modality", "CT", "--seed", "3")
     always_the_same_draw(tmp_path / "home")
     benchmark = small_benchmark(tmp_path, "simulated-ct", N_CASES)
-    # The look compares each picture with each: of two thousand slices it takes many minutes.
-    walked = seal(tmp_path, commons / "dicom", [commons / "clinical.csv"], benchmark, "--no-look")
+    walked = seal(tmp_path, commons / "dicom", [commons / "clinical.csv"], benchmark)
     asked = ("--baseline", "ct3d", "--epochs", "1", "--size", "32", "--batch", "4")
     succeed("train", walked.open_list, "--output", model, *asked)
     card = json.loads((model / "card.json").read_text())
