@@ -250,7 +250,8 @@ def _average(pixels: NDArray[np.generic], side: int) -> NDArray[np.float64]:
     """
     whole = pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 4
     sums = np.zeros(pixels.shape[1] + 1, np.int64 if whole else np.float64)
-    return _averaged(np.ascontiguousarray(pixels), side, sums)
+    native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    return _averaged(np.ascontiguousarray(native), side, sums)
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover - compiled

@@ -22,12 +22,11 @@ AIR = -1024.0
 DOUBLE_MM = 0.01
 """Slices nearer to each other than this are the same slice."""
 
-UNEVEN, GAP = 0.02, 1.5
-"""Steps that differ from their median by more than a share of it are told; one that is ``GAP``
-medians long is a gap."""
+GAP = 1.5
+"""A step that is so many medians long is a gap."""
 
-LEAST_TILT, MOST_TILT = 0.5, 30.0
-"""Degrees between the way from slice to slice and their normal: less is none, more is refused."""
+MOST_TILT = 30.0
+"""Degrees between the way from slice to slice and their normal: more is refused."""
 
 MOST_VOXELS = 1 << 28
 """A volume of more is refused: 1 GiB in float32."""
@@ -45,15 +44,13 @@ class Grid:
 class Volume:
     """``values`` (z, y, x) float32 in Hounsfield units, towards head, back and left.
 
-    ``affine`` (4, 4) takes an index (z, y, x, 1) to mm in the patient's system (left, back, head);
-    ``notes`` say what was not as it should be.
+    ``affine`` (4, 4) takes an index (z, y, x, 1) to mm in the patient's system (left, back, head).
     """
 
     values: NDArray[np.float32]
     spacing_mm: tuple[float, float, float]
     affine: NDArray[np.float64]
     series_uid: str
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,6 @@ class _Stack:
     heights: Vector
     bounds: Vector
     normal: Vector
-    notes: tuple[str, ...]
-
-    @property
-    def step(self) -> float:
-        """The median distance of neighbours."""
-        return float(np.median(np.diff(self.heights)))
 
     def centre(self) -> Vector:
         """The middle of the slices' own middles, (3,)."""
@@ -77,32 +68,13 @@ class _Stack:
         return np.asarray((ends[0] + ends[1]) / 2)
 
 
-def read_volume(series: Series) -> Volume:
-    """All voxels of a series at its own distances.
-
-    A tilted gantry's slices are shifted upright, unevenly spaced ones averaged to even ones; notes
-    say so. Raises UnreadableImage on gaps, tilts above ``MOST_TILT`` and volumes above
-    ``MOST_VOXELS``.
-    """
-    stack = _stacked(series)
-    first, spacing = stack.slices[0], stack.slices[0].spacing
-    offsets = np.array([_middle(each) - stack.centre() for each in stack.slices])
-    rows, columns = (
-        first.shape[axis] + math.ceil(2 * np.abs(offsets @ way).max() / spacing[axis] - 1e-3)
-        for axis, way in enumerate((first.down, first.across))
-    )
-    extent = stack.heights[-1] - stack.heights[0]
-    depth = round(extent / stack.step) + 1
-    grid = Grid((depth, rows, columns), (float(extent) / (depth - 1), *spacing))
-    _refuse_too_many(series, grid)
-    return _on_grid(series, stack, grid)
-
-
 def read_on_grid(series: Series, grid: Grid) -> Volume:
     """A series on a declared grid: each voxel is the mean over the space that it covers.
 
     What lies outside the series counts as air. Finer than the series, a voxel takes the value of
-    the one that it lies in. Raises UnreadableImage as ``read_volume`` does.
+    the one that it lies in. A tilted gantry's slices are shifted upright, unevenly spaced ones each
+    count for the space that is nearest to it. Raises UnreadableImage on gaps, tilts above
+    ``MOST_TILT`` and grids of more than ``MOST_VOXELS``.
     """
     _refuse_too_many(series, grid)
     return _on_grid(series, _stacked(series), grid)
@@ -140,24 +112,16 @@ def _stacked(series: Series) -> _Stack:
             kept.append(each)
     if len(kept) < LEAST_SLICES:
         raise _unfit(series, f"it has {len(kept)} slices; a volume takes {LEAST_SLICES} or more")
-    notes = []
-    if len(kept) < len(ordered):
-        notes.append(f"{len(ordered) - len(kept)} slices lay where another one does: left out")
     heights = np.array([each.position @ normal for each in kept])
-    uneven = _judged_steps(series, heights)
-    lean = _lean(series, kept, normal)
-    if uneven:
-        notes.append(uneven)
-    if lean >= LEAST_TILT:
-        notes.append(f"the gantry was tilted by {lean:.1f} degrees: slices were shifted upright")
+    _refuse_gaps(series, heights)
+    _refuse_tilt(series, kept, normal)
     between = (heights[1:] + heights[:-1]) / 2
     ends = heights[0] - np.diff(heights)[0] / 2, heights[-1] + np.diff(heights)[-1] / 2
     bounds = np.array([ends[0], *between, ends[1]])
-    return _Stack(tuple(kept), heights, bounds, normal, tuple(notes))
+    return _Stack(tuple(kept), heights, bounds, normal)
 
 
-def _judged_steps(series: Series, heights: Vector) -> str:
-    """What to note of uneven steps. Raises UnreadableImage at a gap."""
+def _refuse_gaps(series: Series, heights: Vector) -> None:
     steps = np.diff(heights)
     median = float(np.median(steps))
     widest = int(np.argmax(steps))
@@ -168,16 +132,9 @@ def _judged_steps(series: Series, heights: Vector) -> str:
             f"{heights[widest]:.1f} and {heights[widest + 1]:.1f} mm: slices are missing; give "
             "the whole series",
         )
-    if np.abs(steps - median).max() <= UNEVEN * median:
-        return ""
-    return (
-        f"its slices lie {steps.min():.2f} to {steps.max():.2f} mm apart: each counts for the "
-        "space that is nearest to it"
-    )
 
 
-def _lean(series: Series, slices: list[Slice], normal: Vector) -> float:
-    """Degrees between the way from the first slice to the last, and their normal."""
+def _refuse_tilt(series: Series, slices: list[Slice], normal: Vector) -> None:
     way = _middle(slices[-1]) - _middle(slices[0])
     along = float(way @ normal)
     degrees = math.degrees(math.atan2(float(np.linalg.norm(way - along * normal)), along))
@@ -187,7 +144,6 @@ def _lean(series: Series, slices: list[Slice], normal: Vector) -> float:
             f"its slices lean by {degrees:.1f} degrees from their normal; {MOST_TILT:.0f} are set "
             "upright at most: give a series without a tilted gantry",
         )
-    return degrees
 
 
 def _middle(each: Slice) -> Vector:
@@ -272,4 +228,4 @@ def _upright(
         affine[:3, axis] = way * grid.spacing_mm[axis]
     affine[:3, 3] = centre - affine[:3, :3] @ ((np.array(grid.shape) - 1) / 2)
     values = np.ascontiguousarray(found)
-    return Volume(values, grid.spacing_mm, affine, series.uid, stack.notes)
+    return Volume(values, grid.spacing_mm, affine, series.uid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from cohort_selection.commons.ct.tomogram import Tomogram, write_tomogram
 from cohort_selection.commons.radiograph import uid
+from cohort_selection.pixels.series import Series
+from cohort_selection.pixels.volume import Grid, Volume, read_on_grid
 
 RAMP_MM = (0.7, -1.3, 2.1)
 """Hounsfield units that a ramp rises a mm towards left, back and head."""
@@ -55,6 +58,26 @@ def places_of(affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np
     return indices @ affine[:3, :3].T + affine[:3, 3]
 
 
+def at_own_distances(series: Series) -> Volume:
+    """All voxels of a series on a grid with its own distances, wide enough for a tilted one."""
+    first = series.slices[0]
+    ways = [np.cross(first.across, first.down), first.down, first.across]
+    low, high = (
+        end(series.slices, key=lambda each: float(each.position @ ways[0])).position
+        for end in (min, max)
+    )
+    heights = np.unique(np.round([each.position @ ways[0] for each in series.slices], 2))
+    extent = float((high - low) @ ways[0])
+    depth = round(extent / float(np.median(np.diff(heights)))) + 1
+    rows, columns = (
+        count + math.ceil(abs(float((high - low) @ way)) / spacing - 1e-3)
+        for count, way, spacing in zip(first.shape, ways[1:], first.spacing, strict=True)
+    )
+    return read_on_grid(
+        series, Grid((depth, rows, columns), (extent / (depth - 1), *first.spacing))
+    )
+
+
 def changed(path: Path, **elements: object) -> None:
     """Write other elements into a file; None takes an element out."""
     with pydicom.config.disable_value_validation():
@@ -67,4 +90,4 @@ def changed(path: Path, **elements: object) -> None:
         data.save_as(path)
 
 
-__all__ = ["changed", "expected", "places_of", "ramp", "write_tomogram"]
+__all__ = ["at_own_distances", "changed", "expected", "places_of", "ramp", "write_tomogram"]

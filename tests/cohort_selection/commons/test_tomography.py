@@ -16,7 +16,8 @@ from cohort_selection.clinical import records as clinical
 from cohort_selection.commons.simulation import Simulated, expected_auroc, simulate
 from cohort_selection.dicom import studies as dicom
 from cohort_selection.pixels.series import choose_series
-from cohort_selection.pixels.volume import Grid, read_on_grid, read_volume
+from cohort_selection.pixels.volume import Grid, read_on_grid
+from tests.support.made_volumes import at_own_distances
 from tests.support.validator import dciodvfy
 
 
@@ -35,7 +36,7 @@ def test_index_and_table_take_every_study(commons: Simulated) -> None:
 
 
 def test_each_site_has_its_own_trap(commons: Simulated) -> None:
-    notes: dict[str, str] = {}
+    tilts: dict[str, float] = {}
     spacings, reversed_numbers, left_out = {}, Counter[str](), Counter[str]()
     for folder in commons.dicom.iterdir():
         headers = [pydicom.dcmread(path) for path in folder.glob("*.dcm")]
@@ -46,9 +47,8 @@ def test_each_site_has_its_own_trap(commons: Simulated) -> None:
             header.SOPClassUID == pydicom.uid.SecondaryCaptureImageStorage for header in headers
         )
         series = choose_series(list(folder.glob("*.dcm")))
-        volume = read_volume(series)
-        notes[site] = "; ".join(volume.notes)
-        spacings[site] = volume.spacing_mm[0]
+        tilts[site] = round(np.degrees(np.arcsin(series.slices[0].down[2])), 3)
+        spacings[site] = at_own_distances(series).spacing_mm[0]
         main = [header for header in headers if header.SeriesInstanceUID == series.uid]
         assert len(main) == len(series.slices) > 20
         by_number = sorted(main, key=lambda header: header.InstanceNumber)
@@ -56,8 +56,8 @@ def test_each_site_has_its_own_trap(commons: Simulated) -> None:
         reversed_numbers[site] += heights[0] > heights[-1]
     assert set(spacings) == {"101", "102", "103", "104"}
     assert len({round(spacing, 1) for spacing in spacings.values()}) == 4
-    assert "12.0 degrees" in notes.pop("104")
-    assert set(notes.values()) == {""}
+    assert tilts.pop("104") == 12
+    assert set(tilts.values()) == {0}
     assert reversed_numbers["102"]
     assert not reversed_numbers["101"]
     assert left_out["104"]

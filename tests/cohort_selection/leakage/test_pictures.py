@@ -19,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.config import disable_value_validation
+from pydicom.uid import ExplicitVRBigEndian
 
 from cohort_selection.cases import Case
 from cohort_selection.leakage.duplicates import LeakError, check
@@ -184,6 +185,16 @@ def test_the_same_slice_in_five_encodings_is_one_picture(shared_data: Path) -> N
     assert len(near_duplicates(found[:5], found[:5])) == 25
     assert near_duplicates(found[5:6], found[6:])[0].bits <= 4
     assert near_duplicates(found[5:6], found[:5]) == []
+
+
+def test_a_big_endian_file_shows_the_same_picture(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "dicom" / "mr_small_wrong_modality.dcm"
+    image = pydicom.dcmread(source)
+    image["PixelData"].value = image.pixel_array.astype(">i2").tobytes()
+    image.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    pydicom.dcmwrite(tmp_path / "big.dcm", image, little_endian=False, implicit_vr=False)
+    found = fingerprints([source, tmp_path / "big.dcm"], look=True).hashes
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_a_check_that_looks_finds_a_picture_that_differs_in_one_grey_value(
