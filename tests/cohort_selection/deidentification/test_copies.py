@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,35 @@ def test_copies_of_real_images_have_no_new_error(shared_data: Path, tmp_path: Pa
         assert not errors(tmp_path / source.name) - errors(source), source.name
         judged += 1
     assert judged == 13
+
+
+def written_by_pydicom(copy: Path, to: Path) -> bytes:
+    pydicom.dcmread(copy).save_as(to, enforce_file_format=True)
+    return to.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_a_copy_has_the_bytes_that_pydicom_writes_of_it(kind: str, tmp_path: Path) -> None:
+    """The pixels are put behind what pydicom encoded without them."""
+    copy = tmp_path / "copy.dcm"
+    copied = deidentify(write(ALL_KINDS[kind](), tmp_path / "source.dcm"), copy, KEY)
+    assert copy.read_bytes() == written_by_pydicom(copy, tmp_path / "again.dcm")
+    assert copied.digest == sha256(copy.read_bytes()).hexdigest()
+
+
+@pytest.mark.realdata
+def test_copies_of_real_images_have_the_bytes_that_pydicom_writes_of_them(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    copy, syntaxes = tmp_path / "copy.dcm", set()
+    for source in sorted((shared_data / "dicom").glob("*.dcm")):
+        image = pydicom.dcmread(source, force=True)
+        if "PixelData" in image:
+            deidentify(source, copy, KEY)
+            assert copy.read_bytes() == written_by_pydicom(copy, tmp_path / "again.dcm")
+            assert pydicom.dcmread(copy).PixelData == image.PixelData
+            syntaxes.add(image.file_meta.TransferSyntaxUID)
+    assert len(syntaxes) >= 7
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
