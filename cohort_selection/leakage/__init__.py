@@ -3,6 +3,8 @@
 **Leak**: a patient or picture of the cohort in the open part. **Shortcut**: a header field that
 predicts the label. **Fingerprint**: digests by which pictures are compared.
 
-Order of reading: ``duplicates``, ``repeated_pictures``, ``fingerprints``, ``perceptual_hash``,
-``kept_fingerprints``, ``shortcuts``, ``burned_in_text``.
+**Volume**: the slices of one CT series, compared as a whole.
+
+Order of reading: ``duplicates``, ``repeated_pictures``, ``looked``, ``fingerprints``,
+``perceptual_hash``, ``volume_look``, ``kept_fingerprints``, ``shortcuts``, ``burned_in_text``.
 """

@@ -3,5 +3,5 @@
 **Intensity**: a grey value after the rescale of its frame.
 
 Order of reading: ``intensities``, ``stored``, ``decoders``, ``area``, ``scratch``, ``series``,
-``volume``, ``picture``.
+``volume``, ``whole_file``, ``picture``.
 """
