@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 
 from cohort_selection.pixels.intensities import UnreadableImage, frame_of
 from cohort_selection.pixels.stored import syntax_of, within_bits
@@ -117,6 +119,8 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     Of sequences and bulk data it says how many items or bytes there are. With them come its
     transfer syntax and how many bytes its pixels take as they are stored.
     """
+    wanted = _tags(tuple(names))
+    found = dict.fromkeys(names, "")
     with (
         warnings.catch_warnings(),
         disable_value_validation(),
@@ -125,9 +129,9 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
         warnings.simplefilter("ignore")
         try:
             image = pydicom.dcmread(
-                stream, stop_before_pixels=True, force=True, specific_tags=list(names)
+                stream, stop_before_pixels=True, force=True, specific_tags=list(wanted)
             )
-            found = {name: _text(image, name) for name in names}
+            found |= {wanted[tag]: _text(image, tag) for tag in wanted.keys() & image.keys()}
         except OSError:
             raise
         except Exception as error:  # pydicom has no closed list of errors for a damaged file
@@ -138,13 +142,17 @@ def header_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _text(image: pydicom.Dataset, name: str) -> str:
-    if name not in image:
-        return ""
+@cache
+def _tags(names: tuple[str, ...]) -> dict[BaseTag, str]:
+    """Tag -> keyword."""
+    return {Tag(name): name for name in names}
+
+
+def _text(image: pydicom.Dataset, tag: BaseTag) -> str:
     try:
-        element = image[name]
+        element = image[tag]
     except (ValueError, TypeError):  # of a number that is none, such as one with a decimal comma
-        written: bytes = image.get_item(name).value
+        written: bytes = image.get_item(tag).value
         return written.decode("ascii", "replace").strip(" \0")
     if element.VR == "SQ":
         return f"{len(element.value)} items"

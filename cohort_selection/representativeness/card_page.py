@@ -349,8 +349,8 @@ def _wall_parts(checks: SealChecks | None) -> list[str]:
         ),
         "<p class=note>The middle frame of each file is compared. Copies that were resized, "
         "recompressed, windowed, inverted, turned by quarters, mirrored or cropped by up to 5 % "
-        "are found. A tilt, a larger crop, and another exposure of the same patient are not. The slices "
-        "of a CT series are compared as one volume.</p>",
+        "are found. A tilt, a larger crop, and another exposure of the same patient are not. A CT "
+        "series is compared as one volume.</p>",
     ]
 
 
