@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -314,11 +315,13 @@ def seal_in_another_process(walked: Walked, catalog: Path, killed_at: int = 0) -
             if not of or not isinstance(of[0], str | os.PathLike):
                 return
             if os.fspath(of[0]).startswith(home):
-                os.write(tells, b".")
-                if next(nth) == killed_at:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                with one_at_a_time:  # several threads copy
+                    os.write(tells, b".")
+                    if next(nth) == killed_at:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                        signal.pause()  # another thread may be the one that ends first
 
-        nth = itertools.count(1)
+        nth, one_at_a_time = itertools.count(1), threading.RLock()
         try:
             installation = Installation(walked.home)
             benchmark = installation.benchmark(BENCHMARK)
