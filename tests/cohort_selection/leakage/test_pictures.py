@@ -31,6 +31,7 @@ from cohort_selection.leakage.perceptual_hash import (
     VIEWS,
     NearDuplicate,
     close_pairs,
+    coarse,
     likeness,
     near_duplicates,
     perceptual_hashes,
@@ -185,6 +186,15 @@ def test_the_same_slice_in_five_encodings_is_one_picture(shared_data: Path) -> N
     assert len(near_duplicates(found[:5], found[:5])) == 25
     assert near_duplicates(found[5:6], found[6:])[0].bits <= 4
     assert near_duplicates(found[5:6], found[:5]) == []
+
+
+@pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", "<i2", "<u4"])
+def test_whole_numbers_are_averaged_to_the_very_bits_of_real_ones(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    low, high = (np.iinfo(kind).min, np.iinfo(kind).max)
+    for shape in ((301, 457), (128, 128), (90, 1000)):
+        whole = rng.integers(low, high, shape, endpoint=True).astype(kind)
+        np.testing.assert_array_equal(coarse(whole), coarse(whole.astype(np.float64)))
 
 
 def test_a_big_endian_file_shows_the_same_picture(shared_data: Path, tmp_path: Path) -> None:
