@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cohort_selection.dicom.keywords import ACQUISITION, DESCRIPTION, IDENTITY
 
-ITEM, END_OF_ITEMS = 0xFFFEE000, 0xFFFEE0DD
+ITEM, END_OF_ITEM, END_OF_ITEMS = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
 PROCEDURE, PALETTE = 0x00081032, 0x00281101
 CODE, SCHEME = 0x00080100, 0x00080102
@@ -22,7 +22,7 @@ NUMBERS = frozenset(
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """Representations whose length has 32 bits and a place of its own."""
-_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _TEXTUAL = frozenset(b"AE AS CS DA DS DT IS LO LT SH ST TM UC UI UR UT".split())
 _OF_ONE_KIND = {PROCEDURE: frozenset({b"SQ"}), PALETTE: frozenset({b"US", b"SS"})}
 
@@ -44,10 +44,10 @@ def turned(tag: int) -> int:
 
 _TURNED_SYNTAX = turned(0x00020010)
 _TURNED_ITEM, _TURNED_END_OF_ITEMS = turned(ITEM), turned(END_OF_ITEMS)
-_TURNED_END_OF_ITEM = turned(0xFFFEE00D)
+_TURNED_END_OF_ITEM = turned(END_OF_ITEM)
 _TURNED_PIXELS = frozenset(map(turned, PIXELS))
 _WANTED = {turned(tag): tag for tag in (*IDENTITY, *ACQUISITION, *DESCRIPTION, CODE, SCHEME)}
-_EXPECTED = {
+EXPECTED = {
     tag: frozenset({b"US"}) if tag in NUMBERS else _OF_ONE_KIND.get(tag, _TEXTUAL)
     for tag in _WANTED.values()
 }
@@ -82,9 +82,9 @@ class _Heads(dict[bytes, tuple[int, int]]):
             if code == _TURNED_END_OF_ITEM:
                 return _ITEM_ENDS, 0
             tag = 0
-        elif (tag := _WANTED.get(code, 0)) and vr not in _EXPECTED[tag]:
+        elif (tag := _WANTED.get(code, 0)) and vr not in EXPECTED[tag]:
             raise Odd
-        if vr in _SHORT:
+        if vr in SHORT:
             return 8 + length, tag
         if vr not in LONG:
             raise Odd
@@ -215,7 +215,7 @@ def transfer_syntax(head: bytes, at: int, end: int) -> tuple[str, int]:
         if vr in LONG:
             (length,) = long_length(head, at)
             at += 4
-        elif vr not in _SHORT:
+        elif vr not in SHORT:
             raise Odd
         if code == _TURNED_SYNTAX:
             found = head[at : at + length]
