@@ -17,6 +17,8 @@ _SOURCES = (
     "clinical/vocabulary.py",
     "dicom/doubts.py",
     "dicom/keywords.py",
+    "dicom/element_walk.py",
+    "dicom/compiled_walk.py",
     "dicom/elements.py",
     "dicom/header.py",
     "pixels/decoders.py",

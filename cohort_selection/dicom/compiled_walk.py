@@ -46,7 +46,7 @@ def compiled_values(
     if state == _BEYOND:
         raise IndexError
     flat = iter(places.tolist())
-    return {_TAGS[k]: head[start:stop] for k, start, stop in zip(flat, flat, flat)}, at
+    return {_TAGS[k]: head[start:stop] for k, start, stop in zip(*[flat] * 3, strict=True)}, at
 
 
 @njit(inline="always")  # pragma: no cover - compiled
