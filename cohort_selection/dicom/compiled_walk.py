@@ -50,13 +50,13 @@ def compiled_values(
 
 
 @njit(inline="always")  # pragma: no cover - compiled
+def _half(head: NDArray[np.uint8], at: int) -> int:
+    return int(np.int64(head[at]) | np.int64(head[at + 1]) << 8)
+
+
+@njit(inline="always")  # pragma: no cover - compiled
 def _number(head: NDArray[np.uint8], at: int) -> int:
-    return (
-        np.int64(head[at])
-        | np.int64(head[at + 1]) << 8
-        | np.int64(head[at + 2]) << 16
-        | np.int64(head[at + 3]) << 24
-    )
+    return _half(head, at) | _half(head, at + 2) << 16
 
 
 @njit(inline="always")  # pragma: no cover - compiled
@@ -70,7 +70,7 @@ def _representation(head: NDArray[np.uint8], at: int) -> int:
     first, second = np.int64(head[at]) - 65, np.int64(head[at + 1]) - 65
     if first < 0 or first > 25 or second < 0 or second > 25:
         return 0
-    return np.int64(_VR[first * 26 + second])
+    return int(np.int64(_VR[first * 26 + second]))
 
 
 @njit(cache=True)  # pragma: no cover - compiled
@@ -87,7 +87,7 @@ def _walk(
         tag = _tag(head, at)
         slot = -1
         if tag <= _WANTED[-1]:
-            k = np.searchsorted(_WANTED, np.uint32(tag))
+            k = int(np.searchsorted(_WANTED, np.uint32(tag)))
             if _WANTED[k] == tag:
                 slot = k
         start, length, is_items = at + 8, 0, True
@@ -96,7 +96,7 @@ def _walk(
             if vr == 0 or (slot >= 0 and not _MAY_BE[slot, vr]):
                 return places[:0], at, _ODD
             if _IS_SHORT[vr]:
-                length = np.int64(head[at + 6]) | np.int64(head[at + 7]) << 8
+                length = _half(head, at + 6)
             else:
                 if tag in _PIXELS:
                     return places[:n_places], at, _FINE
@@ -161,7 +161,7 @@ def _after_items(head: NDArray[np.uint8], at: int, explicit: bool) -> tuple[int,
             if vr == 0:
                 return at, _ODD
             if _IS_SHORT[vr]:
-                at += 8 + (np.int64(head[at + 6]) | np.int64(head[at + 7]) << 8)
+                at += 8 + _half(head, at + 6)
                 continue
             if at + 12 > limit:
                 return at, _BEYOND

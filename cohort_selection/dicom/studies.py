@@ -189,7 +189,7 @@ def _entries(folder: bytes, prefix: bytes) -> Iterator[Entry]:
         if entry.is_dir(follow_symlinks=False):
             yield from _entries(entry.path, key + b"\0")
             continue
-        problem = None
+        undecodable: str | None = None
         try:
             found = entry.stat()
             if not S_ISREG(found.st_mode):
@@ -200,8 +200,8 @@ def _entries(folder: bytes, prefix: bytes) -> Iterator[Entry]:
             yield key, 0, 0, 0, f"cannot be read: {error.strerror}"
             continue
         except UnicodeDecodeError:
-            problem = "its name is not UTF-8 text; rename it"
-        yield key, found.st_size, found.st_mtime_ns, found.st_ctime_ns, problem
+            undecodable = "its name is not UTF-8 text; rename it"
+        yield key, found.st_size, found.st_mtime_ns, found.st_ctime_ns, undecodable
 
 
 def _group(headers: Sequence[Header]) -> tuple[list[Study], list[Quarantined]]:
