@@ -81,8 +81,8 @@ _THERE = "there"
 """Said of a table, whatever is in it."""
 _IMPLICIT = "1.2.840.10008.1.2"
 _BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
-HEADS = (1 << 14, 1 << 20)
-"""Bytes of the file's head that are read at first, and once more where they did not suffice."""
+HEADS = (1 << 14, 1 << 17, 1 << 20)
+"""Bytes of the file's head that are read at first, and then where those did not suffice."""
 
 
 # The quick way: the elements of a little endian file, by hand
@@ -103,7 +103,7 @@ def quick_elements(descriptor: int, head: bytes, size: int) -> Elements | None:
     """The wanted elements, or None where pydicom should have a look."""
     for length in HEADS:
         if length > len(head) and len(head) < size:
-            head = os.pread(descriptor, length, 0)
+            head = os.pread(descriptor, min(length, size), 0)
         try:
             return _parse(head, whole=len(head) == size)
         except (IndexError, struct.error):  # past the end of what was read
@@ -125,16 +125,16 @@ def _of_deflated(descriptor: int, body: int) -> Elements | None:
     pieces, total, at, waiting = [], 0, body, b""
     while not stream.eof:
         if not waiting:
-            waiting = os.pread(descriptor, HEADS[1], at)
+            waiting = os.pread(descriptor, HEADS[-1], at)
             at += len(waiting)
         try:
-            piece = stream.decompress(waiting, HEADS[1])
+            piece = stream.decompress(waiting, HEADS[-1])
         except zlib.error as error:
             raise Unfit(f"damaged: its deflated content cannot be inflated ({error})") from error
         if not waiting and not piece and not stream.eof:
             raise Unfit("truncated: its deflated content has no end")
         waiting = stream.unconsumed_tail
-        if total < HEADS[1]:
+        if total < HEADS[-1]:
             pieces.append(piece)
         total += len(piece)
     head = b"".join(pieces)
