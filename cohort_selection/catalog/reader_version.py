@@ -30,8 +30,8 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774": (
-        "499cfc505b779a08c871a7a80465cac8809a49be160d6b72afa982c10cdaf706"
+    "67923eee9b64736d7d0e7bad2c2511a6d469470e05873ebe86e4876a6ab731bc": (
+        "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
     ),
 }
 """Digest of the present sources, and that of former sources that read the same."""
