@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "67923eee9b64736d7d0e7bad2c2511a6d469470e05873ebe86e4876a6ab731bc": (
+    "9b39a615993e83efee18e995a0811448b1ff75c9bffe515f854f3b6c908b5b39": (
         "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
     ),
 }

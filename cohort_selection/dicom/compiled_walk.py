@@ -10,13 +10,11 @@ from cohort_selection.dicom.element_walk import (
     END_OF_ITEM,
     END_OF_ITEMS,
     EXPECTED,
-    EXPLICIT,
     ITEM,
     LONG,
     PIXELS,
     SHORT,
     UNDEFINED,
-    Encoding,
     Odd,
 )
 
@@ -37,10 +35,10 @@ _FINE, _ODD, _BEYOND = 0, 1, 2
 
 
 def compiled_values(
-    head: bytes, at: int, end: int, encoding: Encoding
+    head: bytes, at: int, end: int, *, explicit: bool
 ) -> tuple[dict[int, bytes], int]:
     """As ``wanted_values``, the same values and errors."""
-    places, at, state = _walk(np.frombuffer(head, np.uint8), at, end, encoding is EXPLICIT)
+    places, at, state = _walk(np.frombuffer(head, np.uint8), at, end, explicit)
     if state == _ODD:
         raise Odd
     if state == _BEYOND:

@@ -1,14 +1,11 @@
 """Walks over the elements of a little endian header, and takes the values that are wanted.
 
-The first eight bytes of an element, its head, say how far it is to the next one, unless its length
-has a place of its own. Devices write the same heads in thousands of files: what a head means is
-kept, and looked up. Follows PS3.5 chapter 7.
+Follows PS3.5 chapter 7. ``compiled_walk`` does the same, in compiled code.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from cohort_selection.dicom.keywords import ACQUISITION, DESCRIPTION, IDENTITY
 
@@ -52,126 +49,65 @@ EXPECTED = {
     for tag in _WANTED.values()
 }
 
-# What stands for the bytes to the next element where the head does not tell them.
-_LENGTH_FOLLOWS, _ITEMS_FOLLOW, _OPEN, _AT_PIXELS, _ITEM_ENDS = 0, -1, -2, -3, -4
-
-
-class _Heads(dict[bytes, tuple[int, int]]):
-    """Bytes to the next element, and its tag where it is wanted, else 0; by head."""
-
-    MOST = 1 << 14
-
-    def __init__(self, *, explicit: bool, in_item: bool) -> None:
-        super().__init__()
-        self.explicit, self.in_item = explicit, in_item
-
-    def learn(self, head: bytes, at: int) -> tuple[int, int]:
-        """What the head at ``at`` says, which is kept.
-
-        Raises ``Odd`` where it is none, ``struct.error`` where the file ends inside it.
-        """
-        found = self._explicit(head, at) if self.explicit else self._implicit(head, at)
-        if len(self) >= self.MOST:
-            self.clear()
-        self[head[at : at + 8]] = found
-        return found
-
-    def _explicit(self, head: bytes, at: int) -> tuple[int, int]:
-        code, vr, length = _turned_vr_length(head, at)
-        if self.in_item:
-            if code == _TURNED_END_OF_ITEM:
-                return _ITEM_ENDS, 0
-            tag = 0
-        elif (tag := _WANTED.get(code, 0)) and vr not in EXPECTED[tag]:
-            raise Odd
-        if vr in SHORT:
-            return 8 + length, tag
-        if vr not in LONG:
-            raise Odd
-        if code in _TURNED_PIXELS and not self.in_item:
-            return _AT_PIXELS, 0
-        return (_ITEMS_FOLLOW if vr == b"SQ" else _LENGTH_FOLLOWS), tag
-
-    def _implicit(self, head: bytes, at: int) -> tuple[int, int]:
-        code, length = turned_length(head, at)
-        if self.in_item:
-            if code == _TURNED_END_OF_ITEM:
-                return _ITEM_ENDS, 0
-        elif code in _TURNED_PIXELS:
-            return _AT_PIXELS, 0
-        elif code & 0xFFFF >= 0xFFFC:  # padding, or the end of a sequence that never began
-            raise Odd
-        return (_OPEN if length == UNDEFINED else 8 + length), _WANTED.get(code, 0)
-
-
-class Encoding(NamedTuple):
-    """How elements are written; what is known of heads, outside and inside of items."""
-
-    heads: _Heads
-    inner: _Heads
-
-
-EXPLICIT, IMPLICIT = (
-    Encoding(_Heads(explicit=how, in_item=False), _Heads(explicit=how, in_item=True))
-    for how in (True, False)
-)
-
 
 def wanted_values(
-    head: bytes, at: int, end: int, encoding: Encoding
+    head: bytes, at: int, end: int, *, explicit: bool
 ) -> tuple[dict[int, bytes], int]:
     """Values of the wanted elements from ``at``, and the place of pixel data, else ``end``.
 
-    Raises ``Odd`` where the elements are better left to pydicom; ``IndexError`` or
-    ``struct.error`` where the last element reaches beyond ``end``.
+    ``explicit`` says whether the elements state their representations. Raises ``Odd`` where they
+    are better left to pydicom; ``IndexError`` or ``struct.error`` where the last one reaches
+    beyond ``end``.
     """
     found: dict[int, bytes] = {}
-    heads = encoding.heads
     while at < end:
-        try:
-            step, tag = heads[head[at : at + 8]]
-        except KeyError:
-            step, tag = heads.learn(head, at)
-        if step > 0:
-            if tag:
-                found[tag] = head[at + 8 : at + step]
-            at += step
-            continue
-        if step == _AT_PIXELS:
-            return found, at
-        start = at + 8 if step == _OPEN else at + 12
-        length = UNDEFINED if step == _OPEN else long_length(head, at + 8)[0]
-        if length != UNDEFINED:
-            at = start + length
-        elif step == _LENGTH_FOLLOWS:
-            raise Odd
+        start = at + 8
+        if explicit:
+            code, vr, length = _turned_vr_length(head, at)
+            if vr not in SHORT:
+                if vr not in LONG:
+                    raise Odd
+                if code in _TURNED_PIXELS:
+                    return found, at
+                (length,) = long_length(head, start)
+                start += 4
+                if length == UNDEFINED and vr != b"SQ":
+                    raise Odd
         else:
-            at = _after(head, start, encoding.inner, of_item=False)
-        if tag:
+            code, length = turned_length(head, at)
+            if code in _TURNED_PIXELS:
+                return found, at
+            if code & 0xFFFF >= 0xFFFC:  # padding, or the end of a sequence that never began
+                raise Odd
+        at = start + length if length != UNDEFINED else _after(head, start, explicit, 1)
+        if code in _WANTED:
+            tag = _WANTED[code]
+            if explicit and vr not in EXPECTED[tag]:
+                raise Odd
             found[tag] = head[start:at]
     if at > end:
         raise IndexError
     return found, at
 
 
-def after_item(head: bytes, at: int, encoding: Encoding) -> int:
+def after_item(head: bytes, at: int, *, explicit: bool) -> int:
     """The place after an item of undefined length whose first element is at ``at``.
 
     Raises as ``wanted_values`` does.
     """
-    return _after(head, at, encoding.inner, of_item=True)
+    return _after(head, at, explicit, 0)
 
 
-def _after(head: bytes, at: int, heads: _Heads, *, of_item: bool) -> int:
-    """The place after an item, or after the items of a sequence; both of undefined length."""
-    in_item, n_open = of_item, 1
+def _after(head: bytes, at: int, explicit: bool, n_open: int) -> int:
+    """The place after ``n_open`` sequences of undefined length, or after an item where it is 0."""
+    in_item, of_item = not n_open, not n_open
     while True:
+        code, length = turned_length(head, at)
+        at += 8
         if not in_item:
-            code, length = turned_length(head, at)
-            at += 8
             if code == _TURNED_END_OF_ITEMS:
                 n_open -= 1
-                if not n_open:
+                if not n_open and not of_item:
                     return at
                 in_item = True  # the sequence stood in an item
             elif code != _TURNED_ITEM:
@@ -181,27 +117,25 @@ def _after(head: bytes, at: int, heads: _Heads, *, of_item: bool) -> int:
             else:
                 at += length
             continue
-        try:
-            step, _ = heads[head[at : at + 8]]
-        except KeyError:
-            step, _ = heads.learn(head, at)
-        if step > 0:
-            at += step
-        elif step == _ITEM_ENDS:
-            at += 8
-            if of_item and n_open == 1:
+        if code == _TURNED_END_OF_ITEM:
+            if of_item and not n_open:
                 return at
             in_item = False
-        else:
-            length = UNDEFINED if step == _OPEN else long_length(head, at + 8)[0]
-            at += 8 if step == _OPEN else 12
-            if length != UNDEFINED:
-                at += length
-            elif step == _LENGTH_FOLLOWS:
+            continue
+        if explicit:
+            _, vr, length = _turned_vr_length(head, at - 8)
+            if vr in LONG:
+                (length,) = long_length(head, at)
+                at += 4
+                if length == UNDEFINED and vr != b"SQ":
+                    raise Odd
+            elif vr not in SHORT:
                 raise Odd
-            else:
-                n_open += 1
-                in_item = False
+        if length == UNDEFINED:
+            n_open += 1
+            in_item = False
+        else:
+            at += length
 
 
 def transfer_syntax(head: bytes, at: int, end: int) -> tuple[str, int]:

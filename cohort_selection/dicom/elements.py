@@ -22,8 +22,6 @@ from pydicom.tag import BaseTag
 
 from cohort_selection.dicom.element_walk import (
     CODE,
-    EXPLICIT,
-    IMPLICIT,
     ITEM,
     LONG,
     NUMBERS,
@@ -32,7 +30,6 @@ from cohort_selection.dicom.element_walk import (
     PROCEDURE,
     SCHEME,
     UNDEFINED,
-    Encoding,
     Odd,
     after_item,
     long_length,
@@ -88,7 +85,7 @@ HEADS = (1 << 14, 1 << 17, 1 << 20)
 # The quick way: the elements of a little endian file, by hand
 
 
-_walk: Callable[[bytes, int, int, Encoding], tuple[dict[int, bytes], int]] = wanted_values
+_walk = wanted_values
 
 
 def compile_walk() -> None:
@@ -159,16 +156,16 @@ def _parse(head: bytes, *, whole: bool) -> Elements:
 def _elements(head: bytes, body: int, syntax: str, *, whole: bool, inflated: int = 0) -> Elements:
     """The wanted elements from ``body`` on; ``IndexError`` where they reach beyond ``head``."""
     end = len(head)
-    encoding = IMPLICIT if syntax == _IMPLICIT else EXPLICIT
-    wanted, at = _walk(head, body, end, encoding)
+    explicit = syntax != _IMPLICIT
+    wanted, at = _walk(head, body, end, explicit=explicit)
     start = length = code = 0
     if at < end:
         (code,) = long_length(head, at)
-        start = at + (8 if encoding is IMPLICIT else 12)
+        start = at + (12 if explicit else 8)
         (length,) = long_length(head, start - 4)
     if at >= end and not whole:
         raise IndexError
-    texts, fields, description = _texts(wanted, encoding)
+    texts, fields, description = _texts(wanted, explicit=explicit)
     fields[TRANSFER_SYNTAX] = syntax
     return Elements(texts, fields, syntax, start, length, at, turned(code), description, inflated)
 
@@ -203,7 +200,7 @@ class _Texts(dict[bytes, str]):
 
 
 def _texts(
-    wanted: Mapping[int, bytes], how: Encoding
+    wanted: Mapping[int, bytes], *, explicit: bool
 ) -> tuple[dict[str, str], dict[str, str], Mapping[str, str] | None]:
     """Identity, acquisition and description, of what says something."""
     kept = _KEPT[_encoding(wanted.get(0x00080005, b""))]
@@ -223,7 +220,7 @@ def _texts(
         elif kind == _IDENTIFIER:
             texts[keyword] = kept.read(value)
         elif kind == _ITEMS:
-            texts[keyword] = _loinc_of_items(value, how)
+            texts[keyword] = _loinc_of_items(value, explicit=explicit)
         elif kind != _NEITHER and (text := _NUMBERS_KEPT[value] if kind == _DESCRIBED else _THERE):
             description = {**(description or {}), keyword: text}
     return texts, fields, description
@@ -258,7 +255,7 @@ _KEPT = {name: _Texts(partial(_decoded, name)) for name in ("ascii", "latin-1", 
 _NUMBERS_KEPT = _Texts(_number_text)
 
 
-def _loinc_of_items(value: bytes, how: Encoding) -> str:
+def _loinc_of_items(value: bytes, *, explicit: bool) -> str:
     at = 0
     while at + 8 <= len(value):
         group, element, length = tag_and_length(value, at)
@@ -268,9 +265,9 @@ def _loinc_of_items(value: bytes, how: Encoding) -> str:
         after = at + length
         end = after
         if length == UNDEFINED:
-            after = after_item(value, at, how)
+            after = after_item(value, at, explicit=explicit)
             end = after - 8
-        codes, _ = wanted_values(value[:end], at, end, how)
+        codes, _ = wanted_values(value[:end], at, end, explicit=explicit)
         if _tidy(codes.get(SCHEME, b"").decode("ascii")) in {"LN", "LOINC"}:
             return _tidy(codes.get(CODE, b"").decode("ascii"))
         at = after

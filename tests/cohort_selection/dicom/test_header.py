@@ -16,7 +16,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.dicom import elements
 from cohort_selection.dicom.compiled_walk import compiled_values
-from cohort_selection.dicom.element_walk import EXPLICIT, IMPLICIT, Encoding, Odd, wanted_values
+from cohort_selection.dicom.element_walk import Odd, wanted_values
 from cohort_selection.dicom.header import Header, Quarantined, read_header, read_header_with_pydicom
 
 
@@ -148,14 +148,13 @@ def test_a_transfer_syntax_that_nobody_knows_is_kept_out(tmp_path: Path, syntax:
     assert found.reason == f"no decoder here for its transfer syntax ({syntax.decode()})"
 
 
-Walk = Callable[[bytes, int, int, Encoding], tuple[dict[int, bytes], int]]
-
-
-def walked(walk: Walk, content: bytes, encoding: Encoding) -> object:
+def walked(
+    walk: Callable[..., tuple[dict[int, bytes], int]], content: bytes, explicit: bool
+) -> object:
     """What a walk over everything behind group 2 gives, or how it fails."""
     body = 144 + int.from_bytes(content[140:144], "little")
     try:
-        found, at = walk(content, body, len(content), encoding)
+        found, at = walk(content, body, len(content), explicit=explicit)
     except Odd:
         return "odd"
     except (IndexError, struct.error):
@@ -180,9 +179,9 @@ def test_the_compiled_walk_gives_the_same_values_and_errors(tmp_path: Path, impl
         ImplicitVRLittleEndian if implicit else data.file_meta.TransferSyntaxUID
     )
     data.save_as(path, implicit_vr=implicit, little_endian=True)
-    whole, encoding = path.read_bytes(), IMPLICIT if implicit else EXPLICIT
-    sound = walked(compiled_values, whole, encoding)
-    assert sound == walked(wanted_values, whole, encoding)
+    whole, explicit = path.read_bytes(), not implicit
+    sound = walked(compiled_values, whole, explicit)
+    assert sound == walked(wanted_values, whole, explicit)
     assert isinstance(sound, tuple)
     assert (0x00100020, b"P ") in sound[0]
     chance = random.Random(20240102)
@@ -195,8 +194,8 @@ def test_the_compiled_walk_gives_the_same_values_and_errors(tmp_path: Path, impl
         )
         if chance.random() < 0.2:
             del damaged[chance.randrange(400, len(damaged)) :]
-        found = walked(wanted_values, bytes(damaged), encoding)
-        assert walked(compiled_values, bytes(damaged), encoding) == found
+        found = walked(wanted_values, bytes(damaged), explicit)
+        assert walked(compiled_values, bytes(damaged), explicit) == found
         seen.add(found if isinstance(found, str) else "values")
     assert seen == {"odd", "beyond the end", "values"}
 
