@@ -38,7 +38,8 @@ from cohort_selection.dicom.studies import (
 )
 
 _SHARD_ROWS = 8192
-_BLOCK = 512  # files that are compared, and read by one worker, at a time
+_BLOCK = 512  # files that one worker gets at a time, at most
+_COMPARED = 8  # blocks of files that are compared at once
 _RUN_ROWS = 1 << 15  # rows that are sorted in memory at once
 _WORTH_A_POOL = 2000  # files; below that, starting processes takes longer than reading
 _WORTH_COMPILING = 15_000  # files that a process has read; from there compiled code pays
@@ -224,7 +225,7 @@ def _compared(root: Path, known: Sequence[Path]) -> Iterator[_Compared]:
     """Blocks of the files below ``root``, with the lines that are known of them."""
     inventories = [_Known(folder) for folder in known]
     entries = entries_below(root)
-    while block := list(islice(entries, _BLOCK)):
+    while block := list(islice(entries, _BLOCK * _COMPARED)):
         keys, sizes, modified, changed, problems = zip(*block, strict=True)
         states = [
             pa.array(column, type=kind)
@@ -239,8 +240,13 @@ def _compared(root: Path, known: Sequence[Path]) -> Iterator[_Compared]:
             source = np.where(found < 0, source, found + before)
             lines.append(there)
             before += there.num_rows
-        unread = [(keys[k], problems[k]) for k in np.flatnonzero(source < 0).tolist()]
-        yield _Compared(states, pa.concat_tables(lines), source, unread)
+        together = pa.concat_tables(lines).combine_chunks()
+        step = _BLOCK if np.count_nonzero(source < 0) > _BLOCK else len(block)
+        for start in range(0, len(block), step):
+            here = slice(start, start + step)
+            new = (start + np.flatnonzero(source[here] < 0)).tolist()
+            unread = [(keys[k], problems[k]) for k in new]
+            yield _Compared([each[here] for each in states], together, source[here], unread)
 
 
 def _same(states: Sequence[pa.Array], known: pa.Table) -> NDArray[np.int64]:

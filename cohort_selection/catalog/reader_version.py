@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "9b39a615993e83efee18e995a0811448b1ff75c9bffe515f854f3b6c908b5b39": (
+    "44a3b09d9d8b2b39272a93cd9a6ab1bb607185eada790499bf3f3f41d2616bbc": (
         "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
     ),
 }
