@@ -6,6 +6,9 @@
                                                        headers and pictures, in turns with another
                                                        version of the project
 
+    python -m perf.index_headers --kinds 200           readers side by side on made files of ten
+                                                       kinds; with --against as above
+
 dicomsdl is compared where it is installed (pip install dicomsdl); the project does not need it.
 """
 
@@ -28,8 +31,10 @@ import pydicom
 
 from cohort_selection.catalog import catalog
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.dicom.elements import compile_walk
 from cohort_selection.dicom.header import Header, read_header, read_header_with_pydicom
 from cohort_selection.dicom.studies import files_below
+from perf.header_files import make
 
 WANTED = ["StudyInstanceUID", "PatientID", "SOPInstanceUID", "Modality", "Rows", "Columns"]
 
@@ -84,6 +89,7 @@ def compare(folder: Path, repeats: int) -> None:
         if isinstance(read_header(file.path), Header)
     ]
     print(f"{len(paths)} files of {folder}, in the page cache; best of {repeats}; CPU time")
+    compile_walk()
     times: dict[str, float] = {}
     for name, reader in readers().items():
         best = float("inf")
@@ -102,10 +108,12 @@ TIMED = """
 import json, sys, time
 from pathlib import Path
 sys.path.insert(0, ".")
+from cohort_selection.dicom import elements
 from cohort_selection.dicom.header import Header, read_header
 from cohort_selection.leakage.perceptual_hash import perceptual_hashes
 from cohort_selection.pixels.picture import read_picture
 
+getattr(elements, "compile_walk", lambda: None)()
 paths = sorted(path for path in Path(sys.argv[1]).rglob("*") if path.is_file())
 images = [path for path in paths if isinstance(read_header(path), Header)]
 
@@ -225,16 +233,23 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--against", type=Path, help="another checkout of the project")
     parser.add_argument("--generate", type=int, default=0)
+    parser.add_argument("--kinds", type=int, default=0, help="made files of each kind")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         root, output, what, workers = arguments.one
         index_once(Path(root), Path(output), what, int(workers))
-    if arguments.folder and arguments.against:
-        compare_with(arguments.folder, arguments.against, arguments.repeats)
-    elif arguments.folder:
-        compare(arguments.folder, arguments.repeats)
+    with tempfile.TemporaryDirectory() as made:
+        folders = [arguments.folder] if arguments.folder else []
+        if arguments.kinds:
+            make(Path(made), arguments.kinds)
+            folders.append(Path(made))
+        for folder in folders:
+            if arguments.against:
+                compare_with(folder, arguments.against, arguments.repeats)
+            else:
+                compare(folder, arguments.repeats)
     if arguments.generate:
         index_generated(arguments.generate, arguments.workers)
 

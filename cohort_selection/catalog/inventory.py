@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from multiprocessing import get_context
 from operator import itemgetter
 from pathlib import Path
@@ -20,39 +21,41 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from cohort_selection.catalog.reader_version import reader, readers
-from cohort_selection.dicom.header import Header
+from cohort_selection.dicom.elements import compile_walk
+from cohort_selection.dicom.header import Described, Header, describe
 from cohort_selection.dicom.studies import (
-    File,
     Quarantined,
     Study,
-    files_below,
+    below,
+    count_below,
+    entries_below,
     one_study,
-    read_file,
 )
 
 _SHARD_ROWS = 8192
-_BLOCK = 256  # files that one worker gets at a time
+_BLOCK = 512  # files that one worker gets at a time, at most
+_COMPARED = 8  # blocks of files that are compared at once
 _RUN_ROWS = 1 << 15  # rows that are sorted in memory at once
 _WORTH_A_POOL = 2000  # files; below that, starting processes takes longer than reading
+_WORTH_COMPILING = 15_000  # files that a process has read; from there compiled code pays
 
-_TEXTS = tuple(
-    field.name for field in fields(Header) if field.name not in {"path", "age", "fields"}
-)  # study_uid, patient_id ...
-_SCHEMA = pa.schema(
+_STATE = [("key", pa.binary()), ("size", pa.int64()), ("modified", pa.int64())]
+_STATE += [("changed", pa.int64())]
+_TEXTS = tuple(name for name in Described._fields if name not in {"age", "fields"})
+_SAID = pa.schema(
     [
-        ("key", pa.binary()),
-        ("size", pa.int64()),
-        ("modified", pa.int64()),
-        ("changed", pa.int64()),
         ("reason", pa.string()),
         *((name, pa.string()) for name in _TEXTS),
         ("age", pa.int16()),
         ("fields", pa.string()),  # packed: the same text for most files of a device
     ]
 )
+_SCHEMA = pa.schema([*_STATE, *_SAID])
 
 _Row = tuple[object, ...]
 """One line of a shard, in the order of the schema; the key is the path in bytes, NUL for slash."""
@@ -90,22 +93,20 @@ def bring_up_to_date(
     Raises ``ReaderDied`` where one of the processes is killed; what was read is written first.
     """
     root = root.resolve()
-    total = sum(1 for _ in files_below(root))
+    total = count_below(root)
     shards.mkdir(parents=True)
-    n_read = n_unchanged = done = 0
-    buffered: list[_Row] = []
-    n_shards = 0
-    count = workers or os.cpu_count() or 1
+    n_read = done = n_shards = n_buffered = 0
+    buffered: list[pa.Table] = []
     try:
-        for rows, read in _blocks(root, known, count if total >= _WORTH_A_POOL else 1):
-            buffered += rows
+        for lines, read in _blocks(root, known, workers or os.cpu_count() or 1):
+            buffered.append(lines)
+            n_buffered += lines.num_rows
             n_read += read
-            n_unchanged += len(rows) - read
-            done += len(rows)
-            if len(buffered) >= _SHARD_ROWS:
+            done += lines.num_rows
+            if n_buffered >= _SHARD_ROWS:
                 _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
                 n_shards += 1
-                buffered = []
+                buffered, n_buffered = [], 0
             if progress is not None:
                 progress(min(done, total), total)
     except BrokenProcessPool as error:
@@ -116,7 +117,7 @@ def bring_up_to_date(
     finally:
         if buffered:
             _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
-    return Brought(n_files=done, n_read=n_read, n_unchanged=n_unchanged)
+    return Brought(n_files=done, n_read=n_read, n_unchanged=done - n_read)
 
 
 def studies_and_quarantine(
@@ -167,80 +168,161 @@ _FIRST_TEXT = 5
 # Reading
 
 
-def _blocks(root: Path, known: Sequence[Path], workers: int) -> Iterator[tuple[list[_Row], int]]:
+def _blocks(root: Path, known: Sequence[Path], workers: int) -> Iterator[tuple[pa.Table, int]]:
     """Lines of the inventory in order, block by block, and how many of them were read now."""
     with ExitStack() as stack:
-        pool = None
-        if workers > 1:
-            pool = stack.enter_context(
-                ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-            )
-        waiting: deque[tuple[list[_Row | None], Future[list[_Row]] | list[_Row]]] = deque()
-        for files, lines in _compared(root, known):
-            found = _read_all(files) if pool is None else pool.submit(_read_all, files)
-            waiting.append((lines, found))
-            if len(waiting) > 2 * workers:
+        pool: ProcessPoolExecutor | None = None
+        n_to_read = 0
+        waiting: deque[tuple[_Compared, Future[pa.RecordBatch] | pa.RecordBatch]] = deque()
+        for block in _compared(root, known):
+            if pool is None and workers > 1 and n_to_read >= _WORTH_A_POOL:
+                pool = stack.enter_context(
+                    ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+                )
+            n_to_read += len(block.unread)
+            if pool is None or not block.unread:
+                waiting.append((block, read_all(os.fsencode(root), block.unread)))
+            else:
+                waiting.append((block, pool.submit(read_all, os.fsencode(root), block.unread)))
+            if pool is None or len(waiting) > 2 * workers:
                 yield _filled(*waiting.popleft())
         while waiting:
             yield _filled(*waiting.popleft())
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Files beside what is known of them.
+
+    ``source`` (files,) are rows of ``known``, -1 for a file that must be read. ``states`` has the
+    columns key, size, modified, changed. ``unread`` are key and problem of what must be read.
+    """
+
+    states: list[pa.Array]
+    known: pa.Table
+    source: NDArray[np.int64]
+    unread: list[tuple[bytes, str | None]]
+
+
 def _filled(
-    lines: list[_Row | None], found: Future[list[_Row]] | list[_Row]
-) -> tuple[list[_Row], int]:
-    fresh = found if isinstance(found, list) else found.result()
-    new = iter(fresh)
-    return [next(new) if line is None else line for line in lines], len(fresh)
+    block: _Compared, found: Future[pa.RecordBatch] | pa.RecordBatch
+) -> tuple[pa.Table, int]:
+    fresh = found.result() if isinstance(found, Future) else found
+    source, n_read = block.source, len(block.unread)
+    if not n_read and np.array_equal(source, np.arange(block.known.num_rows)):
+        return block.known, 0
+    new = np.flatnonzero(source < 0)
+    states = [column.take(pa.array(new)) for column in block.states]
+    lines = pa.concat_tables(
+        [block.known, pa.table([*states, *fresh.columns], schema=_SCHEMA)]
+    ).combine_chunks()
+    source = source.copy()
+    source[new] = block.known.num_rows + np.arange(len(new))
+    return lines.take(pa.array(source)), n_read
 
 
-def _compared(root: Path, known: Sequence[Path]) -> Iterator[tuple[list[File], list[_Row | None]]]:
-    """Blocks of the files to read, and the lines as far as they are known; None where not."""
-    streams = [_rows(_valid_shards(folder)) for folder in known]
-    remembered = merge(*streams, key=itemgetter(_KEY))
-    line = next(remembered, None)
-    files: list[File] = []
-    lines: list[_Row | None] = []
-    for file in files_below(root):
-        match: _Row | None = None
-        while line is not None and line[_KEY] <= file.key:  # type: ignore[operator]
-            if line[_KEY] == file.key and line[_SIZE : _CHANGED + 1] == file.state:
-                match = line
-            line = next(remembered, None)
-        if match is None:
-            files.append(file)
-        lines.append(match)
-        if len(lines) >= _BLOCK:
-            yield files, lines
-            files, lines = [], []
-    if lines:
-        yield files, lines
+def _compared(root: Path, known: Sequence[Path]) -> Iterator[_Compared]:
+    """Blocks of the files below ``root``, with the lines that are known of them."""
+    inventories = [_Known(folder) for folder in known]
+    entries = entries_below(root)
+    while block := list(islice(entries, _BLOCK * _COMPARED)):
+        keys, sizes, modified, changed, problems = zip(*block, strict=True)
+        states = [
+            pa.array(column, type=kind)
+            for column, (_, kind) in zip((keys, sizes, modified, changed), _STATE, strict=True)
+        ]
+        source = np.full(len(block), -1, np.int64)
+        lines: list[pa.Table] = [_SCHEMA.empty_table()]
+        before = 0
+        for inventory in inventories:
+            there = inventory.until(keys[-1])
+            found = _same(states, there)
+            source = np.where(found < 0, source, found + before)
+            lines.append(there)
+            before += there.num_rows
+        together = pa.concat_tables(lines).combine_chunks()
+        step = _BLOCK if np.count_nonzero(source < 0) > _BLOCK else len(block)
+        for start in range(0, len(block), step):
+            here = slice(start, start + step)
+            new = (start + np.flatnonzero(source[here] < 0)).tolist()
+            unread = [(keys[k], problems[k]) for k in new]
+            yield _Compared([each[here] for each in states], together, source[here], unread)
 
 
-def _read_all(files: Iterable[File]) -> list[_Row]:
+def _same(states: Sequence[pa.Array], known: pa.Table) -> NDArray[np.int64]:
+    """Of each file the row with its key, size and times, (files,); -1 where there is none."""
+    keys, *times = states
+    if keys.equals(known.column("key").combine_chunks()):
+        row = np.arange(len(keys))
+    else:
+        place = pc.index_in(keys, value_set=known.column("key"))
+        row = place.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    same = row >= 0
+    for column, (name, _) in zip(times, _STATE[1:], strict=True):
+        if known.num_rows:
+            same &= known.column(name).to_numpy()[row] == column.to_numpy()
+    return np.where(same, row, -1)
+
+
+class _Known:
+    """The lines of an inventory in order, handed out up to one key after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin with its first line."""
+        self._tables = map(pq.read_table, _valid_shards(folder))
+        self._left = self._next()
+
+    def _next(self) -> pa.Table | None:
+        read = next(self._tables, None)
+        return None if read is None else read.replace_schema_metadata(None)
+
+    def until(self, last: bytes) -> pa.Table:
+        """The lines up to the key ``last``, among those not yet given."""
+        given: list[pa.Table] = [_SCHEMA.empty_table()]
+        while self._left is not None:
+            keys = self._left.column("key")
+            end = bisect_right(range(len(keys)), last, key=lambda k: keys[k].as_py())
+            given.append(self._left.slice(0, end))
+            self._left = self._left.slice(end) if end < len(keys) else self._next()
+            if end < len(keys):
+                break
+        return pa.concat_tables(given)
+
+
+_n_read_here = 0
+
+
+def read_all(root: bytes, files: Sequence[tuple[bytes, str | None]]) -> pa.RecordBatch:
+    """What the headers of files say, as columns; ``files`` are keys below ``root`` and problems."""
+    global _n_read_here
+    if _n_read_here < _WORTH_COMPILING <= _n_read_here + len(files):
+        compile_walk()
+    _n_read_here += len(files)
+    nothing = (None,) * (len(_SAID) - 1)
     rows: list[_Row] = []
-    for file in files:
-        found = read_file(file)
-        if isinstance(found, Quarantined):
-            described: tuple[object, ...] = (found.reason, *(None for _ in _TEXTS), None, None)
+    for key, problem in files:
+        found = problem or describe(b"%b/%b" % (root.rstrip(b"/"), below(key)))
+        if isinstance(found, str):
+            rows.append((found, *nothing))
         else:
-            texts = (getattr(found, name) for name in _TEXTS)
-            described = (None, *texts, found.age, _packed(found.fields))
-        rows.append((file.key, *file.state, *described))
-    return rows
+            *said, fields = found
+            rows.append((None, *said, _packed(fields)))
+    columns = dict(zip(_READ, zip(*rows, strict=True), strict=True)) if rows else {}
+    return pa.record_batch(
+        [pa.array(columns.get(field.name, ()), type=field.type) for field in _SAID], schema=_SAID
+    )
+
+
+_READ = ("reason", *Described._fields)
 
 
 # Shards
 
 
-def _write_shard(path: Path, rows: Sequence[_Row]) -> None:
-    columns = [
-        pa.array(column, type=field.type)
-        for column, field in zip(zip(*rows, strict=True), _SCHEMA, strict=True)
-    ]
+def _write_shard(path: Path, lines: Sequence[pa.Table]) -> None:
     unfinished = path.with_suffix(".unfinished")
-    pq.write_table(
-        pa.table(columns, schema=_SCHEMA.with_metadata({"reader": reader()})), unfinished
-    )
+    table = pa.concat_tables(lines).combine_chunks()
+    pq.write_table(table.replace_schema_metadata({"reader": reader()}), unfinished)
     descriptor = os.open(unfinished, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -277,7 +359,7 @@ def _lines(file: pq.ParquetFile) -> Iterator[_Row]:
 def _path(root: Path, row: _Row) -> Path:
     key = row[_KEY]
     assert isinstance(key, bytes)
-    return root / os.fsdecode(key.replace(b"\0", b"/"))
+    return root / os.fsdecode(below(key))
 
 
 # No text of a header holds these two: they count as blanks, and blanks were made one.
@@ -285,7 +367,7 @@ _NEXT, _IS = "\x1e", "\x1f"
 
 
 def _packed(fields: Mapping[str, str]) -> str:
-    return _NEXT.join(f"{name}{_IS}{text}" for name, text in fields.items())
+    return _NEXT.join(map(_IS.join, fields.items()))
 
 
 @lru_cache(maxsize=4096)

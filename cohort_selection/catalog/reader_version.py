@@ -17,6 +17,8 @@ _SOURCES = (
     "clinical/vocabulary.py",
     "dicom/doubts.py",
     "dicom/keywords.py",
+    "dicom/element_walk.py",
+    "dicom/compiled_walk.py",
     "dicom/elements.py",
     "dicom/header.py",
     "pixels/decoders.py",
@@ -28,8 +30,8 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774": (
-        "499cfc505b779a08c871a7a80465cac8809a49be160d6b72afa982c10cdaf706"
+    "44a3b09d9d8b2b39272a93cd9a6ab1bb607185eada790499bf3f3f41d2616bbc": (
+        "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
     ),
 }
 """Digest of the present sources, and that of former sources that read the same."""

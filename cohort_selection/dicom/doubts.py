@@ -158,15 +158,20 @@ def day(text: str) -> date | None:
     return None if found in _PLACEHOLDERS else found
 
 
-def person(texts: Callable[[str], str], today: date | None = None) -> Person:
-    """Judge what one header says; ``texts`` gives an attribute's text by keyword, or an empty one.
+def person(texts: Mapping[str, str], today: date | None = None) -> Person:
+    """Judge what one header says; ``texts`` has an attribute's text by keyword, where it has one.
 
     ``today`` is the day on which it is read.
     """
-    return _person(*map(texts, _KEYWORDS), today or date.today())
-
-
-_KEYWORDS = ("AcquisitionDate", "StudyDate", "PatientBirthDate", "PatientAge", "PatientSex")
+    said = texts.get
+    return _person(
+        said("AcquisitionDate", ""),
+        said("StudyDate", ""),
+        said("PatientBirthDate", ""),
+        said("PatientAge", ""),
+        said("PatientSex", ""),
+        today or date.today(),
+    )
 
 
 @lru_cache(maxsize=1024)  # the images of a series say the same

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cohort_selection.dicom import doubts as header_doubts
 from cohort_selection.dicom.elements import HEADS, Elements, Unfit, pydicom_elements, quick_elements
@@ -20,11 +21,9 @@ class Quarantined:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Described(NamedTuple):
     """What one file's header says, already in the words of a study."""
 
-    path: Path
     study_uid: str
     patient_id: str
     instance_uid: str
@@ -42,12 +41,35 @@ class Header:
     fields: Mapping[str, str]  # of HEADER_FIELDS, those that say something
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of the file at ``path`` says: the same, and where."""
+
+    path: Path
+    study_uid: str
+    patient_id: str
+    instance_uid: str
+    modality: str
+    body_part: str
+    description: str
+    loinc: str
+    manufacturer: str
+    view: str
+    acquired: str
+    sex: str
+    age: int | None
+    born: str
+    doubts: str
+    fields: Mapping[str, str]
+
+
 # PS3.3 C.7.3.1.1.1: modalities whose objects are documents, plans, marks, sounds or curves.
 _DOCUMENTS = (
     "ANN ASMT AU CFM DOC DSS ECG EEG EMG EOG EPS FID HC HD IVUS_DOC KO M3D PLAN POS PR REG RESP "
     "RTDOSE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SMR SR SRF STAIN TEXTUREMAP VA"
 )
 _NOT_IMAGING = frozenset(_DOCUMENTS.split())
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _VIEWS = frozenset({"AP", "PA", "LL", "RL", "LAT", "LATERAL", "RLD", "LLD", "RLO", "LLO"})
 
@@ -68,41 +90,45 @@ _SIGNATURES = (
 
 def read_header(path: Path) -> Header | Quarantined:
     """Read one file's header; ``Quarantined`` says why the file cannot be a case's image."""
-    return _judged(path, quick=True)
+    return _named(path, describe(path))
 
 
 def read_header_with_pydicom(path: Path) -> Header | Quarantined:
     """As ``read_header``, with pydicom alone; what the quick parser is compared with."""
-    return _judged(path, quick=False)
+    return _named(path, describe(path, quick=False))
 
 
-def _judged(path: Path, *, quick: bool) -> Header | Quarantined:
+def _named(path: Path, found: Described | str) -> Header | Quarantined:
+    return Quarantined(path, found) if isinstance(found, str) else Header(path, *found)
+
+
+def describe(path: Path | bytes, *, quick: bool = True) -> Described | str:
+    """What one file's header says, or why the file cannot be a case's image."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, _READING)
         try:
             size = os.fstat(descriptor).st_size
             head = os.pread(descriptor, HEADS[0], 0)
-            _refuse_other_formats(head, size)
+            if head[128:132] != b"DICM":
+                _refuse_other_formats(head, size)
             elements = quick_elements(descriptor, head, size) if quick else None
             if elements is None:
-                with path.open("rb") as file:
+                with open(path, "rb") as file:  # noqa: PTH123 - a path in bytes has no method
                     elements = pydicom_elements(file)
-            header = _header(path, elements)
+            described = _described(elements)
             refuse_unreadable_pixels(descriptor, size, elements)
-            return header
+            return described
         finally:
             os.close(descriptor)
     except Unfit as why:
-        return Quarantined(path, str(why))
+        return str(why)
     except OSError as error:
-        return Quarantined(path, f"cannot be read: {error.strerror or error}")
+        return f"cannot be read: {error.strerror or error}"
 
 
 def _refuse_other_formats(head: bytes, size: int) -> None:
     if size == 0:
         raise Unfit("an empty file")
-    if head[128:132] == b"DICM":
-        return
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             raise Unfit(f"not a DICOM file: {what}")
@@ -117,45 +143,41 @@ def _refuse_other_formats(head: bytes, size: int) -> None:
 # What the elements mean
 
 
-def _header(path: Path, elements: Elements) -> Header:
-    fields = elements.fields
-
-    def text(keyword: str) -> str:
-        return elements.texts.get(keyword, "")
-
-    def field(keyword: str) -> str:
-        return fields.get(keyword, "")
-
-    if _DICOMDIR in {field("SOPClassUID"), text("MediaStorageSOPClassUID")}:
+def _described(elements: Elements) -> Described:
+    texts, fields = elements.texts, elements.fields
+    sop_class = fields.get("SOPClassUID", "")
+    if sop_class == _DICOMDIR or texts.get("MediaStorageSOPClassUID") == _DICOMDIR:
         raise Unfit("a DICOMDIR: a table of contents and not an image")
     for keyword in ("StudyInstanceUID", "PatientID", "SOPInstanceUID"):
-        if not text(keyword):
+        if not texts.get(keyword):
             raise Unfit(f"no {keyword} in its header")
-    modality = field("Modality").upper()
+    modality = fields.get("Modality", "").upper()
     if not modality:
         raise Unfit("no Modality in its header")
     if modality in _NOT_IMAGING:
         raise Unfit(f"modality {modality} is not an image")
-    if kind := no_image(field("SOPClassUID")):
+    if kind := no_image(sop_class):
         raise Unfit(f"an object of the class {kind} is not an image")
-    # Public sets (NIH as DICOM) write the view where the table position belongs.
-    position = field("PatientPosition").upper()
-    person = header_doubts.person(text)
-    return Header(
-        path=path,
-        study_uid=text("StudyInstanceUID"),
-        patient_id=text("PatientID"),
-        instance_uid=text("SOPInstanceUID"),
-        modality=modality,
-        body_part=field("BodyPartExamined").upper(),
-        description=text("StudyDescription"),
-        loinc=text("LOINC"),
-        manufacturer=field("Manufacturer"),
-        view=field("ViewPosition").upper() or (position if position in _VIEWS else ""),
-        acquired=person.acquired,
-        sex=person.sex,
-        age=person.age,
-        born=person.born,
-        doubts=" ".join(person.doubts),
-        fields=fields,
+    view = fields.get("ViewPosition", "").upper()
+    if not view:
+        # Public sets (NIH as DICOM) write the view where the table position belongs.
+        position = fields.get("PatientPosition", "").upper()
+        view = position if position in _VIEWS else ""
+    person = header_doubts.person(texts)
+    return Described(
+        texts["StudyInstanceUID"],
+        texts["PatientID"],
+        texts["SOPInstanceUID"],
+        modality,
+        fields.get("BodyPartExamined", "").upper(),
+        texts.get("StudyDescription", ""),
+        texts.get("LOINC", ""),
+        fields.get("Manufacturer", ""),
+        view,
+        person.acquired,
+        person.sex,
+        person.age,
+        person.born,
+        " ".join(person.doubts),
+        fields,
     )

@@ -23,14 +23,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cohort_selection.dicom.elements import (
-    END_OF_ITEMS,
-    ITEM,
-    UNDEFINED,
-    Elements,
-    Unfit,
-    tag_and_length,
-)
+from cohort_selection.dicom.element_walk import END_OF_ITEMS, ITEM, UNDEFINED, tag_and_length
+from cohort_selection.dicom.elements import Elements, Unfit
 from cohort_selection.pixels.intensities import decodable, number_of
 
 _JPEG = frozenset(map(str, (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes)))

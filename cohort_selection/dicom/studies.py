@@ -6,7 +6,9 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from stat import S_ISREG
 
 from cohort_selection.dicom import doubts as header_doubts
 from cohort_selection.dicom.header import Header, Quarantined, read_header
@@ -125,40 +127,81 @@ def files_below(root: Path) -> Iterator[File]:
 
     Folders that cannot be listed come as files with a problem.  Links to folders are not followed.
     """
-    yield from _files(os.fsencode(root), b"")
+    for key, size, modified, changed, problem in entries_below(root):
+        yield File(key, root / os.fsdecode(below(key)), (size, modified, changed), problem)
+
+
+def below(key: bytes) -> bytes:
+    """The path below the root that a file's key stands for."""
+    return key.replace(b"\0", b"/")
+
+
+Entry = tuple[bytes, int, int, int, str | None]
+"""Key, size, times of modification and of change and problem of a ``File``."""
+
+
+def entries_below(root: Path) -> Iterator[Entry]:
+    """As ``files_below``, with no object for each file."""
+    return _entries(os.fsencode(root), b"")
+
+
+def count_below(root: Path) -> int:
+    """The number of files below ``root``, by the listings of its folders alone."""
+    count, folders = 0, [os.fsencode(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as listed:
+                for entry in listed:
+                    if entry.name.startswith(b".") or entry.name in _LITTER:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False) or _is_file_or_lost(entry):
+                        count += 1
+        except OSError:
+            count += 1  # it comes as one file with a problem
+    return count
+
+
+def _is_file_or_lost(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return True
 
 
 _LITTER = frozenset({b"Thumbs.db", b"desktop.ini", b"__MACOSX"})
 
 
-def _files(folder: bytes, prefix: bytes) -> Iterator[File]:
+def _entries(folder: bytes, prefix: bytes) -> Iterator[Entry]:
     try:
         with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
+            entries = sorted(listed, key=attrgetter("name"))
     except OSError as error:
         problem = f"a folder that cannot be listed: {error.strerror}"
-        yield File(prefix.rstrip(b"\0"), Path(os.fsdecode(folder)), (0, 0, 0), problem)
+        yield prefix.rstrip(b"\0"), 0, 0, 0, problem
         return
     for entry in entries:
-        if entry.name.startswith(b".") or entry.name in _LITTER:
+        name = entry.name
+        if name.startswith(b".") or name in _LITTER:
             continue
-        key = prefix + entry.name
+        key = prefix + name
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path, key + b"\0")
+            yield from _entries(entry.path, key + b"\0")
             continue
-        path = Path(os.fsdecode(entry.path))
+        undecodable: str | None = None
         try:
             found = entry.stat()
-            if not entry.is_file():
+            if not S_ISREG(found.st_mode):
                 continue
-            state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            entry.name.decode("utf-8")
+            if not name.isascii():
+                name.decode("utf-8")
         except OSError as error:
-            yield File(key, path, (0, 0, 0), f"cannot be read: {error.strerror}")
+            yield key, 0, 0, 0, f"cannot be read: {error.strerror}"
+            continue
         except UnicodeDecodeError:
-            yield File(key, path, state, "its name is not UTF-8 text; rename it")
-        else:
-            yield File(key, path, state)
+            undecodable = "its name is not UTF-8 text; rename it"
+        yield key, found.st_size, found.st_mtime_ns, found.st_ctime_ns, undecodable
 
 
 def _group(headers: Sequence[Header]) -> tuple[list[Study], list[Quarantined]]:

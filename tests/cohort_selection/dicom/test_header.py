@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
+from cohort_selection.dicom import elements
+from cohort_selection.dicom.compiled_walk import compiled_values
+from cohort_selection.dicom.element_walk import Odd, wanted_values
 from cohort_selection.dicom.header import Header, Quarantined, read_header, read_header_with_pydicom
 
 
@@ -141,3 +146,84 @@ def test_a_transfer_syntax_that_nobody_knows_is_kept_out(tmp_path: Path, syntax:
     found = read_header(path)
     assert isinstance(found, Quarantined)
     assert found.reason == f"no decoder here for its transfer syntax ({syntax.decode()})"
+
+
+def walked(
+    walk: Callable[..., tuple[dict[int, bytes], int]], content: bytes, explicit: bool
+) -> object:
+    """What a walk over everything behind group 2 gives, or how it fails."""
+    body = 144 + int.from_bytes(content[140:144], "little")
+    try:
+        found, at = walk(content, body, len(content), explicit=explicit)
+    except Odd:
+        return "odd"
+    except (IndexError, struct.error):
+        return "beyond the end"
+    return list(found.items()), at
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_the_compiled_walk_gives_the_same_values_and_errors(tmp_path: Path, implicit: bool) -> None:
+    """Of sound and damaged headers, with sequences in sequences of undefined length."""
+    path = tmp_path / "a.dcm"
+    data = dataset(path)
+    inner, outer = Dataset(), Dataset()
+    inner.PatientID, inner.CodeMeaning = "NOT ME", "Chest"
+    outer.ReferencedStudySequence = [inner, inner]
+    data.RequestAttributesSequence = [outer, outer]
+    for holder in (data["RequestAttributesSequence"], outer["ReferencedStudySequence"]):
+        holder.is_undefined_length = True
+        for item in holder.value:
+            item.is_undefined_length_sequence_item = True
+    data.file_meta.TransferSyntaxUID = (
+        ImplicitVRLittleEndian if implicit else data.file_meta.TransferSyntaxUID
+    )
+    data.save_as(path, implicit_vr=implicit, little_endian=True)
+    whole, explicit = path.read_bytes(), not implicit
+    sound = walked(compiled_values, whole, explicit)
+    assert sound == walked(wanted_values, whole, explicit)
+    assert isinstance(sound, tuple)
+    assert (0x00100020, b"P ") in sound[0]
+    chance = random.Random(20240102)
+    seen = set()
+    for _ in range(1500):
+        damaged = bytearray(whole)
+        at = chance.randrange(400, len(damaged) - 60)
+        damaged[at : at + 1] = chance.choice(
+            [b"", b"\xff", b"\xfe\xff\x0d\xe0", b"\0", b"\xff" * 4]
+        )
+        if chance.random() < 0.2:
+            del damaged[chance.randrange(400, len(damaged)) :]
+        found = walked(wanted_values, bytes(damaged), explicit)
+        assert walked(compiled_values, bytes(damaged), explicit) == found
+        seen.add(found if isinstance(found, str) else "values")
+    assert seen == {"odd", "beyond the end", "values"}
+
+
+def test_both_readers_agree_once_the_walk_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elements, "_walk", elements._walk)  # put back afterwards
+    elements.compile_walk()
+    assert elements._walk is compiled_values
+    path = tmp_path / "a.dcm"
+    data = dataset(path)
+    data.add_new(0x00090010, "LO", "VENDOR")
+    data.add_new(0x00091001, "UN", b"\x01\x02" * 9000)
+    data.StudyDescription = "CHEST"
+    data.save_as(path)
+    assert agreed(path).description == "CHEST"
+
+
+def test_sequences_in_sequences_without_end_stop_nothing(tmp_path: Path) -> None:
+    """20,000 levels: more than Python calls functions inside of one another."""
+    path = tmp_path / "a.dcm"
+    dataset(path)
+    content = path.read_bytes()
+    at = content.index(b"\x10\x00\x10\x00PN")
+    opened = b"\x08\x00\x40\x11SQ\0\0" + b"\xff" * 4 + b"\xfe\xff\0\xe0" + b"\xff" * 4
+    closed = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(content[:at] + opened * 20_000 + closed * 20_000 + content[at:])
+    found = read_header(path)
+    assert isinstance(found, Header)
+    assert found.patient_id == "P"

@@ -278,7 +278,7 @@ def test_the_day_of_reading_is_not_the_future() -> None:
     said = {"StudyDate": "20260302"}
 
     def doubts(today: date) -> tuple[Doubt, ...]:
-        return person(lambda keyword: said.get(keyword, ""), today).doubts
+        return person(said, today).doubts
 
     assert doubts(date(2026, 3, 1)) == doubts(date(2026, 3, 2)) == ()
     assert doubts(date(2026, 2, 28)) == (Doubt.FUTURE,)

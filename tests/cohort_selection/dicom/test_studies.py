@@ -13,7 +13,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from cohort_selection.ages import years
-from cohort_selection.dicom.studies import EmptyCommons, Quarantined, Study, index
+from cohort_selection.dicom.studies import (
+    EmptyCommons,
+    Quarantined,
+    Study,
+    count_below,
+    files_below,
+    index,
+)
 from tests.support.dicom_files import write
 
 
@@ -344,3 +351,22 @@ def test_an_undecodable_transfer_syntax_is_kept_out(tmp_path: Path) -> None:
 )
 def test_dicom_ages_are_whole_years(text: str, expected: int | None) -> None:
     assert years(text) == expected
+
+
+def test_files_are_counted_as_they_are_listed(tmp_path: Path) -> None:
+    """Three files in folders, a link to one, a link to nothing; no pipe, no litter, no folder."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("one", "a/two", "a/b/three", "a/.hidden", "Thumbs.db"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    (tmp_path / "lost").symlink_to(tmp_path / "nothing")
+    (tmp_path / "folder").symlink_to(tmp_path / "a")
+    os.mkfifo(tmp_path / "pipe")
+    listed = list(files_below(tmp_path))
+    assert [str(file.path.relative_to(tmp_path)) for file in listed] == [
+        "a/b/three", "a/two", "link", "lost", "one",
+    ]  # fmt: skip
+    assert [file.problem for file in listed if file.problem] == [
+        "cannot be read: No such file or directory"
+    ]
+    assert count_below(tmp_path) == 5
