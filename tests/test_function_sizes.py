@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "metrics/resampling/kernels.py:scan": COMPILED,
     "metrics/resampling/permutation.py:clustered_auroc": COMPILED,
     "cohort_selection/sampling/cube_method.py:_flight": COMPILED,
+    "cohort_selection/dicom/compiled_walk.py:_walk": COMPILED,
     "baselines/commands.py:train": "declares 30 options of the command line, and hands them on",
     "evaluator/commands/reviewer.py:score": "declares 26 options of the command line, a line each",
 }

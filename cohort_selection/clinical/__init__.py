@@ -2,5 +2,6 @@
 
 **Record**: one row of a clinical table. **Level**: one value of an attribute, such as Female.
 
-Order of reading: ``records``, ``columns``, ``vocabulary``, ``levels``, ``age_bands``.
+Order of reading: ``records``, ``columns``, ``table_lines``, ``joining``, ``record``,
+``vocabulary``, ``levels``, ``age_bands``.
 """
