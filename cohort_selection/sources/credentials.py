@@ -1,4 +1,4 @@
-"""What a DICOMweb server is told of us: from the environment or files, never from a command line."""
+"""Who we are to a DICOMweb server: told by the environment or by files, on no command line."""
 
 from __future__ import annotations
 

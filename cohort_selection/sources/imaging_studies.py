@@ -55,7 +55,7 @@ def read(*paths: Path) -> StudyList:
     patients = _patients(resources)
     found: dict[str, ImagingStudy] = {}
     withdrawn = nameless = 0
-    for address, resource in resources:
+    for _, resource in resources:
         if resource.get("resourceType") != "ImagingStudy":
             continue
         uid = _study_uid(resource)
@@ -259,8 +259,8 @@ def compared(listed: StudyList, present: Collection[str]) -> tuple[str, ...]:
     notes = []
     if absent:
         notes.append(
-            f"{counted(len(absent), 'study', 'studies')} of {len(listed.studies):,} that FHIR lists "
-            f"not among the images: {examples(absent, _MOST_COMPARED)}"
+            f"{counted(len(absent), 'study', 'studies')} of {len(listed.studies):,} that FHIR "
+            f"lists not among the images: {examples(absent, _MOST_COMPARED)}"
         )
     if unlisted:
         notes.append(

@@ -89,8 +89,8 @@ class Listing:
             )
         if self._undated and self._period.query:
             self.notes.append(
-                f"{counted(len(self._undated), 'study', 'studies')} without a usable date left out, "
-                "since dates were asked for"
+                f"{counted(len(self._undated), 'study', 'studies')} without a usable date left "
+                "out, since dates were asked for"
             )
         if self._moving:
             self.notes.append(

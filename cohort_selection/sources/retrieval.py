@@ -92,11 +92,7 @@ def fetch(
                 n_studies += 1
                 if progress is not None:
                     progress(n_studies, len(studies))
-                if len(done.refused) >= _IN_SUCCESSION and not done.fetched + done.there:
-                    raise ServerStopped(
-                        f"the first {len(done.refused)} instances were all refused, as "
-                        f"{done.refused[0][2]}: {done.refused[0][3]}"
-                    )
+                _leave_where_all_are_refused(done)
             _withdraw_studies(server, store, listing, done)
         except ServerStopped as error:
             raise SourceError(
@@ -107,6 +103,14 @@ def fetch(
         finally:
             store.write_refused(done.refused)
     return Source(store.images, (*listing.notes, *_told(server, store, done)))
+
+
+def _leave_where_all_are_refused(done: _Done) -> None:
+    if len(done.refused) >= _IN_SUCCESSION and not done.fetched + done.there:
+        _, _, instance, why = done.refused[0]
+        raise ServerStopped(
+            f"the first {len(done.refused)} instances were all refused, as {instance}: {why}"
+        )
 
 
 def _each(
@@ -172,9 +176,7 @@ def _instances(server: Server, study: ListedStudy) -> tuple[list[tuple[str, str]
             even = even and n_instances in (None, len(instances))
         if even and found and expected in (None, len(found)):
             return found, True
-        rows = [
-            r for r in server.listed("studies", StudyInstanceUID=uid) if value(r, _STUDY) == uid
-        ]
+        rows = _rows_of(server, uid)
         if not rows:
             return [], True
         expected = number(rows[0], _INSTANCES_OF_STUDY)
@@ -229,9 +231,14 @@ def _withdraw_studies(server: Server, store: Store, listing: Listing, done: _Don
     for uid in list(store.studies()):
         if uid in listing.studies:
             continue
-        rows = server.listed("studies", StudyInstanceUID=uid)
-        if not any(value(row, _STUDY) == uid for row in rows):
+        if not _rows_of(server, uid):
             _withdraw(store, uid, store.instances(uid), done)
+
+
+def _rows_of(server: Server, study: str) -> list[Row]:
+    """The study as the server lists it now; none where it has it no more."""
+    rows = server.listed("studies", StudyInstanceUID=study)
+    return [row for row in rows if value(row, _STUDY) == study]
 
 
 def _withdraw(

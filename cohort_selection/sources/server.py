@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import httpx
 from python_multipart.exceptions import MultipartParseError
@@ -22,6 +22,9 @@ from python_multipart.multipart import MultipartParser
 
 from cohort_selection.sources.credentials import PASSWORD, TOKEN, USER, Credentials
 from cohort_selection.sources.source import SourceError
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 WAITS = (1.0, 5.0)
 """Seconds before a request that found no server is tried again."""
@@ -258,12 +261,12 @@ class _OnePart:
         self._text = bytearray()
         self._headers: dict[str, str] = {}
 
-    def callbacks(self) -> dict[str, object]:
+    def callbacks(self) -> MultipartCallbacks:
         """What the parser calls."""
         return {
             "on_part_begin": self._begin,
-            "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._text.extend(data[start:end]),
+            "on_header_field": self._header_name,
+            "on_header_value": self._header_text,
             "on_header_end": self._header,
             "on_part_data": self._data,
             "on_end": self._end,
@@ -271,6 +274,12 @@ class _OnePart:
 
     def _begin(self) -> None:
         self._parts += 1
+
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _header_text(self, data: bytes, start: int, end: int) -> None:
+        self._text += data[start:end]
 
     def _header(self) -> None:
         self._headers.setdefault(self._name.decode("latin-1").lower(), self._text.decode("latin-1"))
