@@ -111,7 +111,10 @@ HOMES = {
         "submissions/notices/",
         "submissions/service/oidc/",
     },
-    "python_multipart": {"cohort_selection/sources/server.py"},
+    "python_multipart": {
+        "cohort_selection/sources/server.py",
+        "submissions/service/pages/multipart.py",
+    },
     "SimpleITK": {"submissions/adapters/"},
     "typst": {"evaluator/filing/typesetting.py"},
     "pikepdf": {"evaluator/filing/typesetting.py"},
