@@ -73,6 +73,8 @@ def opened(root: Path, links: Path) -> Source:
     ``links``. Raises ``SourceError`` where nothing is left to index.
     """
     root = root.resolve()
+    if root.is_file() and plain_name(root.name) == "DICOMDIR":
+        root = root.parent
     archive = recognised(root)
     if archive is None:
         return Source(root)
