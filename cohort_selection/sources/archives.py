@@ -36,14 +36,21 @@ class Archive(StrEnum):
     MEDIUM = "a DICOM medium with its DICOMDIR"
 
 
+_ATTACHED = r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{4}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_DATABASE = r"index(?:-\w+)?"
 _PLACES = {
-    Archive.ORTHANC: r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{4}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    Archive.ORTHANC: rf"{_ATTACHED}|{_DATABASE}",
     Archive.DCM4CHEE: r"(?:.*/)?[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{1,2})?(?:/[0-9A-F]{8}){3}",
     Archive.CTP: r"(?:.*/)?(?:FO-[^/]+|__index\.xml)",
     Archive.XNAT: r"(?:.*/)?SCANS/[^/]+/.+",
 }
-_MARKS = {Archive.CTP: "__index.xml", Archive.XNAT: "_catalog.xml"}
-"""How a file is called that the archive writes beside the images."""
+_MARKS = {
+    Archive.ORTHANC: _ATTACHED,
+    Archive.DCM4CHEE: _PLACES[Archive.DCM4CHEE],
+    Archive.CTP: r"(?:.*/)?__index\.xml",
+    Archive.XNAT: r".*_catalog\.xml",
+}
+"""The place of a file that no other folder has."""
 
 _COMPRESSED = "files that Orthanc compressed"
 _MENDED = (
@@ -60,7 +67,7 @@ def recognised(root: Path) -> Archive | None:
     places = [file.path.relative_to(root).as_posix() for file in files]
     for archive, layout in _PLACES.items():
         fitting = sum(1 for place in places if re.fullmatch(layout, place))
-        marked = any(place.endswith(_MARKS.get(archive, "")) for place in places)
+        marked = any(re.fullmatch(_MARKS[archive], place) for place in places)
         if marked and 2 * fitting > len(places):
             return archive
     return None
@@ -117,7 +124,7 @@ def _is_unreadable(file: File) -> bool:
 
 
 def _of_orthanc(place: str, path: Path) -> str:
-    if re.fullmatch(r"index(?:-\w+)?", place):
+    if re.fullmatch(_DATABASE, place):
         return "files of Orthanc's database"
     head = _head(path)
     if _is_dicom(head):
@@ -127,7 +134,7 @@ def _of_orthanc(place: str, path: Path) -> str:
     # Eight bytes with the length, then a zlib stream (RFC 1950: a multiple of 31).
     if len(head) > 10 and head[8] == 0x78 and int.from_bytes(head[8:10], "big") % 31 == 0:
         return _COMPRESSED
-    return "other attachments" if re.fullmatch(_PLACES[Archive.ORTHANC], place) else ""
+    return "other attachments" if re.fullmatch(_ATTACHED, place) else ""
 
 
 def _of_ctp(place: str, path: Path) -> str:

@@ -105,6 +105,7 @@ def test_xnats_archive_has_catalogs_previews_and_resources(tmp_path: Path) -> No
 def test_a_medium_is_read_by_its_dicomdir(tmp_path: Path) -> None:
     made = Path(pydicom.data.__file__).parent / "test_files" / "dicomdirtests"
     medium = tmp_path / "cd"
+    medium.mkdir()
     for name in ("DICOMDIR", "77654033", "98892001", "98892003"):
         (shutil.copytree if (made / name).is_dir() else shutil.copy)(made / name, medium / name)
     (medium / "VIEWER.EXE").write_bytes(b"MZ" + bytes(300))
@@ -114,8 +115,9 @@ def test_a_medium_is_read_by_its_dicomdir(tmp_path: Path) -> None:
     assert "1 file of the 31 that DICOMDIR lists not there, as 77654033/CR1/6154" in found.notes[1]
     assert "1 files that are no DICOM and not listed, as a viewer's" in found.notes[2]
     assert opened(medium / "DICOMDIR", tmp_path / "links") == found
-    (medium / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"\2\0\0\0UL\4\0")
-    shutil.rmtree(tmp_path / "links")
+    (medium / "DICOMDIR").write_bytes(b"DICOMDIR")
+    with pytest.raises(SourceError, match="cannot be read as a DICOMDIR"):
+        opened(medium, tmp_path / "links")
 
 
 def test_links_never_replace_files_of_others(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_dates_choose_studies_and_leave_those_without_a_date(
 def test_a_killed_run_goes_on_where_it_stopped(running: Orthanc, tmp_path: Path) -> None:
     stored = {}
     for number in range(40):
-        for path in made(tmp_path / "made", number, images=5):
+        for path in made(tmp_path / "made", number, images=3):
             running.store(path)
             stored[str(pydicom.dcmread(path).SOPInstanceUID)] = path.read_bytes()
     table = tmp_path / "patients.csv"
