@@ -1,1 +1,4 @@
-"""The command that makes a catalog of a commons."""
+"""The command that makes a catalog of a commons.
+
+Order of reading: ``index``.
+"""
