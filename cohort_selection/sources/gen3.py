@@ -156,7 +156,7 @@ def _source(
     else:
         table.unlink(missing_ok=True)
     if removed:
-        said.append(f"{removed:,} of an earlier manifest are indexed no more")
+        said.append(f"{removed:,} of an earlier run indexed no more")
     if len(left_out) == len(listed):
         raise SourceError("; ".join(said))
     return Source(store / "images", ("; ".join(said),))
@@ -172,7 +172,13 @@ def _lay_out(listed: Listed, namesakes: int, downloads: Path, target: Path, chec
         why = checks.differs(path, listed)
         if not why:
             return _unpack(path, target, listed) if _is_zip(path) else _link(path, target)
-    return why
+    return "" if why == "missing" and listed.md5 and _unpacked(target) == listed.md5 else why
+
+
+def _unpacked(target: Path) -> str:
+    """The digest of the archive whose members lie here; empty where there is none."""
+    mark = target / _UNPACKED
+    return mark.read_text() if mark.is_file() else ""
 
 
 def _below(folder: Path, place: str) -> Path | None:
@@ -209,8 +215,7 @@ def _link(path: Path, target: Path) -> str:
 def _unpack(path: Path, target: Path, listed: Listed) -> str:
     """Unpack an archive whole or not at all; its members get names of ours."""
     state = listed.md5 or f"{path.stat().st_size} {path.stat().st_mtime_ns}"
-    mark = target / _UNPACKED
-    if mark.is_file() and mark.read_text() == state:
+    if _unpacked(target) == state:
         return ""
     if target.is_symlink():
         target.unlink()

@@ -119,7 +119,16 @@ def test_what_a_new_manifest_does_not_list_is_indexed_no_more(download: Download
     del download.entries[0]
     found = download.opened()
     assert images(found) == 2
-    assert "1 of an earlier manifest are indexed no more" in found.notes[0]
+    assert "1 of an earlier run indexed no more" in found.notes[0]
+
+
+def test_an_archive_may_go_once_it_is_unpacked(download: Download) -> None:
+    path = download.series(1)
+    download.opened()
+    path.unlink()
+    found = download.opened()
+    assert found.notes == ("manifest.json: 1 file of 1 as listed",)
+    assert images(found) == 2
 
 
 def test_files_of_one_name_are_told_apart_by_their_digests(download: Download) -> None:
