@@ -195,7 +195,7 @@ def test_index_takes_a_manifest_with_node_tables(download: Download) -> None:
         "measurement": "type\tsubmitter_id\tcase_ids\ttest_result_text\ttest_days_from_index\n"
         + "measurement\tM\tP1\tPositive\t3\n",
     }
-    options = []
+    options: list[str | Path] = []
     for name, text in nodes.items():
         (download.folder / f"{name}.tsv").write_text(text)
         options += ["--clinical", download.folder / f"{name}.tsv"]

@@ -14,7 +14,7 @@ from tests.support.commands import sequestra
 from tests.support.dicom_files import uid, write
 
 # As the examples of the specification write them (hl7.org/fhir/R4 and /R5, ImagingStudy).
-R4 = {
+R4: dict[str, object] = {
     "resourceType": "ImagingStudy",
     "id": "example",
     "identifier": [
@@ -27,7 +27,7 @@ R4 = {
     "modality": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}],
     "series": [{"uid": "2.16.124.113543.6003.2588828330.45298.17418", "number": 3}],
 }
-R5 = {
+R5: dict[str, object] = {
     "resourceType": "ImagingStudy",
     "identifier": [{"system": "urn:dicom:uid", "value": "urn:oid:1.2.840.5"}],
     "status": "available",
@@ -37,7 +37,7 @@ R5 = {
     "series": [{"uid": "1.2", "bodySite": {"concept": {"coding": [{"code": "51185008"}]}}}],
     "ownField": {"of": "a vendor", "weight": 1.50},
 }
-PATIENT = {
+PATIENT: dict[str, object] = {
     "resourceType": "Patient",
     "id": "dicom",
     "identifier": [{"system": "http://a.example", "value": "419639-000012"}],
@@ -108,7 +108,7 @@ def test_a_reference_may_name_an_entry_or_what_is_contained(tmp_path: Path) -> N
 
 def test_withdrawn_and_nameless_studies_and_further_pages_are_told(tmp_path: Path) -> None:
     wrong = of("1.9", {"reference": "Patient/x"}, status="entered-in-error")
-    nameless = {"resourceType": "ImagingStudy", "identifier": [{"value": "A-1"}]}
+    nameless: dict[str, object] = {"resourceType": "ImagingStudy", "identifier": [{"value": "A-1"}]}
     text = bundle(R4, wrong, nameless, link=[{"relation": "next", "url": "https://f.example?p=2"}])
     found = read(file(tmp_path, text))
     assert len(found.studies) == 1
@@ -145,7 +145,11 @@ def test_a_study_gets_the_id_by_which_the_tables_know_its_subject(tmp_path: Path
         of("1.3", {"reference": "Patient/dicom"}),
         of("1.4", {"reference": "Patient/two"}),
     ]
-    both = {"resourceType": "Patient", "id": "two", "identifier": [{"value": "A"}, {"value": "B"}]}
+    both: dict[str, object] = {
+        "resourceType": "Patient",
+        "id": "two",
+        "identifier": [{"value": "A"}, {"value": "B"}],
+    }
     listed = read(file(tmp_path, bundle(*studies, PATIENT, both)))
     table = tmp_path / "links.csv"
     notes = write_links(listed, {"419639-000012", "A", "B"}, {"1.3": "of the table"}, table)
