@@ -336,9 +336,9 @@ def _trusted(certificates: Path | None) -> ssl.SSLContext | bool:
         return True
     try:
         return ssl.create_default_context(cafile=str(certificates))
-    except ssl.SSLError as error:
+    except OSError as error:  # an SSLError is one too
         raise SourceError(
-            f"{certificates} holds no certificate of an authority; give a PEM file"
+            f"{certificates} is not there or holds no certificate of an authority; give a PEM file"
         ) from error
 
 

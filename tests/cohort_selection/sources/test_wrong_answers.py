@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,7 +91,7 @@ def listed(rows: list[dict[str, str]]) -> Answer:
 
 
 @contextmanager
-def serving(pretended: Pretended) -> Iterator[str]:
+def serving(pretended: Pretended, certificate: Path | None = None) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
@@ -105,9 +107,13 @@ def serving(pretended: Pretended) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
 
@@ -327,3 +333,31 @@ def test_a_token_is_sent_and_no_filter_but_dates(pretended: Pretended, tmp_path:
         fetch(server, tmp_path / "store", EVER)
     names = {name for path in pretended.asked for name in parse_qs(urlsplit(path).query)}
     assert names <= {"StudyDate", "StudyInstanceUID", "limit", "offset"}
+
+
+def test_the_authority_of_a_hospital_is_named_in_a_file(
+    pretended: Pretended, tmp_path: Path
+) -> None:
+    both = tmp_path / "server.pem"
+    made = subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=pacs"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"),
+        ],
+        capture_output=True,
+        check=True,
+    )
+    both.write_bytes(made.stdout)
+    with serving(pretended, both) as address:
+        with (
+            Server(address, Credentials(token="abc")) as server,
+            pytest.raises(SourceError, match="signed by no authority that this machine knows"),
+        ):
+            fetch(server, tmp_path / "store", EVER)
+        with Server(address, Credentials(token="abc"), both) as server:
+            source = fetch(server, tmp_path / "store", EVER)
+    assert "4 instances fetched" in source.notes[0]
+    (tmp_path / "none.pem").write_text("no certificate")
+    for name in ("none.pem", "missing.pem"):
+        with pytest.raises(SourceError, match="or holds no certificate of an authority"):
+            Server("https://127.0.0.1", Credentials(), tmp_path / name)
