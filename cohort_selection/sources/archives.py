@@ -79,12 +79,12 @@ def opened(root: Path, links: Path) -> Source:
     Where an archive keeps other things beside its images, links to the images are written into
     ``links``. Raises ``SourceError`` where nothing is left to index.
     """
-    root = root.resolve()
     if root.is_file() and plain_name(root.name) == "DICOMDIR":
         root = root.parent
     archive = recognised(root)
     if archive is None:
         return Source(root)
+    root = root.resolve()
     if archive is Archive.DCM4CHEE:
         return Source(root, (f"{root} is {archive}; every file of it is indexed",))
     left_out: Counter[str] = Counter()
