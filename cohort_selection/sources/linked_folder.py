@@ -21,6 +21,7 @@ def link_files(folder: Path, files: Iterable[tuple[str, Path]]) -> int:
     """
     if folder.exists() and not (folder / _OURS).is_file() and any(folder.iterdir()):
         raise NotOurs(f"{folder} holds files that are no links; give another folder with --store")
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     count = 0
     with replaced(folder, durable=False) as fresh:
         (fresh / _OURS).touch()
