@@ -40,6 +40,7 @@ serve: $(READY)  ## pages and queue of the demonstration (HOME_FOLDER=demo/home)
 
 test: engine  ## the tests, with real containers, JOBS=3 files at a time
 	$(BIN)/python -m tests.support.postgresql
+	$(BIN)/python -m tests.support.orthanc
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## what must hold before a commit: style, types, layers

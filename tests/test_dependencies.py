@@ -17,7 +17,6 @@ PLUG_INS = {
     "pylibjpeg-rle",
     "onnx",  # torch's exporter and what it writes with
     "onnxscript",
-    "python-multipart",  # FastAPI's reader of forms
 }
 """What is declared though nothing of ours imports it: others look for it."""
 

@@ -22,6 +22,7 @@ from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.catalog.parquet import (
     is_linked,
     is_ours,
+    read_columns,
     read_records,
     read_studies,
     write_records,
@@ -219,6 +220,12 @@ def read(directory: Path) -> Catalog:
     if not is_linked(directory / STUDIES):
         studies, records = linked(studies, records)
     return Catalog(studies, records, quarantined)
+
+
+def study_uids(directory: Path) -> Iterator[str]:
+    """The UIDs of the studies of a catalog, one at a time."""
+    for rows in read_columns(directory / STUDIES, ("study_uid",)):
+        yield from (uid for (uid,) in rows)
 
 
 def _refuse_other_folder(directory: Path) -> None:

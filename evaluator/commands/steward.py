@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator import option_values
+from evaluator.commands.catalog.index import index
 from evaluator.commands.options import (
     HOME,
     STEWARD,
@@ -75,46 +76,7 @@ def import_images(
         console.print(styled(note))
 
 
-@app.command(rich_help_panel=STEWARD)
-def index(
-    directory: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
-    clinical: Annotated[
-        list[Path],
-        typer.Option(help="Clinical table: CSV, TSV, .gz, .xlsx or Parquet; may be repeated."),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Catalog folder to write.")],
-    loinc_map: Annotated[
-        list[Path] | None,
-        typer.Option(help="Table of LOINC codes, or of their attributes; may be repeated."),
-    ] = None,
-    benchmark: Annotated[
-        Path | None,
-        typer.Option(
-            "--benchmark",
-            "-b",
-            help="TOML file of a benchmark, for its table 'clinical.columns'.",
-        ),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(help="Name a field's column, as patient='Patient ID'; may be repeated."),
-    ] = None,
-) -> None:
-    """Read DICOM headers and clinical tables into a catalog.
-
-    Bad files go to quarantine. A second run reads new and changed files only.
-    """
-    from cohort_selection.catalog import catalog
-    from cohort_selection.catalog.loinc import read_loinc_map
-    from cohort_selection.clinical import records as tables
-    from evaluator.benchmark.specification import read_clinical_columns
-
-    columns = read_clinical_columns(benchmark) if benchmark is not None else {}
-    mapped = read_loinc_map(*loinc_map) if loinc_map else None
-    records = tables.read(*clinical, columns=columns | option_values.pairs(column or []))
-    with printing.progress("reading headers") as tick:
-        indexed = catalog.update(directory, records, output, loinc_map=mapped, progress=tick)
-    console.print(printing.indexed(indexed, output, catalog.read_quarantine(output)))
+app.command(rich_help_panel=STEWARD)(index)
 
 
 @app.command(rich_help_panel=STEWARD)

@@ -9,6 +9,8 @@ import pydicom
 
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 
+__all__ = ["uid", "write"]
+
 
 def write(
     path: Path, name: str = "a", patient: str = "P1", study: str = "S1", **fields: object
