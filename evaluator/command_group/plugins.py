@@ -35,15 +35,15 @@ def references() -> Iterator[str]:
     """``module:attribute`` of each entry point of the group; of two versions the first alone."""
     known: set[str] = set()
     for folder in map(Path, sys.path):
-        names: list[str] = []
-        with suppress(OSError):
-            names = sorted(os.listdir(folder))
-        for name in names:
-            if name.endswith((".dist-info", ".egg-info")):
-                package = name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
-                if package not in known:
-                    known.add(package)
-                    yield from _of_group(folder / name / "entry_points.txt")
+        found: list[str] = []
+        with suppress(OSError), os.scandir(folder) as entries:
+            ends = (".dist-info", ".egg-info")
+            found = sorted(each.name for each in entries if each.name.endswith(ends))
+        for name in found:
+            package = name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
+            if package not in known:
+                known.add(package)
+                yield from _of_group(folder / name / "entry_points.txt")
 
 
 def _of_group(file: Path) -> Iterator[str]:

@@ -24,7 +24,6 @@ from evaluator.commands import (
 from evaluator.screen import console, stderr, steady_streams, styled
 from submissions.submission import ContractBroken
 
-
 _ROLES = steward, benchmark, plan, draw, researcher, queue, accounts, review, reviewer, audit
 
 
