@@ -6,25 +6,16 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from baselines.asked import Asked, asked_task
-from baselines.container.answers import ORDINAL
 from baselines.ladder import LADDER, rung
-from baselines.model_card import ONNX, TORCH, VALIDATION, Card, task_of
-from baselines.validation_table import score_options
-from submissions.host.extras import need
+
+if TYPE_CHECKING:
+    from baselines.asked import Asked
+    from baselines.model_card import Card
 
 app = typer.Typer(no_args_is_help=True)
 console = Console(markup=False, emoji=False, soft_wrap=True)
@@ -123,6 +114,9 @@ def train(
     ] = None,
 ) -> None:
     """Train and calibrate a baseline on the open part; networks are tracked in MLflow."""
+    from baselines.asked import asked_task
+    from submissions.host.extras import need
+
     name = baseline or ("densenet" if network is None else "")
     if name not in LADDER or LADDER[name].sees_pixels:
         need("baselines", "`sequestra train`")
@@ -207,6 +201,10 @@ def _train_on_table(
 
 
 def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
+    from baselines.container.answers import ORDINAL
+    from baselines.model_card import VALIDATION, task_of
+    from baselines.validation_table import score_options
+
     console.print(f"{output}: validation AUROC {card.validation_auroc:.3f} ({card.seconds:.0f} s)")
     rule = "Youden" if sensitivity is None else f"sensitivity {sensitivity:g}"
     if card.kind != ORDINAL:  # a benchmark of grades says where they are cut
@@ -249,6 +247,9 @@ def export(
     ] = "onnx",
 ) -> None:
     """Write the model as ONNX, or for torch, and check that its outputs are the same."""
+    from baselines.model_card import ONNX, TORCH
+    from submissions.host.extras import need
+
     _refuse_flavour(flavour)
     need("baselines", "`sequestra export`")
     with console.status("loading torch"):
@@ -303,6 +304,15 @@ def _refuse_flavour(flavour: str) -> None:
 @contextmanager
 def _counting(first: str = "reading images") -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar that moves by (what, done, total); ``first`` is what comes first."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = TimeElapsedColumn(), TimeRemainingColumn()
     others = os.environ.get("RANK", "0") != "0"  # torchrun started them beside the first

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from baselines.container.answers import BINARY, KINDS, ORDINAL
-from baselines.targets import Task, TaskError
+
+if TYPE_CHECKING:
+    from baselines.targets import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ LADDER = {
 
 def rung(name: str, task: Task) -> Rung:
     """Give the baseline of a name for a task. Raises TaskError."""
+    from baselines.targets import TaskError  # with numpy, which the names alone do not need
+
     if name not in LADDER:
         raise TaskError(f"baseline {name!r} is unknown; choose from {', '.join(LADDER)}")
     found = LADDER[name]

@@ -9,7 +9,6 @@ import enum
 import sys
 import textwrap
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -30,12 +29,10 @@ _WIDTH = 100
 def page() -> str:
     """Write the whole page in Markdown; the same text for the same commands."""
     panels: dict[str, list[str]] = {}
-    plugins = entry_points(group="sequestra.commands")
-    for app in (main.app, *(plugin.load() for plugin in plugins)):
-        group = typer.main.get_command(app)
-        assert isinstance(group, TyperGroup)
-        for name, command, panel in _commands(group, "sequestra"):
-            panels.setdefault(panel, []).append("\n".join(_section(name, command)))
+    program = typer.main.get_command(main.app)
+    assert isinstance(program, TyperGroup)
+    for name, command, panel in _commands(program, "sequestra"):
+        panels.setdefault(panel, []).append("\n".join(_section(name, command)))
     parts = [_HEAD]
     for panel, sections in panels.items():
         parts += [f"## {panel}\n", *sections]

@@ -97,7 +97,8 @@ def verify(
     from evaluator import audit_lines
     from evaluator.signing import verification
     from evaluator.stores.installation import Installation
-    from submissions.signatures import VerifyingKey, read_signed
+    from submissions.signatures import read_signed
+    from submissions.verifying_key import VerifyingKey
 
     installation = Installation.existing(home)
     ledger = installation.ledger(examine=True)
@@ -203,7 +204,7 @@ def verify_release(
     key: PublicKey,
 ) -> None:
     """Verify that a released result is as it was signed; this needs no installation."""
-    from submissions.signatures import VerifyingKey, read_release
+    from submissions.verifying_key import VerifyingKey, read_release
 
     content = read_release(file, VerifyingKey.read(key))
     console.print(f"{file} is as it was signed")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from importlib.metadata import entry_points, version
 from shutil import get_terminal_size
 from typing import Annotated, NoReturn
 
 import typer
 
+from evaluator.command_group.front_page import FRAMED, Program
 from evaluator.commands import (
     accounts,
     audit,
@@ -22,34 +21,25 @@ from evaluator.commands import (
     reviewer,
     steward,
 )
-from evaluator.garbage_collection import few_collections
 from evaluator.screen import console, stderr, steady_streams, styled
-from evaluator.terminal import printing
 from submissions.submission import ContractBroken
 
-FRAMED = 80
-"""Columns from which help is set in frames: narrower ones would cut the names of options."""
+_ROLES = steward, benchmark, plan, draw, researcher, queue, accounts, review, reviewer, audit
+
+
+class _Sequestra(Program):
+    """The commands of all roles, in the order of the help."""
+
+    apps = tuple(role.app for role in _ROLES)
+
 
 app = typer.Typer(
+    cls=_Sequestra,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if get_terminal_size().columns >= FRAMED else None,
     help="Evaluate medical-imaging AI on sequestered data.",
 )
-for commands in (
-    steward,
-    benchmark,
-    plan,
-    draw,
-    researcher,
-    queue,
-    accounts,
-    review,
-    reviewer,
-    audit,
-):
-    app.add_typer(commands.app)
-
 _PACKAGES = (
     "metrics", "cohort_selection", "submissions", "baselines", "evaluator",
 )  # fmt: skip
@@ -57,12 +47,9 @@ _PACKAGES = (
 
 def main() -> None:
     """Run the command line; a mistake of its user ends in one sentence, a bug in a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     steady_streams()
     try:
-        with few_collections():
-            add_plugins(app)
-            app(prog_name="sequestra")
+        app(prog_name="sequestra")
     except SystemExit as ended:
         if not ended.code and console.lost is not None:
             _tell_lost(console.lost)
@@ -70,17 +57,13 @@ def main() -> None:
     except ContractBroken as broken:
         _complain(f"{broken.failure.value}: {broken.failure.meaning} ({broken.detail})")
     except (ValueError, OSError) as error:
+        from evaluator.terminal import printing
+
         ours = type(error).__module__.split(".")[0] in _PACKAGES
         told = isinstance(error, OSError) and (error.filename or error.errno in printing.FULL)
         if not ours and not told:
             raise
         _complain(str(error) if ours else printing.system_error(error))
-
-
-def add_plugins(program: typer.Typer) -> None:
-    """Add the commands that other packages bring."""
-    for plugin in entry_points(group="sequestra.commands"):
-        program.add_typer(plugin.load())
 
 
 def _tell_lost(error: OSError) -> None:
@@ -102,6 +85,11 @@ def about(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Evaluate medical-imaging AI on sequestered data."""
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     if show_version:
+        from importlib.metadata import version
+
         console.print(f"sequestra {version('sequestra')}")
         raise typer.Exit

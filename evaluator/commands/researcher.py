@@ -221,9 +221,9 @@ def status(
         raise typer.BadParameter("give the id of the submission to watch")
     where = place(server, home, HOME)
     if isinstance(where, Path):
-        from evaluator.entering import local
+        from evaluator.entering import local_status
 
-        ended = local.status(where, submission_id, every if watch else None)
+        ended = local_status.status(where, submission_id, every if watch else None)
     else:
         from evaluator.entering import remote_entry
 

@@ -2,6 +2,6 @@
 
 **Place**: a server, or an installation of this machine.
 
-Order of reading: ``place``, ``remote``, ``remote_entry``, ``local``, ``benchmark_file``,
-``checking``.
+Order of reading: ``place``, ``remote``, ``remote_entry``, ``local``,
+``local_status``, ``benchmark_file``, ``checking``.
 """

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submissions.client import logins
-from submissions.client.client import Client
-from submissions.client.connection import is_private, server_address
+from submissions.client.address import is_private, server_address
 from submissions.client.problems import ClientError
+
+if TYPE_CHECKING:
+    from submissions.client.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ def client(server: str | None, *, anonymous: bool = False) -> Client:
     SEQUESTRA_TOKEN stands in for a login. Raises ClientError where no token is known, unless the
     client may be ``anonymous``.
     """
+    from submissions.client.client import Client  # with httpx, which an installation never needs
+
     server = server or os.environ.get("SEQUESTRA_SERVER")
     token = os.environ.get("SEQUESTRA_TOKEN")
     if server is not None and token:

@@ -21,8 +21,9 @@ from rich.prompt import Confirm, Prompt
 
 from evaluator.screen import console
 from submissions.client import logins
+from submissions.client.address import is_private, server_address
 from submissions.client.client import Client, Looks
-from submissions.client.connection import is_private, readable_token, server_address
+from submissions.client.connection import readable_token
 from submissions.client.logins import Login
 from submissions.client.problems import ClientError
 from submissions.contract import Contract

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cohort_selection.sealing.key import made_once
-from submissions.signatures import Signed, VerifyingKey
+from submissions.signatures import Signed
+from submissions.verifying_key import VerifyingKey
 
 FILE = "signing_key.pem"
 """The key's name in the enclave's folder."""

@@ -15,7 +15,8 @@ from submissions import signatures
 from submissions.ledger.database.audit_chain import SIGNING_KEY, digest_of
 from submissions.ledger.database.records import FrozenComparison
 from submissions.ledger.ledger import Ledger, PublishedRelease
-from submissions.signatures import SignatureError, Signed, VerifyingKey, read_signed
+from submissions.signatures import SignatureError, Signed, read_signed
+from submissions.verifying_key import VerifyingKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

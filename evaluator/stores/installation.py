@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cohort_selection.atomic_files import write_bytes
-from cohort_selection.sealing.cohort import Cohort, verify
-from evaluator.benchmark.specification import Benchmark, read_benchmark
-from evaluator.stores.enclave import Enclave
 from submissions.addresses.tracker import configured_tracker
 from submissions.ledger.database.locks import Taken, file_lock, is_held
 from submissions.ledger.ledger import Ledger
+
+if TYPE_CHECKING:
+    from cohort_selection.sealing.cohort import Cohort
+    from evaluator.benchmark.specification import Benchmark
+    from evaluator.stores.enclave import Enclave
 
 BENCHMARK_DIGEST = "benchmark_digest"
 """Where a cohort's seal names the file it was made for."""
@@ -80,6 +82,8 @@ class Installation:
 
     def enclave(self) -> Enclave:
         """Open the hidden store."""
+        from evaluator.stores.enclave import Enclave  # which the public store does without
+
         return Enclave(self.root / "enclave")
 
     def install(self, benchmark: Benchmark) -> None:
@@ -100,6 +104,8 @@ class Installation:
         Raises InstallationError where the benchmark's file, or any byte of the cohort, is not what
         was sealed.
         """
+        from cohort_selection.sealing.cohort import verify
+
         benchmark = self.benchmark(name)
         cohort = self.enclave().cohort(name)
         self._same_as_sealed(benchmark, cohort)
@@ -119,6 +125,8 @@ class Installation:
 
     def benchmark(self, name: str) -> Benchmark:
         """Read an installed benchmark by name; raise InstallationError naming those there are."""
+        from evaluator.benchmark.specification import read_benchmark
+
         names = self.names()
         kept = self._benchmarks / f"{name}.toml"
         if name not in names:

@@ -2,6 +2,6 @@
 
 **Login**: a server's address with a token.
 
-Order of reading: ``client``, ``connection``, ``problems``, ``logins``, ``saved_image``,
-``upload``, ``kept_uploads``, ``practice_cases``.
+Order of reading: ``client``, ``connection``, ``address``, ``problems``, ``logins``,
+``saved_image``, ``upload``, ``kept_uploads``, ``practice_cases``.
 """

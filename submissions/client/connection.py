@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from typing import IO, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
+from submissions.client.address import PREFIX, server_address
 from submissions.client.problems import ClientError, Refused, Unreachable
 
-PREFIX = "/api/v1"
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 """How long a server may be silent. It hashes a whole archive before it answers the last chunk."""
@@ -171,33 +170,6 @@ def refusal(answer: httpx.Response, address: str) -> Refused:
             "address is that of a Sequestra service"
         )
     return Refused(sentence, status, kind, problem)
-
-
-def server_address(text: str) -> str:
-    """The address without the API's path and without a slash at its end; raises ClientError."""
-    parts = urlsplit(text.strip())
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    plain = parts.scheme in ("http", "https") and parts.hostname and port != -1
-    if not plain or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ClientError(
-            f"{text!r} is not the address of a server; give one such as https://sequestra.example"
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix(PREFIX)}"
-
-
-def is_private(address: str) -> bool:
-    """Whether nobody on the way can read what is sent: by TLS, or within this machine."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if parts.scheme == "https" or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def readable_token(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submissions.client.connection import server_address
+from submissions.client.address import server_address
 from submissions.client.problems import ClientError
 
 FILE = "logins.json"

@@ -16,7 +16,8 @@ from typing import IO
 import httpx
 
 from submissions.client import kept_uploads
-from submissions.client.connection import PREFIX, Connection, refusal
+from submissions.client.address import PREFIX
+from submissions.client.connection import Connection, refusal
 from submissions.client.kept_uploads import Wanted
 from submissions.client.problems import ClientError, Refused, Unreachable
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import finalize
 
 from sqlalchemy import Connection, select, text
@@ -35,10 +35,12 @@ from submissions.ledger.database.records import (
 from submissions.ledger.database.tables import AUDIT
 from submissions.ledger.verdicts import account, allowances
 from submissions.ledger.verdicts.account import Verdicts
-from submissions.quota import Quota
-from submissions.signatures import Signed
 from submissions.stage_times import Stage
 from submissions.submission import Failure, Owner, State, Submission
+
+if TYPE_CHECKING:
+    from submissions.quota import Quota
+    from submissions.signatures import Signed
 
 __all__ = [
     "Arrival",

@@ -6,7 +6,6 @@ import ast
 import re
 import subprocess
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -61,17 +60,15 @@ def test_the_tables_of_intervals_are_those_of_the_results_that_are_kept() -> Non
 
 def commands() -> dict[str, set[str]]:
     """Every command, with its options."""
-    plugins = [plugin.load() for plugin in entry_points(group="sequestra.commands")]
-    assert plugins
+    program = typer.main.get_command(main.app)
+    assert isinstance(program, typer.core.TyperGroup)
     found: dict[str, set[str]] = {}
-    for app in (main.app, *plugins):
-        group = typer.main.get_command(app)
-        assert isinstance(group, typer.core.TyperGroup)
-        for name, command in group.commands.items():
-            inner = getattr(command, "commands", {})  # of a group: what follows its name
-            every = [each for one in (command, *inner.values()) for each in one.params]
-            options = (each for each in every if each.param_type_name == "option")
-            found[name] = {word for each in options for word in (*each.opts, *each.secondary_opts)}
+    for name, command in program.commands.items():
+        inner = getattr(command, "commands", {})  # of a group: what follows its name
+        every = [each for one in (command, *inner.values()) for each in one.params]
+        options = (each for each in every if each.param_type_name == "option")
+        found[name] = {word for each in options for word in (*each.opts, *each.secondary_opts)}
+    assert {"score", "train"} <= set(found)  # ours, and those that another package brings
     return found
 
 

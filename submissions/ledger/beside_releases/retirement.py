@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from submissions.ledger.beside_releases.exposures import newest_load
 from submissions.ledger.database.reading import charged_submissions
 from submissions.ledger.database.tables import AUDIT
-from submissions.quota import Quota, QuotaError
+
+if TYPE_CHECKING:
+    from submissions.quota import Quota
 
 RETIRED = "retired"
 """The event of a benchmark whose cohort is spent; the content says why."""
@@ -41,6 +43,8 @@ class Draws(NamedTuple):
 
 def refuse_spent(connection: Connection, benchmark: str, quota: Quota) -> None:
     """Raise QuotaError where the cohort of a benchmark is spent, naming the next draw if any."""
+    from submissions.quota import QuotaError
+
     why = spent(connection, benchmark, quota)
     if why is None:
         return

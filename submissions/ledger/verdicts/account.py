@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
@@ -21,8 +21,10 @@ from submissions.ledger.database.tables import AUDIT, SUBMISSIONS, VERDICTS
 from submissions.ledger.database.verification import verdict_content
 from submissions.ledger.verdicts.allowances import tied, written_as
 from submissions.ledger.verdicts.told import ToldVerdict, read_told
-from submissions.quota import Quota, QuotaError
 from submissions.submission import UNDER_WAY, WAITING, State
+
+if TYPE_CHECKING:
+    from submissions.quota import Quota
 
 Opened = Callable[[], AbstractContextManager[Connection]]
 
@@ -194,6 +196,8 @@ def admitting(
         return quota
     if found.remaining:
         return replace(quota, lifetime=None)
+    from submissions.quota import QuotaError
+
     if found.spent >= found.looks:
         raise QuotaError(
             f"team {team!r} has used all its {found.looks} looks at benchmark {benchmark!r}, and "

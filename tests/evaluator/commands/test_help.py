@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 
 import click
 import pytest
@@ -20,18 +19,16 @@ from tests.support.repository import REPOSITORY
 
 def commands() -> dict[str, click.Command]:
     """Every command by its name."""
-    plugins = [plugin.load() for plugin in entry_points(group="sequestra.commands")]
-    assert plugins
+    program = typer.main.get_command(main.app)
+    assert isinstance(program, typer.core.TyperGroup)
     found: dict[str, click.Command] = {}
-    for app in (main.app, *plugins):
-        group = typer.main.get_command(app)
-        assert isinstance(group, typer.core.TyperGroup)
-        for name, command in group.commands.items():
-            if isinstance(command, typer.core.TyperGroup):
-                inner = command.commands.items()
-                found.update({f"{name} {each}": found_ for each, found_ in inner})  # type: ignore[misc]
-            else:
-                found[name] = command  # type: ignore[assignment]
+    for name, command in program.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            inner = command.commands.items()
+            found.update({f"{name} {each}": found_ for each, found_ in inner})  # type: ignore[misc]
+        else:
+            found[name] = command  # type: ignore[assignment]
+    assert {"score", "train"} <= set(found)  # ours, and those that another package brings
     return found
 
 

@@ -19,8 +19,8 @@ from evaluator.signing.key import SigningKey
 from evaluator.signing.signer import sign
 from evaluator.stores.installation import Installation
 from submissions.ledger.ledger import Ledger
-from submissions.signatures import read_release
 from submissions.submission import Failure
+from submissions.verifying_key import read_release
 from tests.support.filed_home import SHEET, failed, home_with, publish, seal
 from tests.support.hand_made import evaluation, released
 from tests.support.pdf_files import figures_without_words, heading_levels, tables_of, text_of

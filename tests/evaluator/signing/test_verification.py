@@ -15,8 +15,9 @@ from submissions.ledger.database.tables import METADATA
 from submissions.ledger.ledger import Ledger
 from submissions.ledger.verdicts.account import Look
 from submissions.quota import Quota
-from submissions.signatures import SignatureError, Signed, VerifyingKey
+from submissions.signatures import SignatureError, Signed
 from submissions.submission import Failure, State
+from submissions.verifying_key import VerifyingKey
 from tests.support.former_ledger import restore
 from tests.support.openssl import key_pair
 from tests.support.postgresql import another, raw

@@ -16,8 +16,9 @@ from cohort_selection.task.declaration import PredictionForm
 from evaluator.commands.audit import app
 from submissions.ledger.ledger import SignedRelease
 from submissions.quota import Quota
-from submissions.signatures import RELEASE, Signed, VerifyingKey, stated
+from submissions.signatures import RELEASE, Signed, stated
 from submissions.submission import Failure, State
+from submissions.verifying_key import VerifyingKey
 from tests.support.postgresql import raw
 from tests.support.service_entries import created, entered, released, sent, submission_of
 from tests.support.service_running import CHEST, Account, Running, running
