@@ -16,11 +16,10 @@ from submissions.signatures import (
     LONGEST_FILE,
     SignatureError,
     Signed,
-    VerifyingKey,
-    read_release,
     read_signed,
     stated,
 )
+from submissions.verifying_key import VerifyingKey, read_release
 from tests.support.openssl import key_pair, openssl, sign, verifies
 from tests.support.repository import REPOSITORY
 
