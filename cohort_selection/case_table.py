@@ -1,0 +1,219 @@
+"""The cases of a benchmark as columns: millions of them fit, and a case is made where it is asked.
+
+A :class:`CaseTable` is a sequence of cases. What reads all of them reads its columns instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cohort_selection.cases import LABEL, Case, Region, UnknownAttributeError
+from cohort_selection.coded import Coded, coded, compact
+
+_BLOCK = 4096
+"""Cases that are made at once as a table is gone through."""
+
+FilesOf = Callable[[NDArray[np.int64]], list[tuple[Path, ...]]]
+"""Gives the files of rows of the catalog."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseTable(Sequence[Case]):
+    """Cases in order of their ids, a column each; every array is (cases,).
+
+    ``patient`` codes into ``patients``, the sorted distinct ids of the table's patients.
+    ``targets`` are NaN where the reference standard says nothing. ``regions`` is empty for tasks
+    without. ``rows`` are places in the catalog, from which ``files_of`` reads files.
+    """
+
+    case_id: pa.LargeStringArray
+    patient: NDArray[np.int32]
+    patients: pa.LargeStringArray
+    label: NDArray[np.int8]
+    attributes: Mapping[str, Coded]
+    targets: Mapping[str, NDArray[np.float64]]
+    regions: tuple[tuple[Region, ...], ...]
+    rows: NDArray[np.int64]
+    files_of: FilesOf
+
+    @classmethod
+    def of(cls, cases: Sequence[Case]) -> CaseTable:
+        """The columns of cases; a table is given back as it is. Cases keep their order."""
+        if isinstance(cases, CaseTable):
+            return cases
+        owners = coded([case.patient_id for case in cases])
+        files = [case.files for case in cases]
+        first = cases[0] if cases else None
+        attributes = dict.fromkeys(name for case in cases for name in case.attributes)
+        targets = first.targets if first is not None else {}
+        return cls(
+            case_id=pa.array([case.case_id for case in cases], pa.large_string()),
+            patient=owners.codes,
+            patients=pa.array(owners.levels, pa.large_string()),
+            label=np.array([case.label for case in cases], np.int8),
+            attributes={
+                name: coded([case.attributes[name] for case in cases]) for name in attributes
+            },
+            targets={
+                name: np.array(
+                    [np.nan if case.targets[name] is None else case.targets[name] for case in cases]
+                )
+                for name in targets
+            },
+            regions=tuple(case.regions for case in cases)
+            if any(case.regions for case in cases)
+            else (),
+            rows=np.arange(len(cases)),
+            files_of=lambda rows: [files[row] for row in rows.tolist()],
+        )
+
+    def __len__(self) -> int:
+        """Number of cases."""
+        return len(self.label)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> CaseTable: ...
+
+    def __getitem__(self, index: int | slice) -> Case | CaseTable:
+        """One case, or a table of some."""
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        return self._cases(np.arange(len(self))[[index]])[0]
+
+    def __iter__(self) -> Iterator[Case]:
+        """Each case in turn, made in blocks."""
+        for start in range(0, len(self), _BLOCK):
+            yield from self._cases(np.arange(start, min(start + _BLOCK, len(self))))
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return len(self.patients)
+
+    def take(self, which: NDArray[np.integer] | NDArray[np.bool_]) -> CaseTable:
+        """The cases at these places, or where a mask is true; patients without a case go."""
+        places = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        here = self.patient[places]
+        there = np.zeros(len(self.patients), np.bool_)
+        there[here] = True
+        number = np.cumsum(there, dtype=np.int32) - np.int32(1)
+        return replace(
+            self,
+            case_id=self.case_id.take(pa.array(places)),
+            patient=number[here],
+            patients=self.patients.filter(pa.array(there)),
+            label=self.label[places],
+            attributes={name: column.take(places) for name, column in self.attributes.items()},
+            targets={name: column[places] for name, column in self.targets.items()},
+            regions=tuple(self.regions[place] for place in places.tolist()) if self.regions else (),
+            rows=self.rows[places],
+        )
+
+    def variable(self, name: str) -> Coded:
+        """The level of each case: its label as text, an attribute, or a joint "a x b".
+
+        Raises UnknownAttributeError.
+        """
+        if name == LABEL:
+            return compact(self.label, ("0", "1"))
+        if name in self.attributes:
+            return self.attributes[name]
+        parts = name.split(" x ")
+        if len(parts) > 1:
+            return _crossed([self.variable(part) for part in parts])
+        known = ", ".join([LABEL, *self.attributes])
+        raise UnknownAttributeError(
+            f"{name!r} is not an attribute of the cases; they have {known}; "
+            "correct the name or add it to [cohort] attributes"
+        )
+
+    def n_of_patient(self) -> NDArray[np.int64]:
+        """How many cases each of the table's patients has, in order of ``patients``."""
+        return np.bincount(self.patient, minlength=len(self.patients))
+
+    def profiles(self, variables: Sequence[str]) -> dict[str, Coded]:
+        """Each patient's level of each variable, in the order of ``patients``.
+
+        A patient whose cases differ has the sorted levels joined by "|": the profile of the
+        patient, not of one arbitrary case.
+        """
+        return {name: self._profile(self.variable(name)) for name in variables}
+
+    def _profile(self, column: Coded) -> Coded:
+        n = len(self.patients)
+        lowest = np.full(n, len(column.levels), np.int64)
+        highest = np.full(n, -1, np.int64)
+        np.minimum.at(lowest, self.patient, column.codes)
+        np.maximum.at(highest, self.patient, column.codes)
+        differ = np.flatnonzero(lowest != highest)
+        if not len(differ):
+            return compact(lowest, column.levels)
+        levels: dict[int, set[int]] = {patient: set() for patient in differ.tolist()}
+        mixed = np.flatnonzero((lowest != highest)[self.patient])
+        for patient, code in zip(
+            self.patient[mixed].tolist(), column.codes[mixed].tolist(), strict=True
+        ):
+            levels[patient].add(code)
+        texts = list(column.levels)
+        place: dict[str, int] = {}
+        for patient, codes in levels.items():
+            text = "|".join(column.levels[code] for code in sorted(codes))
+            if text not in place:
+                place[text] = len(texts)
+                texts.append(text)
+            lowest[patient] = place[text]
+        return compact(lowest, texts)
+
+    def _cases(self, places: NDArray[np.int64]) -> list[Case]:
+        ids = self.case_id.take(pa.array(places)).to_pylist()
+        owners = self.patients.take(pa.array(self.patient[places])).to_pylist()
+        attributes = {name: column.codes[places] for name, column in self.attributes.items()}
+        targets = {name: column[places].tolist() for name, column in self.targets.items()}
+        return [
+            Case(
+                case_id,
+                owner,
+                files,
+                label,
+                {
+                    name: self.attributes[name].levels[codes[i]]
+                    for name, codes in attributes.items()
+                },
+                {name: None if np.isnan(told[i]) else told[i] for name, told in targets.items()},
+                self.regions[places[i]] if self.regions else (),
+            )
+            for i, (case_id, owner, files, label) in enumerate(
+                zip(
+                    ids,
+                    owners,
+                    self.files_of(self.rows[places]),
+                    self.label[places].tolist(),
+                    strict=True,
+                )
+            )
+        ]
+
+
+def _crossed(columns: Sequence[Coded]) -> Coded:
+    key = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        key = key * len(column.levels) + column.codes
+    found, codes = np.unique(key, return_inverse=True)
+    texts = []
+    for value in found.tolist():
+        parts = []
+        for column in reversed(columns):
+            value, code = divmod(value, len(column.levels))
+            parts.append(column.levels[code])
+        texts.append(" x ".join(reversed(parts)))
+    return compact(codes.reshape(-1), texts)
