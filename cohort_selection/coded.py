@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 
 import numpy as np
 import pyarrow as pa
@@ -79,3 +80,33 @@ def of_arrow(column: pa.ChunkedArray | pa.Array, absent: str = "") -> Coded:
     levels = [absent if text is None else text for text in column.dictionary.to_pylist()]
     codes = pc.fill_null(column.indices, len(levels)).to_numpy(zero_copy_only=False)
     return compact(codes, [*levels, absent])
+
+
+_KEY = 8
+"""Bytes after the beginning that all texts share, by which they are sorted first."""
+
+
+def order_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
+    """Where each of the sorted texts stands: ``texts.take(order)`` is sorted.
+
+    The order is that of the bytes in UTF-8, which is that of the characters' numbers. Numbers made
+    of eight bytes are sorted several times faster than texts; texts alike in these are sorted whole.
+    """
+    ends = [end.as_py().encode() for end in pc.min_max(texts).values()] if len(texts) else [b""]
+    shared = len(commonprefix(ends))
+    parts = pc.binary_slice(texts.cast(pa.large_binary()), shared, shared + _KEY)
+    lengths = pc.binary_length(parts).to_numpy()
+    padded: NDArray[np.uint8] = np.zeros((len(texts), _KEY), np.uint8)
+    data = parts.buffers()[2]
+    if data is not None:
+        there = np.arange(_KEY) < lengths[:, None]
+        padded[there] = np.frombuffer(data, np.uint8)[: lengths.sum()]
+    keys = padded.view(">u8").ravel().astype(np.uint64)
+    order = np.argsort(keys)
+    keys = keys[order]
+    same = keys[1:] == keys[:-1]
+    tied = np.append(same, False) | np.append(False, same)
+    rows = order[tied[: len(order)]]
+    if len(rows):
+        order[tied] = rows[pc.sort_indices(texts.take(pa.array(rows))).to_numpy()]
+    return order

@@ -6,11 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.catalog.commons import Commons, Known
-from cohort_selection.coded import met
+from cohort_selection.coded import met, order_of
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.eligibility.rules import Rule, numbers
 
@@ -68,16 +67,16 @@ class Sieve:
     def sort(self) -> None:
         """Put the studies that are left in order of their UIDs."""
         if self._uids is None:
-            uids = self.commons.study_uids().take(pa.array(self.left)).cast(pa.large_string())
-            order = pc.sort_indices(uids)
-            self._uids, self.left = uids.take(order), self.left[order.to_numpy()]
+            uids = self.commons.study_uids().take(pa.array(self.left))
+            order = order_of(uids)
+            self._uids, self.left = uids.take(pa.array(order)), self.left[order]
 
     def identities(self) -> tuple[pa.LargeStringArray, NDArray[np.int32], pa.LargeStringArray]:
         """UIDs in order, the patient of each study left, and the patients' ids in order."""
         self.sort()
         there = self._occurring()
         ids = self._patients.filter(pa.array(there)).cast(pa.large_string())
-        order = pc.sort_indices(ids).to_numpy()
+        order = order_of(ids)
         number = np.zeros(len(there), np.int32)
         number[np.flatnonzero(there)[order]] = np.arange(len(order))
         return self._uids, number[self._patient[self.left]], ids.take(pa.array(order))
