@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
+from operator import eq
 
 import numpy as np
 import pyarrow as pa
@@ -90,10 +91,10 @@ def order_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
     """Where each of the sorted texts stands: ``texts.take(order)`` is sorted.
 
     The order is that of the bytes in UTF-8, which is that of the characters' numbers. Numbers made
-    of eight bytes are sorted several times faster than texts; texts alike in these are sorted whole.
+    of eight bytes are sorted several times faster than texts; those alike in them are sorted whole.
     """
-    ends = [end.as_py().encode() for end in pc.min_max(texts).values()] if len(texts) else [b""]
-    shared = len(commonprefix(ends))
+    first, last = ((end.as_py() or "").encode() for end in pc.min_max(texts).values())
+    shared = sum(takewhile(bool, map(eq, first, last)))
     parts = pc.binary_slice(texts.cast(pa.large_binary()), shared, shared + _KEY)
     lengths = pc.binary_length(parts).to_numpy()
     padded: NDArray[np.uint8] = np.zeros((len(texts), _KEY), np.uint8)
