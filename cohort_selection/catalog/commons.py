@@ -131,10 +131,9 @@ class Commons:
             ),
         )
 
-    def files(self, rows: NDArray[np.integer]) -> list[tuple[Path, ...]]:
-        """The files of the studies at these places."""
-        listed = self._column("files").take(pa.array(rows)).to_pylist()
-        return [tuple(map(Path, files)) for files in listed]
+    def files(self, rows: NDArray[np.integer]) -> pa.ListArray:
+        """The files of the studies at these places, a list of texts each."""
+        return self._column("files").take(pa.array(rows)).combine_chunks()
 
     def doubts(self) -> dict[int, tuple[str, ...]]:
         """What is doubtful of the headers, by place of the study; only those that have some."""
