@@ -30,9 +30,23 @@ class Coded:
         """The rows at these places, or where a mask is true; levels that nobody has go."""
         return compact(self.codes[rows], self.levels)
 
+    def counts(self) -> dict[str, int]:
+        """How many rows have each text, in the order in which the rows meet them."""
+        return {self.levels[code]: n for code, n in met(self.codes).items()}
+
     def texts(self) -> list[str]:
         """The text of each row."""
         return [self.levels[code] for code in self.codes.tolist()]
+
+
+def met(codes: NDArray[np.int32]) -> dict[int, int]:
+    """Code -> how often it occurs, in the order in which rows meet them."""
+    counts = np.bincount(codes)
+    first: NDArray[np.int64] = np.zeros(len(counts), np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    used = np.flatnonzero(counts)
+    used = used[np.argsort(first[used])]
+    return dict(zip(used.tolist(), counts[used].tolist(), strict=True))
 
 
 def coded(texts: Sequence[str]) -> Coded:
