@@ -40,6 +40,8 @@ STUDY_NAMES = (
 )  # fmt: skip
 Columns = Callable[[Sequence[str]], pa.Table]
 """Reads columns of the table of studies by their names."""
+At = Callable[[Sequence[str], NDArray[np.integer]], pa.Table]
+"""Reads columns of the studies at some places, and little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,14 @@ class Commons:
     """The studies of a catalog, in one order; every array is (studies,).
 
     ``findings`` are the names of the clinical tables' own columns. ``kept_out`` gives the paths of
-    the files that are no image.
+    the files that are no image. ``at`` is given where it reads less than ``columns``.
     """
 
     n_studies: int
     findings: tuple[str, ...]
     columns: Columns
     kept_out: Callable[[], Iterator[Path]] = field(default=lambda: iter(()))
+    at: At | None = None
 
     @classmethod
     def of(cls, studies: Sequence[Study], records: Iterable[ClinicalRecord]) -> Commons:
@@ -92,9 +95,9 @@ class Commons:
         """Every name that can be asked for: ours, header fields, columns of the clinical tables."""
         return frozenset((*NAMES, *HEADER_FIELDS, *self.findings))
 
-    def study_uids(self) -> pa.Array:
+    def study_uids(self) -> pa.LargeStringArray:
         """The UID of each study."""
-        return self._column("study_uid").combine_chunks()
+        return self._column("study_uid").cast(pa.large_string()).combine_chunks()
 
     def patients(self) -> pa.DictionaryArray:
         """The patient of each study; no order of the dictionary is promised."""
@@ -133,7 +136,11 @@ class Commons:
 
     def files(self, rows: NDArray[np.integer]) -> pa.ListArray:
         """The files of the studies at these places, a list of texts each."""
-        return self._column("files").take(pa.array(rows)).combine_chunks()
+        if self.at is None:
+            picked = self.columns(["files"]).take(pa.array(rows))
+        else:
+            picked = self.at(["files"], rows)
+        return picked.column(0).combine_chunks()
 
     def doubts(self) -> dict[int, tuple[str, ...]]:
         """What is doubtful of the headers, by place of the study; only those that have some."""
