@@ -5,6 +5,7 @@ A :class:`CaseTable` is a sequence of cases. What reads all of them reads its co
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.cases import LABEL, Case, Region, UnknownAttributeError
@@ -20,8 +22,8 @@ from cohort_selection.coded import Coded, coded, compact
 _BLOCK = 4096
 """Cases that are made at once as a table is gone through."""
 
-FilesOf = Callable[[NDArray[np.int64]], list[tuple[Path, ...]]]
-"""Gives the files of rows of the catalog."""
+FilesOf = Callable[[NDArray[np.int64]], pa.ListArray]
+"""Gives the files of rows of the catalog, a list of texts each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +51,7 @@ class CaseTable(Sequence[Case]):
         if isinstance(cases, CaseTable):
             return cases
         owners = coded([case.patient_id for case in cases])
-        files = [case.files for case in cases]
+        files = pa.array([list(map(str, c.files)) for c in cases], pa.list_(pa.string()))
         first = cases[0] if cases else None
         attributes = dict.fromkeys(name for case in cases for name in case.attributes)
         targets = first.targets if first is not None else {}
@@ -71,7 +73,7 @@ class CaseTable(Sequence[Case]):
             if any(case.regions for case in cases)
             else (),
             rows=np.arange(len(cases)),
-            files_of=lambda rows: [files[row] for row in rows.tolist()],
+            files_of=lambda rows: files.take(pa.array(rows)),
         )
 
     def __len__(self) -> int:
@@ -94,6 +96,14 @@ class CaseTable(Sequence[Case]):
         """Each case in turn, made in blocks."""
         for start in range(0, len(self), _BLOCK):
             yield from self._cases(np.arange(start, min(start + _BLOCK, len(self))))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other has equal cases, in the same order."""
+        if not isinstance(other, Sequence) or len(other) != len(self):
+            return NotImplemented if not isinstance(other, Sequence) else False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # as every sequence that is compared by its items
 
     @property
     def n_patients(self) -> int:
@@ -118,6 +128,17 @@ class CaseTable(Sequence[Case]):
             regions=tuple(self.regions[place] for place in places.tolist()) if self.regions else (),
             rows=self.rows[places],
         )
+
+    def of_patients(self, which: NDArray[np.bool_]) -> CaseTable:
+        """The cases of those patients where a mask (patients,) is true."""
+        return self if which.all() else self.take(which[self.patient])
+
+    def in_order(self) -> CaseTable:
+        """The cases in order of their ids."""
+        n = len(self)
+        if n < 2 or pc.all(pc.less_equal(self.case_id[: n - 1], self.case_id[1:])).as_py():
+            return self
+        return self.take(pc.sort_indices(self.case_id).to_numpy())
 
     def variable(self, name: str) -> Coded:
         """The level of each case: its label as text, an attribute, or a joint "a x b".
@@ -145,9 +166,13 @@ class CaseTable(Sequence[Case]):
         """Each patient's level of each variable, in the order of ``patients``.
 
         A patient whose cases differ has the sorted levels joined by "|": the profile of the
-        patient, not of one arbitrary case.
+        patient, not of one arbitrary case. Without a case no variable is known.
         """
-        return {name: self._profile(self.variable(name)) for name in variables}
+        return (
+            {}
+            if not len(self)
+            else {name: self._profile(self.variable(name)) for name in variables}
+        )
 
     def _profile(self, column: Coded) -> Coded:
         n = len(self.patients)
@@ -183,7 +208,7 @@ class CaseTable(Sequence[Case]):
             Case(
                 case_id,
                 owner,
-                files,
+                tuple(map(Path, files)),
                 label,
                 {
                     name: self.attributes[name].levels[codes[i]]
@@ -196,7 +221,7 @@ class CaseTable(Sequence[Case]):
                 zip(
                     ids,
                     owners,
-                    self.files_of(self.rows[places]),
+                    self.files_of(self.rows[places]).to_pylist(),
                     self.label[places].tolist(),
                     strict=True,
                 )
@@ -217,3 +242,26 @@ def _crossed(columns: Sequence[Coded]) -> Coded:
             parts.append(column.levels[code])
         texts.append(" x ".join(reversed(parts)))
     return compact(codes.reshape(-1), texts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByCase(Mapping[str, float]):
+    """A number of each case; ``case_id`` are sorted and distinct, ``number`` is (cases,)."""
+
+    case_id: pa.LargeStringArray
+    number: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Number of cases."""
+        return len(self.number)
+
+    def __iter__(self) -> Iterator[str]:
+        """Each case's id, in order."""
+        return iter(self.case_id.to_pylist())
+
+    def __getitem__(self, case_id: str) -> float:
+        """The number of one case."""
+        place = bisect_left(self.case_id, case_id, key=str)
+        if place == len(self) or self.case_id[place].as_py() != case_id:
+            raise KeyError(case_id)
+        return float(self.number[place])

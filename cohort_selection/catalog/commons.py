@@ -134,13 +134,13 @@ class Commons:
             ),
         )
 
-    def files(self, rows: NDArray[np.integer]) -> list[tuple[Path, ...]]:
-        """The files of the studies at these places."""
+    def files(self, rows: NDArray[np.integer]) -> pa.ListArray:
+        """The files of the studies at these places, a list of texts each."""
         if self.at is None:
             picked = self.columns(["files"]).take(pa.array(rows))
         else:
             picked = self.at(["files"], rows)
-        return [tuple(map(Path, files)) for files in picked.column(0).to_pylist()]
+        return picked.column(0).combine_chunks()
 
     def doubts(self) -> dict[int, tuple[str, ...]]:
         """What is doubtful of the headers, by place of the study; only those that have some."""
