@@ -101,8 +101,8 @@ class Commons:
 
     def patients(self) -> pa.DictionaryArray:
         """The patient of each study; no order of the dictionary is promised."""
-        column = self._column("patient_id")
-        return pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
+        column = self._column("patient_id").cast(pa.large_string())
+        return pc.dictionary_encode(column.combine_chunks())
 
     def recorded(self) -> NDArray[np.bool_]:
         """Which studies have a clinical record."""
