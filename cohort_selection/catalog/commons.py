@@ -249,14 +249,24 @@ def _coded_lists(
         key = np.zeros(len(rows), np.int64)
         first = np.zeros(1, np.int64)
         for item in range(length):
-            key = key * len(flat.levels) + flat.codes[starts[rows] + item]
-            _, first, key = np.unique(key, return_index=True, return_inverse=True)
-            key = key.reshape(-1)
+            first, key = _distinct(key * len(flat.levels) + flat.codes[starts[rows] + item])
         codes[rows] = key + len(lists)
         for start in starts[rows[first]].tolist():
             items = flat.codes[start : start + length].tolist()
             lists.append(tuple(flat.levels[code] for code in items))
     return codes, lists
+
+
+def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A place of each distinct key, and the number of the key at each place."""
+    most = int(keys.max())
+    if most > len(keys):
+        _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+        return first, number.reshape(-1)
+    place = np.full(most + 1, -1)
+    place[keys] = np.arange(len(keys))
+    there = place >= 0
+    return place[there], (np.cumsum(there) - 1)[keys]
 
 
 def _row(study: Study, record: ClinicalRecord | None, findings: Sequence[str]) -> dict[str, object]:
