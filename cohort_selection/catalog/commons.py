@@ -26,7 +26,7 @@ from cohort_selection.catalog.study_values import (
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
-from cohort_selection.coded import Coded, of_arrow
+from cohort_selection.coded import Coded, numbered, of_arrow
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.dicom.studies import Study
 from cohort_selection.tables.cell_words import plain
@@ -100,9 +100,9 @@ class Commons:
         return self._column("study_uid").cast(pa.large_string()).combine_chunks()
 
     def patients(self) -> pa.DictionaryArray:
-        """The patient of each study; no order of the dictionary is promised."""
+        """The patient of each study, by the sorted ids of all patients."""
         column = self._column("patient_id").cast(pa.large_string())
-        return pc.dictionary_encode(column.combine_chunks())
+        return pa.DictionaryArray.from_arrays(*numbered(column.combine_chunks()))
 
     def recorded(self) -> NDArray[np.bool_]:
         """Which studies have a clinical record."""

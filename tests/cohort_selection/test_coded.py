@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cohort_selection.coded import coded, order_of
+from cohort_selection.coded import coded, numbered, order_of
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ def test_texts_are_sorted_as_python_sorts_them(shared: str, letters: str) -> Non
         texts = [shared + "".join(rng.choices(letters, k=rng.randrange(14))) for _ in range(n)]
         column = pa.array([*texts, "zz"], pa.large_string()).slice(0, n)
         assert column.take(pa.array(order_of(column))).to_pylist() == sorted(texts)
+        codes, distinct = numbered(column)
+        assert distinct.to_pylist() == sorted(set(texts))
+        assert distinct.take(pa.array(codes)).to_pylist() == texts
 
 
 def test_texts_are_counted_in_the_order_in_which_rows_meet_them() -> None:
