@@ -93,6 +93,8 @@ def order_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
     The order is that of the bytes in UTF-8, which is that of the characters' numbers. Numbers made
     of eight bytes are sorted several times faster than texts; those alike in them are sorted whole.
     """
+    if pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py():
+        return np.arange(len(texts))
     first, last = ((end.as_py() or "").encode() for end in pc.min_max(texts).values())
     shared = sum(takewhile(bool, map(eq, first, last)))
     parts = pc.binary_slice(texts.cast(pa.large_binary()), shared, shared + _KEY)
