@@ -35,7 +35,7 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
         if directory.exists():
             directory.rename(previous)
         fresh.rename(directory)
-        _flush_entry(directory.parent)
+        flush_entry(directory.parent)
         shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -120,11 +120,12 @@ def _previous(directory: Path) -> Path:
 def _flush(root: Path) -> None:
     for folder, _, names in os.walk(root):
         for name in names:
-            _flush_entry(Path(folder, name))
-        _flush_entry(Path(folder))
+            flush_entry(Path(folder, name))
+        flush_entry(Path(folder))
 
 
-def _flush_entry(path: Path) -> None:
+def flush_entry(path: Path) -> None:
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

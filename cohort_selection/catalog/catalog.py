@@ -9,48 +9,37 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
 from cohort_selection.atomic_files import locked, replaced, settle
+from cohort_selection.catalog.commons import Commons, _row
 from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
-from cohort_selection.catalog.linkage import linked
 from cohort_selection.catalog.linking import link, write_doubts
 from cohort_selection.catalog.loinc import LoincMap
-from cohort_selection.catalog.parquet import (
-    is_linked,
-    is_ours,
-    read_columns,
-    read_records,
-    read_studies,
-    write_records,
-    write_studies,
+from cohort_selection.catalog.parquet import PART, read_studies, write_studies
+from cohort_selection.catalog.parts import (
+    LIST,
+    CatalogError,
+    PartWriter,
+    read_parts,
+    write_list,
 )
+from cohort_selection.catalog.study_schema import schema
+from cohort_selection.catalog.study_values import by_study
 from cohort_selection.catalog.unlinked import Meeting
 from cohort_selection.clinical.records import ClinicalRecord
-from cohort_selection.dicom.studies import Quarantined, Study, no_image, refuse_no_folder
+from cohort_selection.dicom.studies import Quarantined, no_image, refuse_no_folder
 
-STUDIES = "studies.parquet"
-RECORDS = "records.parquet"
+FORMER = "studies.parquet"
+"""What catalogs of earlier versions have."""
 QUARANTINE = "quarantine.csv"
 INVENTORY = "inventory"
 HARMONISATION = "harmonisation.md"
 DOUBTS = "doubts.csv"
-
-
-class CatalogError(ValueError):
-    """A folder that is not a catalog, or that would be lost by writing one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """Everything that was read of a commons, and the files that were not."""
-
-    studies: tuple[Study, ...]
-    records: tuple[ClinicalRecord, ...]
-    quarantined: tuple[Quarantined, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +91,23 @@ def update(
             harmoniser = Harmoniser(records, loinc_map)
             meeting = Meeting(records)
             met = map(meeting.study, studies)
-            n_studies = write_studies(folder / STUDIES, map(harmoniser.study, met))
-            kept = link(folder / STUDIES, records)
-            doubted = write_doubts(folder / DOUBTS, folder / STUDIES)
+            n_studies = write_studies(folder / FORMER, map(harmoniser.study, met))
+            kept = link(folder / FORMER, records)
+            doubted = write_doubts(folder / DOUBTS, folder / FORMER)
             n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
             if not n_studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
-            write_records(folder / RECORDS, kept)
+            findings = {name for record in records for name in record.findings}
+            writer, find = PartWriter(folder, findings), by_study(kept)
+            remaining = read_studies(folder / FORMER)
+            while batch := list(islice(remaining, PART)):
+                rows = [_row(study, find(study), sorted(findings)) for study in batch]
+                writer.write(pa.Table.from_pylist(rows, schema=schema(findings)))
+            writer.close()
+            write_list(folder, findings, writer.parts)
+            (folder / FORMER).unlink()
             harmonised = harmoniser.found()
             if loinc_map is not None:
                 (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
@@ -178,58 +175,46 @@ def _a_full_disk_named(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def write(catalog: Catalog, directory: Path) -> None:
-    """Write the catalog as the folder ``directory``, replacing an older catalog as a whole.
+def read(directory: Path) -> Commons:
+    """The studies of a catalog; their columns are read when they are asked for.
 
-    Raises ``CatalogError`` where the folder holds something else than a catalog.
-    """
-    _refuse_other_folder(directory)
-    with replaced(directory) as folder:
-        write_studies(folder / STUDIES, catalog.studies)
-        write_records(folder / RECORDS, catalog.records)
-        _write_quarantine(folder / QUARANTINE, catalog.quarantined)
-
-
-def read(directory: Path) -> Catalog:
-    """Read a catalog, each patient under one id and of one sex (see ``linkage``).
-
-    ``update`` has brought patients under one id; those of a catalog that ``write`` or an earlier
-    version wrote are brought there now.
-    Raises ``CatalogError`` where the folder is no catalog or a file of it cannot be read.
+    Raises CatalogError where the folder is no catalog, or a part of it is lost or damaged.
     """
     settle(directory)
-    missing = [n for n in (STUDIES, RECORDS, QUARANTINE) if not (directory / n).is_file()]
-    if missing:
-        raise CatalogError(
-            f"{directory} is not a catalog: {', '.join(missing)} not there; run sequestra index"
-        )
-    try:
-        if not is_ours(directory / STUDIES):
+    if not (directory / LIST).is_file():
+        if (directory / FORMER).is_file():
             raise CatalogError(
                 f"{directory}: an earlier version of Sequestra wrote this catalog; "
                 "run sequestra index again"
             )
-        studies = tuple(read_studies(directory / STUDIES))
-        records = read_records(directory / RECORDS)
-        quarantined = tuple(_read_quarantine(directory / QUARANTINE))
-    except (pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise CatalogError(
-            f"{directory}: its tables cannot be read ({type(error).__name__}); "
-            "run sequestra index again"
-        ) from error
-    if not is_linked(directory / STUDIES):
-        studies, records = linked(studies, records)
-    return Catalog(studies, records, quarantined)
+            f"{directory} is not a catalog: {LIST} is not there; run sequestra index"
+        )
+    parts = read_parts(directory)
+    return Commons(
+        parts.n_studies,
+        parts.findings,
+        parts.columns,
+        kept_out=lambda: (item.path for item in read_quarantine(directory)),
+        at=parts.at,
+    )
+
+
+def is_catalog(directory: Path) -> bool:
+    """Whether a folder holds a catalog, of this version or an earlier one."""
+    return (directory / LIST).is_file() or (directory / FORMER).is_file()
 
 
 def study_uids(directory: Path) -> Iterator[str]:
     """The UIDs of the studies of a catalog, one at a time."""
-    for rows in read_columns(directory / STUDIES, ("study_uid",)):
-        yield from (uid for (uid,) in rows)
+    parts = read_parts(directory)
+    for part in parts.parts:
+        for group in parts.groups(part, ["study_uid"]):
+            yield from group.column(0).to_pylist()
 
 
 def _refuse_other_folder(directory: Path) -> None:
-    if directory.exists() and not (directory / STUDIES).is_file() and any(directory.iterdir()):
+    if directory.exists() and not is_catalog(directory) and any(directory.iterdir()):
         raise CatalogError(
             f"{directory} is not empty and holds no catalog; give a new folder to write to"
         )

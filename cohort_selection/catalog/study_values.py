@@ -6,14 +6,12 @@ states goes before one that a mapping table infers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.records import NOT_REPORTED, ClinicalRecord
 from cohort_selection.clinical.vocabulary import TOP_CODED, is_unknown
-from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.tables.cell_words import plain
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ NAMES = (
 )  # fmt: skip
 """The names that every catalog has, whatever its clinical table."""
 
-_OF_IMAGES = {
+OF_IMAGES = {
     "view": "ViewPosition",
     "modality": "Modality",
     "body_part": "BodyPartExamined",
@@ -50,16 +48,6 @@ class Values:
     def __str__(self) -> str:
         """One text, as an attribute has it."""
         return ("," if self.of_images else "|").join(self.texts) or NOT_REPORTED
-
-
-def age(study: Study, record: ClinicalRecord) -> int | None:
-    """Whole years at imaging."""
-    return study.age if record.age is None else record.age
-
-
-def sex(study: Study, record: ClinicalRecord) -> str:
-    """Female, Male, Other or Not Reported."""
-    return study.sex if record.sex in {"", NOT_REPORTED} else record.sex
 
 
 def disagreements(study: Study, record: ClinicalRecord) -> tuple[str, ...]:
@@ -119,54 +107,16 @@ def _filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
     )
 
 
-def known_names(records: Iterable[ClinicalRecord]) -> frozenset[str]:
-    """Every name that can be asked for: ours, header fields, columns of the clinical table."""
-    columns = {column for record in records for column in record.findings}
-    return frozenset((*NAMES, *HEADER_FIELDS, *columns))
+def said_by_cell(text: str) -> Values:
+    """What a cell of the clinical table says; nothing where it says that it does not know."""
+    return Values(tuple(part for part in parts(text, "|") if not is_unknown(part)))
 
 
-def values(
-    name: str, study: Study, record: ClinicalRecord, bands: Sequence[int] = AGE_BANDS
-) -> Values:
-    """What is known of a study under ``name``; nothing where nobody says.
-
-    Our own names come first, then header fields, then columns of the clinical table.
-    """
-    if name in NAMES:
-        return _own(name, study, record, bands)
-    if name in HEADER_FIELDS:
-        return _of_images(study, name)
-    text = record.findings.get(name, "")
-    return Values(tuple(part for part in _parts(text, "|") if not is_unknown(part)))
-
-
-def _own(name: str, study: Study, record: ClinicalRecord, bands: Sequence[int]) -> Values:
-    if name in _OF_IMAGES:
-        in_part = _of_images(study, _OF_IMAGES[name]).in_part
-        return Values(tuple(_parts(getattr(study, name), ",")), of_images=True, in_part=in_part)
-    if name in {POSITIVE_DAYS, NEGATIVE_DAYS}:
-        result = "Positive" if name == POSITIVE_DAYS else "Negative"
-        days = (t.days_from_index for t in record.tests if t.result == result and t.from_study)
-        return Values(tuple(map(str, days)))
-    years = age(study, record)
-    said: Mapping[str, object] = {
-        "sex": sex(study, record),
-        "age": "" if years is None else years,
-        "age_group": age_group(years, bands),
-        "race": record.race,
-        "ethnicity": record.ethnicity,
-        "site": record.site,
-        "images": len(study.files),
-    }
-    text = plain(str(said[name] if name in said else getattr(study, name)))
-    return Values(() if text in {"", NOT_REPORTED} else (text,))
-
-
-def _of_images(study: Study, keyword: str) -> Values:
-    """What the images say in a header field, blank where one does not."""
-    said = study.fields.get(keyword, ())
+def said_by_images(said: Sequence[str]) -> Values:
+    """What the images say in a header field; ``said`` has a blank where one does not."""
     return Values(tuple(map(plain, filter(None, said))), of_images=True, in_part="" in said)
 
 
-def _parts(text: str, separator: str) -> list[str]:
+def parts(text: str, separator: str) -> list[str]:
+    """The parts of a text that lists several."""
     return [plain(part) for part in text.split(separator) if part.strip()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, ConfigDict, Field
 
 from cohort_selection.benchmark_keys.keys import (
@@ -19,20 +20,20 @@ from cohort_selection.benchmark_keys.keys import (
     Truth,
     Whole,
 )
-from cohort_selection.cases import Case
-from cohort_selection.catalog.study_values import NAMES, Values, age, by_study, known_names, values
+from cohort_selection.case_table import CaseTable
+from cohort_selection.catalog.commons import Commons, Known
+from cohort_selection.catalog.study_values import NAMES
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
-from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.coded import Coded, compact
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.eligibility.label_rule import COVID, LabelError, LabelRule
-from cohort_selection.eligibility.rules import Rule, numbers
+from cohort_selection.eligibility.nearest_test import nearest
+from cohort_selection.eligibility.rules import Rule
+from cohort_selection.eligibility.sieve import SelectionError, Sieve
 from cohort_selection.eligibility.targets import columns_of, is_known, targets_of
 from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, ORDINAL, Task
-
-if TYPE_CHECKING:
-    from cohort_selection.dicom.studies import Study
 
 __all__ = [
     "NOT_REPORTED",
@@ -43,22 +44,6 @@ __all__ = [
     "age_group",
     "select",
 ]
-
-_NO_RECORD = ClinicalRecord(
-    patient_id="",
-    study_uid="",
-    age=None,
-    sex=NOT_REPORTED,
-    race=NOT_REPORTED,
-    ethnicity=NOT_REPORTED,
-    site=NOT_REPORTED,
-    tests=(),
-    findings={},
-)
-
-
-class SelectionError(ValueError):
-    """The commons does not hold what the criteria ask for."""
 
 
 def _capitals(words: Sequence[str]) -> tuple[str, ...]:
@@ -174,20 +159,18 @@ class Criteria:
 class Selected:
     """The cases that satisfy every rule, in order of their ids, and the flow that led to them."""
 
-    cases: tuple[Case, ...]
+    cases: CaseTable
     flow: tuple[FlowStep, ...]
 
 
-def select(
-    studies: Sequence[Study], records: Sequence[ClinicalRecord], criteria: Criteria
-) -> Selected:
+def select(commons: Commons, criteria: Criteria) -> Selected:
     """Apply the rules one after the other; a study that passes all of them becomes a case.
 
     The case's id is the study's UID. Raises SelectionError where the label's column, a rule's field
     or an attribute does not exist, a label is neither 0 nor 1, or nobody is left.
     """
-    _refuse_missing(criteria, records)
-    sieve = _Sieve(studies, by_study(records))
+    _refuse_missing(criteria, commons)
+    sieve = Sieve(commons)
     for name, allowed in (
         ("modality", criteria.modalities),
         ("view", criteria.views),
@@ -196,167 +179,79 @@ def select(
     ):
         if allowed:
             sieve.obey(Rule(name, allowed))
-    sieve.keep("has a clinical record", lambda study: study.study_uid in sieve.recorded)
+    sieve.keep("has a clinical record", commons.recorded())
     if criteria.minimum_age > 0 or criteria.maximum_age is not None:
-        years = {s.study_uid: age(s, sieve.record(s)) for s in sieve.left}
-        sieve.keep("age is known", lambda study: years[study.study_uid] is not None or None)
+        sieve.keep_known("age is known", commons.ages() >= 0)
     if criteria.minimum_age > 0:
         sieve.obey(Rule("age", at_least=criteria.minimum_age))
     if criteria.maximum_age is not None:
         sieve.obey(Rule("age", at_most=criteria.maximum_age))
     for rule in (*criteria.include, *criteria.exclude):
         sieve.obey(rule)
-    by_tests = criteria.label.column == COVID
-    labels = _by_tests(sieve, criteria) if by_tests else _by_column(sieve, criteria)
     task = criteria.task if criteria.task and criteria.task.has_targets else None
-    targets = _targets(sieve, task)
-    if not sieve.left:
+    try:
+        label = (_by_tests if criteria.label.column == COVID else _by_column)(sieve, criteria)
+        targets = {} if task is None else _targets(sieve, task)
+    except LabelError as wrong:
+        raise SelectionError(str(wrong)) from None
+    if not len(sieve.left):
         worst = max(sieve.flow, key=lambda step: step.excluded)
         raise SelectionError(
-            f"no study of {len(studies)} satisfies the criteria; the rule {worst.rule!r} alone "
-            f"excludes {worst.excluded}: loosen it, or check the catalog"
+            f"no study of {commons.n_studies} satisfies the criteria; the rule {worst.rule!r} "
+            f"alone excludes {worst.excluded}: loosen it, or check the catalog"
         )
-    cases = tuple(
-        Case(
-            study.study_uid,
-            study.patient_id,
-            study.files,
-            labels[study.study_uid],
-            {
-                name: str(values(name, study, sieve.record(study), criteria.age_bands))
+    return Selected(
+        CaseTable(
+            *sieve.identities(),
+            label=label[sieve.left],
+            attributes={
+                name: _attribute(commons.known(name, criteria.age_bands), sieve.left)
                 for name in criteria.attributes
             },
-            targets.get(study.study_uid, {}),
-        )
-        for study in sieve.left
+            targets=targets,
+            regions=(),
+            rows=sieve.left,
+            files_of=commons.files,
+        ),
+        tuple(sieve.flow),
     )
-    return Selected(cases, tuple(sieve.flow))
 
 
-class _Sieve:
-    """The studies that the rules have left so far, and the flow of those that they have not."""
-
-    def __init__(
-        self, studies: Sequence[Study], record_of: Callable[[Study], ClinicalRecord | None]
-    ) -> None:
-        found = ((study.study_uid, record_of(study)) for study in studies)
-        self.recorded = {uid: record for uid, record in found if record is not None}
-        self.left = sorted(studies, key=lambda study: study.study_uid)
-        n = len(self.left)
-        self.flow = [FlowStep("studies in the catalog", 0, n, _patients(self.left))]
-
-    def record(self, study: Study) -> ClinicalRecord:
-        """What the tables say of a study, or nothing."""
-        return self.recorded.get(study.study_uid, _NO_RECORD)
-
-    def keep(self, rule: str, holds: Callable[[Study], bool | None]) -> None:
-        """Keep the studies for which a rule holds; None where that is unknown."""
-        judged = [(study, holds(study)) for study in self.left]
-        kept = [study for study, verdict in judged if verdict]
-        unknown = sum(verdict is None for _, verdict in judged)
-        excluded = len(self.left) - len(kept)
-        self.flow.append(FlowStep(rule, excluded, len(kept), _patients(kept), unknown))
-        self.left = kept
-
-    def obey(self, rule: Rule) -> None:
-        """Keep the studies that a rule of the benchmark keeps."""
-        said = {s.study_uid: values(rule.field, s, self.record(s)) for s in self.left}
-        _refuse_words(rule, said)
-        self.keep(str(rule), lambda study: rule.keeps(said[study.study_uid]))
+def _attribute(known: Known, rows: NDArray[np.int64]) -> Coded:
+    return compact(known.codes[rows], [str(values) for values in known.values])
 
 
-def _by_tests(sieve: _Sieve, criteria: Criteria) -> dict[str, int]:
+def _by_tests(sieve: Sieve, criteria: Criteria) -> NDArray[np.int8]:
     """Labels by the nearest COVID-19 tests; keeps the studies that have such tests, and agree."""
     first, last = criteria.covid_window
-    nearest = {
-        s.study_uid: _nearest(sieve.record(s).tests, criteria.covid_window) for s in sieve.left
-    }
-    sieve.keep(
-        f"COVID-19 test {first} to {last} days from the study",
-        lambda study: bool(nearest[study.study_uid]) or _dated(sieve.record(study).tests),
-    )
-    sieve.keep("nearest COVID-19 tests agree", lambda study: len(nearest[study.study_uid]) == 1)
-    return {
-        s.study_uid: int(nearest[s.study_uid] == {"Positive"}) ^ criteria.invert_label
-        for s in sieve.left
-    }
+    said = nearest(sieve.commons.tests(), criteria.covid_window)
+    dated = said.positive | said.negative
+    sieve.keep(f"COVID-19 test {first} to {last} days from the study", dated, said.undated & ~dated)
+    sieve.keep("nearest COVID-19 tests agree", said.positive != said.negative)
+    return (said.positive != criteria.invert_label).astype(np.int8)
 
 
-def _by_column(sieve: _Sieve, criteria: Criteria) -> dict[str, int]:
+def _by_column(sieve: Sieve, criteria: Criteria) -> NDArray[np.int8]:
     """Labels by a column of the clinical table; keeps the studies that have one."""
     reading = replace(criteria.label, inverted=criteria.invert_label)
-    column = reading.column
-    text = {s.study_uid: sieve.record(s).findings.get(column, "") for s in sieve.left}
-    sieve.keep(f"{column} is recorded", lambda s: reading.known(text[s.study_uid]) or None)
-    try:
-        return reading.labels({s.study_uid: text[s.study_uid] for s in sieve.left})
-    except LabelError as wrong:
-        raise SelectionError(str(wrong)) from None
+    cells = sieve.commons.cells(reading.column)
+    known = np.array([reading.known(text) for text in cells.levels], np.bool_)
+    sieve.keep_known(f"{reading.column} is recorded", known[cells.codes])
+    sieve.sort()
+    labels = reading.labels(cells.take(sieve.left).counts())
+    return np.array([labels.get(text, 0) for text in cells.levels], np.int8)[cells.codes]
 
 
-def _targets(sieve: _Sieve, task: Task | None) -> Mapping[str, Mapping[str, float | None]]:
+def _targets(sieve: Sieve, task: Task) -> dict[str, NDArray[np.float64]]:
     """Targets of a task; keeps the studies that have any in the clinical table."""
-    if task is None:
-        return {}
-    columns = columns_of(task)
-    texts = {
-        s.study_uid: {name: sieve.record(s).findings.get(name, "") for name in columns}
-        for s in sieve.left
-    }
-    sieve.keep(
-        f"{_TOLD[task.kind]} is recorded", lambda s: is_known(task, texts[s.study_uid]) or None
-    )
-    try:
-        return targets_of(task, {s.study_uid: texts[s.study_uid] for s in sieve.left})
-    except LabelError as wrong:
-        raise SelectionError(str(wrong)) from None
+    cells = {name: sieve.commons.cells(name) for name in columns_of(task)}
+    sieve.keep_known(f"{_TOLD[task.kind]} is recorded", is_known(task, cells))
+    sieve.sort()
+    return targets_of(task, {name: column.take(sieve.left) for name, column in cells.items()})
 
 
-def _patients(studies: Sequence[Study]) -> int:
-    return len({study.patient_id for study in studies})
-
-
-def _nearest(tests: Sequence[CovidTest], window: tuple[int, int]) -> set[str]:
-    """Positive, Negative or both: what the tests nearest to the study inside the window say."""
-    first, last = window
-    inside = [
-        test
-        for test in tests
-        if test.result in {"Positive", "Negative"}
-        and test.from_study
-        and first <= test.days_from_index <= last
-    ]
-    if not inside:
-        return set()
-    # Of two equally near days the one before the study counts: it could be known at imaging.
-    day = min((abs(test.days_from_index), test.days_from_index) for test in inside)[1]
-    return {test.result for test in inside if test.days_from_index == day}
-
-
-def _dated(tests: Sequence[CovidTest]) -> bool | None:
-    """False where the days of all tests from the study are known, None where of some they are not.
-
-    A day counted from the index event says nothing of the study.
-    """
-    results = [test for test in tests if test.result in {"Positive", "Negative"}]
-    return False if all(test.from_study for test in results) else None
-
-
-def _refuse_words(rule: Rule, said: Mapping[str, Values]) -> None:
-    """Refuse a rule on numbers where the field never holds one."""
-    if not rule.numeric:
-        return
-    texts = Counter(text for found in said.values() for text in found.texts)
-    if texts and not any(numbers(text) for text in texts):
-        text, n = texts.most_common(1)[0]
-        raise SelectionError(
-            f"the rule {str(rule)!r} compares numbers, but {rule.field} holds none: it is {text!r} "
-            f"in {n} of {len(said)} studies; test it with is or matches"
-        )
-
-
-def _refuse_missing(criteria: Criteria, records: Sequence[ClinicalRecord]) -> None:
-    columns = sorted({column for record in records for column in record.findings})
+def _refuse_missing(criteria: Criteria, commons: Commons) -> None:
+    columns = sorted(commons.findings)
     listed = ", ".join(columns) if columns else "none"
     label = criteria.label.column
     if label not in (COVID, *columns):
@@ -371,7 +266,7 @@ def _refuse_missing(criteria: Criteria, records: Sequence[ClinicalRecord]) -> No
                 f"the clinical table has no column {name!r} for the task; it has {listed}; "
                 f"correct [task]"
             )
-    known = known_names(records)
+    known = commons.known_names
     for name in criteria.attributes:
         if name not in known:
             raise _unknown(f"the attribute {name!r}", listed, "[cohort] attributes")

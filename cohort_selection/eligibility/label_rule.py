@@ -142,20 +142,26 @@ class LabelRule:
         """Whether the cell has CheXpert's -1 or a word for it; no list and no number has."""
         return not self.contains and self.at_least is None and label_word(text) in UNCERTAIN_WORDS
 
-    def labels(self, texts: Mapping[str, str]) -> dict[str, int]:
-        """0 or 1 for each known text; raise LabelError where one says neither, or none an item."""
+    def labels(self, texts: Mapping[str, int]) -> dict[str, int]:
+        """0 or 1 for each known text, given with how many records have it.
+
+        Raises LabelError where a text says neither, or none an item.
+        """
         if self.contains:
-            self._refuse_no_item(Counter(texts.values()))
-        found = {name: self.read(text) for name, text in texts.items()}
-        odd = Counter(texts[name].strip() for name, label in found.items() if label is None)
+            self._refuse_no_item(texts)
+        found = {text: self.read(text) for text in texts}
+        odd: Counter[str] = Counter()
+        for text, label in found.items():
+            if label is None:
+                odd[text.strip()] += texts[text]
         if odd:
             value, n = odd.most_common(1)[0]
             more = f" (and {len(odd) - 1} other values)" if len(odd) > 1 else ""
             raise LabelError(
-                f"the label {self.column} is {value!r} in {n} of {len(texts)} records{more}; "
-                + self._advice(value)
+                f"the label {self.column} is {value!r} in {n} of {sum(texts.values())} "
+                f"records{more}; {self._advice(value)}"
             )
-        return {name: int(bool(label)) for name, label in found.items()}
+        return {text: int(bool(label)) for text, label in found.items()}
 
     def _advice(self, value: str) -> str:
         if self.at_least is not None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cohort_selection.catalog.commons import Commons
 from cohort_selection.eligibility.criteria import Criteria, Selected, SelectionError, select
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.regions.annotated import AnnotationError, Annotations, regions_of
 from cohort_selection.task.declaration import Task
 
-if TYPE_CHECKING:
-    from cohort_selection.catalog.catalog import Catalog
 
-
-def of_commons(commons: Catalog, criteria: Criteria) -> Selected:
+def of_commons(commons: Commons, criteria: Criteria) -> Selected:
     """Select the cases of a commons, with their regions where the task asks for them."""
-    selected = select(commons.studies, commons.records, criteria)
+    selected = select(commons, criteria)
     if criteria.task is None or not criteria.task.has_regions:
         return selected
-    return located(selected, (each.path for each in commons.quarantined), criteria.task)
+    return located(selected, commons.kept_out(), criteria.task)
 
 
 def located(selected: Selected, kept_out: Iterable[Path], task: Task) -> Selected:
@@ -35,29 +34,29 @@ def located(selected: Selected, kept_out: Iterable[Path], task: Task) -> Selecte
 
     Raises SelectionError for an annotation that cannot be used, or where no case is left.
     """
-    flow, cases, unfit = list(selected.flow), [], []
+    cases = selected.cases
     try:
         annotations = Annotations.among(kept_out)
-        for case in selected.cases:
-            found = regions_of(case, annotations, task)
-            if found.unfit:
-                unfit.append(found.unfit)
-            else:
-                cases.append(replace(case, regions=found.regions))
+        found = [regions_of(case, annotations, task) for case in cases]
     except AnnotationError as error:
         raise SelectionError(f"{error}") from None
-    agreeing = tuple(case for case in cases if bool(case.regions) == bool(case.label))
-    for rule, before, after in (
-        ("pictures are one plane or one volume", selected.cases, cases),
-        ("label and annotations agree", cases, agreeing),
+    unfit = [each.unfit for each in found if each.unfit]
+    fit = np.array([not each.unfit for each in found])
+    has_region = np.array([bool(each.regions) for each in found])
+    agreeing = fit & (has_region == (cases.label == 1))
+    flow = list(selected.flow)
+    for rule, kept in (
+        ("pictures are one plane or one volume", fit),
+        ("label and annotations agree", agreeing),
     ):
-        patients = len({case.patient_id for case in after})
-        flow.append(FlowStep(rule, len(before) - len(after), len(after), patients))
-    if not any(case.label for case in agreeing):
+        n, patients = np.count_nonzero(kept), len(np.unique(cases.patient[kept]))
+        flow.append(FlowStep(rule, flow[-1].remaining - int(n), int(n), patients))
+    if not cases.label[agreeing].any():
         reason = f"; the first of {len(unfit)} cases put out {unfit[0]}" if unfit else ""
         raise SelectionError(
             f"no positive case has a region: {len(annotations.of_study)} studies have a "
             f"segmentation or a structured report{reason}; check [task] structure, and that the "
             "annotations lie in the folder that was indexed"
         )
-    return replace(selected, cases=agreeing, flow=tuple(flow))
+    regions = tuple(each.regions for each, kept in zip(found, agreeing, strict=True) if kept)
+    return Selected(replace(cases.take(agreeing), regions=regions), tuple(flow))

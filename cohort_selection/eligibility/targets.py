@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cohort_selection.coded import Coded
 from cohort_selection.eligibility.label_rule import NEGATIVE, REFUSE, LabelError, LabelRule
 from cohort_selection.tables.cell_words import is_unknown, items
 from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, ORDINAL, Task, output_of
 
-Targets = dict[str, float | None]
-Texts = Mapping[str, Mapping[str, str]]
-"""Study -> column -> cell."""
+Cells = Mapping[str, Coded]
+"""Column of the clinical table -> the cell of each study."""
+Targets = dict[str, NDArray[np.float64]]
+"""Output -> the target of each study, NaN where it is not known."""
 
 
 def columns_of(task: Task) -> tuple[str, ...]:
@@ -21,64 +26,72 @@ def columns_of(task: Task) -> tuple[str, ...]:
     return (task.column,) if task.has_targets else ()
 
 
-def is_known(task: Task, cells: Mapping[str, str]) -> bool:
-    """Whether the table says the class, the grade, or anything of a finding of a study."""
-    if task.kind == MULTILABEL and task.blank == NEGATIVE:
-        return True
-    return any(not is_unknown(cells[column]) for column in columns_of(task))
+def is_known(task: Task, cells: Cells) -> NDArray[np.bool_]:
+    """Whether the table says the class, the grade, or anything of a finding of each study."""
+    says_all = task.kind == MULTILABEL and task.blank == NEGATIVE
+    of_columns = [
+        np.array([says_all or not is_unknown(text) for text in column.levels], np.bool_)[
+            column.codes
+        ]
+        for column in cells.values()
+    ]
+    return np.logical_or.reduce(of_columns)
 
 
-def targets_of(task: Task, texts: Texts) -> dict[str, Targets]:
-    """Study -> output -> target, for studies with ``is_known`` cells; raise LabelError."""
+def targets_of(task: Task, cells: Cells) -> Targets:
+    """The targets of studies with ``is_known`` cells; raise LabelError."""
     if task.kind == MULTILABEL:
-        return _findings(task, texts)
+        return {output_of(each): _finding(task, each, cells) for each in task.findings}
+    column = cells[task.column]
     if task.kind == MULTICLASS:
-        return _classes(task, texts)
+        place = _classes(task, column.counts())
+        found = np.array([place[text] for text in column.levels])[column.codes]
+        return {output: (found == i).astype(float) for i, output in enumerate(task.outputs)}
     assert task.kind == ORDINAL
-    return {study: {"grade": _grade(task, cells[task.column])} for study, cells in texts.items()}
+    return {"grade": _spread(column, {text: _grade(task, text) for text in column.counts()})}
 
 
-def _findings(task: Task, texts: Texts) -> dict[str, Targets]:
-    found: dict[str, Targets] = {study: {} for study in texts}
-    for finding in task.findings:
-        column = task.column or finding
-        rule = LabelRule(
-            column,
-            contains=(finding,) if task.column else (),
-            uncertain=REFUSE if task.column or task.uncertain == "unknown" else task.uncertain,
-        )
-        unsure = task.uncertain == "unknown" and not task.column
-        cells = {study: cells[column] for study, cells in texts.items()}
-        told = {
-            study: text
-            for study, text in cells.items()
-            if not is_unknown(text) and not (unsure and rule.is_uncertain(text))
-        }
-        labels = rule.labels(told)
-        for study, text in cells.items():
-            absent = 0.0 if is_unknown(text) and task.blank == NEGATIVE else None
-            label = labels.get(study)
-            found[study][output_of(finding)] = absent if label is None else float(label)
-    return found
+def _finding(task: Task, finding: str, cells: Cells) -> NDArray[np.float64]:
+    column = cells[task.column or finding]
+    unsure = task.uncertain == "unknown" and not task.column
+    rule = LabelRule(
+        task.column or finding,
+        contains=(finding,) if task.column else (),
+        uncertain=REFUSE if task.column or unsure else task.uncertain,
+    )
+    told = {
+        text: n
+        for text, n in column.counts().items()
+        if not is_unknown(text) and not (unsure and rule.is_uncertain(text))
+    }
+    blank = 0.0 if task.blank == NEGATIVE else np.nan
+    absent = {text: blank for text in column.levels if is_unknown(text)}
+    return _spread(column, absent | rule.labels(told))
 
 
-def _classes(task: Task, texts: Texts) -> dict[str, Targets]:
+def _spread(column: Coded, targets: Mapping[str, float]) -> NDArray[np.float64]:
+    of_level = np.array([targets.get(text, np.nan) for text in column.levels], np.float64)
+    return of_level[column.codes]
+
+
+def _classes(task: Task, texts: Mapping[str, int]) -> dict[str, int]:
     place = {name.casefold(): number for number, name in enumerate(task.classes)}
-    found: dict[str, Targets] = {}
+    found: dict[str, int] = {}
     odd: Counter[str] = Counter()
-    for study, cells in texts.items():
-        said = " ".join(cells[task.column].split())
+    for text, n in texts.items():
+        said = " ".join(text.split())
         number = place.get(said.casefold())
         if number is None:
-            odd[said] += 1
-            continue
-        found[study] = {output: float(other == number) for other, output in enumerate(task.outputs)}
+            odd[said] += n
+        else:
+            found[text] = number
     if odd:
         value, n = odd.most_common(1)[0]
         several = "a list of several; " if len(items(value)) > 1 else ""
         raise LabelError(
-            f"the class {task.column} is {value!r} in {n} of {len(texts)} records, {several}"
-            f"[task] classes has {', '.join(task.classes)}; add it there, or exclude it by a rule"
+            f"the class {task.column} is {value!r} in {n} of {sum(texts.values())} records, "
+            f"{several}[task] classes has {', '.join(task.classes)}; add it there, or exclude it "
+            "by a rule"
         )
     return found
 

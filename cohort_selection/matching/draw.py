@@ -9,14 +9,14 @@ no chance in it and the joint distribution is destroyed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.cases import LABEL, Case, profiles
+from cohort_selection.case_table import ByCase, CaseTable
+from cohort_selection.cases import LABEL, Case
 from cohort_selection.matching import achievable
 from cohort_selection.matching.achievable import Largest, MatchingError, Programme, programme
 from cohort_selection.matching.closest import achievable_margins, drawable_size
@@ -27,7 +27,7 @@ from cohort_selection.matching.target import Target
 from cohort_selection.matching.tolerance import DEFAULT_TOLERANCE, Minimum, Tolerance
 from cohort_selection.sampling.association import Association
 from cohort_selection.sampling.cube_method import round_balanced
-from cohort_selection.sampling.joint_table import Cells, tabulate
+from cohort_selection.sampling.joint_table import Cells, tabulate_coded
 from cohort_selection.sampling.randomness import draw_in_cells, generator
 
 __all__ = ["Largest", "Matched", "MatchingError", "largest", "match", "would_help"]
@@ -65,7 +65,7 @@ class Matched:
     to know of it.
     """
 
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     inclusion: Mapping[str, float]
     margins: tuple[Margin, ...]
     certain_share: float
@@ -91,11 +91,13 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The patients a draw is made from, tabulated; ``cases`` those of them that may be drawn."""
+    """The patients a draw is made from, tabulated; ``cases`` those of them that may be drawn.
 
-    cases: tuple[Case, ...]
-    n_of_patient: Mapping[str, int]
-    patients: tuple[str, ...]
+    ``n_of_patient`` (patients,) counts the cases among which one of each patient was chosen.
+    """
+
+    cases: CaseTable
+    n_of_patient: NDArray[np.int64]
     cells: Cells
 
 
@@ -113,16 +115,13 @@ def tabulated(
     """
     if cases_per_patient not in {"one", "all"}:
         raise MatchingError(f"cases_per_patient is {cases_per_patient!r}; give 'one' or 'all'")
-    ordered = sorted(cases, key=lambda case: (case.patient_id, case.case_id))
-    n_of_patient: dict[str, int] = {}
-    for case in ordered:
-        n_of_patient[case.patient_id] = n_of_patient.get(case.patient_id, 0) + 1
+    table = CaseTable.of(cases).in_order()
+    n_of_patient = np.ones(table.n_patients, np.int64)
     if cases_per_patient == "one":
-        ordered = _one_a_patient(ordered, n_of_patient, seed)
+        n_of_patient = table.n_of_patient()
+        table = _one_a_patient(table, n_of_patient, seed)
     subgroups = (*minimum.attributes, LABEL) if minimum.attributes else ()
-    variables = tuple(dict.fromkeys([*target.margins, *subgroups]))
-    patients, columns = profiles(ordered, variables)
-    return Pool(tuple(ordered), n_of_patient, patients, _tabulate(columns, len(patients), target))
+    return Pool(table, n_of_patient, _tabulate(table, (*target.margins, *subgroups), target))
 
 
 def match(
@@ -162,41 +161,21 @@ def match(
         )
     allocation = allocate(asked, size, generator(seed, "matching", "round"))
     drawn = draw_in_cells(cells.of_unit, allocation.take, generator(seed, "matching", "draw"))
-    chosen = {patient for patient, taken in zip(pool.patients, drawn, strict=True) if taken}
     per_patient = allocation.probability[cells.of_unit]
-    chance = dict(zip(pool.patients, per_patient.tolist(), strict=True))
-    one = cases_per_patient == "one"
-    inclusion = {
-        case.case_id: chance[case.patient_id] / (pool.n_of_patient[case.patient_id] if one else 1)
-        for case in pool.cases
-    }
+    table = pool.cases
+    chosen = np.flatnonzero(drawn[table.patient])
+    ordered = chosen[np.argsort(table.patient[chosen], kind="stable")]
+    inclusion = (per_patient / pool.n_of_patient)[table.patient]
     binding = shortfalls(asked, allocation, size)
     return Matched(
-        cases=tuple(case for case in pool.cases if case.patient_id in chosen),
-        inclusion=inclusion,
+        cases=table.take(ordered),
+        inclusion=ByCase(table.case_id, inclusion),
         margins=report_margins(cells, target, allocation, size),
         certain_share=float(np.mean(per_patient >= 1.0)),
         excluded_share=float(np.mean(per_patient <= 0.0)),
         binding=(*binding, *_help(asked, size)) if binding else (),
         notes=(*notes, *allocation.notes),
     )
-
-
-def of_patients(
-    cases: Sequence[Case], inclusion: Mapping[str, float], cases_per_patient: str
-) -> dict[str, float]:
-    """Each patient's probability of having been drawn, from ``inclusion``, that of the cases.
-
-    ``cases`` are all that the draw was made from. Where one of each patient was chosen first, its
-    probability is the patient's over the number of cases.
-    """
-    n_cases = Counter(case.patient_id for case in cases)
-    return {
-        case.patient_id: inclusion[case.case_id]
-        * (n_cases[case.patient_id] if cases_per_patient == "one" else 1)
-        for case in cases
-        if case.case_id in inclusion
-    }
 
 
 def _help(asked: Programme, size: int) -> tuple[str, ...]:
@@ -209,8 +188,7 @@ def largest(cases: Sequence[Case], target: Target, tolerance: float | Tolerance)
 
     The bound is proven (linear relaxation): no cohort of more patients exists.
     """
-    patients, columns = profiles(cases, tuple(target.margins))
-    cells = _tabulate(columns, len(patients), target)
+    cells = _tabulate(CaseTable.of(cases), tuple(target.margins), target)
     near = tolerance if isinstance(tolerance, Tolerance) else Tolerance(tolerance)
     return achievable.largest(programme(cells, target, near, NO_MINIMUM, widened=True))
 
@@ -247,9 +225,9 @@ def allocate(asked: Programme, size: int, rng: np.random.Generator) -> Allocatio
     return Allocation(found.probability, take, reached, wanted, found.notes)
 
 
-def _tabulate(columns: dict[str, list[str]], n_patients: int, target: Target) -> Cells:
+def _tabulate(cases: CaseTable, variables: Sequence[str], target: Target) -> Cells:
     """Tabulate the pool; levels of the target that nobody has are levels with no patient."""
-    cells = tabulate(columns or {"everyone": [""] * n_patients})
+    cells = tabulate_coded(cases.profiles(tuple(dict.fromkeys(variables))), cases.n_patients)
     return replace(
         cells,
         levels=tuple(
@@ -290,23 +268,12 @@ def _rounded(
     )
 
 
-def _one_a_patient(
-    ordered: Sequence[Case], n_of_patient: Mapping[str, int], seed: int
-) -> list[Case]:
-    rng = generator(seed, "matching", "one case a patient")
-    tickets = rng.random(len(n_of_patient))
-    which = {
-        patient: int(ticket * n)
-        for (patient, n), ticket in zip(n_of_patient.items(), tickets, strict=True)
-    }
-    kept: list[Case] = []
-    position: dict[str, int] = {}
-    for case in ordered:
-        place = position.get(case.patient_id, 0)
-        position[case.patient_id] = place + 1
-        if place == which[case.patient_id]:
-            kept.append(case)
-    return kept
+def _one_a_patient(cases: CaseTable, n_of_patient: NDArray[np.int64], seed: int) -> CaseTable:
+    tickets = generator(seed, "matching", "one case a patient").random(len(n_of_patient))
+    by_patient = np.argsort(cases.patient, kind="stable")
+    first = np.cumsum(n_of_patient) - n_of_patient
+    chosen = by_patient[first + (tickets * n_of_patient).astype(np.int64)]
+    return cases.take(np.sort(chosen))
 
 
 def _check(asked: Programme, eligible: NDArray[np.bool_], size: int) -> None:

@@ -152,7 +152,7 @@ def prospect(
     drawable = drawable_size(asked, bound.bound)
     nobody = _nobody(
         size=size or drawable,
-        n_patients=len(pool.patients),
+        n_patients=pool.cases.n_patients,
         largest=bound,
         drawable=drawable,
         notes=(*target.notes, *without_share(asked), *idle_exemptions(pool.cells, minimum)),

@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case
 from cohort_selection.matching import draw
 from cohort_selection.matching.draw import NO_MINIMUM, Matched, MatchingError
@@ -51,17 +56,19 @@ def draw_next(
     """
     if share is not None and not 0.0 <= share <= 1.0:
         raise MatchingError(f"the overlap is {share:g}; give a share of the cohort, from 0 to 1")
-    here = sorted({case.patient_id for case in cases})
-    order = generator(seed, "matching", "patients of earlier draws").permutation(len(here))
-    rank = {here[index]: place for place, index in enumerate(order.tolist())}
-    before = sorted(reads.keys() & rank.keys(), key=lambda each: (reads[each], rank[each]))
+    table, known = CaseTable.of(cases), list(reads)
+    found = pc.index_in(pa.array(known, table.patients.type), value_set=table.patients).to_pylist()
+    place = {patient: at for patient, at in zip(known, found, strict=True) if at is not None}
+    n_here = table.n_patients
+    order = generator(seed, "matching", "patients of earlier draws").permutation(n_here)
+    rank = np.argsort(order)
+    before = sorted(place, key=lambda each: (reads[each], rank[place[each]]))
 
     def drawn(n_let_in: int) -> NextDraw:
-        allowed = set(before[:n_let_in])
-        barred = reads.keys() - allowed
-        pool = [case for case in cases if case.patient_id not in barred]
+        allowed = np.ones(n_here, np.bool_)
+        allowed[[place[each] for each in before[n_let_in:]]] = False
         matched = draw.match(
-            pool,
+            table.of_patients(allowed),
             target,
             size,
             seed,
@@ -69,11 +76,12 @@ def draw_next(
             tolerance=tolerance,
             minimum=minimum,
         )
-        return NextDraw(matched, len({case.patient_id for case in matched.cases} & allowed))
+        let_in = set(before[:n_let_in])
+        return NextDraw(matched, len({case.patient_id for case in matched.cases} & let_in))
 
     if share is not None:
         # a cohort of any size: as many as keep the share, if all of them were drawn
-        whole = size or len(here) - len(before)
+        whole = size or n_here - len(before)
         return drawn(min(len(before), int(share * whole)))
     limit = _farthest(drawn(len(before)).matched) + NEAR
     refused: MatchingError | None = None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cohort_selection.coded import Coded, coded
+
 _DENSE_LIMIT = 20_000_000
 
 
@@ -36,17 +38,19 @@ class Cells:
         return tuple(self.levels[k][code] for k, code in enumerate(self.codes[cell].tolist()))
 
 
-def encode(column: Sequence[str] | NDArray[np.str_]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Turn a column of text into codes into its sorted levels."""
-    levels, codes = np.unique(np.asarray(column, dtype=np.str_), return_inverse=True)
-    return codes.astype(np.int64).reshape(-1), tuple(str(level) for level in levels)
-
-
 def tabulate(columns: Mapping[str, Sequence[str]]) -> Cells:
     """Tabulate text columns of equal length; units keep the order they came in."""
-    encoded = [encode(column) for column in columns.values()]
+    n = len(next(iter(columns.values()), ()))
+    return tabulate_coded({name: coded(column) for name, column in columns.items()}, n)
+
+
+def tabulate_coded(columns: Mapping[str, Coded], n_units: int) -> Cells:
+    """Tabulate variables of so many units; without a variable all are in one cell."""
+    columns = columns or {"everyone": Coded(np.zeros(n_units, np.int32), ("",))}
     return tabulate_codes(
-        tuple(columns), [codes for codes, _ in encoded], [levels for _, levels in encoded]
+        tuple(columns),
+        [column.codes for column in columns.values()],
+        [column.levels for column in columns.values()],
     )
 
 

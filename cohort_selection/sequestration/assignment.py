@@ -1,8 +1,13 @@
 """The append-only list of open and sequestered patients, chained line to line.
 
-A line is ``chain,batch,patient_id,part``; ``chain`` is the SHA-256 of the previous line's chain and
-this line's other fields. A changed, removed or moved line breaks every chain after it, and the last
-chain value, written down elsewhere (an audit log, a digest), pins the whole list.
+A line is ``chain,batch,patients,digest``: so many patients came with a batch, and the file of that
+number in the folder beside the list has them. ``chain`` is the SHA-256 of the previous line's chain
+and this line's other fields. A changed, removed or moved line breaks every chain after it, and the
+last chain value, written down elsewhere (an audit log, a digest), pins the whole list.
+
+A batch's file has a line a patient, in order of their ids: the id, a tab and the part. ``digest``
+is its SHA-256. A list that an earlier version began has a line a patient at its head,
+``chain,batch,patient_id,part``, and goes on by batches.
 """
 
 from __future__ import annotations
@@ -10,107 +15,251 @@ from __future__ import annotations
 import csv
 import io
 import os
-import unicodedata
+import re
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from cohort_selection.atomic_files import locked
-from cohort_selection.sequestration.split import Part
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from cohort_selection.atomic_files import flush_entry, locked, written
+from cohort_selection.column_text import blocks, data_of, joined, spread
+from cohort_selection.sequestration.parts import Part, Parts, in_order, merged, places
 
 _HEADER = "chain,batch,patient_id,part"
 _START = sha256(b"sequestra assignment list 1").hexdigest()
+_PATIENTS = re.compile(r"([1-9][0-9]*) patients")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
+_CHANGED = "was changed after it was written: restore it from a copy"
+_AS_TABLE = pyarrow.csv.ReadOptions(column_names=["patient_id", "part"])
+_AS_LINES = pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False)
+_AS_TEXTS = pyarrow.csv.ConvertOptions(
+    column_types={"patient_id": pa.large_string(), "part": pa.string()}
+)
 
 
 class AssignmentError(ValueError):
     """The list was changed, or somebody was to be moved."""
 
 
-def read_assignment(path: Path) -> dict[str, Part]:
+@dataclass(frozen=True, slots=True, eq=False)
+class AssignmentList:
+    """The whole list: every patient's part, and the batch that the patient came with.
+
+    ``batch`` (patients,) points into ``batches``, their names in the order they came; ``head`` is
+    the last value of the chain, which stands for the whole list.
+    """
+
+    parts: Parts
+    batch: NDArray[np.int32]
+    batches: tuple[str, ...]
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one line says: a batch's name, and the patients of it in the file of that number."""
+
+    line: int
+    name: str
+    number: int
+    n_patients: int
+    digest: str
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Whole lines of the list: single patients, batches, the last chain value, their bytes."""
+
+    patients: list[str] = field(default_factory=list)
+    hidden: bytearray = field(default_factory=bytearray)
+    came_with: list[str] = field(default_factory=list)
+    batches: list[_Batch] = field(default_factory=list)
+    chain: str = _START
+    whole: int = 0
+
+
+def read_list(path: Path) -> AssignmentList:
     """Read and check the whole list; a patient stands in it once.
 
     An absent list is an empty one. A last line without its end, as a kill leaves it, does not
-    count. Raises AssignmentError, with the line, where the chain is broken.
+    count. Raises AssignmentError, with the line, where the chain is broken or a batch's file is
+    not the one that was written.
     """
-    return _read(path)[0]
+    return _listed(path, _lines(path))
 
 
-def read_batches(path: Path) -> dict[str, str]:
-    """Read and check the whole list; return the batch that each patient came with, in order."""
-    return _read(path)[1]
+def read_assignment(path: Path) -> Parts:
+    """Read and check the whole list; return the part of each patient."""
+    return read_list(path).parts
 
 
 def head(path: Path) -> str:
     """Return the last value of the chain, which stands for the whole list."""
-    return _read(path)[2]
+    return _lines(path).chain
 
 
-def append_assignment(path: Path, parts: Mapping[str, Part], batch: str) -> int:
+def append_assignment(
+    path: Path, parts: Mapping[str, Part], batch: str, *, known: AssignmentList | None = None
+) -> int:
     """Add the patients of ``parts`` that the list does not have yet; return how many.
 
-    Raises AssignmentError if one of ``parts`` differs from the list: a patient once assigned never
-    moves. Held under a lock and flushed to disk before it returns.
+    ``known`` is the list as it was read before; it is read again where it has grown since. Raises
+    AssignmentError if one of ``parts`` differs from the list: a patient once assigned never moves.
+    Held under a lock and flushed to disk before it returns: a kill leaves the list as it was.
     """
+    given = Parts.of(parts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
         locked(stream)
-        known, _, chain, whole = _read(path)
-        moved = sum(patient in known and known[patient] != part for patient, part in parts.items())
+        lines = _lines(path)
+        if known is None or known.head != lines.chain:
+            known = _listed(path, lines)
+        place = places(given.patients, known.parts.patients)
+        there = place >= 0
+        moved = int((known.parts.sequestered[place[there]] != given.sequestered[there]).sum())
         if moved:
             raise AssignmentError(
                 f"{moved} patients stand in {path.name} with the other part; a patient once "
                 "assigned never moves: give split() the assignments so far"
             )
-        new = sorted(patient for patient in parts if patient not in known)
-        lines = [] if whole else [_HEADER]
-        for patient in new:
-            fields = _fields(batch, patient, parts[patient])
-            chain = _link(chain, fields)
-            lines.append(f"{chain},{fields}")
-        stream.truncate(whole)
-        if lines:
-            stream.write(("\n".join(lines) + "\n").encode())
+        new = given.take(~there)
+        added = [] if lines.whole else [_HEADER]
+        if len(new):
+            _refuse_controls(new.patients, batch)
+            digest = _write_batch(_file(path, len(lines.batches) + 1), new)
+            fields = _row(batch, f"{len(new)} patients", digest)
+            added.append(f"{_link(lines.chain, fields)},{fields}")
+        stream.truncate(lines.whole)
+        if added:
+            stream.write(("\n".join(added) + "\n").encode())
         stream.flush()
         os.fsync(stream.fileno())
     return len(new)
 
 
-def _read(path: Path) -> tuple[dict[str, Part], dict[str, str], str, int]:
-    """Return assignments, batches, last chain value and bytes of whole lines."""
+def _lines(path: Path) -> _Lines:
+    """Read the list alone, without its batches' files, and check its chain."""
+    found = _Lines()
+    if not path.exists():
+        return found
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.endswith(b"\n"):
+                break
+            _add(found, path, number, line[:-1].decode("utf-8", errors="replace"))
+            found.whole += len(line)
+    return found
+
+
+def _add(found: _Lines, path: Path, number: int, line: str) -> None:
+    if number == 1:
+        if line != _HEADER:
+            raise AssignmentError(f"{path.name} line 1: expected {_HEADER}; this is another file")
+        return
+    stated, _, fields = line.partition(",")
+    found.chain = _link(found.chain, fields)
+    name, who, what = (*next(csv.reader([fields]), []), "", "", "")[:3]
+    counted = _PATIENTS.fullmatch(who)
+    if stated == found.chain and counted and _DIGEST.fullmatch(what):
+        batch = _Batch(number, name, len(found.batches) + 1, int(counted[1]), what)
+        found.batches.append(batch)
+    elif stated == found.chain and what in set(Part) and not found.batches:
+        found.patients.append(who)
+        found.hidden.append(what == Part.SEQUESTERED)
+        found.came_with.append(sys.intern(name))
+    else:
+        raise AssignmentError(
+            f"{path.name} line {number}: the chain is broken here; the list was changed after "
+            "it was written: restore it from a copy"
+        )
+
+
+def _listed(path: Path, lines: _Lines) -> AssignmentList:
+    """Read the batches' files, and put all patients in order."""
+    names = tuple(dict.fromkeys([*lines.came_with, *(batch.name for batch in lines.batches)]))
+    place = {name: number for number, name in enumerate(names)}
+    alone = pa.array(lines.patients, pa.large_string())
+    order = pc.sort_indices(alone)
+    codes = np.fromiter(map(place.__getitem__, lines.came_with), np.int32, len(alone))
+    found = [Parts(alone.take(order), np.frombuffer(lines.hidden, np.bool_)[order.to_numpy()])]
+    batch = [codes[order.to_numpy()]]
+    for each in lines.batches:
+        found.append(_read_batch(path, each))
+        batch.append(np.full(each.n_patients, place[each.name], np.int32))
+    together = merged([parts.patients for parts in found])
+    patients = pa.concat_arrays([parts.patients for parts in found]).take(pa.array(together))
+    if not in_order(patients):
+        raise AssignmentError(f"a patient stands in {path.name} twice; the list {_CHANGED}")
+    hidden = np.concatenate([parts.sequestered for parts in found])[together]
+    return AssignmentList(
+        Parts(patients, hidden), np.concatenate(batch)[together], names, lines.chain
+    )
+
+
+def _read_batch(path: Path, batch: _Batch) -> Parts:
+    file = _file(path, batch.number)
+    said = f"{path.name} line {batch.line}: {file.parent.name}/{file.name}, the file of this batch,"
     try:
-        content = path.read_bytes()
+        content = file.read_bytes()
     except FileNotFoundError:
-        return {}, {}, _START, 0
-    whole = content.rfind(b"\n") + 1
-    lines = content[:whole].decode("utf-8", errors="replace").split("\n")[:-1]
-    if lines and lines[0] != _HEADER:
-        raise AssignmentError(f"{path.name} line 1: expected {_HEADER}; this is another file")
-    parts: dict[str, Part] = {}
-    batches: dict[str, str] = {}
-    chain = _START
-    for number, line in enumerate(lines[1:], start=2):
-        stated, _, fields = line.partition(",")
-        chain = _link(chain, fields)
-        row = next(csv.reader([fields]), [])
-        if stated != chain or len(row) != 3 or row[2] not in set(Part) or row[1] in parts:
-            raise AssignmentError(
-                f"{path.name} line {number}: the chain is broken here; the list was changed after "
-                "it was written: restore it from a copy"
-            )
-        batch, patient, part = row
-        parts[patient], batches[patient] = Part(part), batch
-    return parts, batches, chain, whole
+        raise AssignmentError(f"{said} is not there; restore it from a copy") from None
+    if sha256(content).hexdigest() != batch.digest:
+        raise AssignmentError(f"{said} {_CHANGED}")
+    try:
+        table = pyarrow.csv.read_csv(pa.BufferReader(content), _AS_TABLE, _AS_LINES, _AS_TEXTS)
+        patients = table.column(0).combine_chunks()
+    except pa.ArrowInvalid:
+        patients = pa.array([], pa.large_string())
+    if len(patients) != batch.n_patients or not in_order(patients):
+        raise AssignmentError(f"{said} {_CHANGED}")
+    hidden = pc.equal(table.column(1), Part.SEQUESTERED.value)
+    return Parts(patients, np.asarray(hidden.to_numpy(), np.bool_))
 
 
-def _fields(batch: str, patient: str, part: Part) -> str:
+def _write_batch(file: Path, new: Parts) -> str:
+    """Write the file of a batch, flushed to disk; return its digest."""
+    file.parent.mkdir(exist_ok=True)
+    ends = [f"\t{part.value}\n" for part in (Part.OPEN, Part.SEQUESTERED)]
+    digest = sha256()
+    with written(file) as stream:
+        for block in blocks(len(new)):
+            parts = spread(ends, new.sequestered[block].astype(np.int8))
+            text = data_of(joined(new.patients[block], parts))
+            stream.write(text)
+            digest.update(text)
+    flush_entry(file.parent)
+    flush_entry(file.parent.parent)
+    return digest.hexdigest()
+
+
+def _file(path: Path, number: int) -> Path:
+    """Where the patients of the batch of that number stand."""
+    return path.with_suffix("") / f"{number:06d}.tsv"
+
+
+def _refuse_controls(patients: pa.LargeStringArray, batch: str) -> None:
     # Control characters, line and paragraph separators: any reader may take one for a line's end.
-    if any(unicodedata.category(mark) in {"Cc", "Zl", "Zp"} for mark in batch + patient):
+    marks = np.frombuffer(data_of(patients), np.uint8)
+    odd = bool(((marks < ord(" ")) | (marks > ord("~"))).any())
+    both = pa.concat_arrays([pa.array([batch], patients.type), patients[: len(patients) * odd]])
+    if pc.any(pc.match_substring_regex(both, _CONTROL)).as_py():
         raise AssignmentError(
             "a patient id or the batch name holds a line break or another control character; "
             "correct the source table, or give another --batch"
         )
+
+
+def _row(*cells: str) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow([batch, patient, part.value])
+    csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
 
 

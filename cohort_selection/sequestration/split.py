@@ -4,33 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from types import MappingProxyType
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from cohort_selection.cases import Case, profiles
+from cohort_selection.case_table import CaseTable
+from cohort_selection.cases import Case
+from cohort_selection.column_text import blocks, data_of, joined
 from cohort_selection.sampling.cube_method import fly, round_balanced
-from cohort_selection.sampling.joint_table import Cells, tabulate
+from cohort_selection.sampling.joint_table import Cells, tabulate_coded
 from cohort_selection.sampling.randomness import draw_in_cells, generator
+from cohort_selection.sequestration.parts import Part, Parts, SequestrationError, places
+
+__all__ = ["Part", "Parts", "SequestrationError", "split", "split_cells"]
 
 _TOLERANCE = 1e-9
 _GIVE = 1.0  # patients²: how far a level may stay from what it is owed, against the tilt
 _STEPS = 30
 _ROOM = 20.0  # variance of a batch's count from which on its chances are tilted
-
-
-class SequestrationError(ValueError):
-    """The split was asked for something it cannot do."""
-
-
-class Part(StrEnum):
-    """Where a patient belongs, for ever."""
-
-    OPEN = "open"
-    SEQUESTERED = "sequestered"
 
 
 def split(
@@ -41,7 +35,7 @@ def split(
     seed: int,
     assigned: Mapping[str, Part] = MappingProxyType({}),
     within: str = "",
-) -> dict[str, Part]:
+) -> Parts:
     """Assign every patient of ``cases``; those in ``assigned`` stay where they are.
 
     Each new patient is sequestered with probability ``sequestered_share``. The joint table of
@@ -61,25 +55,27 @@ def split(
             f"sequestered_share is {sequestered_share}; give a share between 0 and 1, such as 0.2"
         )
     strata = list(dict.fromkeys([within, *variables] if within else variables))
-    patients, columns = profiles(cases, strata)
-    columns = columns or {"everyone": [""] * len(patients)}
-    unknown = [part for part in set(assigned.values()) if part not in set(Part)]
-    if unknown:
-        raise SequestrationError(f"an assignment is {unknown[0]!r}; expected open or sequestered")
-    new = np.array([patient not in assigned for patient in patients], dtype=np.bool_)
-    if not new.any():
-        return {patient: Part(assigned[patient]) for patient in patients}
-    hidden = np.array([assigned.get(patient) == Part.SEQUESTERED for patient in patients])
-    batch = sha256("\0".join(p for p, fresh in zip(patients, new, strict=True) if fresh).encode())
-    rng = generator(seed, "sequestration", batch.hexdigest())
-    cells = tabulate(columns)
-    drawn = split_cells(cells, new, hidden, sequestered_share, rng, within=bool(within))
-    return {
-        patient: Part(assigned[patient])
-        if patient in assigned
-        else (Part.SEQUESTERED if drawn[i] else Part.OPEN)
-        for i, patient in enumerate(patients)
-    }
+    table, known = CaseTable.of(cases), Parts.of(assigned)
+    for name in strata if len(table) else ():
+        table.variable(name)
+    place = places(table.patients, known.patients)
+    new, hidden = place < 0, np.zeros(len(place), np.bool_)
+    hidden[~new] = known.sequestered[place[~new]]
+    if new.any():
+        digest = _digest(table.patients.filter(pa.array(new)))
+        rng = generator(seed, "sequestration", digest)
+        cells = tabulate_coded(table.profiles(strata), table.n_patients)
+        hidden |= split_cells(cells, new, hidden, sequestered_share, rng, within=bool(within))
+    return Parts(table.patients, hidden)
+
+
+def _digest(patients: pa.LargeStringArray) -> str:
+    """SHA-256 of the ids, joined by NUL."""
+    digest = sha256()
+    for block in blocks(len(patients)):
+        text = data_of(joined("\0", patients[block]))
+        digest.update(text if block.start else text[1:])
+    return digest.hexdigest()
 
 
 def split_cells(

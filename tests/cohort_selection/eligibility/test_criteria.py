@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import (
@@ -72,7 +73,7 @@ def test_a_target_can_name_each_level_as_the_catalog_has_it() -> None:
     )
     of_table = replace(record("1", {"opacity": "1", "batch": "70.0"}), site="70.0")
     criteria = of("opacity", attributes=tuple(levels))
-    (case,) = select([said], [of_table], criteria).cases
+    (case,) = select(Commons.of([said], [of_table]), criteria).cases
     target = {name: {text: 1.0} for name, text in levels.items()}
     read = read_target(target, Path("b.toml"))
     assert {name: {level: 1.0} for name, level in case.attributes.items()} == read.margins
@@ -100,7 +101,9 @@ def test_every_rule_is_counted_and_the_flow_adds_up() -> None:
         record("4", {"opacity": ""}),
         record("5", {"opacity": "0"}, age=None),
     ]
-    selected = select(studies, records, of("opacity", modalities=("DX",), minimum_age=18))
+    selected = select(
+        Commons.of(studies, records), of("opacity", modalities=("DX",), minimum_age=18)
+    )
     assert [case.case_id for case in selected.cases] == ["1", "5"]
     assert [case.label for case in selected.cases] == [1, 0]
     assert selected.flow == (
@@ -118,20 +121,22 @@ def test_age_falls_back_on_the_header_and_bands_are_named() -> None:
         "under 18", "18-39", "18-39", "40-59", "60+", "60+", "Not Reported",
     ]  # fmt: skip
     criteria = of("o", attributes=("sex", "age", "age_group"))
-    selected = select([study("1")], [record("1", {"o": "1"}, age=None)], criteria)
+    selected = select(Commons.of([study("1")], [record("1", {"o": "1"}, age=None)]), criteria)
     assert selected.cases[0].attributes == {"sex": "Female", "age": "50", "age_group": "50-64"}
 
 
 def test_a_record_of_the_study_goes_before_one_of_the_patient() -> None:
     records = [record("p", {"o": "0"}), record("p", {"o": "1"}, study_uid="s1")]
-    selected = select([study("s1", "p"), study("s2", "p")], records, of("o"))
+    selected = select(Commons.of([study("s1", "p"), study("s2", "p")], records), of("o"))
     assert {case.case_id: case.label for case in selected.cases} == {"s1": 1, "s2": 0}
 
 
 def test_an_inverted_label_swaps_the_classes() -> None:
     selected = select(
-        [study("1"), study("2")],
-        [record("1", {"No_Finding": "1"}), record("2", {"No_Finding": "0"})],
+        Commons.of(
+            [study("1"), study("2")],
+            [record("1", {"No_Finding": "1"}), record("2", {"No_Finding": "0"})],
+        ),
         of("No_Finding", invert_label=True),
     )
     assert [case.label for case in selected.cases] == [0, 1]
@@ -159,7 +164,7 @@ def test_the_covid_label_is_the_nearest_test_in_the_window(
         record("1", tests=tuple(CovidTest(result, day) for result, day in tests)),
         record("always", tests=(CovidTest("Negative", 0),)),
     ]
-    selected = select(studies, records, of("covid19", covid_window=(-14, 0)))
+    selected = select(Commons.of(studies, records), of("covid19", covid_window=(-14, 0)))
     found = {case.case_id: case.label for case in selected.cases}
     assert found.get("1") == label
 
@@ -169,7 +174,7 @@ def test_a_same_day_conflict_is_counted_as_such() -> None:
         record("1", tests=(CovidTest("Positive", -2), CovidTest("Negative", -2))),
         record("2", tests=(CovidTest("Positive", -2),)),
     ]
-    selected = select([study("1"), study("2")], records, of("covid19"))
+    selected = select(Commons.of([study("1"), study("2")], records), of("covid19"))
     assert selected.flow[-1] == FlowStep("nearest COVID-19 tests agree", 1, 1, 1)
     assert selected.flow[-2] == FlowStep("COVID-19 test -14 to 0 days from the study", 0, 2, 2)
 
@@ -177,7 +182,7 @@ def test_a_same_day_conflict_is_counted_as_such() -> None:
 def test_a_study_in_two_modalities_needs_both_allowed() -> None:
     studies = [study("1", modality="CR,DX"), study("2", modality="CT,DX")]
     records = [record("1", {"o": "1"}), record("2", {"o": "1"})]
-    selected = select(studies, records, of("o", modalities=("CR", "DX")))
+    selected = select(Commons.of(studies, records), of("o", modalities=("CR", "DX")))
     assert [case.case_id for case in selected.cases] == ["1"]
 
 
@@ -186,8 +191,7 @@ def test_a_missing_label_column_is_named_with_those_that_exist() -> None:
         SelectionError, match="no column 'opacity' for the label; it has mass, nodule"
     ):
         select(
-            [study("1")],
-            [record("1", {"nodule": "1", "mass": "0"})],
+            Commons.of([study("1")], [record("1", {"nodule": "1", "mass": "0"})]),
             of("opacity"),
         )
 
@@ -197,7 +201,7 @@ def test_a_label_that_is_neither_0_nor_1_is_told_with_its_count() -> None:
     with pytest.raises(
         SelectionError, match="label o is 'maybe' in 2 of 3 records; it must be 0 or 1"
     ):
-        select([study("1"), study("2"), study("3")], records, of("o"))
+        select(Commons.of([study("1"), study("2"), study("3")], records), of("o"))
 
 
 def test_an_unknown_attribute_and_an_empty_selection_are_refused() -> None:
@@ -205,12 +209,11 @@ def test_an_unknown_attribute_and_an_empty_selection_are_refused() -> None:
         SelectionError, match="attribute 'income' is neither one of sex, age, age_group"
     ):
         select(
-            [study("1")],
-            [record("1", {"o": "1"})],
+            Commons.of([study("1")], [record("1", {"o": "1"})]),
             of("o", attributes=("income",)),
         )
     with pytest.raises(SelectionError, match="the rule 'modality is CT' alone excludes 1"):
-        select([study("1")], [record("1", {"o": "1"})], of("o", modalities=("CT",)))
+        select(Commons.of([study("1")], [record("1", {"o": "1"})]), of("o", modalities=("CT",)))
 
 
 def test_a_plan_is_read_whole() -> None:

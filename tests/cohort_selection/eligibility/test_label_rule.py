@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import read
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import Criteria, FlowStep, SelectionError, select
@@ -47,7 +48,7 @@ def labels(
         for i in range(len(cells))
     ]
     asked = criteria(label, inverted=inverted)
-    found = {c.case_id: c.label for c in select(studies, read(path), asked).cases}
+    found = {c.case_id: c.label for c in select(Commons.of(studies, read(path)), asked).cases}
     return [found.get(f"s{i}") for i in range(len(cells))]
 
 
@@ -177,7 +178,9 @@ def test_the_flow_names_what_is_left_out(tmp_path: Path) -> None:
         )
         for p in "ab"
     ]
-    found = select(studies, read(path), criteria({"column": "Edema", "uncertain": "exclude"}))
+    found = select(
+        Commons.of(studies, read(path)), criteria({"column": "Edema", "uncertain": "exclude"})
+    )
     assert found.flow[-1] == FlowStep("Edema is recorded", 1, 1, 1, 1)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from cohort_selection.catalog import catalog
+from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import read
 from cohort_selection.commons.simulation import simulate
-from cohort_selection.dicom.header import Quarantined
+from cohort_selection.dicom.studies import index
 from cohort_selection.eligibility.criteria import Criteria, SelectionError
 from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.eligibility.located import of_commons
@@ -27,31 +27,34 @@ MARKS = Task(LOCALISATION, structure="Opacity", hit="inside", rates=(1.0,))
 
 
 @pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> catalog.Catalog:
+def commons(tmp_path_factory: pytest.TempPathFactory) -> Commons:
     """Ten simulated patients, some with lesions."""
 
     def make(folder: Path) -> None:
-        made = simulate(folder / "commons", patients=10, seed=5, lesions=True)
-        catalog.update(made.dicom, read(made.clinical), folder / "catalog", workers=1)
+        simulate(folder / "commons", patients=10, seed=5, lesions=True)
 
-    return catalog.read(made_once(tmp_path_factory, "ten-with-lesions", make) / "catalog")
+    made = made_once(tmp_path_factory, "ten-with-lesions", make) / "commons"
+    studies, quarantined = index(made / "dicom")
+    paths = [each.path for each in quarantined]
+    found = Commons.of(studies, read(made / "clinical.csv"))
+    return replace(found, kept_out=lambda: iter(paths))
 
 
 def criteria(task: Task) -> Criteria:
     return Criteria(label=LabelRule("opacity"), attributes=("sex",), task=task)
 
 
-def truth(commons: catalog.Catalog) -> dict[str, int]:
+def truth(commons: Commons) -> dict[str, int]:
     """Image -> pixels of its lesions, by the segmentations as pydicom reads them."""
     found = {}
-    for each in commons.quarantined:
-        seg = pydicom.dcmread(each.path)
+    for path in commons.kept_out():
+        seg = pydicom.dcmread(path)
         (source,) = seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
         found[str(source.ReferencedSOPInstanceUID)] = int((seg.pixel_array > 0).sum())
     return found
 
 
-def test_each_positive_case_gets_the_pixels_of_its_segmentation(commons: catalog.Catalog) -> None:
+def test_each_positive_case_gets_the_pixels_of_its_segmentation(commons: Commons) -> None:
     cases = of_commons(commons, criteria(MASKS)).cases
     drawn = {
         region.source: int(read_runs(region.runs, 1 << 20)[:, 1].sum())
@@ -62,7 +65,7 @@ def test_each_positive_case_gets_the_pixels_of_its_segmentation(commons: catalog
     assert all(bool(case.regions) == bool(case.label) for case in cases)
 
 
-def test_for_marks_each_part_is_a_lesion_of_its_own(commons: catalog.Catalog) -> None:
+def test_for_marks_each_part_is_a_lesion_of_its_own(commons: Commons) -> None:
     lesions = {1: 0, 2: 0}
     for case in of_commons(commons, criteria(MARKS)).cases:
         if case.regions:
@@ -70,9 +73,10 @@ def test_for_marks_each_part_is_a_lesion_of_its_own(commons: catalog.Catalog) ->
     assert min(lesions.values()) > 0  # the simulation gives one or two
 
 
-def test_who_is_not_annotated_or_contradicts_itself_is_put_out(commons: catalog.Catalog) -> None:
-    lost = commons.quarantined[0].path.parent.name
-    fewer = replace(commons, quarantined=commons.quarantined[1:])
+def test_who_is_not_annotated_or_contradicts_itself_is_put_out(commons: Commons) -> None:
+    first, *others = commons.kept_out()
+    lost = first.parent.name
+    fewer = replace(commons, kept_out=lambda: iter(others))
     found = of_commons(fewer, criteria(MASKS))
     assert lost not in {case.case_id for case in found.cases}
     assert (found.flow[-1].rule, found.flow[-1].excluded) == ("label and annotations agree", 1)
@@ -84,9 +88,7 @@ def test_who_is_not_annotated_or_contradicts_itself_is_put_out(commons: catalog.
         of_commons(commons, criteria(other))
 
 
-def test_sealed_regions_name_the_copies_and_are_encrypted(
-    commons: catalog.Catalog, tmp_path: Path
-) -> None:
+def test_sealed_regions_name_the_copies_and_are_encrypted(commons: Commons, tmp_path: Path) -> None:
     cases = of_commons(commons, criteria(MASKS)).cases
     seal(cases, tmp_path / "cohort", name="c", seed=1, criteria={}, target=None)
     cohort = open_cohort(tmp_path / "cohort")
@@ -108,12 +110,10 @@ def test_sealed_regions_name_the_copies_and_are_encrypted(
     assert verify(cohort) == []
 
 
-def test_the_open_part_has_its_regions_beside_its_list(
-    commons: catalog.Catalog, tmp_path: Path
-) -> None:
+def test_the_open_part_has_its_regions_beside_its_list(commons: Commons, tmp_path: Path) -> None:
     cases = of_commons(commons, criteria(MASKS)).cases
     write_open(tmp_path / "open.csv", cases, ("sex",))
-    assert read_open(tmp_path / "open.csv") == cases
+    assert list(read_open(tmp_path / "open.csv")) == list(cases)
     part = write_copies(read_open(tmp_path / "open.csv"), tmp_path / "copies")
     for case in read_open(part.table):
         names = {pydicom.dcmread(file).SOPInstanceUID for file in case.files}
@@ -123,17 +123,14 @@ def test_the_open_part_has_its_regions_beside_its_list(
     assert not (tmp_path / "open-regions.csv").exists()
 
 
-def test_a_table_of_boxes_among_the_images_gives_lesions(
-    commons: catalog.Catalog, tmp_path: Path
-) -> None:
+def test_a_table_of_boxes_among_the_images_gives_lesions(commons: Commons, tmp_path: Path) -> None:
     positive = [case for case in of_commons(commons, criteria(MARKS)).cases if case.label]
     rows = [f"{case.files[0].stem},10,20,30,40" for case in positive]
     rows.append(f"{positive[0].files[0].stem},1,2,3,4")
     table = tmp_path / "boxes.csv"
     table.write_text("sop_instance_uid,x,y,width,height\n" + "\n".join(rows) + "\n")
     (tmp_path / "other.csv").write_text("name\nx\n")  # no table of regions: passed over
-    kept_out = [Quarantined(tmp_path / name, "text") for name in ("boxes.csv", "other.csv")]
-    only_table = replace(commons, quarantined=tuple(kept_out))
+    only_table = replace(commons, kept_out=lambda: iter([table, tmp_path / "other.csv"]))
     found = {case.case_id: case.regions for case in of_commons(only_table, criteria(MARKS)).cases}
     assert {region.box for region in found[positive[1].case_id]} == {(10, 20, 30, 40)}
     assert sorted(region.lesion for region in found[positive[0].case_id]) == [1, 2]

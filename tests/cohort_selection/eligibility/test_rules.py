@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cohort_selection.catalog.study_values import Values, values
+from cohort_selection.catalog.commons import Commons
+from cohort_selection.catalog.study_values import Values
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study, index
 from cohort_selection.eligibility.criteria import Criteria, Selected, SelectionError, select
@@ -59,7 +60,7 @@ def criteria(**rules: list[dict[str, object]]) -> Criteria:
 def chosen(
     studies: list[Study], records: list[ClinicalRecord], **rules: list[dict[str, object]]
 ) -> Selected:
-    return select(studies, records, criteria(**rules))
+    return select(Commons.of(studies, records), criteria(**rules))
 
 
 def ids(selected: Selected) -> list[str]:
@@ -176,7 +177,7 @@ def test_an_attribute_may_be_a_header_field_or_part_of_the_loinc_code() -> None:
     made = Criteria(
         LabelRule("o"), attributes=("BitsStored", "loinc_method", "loinc_contrast", "images")
     )
-    (case,) = select([study("1", "12", "14")], [record("1")], made).cases
+    (case,) = select(Commons.of([study("1", "12", "14")], [record("1")]), made).cases
     assert case.attributes == {
         "BitsStored": "12,14",
         "loinc_method": "XR.portable",
@@ -191,7 +192,7 @@ def test_rules_sort_the_real_files(shared_data: Path) -> None:
     records = [record(study.patient_id) for study in studies]
 
     def files(**rules: list[dict[str, object]]) -> set[str]:
-        cases = select(studies, records, criteria(**rules)).cases
+        cases = select(Commons.of(studies, records), criteria(**rules)).cases
         return {path.name for case in cases for path in case.files}
 
     # data/dicom/index.csv: 15 bits stored and MONOCHROME1 in the two files of one CR study alone.
@@ -267,7 +268,7 @@ def test_a_test_whose_day_is_not_known_from_the_study_gives_no_label() -> None:
         record("2", {}, CovidTest("Positive", -1, from_study=False)),
         record("3", {}, CovidTest("Positive", -30)),
     ]
-    selected = select(studies, records, of("covid19"))
+    selected = select(Commons.of(studies, records), of("covid19"))
     assert ids(selected) == ["1"]
     step = FlowStep("COVID-19 test -14 to 0 days from the study", 2, 1, 1, unknown=1)
     assert selected.flow[-2] == step
@@ -324,11 +325,10 @@ def test_a_number_of_hundreds_of_digits_is_refused() -> None:
 
 def test_an_image_that_does_not_say_leaves_its_study_unknown() -> None:
     pair = replace(study("1.1", view="PA", files=2), fields={"ViewPosition": ("", "PA")})
-    found = values("view", pair, record("1.1"))
+    commons = Commons.of([pair], [record("1.1")])
+    (found,), (said,) = commons.known("view").values, commons.known("ViewPosition").values
     assert Rule("view", values=("PA",)).keeps(found) is None
     assert Rule("view", values=("PA",), keep_unknown=True).keeps(found) is True
     assert Rule("view", values=("AP",)).keeps(found) is False
     assert Rule("view", values=("PA",), excludes=True).keeps(found) is False
-    assert Rule("ViewPosition", known=True).keeps(values("ViewPosition", pair, record("1.1"))) is (
-        False
-    )
+    assert Rule("ViewPosition", known=True).keeps(said) is False

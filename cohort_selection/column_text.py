@@ -1,0 +1,75 @@
+"""Columns written as text, row by row: as JSON, as CSV, as lines, in blocks that fit in memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+BLOCK = 1 << 16
+"""Rows that are written at once."""
+
+_NOT_PLAIN_JSON = r"[^ !#-\[\]-~]"
+_NOT_PLAIN_CSV = r'[,"\r\n]'
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """The rows of a column of ``n``, some at a time."""
+    for start in range(0, n, BLOCK):
+        yield slice(start, min(start + BLOCK, n))
+
+
+def spread(texts: Sequence[str], codes: NDArray[np.integer]) -> pa.LargeStringArray:
+    """The text of each row; ``codes`` (n,) point into ``texts``."""
+    return pa.array(texts, pa.large_string()).take(pa.array(codes))
+
+
+def joined(*columns: pa.LargeStringArray | str) -> pa.LargeStringArray:
+    """The texts of each row one after the other; a text alone stands in every row."""
+    parts = [pa.scalar(c, pa.large_string()) if isinstance(c, str) else c for c in columns]
+    return pc.binary_join_element_wise(*parts, pa.scalar("", pa.large_string()))
+
+
+def data_of(texts: pa.LargeStringArray) -> memoryview:
+    """The bytes of all texts, one after the other, in UTF-8."""
+    if not len(texts):
+        return memoryview(b"")
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[[texts.offset, texts.offset + len(texts)]]
+    return memoryview(data)[ends[0] : ends[1]] if data is not None else memoryview(b"")
+
+
+def as_json(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Each text as ``json.dumps`` writes it."""
+    return _but_odd(texts, _NOT_PLAIN_JSON, joined('"', texts, '"'), json.dumps)
+
+
+def as_csv(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Each text as ``csv.writer`` writes it in a row of several cells."""
+    return _but_odd(texts, _NOT_PLAIN_CSV, texts, _cell)
+
+
+def _but_odd(
+    texts: pa.LargeStringArray,
+    odd: str,
+    plain: pa.LargeStringArray,
+    written: Callable[[str], str],
+) -> pa.LargeStringArray:
+    """The ``plain`` texts, but those that have a mark of ``odd`` as ``written`` has them."""
+    marked = pc.match_substring_regex(texts, odd)
+    if not pc.any(marked).as_py():
+        return plain
+    changed = [written(text) for text in texts.filter(marked).to_pylist()]
+    return pc.replace_with_mask(plain, marked, pa.array(changed, pa.large_string()))
+
+
+def _cell(text: str) -> str:
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="").writerow([text, ""])
+    return line.getvalue()[:-1]
