@@ -10,10 +10,11 @@ _UNTIL_OVER = 20.0
 
 
 class Arrival:
-    """One request that receives bytes of an upload."""
+    """One request that receives bytes of an upload; a later request has a greater ``number``."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         """Begin; must be called in a running event loop."""
+        self.number = number
         self.ended = False
         self.over = asyncio.Event()
         self._heard = _now()
@@ -70,13 +71,16 @@ class Arrivals:
         self._now: dict[str, Arrival] = {}
 
     @asynccontextmanager
-    async def taking_over(self, upload_id: str) -> AsyncIterator[Arrival | None]:
-        """Be the one that receives, after the earlier one ended; None where it does not end."""
-        while earlier := self._now.get(upload_id):
-            if not await earlier.end():
+    async def taking_over(self, upload_id: str, number: int) -> AsyncIterator[Arrival | None]:
+        """Be the one that receives, after the earlier one ended.
+
+        None where that does not end, or a later request receives: its client gave this one up.
+        """
+        while other := self._now.get(upload_id):
+            if other.number > number or not await other.end():
                 yield None
                 return
-        arrival = self._now[upload_id] = Arrival()
+        arrival = self._now[upload_id] = Arrival(number)
         try:
             yield arrival
         finally:
