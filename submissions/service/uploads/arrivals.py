@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 _UNTIL_OVER = 20.0
+_MOMENT = 0.2
+"""Seconds that a question waits for a request whose cut may be unread behind its last bytes."""
 
 
 class Arrival:
@@ -55,8 +57,12 @@ class Arrival:
             if self._limit is not None:
                 with suppress(RuntimeError):  # it ends by itself now
                     self._limit.reschedule(_now())
+        return await self.is_over_within(_UNTIL_OVER)
+
+    async def is_over_within(self, seconds: float) -> bool:
+        """Wait for its end for so long; whether it is over."""
         try:
-            async with asyncio.timeout(_UNTIL_OVER):
+            async with asyncio.timeout(seconds):
                 await self.over.wait()
         except TimeoutError:
             return False
@@ -88,11 +94,14 @@ class Arrivals:
             arrival.over.set()
 
     async def is_receiving(self, upload_id: str, hush: float) -> bool:
-        """Whether a request receives now; one that is silent for ``hush`` seconds is ended."""
-        arrival = self._now.get(upload_id)
-        if arrival is None:
-            return False
-        return not (arrival.is_silent(hush) and await arrival.end())
+        """Whether a request receives now; one that is silent for ``hush`` seconds is ended.
+
+        Any other has a moment to end by itself.
+        """
+        if arrival := self._now.get(upload_id):
+            over = arrival.end() if arrival.is_silent(hush) else arrival.is_over_within(_MOMENT)
+            await over
+        return upload_id in self._now
 
     async def end(self, upload_id: str) -> bool:
         """End the request that receives, if any; whether none receives now."""

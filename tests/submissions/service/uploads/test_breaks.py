@@ -117,8 +117,8 @@ def test_a_question_while_bytes_come_is_told_to_wait_and_harms_nothing(tmp_path:
         place = create(client, len(content)).headers["location"]
         said = set()
         with sending(service, place, 0, len(content)) as busy:
-            for at in range(0, len(content), MIB // 8):
-                busy.sendall(content[at : at + MIB // 8])
+            for at in range(0, len(content), MIB // 4):
+                busy.sendall(content[at : at + MIB // 4])
                 said.add(asked(client, place))
             assert busy.recv(65_536).startswith(b"HTTP/1.1 204")
         assert None in said
