@@ -40,7 +40,7 @@ def slowly(content: bytes, sent: threading.Event, over: threading.Event) -> Iter
 def test_an_upload_goes_on_after_a_restart_in_the_midst_of_it(
     tmp_path: Path, by: signal.Signals
 ) -> None:
-    content = os.urandom(24 * MIB)
+    content = os.urandom(2 * STEP + 8 * MIB)
     sha256 = hashlib.sha256(content).hexdigest()
     sent, over = threading.Event(), threading.Event()
     with served(tmp_path, process=True) as service:
