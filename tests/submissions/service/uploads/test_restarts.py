@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from submissions.drop import BATCH, STEP
+from submissions.drop import STEP
+from submissions.service.uploads.reception import MOST_IN_MEMORY
 from submissions.service.uploads.store import UploadStore
 from tests.support.upload_server import Served, append, create, served
 
@@ -55,7 +56,7 @@ def test_an_upload_goes_on_after_a_restart_in_the_midst_of_it(
         sender.start()
         sent.wait(timeout=30)
         upload_id = place.rpartition("/")[2]
-        came = len(content) // 2 - BATCH
+        came = len(content) // 2 - MOST_IN_MEMORY // 4
         while service.drop.offset(upload_id) < STEP or written(service, upload_id) < came:
             time.sleep(0.01)
         service.end(by)
