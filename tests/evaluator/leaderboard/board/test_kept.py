@@ -28,6 +28,7 @@ from evaluator.leaderboard.board.view import View
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
 from submissions.ledger.beside_releases import retirement
+from submissions.ledger.beside_releases.board_rows import Boards
 from submissions.ledger.ledger import Ledger
 from submissions.submission import State
 from tests.support.hand_made import TYPICAL, evaluation, released
@@ -110,11 +111,11 @@ def test_pages_together_are_the_whole_board(ledger: Ledger, client: httpx.Client
 def test_a_sort_by_the_worst_group_reads_new_releases_alone(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, shown, asked = OfLedger(ledger), ledger.boards.shown, list[int]()
+    kept, shown, asked = OfLedger(ledger), Boards.shown, list[int]()
 
-    def counted(numbers: Sequence[int]) -> dict[int, str]:
+    def counted(boards: Boards, numbers: Sequence[int]) -> dict[int, str]:
         asked.extend(numbers)
-        return shown(numbers)
+        return shown(boards, numbers)
 
     def sorted_by(column: str) -> list[str]:
         board = kept.board(NAME, "auroc")
@@ -125,7 +126,7 @@ def test_a_sort_by_the_worst_group_reads_new_releases_alone(
         return [place.entrant.submission_id for place in places]
 
     read: list[list[int]] = []
-    monkeypatch.setattr(ledger.boards, "shown", counted)
+    monkeypatch.setattr(Boards, "shown", counted)
     for number, name in enumerate("cab"):
         publish(ledger, scored(name, 0.9 - number / 10), key=name)
     assert sorted_by("worst") == ["b", "a", "c"]  # each group has the overall value
