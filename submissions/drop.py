@@ -20,8 +20,11 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from threading import Lock
 
-STEP = 32 * 2**20
-"""Bytes after which a growing file is flushed to disk and its offset saved: each flush costs."""
+STEP = 8 * 2**20
+"""Bytes after which a growing file is flushed to disk and its offset saved."""
+
+BATCH = 2**19
+"""Bytes that are gathered in memory before they are written."""
 
 PATIENCE = 0.5
 """Seconds after which a file that grows slowly is written, and its offset saved, all the same.
@@ -176,10 +179,10 @@ class GrowingFile:
         self.added = self.written = self.offset
         self._wrote_at = self._saved_at = time.monotonic()
 
-    def is_write_due(self, batch: int) -> bool:
-        """Whether ``batch`` bytes were added, or some wait for long enough, to be written."""
+    def is_write_due(self) -> bool:
+        """Whether enough was added, or waits for long enough, to be written."""
         waiting = self.added - self.written
-        return waiting >= batch or (waiting > 0 and time.monotonic() - self._wrote_at > PATIENCE)
+        return waiting >= BATCH or (waiting > 0 and time.monotonic() - self._wrote_at > PATIENCE)
 
     def is_save_due(self) -> bool:
         """Whether enough was written, or long enough ago, to save the offset."""

@@ -112,10 +112,6 @@ class Arrivals:
         """End all that receive, each after it saved what it has."""
         await asyncio.gather(*(arrival.end() for arrival in list(self._now.values())))
 
-    def __len__(self) -> int:
-        """How many requests receive now."""
-        return len(self._now)
-
     def __contains__(self, upload_id: object) -> bool:
         """Whether a request receives bytes of an upload, silent or not."""
         return upload_id in self._now

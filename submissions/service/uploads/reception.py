@@ -20,11 +20,8 @@ from submissions.service.uploads.collaborators import Uploads, no_room
 from submissions.service.uploads.headers import Checksum
 from submissions.service.uploads.store import Upload, UploadState, UploadStateError
 
-MOST_IN_MEMORY = 2**24
-"""Bytes of all uploads that may wait in memory before reception waits for the disk.
-
-Each upload has an equal part of it, and its bytes are written once a quarter of that came.
-"""
+MOST_IN_MEMORY = 2**20
+"""Bytes of one upload that may wait in memory before reception waits for the disk."""
 
 MOST_UNSAVED = 64 * 2**20
 """Bytes that may be ahead of the saved offset before reception waits for the disk."""
@@ -104,9 +101,8 @@ class Reception:
                 if growing.added + len(piece) > self._upload.length:
                     raise beyond(self._upload)
                 growing.add(piece)
-                most = MOST_IN_MEMORY // len(self._uploads.arrivals)
-                if growing.is_write_due(most // 4):
-                    far = growing.added - growing.written > most
+                if growing.is_write_due():
+                    far = growing.added - growing.written > MOST_IN_MEMORY
                     await self._begin(growing.write, wait=far)
                 if growing.is_save_due():
                     far = growing.written - growing.offset > MOST_UNSAVED

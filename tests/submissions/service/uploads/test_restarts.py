@@ -16,8 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from submissions.drop import STEP
-from submissions.service.uploads.reception import MOST_IN_MEMORY
+from submissions.drop import BATCH, STEP
 from submissions.service.uploads.store import UploadStore
 from tests.support.upload_server import Served, append, create, served
 
@@ -41,7 +40,7 @@ def slowly(content: bytes, sent: threading.Event, over: threading.Event) -> Iter
 def test_an_upload_goes_on_after_a_restart_in_the_midst_of_it(
     tmp_path: Path, by: signal.Signals
 ) -> None:
-    content = os.urandom(2 * STEP + 8 * MIB)
+    content = os.urandom(24 * MIB)
     sha256 = hashlib.sha256(content).hexdigest()
     sent, over = threading.Event(), threading.Event()
     with served(tmp_path, process=True) as service:
@@ -56,7 +55,7 @@ def test_an_upload_goes_on_after_a_restart_in_the_midst_of_it(
         sender.start()
         sent.wait(timeout=30)
         upload_id = place.rpartition("/")[2]
-        came = len(content) // 2 - MOST_IN_MEMORY // 4
+        came = len(content) // 2 - BATCH
         while service.drop.offset(upload_id) < STEP or written(service, upload_id) < came:
             time.sleep(0.01)
         service.end(by)
