@@ -33,7 +33,8 @@ def main() -> None:
 def measured(n_validation: int, n_sealed: int) -> dict[str, object]:
     """Slopes over many drawings of both parts."""
     random = np.random.default_rng(17)
-    sealed, whole = [], []
+    sealed: list[float] = []
+    whole: list[float] = []
     for _ in range(ROUNDS):
         logits, labels = _drawn(random, n_validation)
         line = calibrate.fit(logits, labels)

@@ -31,4 +31,4 @@ def simulated(n: int, seed: int = 0, prevalence: float = 0.2) -> Simulated:
         "vendor": generator.choice(4, n, p=[0.4, 0.3, 0.2, 0.1]),
     }
     attributes["age x sex"] = np.digitize(attributes["age"], [2, 4]) * 2 + attributes["sex"]
-    return Simulated(achievable_auroc=y, n_patients=s, n_studies=attributes)
+    return Simulated(y, s, attributes)

@@ -117,8 +117,9 @@ def a_radiograph() -> NDArray[np.uint16]:
 
 def files_of_every_syntax(folder: Path, picture: NDArray[np.uint16]) -> Mapping[str, Path]:
     eight, twelve = (picture >> 7).astype(np.uint8), picture >> 3
-    jpeg, lossless = imagecodecs.jpeg8_encode, {"lossless": True, "predictor": 1}
-    made: dict[str, tuple[NDArray[Any], int, UID, bytes | None]] = {
+    jpeg = imagecodecs.jpeg8_encode
+    lossless = partial(jpeg, lossless=True, predictor=1)
+    made: dict[str, tuple[NDArray[Any], int, UID, bytes | bytearray | None]] = {
         "raw, 15 bit": (picture, 15, ExplicitVRLittleEndian, None),
         "raw, 8 bit": (eight, 8, ExplicitVRLittleEndian, None),
         "RLE, 15 bit": (picture, 15, RLELossless, b""),
@@ -134,18 +135,18 @@ def files_of_every_syntax(folder: Path, picture: NDArray[np.uint16]) -> Mapping[
             picture,
             15,
             JPEGLosslessSV1,
-            jpeg(picture, bitspersample=15, **lossless),
+            lossless(picture, bitspersample=15),
         ),
         "JPEG lossless, 12 bit": (
             twelve,
             12,
             JPEGLosslessSV1,
-            jpeg(twelve, bitspersample=12, **lossless),
+            lossless(twelve, bitspersample=12),
         ),
         "JPEG-LS, 15 bit": (picture, 15, JPEGLSLossless, imagecodecs.jpegls_encode(picture)),
         "JPEG 2000, 15 bit": (picture, 15, JPEG2000Lossless, b""),
     }
-    written = {}
+    written: dict[str, Path] = {}
     for name, (stored, bits, syntax, stream) in made.items():
         data = _image(stored, bits)
         if stream:

@@ -96,11 +96,13 @@ def _beside(folder: Path, asked: Asked, file: Path, rounds: int, threads: int) -
         f"{asked.network}, {asked.size} pixels, {asked.n_images} images, {asked.kind}, "
         f"{threads} processors"
     )
-    middle = [tuple(np.median(times, axis=0)) for times in (whole, alone)]
-    of = [f"{limit / ours:.2f} of the limit's speed" for ours, limit in zip(*middle, strict=True)]
+    (wall, cpu), (least_wall, least_cpu) = (
+        np.median(times, axis=0).tolist() for times in (whole, alone)
+    )
+    share = f"wall {least_wall / wall:.2f}, CPU {least_cpu / cpu:.2f} of the limit's speed"
     return [
-        Timed(work, OURS, "", *middle[0], rounds, f"wall {of[0]}, CPU {of[1]}"),
-        Timed(work, LIMIT, "", *middle[1], rounds),
+        Timed(work, OURS, "", wall, cpu, rounds, share),
+        Timed(work, LIMIT, "", least_wall, least_cpu, rounds),
     ]
 
 
@@ -111,10 +113,11 @@ def _export(model: Path, asked: Asked) -> None:
     from baselines.model_card import CARD
     from baselines.networks import registry
     from baselines.packaging.onnx import OPSET
+    from baselines.targets import ONE_PROBABILITY
 
     model.mkdir(parents=True)
     torch.manual_seed(0)
-    network = registry.Calibrated(registry.build(asked.network), registry.ONE_PROBABILITY).eval()
+    network = registry.Calibrated(registry.build(asked.network), ONE_PROBABILITY).eval()
     shapes = {"images": {0: torch.export.Dim("batch")}}
     program = torch.onnx.export(
         network,

@@ -183,8 +183,8 @@ def _print(seen: Seen, took: float, folder: Path) -> None:
         )
     for kind, bare in (("read", "one SELECT"), ("write", "one commit")):
         names = [name for name in seen.seconds if name.startswith(kind)]
-        times = _p95(seen, names) / _p95(seen, [bare])
-        print(f"  p95 of all {kind}s: {1000 * _p95(seen, names):.0f} ms, {times:.1f} of {bare}")
+        ratio = _p95(seen, names) / _p95(seen, [bare])
+        print(f"  p95 of all {kind}s: {1000 * _p95(seen, names):.0f} ms, {ratio:.1f} of {bare}")
     print(f"  statuses: {dict(sorted(Counter(s for _, s in seen.statuses.elements()).items()))}")
     ledger = Ledger(f"sqlite:///{folder}/public/ledger.sqlite")
     rows = {each.submission_id: each.image_digest for each in ledger.submissions()}

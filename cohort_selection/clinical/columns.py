@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -44,6 +44,9 @@ _LISTS = frozenset(
         "zip",
     }
 )
+_MOST_KNOWN = 100_000
+"""Different cells of a field whose meaning is kept."""
+_Parsed = TypeVar("_Parsed")
 MODALITIES = frozenset({"modality", "study_modality"})
 
 # Nodes that have many rows for one patient or study, by their type or by a column of their own.
@@ -137,6 +140,7 @@ class Header:
         self._refuse_alike()
         self._positions = {field: self._under(names) for field, names in self._aliases.items()}
         self._findings = self._plan_findings()
+        self._read: dict[tuple[str, ...], tuple[list[int], dict[tuple[str, ...], Any]]] = {}
 
     def _named(self, name: str) -> list[str]:
         """The columns of this name: exactly it, else those that spell it otherwise."""
@@ -215,6 +219,22 @@ class Header:
             if not cells.is_unknown(line[position]):
                 return line[position]
         return ""
+
+    def once(
+        self, fields: tuple[str, ...], line: Sequence[str], parse: Callable[[], _Parsed]
+    ) -> _Parsed:
+        """What ``parse`` makes of the cells for these fields, once for all lines that have them."""
+        if fields not in self._read:
+            positions = [place for field in fields for place in self._positions[field]]
+            self._read[fields] = positions, {}
+        positions, known = self._read[fields]
+        said = tuple([line[place] for place in positions])
+        if said not in known:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[said] = parse()
+        found: _Parsed = known[said]
+        return found
 
     def under(self, names: Iterable[str], line: Sequence[str]) -> list[str]:
         """Texts that are not blank in the columns of these names."""

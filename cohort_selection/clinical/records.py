@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +47,7 @@ class ClinicalRecord:
     findings: Mapping[str, str]
 
 
+_MOST_SHARED = 100_000
 _STUDY_OF_SERIES = ("study_uid", "imaging_studies.submitter_id")
 _BOOKKEEPING = frozenset(
     {
@@ -106,7 +108,7 @@ class _Many:
 
 @dataclass(slots=True)
 class _Gathered:
-    """All rows of one (patient, study), and the place that said each thing first."""
+    """Everything about one (patient, study), and the place that said each thing first."""
 
     values: dict[str, tuple[str | int, Place]] = field(default_factory=dict)
     findings: dict[str, tuple[str, Place]] = field(default_factory=dict)
@@ -195,31 +197,48 @@ def _owned(lines: Sequence[_Line], owners: Mapping[str, str]) -> list[_Line]:
 
 def _row(place: Place, header: Header, line: Sequence[str]) -> _Row:
     patient_id, study_uid = _keys(place, header, line)
-    race = cells.race(place, header.first("race", line))
-    ethnicity = cells.ethnicity(place, header.first("ethnicity", line))
-    combined = cells.listed([text for _, text in header.said("race_ethnicity", line)])
+    race, ethnicity, combined = header.once(
+        ("race", "ethnicity", "race_ethnicity"), line, lambda: _race(place, header, line)
+    )
     findings = header.findings(line)
     if combined:
-        findings["race_ethnicity"] = "|".join(combined)
-        from_combined = cells.race_and_ethnicity(place, combined)
-        race = from_combined[0] if race == NOT_REPORTED else race
-        ethnicity = from_combined[1] if ethnicity == NOT_REPORTED else ethnicity
+        findings["race_ethnicity"] = combined
     return _Row(
         place=place,
         patient_id=patient_id,
         study_uid=study_uid,
-        age=_age(place, header, line),
-        sex=cells.sex(place, header.first("sex", line)),
+        age=header.once(("age", "over_89"), line, lambda: _age(place, header, line)),
+        sex=header.once(("sex",), line, lambda: cells.sex(place, header.first("sex", line))),
         race=race,
         ethnicity=ethnicity,
         site=header.first("site", line) or NOT_REPORTED,
-        study_day=cells.day(place, "days_to_study", header.first("study_day", line)),
-        tests=(
-            *_tests_of_study(place, header, line, "positive_days", "Positive"),
-            *_tests_of_study(place, header, line, "negative_days", "Negative"),
+        study_day=header.once(("study_day",), line, lambda: _study_day(place, header, line)),
+        tests=header.once(
+            ("positive_days", "negative_days"),
+            line,
+            lambda: (
+                *_tests_of_study(place, header, line, "positive_days", "Positive"),
+                *_tests_of_study(place, header, line, "negative_days", "Negative"),
+            ),
         ),
         findings=findings,
     )
+
+
+def _race(place: Place, header: Header, line: Sequence[str]) -> tuple[str, str, str]:
+    """Race, ethnicity, and the combined answer from which they come where nothing else says."""
+    race = cells.race(place, header.first("race", line))
+    ethnicity = cells.ethnicity(place, header.first("ethnicity", line))
+    combined = cells.listed([text for _, text in header.said("race_ethnicity", line)])
+    if combined:
+        from_combined = cells.race_and_ethnicity(place, combined)
+        race = from_combined[0] if race == NOT_REPORTED else race
+        ethnicity = from_combined[1] if ethnicity == NOT_REPORTED else ethnicity
+    return race, ethnicity, "|".join(combined)
+
+
+def _study_day(place: Place, header: Header, line: Sequence[str]) -> int | None:
+    return cells.day(place, "days_to_study", header.first("study_day", line))
 
 
 def _tests_of_study(
@@ -260,10 +279,10 @@ def _many(place: Place, header: Header, line: Sequence[str]) -> _Many:
 
 def _keys(place: Place, header: Header, line: Sequence[str]) -> tuple[str, str]:
     """Patient and study of a line; the patient empty in a table that knows studies alone."""
-    studies = {text for _, text in header.said("study", line)}
-    if len(studies) > 1:
-        raise ClinicalError(f"{place}: {len(studies)} study UIDs; give each study its own row")
-    study_uid = studies.pop() if studies else ""
+    studies = dict(header.said("study", line)).values()
+    if len(set(studies)) > 1:
+        raise ClinicalError(f"{place}: {len(set(studies))} study UIDs; give each study its own row")
+    study_uid = next(iter(studies), "")
     if not header.has("patient"):
         if not study_uid:
             raise ClinicalError(f"{place}: no study UID; the table names no patient: give one")
@@ -279,6 +298,7 @@ def _keys(place: Place, header: Header, line: Sequence[str]) -> tuple[str, str]:
     return patients[0], study_uid
 
 
+@lru_cache(maxsize=1024)
 def _stem(name: str) -> str:
     return re.sub(r"_\d+$", "", name.lower().lstrip("*"))
 
@@ -312,17 +332,22 @@ def _refuse_two_sexes(rows: Iterable[_Row]) -> None:
 def _records(
     rows: Sequence[_Row], tests: Sequence[_Test], many: Sequence[_Many]
 ) -> list[ClinicalRecord]:
-    gathered: dict[tuple[str, str], _Gathered] = {}
-    for row in rows:
-        _gather(gathered.setdefault((row.patient_id, row.study_uid), _Gathered()), row)
+    lone, gathered = _lone_and_gathered(rows)
+
+    def joined(key: tuple[str, str]) -> _Gathered:
+        """What there is of a (patient, study), to add to."""
+        if key in lone:
+            gathered[key] = _of_row(lone.pop(key))
+        return gathered.setdefault(key, _Gathered())
+
     for test in tests:
         if test.study_uid:
-            own = gathered.setdefault((test.patient_id, test.study_uid), _Gathered())
+            own = joined((test.patient_id, test.study_uid))
             (own.study_tests if test.of_study else own.index_tests).add(test.test)
     for one in many:
         if one.study_uid:
-            _add_many(gathered.setdefault((one.patient_id, one.study_uid), _Gathered()), one)
-    described = {patient_id for patient_id, _ in gathered}
+            _add_many(joined((one.patient_id, one.study_uid)), one)
+    described = {patient_id for patient_id, _ in (*lone, *gathered)}
     of_patient: dict[str, _Gathered] = defaultdict(_Gathered)
     for test in tests:
         if not test.study_uid:
@@ -333,15 +358,70 @@ def _records(
     for patient_id in of_patient.keys() - described:
         gathered[patient_id, ""] = _Gathered()
     nothing = _Gathered()
-    return [
-        _record(
-            key,
-            gathered[key],
-            gathered.get((key[0], ""), nothing),
-            of_patient.get(key[0], nothing),
+
+    def found(key: tuple[str, str]) -> _Gathered:
+        return _of_row(lone[key]) if key in lone else gathered.get(key, nothing)
+
+    shared: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+    records = []
+    for about in sorted((*lone, *gathered)):
+        patient = about[0], ""
+        apart = about == patient or (patient not in lone and patient not in gathered)
+        if about in lone and apart and about[0] not in of_patient:
+            record = _record_of_row(lone[about])
+        else:
+            record = _record(about, found(about), found(patient), of_patient.get(about[0], nothing))
+        # Many rows say the same: what they say is kept once.
+        findings = shared.setdefault(tuple(record.findings.items()), record.findings)
+        records.append(
+            record if findings is record.findings else replace(record, findings=findings)
         )
-        for key in sorted(gathered)
-    ]
+        if len(shared) > _MOST_SHARED:
+            shared.clear()
+    return records
+
+
+def _record_of_row(row: _Row) -> ClinicalRecord:
+    """What :func:`_record` gives where nothing else speaks of the patient."""
+    told = {} if row.study_day is None else {"days_to_study": str(row.study_day)}
+    return ClinicalRecord(
+        patient_id=row.patient_id,
+        study_uid=row.study_uid,
+        age=row.age,
+        sex=row.sex,
+        race=row.race,
+        ethnicity=row.ethnicity,
+        site=row.site,
+        tests=_by_day(set(row.tests)),
+        findings={**row.findings, **told},
+    )
+
+
+def _by_day(tests: Iterable[CovidTest]) -> tuple[CovidTest, ...]:
+    return tuple(sorted(tests, key=lambda test: (test.days_from_index, test.result)))
+
+
+def _lone_and_gathered(
+    rows: Iterable[_Row],
+) -> tuple[dict[tuple[str, str], _Row], dict[tuple[str, str], _Gathered]]:
+    """The rows that alone speak of their (patient, study), which need less room, and the others."""
+    lone: dict[tuple[str, str], _Row] = {}
+    gathered: dict[tuple[str, str], _Gathered] = {}
+    for row in rows:
+        key = row.patient_id, row.study_uid
+        if key in lone:
+            gathered[key] = _of_row(lone.pop(key))
+        if key in gathered:
+            _gather(gathered[key], row)
+        else:
+            lone[key] = row
+    return lone, gathered
+
+
+def _of_row(row: _Row) -> _Gathered:
+    own = _Gathered()
+    _gather(own, row)
+    return own
 
 
 def _gather(into: _Gathered, row: _Row) -> None:
@@ -414,7 +494,7 @@ def _record(
         race=_said(values, "race"),
         ethnicity=_said(values, "ethnicity"),
         site=_said(values, "site"),
-        tests=tuple(sorted(tests, key=lambda test: (test.days_from_index, test.result))),
+        tests=_by_day(tests),
         findings=findings,
     )
 

@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
 _SPREADSHEET_ID = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
 _ENDING = re.compile(r"(?<=.)(?:\.[a-z][a-z0-9]{1,4}){1,2}$")  # no part of a UID, which is digits
+_SEVERAL = re.compile(r"[|,;\s\[\]'\"]")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 
 LABEL_WORDS = (
@@ -84,6 +85,8 @@ def items(text: str) -> tuple[str, ...]:
 
     Each item once, in order.
     """
+    if not _SEVERAL.search(text):
+        return (text,) if text else ()
     found: list[str] = []
     for part in text.split("|"):
         inner = part.strip()

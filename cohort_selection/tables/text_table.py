@@ -27,6 +27,8 @@ _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?')
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]{1,4})?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _NO_COMMA = re.compile(r"[+-]?[0-9]+(?:[eE][+-]?[0-9]{1,4})?")
+_SHARED = 100_000
+"""Texts that are kept once, however many cells have them; ids, which differ, fill no more room."""
 _FAULTS = frozenset({"#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"})
 
 
@@ -156,6 +158,7 @@ def _table(path: Path, rows: Lines, error: type[ValueError], *, strip: bool) -> 
             raise error(f"{path.name} line {number}: two columns are named {name!r}; rename one")
         seen.add(name)
     lines: list[tuple[int, list[str]]] = []
+    shared: dict[str, str] = {}
     for number, line in rows[1:]:
         if not any(cell.strip() for cell in line):
             continue
@@ -174,7 +177,9 @@ def _table(path: Path, rows: Lines, error: type[ValueError], *, strip: bool) -> 
                 f"{path.name} line {number}: {names[place]} is {cells[place]!r}, an error of a "
                 "spreadsheet; mend its formula, or leave the cell empty"
             )
-        lines.append((number, cells))
+        if len(shared) < _SHARED:
+            shared.update(zip(cells, cells, strict=True))
+        lines.append((number, [shared.get(cell, cell) for cell in cells]))
     return TextTable(path.name, tuple(names), tuple(lines))
 
 
