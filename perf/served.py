@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -34,6 +35,7 @@ from submissions.service.web.app import create_service
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PLAIN = "/api/v1/uploads/plain/copy"
+DIGESTED = "/api/v1/uploads/plain/digested"
 ONE_SELECT = "/bare/select"
 ONE_COMMIT = "/bare/commit"
 _MANY = "10000000/minute"
@@ -162,6 +164,17 @@ def _bare_routes(app: FastAPI, folder: Path, store: Store) -> None:
                 file.write(piece)
         Path(file.name).unlink()
         return Response(status_code=204)
+
+    @app.put(DIGESTED)
+    async def digested(request: Request) -> Response:
+        digest = hashlib.sha256()
+        with (folder / f"copy-{time.monotonic_ns()}").open("wb") as file:
+            async for piece in request.stream():
+                file.write(piece)
+                digest.update(piece)
+            os.fsync(file.fileno())
+        Path(file.name).unlink()
+        return Response(status_code=204, headers={"Repr-Digest": digest.hexdigest()})
 
     @app.get(ONE_SELECT)
     def one_select() -> Response:

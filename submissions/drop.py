@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -32,6 +33,7 @@ Shorter than any service lives that is killed again and again: each life gets al
 """
 
 _PIECE = 2**20
+_AT_ONCE = 256  # pieces in one call: the system takes 1024
 _CATCH_UP = 4
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -174,7 +176,7 @@ class GrowingFile:
             if isinstance(error, BlockingIOError):
                 raise BeingWritten("another request appends to this upload") from error
             raise
-        self.added = self.written = self._began = self.offset
+        self.added = self.written = self.offset
         self._wrote_at = self._saved_at = time.monotonic()
 
     def is_write_due(self) -> bool:
@@ -231,7 +233,6 @@ class GrowingFile:
                         self._write()
                     self._save()
                     os.fsync(self._offset_file)
-                    self._follow(_CATCH_UP * (self.written - self._began))
             except OSError:
                 pass  # the offset is the one before
             finally:
@@ -242,24 +243,26 @@ class GrowingFile:
             return self.offset
 
     def _write(self) -> None:
-        before = self.written
         while self._waiting and not self._failed:
-            piece = self._waiting.popleft()
-            rest = memoryview(piece)
-            self._failed = True
-            while rest:
-                done = os.pwrite(self._file, rest, self.written)
-                self.written += done
-                rest = rest[done:]
+            pieces = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))]
+            begin, self._failed = self.written, True
+            self._put(pieces)
             self._failed = False
+            self._digest.take(pieces, begin, self._file, self._length - 1)
             if self.check is not None:
-                self.check.update(piece)
-        if self.check is None:
-            self._follow(_CATCH_UP * (self.written - before))
+                for piece in pieces:
+                    self.check.update(piece)
         self._wrote_at = time.monotonic()
 
-    def _follow(self, most: int) -> None:
-        self._digest.follow(self._file, min(self.written, self._length - 1), most)
+    def _put(self, pieces: Sequence[bytes]) -> None:
+        rest = [memoryview(piece) for piece in pieces]
+        while rest:
+            done = os.pwritev(self._file, rest, self.written)
+            self.written += done
+            while rest and done >= len(rest[0]):
+                done -= len(rest.pop(0))
+            if rest:
+                rest[0] = rest[0][done:]
 
     def _save(self) -> None:
         counted = min(self.written, self._length - 1)
@@ -282,22 +285,31 @@ class GrowingFile:
 class _RunningDigest:
     """SHA-256 of a file's beginning, kept in memory between requests.
 
-    It reads what it has not seen from the file: after a restart from the first byte on, a few
-    times as fast as the file grows.
+    It takes pieces that were just written, as they are in memory. What it has not seen, after a
+    restart the whole file, it reads a few times as fast as the file grows.
     """
 
     def __init__(self) -> None:
-        self._sha = hashlib.sha256()
-        self._seen = 0
+        self._sha, self._seen = hashlib.sha256(), 0
+        self._before = self._sha.copy(), 0
 
     def cut(self, end: int) -> None:
-        """Begin again where more was seen than stays of the file."""
+        """Go back where more was seen than stays of the file; the next request begins here."""
         if self._seen > end:
-            self._sha, self._seen = hashlib.sha256(), 0
+            sha, seen = self._before
+            self._sha, self._seen = (sha, seen) if seen <= end else (hashlib.sha256(), 0)
+        self._before = self._sha.copy(), self._seen
 
-    def follow(self, file: int, end: int, most: int) -> None:
-        """Read on towards byte ``end``, at most so many bytes."""
-        self._read(file, min(end, self._seen + most))
+    def take(self, pieces: Sequence[bytes], begin: int, file: int, most: int) -> None:
+        """Go on with pieces that were written from byte ``begin`` on, as far as byte ``most``."""
+        if self._seen < begin:
+            size = sum(map(len, pieces))
+            self._read(file, min(begin + size, most, self._seen + _CATCH_UP * size))
+            return
+        for piece in pieces:
+            new = memoryview(piece)[: most - self._seen]
+            self._sha.update(new)
+            self._seen += len(new)
 
     def of_all(self, file: int, end: int) -> str:
         """Read on to byte ``end``, the last; give the digest in hexadecimal."""

@@ -68,20 +68,29 @@ class Table:
     rows: tuple[Difference, ...]
 
 
+class NotComparable(Exception):
+    """The submissions cannot be compared; ``page`` says why, and lets a reader choose others."""
+
+    def __init__(self, page: str) -> None:
+        """Keep the page."""
+        super().__init__()
+        self.page = page
+
+
 def render(
     listing: Listing,
     comparison: Comparison | None,
     later: int,
     names: Sequence[str],
     releases: Sequence[Release],
-) -> tuple[str, int]:
-    """The page of the submissions ``names``, with its status.
+) -> str:
+    """The page of the submissions ``names``; raises NotComparable.
 
     ``releases`` are theirs, of the first MOST_CHOSEN alone. With fewer than two names it is the
     page on which submissions are chosen.
     """
     if len(names) < 2:
-        return render_choice(listing, comparison, later, named=names), 200
+        return render_choice(listing, comparison, later, named=names)
     boards = sorted({each.benchmark for each in releases})
     try:
         refuse_several(boards)
@@ -89,8 +98,9 @@ def render(
     except ComparisonError as problem:
         said = str(problem)
         sentence = f"{said[:1].upper()}{said[1:]}."
-        return render_choice(listing, comparison, later, named=names, problem=sentence), 400
-    return render_comparison(listing, chosen, releases, later), 200
+        page = render_choice(listing, comparison, later, named=names, problem=sentence)
+        raise NotComparable(page) from problem
+    return render_comparison(listing, chosen, releases, later)
 
 
 def render_comparison(

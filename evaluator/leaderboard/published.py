@@ -94,10 +94,9 @@ def board_of(ledger: Ledger, submission_ids: Sequence[str]) -> str:
 
 
 def later(ledger: Ledger, benchmark: str) -> int:
-    """How many submissions were released after all that the newest comparison covers."""
+    """How many submissions were released after all that the newest comparison covers, if any."""
     last = ledger.comparisons.last(benchmark)
-    through = 0 if last is None else last.through
-    return ledger.comparisons.released_since(benchmark, through)
+    return 0 if last is None else ledger.comparisons.released_since(benchmark, last.through)
 
 
 def primary_figure(installation: Installation, benchmark: str) -> str:

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
@@ -55,6 +56,11 @@ Later = Callable[[str], int]
 """How many submissions of a benchmark were released since its newest comparison."""
 Exposures = Callable[[str], Sequence[str]]
 """Sentences on which look a submission was, and how often its cohort was read."""
+
+
+@lru_cache(maxsize=2 * MOST_CHOSEN)
+def _read(document: str) -> Release:
+    return Release.from_json(document)
 
 
 class _Site:
@@ -111,7 +117,7 @@ class _Site:
     def stored(self, submission_id: str) -> tuple[Listing, Release, str]:
         """The same, and the release as it is stored."""
         document = self.kept.document(submission_id)
-        release = None if document is None else Release.from_json(document)
+        release = None if document is None else _read(document)
         listing = None if release is None else self.listings.get(release.benchmark)
         if document is None or release is None or listing is None:
             raise HTTPException(404, "No released submission has this id; open it from its board.")
@@ -133,19 +139,31 @@ class _Site:
             part=part,
         )
 
-    def compared(self, benchmark: str, named: Sequence[str]) -> tuple[str, int]:
-        """The page that compares submissions, or lets a reader choose them, and its status."""
+    def compared(self, request: Request, benchmark: str, named: Sequence[str]) -> Response:
+        """The page that compares submissions, or lets a reader choose them.
+
+        It is made once for the same releases, by their digests, and the same comparison.
+        """
         if not named and not benchmark:
             raise HTTPException(
                 400, "No submission is named; open a board and choose those that you compare."
             )
         names = list(dict.fromkeys(named))
         # An address names hundreds, and more than these are refused.
-        releases = [self.release(name)[1] for name in names[:MOST_CHOSEN]]
+        found = [self.stored(name) for name in names[:MOST_CHOSEN]]
+        releases = [release for _, release, _ in found]
         listing = self.listing(releases[0].benchmark if releases else benchmark)
-        return comparison_page.render(
-            listing, self.comparisons(listing.name), self.later(listing.name), names, releases
-        )
+        comparison, later = self.comparisons(listing.name), self.later(listing.name)
+        digests = tuple(hashlib.sha256(stored.encode()).digest() for _, _, stored in found)
+        frozen = None if comparison is None else comparison.frozen_at
+        try:
+            return self.give(
+                request,
+                self.stamped("compare", listing, tuple(names), digests, frozen, later),
+                lambda: comparison_page.render(listing, comparison, later, names, releases),
+            )
+        except comparison_page.NotComparable as refused:
+            return HTMLResponse(refused.page, 400)
 
     def give(
         self,
@@ -280,9 +298,12 @@ def _add_pages(app: FastAPI, site: _Site) -> None:
         )
 
     @app.api_route("/compare", methods=_READ)
-    def compare(s: Annotated[list[str], Query()] = [], benchmark: str = "") -> HTMLResponse:  # noqa: B006
-        page, status = site.compared(benchmark, s)
-        return HTMLResponse(page, status)
+    def compare(
+        request: Request,
+        s: Annotated[list[str], Query()] = [],  # noqa: B006
+        benchmark: str = "",
+    ) -> Response:
+        return site.compared(request, benchmark, s)
 
 
 def _add_files(app: FastAPI, site: _Site) -> None:

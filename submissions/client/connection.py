@@ -164,6 +164,10 @@ def refusal(answer: httpx.Response, address: str) -> Refused:
         )
     elif status == 429 and (after := answer.headers.get("retry-after")):
         sentence = f"{sentence or f'{address} has had too many requests'} (in {after} s)"
+    elif status == 423 and not sentence:  # a question for an offset has no text
+        sentence = (
+            "another command sends this upload now; let it end, or stop it and run this again"
+        )
     elif not sentence:
         sentence = (
             f"{address} answered {status} {answer.reason_phrase} without a reason; check that the "

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -100,8 +102,8 @@ def send(
         offset = 0
     sending = _Sending(connection, place, size, progress, pace)
     try:
-        with path.open("rb") as file:
-            sending.through(file, offset)
+        with path.open("rb") as file, _Checksums(file) as checksums:
+            sending.through(file, checksums, offset)
     except Refused as refused:
         if refused.status in OVER:
             kept_uploads.forget(wanted)
@@ -176,13 +178,15 @@ class _Sending:
     pace: Pace
     refused: Refused | None = None
 
-    def through(self, file: IO[bytes], offset: int) -> None:
+    def through(self, file: IO[bytes], checksums: _Checksums, offset: int) -> None:
         """Send all that is missing from ``offset`` on."""
         failed, chunk = 0, self.pace.chunk
         self.progress(offset, self.size)
         while offset < self.size:
             length = min(chunk, self.size - offset)
-            reached = self._send(file, offset, length, last=failed >= self.pace.retries)
+            checksum, end = checksums.of(offset, length), offset + length
+            checksums.begin(end, min(2 * chunk, self.pace.chunk, self.size - end))
+            reached = self._send(file, offset, length, checksum, last=failed >= self.pace.retries)
             if reached is None:
                 self.pace.sleep(min(LONGEST_WAIT, 0.5 * 2**failed))
                 reached = self._found()
@@ -206,17 +210,16 @@ class _Sending:
             )
         return offset
 
-    def _send(self, file: IO[bytes], offset: int, length: int, *, last: bool) -> int | None:
+    def _send(
+        self, file: IO[bytes], offset: int, length: int, checksum: str, *, last: bool
+    ) -> int | None:
         """Send one chunk; the new offset, or None where it is to be tried again."""
-        sha256 = hashlib.sha256()
-        for piece in self._read(file, offset, length):
-            sha256.update(piece)
         headers = {
             **TUS,
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(length),
             "Upload-Offset": str(offset),
-            "Upload-Checksum": f"sha256 {base64.b64encode(sha256.digest()).decode()}",
+            "Upload-Checksum": checksum,
         }
         self.refused = None
         try:
@@ -238,20 +241,53 @@ class _Sending:
     def _told(self, file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
         """The pieces of a chunk, each told to the progress bar once it is taken."""
         done = offset
-        for piece in self._read(file, offset, length):
+        for piece in _read(file, offset, length):
             yield piece
             done += len(piece)
             self.progress(done, self.size)
 
-    def _read(self, file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
-        """A chunk of the file in pieces: it is never in memory as a whole."""
-        file.seek(offset)
-        while length:
-            piece = file.read(min(PIECE, length))
-            if not piece:
-                raise ClientError(
-                    f"{file.name} became shorter while it was sent; leave the file alone until "
-                    "the command has ended, and run it again"
-                )
-            length -= len(piece)
-            yield piece
+
+class _Checksums:
+    """Upload-Checksum of each chunk; that of the next one is computed while one is sent."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._thread = ThreadPoolExecutor(1)
+        self._next: tuple[int, int, Future[str]] | None = None
+
+    def __enter__(self) -> _Checksums:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._thread.shutdown()
+
+    def begin(self, offset: int, length: int) -> None:
+        """Compute one beforehand, where it has bytes."""
+        if length:
+            self._next = offset, length, self._thread.submit(self._compute, offset, length)
+
+    def of(self, offset: int, length: int) -> str:
+        """The header of a chunk; raises ClientError where the file became shorter, OSError."""
+        if self._next is not None and self._next[:2] == (offset, length):
+            return self._next[2].result()
+        return self._compute(offset, length)
+
+    def _compute(self, offset: int, length: int) -> str:
+        sha256 = hashlib.sha256()
+        for piece in _read(self._file, offset, length):
+            sha256.update(piece)
+        return f"sha256 {base64.b64encode(sha256.digest()).decode()}"
+
+
+def _read(file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
+    """A chunk of a file in pieces: it is never in memory as a whole."""
+    end = offset + length
+    while offset < end:
+        piece = os.pread(file.fileno(), min(PIECE, end - offset), offset)
+        if not piece:
+            raise ClientError(
+                f"{file.name} became shorter while it was sent; leave the file alone until "
+                "the command has ended, and run it again"
+            )
+        offset += len(piece)
+        yield piece

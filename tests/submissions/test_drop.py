@@ -72,6 +72,22 @@ def test_bytes_that_are_not_checked_yet_do_not_count(drop: Drop) -> None:
     assert growing.close() == drop.offset("u") == 2 * STEP
 
 
+def test_bytes_of_another_checksum_leave_no_trace_in_the_digest(drop: Drop) -> None:
+    growing = drop.grow("u", len(CONTENT))
+    growing.add(CONTENT[:400_000])
+    assert growing.close() == 400_000
+    growing = drop.grow("u", len(CONTENT))
+    growing.check = hashlib.sha1()
+    growing.add(b"damaged on the way")
+    growing.write()
+    assert growing.close(keep=False) == 400_000
+    growing = drop.grow("u", len(CONTENT))
+    growing.add(CONTENT[400_000:])
+    growing.write()
+    assert growing.sha256() == SHA256
+    growing.close()
+
+
 def test_what_was_written_but_not_saved_is_cut_off_after_a_loss_of_power(
     drop: Drop, tmp_path: Path
 ) -> None:

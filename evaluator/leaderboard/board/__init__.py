@@ -3,6 +3,6 @@
 **Entrant**: a submission's newest release, as ranking needs it. **View**: rows and columns that a
 reader asks for.
 
-Order of reading: ``ranking``, ``kept``, ``columns``, ``view``, ``linked``, ``selection``,
-``shortcut_warning``, ``rows``, ``terminal``.
+Order of reading: ``ranking``, ``details``, ``kept``, ``columns``, ``view``, ``linked``,
+``selection``, ``shortcut_warning``, ``rows``, ``terminal``.
 """

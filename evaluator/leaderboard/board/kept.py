@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from evaluator.comparison import ComparedEntry, Comparison
-from evaluator.glossary import FIGURES, figure
-from evaluator.leaderboard.board.ranking import Entrant, Place, not_released, places
-from metrics.estimate import Estimate
+from evaluator.glossary import FIGURES
+from evaluator.leaderboard.board.details import Details, Sorting
+from evaluator.leaderboard.board.ranking import Entrant, Place, places
 from submissions.ledger.beside_releases import board_rows, retirement
 from submissions.ledger.beside_releases.retirement import Draws, Spent
 from submissions.ledger.database.audit_chain import CLAIMS
 from submissions.ledger.database.records import BoardRow
 from submissions.ledger.ledger import Ledger
-from submissions.ledger.verdicts.told import MET
 from submissions.quota import Quota
 
 if TYPE_CHECKING:
@@ -28,90 +27,13 @@ if TYPE_CHECKING:
 
 _MOST_DETAILS = 2_000
 """Rows whose details stay in memory."""
+_AT_ONCE = 500
 
 Comparisons = Callable[[str], Comparison | None]
 """The newest comparison of a benchmark, or None before there is one."""
 
 Reader = Callable[[str | None], "Sequence[Release]"]
 """Released documents of one benchmark, or of all where the name is None; oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A subgroup with its value of a figure."""
-
-    attribute: str
-    level: str
-    estimate: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """The rest that a board shows of one release; ``found`` is what the ledger keeps of it."""
-
-    found: Mapping[str, Any]
-
-    @property
-    def n_cases(self) -> int:
-        """Cases, 0 where the document is not a release."""
-        return int(self.found.get("n_cases", 0))
-
-    @property
-    def confidence(self) -> float:
-        """Of every interval of the release."""
-        return float(self.found.get("confidence", 0.95))
-
-    def estimate(self, metric: str, value: float | None) -> Estimate | None:
-        """An overall figure with its interval; None where the release has none of this name."""
-        kept = self.found.get("intervals", {}).get(metric)
-        if kept is None:
-            return None
-        low, high, n_cases, undefined = kept
-        return _estimate(value, low, high, n_cases, undefined)
-
-    @property
-    def verdict(self) -> tuple[tuple[str, str], ...]:
-        """Name and outcome of each declared claim, in order; empty where none is declared."""
-        return tuple((str(name), str(outcome)) for name, outcome in self.found.get("verdict", ()))
-
-    @property
-    def n_met(self) -> int:
-        """Declared claims that were met."""
-        return sum(outcome == MET for _, outcome in self.verdict)
-
-    def primary(self, metric: str, value: float | None) -> Estimate:
-        """The primary figure, or an undefined estimate where the release has none."""
-        found = self.estimate(metric, value)
-        n_patients = self.found.get("n_patients", 0)
-        return not_released(self.n_cases, n_patients) if found is None else found
-
-    def worst(self, metric: str) -> Group | None:
-        """The shown subgroup with the worst value; None where none has one."""
-        ends = self.found.get("ends", {}).get(metric)
-        if not ends:
-            return None
-        attribute, level, value, low, high, n_cases = ends[figure(metric).better == "lower"]
-        return Group(attribute, level, _estimate(value, low, high, n_cases, None))
-
-
-def _estimate(
-    value: float | None,
-    low: float | None,
-    high: float | None,
-    n_cases: int,
-    undefined: str | None,
-) -> Estimate:
-    """An estimate as a board shows it: it tells neither positive cases nor the method."""
-    return Estimate(
-        value=value,
-        low=low,
-        high=high,
-        n_cases=n_cases,
-        n_patients=n_cases,
-        n_positive=0,
-        method="",
-        undefined=undefined if value is None else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -199,6 +121,9 @@ class Kept(Protocol):
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
         """The rest that a board shows of releases, by their numbers."""
 
+    def sortings(self, numbers: Sequence[int], primary: str) -> Mapping[int, Sorting]:
+        """What releases are sorted by, by their numbers."""
+
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
 
@@ -236,6 +161,7 @@ class OfLedger:
         self._boards: dict[tuple[str, str], Board] = {}
         self._checked: dict[tuple[str, str], tuple[int, int]] = {}
         self._details: dict[int, Details] = {}
+        self._sortings: dict[str, dict[int, Sorting]] = {}
 
     def board(self, benchmark: str, primary: str) -> Board:
         """The board of a benchmark; only rows of new releases are read."""
@@ -288,6 +214,16 @@ class OfLedger:
                 known = {}
             self._details = {**known, **new} if len(new) <= _MOST_DETAILS else known
         return found
+
+    def sortings(self, numbers: Sequence[int], primary: str) -> Mapping[int, Sorting]:
+        """What releases are sorted by; each release is read once, and few at a time."""
+        known = self._sortings.setdefault(primary, {})
+        asked = [number for number in numbers if number not in known]
+        for start in range(0, len(asked), _AT_ONCE):
+            texts = self._ledger.boards.shown(asked[start : start + _AT_ONCE])
+            for number, text in texts.items():
+                known[number] = Sorting.of(Details(json.loads(text)), primary)
+        return known
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""
@@ -372,6 +308,11 @@ class OfReleases:
             for number, release in enumerate(self._read(None), start=1)
             if number in wanted
         }
+
+    def sortings(self, numbers: Sequence[int], primary: str) -> Mapping[int, Sorting]:
+        """What releases are sorted by."""
+        found = self.details(numbers)
+        return {number: Sorting.of(details, primary) for number, details in found.items()}
 
     def release(self, submission_id: str) -> Release | None:
         """The newest release of a submission; None where it has none."""

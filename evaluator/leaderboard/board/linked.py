@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from evaluator.leaderboard.board.kept import Board, Details, Kept
+from evaluator.leaderboard.board.details import Details
+from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.board.ranking import Entrant
 from metrics.estimate import Estimate
 

@@ -23,7 +23,8 @@ from evaluator.leaderboard.board.columns import (
     WORST,
     Column,
 )
-from evaluator.leaderboard.board.kept import Board, Details
+from evaluator.leaderboard.board.details import Details
+from evaluator.leaderboard.board.kept import Board
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import Selection
 from evaluator.leaderboard.drawing import bars, numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from evaluator.leaderboard.board.columns import (
@@ -21,7 +22,8 @@ from evaluator.leaderboard.board.columns import (
     figures_beside,
     offered,
 )
-from evaluator.leaderboard.board.kept import Board, Details, Kept
+from evaluator.leaderboard.board.details import Details
+from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.view import BASELINES, EVERYBODY, View, pages_of
 
@@ -110,17 +112,9 @@ def _of_comparison(board: Board, column: str) -> _Key:
 
 
 def _of_details(board: Board, column: str, kept: Kept) -> _Key:
-    numbers = [place.entrant.number for place in board.places]
-    values: dict[int, float | None] = {}
-    for number, details in kept.details(numbers).items():
-        if column == CASES:
-            values[number] = details.n_cases
-        elif column == CLAIMS:
-            values[number] = details.n_met if details.verdict else None
-        else:
-            worst = details.worst(board.primary)
-            values[number] = None if worst is None else worst.estimate.value
-    return lambda place: values[place.entrant.number]
+    found = kept.sortings([place.entrant.number for place in board.places], board.primary)
+    value = attrgetter({CASES: "cases", CLAIMS: "met", WORST: "worst"}[column])
+    return lambda place: value(found[place.entrant.number])
 
 
 def plain_rows(board: Board, kept: Kept) -> list[dict[str, object]]:

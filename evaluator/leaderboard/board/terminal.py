@@ -7,7 +7,8 @@ from rich.text import Text
 
 from evaluator.glossary import figure
 from evaluator.leaderboard.board.columns import BESIDE, figures_beside
-from evaluator.leaderboard.board.kept import Board, Details, Kept
+from evaluator.leaderboard.board.details import Details
+from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.selection import select
 from evaluator.leaderboard.board.shortcut_warning import shortcut_warnings

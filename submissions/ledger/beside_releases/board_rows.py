@@ -123,7 +123,7 @@ def _json(found: object) -> str:
     return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _visible() -> Any:
+def visible() -> Any:
     """The condition that the row's submission reached the state released, which it never leaves."""
     return exists(
         select(literal(1)).where(
@@ -145,7 +145,7 @@ class Boards:
         query = (
             select(*(column for column in BOARD_ROWS.c if column.name != "shown"))
             .where(BOARD_ROWS.c.benchmark == benchmark, BOARD_ROWS.c.release_number > after)
-            .where(_visible())
+            .where(visible())
             .order_by(BOARD_ROWS.c.release_number)
         )
         with self._reading() as connection:
@@ -195,7 +195,7 @@ class Boards:
         number = (
             select(func.max(BOARD_ROWS.c.release_number))
             .where(BOARD_ROWS.c.submission_id == submission_id)
-            .where(_visible())
+            .where(visible())
             .scalar_subquery()
         )
         with self._reading() as connection:

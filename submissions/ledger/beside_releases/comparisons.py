@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, exists, func, insert, literal, select
 
 from submissions.addresses.database import aware
-from submissions.ledger.beside_releases import exposures
+from submissions.ledger.beside_releases import board_rows, exposures
 from submissions.ledger.database import audit_chain, reading, signed
 from submissions.ledger.database.records import FirstRelease, FrozenComparison, LastComparison
-from submissions.ledger.database.tables import COMPARISONS, RELEASES
+from submissions.ledger.database.tables import BOARD_ROWS, COMPARISONS, RELEASES
 from submissions.ledger.database.verification import comparison_content
 from submissions.submission import State
 
@@ -61,14 +61,19 @@ class Comparisons:
 
     def released_since(self, benchmark: str, through: int) -> int:
         """How many submissions were first released after the release ``through``."""
-        later = (
-            select(RELEASES.c.submission_id)
-            .where(RELEASES.c.benchmark == benchmark)
-            .group_by(RELEASES.c.submission_id)
-            .having(func.min(RELEASES.c.number) > through)
+        before = BOARD_ROWS.alias()
+        earlier = select(literal(1)).where(
+            before.c.submission_id == BOARD_ROWS.c.submission_id,
+            before.c.release_number <= through,
+        )
+        query = select(func.count(BOARD_ROWS.c.submission_id.distinct())).where(
+            BOARD_ROWS.c.benchmark == benchmark,
+            BOARD_ROWS.c.release_number > through,
+            board_rows.visible(),
+            ~exists(earlier),
         )
         with self.reading() as connection:
-            return len(reading.submissions(connection, reading.in_state(State.RELEASED), later))
+            return connection.execute(query).scalar_one()
 
     def first_releases(self, benchmark: str) -> list[FirstRelease]:
         """The first release of each submission that is shown, oldest first; no document is read."""

@@ -86,7 +86,7 @@ async def _received(uploads: Uploads, upload: Upload, body: FormWithFile) -> Non
     """Write the file to the drop folder and verify it; raise a Problem where it is not whole."""
     whole = False
     try:
-        async with uploads.arrivals.taking_over(upload.upload_id) as arrival:
+        async with uploads.arrivals.taking_over(upload.upload_id, number=0) as arrival:
             assert arrival is not None  # the id is new
             growing = await to_its_end(lambda: uploads.drop.grow(upload.upload_id, upload.length))
             reception = Reception(uploads, upload, arrival, growing)

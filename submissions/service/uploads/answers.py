@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -21,16 +22,21 @@ LINGER_BYTES = 8 * 2**20
 
 _EVERYWHERE = (400, 401, 403, 404, 405, 412, 414, 422, 429, 431)
 _MEANINGS = {460: "The bytes are not those of the checksum"}
+_NUMBERS = itertools.count(1)
 
 
 class TusRoute(APIRoute):
-    """A route whose refusals carry tus headers, and end a connection that still brings bytes."""
+    """A route whose refusals carry tus headers, and end a connection that still brings bytes.
+
+    Requests are numbered as they come: after that each may wait for its rights for any time.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Answer as the function of the route does, or with its Problem."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
+            request.state.number = next(_NUMBERS)
             try:
                 return await handle(request)
             except Problem as problem:

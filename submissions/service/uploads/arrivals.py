@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 _UNTIL_OVER = 20.0
+_MOMENT = 0.2
+"""Seconds that a question waits for a request whose cut may be unread behind its last bytes."""
 
 
 class Arrival:
-    """One request that receives bytes of an upload."""
+    """One request that receives bytes of an upload; a later request has a greater ``number``."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         """Begin; must be called in a running event loop."""
+        self.number = number
         self.ended = False
         self.over = asyncio.Event()
         self._heard = _now()
@@ -54,8 +57,12 @@ class Arrival:
             if self._limit is not None:
                 with suppress(RuntimeError):  # it ends by itself now
                     self._limit.reschedule(_now())
+        return await self.is_over_within(_UNTIL_OVER)
+
+    async def is_over_within(self, seconds: float) -> bool:
+        """Wait for its end for so long; whether it is over."""
         try:
-            async with asyncio.timeout(_UNTIL_OVER):
+            async with asyncio.timeout(seconds):
                 await self.over.wait()
         except TimeoutError:
             return False
@@ -70,13 +77,16 @@ class Arrivals:
         self._now: dict[str, Arrival] = {}
 
     @asynccontextmanager
-    async def taking_over(self, upload_id: str) -> AsyncIterator[Arrival | None]:
-        """Be the one that receives, after the earlier one ended; None where it does not end."""
-        while earlier := self._now.get(upload_id):
-            if not await earlier.end():
+    async def taking_over(self, upload_id: str, number: int) -> AsyncIterator[Arrival | None]:
+        """Be the one that receives, after the earlier one ended.
+
+        None where that does not end, or a later request receives: its client gave this one up.
+        """
+        while other := self._now.get(upload_id):
+            if other.number > number or not await other.end():
                 yield None
                 return
-        arrival = self._now[upload_id] = Arrival()
+        arrival = self._now[upload_id] = Arrival(number)
         try:
             yield arrival
         finally:
@@ -84,11 +94,14 @@ class Arrivals:
             arrival.over.set()
 
     async def is_receiving(self, upload_id: str, hush: float) -> bool:
-        """Whether a request receives now; one that is silent for ``hush`` seconds is ended."""
-        arrival = self._now.get(upload_id)
-        if arrival is None:
-            return False
-        return not (arrival.is_silent(hush) and await arrival.end())
+        """Whether a request receives now; one that is silent for ``hush`` seconds is ended.
+
+        Any other has a moment to end by itself.
+        """
+        if arrival := self._now.get(upload_id):
+            over = arrival.end() if arrival.is_silent(hush) else arrival.is_over_within(_MOMENT)
+            await over
+        return upload_id in self._now
 
     async def end(self, upload_id: str) -> bool:
         """End the request that receives, if any; whether none receives now."""

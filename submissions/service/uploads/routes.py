@@ -1,8 +1,8 @@
 """The routes of tus 1.0: core, creation, termination, expiration, checksum.
 
 Rights, quota and room are decided when an upload is created, before a byte is taken. What a broken
-request brought is kept. A new PATCH ends the one before. HEAD of a living upload answers 200, or
-423 while a PATCH receives, and nothing else.
+request brought is kept. A new PATCH ends the one before, and never one that came later. HEAD of a
+living upload answers 200, or 423 while a PATCH receives, and nothing else.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ async def append(
     refuse_other_version(request.headers)
     start, expected = offset(request.headers), checksum(request.headers)
     upload = await run_in_threadpool(uploads.living, principal, upload_id)
-    async with uploads.arrivals.taking_over(upload_id) as arrival:
+    async with uploads.arrivals.taking_over(upload_id, request.state.number) as arrival:
         if arrival is None:
             raise _busy(upload_id)
         upload = await run_in_threadpool(uploads.living, principal, upload_id)

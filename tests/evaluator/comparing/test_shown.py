@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from evaluator.leaderboard import published
+from evaluator.leaderboard import comparison_page, published
 from evaluator.stores.installed_benchmarks import InstalledBenchmarks
 from tests.support.axe import serious_on
 from tests.support.commands import refused, succeed
@@ -115,6 +116,29 @@ def test_a_board_that_was_not_compared_says_so(four: Home) -> None:
         assert asked.status_code == 400
         assert "have not been compared yet" in shown(asked.text)
         assert httpx.get(f"{address}/compare?benchmark={NAME}").status_code == 200
+
+
+def test_a_page_of_the_same_releases_and_comparison_is_made_once(
+    compared: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, rendered = copied(compared, tmp_path / "home"), list[str]()
+    render = comparison_page.render_comparison
+
+    def counted(*given: Any) -> str:
+        rendered.append("once")
+        return render(*given)
+
+    monkeypatch.setattr(comparison_page, "render_comparison", counted)
+    with site(made) as address:
+        first, again = (httpx.get(address + TWO) for _ in range(2))
+        known = httpx.get(address + TWO, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.text, known.status_code, len(rendered)) == (first.text, 304, 1)
+        other = httpx.get(f"{address}/compare?s={B}&s={A}")
+        assert other.text != first.text
+        assert len(rendered) == 2
+        enter_model(made, 5)
+        assert "1 later one is not in it" in httpx.get(address + TWO).text
+        assert len(rendered) == 3
 
 
 def test_the_command_prints_each_pair(compared: Home) -> None:

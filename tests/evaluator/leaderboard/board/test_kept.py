@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +23,12 @@ from evaluator.comparison import (
 )
 from evaluator.disclosure.control import Release
 from evaluator.leaderboard.board.kept import Board, OfLedger, OfReleases
-from evaluator.leaderboard.board.selection import plain_rows
+from evaluator.leaderboard.board.selection import plain_rows, select
+from evaluator.leaderboard.board.view import View
 from evaluator.leaderboard.pages import Listing
 from evaluator.leaderboard.web import create_app
 from submissions.ledger.beside_releases import retirement
+from submissions.ledger.beside_releases.board_rows import Boards
 from submissions.ledger.ledger import Ledger
 from submissions.submission import State
 from tests.support.hand_made import TYPICAL, evaluation, released
@@ -71,6 +76,64 @@ def test_a_board_of_the_ledger_is_that_of_the_releases(ledger: Ledger) -> None:
     assert plain_rows(mine.board(NAME, "auroc"), mine) == plain_rows(
         theirs.board(NAME, "auroc"), theirs
     )
+
+
+def test_pages_together_are_the_whole_board(ledger: Ledger, client: httpx.Client) -> None:
+    drawn, kept = random.Random("pages"), OfLedger(ledger)
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    times: Counter[tuple[str, str]] = Counter()
+    for number in range(70):
+        team, model = f"Team {drawn.randrange(30)}", f"model {drawn.randrange(2)}"
+        name, value = f"s-{number:02d}", drawn.randrange(60, 90) / 100
+        found = evaluation(values={**TYPICAL, "auroc": value})
+        publish(ledger, released(name, team=team, model=model, scored=found), key=name)
+        best[team, model] = min(best.get((team, model), (0.0, "")), (-value, name))
+        times[team, model] += 1
+        if number % 10 == 0:
+            kept.board(NAME, "auroc")  # read bit by bit
+    ordered = sorted(best.values())
+    ranks = [1 + sum(other < value for other, _ in ordered) for value, _ in ordered]
+    assert len(set(ranks)) < len(ranks)  # some tie
+    expected = [(rank, name) for rank, (_, name) in zip(ranks, ordered, strict=True)]
+
+    board = kept.board(NAME, "auroc")
+    pages = range(1, 2 + (len(expected) - 1) // 25)
+    views = [select(board, View(size=25, page=page), kept) for page in pages]
+    places = [place for view in views for place in view.places]
+    assert [(place.rank, place.entrant.submission_id) for place in places] == expected
+    assert order(board) == expected
+    shown = " ".join(client.get(f"{PATH}?rows=25&page={page}").text for page in pages)
+    assert re.findall(r'href="/submissions/(s-\d+)"', shown) == [name for _, name in expected]
+    notes = re.findall(r"best of (\d+) submissions", shown)
+    assert Counter(notes) == Counter(str(n) for n in times.values() if n > 1)
+
+
+def test_a_sort_by_the_worst_group_reads_new_releases_alone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, shown, asked = OfLedger(ledger), Boards.shown, list[int]()
+
+    def counted(boards: Boards, numbers: Sequence[int]) -> dict[int, str]:
+        asked.extend(numbers)
+        return shown(boards, numbers)
+
+    def sorted_by(column: str) -> list[str]:
+        board = kept.board(NAME, "auroc")
+        asked.clear()
+        kept.sortings([place.entrant.number for place in board.places], "auroc")
+        read.append(list(asked))
+        places = select(board, View(sort=column), kept).places
+        return [place.entrant.submission_id for place in places]
+
+    read: list[list[int]] = []
+    monkeypatch.setattr(Boards, "shown", counted)
+    for number, name in enumerate("cab"):
+        publish(ledger, scored(name, 0.9 - number / 10), key=name)
+    assert sorted_by("worst") == ["b", "a", "c"]  # each group has the overall value
+    assert sorted_by("cases") == ["c", "a", "b"]  # equal: as they rank
+    publish(ledger, scored("d", 0.95), key="d")
+    assert sorted_by("worst") == ["b", "a", "c", "d"]
+    assert [sorted(each) for each in read] == [[1, 2, 3], [], [4]]
 
 
 def test_a_board_stays_the_same_object_until_there_is_a_release(ledger: Ledger) -> None:

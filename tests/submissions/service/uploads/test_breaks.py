@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from submissions.service.principal import Principal
+from submissions.service.uploads.collaborators import Uploads
+from submissions.service.uploads.store import Upload
 from tests.support.cutting_proxy import Way, cutting
 from tests.support.small_disk import fill, small_file_system
 from tests.support.upload_server import BYTES, Served, append, create, served
@@ -113,8 +117,8 @@ def test_a_question_while_bytes_come_is_told_to_wait_and_harms_nothing(tmp_path:
         place = create(client, len(content)).headers["location"]
         said = set()
         with sending(service, place, 0, len(content)) as busy:
-            for at in range(0, len(content), MIB // 8):
-                busy.sendall(content[at : at + MIB // 8])
+            for at in range(0, len(content), MIB // 4):
+                busy.sendall(content[at : at + MIB // 4])
                 said.add(asked(client, place))
             assert busy.recv(65_536).startswith(b"HTTP/1.1 204")
         assert None in said
@@ -138,6 +142,49 @@ def test_a_new_request_ends_the_one_before(service: Served) -> None:
         assert at <= 200_000
         assert append(client, place, at, content[at:]).status_code == 204
     assert service.archive(hashlib.sha256(content).hexdigest()) == content
+
+
+@contextmanager
+def delayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """The first question for an upload's row waits: it is ``held``, until ``free`` is set."""
+    held, free = threading.Event(), threading.Event()
+    living, first = Uploads.living, threading.Lock()
+
+    def slow(uploads: Uploads, principal: Principal, upload_id: str) -> Upload:
+        if first.acquire(blocking=False):
+            held.set()
+            assert free.wait(timeout=30)
+        return living(uploads, principal, upload_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Uploads, "living", slow)
+        try:
+            yield held, free
+        finally:
+            free.set()
+
+
+def test_a_late_request_does_not_end_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = os.urandom(MIB)
+    with (
+        served(tmp_path, hush=60) as service,
+        service.client() as client,
+        delayed(monkeypatch) as (held, free),
+    ):
+        place = create(client, len(content)).headers["location"]
+        with sending(service, place, 0, len(content)) as late:
+            late.sendall(content[:300_000])
+            assert held.wait(timeout=30)
+            with sending(service, place, 0, len(content)) as newer:
+                newer.sendall(content[:200_000])
+                begun(client, place)
+                free.set()
+                assert late.recv(65_536).startswith(b"HTTP/1.1 423")
+                newer.sendall(content[200_000:])
+                assert newer.recv(65_536).startswith(b"HTTP/1.1 204")
+        assert service.archive(hashlib.sha256(content).hexdigest()) == content
 
 
 def test_a_removal_ends_the_request_that_sends(service: Served) -> None:
