@@ -48,14 +48,14 @@ def write_open(
         names = [*_OWN, *targets.values(), *attributes]
         stream.write(data_of(joined(_row([pa.array([n], pa.large_string()) for n in names]))))
         for block in blocks(len(rows)):
-            stream.write(data_of(_rows(table, rows[block], root, attributes, tuple(targets))))
+            stream.write(data_of(_lines(table, rows[block], root, attributes, tuple(targets))))
         if any(table.regions[row] for row in rows.tolist()) if table.regions else False:
             write_bytes(regions, as_table(table.take(rows)).encode())
         else:
             regions.unlink(missing_ok=True)
 
 
-def _rows(
+def _lines(
     table: CaseTable,
     rows: NDArray[np.int64],
     root: Path,

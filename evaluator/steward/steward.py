@@ -27,8 +27,10 @@ from cohort_selection.sequestration import split
 from cohort_selection.sequestration.assignment import (
     append_assignment,
     head,
+    read_assignment,
     read_list,
 )
+from cohort_selection.sequestration.parts import Parts
 from cohort_selection.sequestration.open_list import write_open
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
@@ -162,6 +164,11 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     barred = claimed(installation, benchmark)
     found = foreseen(benchmark, barred.free(hidden), seed)
     return replace(found, notes=(*found.notes, *barred.said(hidden)))
+
+
+def assigned(installation: Installation) -> Parts:
+    """Who is in the open and who in the sequestered part."""
+    return read_assignment(assignment_list(installation))
 
 
 @dataclass(frozen=True, slots=True)
