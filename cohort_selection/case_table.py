@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.cases import LABEL, Case, Region, UnknownAttributeError
-from cohort_selection.coded import Coded, coded, compact
+from cohort_selection.coded import Coded, coded, compact, met
 
 _BLOCK = 4096
 """Cases that are made at once as a table is gone through."""
@@ -157,6 +157,27 @@ class CaseTable(Sequence[Case]):
             f"{name!r} is not an attribute of the cases; they have {known}; "
             "correct the name or add it to [cohort] attributes"
         )
+
+    def combinations(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Variable -> its level in each combination of levels that some case has."""
+        columns = [self.variable(name) for name in names]
+        shape = [len(column.levels) for column in columns]
+        if not names or not len(self):
+            return {name: [] for name in names}
+        found = np.unique(np.ravel_multi_index([column.codes for column in columns], shape))
+        return {
+            name: [column.levels[code] for code in codes.tolist()]
+            for name, column, codes in zip(
+                names, columns, np.unravel_index(found, shape), strict=True
+            )
+        }
+
+    def patients_by(self, name: str) -> dict[str, int]:
+        """Level of a variable -> patients who have a case of it, in the order of the cases."""
+        column, n = self.variable(name), len(self.patients)
+        pairs = np.unique(column.codes * np.int64(n) + self.patient)
+        counts = np.bincount(pairs // max(n, 1), minlength=len(column.levels)).tolist()
+        return {column.levels[code]: counts[code] for code in met(column.codes)}
 
     def n_of_patient(self) -> NDArray[np.int64]:
         """How many cases each of the table's patients has, in order of ``patients``."""

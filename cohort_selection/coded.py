@@ -93,6 +93,8 @@ def order_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
     The order is that of the bytes in UTF-8, which is that of the characters' numbers. Numbers made
     of eight bytes are sorted several times faster than texts; those alike in them are sorted whole.
     """
+    if pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py():
+        return np.arange(len(texts))
     first, last = ((end.as_py() or "").encode() for end in pc.min_max(texts).values())
     shared = sum(takewhile(bool, map(eq, first, last)))
     parts = pc.binary_slice(texts.cast(pa.large_binary()), shared, shared + _KEY)
@@ -111,3 +113,14 @@ def order_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
     if len(rows):
         order[tied] = rows[pc.sort_indices(texts.take(pa.array(rows))).to_numpy()]
     return order
+
+
+def numbered(texts: pa.LargeStringArray) -> tuple[NDArray[np.int32], pa.LargeStringArray]:
+    """The place (n,) of each text among the distinct ones, and these in sorted order."""
+    order = order_of(texts)
+    ordered = texts.take(pa.array(order))
+    new: NDArray[np.bool_] = np.ones(len(texts), np.bool_)
+    new[1:] = pc.not_equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False)
+    codes: NDArray[np.int32] = np.empty(len(texts), np.int32)
+    codes[order] = np.cumsum(new, dtype=np.int32) - 1
+    return codes, ordered.filter(pa.array(new))

@@ -26,7 +26,7 @@ from cohort_selection.catalog.study_values import (
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
-from cohort_selection.coded import Coded, of_arrow
+from cohort_selection.coded import Coded, numbered, of_arrow
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.dicom.studies import Study
 from cohort_selection.tables.cell_words import plain
@@ -100,9 +100,9 @@ class Commons:
         return self._column("study_uid").cast(pa.large_string()).combine_chunks()
 
     def patients(self) -> pa.DictionaryArray:
-        """The patient of each study; no order of the dictionary is promised."""
-        column = self._column("patient_id")
-        return pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
+        """The patient of each study, by the sorted ids of all patients."""
+        column = self._column("patient_id").cast(pa.large_string())
+        return pa.DictionaryArray.from_arrays(*numbered(column.combine_chunks()))
 
     def recorded(self) -> NDArray[np.bool_]:
         """Which studies have a clinical record."""
@@ -249,14 +249,24 @@ def _coded_lists(
         key = np.zeros(len(rows), np.int64)
         first = np.zeros(1, np.int64)
         for item in range(length):
-            key = key * len(flat.levels) + flat.codes[starts[rows] + item]
-            _, first, key = np.unique(key, return_index=True, return_inverse=True)
-            key = key.reshape(-1)
+            first, key = _distinct(key * len(flat.levels) + flat.codes[starts[rows] + item])
         codes[rows] = key + len(lists)
         for start in starts[rows[first]].tolist():
             items = flat.codes[start : start + length].tolist()
             lists.append(tuple(flat.levels[code] for code in items))
     return codes, lists
+
+
+def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A place of each distinct key, and the number of the key at each place."""
+    most = int(keys.max())
+    if most > len(keys):
+        _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+        return first, number.reshape(-1)
+    place = np.full(most + 1, -1)
+    place[keys] = np.arange(len(keys))
+    there = place >= 0
+    return place[there], (np.cumsum(there) - 1)[keys]
 
 
 def _row(study: Study, record: ClinicalRecord | None, findings: Sequence[str]) -> dict[str, object]:

@@ -75,11 +75,9 @@ class Sieve:
         """UIDs in order, the patient of each study left, and the patients' ids in order."""
         self.sort()
         there = self._occurring()
-        ids = self._patients.filter(pa.array(there)).cast(pa.large_string())
-        order = order_of(ids)
-        number = np.zeros(len(there), np.int32)
-        number[np.flatnonzero(there)[order]] = np.arange(len(order))
-        return self._uids, number[self._patient[self.left]], ids.take(pa.array(order))
+        number = np.cumsum(there, dtype=np.int32) - np.int32(1)
+        ids = self._patients.filter(pa.array(there))
+        return self._uids, number[self._patient[self.left]], ids
 
     def _occurring(self) -> NDArray[np.bool_]:
         there = np.zeros(len(self._patients), np.bool_)

@@ -62,6 +62,11 @@ class DeclaredStudy:
         return tuple(dict.fromkeys(self.attribute(names) for names in named if names))
 
     @property
+    def single_attributes(self) -> tuple[str, ...]:
+        """The attributes of :attr:`grouped_by`, with those of intersections, each once."""
+        return tuple(dict.fromkeys(name for by in self.grouped_by for name in by.split(JOINT)))
+
+    @property
     def parts(self) -> Iterator[tuple[DeclaredClaim, DeclaredPart]]:
         """Every part with its claim, without the levels of ``each``."""
         return ((claim, part) for claim in self.claims for part in claim.every_part)
@@ -71,8 +76,8 @@ class DeclaredStudy:
     ) -> tuple[tuple[str, str], ...]:
         """Attribute and level of each group that a claim is about; ("", "") for all cases.
 
-        ``columns`` maps each attribute to the level of each case. Raises ClaimsError where no
-        case is in a group.
+        ``columns`` maps each attribute to the level of each case, or of each combination of levels
+        that some case has. Raises ClaimsError where no case is in a group.
         """
         if not claim.attributes:
             return (("", ""),)

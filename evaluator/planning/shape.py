@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import floor
 
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import LABEL, Case
 from cohort_selection.matching.feasibility import Crossed, Prospect
 from evaluator.benchmark.specification import Benchmark
@@ -37,14 +38,14 @@ class Ground:
 
 
 def from_pool(
-    benchmark: Benchmark, found: Prospect, pool: Sequence[Case], said: Mapping[str, Assumption]
+    benchmark: Benchmark, found: Prospect, pool: CaseTable, said: Mapping[str, Assumption]
 ) -> Ground:
     """The ground of the cohort that a draw from ``pool`` would reach."""
     study = study_of(benchmark)
     images = said["images_per_patient"]
     if images.source == DEFAULT:
         many = benchmark.cohort.cases_per_patient == "all"
-        mean = len(pool) / max(1, len({case.patient_id for case in pool})) if many else 1.0
+        mean = len(pool) / max(1, pool.n_patients) if many else 1.0
         images = Assumption(mean, POOL)
     positives = sum(each.positives for each in found.crossed)
     negatives = sum(each.negatives for each in found.crossed)
@@ -75,7 +76,7 @@ def from_target(benchmark: Benchmark, said: Mapping[str, Assumption]) -> Ground:
     prevalence = said["prevalence"]
     if prevalence.source == DEFAULT and "1" in margins.get(LABEL, {}):
         prevalence = Assumption(margins[LABEL]["1"], TARGET)
-    names = _names(study)
+    names = study.single_attributes
     if lacking := [name for name in names if name not in margins]:
         raise PlanningError(
             f"a claim is about groups of {lacking[0]}, whose shares the target does not say; give "
@@ -95,7 +96,7 @@ def drawn(
     benchmark: Benchmark, cases: Sequence[Case], unreadable: float, within: float
 ) -> PlannedCohort:
     """The cohort of drawn cases, with its own counts."""
-    names = _names(study_of(benchmark))
+    names = study_of(benchmark).single_attributes
     counts = Counter((tuple(case.attributes[name] for name in names), case.label) for case in cases)
     kinds = sorted({levels for levels, _ in counts})
     patients = len({case.patient_id for case in cases})
@@ -136,7 +137,7 @@ def _ground(
     *,
     patients: float,
 ) -> Ground:
-    names = _names(study)
+    names = study.single_attributes
     prevalence, images = said["prevalence"].value, said["images_per_patient"].value
     unreadable, within = said["unreadable"].value, said["within_patient"].value
     sampled = benchmark.analysis.sampling_design == SAMPLED
@@ -184,11 +185,6 @@ def _ground(
 
 def _readable(cases: int, unreadable: float) -> int:
     return floor(cases * (1.0 - unreadable) + 1e-9)
-
-
-def _names(study: DeclaredStudy) -> tuple[str, ...]:
-    """The single attributes of all claimed groups."""
-    return tuple(dict.fromkeys(name for by in study.grouped_by for name in by.split(JOINT)))
 
 
 def _groups(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from cohort_selection.cases import Case, columns_of
+from cohort_selection.case_table import CaseTable
+from cohort_selection.cases import Case
 from cohort_selection.matching.feasibility import Prospect
 from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.benchmark.specification import Benchmark
@@ -88,7 +89,7 @@ def basis(
     benchmark: Benchmark,
     options: Assumed = NOTHING_SAID,
     *,
-    pool: tuple[Prospect, Sequence[Case]] | None = None,
+    pool: tuple[Prospect, CaseTable] | None = None,
     pilot: Pilot | None = None,
 ) -> Basis:
     """Gather assumptions and ground; raise PlanningError or ClaimsError.
@@ -173,7 +174,7 @@ def powers(
 
 def hopeless(
     benchmark: Benchmark,
-    pool: tuple[Prospect, Sequence[Case]],
+    pool: tuple[Prospect, CaseTable],
     options: Assumed = NOTHING_SAID,
     pilot: Pilot | None = None,
     runs: int = 2000,
@@ -212,7 +213,7 @@ def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, Planne
     declared = study_of(benchmark)
     of_study = assumed_of(None, declared, NOTHING_SAID, benchmark.analysis)
     cohort = drawn(benchmark, cases, of_study["unreadable"].value, of_study["within_patient"].value)
-    columns = columns_of(cases)
+    columns = CaseTable.of(cases).combinations(declared.single_attributes)
     study = declared.with_levels(columns)
     assumed = {
         claim.name: assumed_of(claim, declared, NOTHING_SAID, benchmark.analysis)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case
 from evaluator.case_tables.case_table import ScoringInputError
 from evaluator.readers.declaration import BETWEEN, FEWEST_READERS, Panel, PanelError
@@ -43,7 +44,7 @@ def said_by_panels(
     Readers are numbered, their names stay outside. Raises PanelError where a read is missing.
     """
     found: dict[str, dict[str, float]] = {}
-    ids = [case.case_id for case in cases]
+    ids = CaseTable.of(cases).case_id.to_pylist() if panels else []
     for name, declared in panels.items():
         for kind, values in _of_kinds(_read(name, declared, folder, ids), declared):
             for number, row in enumerate(values.tolist(), start=1):

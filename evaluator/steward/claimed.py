@@ -14,7 +14,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import addendum, sealed_study
@@ -33,19 +39,18 @@ class Claimed:
     patients: dict[str, frozenset[str]]
     named: frozenset[str] = frozenset()
 
-    def free(self, cases: Sequence[Case]) -> list[Case]:
+    def free(self, cases: CaseTable) -> CaseTable:
         """The cases that may be drawn."""
-        taken = frozenset[str]().union(*self.patients.values())
-        return [case for case in cases if case.patient_id not in taken]
+        return cases.of_patients(~_among(cases, frozenset().union(*self.patients.values())))
 
-    def said(self, cases: Sequence[Case]) -> tuple[str, ...]:
+    def said(self, cases: CaseTable) -> tuple[str, ...]:
         """A sentence for each benchmark whose patients are left out of these cases."""
-        here = {case.patient_id for case in cases}
+        shared = {name: int(_among(cases, mine).sum()) for name, mine in self.patients.items()}
         return tuple(
-            f"{len(mine & here)} patients are left out of the pool: they are in the cohort of "
-            f"{name!r}, {self.because(name)}"
-            for name, mine in self.patients.items()
-            if mine & here
+            f"{n} patients are left out of the pool: they are in the cohort of {name!r}, "
+            f"{self.because(name)}"
+            for name, n in shared.items()
+            if n
         )
 
     def because(self, name: str) -> str:
@@ -92,11 +97,17 @@ def refuse_claimed(
     ending: Collection[str] = (),
 ) -> None:
     """Raise StewardError where a drawn case was sealed by another benchmark since the draw."""
-    barred = claimed(installation, benchmark, ending)
+    barred, drawn = claimed(installation, benchmark, ending), CaseTable.of(cases)
     for name, patients in barred.patients.items():
-        shared = patients & {case.patient_id for case in cases}
+        shared = int(_among(drawn, patients).sum())
         if shared:
             raise StewardError(
-                f"{len(shared)} drawn patients are in the cohort of {name!r} too, which was sealed "
+                f"{shared} drawn patients are in the cohort of {name!r} too, which was sealed "
                 f"since, {barred.because(name)}; run `sequestra match {benchmark.name}` again"
             )
+
+
+def _among(cases: CaseTable, patients: Collection[str]) -> NDArray[np.bool_]:
+    """Which of the cases' patients are among others."""
+    found = pc.is_in(cases.patients, value_set=pa.array(patients, pa.large_string()))
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from cohort_selection.benchmark_keys.reading import did_you_mean
-from cohort_selection.cases import Case, columns_of, value
+from cohort_selection.case_table import CaseTable
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.criteria import SelectionError
 from cohort_selection.eligibility.located import of_commons
@@ -63,9 +63,7 @@ def try_file(
     problems = [*_unknown_levels(benchmark, cases)]
     try:
         names = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(" x ")}
-        benchmark.analysis.refuse_single_levels(
-            {name: [value(case, name) for case in cases] for name in names}
-        )
+        benchmark.analysis.refuse_single_levels(cases.combinations(sorted(names)))
     except PlanError as refusal:
         problems.append(f"[analysis]: {refusal}")
     parts = split(
@@ -76,7 +74,7 @@ def try_file(
         assigned=assigned,
         within=plan.within,
     )
-    pool = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
+    pool = cases.of_patients(parts.sequestered)
     if not pool:
         problems.append(
             "no patient is sequestered, so no cohort can be drawn; raise sequestered_share, or "
@@ -97,7 +95,7 @@ def try_file(
     return Tried(len(cases), tuple(problems), tuple(hidden), found)
 
 
-def _hopeless(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> list[str]:
+def _hopeless(benchmark: Benchmark, pool: CaseTable, found: Prospect) -> list[str]:
     """Claims that a cohort of this pool would show with a power below 0.5."""
     try:
         return list(hopeless(benchmark, (found, pool)))
@@ -105,7 +103,7 @@ def _hopeless(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> li
         return [str(problem)]
 
 
-def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str]:
+def _unknown_levels(benchmark: Benchmark, cases: CaseTable) -> Iterator[str]:
     """Levels that the file names and that no case has."""
     target = benchmark.cohort.target.margins
     named = [
@@ -117,14 +115,12 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
     named += [("[analysis] references", *each) for each in benchmark.analysis.references]
     claims = () if benchmark.study is None else benchmark.study.claims
     named += [(f"claim {claim.name!r}", *each) for claim in claims for each in claim.within]
-    occurring: dict[str, dict[str, set[str]]] = {}
+    occurring: dict[str, dict[str, int]] = {}
     told: set[tuple[str, str, str]] = set()
     for where, attribute, level in named:
         for name, part in zip(attribute.split(" x "), level.split(" x "), strict=False):
             if name not in occurring:
-                occurring[name] = {}
-                for case in cases:
-                    occurring[name].setdefault(value(case, name), set()).add(case.patient_id)
+                occurring[name] = cases.patients_by(name)
             there = occurring[name]
             if part not in there and (where, name, part) not in told:
                 told.add((where, name, part))
@@ -135,7 +131,7 @@ def _unknown_levels(benchmark: Benchmark, cases: Sequence[Case]) -> Iterator[str
                 )
 
 
-def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> Iterator[str]:
+def _of_claims(benchmark: Benchmark, pool: CaseTable, found: Prospect) -> Iterator[str]:
     """What keeps the claims from being sealed on a cohort of this pool."""
     study = benchmark.study
     try:
@@ -144,10 +140,9 @@ def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> I
         yield str(refusal)
     if study is None:
         return
-    columns = columns_of(pool)
     problems = 0
     try:
-        for problem in of_hidden(study, columns, found.subgroups):
+        for problem in of_hidden(study, pool, found.subgroups):
             problems += 1
             yield problem
         said_by_comparators(study, benchmark.path.parent, pool)
@@ -157,8 +152,8 @@ def _of_claims(benchmark: Benchmark, pool: Sequence[Case], found: Prospect) -> I
         yield str(refusal)
 
 
-def _listed(levels: Mapping[str, Collection[str]]) -> str:
+def _listed(levels: Mapping[str, int]) -> str:
     """The levels with the most patients, each with their number."""
-    ordered = sorted(levels, key=lambda level: (-len(levels[level]), level))
+    ordered = sorted(levels, key=lambda level: (-levels[level], level))
     more = f" and {len(ordered) - MOST_LEVELS} more" if len(ordered) > MOST_LEVELS else ""
-    return ", ".join(f"{each} ({len(levels[each])})" for each in ordered[:MOST_LEVELS]) + more
+    return ", ".join(f"{each} ({levels[each]})" for each in ordered[:MOST_LEVELS]) + more

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from cohort_selection.cases import Case
+from cohort_selection.case_table import CaseTable
 from cohort_selection.matching.feasibility import (
     PlannedGap,
     Prospect,
@@ -14,22 +14,21 @@ from cohort_selection.matching.feasibility import (
     prospect,
 )
 from evaluator.benchmark.specification import Benchmark
-from evaluator.disclosure.suppression import JOINT
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from metrics.gaps.multiplicity import gap_weights
 from metrics.planning.widths import Precision
 
 
-def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
+def foreseen(benchmark: Benchmark, pool: CaseTable, seed: int) -> Prospect:
     """What a draw from ``pool``, the sequestered cases, would reach; nobody is drawn."""
     plan, analysis = benchmark.cohort, benchmark.analysis
-    claimed = () if benchmark.study is None else benchmark.study.grouped_by
+    study = benchmark.study
     found = prospect(
         pool,
         plan.drawn_target,
         plan.size,
         seed,
-        subgroups=tuple(dict.fromkeys((*analysis.subgroups, *claimed))),
+        subgroups=tuple(dict.fromkeys((*analysis.subgroups, *(study.grouped_by if study else ())))),
         precision=Precision(
             dict(analysis.assumed)["auroc"], analysis.confidence, analysis.interval
         ),
@@ -38,7 +37,7 @@ def foreseen(benchmark: Benchmark, pool: Sequence[Case], seed: int) -> Prospect:
         minimum=plan.minimum,
         gaps=planned_gaps(analysis),
         least=(analysis.minimum_cases, analysis.minimum_per_class),
-        crossed=tuple(dict.fromkeys(name for by in claimed for name in by.split(JOINT))),
+        crossed=study.single_attributes if study else (),
     )
     return replace(found, subgroups=held_back(found.subgroups, benchmark))
 

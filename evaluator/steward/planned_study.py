@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 
-from cohort_selection.cases import Case
+from cohort_selection.case_table import CaseTable
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.located import of_commons
 from cohort_selection.matching.feasibility import Prospect
-from cohort_selection.sequestration.split import Part, split
+from cohort_selection.sequestration.split import split
 from evaluator.assumptions import Assumed
 from evaluator.benchmark.specification import Benchmark, read_benchmark
 from evaluator.case_tables.scoring_input import read_tables
@@ -114,12 +113,12 @@ def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> P
 
 def _pool(
     benchmark: Benchmark, installation: Installation | None, catalog_folder: Path
-) -> tuple[tuple[Prospect, Sequence[Case]], tuple[str, ...]]:
+) -> tuple[tuple[Prospect, CaseTable], tuple[str, ...]]:
     """What a draw would reach, the cases it is drawn from, and notes on them."""
     settings = benchmark.cohort
     notes: tuple[str, ...] = ()
     if installation is not None:
-        hidden: Sequence[Case] = hidden_cases(installation, benchmark, catalog_folder)
+        hidden = hidden_cases(installation, benchmark, catalog_folder)
         taken = claimed(installation, benchmark)
         notes, hidden = taken.said(hidden), taken.free(hidden)
         seed = installation.enclave().seed(settings.seed, "matching")
@@ -134,7 +133,7 @@ def _pool(
             assigned={},
             within=settings.within,
         )
-        hidden = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
+        hidden = cases.of_patients(parts.sequestered)
         seed = settings.seed
         notes = ("one split by chance; the name of an installed benchmark has that of its home",)
     if not hidden:

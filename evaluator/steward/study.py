@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
-from cohort_selection.cases import Case, columns_of, value
+from cohort_selection.case_table import CaseTable
+from cohort_selection.cases import Case
 from cohort_selection.matching import draw
 from cohort_selection.matching.feasibility import Subgroup
 from evaluator.benchmark.specification import Benchmark
@@ -102,7 +103,7 @@ def fixed(
     return ToSeal(sealed_study.sealed(declared, cases, said), said | reads or None)
 
 
-def sealable(benchmark: Benchmark, declared: DeclaredStudy, pool: Sequence[Case]) -> ToSeal:
+def sealable(benchmark: Benchmark, declared: DeclaredStudy, pool: CaseTable) -> ToSeal:
     """A study on one cohort of the pool, drawn by chance and kept nowhere; raise ClaimsError.
 
     The tables of the comparators lie beside the benchmark's file.
@@ -124,19 +125,27 @@ def hidden_groups(
     study: DeclaredStudy, benchmark: Benchmark, cases: Sequence[Case]
 ) -> Iterator[str]:
     """A sentence for each claimed group of these cases that disclosure control would not show."""
-    groups = [
-        Subgroup(attribute, level, float(positive), float(negative), None)
-        for attribute in study.grouped_by
-        for level, (positive, negative) in sorted(_patients(cases, attribute).items())
-    ]
-    columns = columns_of(cases)
-    yield from of_hidden(study, columns, held_back(groups, benchmark))
+    drawn = CaseTable.of(cases)
+    positive, negative = (drawn.take(drawn.label == label) for label in (1, 0))
+    groups = []
+    for attribute in study.grouped_by:
+        with_positive, with_negative = (x.patients_by(attribute) for x in (positive, negative))
+        groups += [
+            Subgroup(
+                attribute,
+                level,
+                float(with_positive.get(level, 0)),
+                float(with_negative.get(level, 0)),
+                None,
+            )
+            for level in drawn.variable(attribute).levels
+        ]
+    yield from of_hidden(study, drawn, held_back(groups, benchmark))
 
 
-def of_hidden(
-    study: DeclaredStudy, columns: Mapping[str, Sequence[str]], groups: Sequence[Subgroup]
-) -> Iterator[str]:
-    """A sentence for each claimed group that is among those held back."""
+def of_hidden(study: DeclaredStudy, cases: CaseTable, groups: Sequence[Subgroup]) -> Iterator[str]:
+    """A sentence for each claimed group of these cases that is among those held back."""
+    columns = cases.combinations(study.single_attributes)
     hidden = {(each.attribute, each.level): each.held_back for each in groups if each.held_back}
     for claim in study.claims:
         for attribute, level in study.groups(claim, columns):
@@ -146,12 +155,3 @@ def of_hidden(
                     f"control does not show ({hidden[attribute, level]}); draw more of its "
                     f"patients, or claim about larger groups"
                 )
-
-
-def _patients(cases: Sequence[Case], attribute: str) -> dict[str, tuple[int, int]]:
-    """Level -> its patients with a positive case, and with a negative one."""
-    found: dict[str, tuple[set[str], set[str]]] = {}
-    for case in cases:
-        sides = found.setdefault(value(case, attribute), (set(), set()))
-        sides[0 if case.label == 1 else 1].add(case.patient_id)
-    return {level: (len(positive), len(negative)) for level, (positive, negative) in found.items()}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case
 from cohort_selection.matching.feasibility import Prospect
 from evaluator.assumptions import Assumed
@@ -73,13 +73,13 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
 
 
 @pytest.fixture(scope="module")
-def drawn(benchmark: Benchmark) -> tuple[Prospect, Sequence[Case]]:
-    cases = pool()
+def drawn(benchmark: Benchmark) -> tuple[Prospect, CaseTable]:
+    cases = CaseTable.of(pool())
     return foreseen(benchmark, cases, 1), cases
 
 
 def test_every_assumption_says_where_it_comes_from(
-    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+    benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     """Options before the claim, the claim before the study, then [analysis], target and pool."""
     found = basis(benchmark, assumed(["specificity=0.88"]), pool=drawn)
@@ -99,7 +99,7 @@ def test_every_assumption_says_where_it_comes_from(
 
 
 def test_the_pool_s_cohort_has_its_exact_power(
-    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+    benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     """200 patients, 80 positive; 5 % unreadable leave 76 and 114, of women 38 or 39."""
     found = basis(benchmark, pool=drawn)
@@ -138,7 +138,7 @@ def test_needed_cases_are_those_to_draw(benchmark: Benchmark) -> None:
 
 
 def test_the_curve_is_whole_on_its_own(
-    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+    benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     made = plan(basis(benchmark, pool=drawn), benchmark.name, runs=400)
     root = ElementTree.fromstring(power_svg(made))
@@ -154,7 +154,7 @@ def test_the_curve_is_whole_on_its_own(
 
 
 def test_a_claim_that_the_pool_cannot_show_is_told(
-    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+    benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     assert list(hopeless(benchmark, drawn)) == []
     (said,) = hopeless(benchmark, drawn, Assumed(specificity=0.75))
@@ -220,7 +220,7 @@ def test_with_holm_a_card_has_the_share_of_each_claim_and_the_look_s_whole_level
 
 
 def test_errors_are_simulated_with_the_cohort_s_counts(
-    benchmark: Benchmark, drawn: tuple[Prospect, Sequence[Case]]
+    benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     found = basis(benchmark, pool=drawn)
     assert found.ground.cohort is not None

@@ -104,7 +104,7 @@ class Commons:
 
     def studies(self) -> list[str]:
         """The studies of the catalog."""
-        return sorted(study.study_uid for study in catalog.read(self.catalog).studies)
+        return sorted(catalog.read(self.catalog).study_uids().to_pylist())
 
     def assign(self, benchmark: Benchmark) -> None:
         """Sequester the patients of a benchmark."""
