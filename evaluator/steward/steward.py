@@ -30,8 +30,8 @@ from cohort_selection.sequestration.assignment import (
     read_assignment,
     read_list,
 )
-from cohort_selection.sequestration.parts import Parts
 from cohort_selection.sequestration.open_list import write_open
+from cohort_selection.sequestration.parts import Parts
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
 from evaluator.steward.claimed import claimed
