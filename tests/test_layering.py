@@ -27,9 +27,9 @@ FLOORS: dict[str, list[str]] = {
         "figures_page",
     ],
     "cohort_selection": [
-        "ages atomic_files benchmark_keys cases pixels source_digest tables",
-        "task",
-        "clinical deidentification sampling",
+        "ages atomic_files benchmark_keys cases coded column_text pixels source_digest tables",
+        "case_table task",
+        "clinical deidentification matched_list sampling",
         "dicom matching",
         "commons.ct",
         "catalog commons regions sealing",

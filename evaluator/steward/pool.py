@@ -18,10 +18,10 @@ from cohort_selection.catalog.commons import Commons
 from cohort_selection.column_text import blocks
 from cohort_selection.eligibility.criteria import FlowStep, Selected
 from cohort_selection.eligibility.located import of_commons
+from cohort_selection.matched_list import digest_of, read_matched
 from cohort_selection.sequestration.assignment import read_assignment, read_list
 from cohort_selection.sequestration.parts import Parts, places
 from evaluator.benchmark.specification import Benchmark
-from evaluator.steward.matched_list import digest_of, read_matched
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 
 

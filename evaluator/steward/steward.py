@@ -17,6 +17,7 @@ from cohort_selection.leakage import duplicates, repeated_pictures
 from cohort_selection.leakage.duplicates import WallCheck
 from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut, audit, refuse_alarms
+from cohort_selection.matched_list import INCLUSION, digest_of, write_matched
 from cohort_selection.matching import draw
 from cohort_selection.matching.draw import Matched
 from cohort_selection.matching.feasibility import Prospect
@@ -36,7 +37,6 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
 from evaluator.steward.claimed import claimed
 from evaluator.steward.foreseen import foreseen
-from evaluator.steward.matched_list import INCLUSION, digest_of, write_matched
 from evaluator.steward.pool import (
     Cut,
     StewardError,
