@@ -35,8 +35,8 @@ if act == "sequester":
     steward.sequester(installation, benchmark, catalog, opened)
 else:
     steward.match(installation, benchmark, catalog)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20]))
+wall, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20]))
 """
 
 
