@@ -27,9 +27,10 @@ FLOORS: dict[str, list[str]] = {
         "figures_page",
     ],
     "cohort_selection": [
-        "ages atomic_files benchmark_keys cases ordered_threads pixels source_digest tables",
-        "task",
-        "clinical deidentification sampling",
+        "ages atomic_files benchmark_keys cases coded column_text ordered_threads pixels"
+        " source_digest tables",
+        "case_table task",
+        "clinical deidentification matched_list sampling",
         "dicom matching",
         "commons.ct",
         "catalog commons regions sealing sources",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from cohort_selection.cases import Case, value
+import numpy as np
+from numpy.typing import NDArray
+
+from cohort_selection.case_table import CaseTable
+from cohort_selection.cases import Case
 from cohort_selection.dicom.doubts import MEANING, Doubt
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.leakage.duplicates import WallCheck
@@ -15,7 +18,12 @@ from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.matching.target import Target
-from cohort_selection.representativeness.distance import Deviation, representativeness, shares
+from cohort_selection.representativeness.distance import (
+    Deviation,
+    representativeness,
+    shares,
+    summed,
+)
 from cohort_selection.representativeness.planned_row import PlannedRow
 
 TARGET, AIM, POOL, OPEN = "the target", "the draw's aim", "the pool", "the open part"
@@ -149,14 +157,16 @@ def level_shares(
 ) -> tuple[LevelShares, ...]:
     """Share of every level that occurs anywhere, attribute by attribute."""
     rows = []
+    tables = [CaseTable.of(side) for side in (cohort, pool, opened)]
     for attribute in attributes:
         wanted = target.margins.get(attribute)
-        sides = [shares(side, attribute) if side else {} for side in (cohort, pool, opened)]
+        sides = [shares(side, attribute) if side else {} for side in tables]
+        n_cohort = tables[0].variable(attribute).counts() if cohort else {}
         for level in sorted({*(wanted or {}), *sides[0], *sides[1], *sides[2]}):
             here = [side.get(level, 0.0) for side in sides]
-            open_share = here[2] if opened else None
-            n = sum(value(case, attribute) == level for case in cohort)
+            open_share = here[2] if tables[2] else None
             goal = None if wanted is None else wanted.get(level, 0.0)
+            n = n_cohort.get(level, 0)
             rows.append(LevelShares(attribute, level, goal, here[0], here[1], open_share, n))
     return tuple(rows)
 
@@ -167,14 +177,15 @@ def compare(
     cohort: Sequence[Case],
     pool: Sequence[Case],
     opened: Sequence[Case],
-    chance: Mapping[str, float],
+    chance: NDArray[np.float64],
 ) -> tuple[Comparison, ...]:
     """Hold the cohort against its target, the draw's aim, the pool and the open part.
 
     The draw's aim is the pool, each patient weighed by the probability of having been drawn,
-    ``chance``. ``pool`` has the cases that could be drawn, ``chance`` their patients.
+    ``chance`` (pool,). ``pool`` has the cases that could be drawn, ``chance`` is of their patients.
     """
     everything = (*attributes, *joint(attributes))
+    cohort, pool, opened = (CaseTable.of(side) for side in (cohort, pool, opened))
     found = []
     if target.margins:
         rows = representativeness(cohort, target, tuple(target.margins), seed=_SEED)
@@ -190,52 +201,60 @@ def compare(
 def over_batches(
     attributes: Sequence[str],
     target: Target,
-    batches: Sequence[tuple[str, Sequence[Case], Sequence[Case]]],
+    names: Sequence[str],
+    opened: tuple[Sequence[Case], NDArray[np.integer]],
+    hidden: tuple[Sequence[Case], NDArray[np.integer]],
 ) -> tuple[Batch, ...]:
-    """Balance of the split after each batch; ``batches`` are (name, new open, new sequestered)."""
-    opened: list[Case] = []
-    hidden: list[Case] = []
+    """Balance of the split after each batch that brought cases.
+
+    ``opened`` and ``hidden`` are cases, and for each of them the place in ``names`` of the batch
+    that its patient came with.
+    """
     found = []
-    for name, new_open, new_hidden in batches:
-        opened.extend(new_open)
-        hidden.extend(new_hidden)
+    come = set(np.unique(opened[1]).tolist()) | set(np.unique(hidden[1]).tolist())
+    for number in sorted(come):
+        open_so_far, hidden_so_far = (
+            _until(CaseTable.of(cases), batch, number) for cases, batch in (opened, hidden)
+        )
         against_open: tuple[Deviation, ...] = ()
         against_target: tuple[Deviation, ...] = ()
-        if opened and hidden:
+        if open_so_far and hidden_so_far:
             everything = (*attributes, *joint(attributes))
-            against_open = representativeness(hidden, opened, everything, seed=_SEED)
-        if hidden:
-            against_target = representativeness(hidden, target, tuple(target.margins), seed=_SEED)
-        found.append(
-            Batch(name, _patients(opened), _patients(hidden), against_open, against_target)
-        )
+            against_open = representativeness(hidden_so_far, open_so_far, everything, seed=_SEED)
+        if hidden_so_far:
+            against_target = representativeness(
+                hidden_so_far, target, tuple(target.margins), seed=_SEED
+            )
+        n_open, n_hidden = open_so_far.n_patients, hidden_so_far.n_patients
+        found.append(Batch(names[number], n_open, n_hidden, against_open, against_target))
     return tuple(found)
 
 
+def _until(cases: CaseTable, batch: NDArray[np.integer], number: int) -> CaseTable:
+    """The cases of the batches up to one, batch after batch."""
+    order = np.argsort(batch, kind="stable")
+    return cases.take(order[: np.searchsorted(batch[order], number, side="right")])
+
+
 def count_doubts(
-    doubts: Mapping[str, Sequence[str]], cohort: Sequence[Case], pool: Sequence[Case]
+    doubts: Mapping[int, Sequence[str]],
+    cohort: NDArray[np.integer],
+    pool: NDArray[np.integer],
 ) -> tuple[DoubtCount, ...]:
-    """How many cases have each doubt; ``doubts`` are those of each study that has some, by id."""
+    """How many cases have each doubt; ``doubts`` are those of each study that has some.
+
+    Studies, those of the cohort and those of the pool are given by their places in the catalog.
+    """
     found = []
     for doubt in Doubt:
-        of_cohort, of_pool = (
-            sum(doubt in doubts.get(case.case_id, ()) for case in side) for side in (cohort, pool)
-        )
+        having = [place for place, said in doubts.items() if doubt in said]
+        of_cohort, of_pool = (int(np.isin(side, having).sum()) for side in (cohort, pool))
         if of_cohort or of_pool:
             found.append(DoubtCount(*MEANING[doubt], of_cohort, of_pool))
     return tuple(found)
 
 
-def weighed(pool: Sequence[Case], attribute: str, chance: Mapping[str, float]) -> dict[str, float]:
+def weighed(pool: Sequence[Case], attribute: str, chance: NDArray[np.float64]) -> dict[str, float]:
     """Patients of each level that the draw aims at; together the patients of the cohort."""
-    n_cases = Counter(case.patient_id for case in pool)
-    totals: dict[str, float] = {}
-    for case in pool:
-        level = value(case, attribute)
-        part = chance[case.patient_id] / n_cases[case.patient_id]
-        totals[level] = totals.get(level, 0.0) + part
-    return dict(sorted(totals.items()))
-
-
-def _patients(cases: Sequence[Case]) -> int:
-    return len({case.patient_id for case in cases})
+    table = CaseTable.of(pool)
+    return summed(table.variable(attribute), chance / table.n_of_patient()[table.patient])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cohort_selection.cases import Case, value
+from cohort_selection.case_table import CaseTable
+from cohort_selection.cases import Case
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.coded import Coded
 from cohort_selection.matching.target import Target
 from cohort_selection.sampling.randomness import generator
 from metrics.target_population.divergence import jensen_shannon
@@ -54,16 +56,15 @@ def representativeness(
     With a ``seed``, each distance gets its distribution under random draws.
     """
     found = []
-    n_patients = len({case.patient_id for case in cases})
+    table = CaseTable.of(cases)
+    others = against if isinstance(against, Target) else CaseTable.of(against)
     for attribute in attributes:
         wanted = (
-            against.margins[attribute]
-            if isinstance(against, Target)
-            else shares(against, attribute)
+            others.margins[attribute] if isinstance(others, Target) else shares(others, attribute)
         )
-        row = deviation(attribute, shares(cases, attribute), wanted)
+        row = deviation(attribute, shares(table, attribute), wanted)
         if seed is not None:
-            median, high = chance(wanted, n_patients, generator(seed, "chance", attribute))
+            median, high = chance(wanted, table.n_patients, generator(seed, "chance", attribute))
             row = replace(row, chance_median=median, chance_high=high)
         found.append(row)
     return tuple(found)
@@ -81,13 +82,27 @@ def chance(
 
 def shares(cases: Sequence[Case], attribute: str) -> dict[str, float]:
     """Share of each level among the patients of ``cases``; one with several counts in parts."""
-    n_cases = Counter(case.patient_id for case in cases)
-    totals: dict[str, float] = {}
-    for (level, patient), n in Counter(
-        (value(case, attribute), case.patient_id) for case in cases
-    ).items():
-        totals[level] = totals.get(level, 0.0) + n / n_cases[patient]
-    return {level: total / len(n_cases) for level, total in sorted(totals.items())}
+    table = CaseTable.of(cases)
+    column, n = table.variable(attribute), table.n_of_patient()[table.patient]
+    part = np.ones(len(table))
+    several = np.flatnonzero(n > 1)
+    # The cases of a patient with one level count together, where the first of them stands.
+    key = table.patient[several].astype(np.int64) * len(column.levels) + column.codes[several]
+    _, first, times = np.unique(key, return_index=True, return_counts=True)
+    part[several] = 0.0
+    part[several[first]] = times / n[several[first]]
+    return {level: total / table.n_patients for level, total in summed(column, part).items()}
+
+
+def summed(column: Coded, parts: NDArray[np.float64]) -> dict[str, float]:
+    """The sum of ``parts`` (cases,) for each level that occurs, added in the order of the cases."""
+    totals = np.bincount(column.codes, parts, minlength=len(column.levels))
+    occurs = np.bincount(column.codes, minlength=len(column.levels)) > 0
+    return {
+        level: total
+        for level, total, there in zip(column.levels, totals.tolist(), occurs, strict=True)
+        if there
+    }
 
 
 def deviation(attribute: str, found: Mapping[str, float], wanted: Mapping[str, float]) -> Deviation:
@@ -111,13 +126,13 @@ def deviation(attribute: str, found: Mapping[str, float], wanted: Mapping[str, f
     )
 
 
-def _standardised(p: np.typing.NDArray[np.float64], q: np.typing.NDArray[np.float64]) -> float:
+def _standardised(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     """Largest standardised difference of a level (Austin 2009, Stat Med 28); capped at 10."""
     pooled = np.sqrt((p * (1 - p) + q * (1 - q)) / 2.0)
     return float(min((np.abs(p - q)[pooled > 0] / pooled[pooled > 0]).max(initial=0.0), 10.0))
 
 
-def _normalised(table: Mapping[str, float], levels: Sequence[str]) -> np.typing.NDArray[np.float64]:
+def _normalised(table: Mapping[str, float], levels: Sequence[str]) -> NDArray[np.float64]:
     column = np.array([table.get(level, 0.0) for level in levels], dtype=np.float64)
-    normalised: np.typing.NDArray[np.float64] = column / column.sum()
+    normalised: NDArray[np.float64] = column / column.sum()
     return normalised

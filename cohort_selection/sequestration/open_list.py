@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cohort_selection.atomic_files import write_bytes
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cohort_selection.atomic_files import write_bytes, written
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case, Region
+from cohort_selection.column_text import as_csv, blocks, data_of, joined, spread
 from cohort_selection.regions.region_table import RegionTableError, as_table, beside, read_table
 from cohort_selection.sealing.cohort import CohortError
 from cohort_selection.task.declaration import ONE_PROBABILITY, Task, TaskError
@@ -20,40 +26,92 @@ _OWN = ("case_id", "patient_id", "label", "files")
 
 
 def write_open(
-    path: Path, cases: Sequence[Case], attributes: Sequence[str], task: Task = ONE_PROBABILITY
+    path: Path,
+    cases: Sequence[Case],
+    attributes: Sequence[str],
+    task: Task = ONE_PROBABILITY,
+    *,
+    which: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write the open part as CSV: case_id, patient_id, label, files, targets, ``attributes``.
 
-    Where a case has regions, they stand in a table beside it: see ``regions/region_table.py``.
-    Files are relative to the CSV and joined by ";". A kill leaves the old table or the new one.
+    ``which`` (cases,) marks the cases that are open; without it, all are. Where a case has regions,
+    they stand in a table beside it: see ``regions/region_table.py``. Files are relative to the CSV
+    and joined by ";". A kill leaves the old table or the new one.
     """
     root = path.absolute().parent
     root.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    targets = target_columns(task)
-    writer.writerow([*_OWN, *targets.values(), *attributes])
-    for case in cases:
-        files = [os.path.relpath(file.absolute(), root) for file in case.files]
-        odd = [file for file in files if ";" in file]
-        if odd:
-            raise CohortError(f"{odd[0]!r} has a ';' in its name, which separates files; rename it")
-        writer.writerow(
-            [
-                case.case_id,
-                case.patient_id,
-                case.label,
-                ";".join(files),
-                *(cell(case.targets[output]) for output in targets),
-                *(case.attributes[name] for name in attributes),
-            ]
-        )
+    table, targets = CaseTable.of(cases), target_columns(task)
+    rows = np.arange(len(table)) if which is None else np.flatnonzero(which)
     regions = beside(path)
-    if any(case.regions for case in cases):
-        write_bytes(regions, as_table(cases).encode())
-    else:
-        regions.unlink(missing_ok=True)
-    write_bytes(path, text.getvalue().encode())
+    with written(path) as stream:
+        names = [*_OWN, *targets.values(), *attributes]
+        stream.write(data_of(joined(_row([pa.array([n], pa.large_string()) for n in names]))))
+        for block in blocks(len(rows)):
+            stream.write(data_of(_lines(table, rows[block], root, attributes, tuple(targets))))
+        if any(table.regions[row] for row in rows.tolist()) if table.regions else False:
+            write_bytes(regions, as_table(table.take(rows)).encode())
+        else:
+            regions.unlink(missing_ok=True)
+
+
+def _lines(
+    table: CaseTable,
+    rows: NDArray[np.int64],
+    root: Path,
+    attributes: Sequence[str],
+    targets: Sequence[str],
+) -> pa.LargeStringArray:
+    """The lines of some cases."""
+    columns = [
+        table.case_id.take(pa.array(rows)),
+        table.patients.take(pa.array(table.patient[rows])),
+        spread(("0", "1"), table.label[rows]),
+        _relative(table.files_of(table.rows[rows]), root),
+    ]
+    for output in targets:
+        values, codes = np.unique(table.targets[output][rows], return_inverse=True)
+        texts = [cell(None if np.isnan(value) else value) for value in values.tolist()]
+        columns.append(spread(texts, codes.reshape(-1)))
+    for name in attributes:
+        columns.append(spread(table.attributes[name].levels, table.attributes[name].codes[rows]))
+    return _row(columns)
+
+
+def _row(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
+    cells = [part for column in columns for part in (",", as_csv(column))]
+    return joined(*cells[1:], "\n")
+
+
+def _relative(files: pa.ListArray, root: Path) -> pa.LargeStringArray:
+    """The files of each case as seen from a folder, joined by ";"."""
+    flat = pc.list_flatten(files).cast(pa.large_string())
+    seen = flat
+    odd = pc.or_(
+        pc.or_(pc.invert(pc.starts_with(flat, "/")), pc.ends_with(flat, "/")),
+        pc.or_(pc.match_substring(flat, "//"), pc.match_substring(flat, "/.")),
+    )
+    left = pc.invert(odd)
+    for up, folder in enumerate((root, *root.parents)):
+        above = f"{folder}/".replace("//", "/")
+        below = pc.and_(left, pc.starts_with(flat, above))
+        if not pc.any(below).as_py():
+            continue
+        cut = pc.utf8_slice_codeunits(flat, len(above))
+        seen = pc.if_else(below, joined("../" * up, cut), seen)
+        left = pc.and_not(left, below)
+        if not pc.any(left).as_py():
+            break
+    if pc.any(odd).as_py():
+        found = [os.path.relpath(Path(f).absolute(), root) for f in flat.filter(odd).to_pylist()]
+        seen = pc.replace_with_mask(seen, odd, pa.array(found, pa.large_string()))
+    split = pc.match_substring(seen, ";")
+    if pc.any(split).as_py():
+        first = seen.filter(split)[0].as_py()
+        raise CohortError(f"{first!r} has a ';' in its name, which separates files; rename it")
+    ends = np.concatenate([[0], np.cumsum(pc.list_value_length(files).to_numpy())])
+    lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), seen)
+    return pc.binary_join(lists, pa.scalar(";", pa.large_string())).cast(pa.large_string())
 
 
 def read_open(path: Path) -> tuple[Case, ...]:

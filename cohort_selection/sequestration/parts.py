@@ -112,15 +112,15 @@ def _compared(
     other_starts: NDArray[np.int64],
     other_data: NDArray[np.uint8],
     j: int,
-) -> int:
+) -> np.int64:
     """Below 0 where text i comes before text j, above where after; bytes of UTF-8 sort as marks."""
     a, b = starts[i], other_starts[j]
     n, m = starts[i + 1] - a, other_starts[j + 1] - b
     for k in range(min(n, m)):
         difference = np.int64(data[a + k]) - np.int64(other_data[b + k])
         if difference != 0:
-            return difference
-    return n - m
+            return np.int64(difference)
+    return np.int64(n - m)
 
 
 @njit(cache=True)  # pragma: no cover - compiled

@@ -67,16 +67,23 @@ def draw_card(
     enclave = installation.enclave()
     sealed = enclave.cohort(benchmark.name) if enclave.is_sealed(benchmark.name) else None
     planned, unplanned = _planned(benchmark, cut.cohort, sealed)
-    chances = [cut.chance[patient] for patient in {case.patient_id for case in cut.cohort}]
+    of_patient = dict(zip(cut.cohort.patient.tolist(), cut.chance[cut.drawn].tolist(), strict=True))
+    chances = list(of_patient.values())
     return Card(
         title=benchmark.title,
         digest=sealed.digest if sealed else "",
         n_cases=len(cut.cohort),
-        n_patients=len({case.patient_id for case in cut.cohort}),
+        n_patients=cut.cohort.n_patients,
         flow=cut.flow,
         levels=level_shares(attributes, plan.target, cut.cohort, cut.pool, cut.opened),
         comparisons=compare(matched, plan.target, cut.cohort, cut.pool, cut.opened, cut.chance),
-        batches=over_batches(matched, plan.target, cut.batches),
+        batches=over_batches(
+            matched,
+            plan.target,
+            cut.batches.names,
+            (cut.opened, cut.batches.opened),
+            (cut.hidden, cut.batches.hidden),
+        ),
         inclusion=Inclusion(
             min(chances), median(chances), max(chances), cut.certain_share, cut.excluded_share
         ),
@@ -84,7 +91,7 @@ def draw_card(
         binding=cut.binding,
         shortcuts=shortcuts,
         checks=_checks(sealed) if sealed else None,
-        doubts=count_doubts(cut.doubts, cut.cohort, cut.pool),
+        doubts=count_doubts(cut.doubts, cut.cohort.rows, cut.pool.rows),
         text=looked,
         planned=planned,
         unplanned=unplanned,

@@ -14,6 +14,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case
 from cohort_selection.matching import next_draw
 from evaluator.benchmark.specification import Benchmark, read_benchmark
@@ -136,13 +141,16 @@ def too_near(
 
     ``earlier`` has the case ids of the other cohort. Cases that left the pool since count for none.
     """
-    ids = {case.case_id for case in drawn}
-    sides = (
-        [case for case in drawn if case.case_id not in earlier],
-        [case for case in pool if case.case_id in earlier and case.case_id not in ids],
-    )
+    mine, whole = CaseTable.of(drawn), CaseTable.of(pool)
+    others = pa.array(sorted(earlier), mine.case_id.type)
+    here, there = (pc.is_in(table.case_id, value_set=others) for table in (mine, whole))
+    left = pc.and_not(there, pc.is_in(whole.case_id, value_set=mine.case_id))
+    sides = [
+        table.label[np.asarray(which.to_numpy(zero_copy_only=False), np.bool_)]
+        for table, which in ((mine, pc.invert(here)), (whole, left))
+    ]
     for side in sides:
-        n_positive = sum(case.label for case in side)
+        n_positive = int(side.sum())
         for number, kind in ((n_positive, "positive"), (len(side) - n_positive, "negative")):
             if 0 < number < minimum:
                 return f"{number} {kind} case{'s' * (number > 1)}, fewer than {minimum}"

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
-from cohort_selection.cases import Case
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cohort_selection.case_table import ByCase, CaseTable, FilesOf
 from cohort_selection.catalog import catalog
-from cohort_selection.dicom.studies import Study
+from cohort_selection.catalog.commons import Commons
+from cohort_selection.column_text import blocks
 from cohort_selection.eligibility.criteria import FlowStep, Selected
 from cohort_selection.eligibility.located import of_commons
-from cohort_selection.matching.draw import of_patients
-from cohort_selection.sequestration.assignment import read_assignment, read_batches
-from cohort_selection.sequestration.split import Part
+from cohort_selection.matched_list import digest_of, read_matched
+from cohort_selection.sequestration.assignment import read_assignment, read_list
+from cohort_selection.sequestration.parts import Parts, places
 from evaluator.benchmark.specification import Benchmark
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 
@@ -25,45 +29,113 @@ class StewardError(ValueError):
     """An act was asked for before the one it builds on, or twice."""
 
 
+@dataclass(frozen=True, slots=True)
+class Imaging:
+    """A study of the open side: whose it is, and its files."""
+
+    patient_id: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside(Sequence[Imaging]):
+    """All studies whose patients are not sequestered, read from the catalog some at a time.
+
+    ``patient`` gives the patient of each, ``rows`` their places in the catalog.
+    """
+
+    patient: pa.DictionaryArray
+    rows: NDArray[np.int64]
+    files_of: FilesOf
+
+    @classmethod
+    def of(cls, commons: Commons, parts: Parts) -> Outside:
+        """Those of a commons."""
+        patient = commons.patients()
+        hidden = parts.patients.filter(pa.array(parts.sequestered))
+        barred = pc.is_in(patient.dictionary.cast(hidden.type), value_set=hidden)
+        rows = np.flatnonzero(~barred.to_numpy(zero_copy_only=False)[patient.indices.to_numpy()])
+        return cls(patient.take(pa.array(rows)), rows, commons.files)
+
+    def __len__(self) -> int:
+        """Number of studies."""
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Imaging: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Imaging]: ...
+
+    def __getitem__(self, index: int | slice) -> Imaging | Sequence[Imaging]:
+        """One study, or some."""
+        if isinstance(index, slice):
+            return Outside(self.patient[index], self.rows[index], self.files_of)
+        return next(iter(self[index : index + 1 or None]))
+
+    def __iter__(self) -> Iterator[Imaging]:
+        """Each study in turn."""
+        for block in blocks(len(self)):
+            files = self.files_of(self.rows[block]).to_pylist()
+            for owner, listed in zip(self.patient[block].to_pylist(), files, strict=True):
+                yield Imaging(owner, tuple(map(Path, listed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The batches of patients in the order of assignment.
+
+    ``opened`` and ``hidden`` give the batch of each case of either side, by its place in ``names``.
+    """
+
+    names: tuple[str, ...]
+    opened: NDArray[np.int32]
+    hidden: NDArray[np.int32]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A commons as a benchmark cuts it: the flow, the open part, the pool and the drawn cohort.
+    """A commons as a benchmark cuts it: the flow, both parts, the pool and the drawn cohort.
 
     ``pool`` are the cases that could be drawn: with one case a patient, the one that was chosen
-    first. ``inclusion`` is the probability that a case of the pool was drawn, ``chance`` that its
-    patient was; the shares of the pool's patients who were sure to be drawn and could not be, and
-    what was ``binding``, are as matching found them.
+    first. ``drawn`` are the places of the cohort's cases there. ``inclusion`` (pool,) is the
+    probability that a case was drawn, ``chance`` (pool,) that its patient was; the shares of the
+    pool's patients who were sure to be drawn and could not be, and what was ``binding``, are as
+    matching found them.
     ``outside`` are all studies whose patients are not sequestered, cases of the benchmark or not.
-    ``batches`` are (name, open cases, sequestered cases) in the order of assignment, ``doubts``
-    those of headers, by study.
+    ``doubts`` are those of headers, by place of the study in the catalog.
     """
 
     flow: tuple[FlowStep, ...]
-    opened: tuple[Case, ...]
-    outside: tuple[Study, ...]
-    pool: tuple[Case, ...]
-    cohort: tuple[Case, ...]
-    inclusion: Mapping[str, float]
-    chance: Mapping[str, float]
+    opened: CaseTable
+    hidden: CaseTable
+    outside: Outside
+    pool: CaseTable
+    drawn: NDArray[np.int64]
+    cohort: CaseTable
+    inclusion: NDArray[np.float64]
+    chance: NDArray[np.float64]
     certain_share: float
     excluded_share: float
     binding: tuple[str, ...]
-    batches: tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]
-    doubts: Mapping[str, tuple[str, ...]]
+    batches: Arrivals
+    doubts: Mapping[int, tuple[str, ...]]
 
 
 def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Path) -> Cut:
     """Read the catalog again, cut as it was for the match; refuse where it no longer fits."""
     commons = catalog.read(catalog_folder)
     selected = select_cases(benchmark, commons)
-    parts = read_assignment(assignment_list(installation))
-    opened, hidden = _split(parts, selected)
-    found = _read_matched(installation, benchmark)
-    drawn = frozenset(found["drawn"])
-    cases = tuple(case for case in hidden if case.case_id in drawn)
-    if len(cases) != len(drawn):
+    assigned = read_list(assignment_list(installation))
+    cases, place = selected.cases, _assigned(selected.cases, assigned.parts)
+    is_hidden = assigned.parts.sequestered[place]
+    opened, hidden = cases.take(~is_hidden), cases.take(is_hidden)
+    found, inclusion = _read_matched(installation, benchmark)
+    names = pa.array(sorted(found["drawn"]), pa.large_string())
+    in_hidden = places(names, hidden.case_id)
+    if (lost := int((in_hidden < 0).sum())) > 0:
         raise StewardError(
-            f"{len(drawn) - len(cases)} of the {len(drawn)} matched cases are not in the "
+            f"{lost} of the {len(names)} matched cases are not in the "
             f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
         )
     if found.get("pool") != digest_of(hidden):
@@ -72,80 +144,54 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
             "match, so the cohort's target and minimum may no longer hold; give the catalog of "
             f"the match, or run `sequestra match {benchmark.name}` again"
         )
-    inclusion = found["inclusion"]
+    known = places(hidden.case_id, inclusion.case_id)
+    probability = inclusion.number[known[known >= 0]]
+    n_of_patient = hidden.n_of_patient()[hidden.patient][known >= 0]
+    pool = hidden.take(known >= 0)
+    drawn = places(names, pool.case_id)
     return Cut(
         flow=selected.flow,
-        opened=tuple(opened),
-        outside=tuple(
-            study
-            for study in commons.studies
-            if parts.get(study.patient_id) is not Part.SEQUESTERED
-        ),
-        pool=tuple(case for case in hidden if case.case_id in inclusion),
-        cohort=cases,
-        inclusion=inclusion,
-        chance=of_patients(hidden, inclusion, benchmark.cohort.cases_per_patient),
+        opened=opened,
+        hidden=hidden,
+        outside=Outside.of(commons, assigned.parts),
+        pool=pool,
+        drawn=drawn,
+        cohort=pool.take(drawn),
+        inclusion=probability,
+        chance=probability * (n_of_patient if benchmark.cohort.cases_per_patient == "one" else 1),
         certain_share=found["certain_share"],
         excluded_share=found["excluded_share"],
         binding=tuple(found["binding"]),
-        batches=_by_batch(installation, opened, hidden),
-        doubts={study.study_uid: study.doubts for study in commons.studies if study.doubts},
+        batches=Arrivals(
+            assigned.batches, *(assigned.batch[place[side]] for side in (~is_hidden, is_hidden))
+        ),
+        doubts=commons.doubts(),
     )
-
-
-def _by_batch(
-    installation: Installation, opened: Sequence[Case], hidden: Sequence[Case]
-) -> tuple[tuple[str, tuple[Case, ...], tuple[Case, ...]], ...]:
-    batch_of = read_batches(assignment_list(installation))
-    by_name: dict[str, tuple[list[Case], list[Case]]] = {
-        name: ([], []) for name in dict.fromkeys(batch_of.values())
-    }
-    for side, cases in enumerate((opened, hidden)):
-        for case in cases:
-            by_name[batch_of[case.patient_id]][side].append(case)
-    return tuple((name, tuple(a), tuple(b)) for name, (a, b) in by_name.items() if a or b)
 
 
 def hidden_cases(
     installation: Installation, benchmark: Benchmark, catalog_folder: Path
-) -> list[Case]:
+) -> CaseTable:
     """The pool: the cases of a benchmark whose patients are sequestered."""
     parts = read_assignment(assignment_list(installation))
-    _, hidden = _split(parts, select_cases(benchmark, catalog.read(catalog_folder)))
-    return hidden
+    cases = select_cases(benchmark, catalog.read(catalog_folder)).cases
+    return cases.take(parts.sequestered[_assigned(cases, parts)])
 
 
-def select_cases(benchmark: Benchmark, commons: catalog.Catalog) -> Selected:
+def select_cases(benchmark: Benchmark, commons: Commons) -> Selected:
     """Apply the criteria of a benchmark to a commons."""
     return of_commons(commons, benchmark.cohort.criteria)
 
 
-def _split(parts: Mapping[str, Part], selected: Selected) -> tuple[list[Case], list[Case]]:
-    cases = selected.cases
-    if not all(case.patient_id in parts for case in cases):
+def _assigned(cases: CaseTable, parts: Parts) -> NDArray[np.int64]:
+    """Where the patient of each case stands among those assigned."""
+    place = places(cases.patients, parts.patients)
+    if (place < 0).any():
         raise StewardError(
             "the catalog has patients who are not assigned to the open or the sequestered part; "
             "run `sequestra sequester` on it first"
         )
-    return sides(cases, parts)
-
-
-def sides(cases: Sequence[Case], parts: Mapping[str, Part]) -> tuple[list[Case], list[Case]]:
-    """The cases of open patients, and those of sequestered ones."""
-    opened = [case for case in cases if parts[case.patient_id] is Part.OPEN]
-    hidden = [case for case in cases if parts[case.patient_id] is Part.SEQUESTERED]
-    return opened, hidden
-
-
-def digest_of(cases: Sequence[Case]) -> str:
-    """SHA-256 of all that a draw depends on; where a file lies is no part of it."""
-    rows = sorted(
-        (case.case_id, case.patient_id, case.label, sorted(case.attributes.items()))
-        + ((sorted(case.targets.items()),) if case.targets else ())
-        + ((sorted(map(astuple, case.regions), key=str),) if case.regions else ())
-        for case in cases
-    )
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return place[cases.patient]
 
 
 def assignment_list(installation: Installation) -> Path:
@@ -158,15 +204,17 @@ def matched_list(installation: Installation, benchmark: Benchmark) -> Path:
     return installation.enclave().benchmark_folder(benchmark.name) / "matched.json"
 
 
-def _read_matched(installation: Installation, benchmark: Benchmark) -> dict[str, Any]:
+def _read_matched(
+    installation: Installation, benchmark: Benchmark
+) -> tuple[dict[str, Any], ByCase]:
     path = matched_list(installation, benchmark)
     again = f"run `sequestra match {benchmark.name}`"
     if not path.exists():
         raise StewardError(f"no matched cohort for {benchmark.name!r}; {again} first")
-    document: dict[str, Any] = json.loads(path.read_text())
+    document, inclusion = read_matched(path)
     if document[BENCHMARK_DIGEST] != benchmark.digest:
         raise StewardError(
             f"the cohort of {benchmark.name!r} was matched under another version of its file; "
             f"{again} again"
         )
-    return document
+    return document, inclusion

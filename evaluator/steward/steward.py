@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from cohort_selection.atomic_files import write_bytes
+from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case, value
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.criteria import FlowStep
@@ -18,6 +17,7 @@ from cohort_selection.leakage import duplicates, looked, repeated_pictures
 from cohort_selection.leakage.duplicates import WallCheck
 from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut, audit, refuse_alarms
+from cohort_selection.matched_list import INCLUSION, digest_of, write_matched
 from cohort_selection.matching import draw
 from cohort_selection.matching.draw import Matched
 from cohort_selection.matching.feasibility import Prospect
@@ -29,9 +29,10 @@ from cohort_selection.sequestration.assignment import (
     append_assignment,
     head,
     read_assignment,
+    read_list,
 )
 from cohort_selection.sequestration.open_list import write_open
-from cohort_selection.sequestration.split import Part
+from cohort_selection.sequestration.parts import Parts
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
 from evaluator.steward.claimed import claimed
@@ -41,11 +42,9 @@ from evaluator.steward.pool import (
     StewardError,
     assignment_list,
     cut_of,
-    digest_of,
     hidden_cases,
     matched_list,
     select_cases,
-    sides,
 )
 from evaluator.steward.public_card import publish_card
 from evaluator.steward.study import keep_comparators, to_seal
@@ -85,29 +84,30 @@ def sequester(
     installation.install(benchmark)
     selected = select_cases(benchmark, catalog.read(catalog_folder))
     path = assignment_list(installation)
-    before = read_assignment(path)
+    before, cases = read_list(path), selected.cases
     plan = benchmark.cohort
     parts = split.split(
-        selected.cases,
+        cases,
         variables=plan.stratify,
         sequestered_share=plan.sequestered_share,
         seed=installation.enclave().seed(plan.seed, "sequestration"),
-        assigned=before,
+        assigned=before.parts,
         within=plan.within,
     )
-    new = append_assignment(path, parts, batch or benchmark.name)
+    new = append_assignment(path, parts, batch or benchmark.name, known=before)
     installation.ledger().record(
         "sequester", benchmark.name, f"{new} new patients; list {head(path)}"
     )
-    opened, hidden = sides(selected.cases, parts)
-    write_open(open_list, opened, plan.criteria.attributes, benchmark.task)
+    hidden = parts.sequestered[cases.patient]
+    write_open(open_list, cases, plan.criteria.attributes, benchmark.task, which=~hidden)
+    n_hidden, n_patients = int(hidden.sum()), int(parts.sequestered.sum())
     return Sequestered(
         flow=selected.flow,
-        open_cases=len(opened),
-        open_patients=_patients(opened),
-        sequestered_cases=len(hidden),
-        sequestered_patients=_patients(hidden),
-        assigned_before=len({case.patient_id for case in selected.cases} & set(before)),
+        open_cases=len(cases) - n_hidden,
+        open_patients=cases.n_patients - n_patients,
+        sequestered_cases=n_hidden,
+        sequestered_patients=n_patients,
+        assigned_before=cases.n_patients - new,
         share=plan.sequestered_share,
     )
 
@@ -138,20 +138,21 @@ def keep_match(
     installation: Installation, benchmark: Benchmark, hidden: Sequence[Case], matched: Matched
 ) -> Matched:
     """Keep the list of a drawn cohort, and the probabilities of the draw from ``hidden``."""
+    drawn = CaseTable.of(matched.cases)
     names = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(" x ")}
     benchmark.analysis.refuse_single_levels(
-        {name: [case.attributes[name] for case in matched.cases] for name in names}
+        {name: drawn.attributes[name].texts() for name in names}
     )
     document = {
         BENCHMARK_DIGEST: benchmark.digest,
         "pool": digest_of(hidden),
-        "drawn": sorted(case.case_id for case in matched.cases),
-        "inclusion": dict(sorted(matched.inclusion.items())),
+        "drawn": drawn.in_order().case_id,
+        INCLUSION: matched.inclusion,
         "certain_share": matched.certain_share,
         "excluded_share": matched.excluded_share,
         "binding": matched.binding,
     }
-    digest = _write(matched_list(installation, benchmark), document)
+    digest = write_matched(matched_list(installation, benchmark), document)
     installation.ledger().record("match", benchmark.name, digest)
     return matched
 
@@ -165,7 +166,7 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     return replace(found, notes=(*found.notes, *barred.said(hidden)))
 
 
-def assigned(installation: Installation) -> dict[str, Part]:
+def assigned(installation: Installation) -> Parts:
     """Who is in the open and who in the sequestered part."""
     return read_assignment(assignment_list(installation))
 
@@ -301,13 +302,12 @@ def _of_checks(
 def _design(cut: Cut, target: Target) -> dict[str, CaseDesign]:
     """What is sealed with each drawn case: its probabilities and its cell of the target."""
     names = dict.fromkeys(part for margin in target.margins for part in margin.split(" x "))
+    inclusion, chance = cut.inclusion[cut.drawn].tolist(), cut.chance[cut.drawn].tolist()
     return {
         case.case_id: CaseDesign(
-            cut.inclusion[case.case_id],
-            cut.chance[case.patient_id],
-            {name: value(case, name) for name in names},
+            inclusion[i], chance[i], {name: value(case, name) for name in names}
         )
-        for case in cut.cohort
+        for i, case in enumerate(cut.cohort)
     }
 
 
@@ -397,10 +397,6 @@ def _refuse_sealed(installation: Installation, benchmark: Benchmark) -> None:
         )
 
 
-def _patients(cases: Iterable[Case]) -> int:
-    return len({case.patient_id for case in cases})
-
-
 def repeats_list(installation: Installation, benchmark: Benchmark) -> Path:
     """Where the pictures that repeat in the pool are listed, with their labels."""
     return installation.enclave().benchmark_folder(benchmark.name) / "repeated-pictures.csv"
@@ -409,10 +405,3 @@ def repeats_list(installation: Installation, benchmark: Benchmark) -> Path:
 def _pictures(installation: Installation) -> Path:
     """What was read of pictures, kept for the next seal."""
     return installation.enclave().folder / "pictures"
-
-
-def _write(path: Path, document: Mapping[str, object]) -> str:
-    """Write JSON whole or not at all; return its SHA-256."""
-    text = json.dumps(document, sort_keys=True).encode()
-    write_bytes(path, text)
-    return hashlib.sha256(text).hexdigest()

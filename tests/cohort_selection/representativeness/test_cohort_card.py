@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cohort_selection.cases import Case
@@ -13,7 +15,7 @@ from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.leakage.duplicates import WallCheck
 from cohort_selection.leakage.repeated_pictures import RepeatCounts
 from cohort_selection.leakage.shortcuts import Shortcut
-from cohort_selection.matching.draw import match, of_patients
+from cohort_selection.matching.draw import match
 from cohort_selection.matching.estimand import Estimand
 from cohort_selection.matching.target import Target
 from cohort_selection.representativeness.card import (
@@ -41,7 +43,7 @@ FLOW = (FlowStep("studies in the catalog", 0, 600, 600), FlowStep("view is <PA>"
 
 def a_card(title: str = "Chest <b>one</b>") -> Card:
     matched = match(pool(), HALF, 100, seed=1)
-    of_patients = {case.patient_id: matched.inclusion[case.case_id] for case in pool()}
+    chance = np.array([matched.inclusion[case.case_id] for case in pool()])
     attributes, drawn = ("sex", "label"), matched.cases
     opened = pool()[:200]
     return Card(
@@ -51,8 +53,14 @@ def a_card(title: str = "Chest <b>one</b>") -> Card:
         n_patients=100,
         flow=FLOW,
         levels=level_shares(attributes, HALF, drawn, pool(), opened),
-        comparisons=compare(attributes, HALF, drawn, pool(), opened, of_patients),
-        batches=over_batches(attributes, HALF, [("1", opened, drawn[:50]), ("2", (), drawn[50:])]),
+        comparisons=compare(attributes, HALF, drawn, pool(), opened, chance),
+        batches=over_batches(
+            attributes,
+            HALF,
+            ("1", "2"),
+            (opened, np.zeros(len(opened), np.int32)),
+            (drawn, np.repeat([0, 1], 50)),
+        ),
         inclusion=Inclusion(0.1, 0.2, 0.3, matched.certain_share, matched.excluded_share),
         estimand=Estimand.CASE_CONTROL,
         binding=("too few <Females>",),
@@ -65,9 +73,7 @@ def a_card(title: str = "Chest <b>one</b>") -> Card:
             RepeatCounts(300, True, 3, 2, 1, 1),
         ),
         doubts=count_doubts(
-            {"1": ("two-ages",), "2": ("two-ages", "sex")},
-            [Case("1", "a", (), 0, {})],
-            [Case(name, name, (), 0, {}) for name in "123"],
+            {1: ("two-ages",), 2: ("two-ages", "sex")}, np.array([1]), np.array([1, 2, 3])
         ),
         text=TextCheck(4, 99),
     )
@@ -143,7 +149,7 @@ def test_the_json_says_the_same() -> None:
 def test_the_draws_aim_is_the_pool_weighed_by_its_chances() -> None:
     """Pool of 2 F and 2 M with chances 1, 0.5, 0.5, 0: F 0.75 of the aim, M 0.25."""
     cases = [Case(str(i), str(i), (), i % 2, {"sex": "FFMM"[i]}) for i in range(4)]
-    chances = {"0": 1.0, "1": 0.5, "2": 0.5, "3": 0.0}
+    chances = np.array([1.0, 0.5, 0.5, 0.0])
     drawn = [cases[0], cases[2]]
     by = {c.against: c.rows for c in compare(("sex",), Target({}), drawn, cases, [], chances)}
     assert by[AIM][0].maximum == pytest.approx(0.25)
@@ -159,10 +165,11 @@ def test_the_draws_aim_counts_the_patients_that_are_drawn(cases_per_patient: str
         for j in range(1 + i % 3)
     ]
     matched = match(cases, HALF, 40, 2, cases_per_patient=cases_per_patient)
-    chance = of_patients(cases, matched.inclusion, cases_per_patient)
     drawable = [case for case in cases if case.case_id in matched.inclusion]
+    n_of = Counter(case.patient_id for case in cases)
+    times = [n_of[case.patient_id] if cases_per_patient == "one" else 1 for case in drawable]
+    chance = np.array([matched.inclusion[case.case_id] for case in drawable]) * times
     aim = weighed(drawable, "sex", chance)
-    assert len(chance) == 90
     assert sum(aim.values()) == pytest.approx(40.0)
     assert aim == pytest.approx({"Female": 20.0, "Male": 20.0})
     # What the match calls the pool is what the card does.
