@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.cases import LABEL, Case, Region, UnknownAttributeError
-from cohort_selection.coded import Coded, coded, compact, met
+from cohort_selection.coded import Coded, coded, compact, met, numbered_lists
 
 _BLOCK = 4096
 """Cases that are made at once as a table is gone through."""
@@ -196,29 +196,22 @@ class CaseTable(Sequence[Case]):
         )
 
     def _profile(self, column: Coded) -> Coded:
-        n = len(self.patients)
-        lowest = np.full(n, len(column.levels), np.int64)
-        highest = np.full(n, -1, np.int64)
-        np.minimum.at(lowest, self.patient, column.codes)
-        np.maximum.at(highest, self.patient, column.codes)
-        differ = np.flatnonzero(lowest != highest)
-        if not len(differ):
-            return compact(lowest, column.levels)
-        levels: dict[int, set[int]] = {patient: set() for patient in differ.tolist()}
-        mixed = np.flatnonzero((lowest != highest)[self.patient])
-        for patient, code in zip(
-            self.patient[mixed].tolist(), column.codes[mixed].tolist(), strict=True
-        ):
-            levels[patient].add(code)
-        texts = list(column.levels)
-        place: dict[str, int] = {}
-        for patient, codes in levels.items():
-            text = "|".join(column.levels[code] for code in sorted(codes))
-            if text not in place:
-                place[text] = len(texts)
-                texts.append(text)
-            lowest[patient] = place[text]
-        return compact(lowest, texts)
+        """Each patient's level; of a patient whose cases differ, their levels joined."""
+        profile: NDArray[np.int64] = np.zeros(len(self.patients), np.int64)
+        profile[self.patient] = column.codes
+        differs: NDArray[np.bool_] = np.zeros(len(self.patients), np.bool_)
+        differs[self.patient[profile[self.patient] != column.codes]] = True
+        if not differs.any():
+            return compact(profile, column.levels)
+        mixed = differs[self.patient]
+        pairs = np.unique(
+            self.patient[mixed].astype(np.int64) * len(column.levels) + column.codes[mixed]
+        )
+        patients, codes = np.divmod(pairs, len(column.levels))
+        lengths = np.bincount(patients, minlength=len(differs))[differs]
+        of_patient, lists = numbered_lists(lengths, Coded(codes.astype(np.int32), column.levels))
+        profile[differs] = of_patient + len(column.levels)
+        return compact(profile, [*column.levels, *map("|".join, lists)])
 
     def _cases(self, places: NDArray[np.int64]) -> list[Case]:
         ids = self.case_id.take(pa.array(places)).to_pylist()

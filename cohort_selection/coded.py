@@ -83,6 +83,41 @@ def of_arrow(column: pa.ChunkedArray | pa.Array, absent: str = "") -> Coded:
     return compact(codes, [*levels, absent])
 
 
+def numbered_lists(
+    lengths: NDArray[np.integer], flat: Coded
+) -> tuple[NDArray[np.int32], list[tuple[str, ...]]]:
+    """Number equal lists of texts alike: the number (n,) of each list, and the distinct ones.
+
+    ``lengths`` (n,) are those of the lists, ``flat`` their items, one list after the other.
+    """
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    codes: NDArray[np.int32] = np.zeros(len(lengths), np.int32)
+    lists: list[tuple[str, ...]] = [()]
+    for length in np.unique(lengths[lengths > 0]).tolist():
+        rows = np.flatnonzero(lengths == length)
+        key = np.zeros(len(rows), np.int64)
+        first = np.zeros(1, np.int64)
+        for item in range(length):
+            first, key = _distinct(key * len(flat.levels) + flat.codes[starts[rows] + item])
+        codes[rows] = key + len(lists)
+        for start in starts[rows[first]].tolist():
+            items = flat.codes[start : start + length].tolist()
+            lists.append(tuple(flat.levels[code] for code in items))
+    return codes, lists
+
+
+def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A place of each distinct key, and the number of the key at each place."""
+    most = int(keys.max())
+    if most > len(keys):
+        _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+        return first, number.reshape(-1)
+    place = np.full(most + 1, -1)
+    place[keys] = np.arange(len(keys))
+    there = place >= 0
+    return place[there], (np.cumsum(there) - 1)[keys]
+
+
 _KEY = 8
 """Bytes after the beginning that all texts share, by which they are sorted first."""
 

@@ -199,7 +199,7 @@ class Commons:
         study = np.searchsorted(tests.starts, wanted, side="right") - 1
         said = pa.array(map(str, tests.days[wanted].tolist()), pa.string())
         lengths = np.bincount(study, minlength=self.n_studies)
-        codes, lists = _coded_lists(lengths, of_arrow(said))
+        codes, lists = numbered_lists(lengths, of_arrow(said))
         return _known(codes, map(Values, lists))
 
     def _of_images(self, keyword: str) -> Known:
@@ -213,7 +213,7 @@ class Commons:
     def _lists(self, name: str) -> tuple[NDArray[np.int32], list[tuple[str, ...]]]:
         column = self._column(name).combine_chunks()
         lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-        return _coded_lists(lengths, of_arrow(pc.list_flatten(column)))
+        return numbered_lists(lengths, of_arrow(pc.list_flatten(column)))
 
     def _texts(self, name: str) -> Coded:
         return of_arrow(self._column(name))
@@ -235,38 +235,6 @@ def _known(codes: NDArray[np.integer], values: Iterable[Values]) -> Known:
 def _stated(text: str) -> Values:
     text = plain(text)
     return Values(() if text in {"", NOT_REPORTED} else (text,))
-
-
-def _coded_lists(
-    lengths: NDArray[np.integer], flat: Coded
-) -> tuple[NDArray[np.int32], list[tuple[str, ...]]]:
-    """Number equal lists alike; ``flat`` are the items of all, one list after the other."""
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    codes: NDArray[np.int32] = np.zeros(len(lengths), np.int32)
-    lists: list[tuple[str, ...]] = [()]
-    for length in np.unique(lengths[lengths > 0]).tolist():
-        rows = np.flatnonzero(lengths == length)
-        key = np.zeros(len(rows), np.int64)
-        first = np.zeros(1, np.int64)
-        for item in range(length):
-            first, key = _distinct(key * len(flat.levels) + flat.codes[starts[rows] + item])
-        codes[rows] = key + len(lists)
-        for start in starts[rows[first]].tolist():
-            items = flat.codes[start : start + length].tolist()
-            lists.append(tuple(flat.levels[code] for code in items))
-    return codes, lists
-
-
-def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A place of each distinct key, and the number of the key at each place."""
-    most = int(keys.max())
-    if most > len(keys):
-        _, first, number = np.unique(keys, return_index=True, return_inverse=True)
-        return first, number.reshape(-1)
-    place = np.full(most + 1, -1)
-    place[keys] = np.arange(len(keys))
-    there = place >= 0
-    return place[there], (np.cumsum(there) - 1)[keys]
 
 
 def _row(study: Study, record: ClinicalRecord | None, findings: Sequence[str]) -> dict[str, object]:
