@@ -26,7 +26,7 @@ from cohort_selection.catalog.study_values import (
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
-from cohort_selection.coded import Coded, numbered, of_arrow
+from cohort_selection.coded import Coded, numbered, numbered_lists, of_arrow
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.dicom.studies import Study
 from cohort_selection.tables.cell_words import plain
