@@ -89,7 +89,7 @@ def _kinds() -> list[dict[str, list[str]]]:
     return one + two
 
 
-def _text(levels: tuple[str, ...], codes: NDArray[np.integer]) -> pa.Array:
+def _text(levels: tuple[str, ...], codes: NDArray[np.generic]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array(levels, pa.string()))
 
 

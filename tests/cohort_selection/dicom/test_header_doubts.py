@@ -14,11 +14,12 @@ import pytest
 from pydicom.config import disable_value_validation
 
 from cohort_selection.catalog import catalog
-from cohort_selection.catalog.catalog import CatalogError
+from cohort_selection.catalog.parts import CatalogError
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.dicom.doubts import MEANING, Doubt, day, person
 from cohort_selection.dicom.studies import index
+from tests.support.catalog_studies import studies_in
 from tests.support.commands import succeed
 
 HEADER = {
@@ -207,7 +208,7 @@ def test_patients_who_contradict_themselves_are_told_and_listed(tmp_path: Path) 
             ("day", uid("day"), "study-date"),
         ]
     )
-    read = {study.study_uid: study for study in catalog.read(folder).studies}
+    read = {study.study_uid: study for study in studies_in(folder)}
     assert {read[uid(f"sexes {k}")].sex for k in (1, 2, 3)} == {"Not Reported"}
     assert {read[uid(f"fine {k}")].sex for k in (1, 2, 3)} == {"Female"}
     assert [d for s in read.values() if s.patient_id == "fine" for d in s.doubts] == []
@@ -235,7 +236,7 @@ def test_two_ids_that_the_table_joins_are_judged_as_one_patient(tmp_path: Path) 
     found = catalog.update(tmp_path / "dicom", records, tmp_path / "catalog")
     (told,) = [line for line in found.notes if "contradict" in line]
     assert "2 studies, listed in doubts.csv" in told
-    studies = catalog.read(tmp_path / "catalog").studies
+    studies = studies_in(tmp_path / "catalog")
     assert [(s.patient_id, s.sex, s.doubts) for s in studies] == [
         ("P", "Not Reported", ("sexes-of-patient",))
     ] * 2
@@ -309,7 +310,7 @@ def test_every_doubt_has_its_sentence() -> None:
 def test_studies_keep_what_tells_birth_dates_apart_and_no_birth_date(tmp_path: Path) -> None:
     image(tmp_path / "dicom", "a", "A", "A")
     catalog.update(tmp_path / "dicom", [], tmp_path / "catalog")
-    (study,) = catalog.read(tmp_path / "catalog").studies
+    (study,) = studies_in(tmp_path / "catalog")
     assert "1960" not in repr(replace(study, files=()))
     kept = b"".join(p.read_bytes() for p in (tmp_path / "catalog").rglob("*") if p.is_file())
     assert b"19600301" not in kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,7 @@ def synthetic(n: int, seed: int = 0) -> list[Case]:
     ]
 
 
-def distance(cell: NDArray[np.int64], cases: Sequence[Case], parts: dict[str, Part]) -> float:
+def distance(cell: NDArray[np.int64], cases: Sequence[Case], parts: Mapping[str, Part]) -> float:
     hidden = np.array([parts[case.patient_id] is Part.SEQUESTERED for case in cases])
     n = int(cell.max()) + 1
     return float(
@@ -140,7 +140,7 @@ def test_batch_after_batch_each_chance_stays_the_share_and_cells_stay_balanced()
     n_seeds = 200
     times: Counter[str] = Counter()
     for seed in range(n_seeds):
-        done: dict[str, Part] = {}
+        done: Mapping[str, Part] = {}
         for end in (10, 17, 18, 30, 48):
             done = split(
                 cases[:end],
@@ -232,7 +232,7 @@ def test_batch_after_batch_the_share_is_exact_and_margins_do_not_drift(shared_da
     times = np.zeros(len(cases))
     distances, worst = [], []
     for seed in range(n_seeds):
-        done: dict[str, Part] = {}
+        done: Mapping[str, Part] = {}
         for end in range(500, 5001, 500):
             done = split(
                 cases[:end], variables=SIX, sequestered_share=0.2, seed=seed, assigned=done

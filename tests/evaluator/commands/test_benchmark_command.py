@@ -15,6 +15,7 @@ from evaluator.benchmark.specification import read_benchmark
 from evaluator.steward import steward
 from evaluator.steward.file_check import try_file
 from evaluator.stores.installation import Installation
+from tests.support.catalog_studies import studies_in
 from tests.support.commands import refused, sequestra, succeed
 from tests.support.repository import REPOSITORY
 
@@ -94,7 +95,7 @@ def test_a_file_that_does_not_fit_a_catalog_is_told_what_to_change(
 
 def test_patients_that_are_assigned_stay_where_they_are(studies: Path, tmp_path: Path) -> None:
     benchmark = read_benchmark(changed(tmp_path))
-    patients = sorted({study.patient_id for study in catalog.read(studies).studies})
+    patients = sorted({study.patient_id for study in studies_in(studies)})
     assert len(patients) == 120
     opened = dict.fromkeys(patients, Part.OPEN)
     (problem,) = try_file(benchmark, studies, opened).problems

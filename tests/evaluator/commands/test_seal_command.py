@@ -21,13 +21,13 @@ import numpy as np
 import pydicom
 import pytest
 
-from cohort_selection.catalog.catalog import read
 from cohort_selection.leakage.shortcuts import audit_fields
 from cohort_selection.sealing.cohort import Cohort, open_cohort, verify
 from evaluator.sandbox.staging import stage
 from evaluator.steward.steward import seal_cohort
 from evaluator.stores.installation import Installation
 from submissions.contract import Contract
+from tests.support.catalog_studies import studies_in
 from tests.support.commands import PROGRAM, environment, refused, succeed
 from tests.support.walkthrough import BENCHMARK, Walked, always_the_same_draw, small_benchmark
 
@@ -98,7 +98,7 @@ def leaking(matched: Walked, tmp_path_factory: pytest.TempPathFactory) -> Walked
     """The commons with MIDRC's published leak: each positive, and no other, has BitsStored 15."""
     folder = tmp_path_factory.mktemp("leaking")
     shutil.copytree(matched.folder / "commons", folder / "commons")
-    catalog = read(matched.folder / "catalog")
+    studies = studies_in(matched.folder / "catalog")
     lines = (folder / "commons" / "clinical.csv").read_text().splitlines()
     header = lines[0].split(",")
     positive = {
@@ -107,7 +107,7 @@ def leaking(matched: Walked, tmp_path_factory: pytest.TempPathFactory) -> Walked
         if row.split(",")[header.index("opacity")] == "1"
     }
     assert positive
-    for study in catalog.studies:
+    for study in studies:
         for path in study.files:
             file = folder / "commons" / path.relative_to(matched.folder / "commons")
             image = pydicom.dcmread(file)
@@ -150,7 +150,7 @@ def test_a_picture_that_was_made_smaller_and_given_to_another_patient_stops_the_
     shutil.copytree(matched.folder / "commons", folder / "commons")
     shutil.copytree(matched.home, folder / "home")
     document = json.loads((matched.home / FOLDER / "matched.json").read_text())
-    studies = {s.study_uid: s for s in read(matched.folder / "catalog").studies}
+    studies = {s.study_uid: s for s in studies_in(matched.folder / "catalog")}
     sealed_file = studies[document["drawn"][0]].files[0]
     opened = {row.split(",")[0] for row in matched.open_list.read_text().splitlines()[1:]}
     open_file = next(s for uid, s in sorted(studies.items()) if uid in opened).files[0]
@@ -178,7 +178,7 @@ def test_one_picture_under_two_drawn_patients_of_opposite_labels_stops_the_seal(
     shutil.copytree(matched.folder / "commons", folder / "commons")
     shutil.copytree(matched.home, folder / "home")
     drawn = json.loads((matched.home / FOLDER / "matched.json").read_text())["drawn"]
-    studies = {s.study_uid: s for s in read(matched.folder / "catalog").studies}
+    studies = {s.study_uid: s for s in studies_in(matched.folder / "catalog")}
     lines = (folder / "commons" / "clinical.csv").read_text().splitlines()
     column = lines[0].split(",")
     label = {
@@ -238,7 +238,7 @@ def test_a_picture_in_a_study_that_is_no_case_of_the_benchmark_stops_the_seal(
     """The study has no label, so the criteria leave it out; whoever has the open part has it."""
     shutil.copytree(matched.folder / "commons", fresh.folder / "commons")
     drawn = json.loads((fresh.home / FOLDER / "matched.json").read_text())["drawn"]
-    studies = {s.study_uid: s for s in read(matched.folder / "catalog").studies}
+    studies = {s.study_uid: s for s in studies_in(matched.folder / "catalog")}
     rows = matched.open_list.read_text().splitlines()
     image = pydicom.dcmread(studies[drawn[0]].files[0])
     image.PatientID = "nobody"
@@ -412,7 +412,7 @@ def test_a_file_cut_short_after_indexing_is_named_and_nothing_is_sealed(
 ) -> None:
     shutil.copytree(matched.home, tmp_path / "home")
     drawn = json.loads((matched.home / FOLDER / "matched.json").read_text())["drawn"]
-    studies = {s.study_uid: s for s in read(matched.folder / "catalog").studies}
+    studies = {s.study_uid: s for s in studies_in(matched.folder / "catalog")}
     file = studies[drawn[3]].files[0]
     whole = file.read_bytes()
     try:
