@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.parts import ROWS, PartWriter, write_list
-from cohort_selection.catalog.study_schema import FINDING, OF_RECORD, TESTS, schema
 from cohort_selection.dicom.keywords import HEADER_FIELDS
+from cohort_selection.study_table.parts import ROWS, PartWriter, write_list
+from cohort_selection.study_table.schema import FINDING, OF_RECORD, TESTS, schema
 from perf.matching import pool
 
 RACES = ("White", "Black or African American", "Asian", "American Indian or Alaska Native",

@@ -1,8 +1,8 @@
-"""The index: inventory, linkage, LOINC, study values.
+"""The index: inventory, linkage, LOINC.
 
 **Inventory**: what each file of the commons holds. **Catalog**: studies joined with clinical
 records. **Quarantine**: files that cannot be a case's image, each with its reason.
 
-Order of reading: ``inventory``, ``study_values``, ``linkage``, ``linking``, ``loinc``,
-``harmonisation``, ``catalog``, ``parquet``, ``unlinked``, ``loinc_faults``, ``reader_version``.
+Order of reading: ``inventory``, ``linkage``, ``linking``, ``loinc``, ``harmonisation``,
+``catalog``, ``appending``, ``parquet``, ``unlinked``, ``loinc_faults``, ``reader_version``.
 """

@@ -1,4 +1,4 @@
-"""The catalog on disk: studies and clinical records as Parquet, the quarantine as CSV."""
+"""The catalog on disk: studies joined to clinical records as Parquet, the quarantine as CSV."""
 
 from __future__ import annotations
 
@@ -9,30 +9,20 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-import pyarrow as pa
-
 from cohort_selection.atomic_files import locked, replaced, settle
-from cohort_selection.catalog.commons import Commons, _row
+from cohort_selection.catalog.appending import write_parts
 from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
 from cohort_selection.catalog.linking import link, write_doubts
 from cohort_selection.catalog.loinc import LoincMap
-from cohort_selection.catalog.parquet import PART, read_studies, write_studies
-from cohort_selection.catalog.parts import (
-    LIST,
-    CatalogError,
-    PartWriter,
-    read_parts,
-    write_list,
-)
-from cohort_selection.catalog.study_schema import schema
-from cohort_selection.catalog.study_values import by_study
+from cohort_selection.catalog.parquet import read_studies, write_studies
 from cohort_selection.catalog.unlinked import Meeting
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Quarantined, no_image, refuse_no_folder
+from cohort_selection.study_table.commons import Commons, study_tables
+from cohort_selection.study_table.parts import LIST, CatalogError, read_parts
 
 FORMER = "studies.parquet"
 """What catalogs of earlier versions have."""
@@ -100,13 +90,8 @@ def update(
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
             findings = {name for record in records for name in record.findings}
-            writer, find = PartWriter(folder, findings), by_study(kept)
-            remaining = read_studies(folder / FORMER)
-            while batch := list(islice(remaining, PART)):
-                rows = [_row(study, find(study), sorted(findings)) for study in batch]
-                writer.write(pa.Table.from_pylist(rows, schema=schema(findings)))
-            writer.close()
-            write_list(folder, findings, writer.parts)
+            joined = study_tables(read_studies(folder / FORMER), kept, findings)
+            write_parts(folder, directory, findings, joined)
             (folder / FORMER).unlink()
             harmonised = harmoniser.found()
             if loinc_map is not None:

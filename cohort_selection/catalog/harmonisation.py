@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cohort_selection.catalog.loinc import LoincMap, Term, plain
-from cohort_selection.catalog.study_values import by_study, disagreements
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import is_unknown
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.study_values import by_study, disagreements
 
 TABLE, HEADER, MAP = "clinical table", "header", "mapping table"
 _SHOWN = 5

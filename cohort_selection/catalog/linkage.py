@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from cohort_selection.catalog.study_values import by_study
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.dicom.doubts import Doubt, PatientDoubts
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.study_values import by_study
 
 
 class Linkage:

@@ -38,7 +38,7 @@ def link(path: Path, records: Sequence[ClinicalRecord]) -> tuple[ClinicalRecord,
             yield judged(after, doubts_of(after.patient_id))
 
     fresh = path.with_name(f".{path.name}.linked")
-    write_studies(fresh, studies(), linked=True)
+    write_studies(fresh, studies())
     fresh.replace(path)
     return moved.records()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cohort_selection.catalog.study_values import by_study
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.study_values import by_study
 from cohort_selection.tables.cell_words import spelling
 
 _MOST_COMPARED = 10_000

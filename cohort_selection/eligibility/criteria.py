@@ -21,8 +21,6 @@ from cohort_selection.benchmark_keys.keys import (
     Whole,
 )
 from cohort_selection.case_table import CaseTable
-from cohort_selection.catalog.commons import Commons, Known
-from cohort_selection.catalog.study_values import NAMES
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.coded import Coded, compact
@@ -33,6 +31,8 @@ from cohort_selection.eligibility.nearest_test import nearest
 from cohort_selection.eligibility.rules import Rule
 from cohort_selection.eligibility.sieve import SelectionError, Sieve
 from cohort_selection.eligibility.targets import columns_of, is_known, targets_of
+from cohort_selection.study_table.commons import Commons, Known
+from cohort_selection.study_table.study_values import NAMES
 from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, ORDINAL, Task
 
 __all__ = [

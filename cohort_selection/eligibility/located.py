@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cohort_selection.catalog.commons import Commons
 from cohort_selection.eligibility.criteria import Criteria, Selected, SelectionError, select
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.regions.annotated import AnnotationError, Annotations, regions_of
+from cohort_selection.study_table.commons import Commons
 from cohort_selection.task.declaration import Task
 
 

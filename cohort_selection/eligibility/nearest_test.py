@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.commons import Tests
+from cohort_selection.study_table.commons import Tests
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from cohort_selection.benchmark_keys.keys import (
     Text,
     Truth,
 )
-from cohort_selection.catalog.study_values import Values
+from cohort_selection.study_table.study_values import Values
 from cohort_selection.tables.cell_words import is_unknown, number
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.commons import Commons, Known
 from cohort_selection.coded import met, order_of
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.eligibility.rules import Rule, numbers
+from cohort_selection.study_table.commons import Commons, Known
 
 
 class SelectionError(ValueError):

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from cohort_selection.case_table import ByCase, CaseTable, FilesOf
 from cohort_selection.catalog import catalog
-from cohort_selection.catalog.commons import Commons
 from cohort_selection.column_text import blocks
 from cohort_selection.eligibility.criteria import FlowStep, Selected
 from cohort_selection.eligibility.located import of_commons
 from cohort_selection.matched_list import digest_of, read_matched
 from cohort_selection.sequestration.assignment import read_assignment, read_list
 from cohort_selection.sequestration.parts import Parts, places
+from cohort_selection.study_table.commons import Commons
 from evaluator.benchmark.specification import Benchmark
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 

@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from cohort_selection.benchmark_keys.reading import keys_of
-from cohort_selection.catalog.study_values import NAMES
 from cohort_selection.dicom.keywords import HEADER_FIELDS
+from cohort_selection.study_table.study_values import NAMES
 from evaluator.benchmark import keys_page
 from evaluator.benchmark.file import TABLES, tables
 from evaluator.benchmark.specification import read_benchmark

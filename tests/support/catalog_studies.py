@@ -1,14 +1,15 @@
-"""The studies of a catalog as objects, in order of their UIDs, for tests that look at a few."""
+"""The content of a catalog as objects, for tests that look at a few studies."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.catalog import catalog
-from cohort_selection.catalog.commons import Commons
-from cohort_selection.catalog.study_schema import OF_IMAGES
 from cohort_selection.dicom.keywords import HEADER_FIELDS
-from cohort_selection.dicom.studies import Study
+from cohort_selection.dicom.studies import Quarantined, Study
+from cohort_selection.study_table.commons import Commons
+from cohort_selection.study_table.schema import OF_IMAGES
 
 
 def studies_in(folder: Path) -> tuple[Study, ...]:
@@ -17,7 +18,7 @@ def studies_in(folder: Path) -> tuple[Study, ...]:
 
 
 def studies_of(commons: Commons) -> tuple[Study, ...]:
-    """The studies of a commons."""
+    """The studies of a commons, in order of their UIDs."""
     names = [name for name, _ in OF_IMAGES if name != "images"]
     rows = commons.columns([*names, *HEADER_FIELDS]).to_pylist()
     found = [
@@ -34,3 +35,16 @@ def studies_of(commons: Commons) -> tuple[Study, ...]:
         for row in rows
     ]
     return tuple(sorted(found, key=lambda study: study.study_uid))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The studies of a catalog in order of their UIDs, and the files that were kept out."""
+
+    studies: tuple[Study, ...]
+    quarantined: tuple[Quarantined, ...]
+
+
+def content(folder: Path) -> Content:
+    """Everything in the catalog of a folder but what clinical tables say."""
+    return Content(studies_in(folder), tuple(catalog.read_quarantine(folder)))

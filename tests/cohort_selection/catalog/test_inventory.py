@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 
 from cohort_selection.catalog import catalog, inventory, reader_version
-from cohort_selection.catalog.catalog import Catalog, CatalogError
 from cohort_selection.catalog.inventory import ReaderDied
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import uid
 from cohort_selection.dicom import pixel_description
 from cohort_selection.dicom import studies as dicom
 from cohort_selection.dicom.studies import EmptyCommons
+from cohort_selection.study_table.parts import CatalogError
+from tests.support.catalog_studies import Content, content
 from tests.support.commands import environment, succeed
 from tests.support.dicom_files import write
 
@@ -54,14 +55,14 @@ def commons(tmp_path: Path) -> Path:
     return root
 
 
-def expected(root: Path) -> Catalog:
+def expected(root: Path) -> Content:
     studies, quarantined = dicom.index(root)
-    return Catalog(tuple(studies), (RECORD,), tuple(quarantined))
+    return Content(tuple(studies), tuple(quarantined))
 
 
 def test_an_update_writes_what_a_fresh_index_finds(commons: Path, tmp_path: Path) -> None:
     indexed = catalog.update(commons, [RECORD], tmp_path / "catalog")
-    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert content(tmp_path / "catalog") == expected(commons)
     assert (indexed.n_files, indexed.n_read, indexed.n_unchanged) == (29, 29, 0)
     # S1 is out (two patients); S50 is out (its one image stands in S5 as well).
     assert indexed.n_studies == 11
@@ -77,25 +78,25 @@ def test_sorting_on_disk_and_several_processes_change_nothing(
     monkeypatch.setattr(inventory, "_BLOCK", 3)
     monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
     catalog.update(commons, [RECORD], tmp_path / "catalog", workers=2)
-    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert content(tmp_path / "catalog") == expected(commons)
 
 
 def test_only_new_and_changed_files_are_read_again(commons: Path, tmp_path: Path) -> None:
     catalog.update(commons, [RECORD], tmp_path / "catalog")
     again = catalog.update(commons, [RECORD], tmp_path / "catalog")
     assert (again.n_read, again.n_unchanged) == (0, 29)
-    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert content(tmp_path / "catalog") == expected(commons)
 
     write(commons / "p2" / "c.dcm", "i2c", "P2", "S2")
     (commons / "p4" / "a.dcm").unlink()
     changed = commons / "p6" / "a.dcm"
     before = changed.stat()
-    content = changed.read_bytes()
-    changed.write_bytes(content.replace(b"061Y", b"062Y"))
+    kept = changed.read_bytes()
+    changed.write_bytes(kept.replace(b"061Y", b"062Y"))
     os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a careless copy would
     third = catalog.update(commons, [RECORD], tmp_path / "catalog")
     assert (third.n_files, third.n_read, third.n_unchanged) == (29, 2, 27)
-    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert content(tmp_path / "catalog") == expected(commons)
 
 
 def test_a_shard_of_another_reader_is_not_believed(
@@ -158,13 +159,13 @@ def test_a_file_refused_for_want_of_a_decoder_is_read_again_once_there_is_one(
     assert pixel_description.decodable_syntaxes()
     again = catalog.update(commons, [RECORD], tmp_path / "catalog")
     assert (again.n_read, again.n_quarantined) == (29, 8)
-    assert catalog.read(tmp_path / "catalog") == expected(commons)
+    assert content(tmp_path / "catalog") == expected(commons)
 
 
 @pytest.mark.realdata
 def test_the_real_odd_files_are_indexed_alike(shared_data: Path, tmp_path: Path) -> None:
     catalog.update(shared_data / "dicom", [RECORD], tmp_path / "catalog")
-    assert catalog.read(tmp_path / "catalog") == expected(shared_data / "dicom")
+    assert content(tmp_path / "catalog") == expected(shared_data / "dicom")
 
 
 def test_a_file_system_without_hard_links_will_do(
@@ -202,7 +203,7 @@ def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     indexed = catalog.update(root, [RECORD], output, workers=1)
     assert indexed.n_unchanged >= 200
     assert indexed.n_read + indexed.n_unchanged == indexed.n_files == 1200
-    assert catalog.read(output) == expected(root)
+    assert content(output) == expected(root)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "catalog",
         "commons",
@@ -213,14 +214,14 @@ def many(folder: Path, count: int) -> Path:
     """A commons of ``count`` images, each a study of its own, 100 to a folder."""
     template = write(folder / "template.dcm", "name")
     study, instance = uid("S1").encode(), uid("name").encode()
-    content = template.read_bytes()
+    kept = template.read_bytes()
     template.unlink()
     root = folder / "commons"
     for number in range(count):
         place = root / f"{number // 100:03d}"
         place.mkdir(parents=True, exist_ok=True)
         # Another last six digits make every file an image of a study of its own.
-        mine = content.replace(study, study[:-6] + b"%06d" % number)
+        mine = kept.replace(study, study[:-6] + b"%06d" % number)
         mine = mine.replace(instance, instance[:-6] + b"%06d" % number)
         (place / f"{number}.dcm").write_bytes(mine)
     return root
@@ -247,7 +248,7 @@ def test_a_reading_process_that_dies_is_told_and_costs_nothing(
     indexed = catalog.update(root, [RECORD], output, workers=1)
     assert indexed.n_unchanged >= 16
     assert indexed.n_read + indexed.n_unchanged == indexed.n_files == 400
-    assert catalog.read(output) == expected(root)
+    assert content(output) == expected(root)
 
 
 def test_a_full_disk_is_told_and_leaves_the_old_catalog(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_catalog(tmp_path: Path) -> None:
     (tmp_path / "clinical.csv").write_text("patient_id,sex\nP1,F\n")
     given = (str(root), "--clinical", str(tmp_path / "clinical.csv"), "--output", str(output))
     succeed("index", *given)
-    before = catalog.read(output)
+    before = content(output)
     for number in range(30, 400):
         shutil.copy(root / "000" / "0.dcm", root / "000" / f"{number}.dcm")
     # The kernel refuses the write, as a full disk does: a limit on the size of a file.
@@ -271,7 +272,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_catalog(tmp_path: Path) -> None:
     assert ended.returncode == 2, ended.stderr
     assert "Traceback" not in ended.stderr
     assert "no room to write the catalog" in ended.stderr
-    assert catalog.read(output) == before
+    assert content(output) == before
 
 
 def test_two_runs_do_not_write_one_catalog(commons: Path, tmp_path: Path) -> None:
@@ -294,7 +295,7 @@ def test_a_folder_without_images_leaves_the_old_catalog_and_no_litter(
         EmptyCommons, match=r"no usable DICOM image among its 1 files; the first, no"
     ):
         catalog.update(tmp_path / "other", [], tmp_path / "catalog")
-    assert catalog.read(tmp_path / "catalog") == kept
+    assert content(tmp_path / "catalog") == kept
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "catalog",
         "commons",
@@ -309,7 +310,7 @@ def test_names_that_are_no_text_are_kept_out_and_named(commons: Path, tmp_path: 
     except OSError:
         pytest.skip("this file system takes only names in UTF-8")
     catalog.update(commons, [RECORD], tmp_path / "catalog")
-    found = catalog.read(tmp_path / "catalog")
+    found = content(tmp_path / "catalog")
     assert found == expected(commons)
     reasons = {os.fsencode(item.path): item.reason for item in found.quarantined}
     assert reasons[strange] == "its name is not UTF-8 text; rename it"

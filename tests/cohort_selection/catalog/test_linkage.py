@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cohort_selection.catalog import catalog
-from cohort_selection.catalog.catalog import Catalog
 from cohort_selection.catalog.linkage import linked
 from cohort_selection.catalog.linking import link
-from cohort_selection.catalog.parquet import PART, is_linked, read_studies, write_studies
-from cohort_selection.catalog.study_values import by_study
+from cohort_selection.catalog.parquet import PART, read_studies, write_studies
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.study_values import by_study
 
 
 def study(uid: str, patient: str) -> Study:
@@ -85,12 +83,11 @@ def test_a_study_under_a_new_id_keeps_what_the_tables_say_of_its_patient(tmp_pat
     alone = replace(record("3", ""), sex="Not Reported")
     of_a = replace(record("", "A"), site="of A")
     records = (record("1", "X"), of_a, alone)
-    catalog.write(Catalog(studies, records, ()), tmp_path / "catalog")
-    back = catalog.read(tmp_path / "catalog")
-    assert (back.studies, back.records) == linked_on_disk(studies, records, tmp_path)
-    find = by_study(back.records)
-    assert [each.patient_id for each in back.studies] == ["X", "X", "X"]
-    found = [find(each) for each in back.studies]
+    after, kept = linked(studies, records)
+    assert (after, kept) == linked_on_disk(studies, records, tmp_path)
+    find = by_study(kept)
+    assert [each.patient_id for each in after] == ["X", "X", "X"]
+    found = [find(each) for each in after]
     assert [each and each.site for each in found] == ["A", "of A", "A"]
     assert [each and each.sex for each in found] == ["Female"] * 3
 
@@ -101,13 +98,11 @@ def linked_on_disk(
     """What indexing writes: each patient under one id already."""
     path = folder / "studies.parquet"
     write_studies(path, studies)
-    assert not is_linked(path)
     kept = link(path, records)
-    assert is_linked(path)
     return tuple(read_studies(path)), kept
 
 
-def test_indexing_links_as_reading_a_catalog_of_before_does(tmp_path: Path) -> None:
+def test_indexing_links_part_by_part_as_all_at_once(tmp_path: Path) -> None:
     """Headers of few patients and tables with few names meet in every way."""
     drawn = random.Random(5)
     for _ in range(60):

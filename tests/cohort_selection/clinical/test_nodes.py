@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog.study_values import by_study
 from cohort_selection.clinical import vocabulary
 from cohort_selection.clinical.records import ClinicalError, CovidTest, read
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.study_values import by_study
 from tests.support.clinical_tables import only, table
 
 

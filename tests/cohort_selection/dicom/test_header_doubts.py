@@ -14,11 +14,11 @@ import pytest
 from pydicom.config import disable_value_validation
 
 from cohort_selection.catalog import catalog
-from cohort_selection.catalog.parts import CatalogError
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.dicom.doubts import MEANING, Doubt, day, person
 from cohort_selection.dicom.studies import index
+from cohort_selection.study_table.parts import CatalogError
 from tests.support.catalog_studies import studies_in
 from tests.support.commands import succeed
 

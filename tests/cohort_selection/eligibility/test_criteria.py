@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import (
@@ -22,6 +21,7 @@ from cohort_selection.eligibility.criteria import (
 from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.matching.target import TargetError, read_target
 from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
+from cohort_selection.study_table.commons import Commons
 
 
 def study(uid: str, patient: str = "", modality: str = "DX", view: str = "PA") -> Study:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import read
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import Criteria, FlowStep, SelectionError, select
 from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
+from cohort_selection.study_table.commons import Commons
 
 
 def criteria(label: object, *, inverted: bool = False) -> Criteria:

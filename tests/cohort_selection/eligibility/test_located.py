@@ -8,7 +8,6 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import read
 from cohort_selection.commons.simulation import simulate
 from cohort_selection.dicom.studies import index
@@ -18,6 +17,7 @@ from cohort_selection.eligibility.located import of_commons
 from cohort_selection.sealing.cohort import open_cohort, seal, verify
 from cohort_selection.sequestration.open_list import read_open, write_open
 from cohort_selection.sequestration.open_part import write_copies
+from cohort_selection.study_table.commons import Commons
 from cohort_selection.task.declaration import LOCALISATION, SEGMENTATION, Task
 from cohort_selection.task.runs import painted, read_runs
 from tests.support.made_once import made_once

@@ -11,8 +11,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cohort_selection.catalog.commons import Commons
-from cohort_selection.catalog.study_values import Values
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study, index
 from cohort_selection.eligibility.criteria import Criteria, Selected, SelectionError, select
@@ -20,6 +18,8 @@ from cohort_selection.eligibility.flow_diagram import FlowStep, flow_svg
 from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.eligibility.rules import Rule
 from cohort_selection.plan.cohort_plan import CohortPlanError, read_cohort_plan
+from cohort_selection.study_table.commons import Commons
+from cohort_selection.study_table.study_values import Values
 
 NOTHING: Mapping[str, str] = {}
 

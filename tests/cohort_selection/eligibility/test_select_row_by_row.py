@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog.commons import Commons
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study
 from cohort_selection.eligibility.criteria import Criteria, SelectionError, select
 from cohort_selection.eligibility.flow_diagram import FlowStep
 from cohort_selection.eligibility.label_rule import LabelRule
 from cohort_selection.eligibility.rules import Rule
+from cohort_selection.study_table.commons import Commons
 
 Row = tuple[Study, ClinicalRecord | None]
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.study_schema import TEXTS, VERSION, schema
+from cohort_selection.study_table.schema import TEXTS, VERSION, schema
 
 FOLDER = "studies"
 LIST = "studies.json"
@@ -171,21 +171,34 @@ class PartWriter:
         self._next = first
         self._open: pq.ParquetWriter | None = None
         self._studies = 0
+        self._waiting: list[pa.Table] = []
+        self._n_waiting = 0
         self.parts: list[Part] = []
 
     def write(self, table: pa.Table) -> None:
         """Add studies; texts may be dictionaries. Columns come in any order."""
         start = 0
         while start < table.num_rows:
-            piece = table.slice(start, ROWS - self._studies)
-            self._writer(table).write_table(piece.select(self._schema.names), row_group_size=_GROUP)
+            piece = table.slice(start, min(_GROUP, ROWS - self._studies) - self._n_waiting)
+            self._waiting.append(piece.select(self._schema.names))
+            self._n_waiting += piece.num_rows
             start += piece.num_rows
-            self._studies += piece.num_rows
+            if self._n_waiting == _GROUP or self._studies + self._n_waiting == ROWS:
+                self._write_group()
             if self._studies == ROWS:
                 self.close()
 
+    def _write_group(self) -> None:
+        """Write the studies that wait as one row group, however they came."""
+        if self._waiting:
+            group = pa.concat_tables(self._waiting).unify_dictionaries()
+            self._writer(group).write_table(group, row_group_size=_GROUP)
+            self._studies += self._n_waiting
+        self._waiting, self._n_waiting = [], 0
+
     def close(self) -> None:
         """End the part that is open, so that the next study begins another."""
+        self._write_group()
         if self._open is None:
             return
         self._open.add_key_value_metadata(_MARKS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.study_schema import FINDING, schema
-from cohort_selection.catalog.study_values import (
+from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
+from cohort_selection.clinical.records import ClinicalRecord
+from cohort_selection.clinical.vocabulary import NOT_REPORTED
+from cohort_selection.coded import Coded, numbered, numbered_lists, of_arrow
+from cohort_selection.dicom.keywords import HEADER_FIELDS
+from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.schema import FINDING, schema
+from cohort_selection.study_table.study_values import (
     NAMES,
     NEGATIVE_DAYS,
     OF_IMAGES,
@@ -23,15 +30,10 @@ from cohort_selection.catalog.study_values import (
     said_by_cell,
     said_by_images,
 )
-from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
-from cohort_selection.clinical.records import ClinicalRecord
-from cohort_selection.clinical.vocabulary import NOT_REPORTED
-from cohort_selection.coded import Coded, numbered, numbered_lists, of_arrow
-from cohort_selection.dicom.keywords import HEADER_FIELDS
-from cohort_selection.dicom.studies import Study
 from cohort_selection.tables.cell_words import plain
 
 _UNKNOWN_AGE = -1
+_AT_ONCE = 4096  # studies of one table, as they are written
 OF_THE_RECORD = ("race", "ethnicity", "site")
 STUDY_NAMES = (
     "study_uid", "patient_id", "modality", "body_part", "description", "loinc", "loinc_name",
@@ -85,9 +87,8 @@ class Commons:
         """The columns of studies and records that are in memory, for a small commons."""
         records = list(records)
         findings = tuple(sorted({name for record in records for name in record.findings}))
-        found = by_study(records)
-        rows = [_row(study, found(study), findings) for study in studies]
-        table = pa.Table.from_pylist(rows, schema=schema(findings))
+        empty = schema(findings).empty_table()
+        table = pa.concat_tables([empty, *study_tables(studies, records, findings)])
         return cls(len(studies), findings, table.select)
 
     @property
@@ -237,20 +238,41 @@ def _stated(text: str) -> Values:
     return Values(() if text in {"", NOT_REPORTED} else (text,))
 
 
-def _row(study: Study, record: ClinicalRecord | None, findings: Sequence[str]) -> dict[str, object]:
-    row: dict[str, object] = {
-        **{name: getattr(study, name) for name in STUDY_NAMES},
-        **{name: list(said) for name, said in study.fields.items()},
-        "files": [str(path) for path in study.files],
-        "images": len(study.files),
-        "doubts": list(study.doubts),
-        "recorded": record is not None,
+def study_tables(
+    studies: Iterable[Study], records: Iterable[ClinicalRecord], findings: Iterable[str]
+) -> Iterator[pa.Table]:
+    """Studies joined to their clinical records, in the columns of the table, some at a time."""
+    find, columns = by_study(records), schema(findings)
+    remaining = iter(studies)
+    while some := list(islice(remaining, _AT_ONCE)):
+        yield _table(some, [find(study) for study in some], columns)
+
+
+def _table(
+    studies: Sequence[Study], records: Sequence[ClinicalRecord | None], columns: pa.Schema
+) -> pa.Table:
+    found: dict[str, Sequence[object]] = {
+        **{name: [getattr(study, name) for study in studies] for name in STUDY_NAMES},
+        "files": [[str(path) for path in study.files] for study in studies],
+        "images": [len(study.files) for study in studies],
+        "doubts": [study.doubts for study in studies],
+        "recorded": [record is not None for record in records],
+        "record.tests": [record and [asdict(test) for test in record.tests] for record in records],
     }
-    if record is None:
-        return row
-    return {
-        **row,
-        **{f"record.{name}": getattr(record, name) for name in ("age", "sex", *OF_THE_RECORD)},
-        "record.tests": [asdict(test) for test in record.tests],
-        **{FINDING + name: record.findings.get(name) for name in findings},
-    }
+    for name in {name for study in studies for name in study.fields}:
+        found[name] = [study.fields.get(name) for study in studies]
+    for name in ("age", "sex", *OF_THE_RECORD):
+        found[f"record.{name}"] = [record and getattr(record, name) for record in records]
+    for column in columns.names:
+        if column.startswith(FINDING):
+            name = column.removeprefix(FINDING)
+            found[column] = [record and record.findings.get(name) for record in records]
+    return pa.table(
+        [
+            pa.array(found[field.name], field.type)
+            if field.name in found
+            else pa.nulls(len(studies), field.type)
+            for field in columns
+        ],
+        schema=columns,
+    )
