@@ -32,7 +32,7 @@ FLOORS: dict[str, list[str]] = {
         "case_table task",
         "clinical deidentification matched_list sampling",
         "dicom matching",
-        "commons.ct",
+        "commons.ct study_table",
         "catalog commons regions sealing sources",
         "eligibility leakage sequestration",
         "plan representativeness",

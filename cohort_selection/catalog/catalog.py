@@ -20,7 +20,7 @@ from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.catalog.parquet import read_studies, write_studies
 from cohort_selection.catalog.unlinked import Meeting
 from cohort_selection.clinical.records import ClinicalRecord
-from cohort_selection.dicom.studies import Quarantined, no_image, refuse_no_folder
+from cohort_selection.dicom.studies import Quarantined, Study, no_image, refuse_no_folder
 from cohort_selection.study_table.commons import Commons, study_tables
 from cohort_selection.study_table.parts import LIST, CatalogError, read_parts
 
@@ -78,24 +78,12 @@ def update(
         )
         studies, quarantine = studies_and_quarantine(root, fresh)
         with replaced(directory) as folder:
-            harmoniser = Harmoniser(records, loinc_map)
-            meeting = Meeting(records)
-            met = map(meeting.study, studies)
-            n_studies = write_studies(folder / FORMER, map(harmoniser.study, met))
-            kept = link(folder / FORMER, records)
-            doubted = write_doubts(folder / DOUBTS, folder / FORMER)
+            harmonised, notes = _write_studies(folder, directory, studies, records, loinc_map)
             n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
-            if not n_studies:
+            if not harmonised.studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
-            findings = {name for record in records for name in record.findings}
-            joined = study_tables(read_studies(folder / FORMER), kept, findings)
-            write_parts(folder, directory, findings, joined)
-            (folder / FORMER).unlink()
-            harmonised = harmoniser.found()
-            if loinc_map is not None:
-                (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
             shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
         for leftover in [*interrupted, fresh]:
             shutil.rmtree(leftover, ignore_errors=True)
@@ -103,12 +91,37 @@ def update(
         n_files=brought.n_files,
         n_read=brought.n_read,
         n_unchanged=brought.n_unchanged,
-        n_studies=n_studies,
+        n_studies=harmonised.studies,
         n_records=len(records),
         n_quarantined=n_quarantined,
         harmonised=harmonised,
-        notes=(*doubted, *meeting.told(), *summary(harmonised, loinc_map)),
+        notes=notes,
     )
+
+
+def _write_studies(
+    folder: Path,
+    former: Path,
+    studies: Iterable[Study],
+    records: Sequence[ClinicalRecord],
+    loinc_map: LoincMap | None,
+) -> tuple[Harmonised, tuple[str, ...]]:
+    """Write the studies into a new catalog: harmonised, each patient under one id, with records.
+
+    ``former`` is the catalog before. Gives the counts of harmonisation, and notes for the steward.
+    """
+    harmoniser, meeting = Harmoniser(records, loinc_map), Meeting(records)
+    gathered = folder / FORMER
+    write_studies(gathered, map(harmoniser.study, map(meeting.study, studies)))
+    kept = link(gathered, records)
+    doubted = write_doubts(folder / DOUBTS, gathered)
+    findings = {name for record in records for name in record.findings}
+    write_parts(folder, former, findings, study_tables(read_studies(gathered), kept, findings))
+    gathered.unlink()
+    harmonised = harmoniser.found()
+    if loinc_map is not None:
+        (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
+    return harmonised, (*doubted, *meeting.told(), *summary(harmonised, loinc_map))
 
 
 def _inventories(directory: Path) -> tuple[list[Path], Path]:

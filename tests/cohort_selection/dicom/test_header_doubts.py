@@ -18,7 +18,6 @@ from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import Radiograph, uid, write_radiograph
 from cohort_selection.dicom.doubts import MEANING, Doubt, day, person
 from cohort_selection.dicom.studies import index
-from cohort_selection.study_table.parts import CatalogError
 from tests.support.catalog_studies import studies_in
 from tests.support.commands import succeed
 
@@ -261,17 +260,6 @@ def test_a_commons_in_order_says_nothing(tmp_path: Path) -> None:
         "another age in 0; the clinical table is believed",
     )
     assert (tmp_path / "catalog" / "doubts.csv").read_text().count("\n") == 1
-
-
-def test_a_catalog_without_doubts_is_of_an_earlier_version(tmp_path: Path) -> None:
-    image(tmp_path / "dicom", "a", "A", "A")
-    catalog.update(tmp_path / "dicom", [], tmp_path / "catalog")
-    import pyarrow.parquet as pq
-
-    path = tmp_path / "catalog" / "studies.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(["doubts"]), path)
-    with pytest.raises(CatalogError, match=r"earlier version .* run sequestra index again"):
-        catalog.read(tmp_path / "catalog")
 
 
 def test_the_day_of_reading_is_not_the_future() -> None:
