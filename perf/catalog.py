@@ -3,7 +3,8 @@
     python -m perf.catalog 1e5 FOLDER --former CHECKOUT
 
 The catalogs come from ``perf.catalogs``, once in either format. Each run is a whole process of one
-build, in turns. Prints wall, CPU and peak memory of `sequester` and `match`.
+build, in turns: the split of simulated-opacity, then a draw of SIZE patients. Prints wall, CPU and
+peak memory of both.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from perf.catalogs import write_catalog, write_former_catalog
 
 REPOSITORY = Path(__file__).parents[1]
 BENCHMARK = REPOSITORY / "benchmarks" / "simulated-opacity.toml"
+SIZE = 10_000
 RUN = """
 import json, resource, sys, time
 from dataclasses import replace
@@ -63,7 +65,6 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the catalogs lie, or are written")
     parser.add_argument("--former", type=Path, help="a checkout of the former build")
     parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--benchmark", type=Path, default=BENCHMARK)
     arguments = parser.parse_args()
     builds = [("present", REPOSITORY, write_catalog)]
     if arguments.former is not None:
@@ -75,7 +76,9 @@ def main() -> None:
             if not catalog.exists():
                 write(catalog, int(arguments.studies))
             with tempfile.TemporaryDirectory(dir=arguments.folder) as home:
-                found = run(checkout, catalog, arguments.benchmark, Path(home))
+                file = Path(home) / "benchmark.toml"
+                file.write_text(BENCHMARK.read_text().replace("size = 200", f"size = {SIZE}"))
+                found = run(checkout, catalog, file, Path(home))
             for act, figures in found.items():
                 results.setdefault((name, act), []).append(figures)
     print("| build | act | wall, s | CPU, s | memory, GiB |\n| --- | --- | --- | --- | --- |")

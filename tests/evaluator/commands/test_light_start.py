@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+from evaluator.stores.installation import Installation
 from tests.support.repository import REPOSITORY
 
-OF_HELP = ("numpy", "pandas", "pydantic", "sqlalchemy", "numba", "scipy", "torch")
-OF_STATUS = ("numba", "scipy", "torch", "matplotlib")
+OF_HELP = ("numpy", "pandas", "pyarrow", "pydantic", "sqlalchemy", "numba", "scipy", "torch")
+OF_STATUS = ("numpy", "pandas", "pyarrow", "numba", "scipy", "torch", "matplotlib")
+CALLED = """
+import sys
+from evaluator.cli import main
+try:
+    main()
+except SystemExit as ended:
+    print("ended", ended.code, [name for name in {unwanted} if name in sys.modules])
+"""
 
 
-def test_help_and_status_load_nothing_that_computes() -> None:
-    program = (
-        "import sys, evaluator.commands.main;"
-        f"print([name for name in {OF_HELP} if name in sys.modules]);"
-        "import evaluator.entering.local;"
-        f"print([name for name in {OF_STATUS} if name in sys.modules])"
-    )
-    printed = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, check=True, capture_output=True, text=True
-    )
-    assert printed.stdout == "[]\n[]\n"
+def called(unwanted: tuple[str, ...], *arguments: str, cwd: Path = REPOSITORY) -> list[str]:
+    """What a command prints, and in the last line which libraries it loaded."""
+    return subprocess.run(
+        [sys.executable, "-c", CALLED.format(unwanted=unwanted), *arguments],
+        cwd=cwd,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": ""},
+    ).stdout.splitlines()
+
+
+@pytest.mark.parametrize("plugged_in", ["train", "export", "package"])
+def test_the_help_lists_plugged_in_commands_and_loads_nothing_that_computes(
+    plugged_in: str,
+) -> None:
+    *lines, last = called(OF_HELP, "--help")
+    assert last == "ended 0 []"
+    assert any(line.strip("│ ").startswith(f"{plugged_in} ") for line in lines), lines
+
+
+def test_a_queue_s_state_is_told_without_what_computes(tmp_path: Path) -> None:
+    Installation(tmp_path / "home").ledger()
+    *_, last = called(OF_STATUS, "status", "--home", str(tmp_path / "home"))
+    assert last == "ended 0 []"
