@@ -1,4 +1,4 @@
-"""Commands of other packages are found by their entry points, as the packaging standard has them."""
+"""Commands of other packages are found by their entry points, as Python itself finds them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def site(tmp_path: Path) -> Path:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[console_scripts]\nother = nothing:here\n\n[sequestra.commands]\ngreet = greeter : app [x]\n"
+        "[console_scripts]\nother = nothing:here\n\n"
+        "[sequestra.commands]\ngreet = greeter : app [x]\n"
     )
     return tmp_path
 
