@@ -115,9 +115,15 @@ def train(
 ) -> None:
     """Train and calibrate a baseline on the open part; networks are tracked in MLflow."""
     from baselines.asked import asked_task
+    from baselines.choices import refuse_shares, refuse_word
     from submissions.host.extras import need
 
     name = baseline or ("densenet" if network is None else "")
+    if name:
+        refuse_word("baseline", name, (*LADDER,))
+    refuse_shares(target_prevalence=target_prevalence)
+    if output.exists() and not output.is_dir():
+        raise typer.BadParameter(f"{output} is a file; give a folder", param_hint="--output")
     if name not in LADDER or LADDER[name].sees_pixels:
         need("baselines", "`sequestra train`")
     asked = asked_task(open_csv, benchmark, attribute)

@@ -58,7 +58,7 @@ FLOORS: dict[str, list[str]] = {
         "notices",
     ],
     "baselines": [
-        "container",
+        "choices container",
         "augmentation data targets",
         "asked ladder logistic validation_table",
         "model_card",

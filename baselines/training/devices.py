@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as group
 
-from baselines.training.settings import Settings, SettingsError
+from baselines.choices import SettingsError
+from baselines.training.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")

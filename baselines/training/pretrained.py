@@ -10,7 +10,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
-from baselines.training.settings import SettingsError
+from baselines.choices import SettingsError
 
 _HOLDERS = ("state_dict", "model", "network", "best_weights")
 _PREFIXES = ("module.", "model.", "network.", "backbone.")

@@ -7,22 +7,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from baselines.choices import CALIBRATIONS, SettingsError, refuse_seed, refuse_shares, refuse_word
 from baselines.networks import registry
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16", "float16")
 IMBALANCE = ("weight", "sample", "none")
-CALIBRATIONS = ("platt", "temperature", "isotonic", "none")
 
 _SAME_MODEL = frozenset(
     {"threads", "workers", "device", "compile", "checkpoint_minutes", "calibration", "sensitivity"}
     | {"target_prevalence"}
 )
 """Settings that may change between a kill and the resume: the weights stay comparable."""
-
-
-class SettingsError(ValueError):
-    """A training setting is out of its range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,27 +77,22 @@ class Settings:
             )
         if self.pixel_bits not in {8, 16}:
             raise SettingsError(f"pixel bits is {self.pixel_bits}; give 8 or 16")
-        self._refuse_shares()
-        self._refuse_words()
-
-    def _refuse_shares(self) -> None:
-        for name in ("learning_rate", "validation_share", "sensitivity", "target_prevalence"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
-                words = name.replace("_", " ")
-                raise SettingsError(f"{words} is {value}; give one between 0 and 1")
-
-    def _refuse_words(self) -> None:
-        for name, known in (
-            ("device", DEVICES),
-            ("precision", PRECISIONS),
-            ("imbalance", IMBALANCE),
-            ("calibration", CALIBRATIONS),
-        ):
-            if getattr(self, name) not in known:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)!r}; give one of {', '.join(known)}"
-                )
+        refuse_shares(
+            learning_rate=self.learning_rate,
+            validation_share=self.validation_share,
+            sensitivity=self.sensitivity,
+            target_prevalence=self.target_prevalence,
+        )
+        refuse_seed(self.seed)
+        if self.weights is not None and not self.weights.is_file():
+            raise SettingsError(
+                f"weights: {self.weights} is {'a folder' if self.weights.is_dir() else 'not there'}"
+                "; give a file of pretrained weights"
+            )
+        refuse_word("device", self.device, DEVICES)
+        refuse_word("precision", self.precision, PRECISIONS)
+        refuse_word("imbalance", self.imbalance, IMBALANCE)
+        refuse_word("calibration", self.calibration, CALIBRATIONS)
 
     def logged(self) -> dict[str, str | int | float | bool | None]:
         """Give all settings as a tracker and a card keep them, paths by their names alone."""

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from baselines.choices import SettingsError
 from baselines.container import volumes
 from baselines.container.answers import BINARY
 from baselines.data.cache import PixelCache
@@ -36,7 +37,7 @@ from baselines.training import calibrate, checkpoint, tracking
 from baselines.training.checkpoint import Course, Epoch
 from baselines.training.devices import Place, joined, reproducible
 from baselines.training.loop import States, Training, logits_of
-from baselines.training.settings import Settings, SettingsError, fitting
+from baselines.training.settings import Settings, fitting
 from baselines.training.tracking import EXPERIMENT
 from baselines.training.validation import infer, measured
 from baselines.validation_table import write_validation

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from baselines.choices import SettingsError
 from baselines.networks import registry
 from baselines.training import devices
 from baselines.training.devices import Place, compiled, joined, laid_out, prepared
-from baselines.training.settings import Settings, SettingsError
+from baselines.training.settings import Settings
 
 CPU = Place(torch.device("cpu"))
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from baselines.choices import SettingsError
 from baselines.networks import registry
 from baselines.targets import Task
 from baselines.training import pretrained
-from baselines.training.settings import SettingsError
 
 SMALL = "densenet-small"
 
