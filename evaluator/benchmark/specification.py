@@ -286,6 +286,11 @@ def _agree(benchmark: Benchmark) -> None:
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
             )
+    if alone := sorted(intersected - set(benchmark.analysis.subgroups)):
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] intersections has {', '.join(alone)}, which "
+            "[analysis] subgroups has not; add it there: a combination is shown beside its parts"
+        )
     standard = {benchmark.cohort.label.column, benchmark.task.column, *benchmark.task.findings}
     if told := sorted(standard & set(benchmark.contract.visible)):
         raise SpecificationError(

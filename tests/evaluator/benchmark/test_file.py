@@ -97,7 +97,7 @@ concurrent = 2
 cases = 3
 
 [analysis]
-subgroups = ["sex", "race"]
+subgroups = ["sex", "race", "age_group"]
 intersections = ["race x sex", ["sex", "age_group"]]
 primary_gap = "auroc by sex"
 assumed = { auroc = 0.9 }
@@ -264,4 +264,17 @@ def test_no_column_of_a_task_is_visible_to_a_container(tmp_path: Path, told: str
     text = text.replace('outputs = ["probability"]\n', "")
     path.write_text(text.replace("memory_mb = 2048", f'visible = ["{told}"]'))
     with pytest.raises(SpecificationError, match=f"visible has {told}, the reference standard"):
+        read_benchmark(path)
+
+
+def test_an_intersection_is_of_declared_subgroups(tmp_path: Path) -> None:
+    path = changed(tmp_path, 'intersections = [["race", "sex"]]', 'intersections = ["sex x site"]')
+    assert read_benchmark(path).analysis.intersections == (("sex", "site"),)
+    path = changed(
+        tmp_path, 'intersections = [["race", "sex"]]', 'intersections = ["sex x manufacturer"]'
+    )
+    with pytest.raises(
+        SpecificationError,
+        match=r"intersections has manufacturer, which \[analysis\] subgroups has not; add it there",
+    ):
         read_benchmark(path)
