@@ -104,7 +104,7 @@ class AnalysisPlan:
         tuple[tuple[str, ...], ...],
         InFile(list[_Name | list[_Name]], _crossed),
         Give('a list of lists of attributes, as [["race", "sex"]]'),
-        Field(description='lists of attributes, as `[["race", "sex"]]`'),
+        Field(description='lists of attributes of `subgroups`, as `[["race", "sex"]]`'),
     ] = ()
     minimum_cases: Annotated[
         Whole, Field(ge=2, description="patients a group must have for any figure")
