@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.cases import LABEL, Case, Region, UnknownAttributeError
-from cohort_selection.coded import Coded, coded, compact, met, numbered_lists
+from cohort_selection.coded import Coded, coded, compact, distinct, met, numbered_lists
 
 _BLOCK = 4096
 """Cases that are made at once as a table is gone through."""
@@ -244,18 +244,13 @@ class CaseTable(Sequence[Case]):
 
 
 def _crossed(columns: Sequence[Coded]) -> Coded:
-    key = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        key = key * len(column.levels) + column.codes
-    found, codes = np.unique(key, return_inverse=True)
-    texts = []
-    for value in found.tolist():
-        parts = []
-        for column in reversed(columns):
-            value, code = divmod(value, len(column.levels))
-            parts.append(column.levels[code])
-        texts.append(" x ".join(reversed(parts)))
-    return compact(codes.reshape(-1), texts)
+    """The joint level of each case; pair by pair, so that no product of levels grows too large."""
+    whole = columns[0]
+    for column in columns[1:]:
+        first, number = distinct(whole.codes.astype(np.int64) * len(column.levels) + column.codes)
+        pairs = zip(whole.codes[first].tolist(), column.codes[first].tolist(), strict=True)
+        whole = compact(number, [f"{whole.levels[a]} x {column.levels[b]}" for a, b in pairs])
+    return whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

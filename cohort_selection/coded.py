@@ -98,7 +98,7 @@ def numbered_lists(
         key = np.zeros(len(rows), np.int64)
         first = np.zeros(1, np.int64)
         for item in range(length):
-            first, key = _distinct(key * len(flat.levels) + flat.codes[starts[rows] + item])
+            first, key = distinct(key * len(flat.levels) + flat.codes[starts[rows] + item])
         codes[rows] = key + len(lists)
         for start in starts[rows[first]].tolist():
             items = flat.codes[start : start + length].tolist()
@@ -106,9 +106,9 @@ def numbered_lists(
     return codes, lists
 
 
-def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A place of each distinct key, and the number of the key at each place."""
-    most = int(keys.max())
+def distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A place of each distinct key, and the number (n,) of the key at each place."""
+    most = int(keys.max(initial=0))
     if most > len(keys):
         _, first, number = np.unique(keys, return_index=True, return_inverse=True)
         return first, number.reshape(-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from cohort_selection.case_table import CaseTable
@@ -39,3 +41,16 @@ def test_a_patient_of_several_cases_counts_once_a_level() -> None:
     assert CASES.patients_by("label") == {"1": 2, "0": 2}
     assert CASES.patients_by("sex x site") == {"F x B": 2, "F x A": 1, "M x B": 1}
     assert CASES[:0].patients_by("site") == {}
+
+
+def test_a_joint_level_of_many_levels_is_not_mixed_up() -> None:
+    """Sixteen attributes of 20 levels have more combinations than 64 bits count."""
+    n, names = 400, [f"a{k}" for k in range(16)]
+    drawn = random.Random(4)
+    rows = [[str(drawn.randrange(20)) for _ in names] for _ in range(n)]
+    cases = [
+        Case(f"c{i:03d}", f"p{i}", (), 0, dict(zip(names, row, strict=True)))
+        for i, row in enumerate(rows)
+    ]
+    joint = CaseTable.of(cases).variable(" x ".join(names))
+    assert joint.texts() == [" x ".join(row) for row in rows]
