@@ -179,7 +179,7 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
         kept.file_meta.TransferSyntaxUID = syntax
         _clear_unused_bits(kept)
         kept.SOPClassUID = UID(sop_class)
-        _write_anew(kept, original, kind, key)
+        _write_again(kept, original, kind, key)
         pixels = kept.get_item("PixelData").value if "PixelData" in kept else None
         parts = _encoded(kept, syntax)
     digest = sha256()
@@ -222,7 +222,7 @@ def _encoded(kept: Dataset, syntax: UID) -> list[bytes | memoryview]:
     return [head[:-4] + length, pixels, delimiter]
 
 
-def _write_anew(kept: Dataset, original: Dataset, kind: Kind, key: bytes) -> None:
+def _write_again(kept: Dataset, original: Dataset, kind: Kind, key: bytes) -> None:
     """Write what a copy says in other words than its original: UIDs, the kind's elements, marks."""
     for name in _RENAMED:
         uid = str(original.get(name) or "")

@@ -1,4 +1,4 @@
-"""``wanted_values`` as a compiled loop, for whoever reads thousands of headers."""
+"""``wanted_values`` as a compiled loop, for runs over thousands of headers."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Sieve:
     def keep(
         self, rule: str, holds: NDArray[np.bool_], unknown: NDArray[np.bool_] | None = None
     ) -> None:
-        """Keep the studies for which a rule holds; ``unknown`` marks others, of which it is not.
+        """Keep the studies for which a rule holds; ``unknown`` marks others that do not say.
 
         Both are (studies of the commons,).
         """
@@ -52,7 +52,7 @@ class Sieve:
         self.flow.append(FlowStep(rule, n - kept, kept, patients, int(uncertain)))
 
     def keep_known(self, rule: str, known: NDArray[np.bool_]) -> None:
-        """Keep the studies of which something is known."""
+        """Keep the studies that say something."""
         self.keep(rule, known, ~known)
 
     def obey(self, rule: Rule) -> None:

@@ -33,7 +33,7 @@ class Looked:
     bits: NDArray[np.uint64]
 
     def part(self, start: int, stop: int) -> Looked:
-        """The files from ``start`` to before ``stop``, numbered anew; no volume lies across."""
+        """The files from ``start`` to before ``stop``, numbered from 0; no volume lies across."""
         shown = [k for k, number in enumerate(self.pictures) if start <= number < stop]
         stacks = [k for k, numbers in enumerate(self.volumes) if start <= numbers[0] < stop]
         return Looked(
