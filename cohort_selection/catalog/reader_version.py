@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "44a3b09d9d8b2b39272a93cd9a6ab1bb607185eada790499bf3f3f41d2616bbc": (
+    "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686": (
         "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
     ),
 }

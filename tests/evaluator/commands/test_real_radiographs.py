@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cohort_selection.sequestration.assignment import read_assignment
 from evaluator.disclosure.control import Release
 from evaluator.stores.enclave import Enclave
 from submissions.ledger.ledger import Ledger
@@ -55,8 +56,7 @@ def test_every_image_is_imported(walked: Walked) -> None:
 
 
 def test_no_patient_is_on_both_sides(walked: Walked) -> None:
-    with (walked.home / "enclave" / "assignment.csv").open(newline="") as lines:
-        part = {row["patient_id"]: row["part"] for row in csv.DictReader(lines)}
+    part = dict(read_assignment(walked.home / "enclave" / "assignment.csv"))
     assert set(part.values()) == {"open", "sequestered"}
     with walked.open_list.open(newline="") as lines:
         opened = {row["patient_id"] for row in csv.DictReader(lines)}

@@ -62,6 +62,9 @@ def index(commons: Path, output: Path, *more: str | Path, clinical: str = "forei
     return succeed(*given, *more)
 
 
+PART = Path("studies") / "part-000000.parquet"
+
+
 def test_a_foreign_table_is_read_by_the_map_of_the_benchmark_or_of_the_command(
     commons: Path, tmp_path: Path
 ) -> None:
@@ -78,8 +81,8 @@ def test_a_foreign_table_is_read_by_the_map_of_the_benchmark_or_of_the_command(
 
     assert counts(plain) == counts(by_file) == counts(by_option)
     for name in ("plain", "option"):
-        records = (tmp_path / name / "records.parquet").read_bytes()
-        assert records == (tmp_path / "file" / "records.parquet").read_bytes()
+        studies = (tmp_path / name / PART).read_bytes()
+        assert studies == (tmp_path / "file" / PART).read_bytes()
     assert "no column for the patient" in refused(
         *("index", commons / "dicom", "--clinical", commons / "foreign.csv"),
         *("--output", tmp_path / "none"),
