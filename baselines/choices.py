@@ -17,6 +17,15 @@ def refuse_shares(**shares: float | None) -> None:
             raise SettingsError(f"{words} is {value}; give one between 0 and 1")
 
 
+def refuse_table(
+    validation_share: float, seed: int, calibration: str, sensitivity: float | None
+) -> None:
+    """Raise SettingsError for what a baseline of tables cannot be asked."""
+    refuse_shares(validation_share=validation_share, sensitivity=sensitivity)
+    refuse_seed(seed)
+    refuse_word("calibration", calibration, CALIBRATIONS)
+
+
 def refuse_seed(seed: int) -> None:
     """Raise SettingsError for a seed below 0."""
     if seed < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,30 +72,3 @@ def value(case: Case, variable: str) -> str:
         f"{variable!r} is not an attribute of the cases; they have {known}; "
         "correct the name or add it to [cohort] attributes"
     )
-
-
-def columns_of(cases: Sequence[Case]) -> dict[str, list[str]]:
-    """Attribute -> the level of each case, in their order; there is at least one case."""
-    return {name: [case.attributes[name] for case in cases] for name in cases[0].attributes}
-
-
-def profiles(
-    cases: Sequence[Case], variables: Sequence[str]
-) -> tuple[tuple[str, ...], dict[str, list[str]]]:
-    """Patients in order of their ids and, for each variable, every patient's level.
-
-    A patient whose cases differ has the sorted levels joined by "|": the profile of the patient,
-    not of one arbitrary case.
-    """
-    seen: dict[str, tuple[str, ...]] = {}
-    others: dict[str, list[tuple[str, ...]]] = {}
-    for case in cases:
-        levels = tuple(value(case, variable) for variable in variables)
-        first = seen.setdefault(case.patient_id, levels)
-        if first != levels:
-            others.setdefault(case.patient_id, [first]).append(levels)
-    for patient, rows in others.items():
-        seen[patient] = tuple("|".join(sorted(set(column))) for column in zip(*rows, strict=True))
-    patients = tuple(sorted(seen))
-    columns = zip(*(seen[patient] for patient in patients), strict=True)
-    return patients, dict(zip(variables, map(list, columns), strict=bool(patients)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import logistic
-from baselines.choices import CALIBRATIONS, refuse_seed, refuse_shares, refuse_word
+from baselines.choices import refuse_table
 from baselines.container.answers import ORDINAL
 from baselines.container.headers import NAMES, header_fields
 from baselines.examples import Progress, TrainingDataError, split_patients
@@ -49,14 +49,11 @@ def train(
 ) -> Card:
     """Train ``baseline`` on the open list and write the model directory ``output``.
 
-    ``calibration`` and ``sensitivity`` are those of a training of networks. ``attributes`` are
-    those that a container is told in cases.csv; None takes all of the list.
-    The directory holds the card, the model as plain numbers and ``validation.csv``. Raises
-    SettingsError, TrainingDataError, TaskError and what ``read_open`` raises.
+    ``attributes`` are those that a container is told in cases.csv; None takes all. The directory
+    holds the card, the model as numbers and ``validation.csv``. Raises SettingsError,
+    TrainingDataError, TaskError and what ``read_open`` raises.
     """
-    refuse_shares(validation_share=validation_share, sensitivity=sensitivity)
-    refuse_seed(seed)
-    refuse_word("calibration", calibration, CALIBRATIONS)
+    refuse_table(validation_share, seed, calibration, sensitivity)
     started = time.monotonic()
     table = _read(open_csv, baseline, task, attributes, progress)
     held_out = _held_out(table, baseline, validation_share, seed)

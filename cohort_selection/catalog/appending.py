@@ -68,9 +68,13 @@ _END = ("\U0010ffff", -1)  # after every study
 
 def _parts(former: Path) -> Parts | None:
     try:
-        return read_parts(former)
+        found = read_parts(former)
+        for part in found.parts:
+            for _ in found.groups(part, ["study_uid"]):
+                pass
     except (CatalogError, OSError):  # none, an earlier version's, or a damaged one
         return None
+    return found
 
 
 def _places(before: Parts | None, numbers: list[int]) -> Iterator[tuple[str, int]]:

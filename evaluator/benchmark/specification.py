@@ -146,6 +146,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     if not installed:
         _refuse_years(found)
     _agree(found)
+    _refuse_parts_alone(found)
     return found
 
 
@@ -271,6 +272,16 @@ def _refuse_years(benchmark: Benchmark) -> None:
             raise SpecificationError(f"{benchmark.path.name}: {where} {years_are_no_level(YEARS)}")
 
 
+def _refuse_parts_alone(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where a combination is asked for, and not one of its parts."""
+    intersected = {name for names in benchmark.analysis.intersections for name in names}
+    if alone := sorted(intersected - set(benchmark.analysis.subgroups)):
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] intersections has {', '.join(alone)}, which "
+            "[analysis] subgroups has not; add it there: a combination is shown beside its parts"
+        )
+
+
 def _agree(benchmark: Benchmark) -> None:
     """Raise SpecificationError where the tables do not fit each other."""
     kept = set(benchmark.cohort.criteria.attributes)
@@ -286,11 +297,6 @@ def _agree(benchmark: Benchmark) -> None:
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
             )
-    if alone := sorted(intersected - set(benchmark.analysis.subgroups)):
-        raise SpecificationError(
-            f"{benchmark.path.name}: [analysis] intersections has {', '.join(alone)}, which "
-            "[analysis] subgroups has not; add it there: a combination is shown beside its parts"
-        )
     standard = {benchmark.cohort.label.column, benchmark.task.column, *benchmark.task.findings}
     if told := sorted(standard & set(benchmark.contract.visible)):
         raise SpecificationError(

@@ -301,3 +301,5 @@ def test_a_changed_page_is_named_when_it_is_read(tmp_path: Path) -> None:
     commons: Commons = catalog.read(folder)
     with pytest.raises(CatalogError, match=r"part-000000\.parquet cannot be read"):
         commons.study_uids()
+    # Indexing again is what the message says, and helps.
+    assert len(studies_in(written(folder, many(range(300))))) == 300
