@@ -5,7 +5,6 @@ A :class:`CaseTable` is a sequence of cases. What reads all of them reads its co
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,19 @@ from typing import overload
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.cases import LABEL, Case, Region, UnknownAttributeError
-from cohort_selection.coded import Coded, coded, compact, distinct, met, numbered_lists
+from cohort_selection.coded import (
+    Coded,
+    coded,
+    compact,
+    distinct,
+    met,
+    numbered_lists,
+    order_of,
+    place_of,
+)
 
 _BLOCK = 4096
 """Cases that are made at once as a table is gone through."""
@@ -135,10 +142,8 @@ class CaseTable(Sequence[Case]):
 
     def in_order(self) -> CaseTable:
         """The cases in order of their ids."""
-        n = len(self)
-        if n < 2 or pc.all(pc.less_equal(self.case_id[: n - 1], self.case_id[1:])).as_py():
-            return self
-        return self.take(pc.sort_indices(self.case_id).to_numpy())
+        order = order_of(self.case_id)
+        return self if np.array_equal(order, np.arange(len(self))) else self.take(order)
 
     def variable(self, name: str) -> Coded:
         """The level of each case: its label as text, an attribute, or a joint "a x b".
@@ -189,11 +194,7 @@ class CaseTable(Sequence[Case]):
         A patient whose cases differ has the sorted levels joined by "|": the profile of the
         patient, not of one arbitrary case. Without a case no variable is known.
         """
-        return (
-            {}
-            if not len(self)
-            else {name: self._profile(self.variable(name)) for name in variables}
-        )
+        return {name: self._profile(self.variable(name)) for name in variables if len(self)}
 
     def _profile(self, column: Coded) -> Coded:
         """Each patient's level; of a patient whose cases differ, their levels joined."""
@@ -270,7 +271,7 @@ class ByCase(Mapping[str, float]):
 
     def __getitem__(self, case_id: str) -> float:
         """The number of one case."""
-        place = bisect_left(self.case_id, case_id, key=str)
-        if place == len(self) or self.case_id[place].as_py() != case_id:
+        place = place_of(self.case_id, case_id)
+        if place is None:
             raise KeyError(case_id)
         return float(self.number[place])

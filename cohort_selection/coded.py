@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -116,6 +117,12 @@ def distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     place[keys] = np.arange(len(keys))
     there = place >= 0
     return place[there], (np.cumsum(there) - 1)[keys]
+
+
+def place_of(texts: pa.LargeStringArray, text: str) -> int | None:
+    """Where a text stands among sorted distinct ones; None where it does not."""
+    place = bisect_left(texts, text, key=str)
+    return place if place < len(texts) and texts[place].as_py() == text else None
 
 
 _KEY = 8

@@ -30,6 +30,15 @@ def spread(texts: Sequence[str], codes: NDArray[np.integer]) -> pa.LargeStringAr
     return pa.array(texts, pa.large_string()).take(pa.array(codes))
 
 
+def numbers(
+    values: NDArray[np.float64], write: Callable[[float | None], str]
+) -> pa.LargeStringArray:
+    """The number of each row as ``write`` has it, which is asked once a number; None for NaN."""
+    found, codes = np.unique(values, return_inverse=True)
+    texts = [write(None if np.isnan(value) else value) for value in found.tolist()]
+    return spread(texts, codes.reshape(-1))
+
+
 def joined(*columns: pa.LargeStringArray | str) -> pa.LargeStringArray:
     """The texts of each row one after the other; a text alone stands in every row."""
     parts = [pa.scalar(c, pa.large_string()) if isinstance(c, str) else c for c in columns]

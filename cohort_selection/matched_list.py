@@ -20,7 +20,7 @@ import pyarrow.csv
 from cohort_selection.atomic_files import written
 from cohort_selection.case_table import ByCase, CaseTable
 from cohort_selection.cases import Case
-from cohort_selection.column_text import as_json, blocks, data_of, joined, spread
+from cohort_selection.column_text import as_json, blocks, data_of, joined, numbers, spread
 
 INCLUSION = "inclusion"
 _BEFORE = b'"inclusion": {'
@@ -83,10 +83,8 @@ def _rows(table: CaseTable, block: slice) -> pa.LargeStringArray:
         columns.append(spread(texts, column.codes[block]))
     columns.append("]")
     for number, (name, told) in enumerate(sorted(table.targets.items())):
-        values, codes = np.unique(told[block], return_inverse=True)
-        said = [[name, None if np.isnan(value) else value] for value in values.tolist()]
-        texts = [(", " if number else ", [") + json.dumps(each) for each in said]
-        columns.append(spread(texts, codes.reshape(-1)))
+        before = f"{', ' if number else ', ['}[{json.dumps(name)}, "
+        columns += [before, numbers(told[block], json.dumps), "]"]
     columns.append("]" * bool(table.targets))
     if table.regions:
         columns.append(pa.array(map(_regions, table.regions[block]), pa.large_string()))
@@ -103,12 +101,10 @@ def _pieces(document: Mapping[str, object]) -> Iterator[bytes | memoryview]:
         yield f"{before}{json.dumps(key)}: ".encode()
         value, before = document[key], ", "
         if isinstance(value, ByCase):
-            numbers, codes = np.unique(value.number, return_inverse=True)
-            texts = [f": {json.dumps(number)}" for number in numbers.tolist()]
             yield b"{"
             for block in blocks(len(value)):
-                said = spread(texts, codes.reshape(-1)[block])
-                yield _listed(joined(", ", as_json(value.case_id[block]), said), block)
+                told = numbers(value.number[block], json.dumps)
+                yield _listed(joined(", ", as_json(value.case_id[block]), ": ", told), block)
             yield b"}"
         elif isinstance(value, pa.LargeStringArray):
             yield b"["
@@ -132,8 +128,8 @@ def _entries(content: bytes) -> ByCase:
     column = pyarrow.csv.read_csv(lines, _ONE_COLUMN, _LINES, _TEXTS).column(0).combine_chunks()
     both = pc.list_flatten(pc.split_pattern(column, ": ", max_splits=1, reverse=True))
     quoted = both.take(pa.array(np.arange(0, len(both), 2)))
-    numbers = pc.cast(both.take(pa.array(np.arange(1, len(both), 2))), pa.float64())
-    return ByCase(_unquoted(quoted), numbers.to_numpy())
+    told = pc.cast(both.take(pa.array(np.arange(1, len(both), 2))), pa.float64())
+    return ByCase(_unquoted(quoted), told.to_numpy())
 
 
 def _unquoted(texts: pa.LargeStringArray) -> pa.LargeStringArray:

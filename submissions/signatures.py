@@ -100,7 +100,7 @@ def parse_signed(content: bytes, name: str) -> Signed:
             raise ValueError("its key_id is not 64 hexadecimal digits")  # noqa: TRY301
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SignatureError(
-            f"{name} is no signed statement ({_said(error)}); {expected}"
+            f"{name} is no signed statement ({in_words(error)}); {expected}"
         ) from None
     if kind not in (HEAD, RELEASE):
         raise SignatureError(
@@ -117,7 +117,8 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _said(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What is wrong with a file, as a part of a sentence."""
     if isinstance(error, KeyError):
         return f"it lacks {error.args[0]!r}"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):

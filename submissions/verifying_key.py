@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from submissions.signatures import RELEASE, SignatureError, Signed, read_signed
+from submissions.signatures import RELEASE, SignatureError, Signed, in_words, read_signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class VerifyingKey:
         try:
             key = load_pem_public_key(pem)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise SignatureError(f"{name} is no public key ({_said(error)}); {expected}") from None
+            raise SignatureError(
+                f"{name} is no public key ({in_words(error)}); {expected}"
+            ) from None
         if not isinstance(key, Ed25519PublicKey):
             raise SignatureError(f"{name} is a public key of another kind than Ed25519; {expected}")
         return cls(key)
@@ -92,7 +94,3 @@ def read_release(path: Path, key: VerifyingKey) -> Mapping[str, Any]:
             f"`sequestra release-file` wrote, or use `sequestra audit verify --head`"
         )
     return content
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 import filecmp
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from heapq import merge
 from itertools import repeat
 from pathlib import Path
@@ -22,7 +23,6 @@ from cohort_selection.study_table.parts import (
     Part,
     Parts,
     PartWriter,
-    part_of,
     read_parts,
     write_list,
 )
@@ -60,7 +60,9 @@ def write_parts(
     for writer in writers.values():
         writer.close()
     parts = sorted((part for each in writers.values() for part in each.parts), key=_number)
-    write_list(directory, findings, [_kept(part, directory, former) for part in parts])
+    for each in parts:
+        _keep(each, directory, former)
+    write_list(directory, findings, parts)
 
 
 _END = ("\U0010ffff", -1)  # after every study
@@ -98,14 +100,11 @@ def _number(part: Part) -> int:
     return int(part.name.removeprefix("part-").removesuffix(".parquet"))
 
 
-def _kept(part: Part, directory: Path, former: Path) -> Part:
-    """The part, in the former catalog's file where that holds the same."""
+def _keep(part: Part, directory: Path, former: Path) -> None:
+    """Put the former catalog's file in the part's place, where that holds the same."""
     here, there = directory / FOLDER / part.name, former / FOLDER / part.name
     if there.is_file() and filecmp.cmp(here, there, shallow=False):
         link = here.with_suffix(".linked")
-        try:
+        with suppress(OSError):  # a file system without hard links
             os.link(there, link)
-        except OSError:  # a file system without hard links
-            return part
-        link.replace(here)
-    return part_of(here, part.studies)
+            link.replace(here)

@@ -60,8 +60,8 @@ def update(
     Each study is harmonised and each patient under one id, with an inventory of the files beside
     it, by which the next update knows what it need not read.  With a ``loinc_map``
     the report of the harmonisation stands there too.  A run that was killed goes on where it
-    stopped.  Memory does not grow with the number of files.  ``workers`` are processes; None for
-    one a processor.
+    stopped.  Memory does not grow with the number of files, but by up to 65,536 studies for each
+    part that is written.  ``workers`` are processes; None for one a processor.
 
     Raises ``EmptyCommons`` where no image can be used, ``CatalogError`` where the folder holds
     something else than a catalog, another run is writing it or the disk is full, and ``ReaderDied``

@@ -11,33 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.schema import OF_STUDY, TEXTS
 
 PART = 4096
 """Studies that are in memory at once as they are written or read one after the other."""
 
-_STUDY_SCHEMA = pa.schema(
-    [
-        ("study_uid", pa.string()),
-        ("patient_id", pa.string()),
-        ("modality", pa.string()),
-        ("body_part", pa.string()),
-        ("description", pa.string()),
-        ("loinc", pa.string()),
-        ("manufacturer", pa.string()),
-        ("view", pa.string()),
-        ("acquired", pa.string()),
-        ("sex", pa.string()),
-        ("age", pa.int16()),
-        ("files", pa.list_(pa.string())),
-        ("fields", pa.map_(pa.string(), pa.list_(pa.string()))),
-        ("loinc_name", pa.string()),
-        ("loinc_method", pa.string()),
-        ("loinc_system", pa.string()),
-        ("loinc_contrast", pa.string()),
-        ("born", pa.string()),
-        ("doubts", pa.list_(pa.string())),
-    ]
-)
+_STUDY_SCHEMA = pa.schema([*OF_STUDY, ("fields", pa.map_(pa.string(), TEXTS))])
 
 
 def read_studies(path: Path) -> Iterator[Study]:

@@ -29,6 +29,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from cohort_selection.atomic_files import flush_entry, locked, written
+from cohort_selection.coded import order_of
 from cohort_selection.column_text import blocks, data_of, joined, spread
 from cohort_selection.sequestration.parts import Part, Parts, in_order, merged, places
 
@@ -187,10 +188,10 @@ def _listed(path: Path, lines: _Lines) -> AssignmentList:
     names = tuple(dict.fromkeys([*lines.came_with, *(batch.name for batch in lines.batches)]))
     place = {name: number for number, name in enumerate(names)}
     alone = pa.array(lines.patients, pa.large_string())
-    order = pc.sort_indices(alone)
+    order = order_of(alone)
     codes = np.fromiter(map(place.__getitem__, lines.came_with), np.int32, len(alone))
-    found = [Parts(alone.take(order), np.frombuffer(lines.hidden, np.bool_)[order.to_numpy()])]
-    batch = [codes[order.to_numpy()]]
+    found = [Parts(alone.take(pa.array(order)), np.frombuffer(lines.hidden, np.bool_)[order])]
+    batch = [codes[order]]
     for each in lines.batches:
         found.append(_read_batch(path, each))
         batch.append(np.full(each.n_patients, place[each.name], np.int32))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cohort_selection.atomic_files import write_bytes, written
 from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case, Region
-from cohort_selection.column_text import as_csv, blocks, data_of, joined, spread
+from cohort_selection.column_text import as_csv, blocks, data_of, joined, numbers, spread
 from cohort_selection.regions.region_table import RegionTableError, as_table, beside, read_table
 from cohort_selection.sealing.cohort import CohortError
 from cohort_selection.task.declaration import ONE_PROBABILITY, Task, TaskError
@@ -69,10 +69,7 @@ def _lines(
         spread(("0", "1"), table.label[rows]),
         _relative(table.files_of(table.rows[rows]), root),
     ]
-    for output in targets:
-        values, codes = np.unique(table.targets[output][rows], return_inverse=True)
-        texts = [cell(None if np.isnan(value) else value) for value in values.tolist()]
-        columns.append(spread(texts, codes.reshape(-1)))
+    columns += [numbers(table.targets[output][rows], cell) for output in targets]
     for name in attributes:
         columns.append(spread(table.attributes[name].levels, table.attributes[name].codes[rows]))
     return _row(columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
+
+from cohort_selection.coded import place_of
 
 
 class SequestrationError(ValueError):
@@ -58,8 +59,8 @@ class Parts(Mapping[str, Part]):
 
     def __getitem__(self, patient: str) -> Part:
         """The part of one patient."""
-        place = bisect_left(self.patients, patient, key=str)
-        if place == len(self) or self.patients[place].as_py() != patient:
+        place = place_of(self.patients, patient)
+        if place is None:
             raise KeyError(patient)
         return Part.SEQUESTERED if self.sequestered[place] else Part.OPEN
 

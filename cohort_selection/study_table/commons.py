@@ -18,7 +18,7 @@ from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.coded import Coded, numbered, numbered_lists, of_arrow
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.dicom.studies import Study
-from cohort_selection.study_table.schema import FINDING, schema
+from cohort_selection.study_table.schema import FINDING, OF_STUDY, TEXTS, schema
 from cohort_selection.study_table.study_values import (
     NAMES,
     NEGATIVE_DAYS,
@@ -35,11 +35,7 @@ from cohort_selection.tables.cell_words import plain
 _UNKNOWN_AGE = -1
 _AT_ONCE = 4096  # studies of one table, as they are written
 OF_THE_RECORD = ("race", "ethnicity", "site")
-STUDY_NAMES = (
-    "study_uid", "patient_id", "modality", "body_part", "description", "loinc", "loinc_name",
-    "loinc_method", "loinc_system", "loinc_contrast", "manufacturer", "view", "acquired", "sex",
-    "age", "born",
-)  # fmt: skip
+STUDY_NAMES = tuple(name for name, kind in OF_STUDY if kind != TEXTS)
 Columns = Callable[[Sequence[str]], pa.Table]
 """Reads columns of the table of studies by their names."""
 At = Callable[[Sequence[str], NDArray[np.integer]], pa.Table]

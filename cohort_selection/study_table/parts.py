@@ -108,16 +108,8 @@ class Parts:
         )
 
     def _group(self, file: pq.ParquetFile, group: int, names: Sequence[str]) -> pa.Table:
-        there = set(file.schema_arrow.names)
-        read = file.read_row_group(group, columns=[name for name in names if name in there])
-        wanted = self._schema(names)
-        return pa.table(
-            [
-                read.column(name) if name in there else pa.nulls(read.num_rows, field.type)
-                for name, field in zip(names, wanted, strict=True)
-            ],
-            schema=wanted,
-        )
+        read = file.read_row_group(group, columns=list(names))
+        return pa.table([read.column(name) for name in names], schema=self._schema(names))
 
     def _schema(self, names: Sequence[str]) -> pa.Schema:
         """The columns as they are read."""

@@ -37,6 +37,8 @@ OF_IMAGES = (
     ("images", pa.int32()),
 )
 """What headers say of a study, under the names of ``dicom.studies.Study``; its number of files."""
+OF_STUDY = tuple(column for column in OF_IMAGES if column[0] != "images")
+"""Those that are values of a ``Study``."""
 
 TESTS = pa.list_(
     pa.struct(

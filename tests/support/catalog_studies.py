@@ -9,7 +9,7 @@ from cohort_selection.catalog import catalog
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.dicom.studies import Quarantined, Study
 from cohort_selection.study_table.commons import Commons
-from cohort_selection.study_table.schema import OF_IMAGES
+from cohort_selection.study_table.schema import OF_STUDY
 
 
 def studies_in(folder: Path) -> tuple[Study, ...]:
@@ -19,7 +19,7 @@ def studies_in(folder: Path) -> tuple[Study, ...]:
 
 def studies_of(commons: Commons) -> tuple[Study, ...]:
     """The studies of a commons, in order of their UIDs."""
-    names = [name for name, _ in OF_IMAGES if name != "images"]
+    names = [name for name, _ in OF_STUDY]
     rows = commons.columns([*names, *HEADER_FIELDS]).to_pylist()
     found = [
         Study(
