@@ -91,8 +91,8 @@ def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:
             f"the open list has no targets of {', '.join(lacking)}, which a {task.kind} task "
             "needs; write it with `sequestra sequester` of the same benchmark"
         )
-    found = [
+    columns = [
         [np.nan if case.targets[name] is None else case.targets[name] for name in task.outputs]
         for case in cases
     ]
-    return (np.array(found, dtype=np.float32) - task.lowest).reshape(-1, len(task.outputs))
+    return (np.array(columns, dtype=np.float32) - task.lowest).reshape(-1, len(task.outputs))

@@ -120,9 +120,11 @@ def train(
         if not place.first:
             _fit(work, resumed)
             return place.gathered(None)[0]  # type: ignore[return-value]  # the first one's card
-        told = {"open_digest": parts.open_digest}
+        provenance = {"open_digest": parts.open_digest}
         again = resumed is not None
-        with tracking.tracked(tracking_uri, output, settings.logged(), told, resumed=again) as run:
+        with tracking.tracked(
+            tracking_uri, output, settings.logged(), provenance, resumed=again
+        ) as run:
             work.save = partial(checkpoint.save, output, fits=fits)
             work.log, work.progress = run.log, progress
             fit = _fit(work, resumed)
@@ -158,8 +160,8 @@ def _parts(
     cases = read_open(open_csv)
     total = sum(len(case.files) for case in cases)
     workers = max(place.readers(settings.workers), 0)
-    for mine in (True, False):
-        if (place.on_machine == 0) == mine:
+    for in_training in (True, False):
+        if (place.on_machine == 0) == in_training:
             examples = cached_examples(
                 cases, pixels, progress, task=task, total=total, workers=workers
             )
@@ -190,8 +192,8 @@ def _fit_at_once(work: Training) -> _Fit:
     network = radiomics.fit(work.training, work.settings.seed, work.task)
     _, training_loss = measured(infer(network, work.training.pixels), work.training, work.task)
     logits = infer(network, work.validation.pixels)
-    found, loss = measured(logits, work.validation, work.task)
-    epoch = Epoch(1, training_loss, loss, found, time.time_ns() // 1_000_000)
+    score, loss = measured(logits, work.validation, work.task)
+    epoch = Epoch(1, training_loss, loss, score, time.time_ns() // 1_000_000)
     course = Course(epochs=[epoch], best=epoch)
     work.log(course)
     if work.progress is not None:
@@ -262,11 +264,11 @@ def _calibrations(
 ) -> calibrate.Calibrations:
     """Fit the calibrations, carried to the declared share of positive cases where one is given."""
     targets = task.logit_targets(validation.image_targets)
-    found = calibrate.fitted(settings.calibration, task, fit.logits, targets, fit.weights)
+    calibrations = calibrate.fitted(settings.calibration, task, fit.logits, targets, fit.weights)
     if settings.target_prevalence is None:
-        return found
+        return calibrations
     if task.kind != BINARY:
         raise SettingsError(
             f"target prevalence is one share and the task is {task.kind}; leave it out"
         )
-    return calibrate.moved(found, float(targets.mean()), settings.target_prevalence)
+    return calibrate.moved(calibrations, float(targets.mean()), settings.target_prevalence)

@@ -202,10 +202,10 @@ class Client:
         if not self.is_under_way(benchmark, team, known) and self.has_archive(known.sha256, team):
             progress(known.size, known.size)
             return self.submit(benchmark, sha256=known.sha256, **entry)
-        sent = self.upload(
+        upload = self.upload(
             archive, benchmark=benchmark, team=team, known=known, progress=progress, pace=pace
         )
-        entered = self.submit(benchmark, upload_id=sent, **entry)
+        entered = self.submit(benchmark, upload_id=upload, **entry)
         kept_uploads.forget(self._wanted(benchmark, team, known))
         return entered
 
