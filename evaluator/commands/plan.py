@@ -52,9 +52,11 @@ def plan(
 
     if output is not None and output.exists() and not output.is_dir():
         raise OptionError(f"--output is {output}, a file; give a folder, which may be new")
-    given = assumed(assume or [])
-    found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
-    console.print(printed(found.plan, found.basis.study, found.errors, found.notes))
+    assumptions = assumed(assume or [])
+    study = planned(
+        benchmark, assumptions, home=home, catalog_folder=catalog, pilot=pilot, runs=runs
+    )
+    console.print(printed(study.plan, study.basis.study, study.errors, study.notes))
     if output is not None:
-        write(output, found.plan, found.errors)
+        write(output, study.plan, study.errors)
         console.print(f"wrote {output}")

@@ -62,16 +62,16 @@ def practice(
     from evaluator.terminal import dry_run
 
     installation = Installation.existing(home)
-    found = installation.benchmark(benchmark)
-    made = lay_out(
+    of = installation.benchmark(benchmark)
+    listing = lay_out(
         installation,
         benchmark,
         read_open(open_list),
-        found.practice.cases,
-        seed=found.cohort.seed,
-        task=found.task,
+        of.practice.cases,
+        seed=of.cohort.seed,
+        task=of.task,
     )
-    console.print(dry_run.copied(made), soft_wrap=True)
+    console.print(dry_run.copied(listing), soft_wrap=True)
 
 
 @app.command(rich_help_panel=OPERATOR)

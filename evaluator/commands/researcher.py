@@ -101,8 +101,8 @@ def adapt(
 
     places = tuple(path.as_posix() for path in redirect or ())
     inputs = pairs(json_input or (), "--json-input", "age.json=age")
-    wanted = adapting.Wanted(platform, output, key, socket, places, inputs, missing, column)
-    adapted = adapting.adapt(image, tag, wanted)
+    settings = adapting.Wanted(platform, output, key, socket, places, inputs, missing, column)
+    adapted = adapting.adapt(image, tag, settings)
     for line in adapted.changes:
         console.print(f"redirected {line}")
     console.print(f"{tag}\n{adapted.digest}")
@@ -139,12 +139,12 @@ def check(
         contract, claimed = read_contract_alone(file), declares_claims(file)
         practice = open_list is None
         listed = open_list or checking.practice_list(benchmark, file, server, home, HOME)
-    wanted = cases if practice else cases or 10
-    found = practise(contract, image, listed, wanted, practice=practice)
-    console.print(dry_run.practised(found, "practice" if practice else "open"), soft_wrap=True)
+    most = cases if practice else cases or 10
+    practised = practise(contract, image, listed, most, practice=practice)
+    console.print(dry_run.practised(practised, "practice" if practice else "open"), soft_wrap=True)
     if claimed:
         console.print(PRACTICE)
-    raise typer.Exit(1 if found.failure else 0)
+    raise typer.Exit(1 if practised.failure else 0)
 
 
 @app.command(rich_help_panel=RESEARCHER, help=f"Enter an image for a benchmark.\n\n{RULE}")
@@ -198,8 +198,8 @@ def withdraw(submission_id: SubmissionId, server: ServerOption = None) -> None:
     from evaluator.entering import remote
     from evaluator.entering.place import client
 
-    with client(server) as there:
-        console.print(remote.line(there.withdraw(submission_id)))
+    with client(server) as connection:
+        console.print(remote.line(connection.withdraw(submission_id)))
 
 
 @app.command(rich_help_panel=RESEARCHER, help=f"Show the state of submissions.\n\n{RULE}")

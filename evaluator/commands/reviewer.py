@@ -35,8 +35,8 @@ def leaderboard(
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
-    found = installation.benchmark(benchmark)
-    console.print(printed.terminal(installation.ledger(), found, page=page))
+    of = installation.benchmark(benchmark)
+    console.print(printed.terminal(installation.ledger(), of, page=page))
 
 
 @app.command(rich_help_panel=REVIEWER)
@@ -271,8 +271,8 @@ def score(
     places = Written(output, table, report_file)
     if truth is None or readers is not None:
         unused = {"--subgroup": subgroup, "--claims": claims, "--task": task}
-        asked = Asked(reader_threshold, threshold, margin, covariances)
-        return print_study(readers, predictions, truth, reading, asked, places, unused)
+        options = Asked(reader_threshold, threshold, margin, covariances)
+        return print_study(readers, predictions, truth, reading, options, places, unused)
     if (own := own_task(task, plan, reading)) is not None:
         return print_task(*own, (predictions, truth), chosen, threshold, places, claims)
     judged = None
@@ -282,14 +282,14 @@ def score(
         )
         console.print(verdicts.verdict(judged))
     reading["tell"] = notes.append
-    found = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
-    console.print(summary(found, chosen.primary, notes))
+    task_scored = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
+    console.print(summary(task_scored, chosen.primary, notes))
     if output is not None:
-        own_scores.write_json(found, output, judged)
+        own_scores.write_json(task_scored, output, judged)
     if table is not None:
-        own_scores.write_csv(found, table)
+        own_scores.write_csv(task_scored, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file, chosen.primary, judged)
+        own_scores.write_reports(task_scored, report_file, chosen.primary, judged)
 
 
 @app.command(rich_help_panel=EVERYONE)

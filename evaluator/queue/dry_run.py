@@ -80,20 +80,20 @@ def practise(
     remove_leftovers(scratch)
     log = ""
     try:
-        with engine.receive(image, contract) as found:
-            engine.let_in(found, contract)
+        with engine.receive(image, contract) as configuration:
+            engine.let_in(configuration, contract)
             with own_folder(scratch) as folder, ExitStack() as laid_out:
                 of = blinded, contract
-                given = blinded_cases(*of) if practice else _copied(*of, folder)
-                staged = laid_out.enter_context(stage(given, contract, scratch, copying=True))
+                input_cases = blinded_cases(*of) if practice else _copied(*of, folder)
+                staged = laid_out.enter_context(stage(input_cases, contract, scratch, copying=True))
                 outcome = engine.run(
-                    found.digest,
+                    configuration.digest,
                     staged,
                     contract,
                     submission_id=f"check-{secrets.token_hex(6)}",
                 )
                 log = outcome.log_tail
-                pictures = pictures_of(given, contract)
+                pictures = pictures_of(input_cases, contract)
                 predictions = read_predictions(staged.predictions, set(blinded), contract, pictures)
     except ContractBroken as broken:
         return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail or log)

@@ -118,14 +118,14 @@ def _look_for_text(
 ) -> TextCheck:
     """Count the images with a line that looks like text, and list them where that is asked for."""
     case_of = {file: case for case in cohort for file in case.files}
-    found, looked = suspects(list(case_of), progress=progress)
+    with_text, looked = suspects(list(case_of), progress=progress)
     if listed_in is not None:
         written = io.StringIO(newline="")
         rows = csv.writer(written, lineterminator="\n")
         rows.writerow(["patient_id", "case_id", "file"])
-        rows.writerows([case_of[f].patient_id, case_of[f].case_id, f] for f in found)
+        rows.writerows([case_of[f].patient_id, case_of[f].case_id, f] for f in with_text)
         write_bytes(listed_in, written.getvalue().encode())
-    return TextCheck(len(found), looked)
+    return TextCheck(len(with_text), looked)
 
 
 def _checks(cohort: Cohort) -> SealChecks:

@@ -43,8 +43,8 @@ def fetched(
             if received != digest:
                 raise ClientError(
                     f"the practice cases from {connection.address} have the digest {received}, "
-                    f"where the server announced {digest}; run the command again, and tell the steward "
-                    "if it happens twice"
+                    f"where the server announced {digest}; run the command again, and tell the "
+                    "steward if it happens twice"
                 )
             cases.mkdir()
             try:

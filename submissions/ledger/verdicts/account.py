@@ -205,7 +205,8 @@ def admitting(
         )
     raise QuotaError(
         f"team {team!r} has {remaining.looks} looks at benchmark {benchmark!r}: {remaining.spent} "
-        f"are used and {remaining.under_way} submissions under way may use the rest; wait until they end"
+        f"are used and {remaining.under_way} submissions under way may use the rest; "
+        "wait until they end"
     )
 
 
