@@ -162,8 +162,8 @@ def read_references(
         value = math.nan if is_unknown(text) else number(text)
         if value is None:
             raise ScoringInputError(
-                f"{known.first(case)}: {grade_column} is {text!r}; give a number, or nothing where it "
-                "is not known"
+                f"{known.first(case)}: {grade_column} is {text!r}; give a number, or nothing "
+                "where it is not known"
             )
         reference[row] = value
     usable = ~np.isnan(reference)
