@@ -173,7 +173,7 @@ def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JS
 
 def task_of(card: Card) -> Task:
     """The task that a card's model answers."""
-    return Task(card.kind, card.outputs, card.grades, card.lowest)
+    return Task(kind=card.kind, outputs=card.outputs, grades=card.grades, lowest=card.lowest)
 
 
 def calibrations_of(card: Card) -> tuple[Mapping[str, Any], ...]:

@@ -75,7 +75,7 @@ def task_of(declared: Declared, outputs: Sequence[str] | None = None) -> Task:
     """The task of a benchmark, or of an open list; ``outputs`` as its contract names them."""
     grades = declared.highest - declared.lowest + 1 if declared.kind == ORDINAL else 0
     names = tuple(declared.outputs if outputs is None else outputs)
-    return Task(declared.kind, names, grades, declared.lowest)
+    return Task(kind=declared.kind, outputs=names, grades=grades, lowest=declared.lowest)
 
 
 def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:

@@ -63,7 +63,9 @@ def pack(folder: Path) -> Packed:
     for piece in _pieces(folder, members):
         sha256.update(piece)
         size += len(piece)
-    return Packed(folder, tuple(members), n_cases, size, sha256.hexdigest())
+    return Packed(
+        folder=folder, members=tuple(members), n_cases=n_cases, size=size, sha256=sha256.hexdigest()
+    )
 
 
 def unpack(archive: Path, folder: Path) -> Path:

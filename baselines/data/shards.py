@@ -114,7 +114,10 @@ def read_index(folder: Path, row_bytes: int) -> Index:
     order = np.argsort(entries["identity"][:, 0], kind="stable")
     entries, owners = entries[order], owners[order]
     return Index(
-        tuple(shards), entries, owners, np.argsort(entries["content"][:, 0], kind="stable")
+        shards=tuple(shards),
+        entries=entries,
+        shard=owners,
+        by_content=np.argsort(entries["content"][:, 0], kind="stable"),
     )
 
 

@@ -110,7 +110,13 @@ class OnDisk:
 
     def take(self, numbers: NDArray[np.int64]) -> OnDisk:
         """Give some of the examples, numbered from 0."""
-        return OnDisk(self.shards, self.shard[numbers], self.row[numbers], self.shape, self.bits)
+        return OnDisk(
+            shards=self.shards,
+            shard=self.shard[numbers],
+            row=self.row[numbers],
+            shape=self.shape,
+            bits=self.bits,
+        )
 
 
 class _Descriptors:
@@ -144,7 +150,11 @@ class _Descriptors:
 def on_disk(stored: Stored, of_cases: NDArray[np.bool_]) -> OnDisk:
     """Give the examples of a cache that are kept, a mask (n,)."""
     return OnDisk(
-        stored.shards, stored.shard[of_cases], stored.row[of_cases], stored.shape, stored.bits
+        shards=stored.shards,
+        shard=stored.shard[of_cases],
+        row=stored.row[of_cases],
+        shape=stored.shape,
+        bits=stored.bits,
     )
 
 

@@ -130,7 +130,7 @@ def _read(
     patients = np.array([case.patient_id for case in cases], dtype=np.str_)
     targets = targets_of(cases, task).astype(np.float64)
     labels = np.array([bool(case.label) for case in cases])
-    return _Table(cases, patients, targets, labels, columns)
+    return _Table(cases=cases, patients=patients, targets=targets, labels=labels, columns=columns)
 
 
 def _attributes(cases: Sequence[Case], names: Sequence[str] | None) -> dict[str, list[str]]:
@@ -224,7 +224,9 @@ def _calibrated(
     """Calibrate on the validation part, and choose the thresholds there."""
     if baseline == PREVALENCE:
         outputs = np.tile(task.defaults(table.targets), (len(table.cases), 1))
-        return _Fit(~held_out, outputs, (), (0.5,) * len(task.outputs))
+        return _Fit(
+            shown=~held_out, outputs=outputs, calibrations=(), thresholds=(0.5,) * len(task.outputs)
+        )
     encoded = fields.matrix(model["fields"], table.columns, len(table.cases))[held_out]
     logits = encoded @ np.array(model["weights"]).T + np.array(model["intercepts"])
     targets = table.targets[held_out]
@@ -233,7 +235,7 @@ def _calibrated(
     )
     outputs = calibrate.applied(calibrations, task, logits)
     thresholds = calibrate.thresholds(task, targets, outputs, table.labels[held_out], sensitivity)
-    return _Fit(held_out, outputs, calibrations, thresholds)
+    return _Fit(shown=held_out, outputs=outputs, calibrations=calibrations, thresholds=thresholds)
 
 
 def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:

@@ -227,5 +227,10 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
 
 def logits_of(trained: Training) -> NDArray[np.float64]:
     """Give the validation logits (n_images, n_logits) of the best weights, in full precision."""
-    exact = Place(trained.place.device, None, trained.place.process, trained.place.processes)
+    exact = Place(
+        device=trained.place.device,
+        precision=None,
+        process=trained.place.process,
+        processes=trained.place.processes,
+    )
     return infer(trained.network, trained.validation.pixels, exact, trained._checking)

@@ -204,7 +204,7 @@ def tracked(
     if before is not None and not resumed:
         _send_rest(before)
         before = None
-    run = before or Run(output, address, dict(params), dict(tags))
+    run = before or Run(folder=output, address=address, params=dict(params), tags=dict(tags))
     with _in_words(address):
         if before is None or not _known(run):
             run.run_id, run.sent, run.finished = _begun(run), 0, False
@@ -240,10 +240,10 @@ def _kept(output: Path, address: str) -> Run | None:
     try:
         record = json.loads((output / TRACKING).read_text(encoding="utf-8"))
         return Run(
-            output,
-            address,
-            dict(record["params"]),
-            dict(record["tags"]),
+            folder=output,
+            address=address,
+            params=dict(record["params"]),
+            tags=dict(record["tags"]),
             run_id=str(record["run_id"]),
             sent=int(record["sent"]) if record["address"] == without_password(address) else 0,
             finished=bool(record["finished"]),

@@ -76,11 +76,11 @@ def read_comparator(name: str, declared: Comparator, folder: Path) -> Comparator
     except ScoringInputError as problem:
         raise ClaimsError(f"[comparators.{name}]: {problem}") from None
     return ComparatorTable(
-        name,
-        declared.file,
-        "call" if declared.has_calls_alone else "score",
-        by_patient,
-        dict(zip(table.cases, values, strict=True)),
+        name=name,
+        file=declared.file,
+        what="call" if declared.has_calls_alone else "score",
+        by_patient=by_patient,
+        values=dict(zip(table.cases, values, strict=True)),
     )
 
 

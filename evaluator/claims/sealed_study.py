@@ -201,7 +201,13 @@ def _of_part(
     counts = Counts.of(drawn.labels[members], drawn.patients[members])
     tight = tightened(part, counts, levels, assumed=_assumed(part, drawn, declared))
     return [
-        UsedLevel(part, level, nominal.used, nominal.error, nominal.standard_error)
+        UsedLevel(
+            part=part,
+            nominal=level,
+            used=nominal.used,
+            error=nominal.error,
+            standard_error=nominal.standard_error,
+        )
         for level, nominal in tight.items()
     ]
 

@@ -69,7 +69,12 @@ class VerdictWords:
 def in_words(verdict: StudyVerdict) -> VerdictWords:
     """The whole verdict, for reviewers, and for all readers once no look is open."""
     claims = tuple(
-        ClaimWords(number, claim.name, str(claim.verdict.value), _sentences(verdict, claim))
+        ClaimWords(
+            number=number,
+            name=claim.name,
+            outcome=str(claim.verdict.value),
+            sentences=_sentences(verdict, claim),
+        )
         for number, claim in enumerate(verdict.claims, start=1)
     )
     return VerdictWords(summary(verdict), claims, notes(verdict))

@@ -42,7 +42,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     worked = run_queue(
         Installation.existing(home),
-        Work(scheduler, shards, watch, wait),
+        Work(scheduler=scheduler, shards=shards, watch=watch, wait=wait),
         report=lambda submission: console.print(printing.submission_line(submission)),
     )
     follows = "" if wait or not worked else "; MLflow's runs follow (--wait waits for them)"

@@ -168,7 +168,14 @@ def submit(
     """Enter an image for a benchmark, on a server or on this machine."""
     from evaluator.entering.place import Entry, place
 
-    entry = Entry(image, benchmark, model, team, threshold, fact_sheet)
+    entry = Entry(
+        image=image,
+        benchmark=benchmark,
+        model=model,
+        team=team,
+        threshold=threshold,
+        fact_sheet=fact_sheet,
+    )
     where = place(server, home, HOME)
     if isinstance(where, Path):
         from evaluator.entering import local

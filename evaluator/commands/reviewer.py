@@ -271,7 +271,12 @@ def score(
     places = Written(output, table, report_file)
     if truth is None or readers is not None:
         unused = {"--subgroup": subgroup, "--claims": claims, "--task": task}
-        options = Asked(reader_threshold, threshold, margin, covariances)
+        options = Asked(
+            threshold=reader_threshold,
+            model_threshold=threshold,
+            margin=margin,
+            covariance=covariances,
+        )
         return print_study(readers, predictions, truth, reading, options, places, unused)
     if (own := own_task(task, plan, reading)) is not None:
         return print_task(*own, (predictions, truth), chosen, threshold, places, claims)

@@ -89,7 +89,9 @@ class Freezer:
             return False  # the queue says so where it would run on it
         from evaluator.comparing.gathering import Sources, gathered  # scoring is slow to import
 
-        sources = Sources(self._ledger, self._enclave, benchmark, cohort)
+        sources = Sources(
+            ledger=self._ledger, enclave=self._enclave, benchmark=benchmark, cohort=cohort
+        )
         comparison = gathered(sources, due_now, now)
         comparisons.append(self._signed(comparison, due_now))
         return True

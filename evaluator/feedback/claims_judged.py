@@ -56,7 +56,14 @@ class StudyJudge:
         if sealed is None:
             return None
         look = _OneLook(
-            self.ledger, self.enclave, sealed, submission, benchmark, cohort, cases, release
+            ledger=self.ledger,
+            enclave=self.enclave,
+            sealed=sealed,
+            submission=submission,
+            benchmark=benchmark,
+            cohort=cohort,
+            cases=cases,
+            release=release,
         )
         verdict = self.ledger.verdicts.recorded(submission.submission_id)
         if verdict is None:

@@ -123,34 +123,34 @@ def _attachments(
 ) -> Iterator[Attachment]:
     """The files that ride inside: the release, its signature, the fact sheet, the model card."""
     yield Attachment(
-        RELEASE_FILE,
-        published.document,
-        "The released figures, as the ledger keeps them",
-        "application/json",
-        "source",
+        name=RELEASE_FILE,
+        text=published.document,
+        description="The released figures, as the ledger keeps them",
+        media_type="application/json",
+        relationship="source",
     )
     if signed is not None:
         yield Attachment(
-            SIGNED_FILE,
-            signed.to_json(),
-            "The release with its signature, for sequestra verify-release",
-            "application/json",
-            "source",
+            name=SIGNED_FILE,
+            text=signed.to_json(),
+            description="The release with its signature, for sequestra verify-release",
+            media_type="application/json",
+            relationship="source",
         )
     if sheet is not None:
         yield Attachment(
-            FACT_SHEET_FILE,
-            sheet.to_json(),
-            "What the team says of its model",
-            "application/json",
-            "supplement",
+            name=FACT_SHEET_FILE,
+            text=sheet.to_json(),
+            description="What the team says of its model",
+            media_type="application/json",
+            relationship="supplement",
         )
     yield Attachment(
-        MODEL_CARD,
-        model_card(release, published.published, sheet),
-        "CHAI Applied Model Card, schema v0.2",
-        "application/xml",
-        "alternative",
+        name=MODEL_CARD,
+        text=model_card(release, published.published, sheet),
+        description="CHAI Applied Model Card, schema v0.2",
+        media_type="application/xml",
+        relationship="alternative",
     )
 
 

@@ -76,7 +76,9 @@ def stated(
         _released(shown, own, release),
         _signed(signed, last),
     ]
-    return Independence(tuple(sentences), last, len(own_looks), len(looked))
+    return Independence(
+        sentences=tuple(sentences), up_to=last, looks=len(own_looks), cohort_looks=len(looked)
+    )
 
 
 def looks(entries: Iterable[AuditEntry], submissions: set[str]) -> list[str]:

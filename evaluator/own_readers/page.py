@@ -74,7 +74,17 @@ def _section(study: FigureStudy, report: ReadersReport) -> Section:
     result = study.result
     if result is None:
         none = Table(Markup(""), ())
-        return Section(study.figure, named, sentences, none, none, none, (), (), "")
+        return Section(
+            key=study.figure,
+            figure=named,
+            sentences=sentences,
+            means=none,
+            differences=none,
+            model=none,
+            readers=(),
+            secondary=(),
+            method="",
+        )
     values = result.values.T.tolist()
     return Section(
         key=study.figure,
@@ -132,12 +142,12 @@ def _table(rows: Iterable[tuple[str, Spread, str]], *, reference: float | None =
         bars.scale(shared),
         tuple(
             Row(
-                name,
-                words.signed(spread),
-                words.between(spread),
-                bars.bar(estimate, shared, reference),
-                words.freedom(spread.freedom),
-                p,
+                name=name,
+                value=words.signed(spread),
+                interval=words.between(spread),
+                bar=bars.bar(estimate, shared, reference),
+                freedom=words.freedom(spread.freedom),
+                p=p,
             )
             for (name, spread, p), estimate in zip(cells, estimates, strict=True)
         ),

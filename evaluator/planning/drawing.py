@@ -47,7 +47,14 @@ def power_svg(plan: StudyPlan) -> str:
     draw_legend(canvas, 8, 8, legend)
     most = max(*plan.curve, pool or 0)
     left = left_of((0.0, 1.0))
-    frame = Frame(left, top, _WIDTH - left - _RIGHT, _SIDE, (0.0, rounded_up(most)), (0.0, 1.0))
+    frame = Frame(
+        left=left,
+        top=top,
+        width=_WIDTH - left - _RIGHT,
+        height=_SIDE,
+        x=(0.0, rounded_up(most)),
+        y=(0.0, 1.0),
+    )
     draw_axes(canvas, frame, "readable positives of the whole cohort", "power at the first look")
     for power in (0.8, 0.9):
         canvas.path([frame.at(0, power), frame.at(frame.x[1], power)], MUTED, width=0.7)

@@ -41,7 +41,9 @@ def errors_at_goal(study: Study, cohort: PlannedCohort, truths: Truths) -> tuple
                     part, counts, levels_used(study), assumed=Assumed(comparator=other)
                 )
             except ValueError as problem:
-                errors.append(PartError(claim.name, part, (), str(problem)))
+                errors.append(
+                    PartError(claim=claim.name, part=part, levels=(), refused=str(problem))
+                )
             else:
                 errors.append(PartError(claim.name, part, tuple(levels.values())))
     return tuple(errors)

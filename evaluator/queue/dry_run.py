@@ -96,10 +96,18 @@ def practise(
                 pictures = pictures_of(input_cases, contract)
                 predictions = read_predictions(staged.predictions, set(blinded), contract, pictures)
     except ContractBroken as broken:
-        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail or log)
+        return Practised(
+            n_cases=len(cases),
+            seconds=0.0,
+            failure=broken.failure,
+            detail=broken.detail,
+            log=broken.log_tail or log,
+        )
     seconds = sum(outcome.seconds.values())
     scores = look_of(blinded, predictions, contract.outputs)
-    return Practised(len(cases), seconds, None, "", log, scores)
+    return Practised(
+        n_cases=len(cases), seconds=seconds, failure=None, detail="", log=log, scores=scores
+    )
 
 
 def renamed(cases: tuple[Case, ...]) -> dict[str, Case]:

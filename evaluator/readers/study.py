@@ -138,7 +138,12 @@ def _one(name: str, study: Reads, model: NDArray[np.float64] | None, options: As
     try:
         against = tuple(
             against_panel(
-                Reads(study.y, study.values[i : i + 1], study.patient, study.n_patients),
+                Reads(
+                    y=study.y,
+                    values=study.values[i : i + 1],
+                    patient=study.patient,
+                    n_patients=study.n_patients,
+                ),
                 model,
                 figure,
                 covariance=covariance,

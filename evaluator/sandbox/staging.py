@@ -206,7 +206,7 @@ def _lay_out(
     _settle(inputs, 0o755)
     predictions = folder / "predictions.csv"
     lay_empty(predictions)
-    return Staged(folder, inputs, predictions, len(cases))
+    return Staged(folder=folder, input=inputs, predictions=predictions, n_cases=len(cases))
 
 
 def lay_empty(predictions: Path) -> None:

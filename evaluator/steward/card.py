@@ -85,7 +85,11 @@ def draw_card(
             (cut.hidden, cut.batches.hidden),
         ),
         inclusion=Inclusion(
-            min(chances), median(chances), max(chances), cut.certain_share, cut.excluded_share
+            lowest=min(chances),
+            median=median(chances),
+            highest=max(chances),
+            certain_share=cut.certain_share,
+            excluded_share=cut.excluded_share,
         ),
         estimand=plan.estimand,
         binding=cut.binding,
@@ -131,9 +135,9 @@ def _look_for_text(
 def _checks(cohort: Cohort) -> SealChecks:
     report = cast("dict[str, Any]", cohort.report)
     return SealChecks(
-        WallCheck(**report["wall"]),
-        report["burned_in_annotation_files"],
-        report["compressed_files_with_a_comment"],
-        report["accepted"],
-        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
+        wall=WallCheck(**report["wall"]),
+        burned_in_files=report["burned_in_annotation_files"],
+        commented_files=report["compressed_files_with_a_comment"],
+        accepted=report["accepted"],
+        repeats=RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )

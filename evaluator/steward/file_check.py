@@ -92,7 +92,9 @@ def try_file(
     if benchmark.study is not None and not problems:
         problems += _hopeless(benchmark, pool, prospect)
     hidden = [f"{group.name}: {group.held_back}" for group in prospect.subgroups if group.held_back]
-    return Tried(len(cases), tuple(problems), tuple(hidden), prospect)
+    return Tried(
+        n_cases=len(cases), problems=tuple(problems), hidden=tuple(hidden), prospect=prospect
+    )
 
 
 def _hopeless(benchmark: Benchmark, pool: CaseTable, prospect: Prospect) -> list[str]:

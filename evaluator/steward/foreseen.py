@@ -91,7 +91,12 @@ def planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
     assumed = _assumed(analysis)
     weights = gap_weights(len(declared), primary=analysis.primary_gap is not None)
     return [
-        PlannedGap(figure, attribute, weight * (1.0 - analysis.confidence), assumed.get(figure))
+        PlannedGap(
+            figure=figure,
+            attribute=attribute,
+            alpha=weight * (1.0 - analysis.confidence),
+            assumed=assumed.get(figure),
+        )
         for (figure, attribute), weight in zip(declared, weights, strict=True)
     ]
 

@@ -96,7 +96,7 @@ def draw_next(
         ledger.record(RETIRED, name, "the steward has drawn the next one")
     overlap = f"{n_shared} of {len(patients)} patients were drawn before"
     ledger.record(NEXT_DRAW, name, f"{successor.name}; {overlap}")
-    return Drawn(successor.name, sealed, len(patients), n_shared)
+    return Drawn(name=successor.name, sealed=sealed, n_patients=len(patients), n_shared=n_shared)
 
 
 def _match(

@@ -108,7 +108,7 @@ def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> P
     cohort = standing.ground.cohort
     simulated = () if cohort is None else errors_at_goal(standing.study, cohort, standing.truths)
     study = plan(standing, name, runs=runs, used=Levels.of(simulated))
-    return Planned(study, standing, simulated, notes)
+    return Planned(plan=study, basis=standing, errors=simulated, notes=notes)
 
 
 def _pool(

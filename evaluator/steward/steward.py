@@ -249,7 +249,13 @@ def seal_cohort(
         comparators=claims.comparators,
         progress=act(progress, "sealing cases"),
     )
-    return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
+    return _recorded(
+        installation,
+        Sealed(
+            cohort=cohort, deviations=deviations, shortcuts=shortcuts, wall=wall, repeats=repeats
+        ),
+        accepted,
+    )
 
 
 def _cut_off(installation: Installation, benchmark: Benchmark) -> Sealed | None:
@@ -371,11 +377,11 @@ def as_sealed(cohort: Cohort) -> Sealed:
     """What a cohort's own report says of the checks before it was sealed, by an earlier process."""
     report = cast("dict[str, Any]", cohort.report)
     return Sealed(
-        cohort,
-        tuple(Deviation(**row) for row in report["deviations"]),
-        tuple(Shortcut(**row) for row in report["shortcuts"]),
-        WallCheck(**report["wall"]),
-        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
+        cohort=cohort,
+        deviations=tuple(Deviation(**row) for row in report["deviations"]),
+        shortcuts=tuple(Shortcut(**row) for row in report["shortcuts"]),
+        wall=WallCheck(**report["wall"]),
+        repeats=RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )
 
 

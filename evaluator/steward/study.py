@@ -132,11 +132,11 @@ def hidden_groups(
         with_positive, with_negative = (x.patients_by(attribute) for x in (positive, negative))
         groups += [
             Subgroup(
-                attribute,
-                level,
-                float(with_positive.get(level, 0)),
-                float(with_negative.get(level, 0)),
-                None,
+                attribute=attribute,
+                level=level,
+                positives=float(with_positive.get(level, 0)),
+                negatives=float(with_negative.get(level, 0)),
+                half_width=None,
             )
             for level in drawn.variable(attribute).levels
         ]

@@ -82,10 +82,10 @@ def _shared(enclave: Enclave, cohort: Cohort, other: Release) -> Shared:
     both = [case for case in cohort.cases() if sources[case.case_id][0] in theirs]
     positive = sum(case.label for case in both)
     return Shared(
-        positive,
-        len(both) - positive,
-        _has_same_label(enclave, cohort, other),
-        frozenset(case.case_id for case in both),
+        n_positive=positive,
+        n_negative=len(both) - positive,
+        same_label=_has_same_label(enclave, cohort, other),
+        case_ids=frozenset(case.case_id for case in both),
     )
 
 

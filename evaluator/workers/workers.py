@@ -139,12 +139,12 @@ class Workers:
                 return None
             except OSError as lost:
                 raise WorkersError(_LOST) from lost
-            return Finished(token, worker, ended, None)
+            return Finished(token=token, worker=worker, ended=ended, error=None)
         self.refuse_lost()
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker | OSError):
-                return Finished(token, "", None, error)
+                return Finished(token=token, worker="", ended=None, error=error)
             raise _cannot_work(error)
         # Nobody here cancelled it: the scheduler was started again and does not know it.
         raise WorkersError(_LOST)

@@ -100,7 +100,7 @@ def send(
         place = _create(connection, path.name, wanted, size)
         kept_uploads.keep(wanted, place)
         offset = 0
-    sending = _Sending(connection, place, size, progress, pace)
+    sending = _Sending(connection=connection, place=place, size=size, progress=progress, pace=pace)
     try:
         with path.open("rb") as file, _Checksums(file) as checksums:
             sending.through(file, checksums, offset)

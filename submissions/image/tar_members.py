@@ -109,7 +109,13 @@ def _member(
             kind = tarfile.DIRTYPE
     if kind in _WITHOUT_CONTENT:
         size = 0
-    return Member(shown, kind, _text(link) if link else header.linkname, offset, size)
+    return Member(
+        name=shown,
+        kind=kind,
+        link=_text(link) if link else header.linkname,
+        offset=offset,
+        size=size,
+    )
 
 
 def _records(extension: bytes) -> dict[bytes, bytes]:

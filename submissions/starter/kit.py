@@ -113,11 +113,11 @@ def read(file: Path) -> KitBenchmark:
         )
     name = str(about.get("name", file.stem))
     return KitBenchmark(
-        name,
-        str(about.get("title", name)),
-        str(about.get("description", "")).strip() or "A benchmark of Sequestra.",
-        read_contract(contract, file, read_task(task, file)),
-        read_quota(
+        name=name,
+        title=str(about.get("title", name)),
+        description=str(about.get("description", "")).strip() or "A benchmark of Sequestra.",
+        contract=read_contract(contract, file, read_task(task, file)),
+        quota=read_quota(
             {key: value for key, value in quota.items() if key in Quota.__dataclass_fields__}, file
         ),
     )

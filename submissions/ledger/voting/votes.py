@@ -336,7 +336,15 @@ def _rounds(connection: Connection, submission_id: str) -> tuple[Round, ...]:
             for row in of_round
         )
         last = of_round[-1]
-        rounds.append(Round(number, last.needed, last.document, votes, aware(last.at)))
+        rounds.append(
+            Round(
+                number=number,
+                needed=last.needed,
+                document=last.document,
+                votes=votes,
+                at=aware(last.at),
+            )
+        )
     return tuple(rounds)
 
 
