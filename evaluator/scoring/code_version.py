@@ -81,5 +81,5 @@ def code_version() -> str:
 
 
 def former_version(code: str) -> str | None:
-    """The name that the same code had in releases of before, if it had another."""
+    """The name that the same code had in earlier releases, if it had another."""
     return _FORMERLY.get(code)
