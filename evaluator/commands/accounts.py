@@ -89,7 +89,7 @@ def user_add(
     name: Annotated[str, typer.Argument(help="Name of the person.")],
     email: Annotated[str, typer.Argument(help="E-mail address.")],
     team_name: Annotated[
-        str, typer.Option("--team", help="Team; one of this name is made if there is none.")
+        str, typer.Option("--team", help="Name of the team; a new one is made if none has it.")
     ],
     affiliation: Annotated[str, typer.Option(help="Institution of a new team.")] = "",
     home: Home = HOME,

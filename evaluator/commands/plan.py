@@ -34,7 +34,7 @@ def plan(
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(help="What is assumed, as sensitivity=0.9; may be repeated."),
+        typer.Option(help="An assumed value, as sensitivity=0.9; may be repeated."),
     ] = None,
     runs: Annotated[
         int, typer.Option(min=200, max=1_000_000, help="Simulated studies of a cohort.")

@@ -80,7 +80,7 @@ def adapt(
         str, typer.Option(help="JSON file that the image writes below /output.")
     ] = "",
     key: Annotated[
-        str, typer.Option(help="Where the score stands in it, as 0.metrics.covid.")
+        str, typer.Option(help="Place of the score in that file, as 0.metrics.covid.")
     ] = "",
     json_input: Annotated[
         list[str] | None,
@@ -215,9 +215,9 @@ def status(
         str | None, typer.Argument(help="Id of a submission (default: all).")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay, and print each change until the end.")
+        bool, typer.Option("--watch", help="Keep running, and print each change until the end.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 5.0,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two queries.")] = 5.0,
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:

@@ -95,7 +95,7 @@ PublicAddress = Annotated[
 Proxies = Annotated[
     list[str] | None,
     typer.Option(
-        "--proxy", help="Address of a proxy whose X-Forwarded-For is believed; may be repeated."
+        "--proxy", help="Address of a proxy whose X-Forwarded-For is trusted; may be repeated."
     ),
 ]
 
@@ -149,7 +149,7 @@ def score(
         list[str] | None, typer.Option(help="Label column; may be repeated (default: all).")
     ] = None,
     score_column: Annotated[
-        str | None, typer.Option(help="Score column, where there is one label.")
+        str | None, typer.Option(help="Score column, if the table has one label.")
     ] = None,
     case_column: Annotated[str | None, typer.Option(help="Column of cases.")] = None,
     patient_column: Annotated[
@@ -218,13 +218,13 @@ def score(
         typer.Option(help="Table of readers: with labels alone a study, with scores a panel."),
     ] = None,
     reader_threshold: Annotated[
-        float | None, typer.Option(help="Readers' scores from here on are calls.")
+        float | None, typer.Option(help="A reader calls a case positive at or above this score.")
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="How much worse than the readers is not inferior.")
+        float | None, typer.Option(help="Margin below the readers that is still not inferior.")
     ] = None,
     covariances: Annotated[
-        str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
+        str, typer.Option(help="Covariances of readers: jackknife, or DeLong for the AUROC.")
     ] = "jackknife",
     task: Annotated[
         str, typer.Option(help="multilabel, multiclass, score, or ordinal:0-24:4,12 (with cuts).")

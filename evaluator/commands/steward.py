@@ -30,7 +30,9 @@ def simulate(
     output: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
-    lesions: Annotated[bool, typer.Option("--lesions", help="With outlined lesions.")] = False,
+    lesions: Annotated[
+        bool, typer.Option("--lesions", help="Draw lesions, with outlines.")
+    ] = False,
     modality: Annotated[
         option_values.Simulated, typer.Option(help="DX for radiographs, CT for volumes.")
     ] = option_values.Simulated.DX,
